@@ -1,0 +1,16 @@
+/* Time. Deadlines and durations use the monotonic clock; wall time is for logs and for the freshness of outside bearers.
+ * What decides about credentials is the database's clock, never this one. Tests link tests/fakes/fake_clock.c instead of clock.c. */
+#ifndef M2M_BASE_CLOCK_H
+#define M2M_BASE_CLOCK_H
+
+#include <stdint.h>
+
+int64_t clock_mono_us(void); /* microseconds since an arbitrary start */
+int64_t clock_wall_us(void); /* microseconds since 1970-01-01 UTC */
+
+#define CLOCK_RFC3339_LEN 27 /* 2026-11-23T20:56:00.123456Z */
+
+/* RFC 3339 UTC with microseconds; 27 characters, no NUL. */
+void clock_rfc3339(int64_t unix_us, char out[CLOCK_RFC3339_LEN]);
+
+#endif

@@ -1,0 +1,46 @@
+/* Every error the product can answer with, in one table, so that REST, gRPC and OAuth replies can't disagree.
+ *
+ * ERR(name, code, http status, grpc status, oauth error or NULL, sentence for a person)
+ *
+ * `code` is the stable machine-readable word in problem+json (RFC 9457) and ErrorInfo.reason.
+ * `oauth` is the RFC 6749 section 5.2 / RFC 8707 `error` value; NULL where the OAuth vocabulary has no word.
+ * `grpc` is the numeric google.rpc.Code. */
+/* clang-format off */
+#define ERR_TABLE(ERR) \
+	ERR(INVALID_REQUEST,        "invalid_request",        400,  3, "invalid_request",        "The request is missing a required parameter, repeats one, or is malformed.") \
+	ERR(UNSUPPORTED_GRANT_TYPE, "unsupported_grant_type", 400,  3, "unsupported_grant_type", "The grant_type is not supported; use client_credentials.") \
+	ERR(INVALID_CLIENT,         "invalid_client",         401, 16, "invalid_client",         "Client authentication failed.") \
+	ERR(INVALID_SCOPE,          "invalid_scope",          400,  3, "invalid_scope",          "The requested scope is malformed or exceeds what the client may have.") \
+	ERR(INVALID_TARGET,         "invalid_target",         400,  3, "invalid_target",         "The requested audience is not one of the client's.") \
+	ERR(MISSING_TOKEN,          "missing_token",          401, 16, NULL,                     "This route needs an Authorization: Bearer token.") \
+	ERR(INVALID_TOKEN,          "invalid_token",          401, 16, NULL,                     "The access token is malformed, expired, revoked, or was obtained with a secret that has ended.") \
+	ERR(FORBIDDEN,              "forbidden",              403,  7, NULL,                     "The token is valid but lacks the role that this operation needs.") \
+	ERR(NOT_FOUND,              "not_found",              404,  5, NULL,                     "There is nothing at this path.") \
+	ERR(CLIENT_NOT_FOUND,       "client_not_found",       404,  5, NULL,                     "The organization has no enabled M2M client.") \
+	ERR(METHOD_NOT_ALLOWED,     "method_not_allowed",     405, 12, "invalid_request",        "The path exists but not with this method; see Allow.") \
+	ERR(REQUEST_TIMEOUT,        "request_timeout",        408,  4, NULL,                     "The request did not arrive in time.") \
+	ERR(BODY_TOO_LARGE,         "body_too_large",         413,  8, "invalid_request",        "The request body is larger than 16 KiB.") \
+	ERR(URI_TOO_LONG,           "uri_too_long",           414,  3, NULL,                     "The request target is too long.") \
+	ERR(UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415,  3, "invalid_request",        "The Content-Type is not one that this route takes.") \
+	ERR(EXPECTATION_FAILED,     "expectation_failed",     417,  3, NULL,                     "Only Expect: 100-continue is understood.") \
+	ERR(IDEMPOTENCY_KEY_REUSED, "idempotency_key_reused", 422,  9, NULL,                     "This Idempotency-Key was used before with different parameters.") \
+	ERR(HEADERS_TOO_LARGE,      "headers_too_large",      431,  8, NULL,                     "The request's header section is too large.") \
+	ERR(CONFLICT,               "conflict",               409, 10, NULL,                     "Another change won the race too many times; try again.") \
+	ERR(RATE_LIMITED,           "rate_limited",           429,  8, NULL,                     "Too many requests; see Retry-After.") \
+	ERR(VERSION_NOT_SUPPORTED,  "version_not_supported",  505, 12, NULL,                     "Only HTTP/1.1 and HTTP/1.0 are spoken here.") \
+	ERR(OVERLOADED,             "overloaded",             503,  8, "temporarily_unavailable","The service has more work queued than it can do in time; see Retry-After.") \
+	ERR(STORE_UNAVAILABLE,      "store_unavailable",      503, 14, "temporarily_unavailable","The database can't be reached or can't commit now; see Retry-After.") \
+	ERR(KEY_MISSING,            "key_missing",            503, 14, "temporarily_unavailable","This instance lacks the master key that the credential was made with.") \
+	ERR(STALE_KEY,              "stale_key",              503, 14, "temporarily_unavailable","No signing key is usable at this moment; see Retry-After.") \
+	ERR(SHUTTING_DOWN,          "shutting_down",          503, 14, "temporarily_unavailable","The service is shutting down; try another instance.") \
+	ERR(INTERNAL,               "internal",               500, 13, "server_error",           "The service met a fault of its own.") \
+	/* from here on: never sent, used between parts of the program */ \
+	ERR(NO_MEMORY,              "no_memory",              500, 13, "server_error",           "Out of memory.") \
+	ERR(MALFORMED,              "malformed",              500, 13, NULL,                     "The bytes are not of the expected form.") \
+	ERR(TOO_LARGE,              "too_large",              500, 13, NULL,                     "The value is larger than its limit.") \
+	ERR(NOT_PRESENT,            "not_present",            500, 13, NULL,                     "There is no such value.") \
+	ERR(MISMATCH,               "mismatch",               500, 13, NULL,                     "The values don't match.") \
+	ERR(EXISTS,                 "exists",                 500, 13, NULL,                     "It exists already.") \
+	ERR(IO,                     "io",                     500, 13, NULL,                     "An input or output operation failed.") \
+	ERR(CRYPTO,                 "crypto",                 500, 13, NULL,                     "A cryptographic operation failed.")
+/* clang-format on */

@@ -1,0 +1,37 @@
+/* JSON lines on stderr, one write(2) each, so that lines of several threads don't mix.
+ *
+ * A line is built with log_begin, typed fields, log_end: {"time":"...","level":"info","event":"...", fields...}. Lines are capped
+ * at 8 KiB: what does not fit is left out and "truncated":true says so; the line stays valid JSON. Libraries
+ * below store stay silent; secrets, tokens and Authorization headers are never passed here. */
+#ifndef M2M_BASE_LOG_H
+#define M2M_BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/sbuf.h"
+#include "base/str.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+struct log_line {
+	char bytes[8192];
+	struct sbuf buf;
+	bool on;
+};
+
+/* Process-wide; set once before threads start. Default LOG_INFO. */
+void log_set_level(enum log_level least);
+/* For tests: where lines go instead of file descriptor 2. */
+void log_set_fd(int fd);
+
+void log_begin(struct log_line *l, enum log_level level, const char *event);
+void log_str(struct log_line *l, const char *key, struct str value); /* absent: the field is left out */
+void log_int(struct log_line *l, const char *key, int64_t value);
+void log_bool(struct log_line *l, const char *key, bool value);
+void log_end(struct log_line *l);
+
+/* A line with one "message" field. */
+void log_message(enum log_level level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

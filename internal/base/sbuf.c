@@ -1,0 +1,156 @@
+/* Every writer first asks for room and then writes: what does not fit adds nothing and marks the buffer, and a marked
+ * buffer takes nothing more. */
+#include "base/sbuf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/base64.h"
+#include "base/utf8.h"
+
+struct sbuf sbuf_fixed(char *p, size_t cap)
+{
+	p[0] = '\0';
+	return (struct sbuf){.p = p, .cap = cap};
+}
+
+struct sbuf sbuf_in(struct arena *a, size_t expected_size)
+{
+	static char nothing[1]; /* never written: keeps the text NUL-terminated where there is no memory for it */
+	size_t cap = expected_size < SIZE_MAX ? expected_size + 1 : SIZE_MAX;
+	char *p = arena_alloc(a, cap);
+	if (p == NULL)
+		return (struct sbuf){.p = nothing, .cap = sizeof nothing, .arena = a, .overflow = true};
+	return (struct sbuf){.p = p, .cap = cap, .arena = a};
+}
+
+/* Doubles, or goes to what `extra` bytes and the NUL need. The old text stays behind in the arena, which wipes it with the rest. */
+static bool grow(struct sbuf *b, size_t extra)
+{
+	size_t need = b->n + extra + 1;
+	size_t cap = need > b->cap * 2 ? need : b->cap * 2;
+	char *p = b->arena == NULL ? NULL : arena_alloc(b->arena, cap);
+	if (p == NULL)
+		return false;
+	memcpy(p, b->p, b->n + 1);
+	b->p = p;
+	b->cap = cap;
+	return true;
+}
+
+/* Where `n` bytes may be written, already counted and NUL-terminated; NULL after an overflow. */
+static char *room(struct sbuf *b, size_t n)
+{
+	if (b->overflow || (b->cap - b->n <= n && !grow(b, n))) {
+		b->overflow = true;
+		return NULL;
+	}
+	char *at = b->p + b->n;
+	b->n += n;
+	b->p[b->n] = '\0';
+	return at;
+}
+
+void sbuf_put(struct sbuf *b, struct str s)
+{
+	if (s.p == NULL)
+		return;
+	char *at = room(b, s.n);
+	if (at != NULL)
+		memcpy(at, s.p, s.n);
+}
+
+void sbuf_putz(struct sbuf *b, const char *z)
+{
+	sbuf_put(b, str_of(z));
+}
+
+void sbuf_putc(struct sbuf *b, char c)
+{
+	sbuf_put(b, str_from(&c, 1));
+}
+
+void sbuf_puti(struct sbuf *b, int64_t v)
+{
+	char text[20]; /* "-9223372036854775808" */
+	char *end = text + sizeof text, *p = end;
+	uint64_t left = v < 0 ? -(uint64_t)v : (uint64_t)v;
+	do {
+		*--p = (char)('0' + left % 10);
+		left /= 10;
+	} while (left > 0);
+	if (v < 0)
+		*--p = '-';
+	sbuf_put(b, str_from(p, (size_t)(end - p)));
+}
+
+void sbuf_printf(struct sbuf *b, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (n < 0)
+		b->overflow = true;
+
+	char *at = b->overflow ? NULL : room(b, (size_t)n);
+	if (at == NULL)
+		return;
+	va_start(args, format);
+	vsnprintf(at, (size_t)n + 1, format, args);
+	va_end(args);
+}
+
+/* What has to stand in a JSON string instead of the character `c` of one byte; empty: itself. */
+static struct str json_escape(unsigned char c, char space[6])
+{
+	static const char hex[] = "0123456789abcdef";
+	if (c == '"')
+		return STR("\\\"");
+	if (c == '\\')
+		return STR("\\\\");
+	if (c >= 0x20)
+		return STR("");
+	memcpy(space, "\\u00", 4);
+	space[4] = hex[c >> 4];
+	space[5] = hex[c & 15];
+	return str_from(space, 6);
+}
+
+void sbuf_put_json(struct sbuf *b, struct str s)
+{
+	if (s.p == NULL) {
+		sbuf_putz(b, "null");
+		return;
+	}
+
+	sbuf_putc(b, '"');
+	size_t plain = 0; /* from here to i nothing needs escaping: copied in one go */
+	for (size_t i = 0; i < s.n;) {
+		char space[6];
+		size_t n = utf8_next(str_from(s.p + i, s.n - i));
+		struct str instead = n == 0 ? STR("\xef\xbf\xbd") : n == 1 ? json_escape((unsigned char)s.p[i], space) : STR("");
+		if (instead.n > 0) {
+			sbuf_put(b, str_from(s.p + plain, i - plain));
+			sbuf_put(b, instead);
+			plain = i + 1;
+		}
+		i += n == 0 ? 1 : n;
+	}
+	sbuf_put(b, str_from(s.p + plain, s.n - plain));
+	sbuf_putc(b, '"');
+}
+
+void sbuf_put_base64url(struct sbuf *b, struct str bytes)
+{
+	if (bytes.p == NULL)
+		return;
+	char *at = room(b, BASE64URL_LEN(bytes.n));
+	if (at != NULL)
+		base64url_encode(at, bytes.p, bytes.n);
+}
+
+struct str sbuf_str(const struct sbuf *b)
+{
+	return b->overflow ? STR_NONE : str_from(b->p, b->n);
+}

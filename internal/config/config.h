@@ -1,0 +1,55 @@
+/* The settings: environment variables M2M_*, each also as M2M_*_FILE (the file's content without its last newline), read once into one validated struct that never
+ * changes afterwards. Both programs read the same table; names that only one of them uses, and those of demo.env, are known to both. */
+#ifndef M2M_CONFIG_CONFIG_H
+#define M2M_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/sbuf.h"
+#include "base/str.h"
+#include "crypto/master_ring.h"
+#include "crypto/signing_key.h"
+
+struct config_listen {
+	char host[256]; /* "127.0.0.1", "::1", "0.0.0.0"; numeric */
+	uint16_t port;  /* 0: any free one */
+};
+
+struct config {
+	struct str database_url;       /* M2M_DATABASE_URL: the gateway's */
+	struct str admin_database_url; /* M2M_ADMIN_DATABASE_URL: m2mctl's; absent if not set */
+	struct config_listen http;     /* M2M_HTTP_LISTEN, default 127.0.0.1:8080 */
+	struct config_listen grpc;     /* M2M_GRPC_LISTEN, default 127.0.0.1:9090 */
+	struct config_listen ops;      /* M2M_OPS_LISTEN, default 127.0.0.1:9100 */
+	struct str issuer;           /* M2M_ISSUER, default http://<http listen>; an http(s) URL without query, fragment, trailing slash */
+	struct str default_audience; /* M2M_DEFAULT_AUDIENCE, default "public-api": of clients made without --audience */
+	struct str default_scope;    /* M2M_DEFAULT_SCOPE, default "api": of clients made without --scope */
+	bool has_master_keys;
+	struct master_ring ring;     /* M2M_MASTER_KEYS (usually M2M_MASTER_KEYS_FILE) */
+	enum jwt_alg signing_alg;    /* M2M_SIGNING_ALG, default RS256: of keys that m2mctl makes */
+	unsigned workers;            /* M2M_WORKERS, default: one per usable core; 1 to 64 */
+	unsigned batch_max;          /* M2M_BATCH_MAX, default 256; 1 to 1024 tokens in one statement */
+	unsigned queue_max;          /* M2M_QUEUE_MAX, default 1024; 1 to 65536 waiting requests per worker; more are answered 503 */
+	unsigned connections_max;    /* M2M_MAX_CONNECTIONS, default 4096; 1 to 65536 client connections per worker */
+	unsigned request_timeout_ms; /* M2M_REQUEST_TIMEOUT_MS, default 5000; 100 to 60000: the store's answer */
+	unsigned receive_timeout_ms; /* M2M_RECEIVE_TIMEOUT_MS, default 10000; 100 to 60000: from a request's first byte to its last */
+	unsigned idle_timeout_ms;    /* M2M_IDLE_TIMEOUT_MS, default 75000; 1000 to 600000: a keep-alive connection without a request */
+	unsigned drain_ms;           /* M2M_DRAIN_MS, default 10000; 0 to 300000: after SIGTERM */
+	unsigned jwks_max_age_s;     /* M2M_JWKS_MAX_AGE, default 300; 0 to 86400 */
+	unsigned partition_days;     /* M2M_PARTITION_DAYS, default 28; 7 to 400: audit partitions made ahead */
+	enum log_level log_level;    /* M2M_LOG_LEVEL: debug, info (default), warn, error */
+};
+
+/* Reads `environ`-shaped `env`. Appends one clear line per fault (unknown M2M_* name, both NAME and NAME_FILE, unreadable file, bad value: the name, what was expected, never
+ * a secret's value) to `faults`; any fault gives ERR_MALFORMED and leaves *ret wiped. `need` says which settings the program can't do without. Memory from `a`. */
+enum config_need { CONFIG_NEED_DATABASE = 1, CONFIG_NEED_ADMIN_DATABASE = 2, CONFIG_NEED_MASTER_KEYS = 4 };
+MUST_CHECK enum err config_read(struct arena *a, char *const *env, unsigned need, struct config *ret, struct sbuf *faults);
+void config_wipe(struct config *c);
+
+/* Prints the table of settings (name, default, meaning), for `--help` of both programs. */
+void config_describe(struct sbuf *out);
+
+#endif

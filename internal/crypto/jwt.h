@@ -1,0 +1,46 @@
+/* JSON Web Tokens (RFC 7515, 7519): compose, take apart, verify.
+ *
+ * Hot path: jwt_sign, OpenSSL's EVP with everything parsed beforehand. First sight of a bearer, minting and inspecting: libjwt, behind
+ * our own checks, since libjwt 1.10.2 would trust the token's own alg. Tests hold the two against each other. */
+#ifndef M2M_CRYPTO_JWT_H
+#define M2M_CRYPTO_JWT_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/sbuf.h"
+#include "base/str.h"
+#include "crypto/signing_key.h"
+
+#define JWT_MAX_LEN 8192
+
+struct jwt {
+	struct str token;         /* the whole compact serialization, as given */
+	struct str signing_input; /* header.payload, inside of token */
+	struct str signature;     /* decoded bytes */
+	struct str claims;        /* the payload's JSON text, an object, strict as json_read.h says */
+	const struct json *claims_json;
+	enum jwt_alg alg;
+	struct str kid;
+	struct str typ; /* absent, "JWT" or "at+jwt" */
+};
+
+/* Takes a compact token apart without trusting it. ERR_MALFORMED for anything but: three base64url parts of bounded length, a header object whose
+ * alg is one of ours (never "none", never HMAC), with a kid of 1 to KID_MAX [A-Za-z0-9_-], typ absent, JWT or at+jwt, and without crit, jku, jwk, x5u, x5c,
+ * b64, zip; a payload that is a JSON object. Memory from `a`; *ret is valid as long as the token's bytes and `a`. */
+MUST_CHECK enum err jwt_parse(struct arena *a, struct str token, struct jwt *ret);
+
+/* Signature check with OpenSSL's EVP. ERR_MISMATCH: the key's alg isn't the token's, or the signature is wrong. */
+MUST_CHECK enum err jwt_verify(struct signing_key *key, const struct jwt *jwt);
+
+/* The same answer from libjwt (an at+jwt token, which libjwt refuses to read, goes to jwt_verify). */
+MUST_CHECK enum err jwt_verify_libjwt(struct signing_key *key, const struct jwt *jwt);
+
+/* Appends header.claims.signature to `out`. The header is {"alg","typ","kid"}, encoded once per key and typ; at_jwt chooses "at+jwt" (RFC 9068) over
+ * "JWT". No allocation beyond OpenSSL's own. ERR_CRYPTO; ERR_TOO_LARGE when `out` overflowed. */
+MUST_CHECK enum err jwt_sign(struct signing_key *key, bool at_jwt, struct str claims, struct sbuf *out);
+
+/* The same through libjwt, for tokens that are minted off the hot path: typ JWT only; `claims` is a JSON object of strings, integers, and arrays. */
+MUST_CHECK enum err jwt_sign_libjwt(struct signing_key *key, struct str claims, struct sbuf *out);
+
+#endif

@@ -1,0 +1,37 @@
+/* One worker's snapshot of the signing keys: the one to sign with, those to verify with, and the JWKS document to publish.
+ * Immutable once built; a change in the database makes a new snapshot with the next generation. */
+#ifndef M2M_CRYPTO_KEYSET_H
+#define M2M_CRYPTO_KEYSET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "crypto/master_ring.h"
+#include "crypto/signing_key.h"
+
+/* A row of m2m.signing_key, without revoked ones. */
+struct keyset_row {
+	struct str kid;
+	struct str alg;
+	struct str public_jwk; /* JSON, as signing_key_public_jwk wrote it */
+	struct str sealed;     /* PKCS#8 DER, sealed with the kid as aad */
+	struct str seal_key_id;
+	bool current; /* the database says: sign with this one now. At most one row. */
+};
+
+struct keyset;
+
+/* Opens the current row's seal, parses all. A row that is no longer current is kept for verification by its public part alone; the private part of a
+ * row that isn't current is opened only when `current` moves to it. ERR_KEY_MISSING: the ring lacks the current row's seal key. No current row is no error:
+ * keyset_current is then NULL. ERR_CRYPTO, ERR_MALFORMED, ERR_MISMATCH: a damaged row, named in *ret_kid (may be NULL). */
+MUST_CHECK enum err keyset_build(const struct master_ring *ring, const struct keyset_row *rows, size_t n, uint64_t generation,
+				 struct keyset **ret, struct str *ret_kid);
+void keyset_free(struct keyset *set); /* NULL is allowed */
+
+uint64_t keyset_generation(const struct keyset *set);
+struct signing_key *keyset_current(struct keyset *set);              /* NULL: none */
+struct signing_key *keyset_find(struct keyset *set, struct str kid); /* NULL: unknown or revoked */
+struct str keyset_jwks(const struct keyset *set);                    /* {"keys":[...]} (RFC 7517 section 5) */
+
+#endif

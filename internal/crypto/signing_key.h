@@ -1,0 +1,42 @@
+/* A signing key: private (ours) or public only. Parsed once; used by one thread, since its signature contexts are reused.
+ *
+ * kid: the first 16 characters of the base64url RFC 7638 SHA-256 thumbprint: short because every audit row carries it. */
+#ifndef M2M_CRYPTO_SIGNING_KEY_H
+#define M2M_CRYPTO_SIGNING_KEY_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/sbuf.h"
+#include "base/str.h"
+
+#define KID_LEN 16
+#define KID_MAX 64
+
+enum jwt_alg { JWT_RS256, JWT_ES256, JWT_ALG_COUNT };
+
+const char *jwt_alg_name(enum jwt_alg alg);                         /* "RS256" */
+MUST_CHECK enum err jwt_alg_of(struct str name, enum jwt_alg *ret); /* exact case; ERR_NOT_PRESENT otherwise */
+
+struct signing_key;
+
+/* RSA 2048 or P-256. */
+MUST_CHECK enum err signing_key_generate(enum jwt_alg alg, struct signing_key **ret);
+
+/* From PKCS#8 DER, from a public JWK (RFC 7517, RFC 7518 section 6; a "d" member is refused). ERR_MALFORMED, ERR_MISMATCH (key type doesn't fit alg, RSA under
+ * 2048 bits, wrong curve, point not on the curve). */
+MUST_CHECK enum err signing_key_from_der(enum jwt_alg alg, struct str pkcs8, struct signing_key **ret);
+MUST_CHECK enum err signing_key_from_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret);
+void signing_key_free(struct signing_key *key); /* NULL is allowed */
+
+/* PKCS#8 DER in `a`, for sealing; the caller wipes the arena. ERR_NOT_PRESENT for a public key. */
+MUST_CHECK enum err signing_key_to_der(const struct signing_key *key, struct arena *a, struct str *ret);
+
+/* The public JWK with kty, its parameters, alg, use "sig" and kid, as JSON. */
+MUST_CHECK enum err signing_key_public_jwk(const struct signing_key *key, struct sbuf *out);
+
+enum jwt_alg signing_key_alg(const struct signing_key *key);
+struct str signing_key_kid(const struct signing_key *key); /* valid as long as the key */
+bool signing_key_is_private(const struct signing_key *key);
+
+#endif

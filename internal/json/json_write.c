@@ -1,0 +1,57 @@
+/* A comma goes before every value but the first one of its bracket; that is all the state there is. */
+#include "json/json_write.h"
+
+struct json_out json_out_start(struct sbuf *buf)
+{
+	return (struct json_out){.buf = buf};
+}
+
+/* What stands before a value: the comma if one is due, and the key in an object. */
+static void lead_in(struct json_out *o, const char *key)
+{
+	if (o->comma)
+		sbuf_putc(o->buf, ',');
+	o->comma = true;
+	if (key == NULL)
+		return;
+	sbuf_putc(o->buf, '"');
+	sbuf_putz(o->buf, key);
+	sbuf_putz(o->buf, "\":");
+}
+
+void json_open(struct json_out *o, const char *key, char bracket)
+{
+	lead_in(o, key);
+	sbuf_putc(o->buf, bracket);
+	o->comma = false;
+}
+
+void json_close(struct json_out *o, char bracket)
+{
+	sbuf_putc(o->buf, bracket);
+	o->comma = true;
+}
+
+void json_put_str(struct json_out *o, const char *key, struct str value)
+{
+	lead_in(o, key);
+	sbuf_put_json(o->buf, value);
+}
+
+void json_put_int(struct json_out *o, const char *key, int64_t value)
+{
+	lead_in(o, key);
+	sbuf_puti(o->buf, value);
+}
+
+void json_put_bool(struct json_out *o, const char *key, bool value)
+{
+	lead_in(o, key);
+	sbuf_putz(o->buf, value ? "true" : "false");
+}
+
+void json_put_raw(struct json_out *o, const char *key, struct str json)
+{
+	lead_in(o, key);
+	sbuf_put(o->buf, json);
+}
