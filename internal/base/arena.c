@@ -121,11 +121,13 @@ static size_t next_block_size(const struct arena *a, size_t need)
 /* Space for `taken` bytes, of which the caller will use `n`: alone, a piece is exactly as long as was asked for. */
 static void *take(struct arena *a, size_t n, size_t taken)
 {
-	struct block *b = a->last;
 	size_t length = SEPARATE ? n : taken;
+	struct block *b = NULL;
 	if (SEPARATE)
 		b = block_add(a, length);
-	else if (b->size - b->used < length)
+	else if (a->last->size - a->last->used >= length)
+		b = a->last;
+	else
 		b = block_add(a, next_block_size(a, length));
 	if (b == NULL)
 		return NULL;

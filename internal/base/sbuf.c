@@ -101,20 +101,22 @@ void sbuf_printf(struct sbuf *b, const char *format, ...)
 	va_end(args);
 }
 
-/* What has to stand in a JSON string instead of the character `c` of one byte; empty: itself. */
-static struct str json_escape(unsigned char c, char space[6])
+/* What has to stand in a JSON string instead of the byte `c`, with which a character of `length` bytes begins (0: an invalid
+ * one); empty: itself. `space` is room for an answer. */
+static struct str json_instead(unsigned char c, size_t length, char space[6])
 {
 	static const char hex[] = "0123456789abcdef";
+	if (length == 0)
+		return STR("\xef\xbf\xbd"); /* U+FFFD */
 	if (c == '"')
 		return STR("\\\"");
 	if (c == '\\')
 		return STR("\\\\");
 	if (c >= 0x20)
 		return STR("");
-	memcpy(space, "\\u00", 4);
-	space[4] = hex[c >> 4];
-	space[5] = hex[c & 15];
-	return str_from(space, 6);
+	const char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+	memcpy(space, escape, sizeof escape);
+	return str_from(space, sizeof escape);
 }
 
 void sbuf_put_json(struct sbuf *b, struct str s)
@@ -128,14 +130,14 @@ void sbuf_put_json(struct sbuf *b, struct str s)
 	size_t plain = 0; /* from here to i nothing needs escaping: copied in one go */
 	for (size_t i = 0; i < s.n;) {
 		char space[6];
-		size_t n = utf8_next(str_from(s.p + i, s.n - i));
-		struct str instead = n == 0 ? STR("\xef\xbf\xbd") : n == 1 ? json_escape((unsigned char)s.p[i], space) : STR("");
+		size_t length = utf8_next(str_from(s.p + i, s.n - i));
+		struct str instead = json_instead((unsigned char)s.p[i], length, space);
 		if (instead.n > 0) {
 			sbuf_put(b, str_from(s.p + plain, i - plain));
 			sbuf_put(b, instead);
 			plain = i + 1;
 		}
-		i += n == 0 ? 1 : n;
+		i += length == 0 ? 1 : length;
 	}
 	sbuf_put(b, str_from(s.p + plain, s.n - plain));
 	sbuf_putc(b, '"');

@@ -43,7 +43,7 @@ struct config {
 	enum log_level log_level;    /* M2M_LOG_LEVEL: debug, info (default), warn, error */
 };
 
-/* Reads `environ`-shaped `env`. Appends one clear line per fault (unknown M2M_* name, both NAME and NAME_FILE, unreadable file, bad value: the name, what was expected, never
+/* Reads `environ`-shaped `env`, after crypto_init. Appends one clear line per fault (unknown M2M_* name, both NAME and NAME_FILE, unreadable file, bad value: the name, what was expected, never
  * a secret's value) to `faults`; any fault gives ERR_MALFORMED and leaves *ret wiped. `need` says which settings the program can't do without. Memory from `a`. */
 enum config_need { CONFIG_NEED_DATABASE = 1, CONFIG_NEED_ADMIN_DATABASE = 2, CONFIG_NEED_MASTER_KEYS = 4 };
 MUST_CHECK enum err config_read(struct arena *a, char *const *env, unsigned need, struct config *ret, struct sbuf *faults);

@@ -88,8 +88,7 @@ enum err client_id_make(char out[CLIENT_ID_LEN])
 
 bool client_id_well_formed(struct str s)
 {
-	return s.n == CLIENT_ID_LEN && str_starts(s, STR(ID_PREFIX)) &&
-	       str_is_word(str_from(s.p + sizeof ID_PREFIX - 1, ID_DIGITS), "");
+	return s.n == CLIENT_ID_LEN && str_starts(s, STR(ID_PREFIX)) && str_is_word(str_from(s.p + sizeof ID_PREFIX - 1, ID_DIGITS), "");
 }
 
 /* The derivation's context, written field by field, each behind its length so that no two parameter sets meet in the same bytes. */

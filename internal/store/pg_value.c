@@ -80,25 +80,50 @@ void pg_put_char(struct pg_params *p, char c)
 	put_copy(p, PG_CHAR, &c, 1);
 }
 
-void pg_put_text_array(struct pg_params *p, const struct str *v, size_t n)
+static Oid array_of(enum pg_oid element)
+{
+	switch (element) {
+	case PG_BOOL:
+		return 1000;
+	case PG_BYTEA:
+		return 1001;
+	case PG_CHAR:
+		return 1002;
+	case PG_INT4:
+		return 1007;
+	case PG_TEXT:
+		return 1009;
+	case PG_INT8:
+		return 1016;
+	case PG_TIMESTAMPTZ:
+		return 1185;
+	case PG_UUID:
+		return 2951;
+	}
+	return 0;
+}
+
+void pg_put_array(struct pg_params *p, enum pg_oid element, const struct str *v, size_t n)
 {
 	size_t size = 20;
 	for (size_t i = 0; i < n; i++)
 		size += 4 + v[i].n;
 	char *out = arena_alloc(p->a, size);
 	if (out != NULL) {
-		/* dimensions, has nulls, element type, length, lower bound; an empty array has no dimension */
-		const uint32_t head[5] = {htonl(n > 0), 0, htonl(PG_TEXT), htonl((uint32_t)n), htonl(1)};
+		/* dimensions, has nulls, element type, length, lower bound; an empty array has no dimension and ends after its type */
+		const uint32_t head[5] = {htonl(n > 0), htonl(1), htonl(element), htonl((uint32_t)n), htonl(1)};
 		memcpy(out, head, sizeof head);
 		char *at = out + sizeof head;
 		for (size_t i = 0; i < n; i++) {
-			uint32_t length = htonl((uint32_t)v[i].n);
+			uint32_t length = v[i].p == NULL ? UINT32_MAX : htonl((uint32_t)v[i].n);
 			memcpy(at, &length, 4);
-			memcpy(at + 4, v[i].p, v[i].n);
-			at += 4 + v[i].n;
+			at += 4;
+			if (v[i].n > 0)
+				memcpy(at, v[i].p, v[i].n);
+			at += v[i].n;
 		}
 	}
-	put(p, 1009 /* text[] */, out, n > 0 ? size : 12);
+	put(p, array_of(element), out, n > 0 ? size : 12);
 }
 
 bool pg_params_ok(const struct pg_params *p)

@@ -44,8 +44,8 @@ void pg_put_int4_or_null(struct pg_params *p, int32_t v, bool null);
 void pg_put_int8(struct pg_params *p, int64_t v);
 void pg_put_bool(struct pg_params *p, bool v);
 void pg_put_char(struct pg_params *p, char c);
-/* One-dimensional text[] of present elements. */
-void pg_put_text_array(struct pg_params *p, const struct str *v, size_t n);
+/* A one-dimensional array of `n` elements that are in binary form already; absent ones are null. */
+void pg_put_array(struct pg_params *p, enum pg_oid element, const struct str *v, size_t n);
 /* A value made elsewhere, already in binary form. */
 void pg_put_raw(struct pg_params *p, Oid type, struct str binary);
 

@@ -1,0 +1,156 @@
+/* m2m-gateway: read the settings, look at the database once, open the ports, run the workers until a signal. */
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "crypto/digest.h"
+#include "store/store.h"
+#include "worker/listen.h"
+#include "worker/worker.h"
+
+#define WORKERS_MAX 64
+
+/* Exit codes, as m2mctl's: 0 ended by a signal, 1 failed, 2 usage, 3 settings. */
+enum { EXIT_USAGE = 2, EXIT_SETTINGS = 3 };
+
+extern char **environ;
+
+static int complain(int code, struct str lines)
+{
+	for (struct str line; (line = str_split(&lines, '\n')).p != NULL;)
+		if (line.n > 0)
+			fprintf(stderr, "m2m-gateway: %.*s\n", STR_ARG(line));
+	return code;
+}
+
+static int help(void)
+{
+	struct arena *a = arena_new(65536);
+	if (a == NULL)
+		return EXIT_FAILURE;
+	struct sbuf text = sbuf_in(a, 8192);
+	sbuf_putz(&text,
+		  "Usage: m2m-gateway [--help | --version]\n\n"
+		  "Issues OAuth 2.0 access tokens to machine clients, over PostgreSQL. It takes its settings from the environment;\n"
+		  "each may also be given as NAME_FILE, a file that holds the value. Prepare the database with: m2mctl migrate up\n\n");
+	config_describe(&text);
+	printf("%.*s", STR_ARG(sbuf_str(&text)));
+	arena_free(a);
+	return 0;
+}
+
+static void announce(const char *what, const struct config_listen *at)
+{
+	char text[sizeof at->host + 16];
+	snprintf(text, sizeof text, strchr(at->host, ':') != NULL ? "[%s]:%u" : "%s:%u", at->host, at->port);
+	struct log_line line;
+	log_begin(&line, LOG_INFO, "listening");
+	log_str(&line, "what", str_of(what));
+	log_str(&line, "address", str_of(text));
+	log_end(&line);
+}
+
+static enum err start_workers(struct config *config, struct worker **workers, struct sbuf *why)
+{
+	int fd = -1;
+	enum err err = listen_claim(&config->http, "M2M_HTTP_LISTEN", why);
+	if (err == ERR_OK)
+		err = listen_claim(&config->ops, "M2M_OPS_LISTEN", why);
+	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++) {
+		err = listen_open(&config->http, true, &fd, why);
+		if (err == ERR_OK && (workers[i] = worker_new(config, fd)) == NULL) {
+			sbuf_putz(why, "out of memory");
+			err = ERR_NO_MEMORY;
+		}
+	}
+	if (err == ERR_OK)
+		err = listen_open(&config->ops, false, &fd, why);
+	if (err == ERR_OK)
+		err = worker_serve_ops(workers[0], fd, workers, config->workers);
+	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
+		err = worker_start(workers[i]);
+	return err;
+}
+
+static void end_workers(struct worker **workers, unsigned n, const sigset_t *signals)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (workers[i] != NULL)
+			worker_drain(workers[i], false);
+	/* a second signal ends the drain; so that it is seen while joining, the workers must be joined by this thread, which
+	 * therefore leaves the signal to its default: it ends the process at once, and no token is lost that was recorded */
+	pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+	for (unsigned i = 0; i < n; i++)
+		if (workers[i] != NULL)
+			worker_join(workers[i]);
+	for (unsigned i = 0; i < n; i++)
+		worker_free(workers[i]);
+}
+
+static int serve(struct config *config)
+{
+	struct worker *workers[WORKERS_MAX] = {NULL};
+	char text[1024];
+	struct sbuf why = sbuf_fixed(text, sizeof text);
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* the workers inherit it: only this thread takes them */
+	signal(SIGPIPE, SIG_IGN);
+
+	if (!store_check(config, &why))
+		return complain(EXIT_FAILURE, sbuf_str(&why));
+	if (why.n > 0)
+		log_message(LOG_WARN, "database_not_ready", "%s; trying again until it is", text);
+	why = sbuf_fixed(text, sizeof text);
+	if (start_workers(config, workers, &why) != ERR_OK) {
+		end_workers(workers, config->workers, &signals);
+		return complain(EXIT_FAILURE, why.n == 0 ? STR("out of memory") : sbuf_str(&why));
+	}
+	announce("http", &config->http);
+	announce("ops", &config->ops);
+
+	int signal_number = 0;
+	sigwait(&signals, &signal_number);
+	log_message(LOG_INFO, "draining", "got %s", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+	end_workers(workers, config->workers, &signals);
+	log_message(LOG_INFO, "stopped", "every request was answered");
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return help();
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("m2m-gateway " M2M_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (argc > 1)
+		return complain(EXIT_USAGE, STR("takes no arguments but --help and --version; settings come from the environment"));
+
+	static struct config config;
+	struct arena *a = arena_new(1 << 20);
+	if (a == NULL || crypto_init() != ERR_OK)
+		return complain(EXIT_FAILURE, STR("OpenSSL offers no SHA-256, HMAC, KBKDF or AES-256-GCM"));
+	struct sbuf faults = sbuf_in(a, 1024);
+	int code = EXIT_SETTINGS;
+	if (config_read(a, environ, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS, &config, &faults) != ERR_OK) {
+		complain(EXIT_SETTINGS, sbuf_str(&faults));
+	} else {
+		log_set_level(config.log_level);
+		code = serve(&config);
+	}
+	config_wipe(&config);
+	arena_wipe_on_free(a);
+	arena_free(a);
+	libevent_global_shutdown();
+	crypto_fini();
+	return code;
+}

@@ -1,0 +1,38 @@
+/* A command's arguments: options by name, and at most one positional. `--name value` and `--name=value` are the same. */
+#ifndef M2MCTL_OPTIONS_H
+#define M2MCTL_OPTIONS_H
+
+#include "base/str.h"
+#include "ctl.h"
+#include "store/ctl_client.h"
+
+#define WORDS_MAX 16
+
+struct word_list {
+	struct str v[WORDS_MAX];
+	size_t n;
+};
+
+struct option {
+	const char *name;
+	enum { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_WORDS } kind;
+	void *value; /* bool, struct str, int32_t, struct word_list */
+	int32_t min; /* of a number */
+	int32_t max;
+};
+
+/* Reads all of `args`. --output and --help are understood everywhere. `positional` NULL: none is taken. Answers EXIT_DONE, EXIT_USAGE (printed) or EXIT_HELP. */
+int options_read(struct ctl *ctl, char **args, const struct option *options, size_t n, struct str *positional);
+
+/* The list as the store takes it: absent when the option wasn't given. */
+struct words words_of(const struct word_list *list);
+/* The same; "none" gives the empty list. */
+struct words roles_of(const struct word_list *list);
+
+/* Checks shared by several commands; each prints the usage line itself and answers EXIT_DONE or EXIT_USAGE. "none" must stand alone. */
+int check_roles(struct ctl *ctl, const struct word_list *roles, bool none_allowed);
+int check_scopes(struct ctl *ctl, const struct word_list *scopes);
+int check_audiences(struct ctl *ctl, const struct word_list *audiences);
+int check_name(struct ctl *ctl, struct str name);
+
+#endif

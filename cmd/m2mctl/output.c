@@ -1,0 +1,242 @@
+#include "output.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "json/json_write.h"
+
+struct field field_text(const char *key, struct str text)
+{
+	return (struct field){.key = key, .kind = FIELD_TEXT, .text = text};
+}
+struct field field_words(const char *key, struct str joined)
+{
+	return (struct field){.key = key, .kind = FIELD_WORDS, .text = joined};
+}
+struct field field_raw(const char *key, struct str json)
+{
+	return (struct field){.key = key, .kind = FIELD_RAW, .text = json};
+}
+struct field field_number(const char *key, int64_t number)
+{
+	return (struct field){.key = key, .kind = FIELD_NUMBER, .number = number};
+}
+struct field field_bool(const char *key, bool value)
+{
+	return (struct field){.key = key, .kind = FIELD_BOOL, .number = value};
+}
+
+struct field field_time(struct ctl *ctl, const char *key, int64_t us)
+{
+	char text[CLOCK_RFC3339_LEN];
+	if (us == 0)
+		return field_text(key, STR_NONE);
+	clock_rfc3339(us, text);
+	return field_text(key, arena_copy(ctl->a, str_from(text, sizeof text)));
+}
+
+struct field field_uuid(struct ctl *ctl, const char *key, struct uuid id)
+{
+	char text[UUID_TEXT_LEN];
+	uuid_format(id, text);
+	return field_text(key, arena_copy(ctl->a, str_from(text, sizeof text)));
+}
+
+struct field field_in_env(const char *env, struct field field)
+{
+	field.env = env;
+	return field;
+}
+
+/* What a person reads. */
+static struct str shown(struct ctl *ctl, const struct field *f)
+{
+	if (f->kind == FIELD_NUMBER)
+		return arena_printf(ctl->a, "%lld", (long long)f->number);
+	if (f->kind == FIELD_BOOL)
+		return f->number != 0 ? STR("yes") : STR("no");
+	return f->text.p == NULL || f->text.n == 0 ? STR("-") : f->text;
+}
+
+static void put_json(struct json_out *o, const struct field *f)
+{
+	struct str rest = f->text;
+
+	switch (f->kind) {
+	case FIELD_TEXT:
+		json_put_str(o, f->key, f->text);
+		break;
+	case FIELD_NUMBER:
+		json_put_int(o, f->key, f->number);
+		break;
+	case FIELD_BOOL:
+		json_put_bool(o, f->key, f->number != 0);
+		break;
+	case FIELD_RAW:
+		json_put_raw(o, f->key, f->text.p == NULL ? STR("null") : f->text);
+		break;
+	case FIELD_WORDS:
+		json_open(o, f->key, '[');
+		for (struct str word = str_split(&rest, ' '); word.n > 0; word = str_split(&rest, ' '))
+			json_put_str(o, NULL, word);
+		json_close(o, ']');
+		break;
+	}
+}
+
+static void put_object(struct json_out *o, const struct field *fields, size_t n)
+{
+	json_open(o, NULL, '{');
+	for (size_t i = 0; i < n; i++)
+		put_json(o, &fields[i]);
+	json_close(o, '}');
+}
+
+/* NAME=value as a shell reads it: quoted only where it must be, so that line-by-line readers do as well. */
+static void put_env(struct ctl *ctl, struct sbuf *out, const struct field *f)
+{
+	struct str value = shown(ctl, f);
+
+	if (f->env == NULL || (f->kind == FIELD_TEXT && f->text.p == NULL))
+		return;
+	sbuf_printf(out, "%s=", f->env);
+	if (value.n > 0 && str_is_word(value, "_./:@%+=,-")) {
+		sbuf_put(out, value);
+	} else {
+		sbuf_putc(out, '\'');
+		for (size_t i = 0; i < value.n; i++) {
+			if (value.p[i] == '\'')
+				sbuf_putz(out, "'\\''");
+			else
+				sbuf_putc(out, value.p[i]);
+		}
+		sbuf_putc(out, '\'');
+	}
+	sbuf_putc(out, '\n');
+}
+
+static void pad(struct sbuf *out, size_t n)
+{
+	while (n-- > 0)
+		sbuf_putc(out, ' ');
+}
+
+static int print(const struct sbuf *out)
+{
+	struct str text = sbuf_str(out);
+	if (text.p == NULL) {
+		ctl_say("there is no memory left for the output");
+		return EXIT_FAILED;
+	}
+	if (fwrite(text.p, 1, text.n, stdout) != text.n || fflush(stdout) != 0) {
+		ctl_say("stdout can't be written: %m");
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+int output_record(struct ctl *ctl, const struct field *fields, size_t n)
+{
+	struct sbuf out = sbuf_in(ctl->a, 1024);
+	struct json_out o = json_out_start(&out);
+	size_t width = 0;
+
+	for (size_t i = 0; i < n; i++)
+		width = strlen(fields[i].key) > width ? strlen(fields[i].key) : width;
+	switch (ctl->output) {
+	case OUTPUT_JSON:
+		put_object(&o, fields, n);
+		sbuf_putc(&out, '\n');
+		break;
+	case OUTPUT_ENV:
+		for (size_t i = 0; i < n; i++)
+			put_env(ctl, &out, &fields[i]);
+		break;
+	case OUTPUT_TEXT:
+		for (size_t i = 0; i < n; i++) {
+			sbuf_putz(&out, fields[i].key);
+			pad(&out, width + 2 - strlen(fields[i].key));
+			sbuf_put(&out, shown(ctl, &fields[i]));
+			sbuf_putc(&out, '\n');
+		}
+		break;
+	}
+	return print(&out);
+}
+
+/* Characters, not bytes, so that columns stay aligned. */
+static size_t width_of(struct str s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s.n; i++)
+		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
+static void put_table(struct ctl *ctl, struct sbuf *out, const struct field *fields, size_t columns, size_t rows)
+{
+	size_t *widths = arena_alloc(ctl->a, columns * sizeof *widths);
+	if (widths == NULL) {
+		out->overflow = true;
+		return;
+	}
+	for (size_t column = 0; column < columns; column++) {
+		widths[column] = strlen(fields[column].key);
+		for (size_t row = 0; row < rows; row++) {
+			size_t width = width_of(shown(ctl, &fields[row * columns + column]));
+			widths[column] = width > widths[column] ? width : widths[column];
+		}
+	}
+	for (size_t column = 0; column < columns; column++) {
+		const char *title = fields[column].key;
+		for (const char *c = title; *c != '\0'; c++)
+			sbuf_putc(out, *c == '_' ? ' ' : (char)(*c - ('a' - 'A')));
+		if (column + 1 < columns)
+			pad(out, widths[column] + 2 - strlen(title));
+	}
+	sbuf_putc(out, '\n');
+	for (size_t row = 0; row < rows; row++) {
+		for (size_t column = 0; column < columns; column++) {
+			struct str text = shown(ctl, &fields[row * columns + column]);
+			sbuf_put(out, text);
+			if (column + 1 < columns)
+				pad(out, widths[column] + 2 - width_of(text));
+		}
+		sbuf_putc(out, '\n');
+	}
+}
+
+int output_rows(struct ctl *ctl, const char *what, const struct field *fields, size_t columns, size_t rows)
+{
+	struct sbuf out = sbuf_in(ctl->a, 4096);
+	struct json_out o = json_out_start(&out);
+
+	switch (ctl->output) {
+	case OUTPUT_ENV:
+		return ctl_usage(ctl, "a list has no env form; use --output text or json");
+	case OUTPUT_JSON:
+		json_open(&o, NULL, '[');
+		for (size_t row = 0; row < rows; row++)
+			put_object(&o, fields + row * columns, columns);
+		json_close(&o, ']');
+		sbuf_putc(&out, '\n');
+		break;
+	case OUTPUT_TEXT:
+		if (rows == 0)
+			ctl_say("no %s", what);
+		else
+			put_table(ctl, &out, fields, columns, rows);
+		break;
+	}
+	return print(&out);
+}
+
+int output_line_or_record(struct ctl *ctl, struct str line, const struct field *fields, size_t n)
+{
+	if (ctl->output != OUTPUT_TEXT)
+		return output_record(ctl, fields, n);
+	struct sbuf out = sbuf_in(ctl->a, line.n + 1);
+	sbuf_put(&out, line);
+	sbuf_putc(&out, '\n');
+	return print(&out);
+}

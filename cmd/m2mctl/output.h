@@ -1,0 +1,47 @@
+/* Printing data in one of three forms: aligned text, JSON, or NAME=value lines that a shell can read. */
+#ifndef M2MCTL_OUTPUT_H
+#define M2MCTL_OUTPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "base/uuid.h"
+#include "ctl.h"
+
+enum field_kind {
+	FIELD_TEXT,
+	FIELD_NUMBER,
+	FIELD_BOOL,
+	FIELD_WORDS, /* joined with spaces; an array in JSON */
+	FIELD_RAW,   /* JSON text */
+};
+
+struct field {
+	const char *key; /* in JSON, and the label in text */
+	const char *env; /* the name in env output; NULL: left out there */
+	enum field_kind kind;
+	struct str text; /* absent: null, "-" */
+	int64_t number;
+};
+
+struct field field_text(const char *key, struct str text);
+struct field field_words(const char *key, struct str joined);
+struct field field_raw(const char *key, struct str json);
+struct field field_number(const char *key, int64_t number);
+struct field field_bool(const char *key, bool value);
+/* Microseconds since 1970 as RFC 3339; 0 is absent. */
+struct field field_time(struct ctl *ctl, const char *key, int64_t us);
+struct field field_uuid(struct ctl *ctl, const char *key, struct uuid id);
+struct field field_in_env(const char *env, struct field field);
+
+/* Each answers EXIT_DONE, or EXIT_FAILED when stdout takes no more. */
+int output_record(struct ctl *ctl, const struct field *fields, size_t n);
+
+/* `rows` times `columns` fields, row after row. In text, no rows is the line "no `what`" on stderr. Env output has no lists: EXIT_USAGE. */
+int output_rows(struct ctl *ctl, const char *what, const struct field *fields, size_t columns, size_t rows);
+
+/* One line as it is, in text; the record in the other forms. */
+int output_line_or_record(struct ctl *ctl, struct str line, const struct field *fields, size_t n);
+
+#endif

@@ -1,0 +1,178 @@
+/* environment -> text of each setting -> checked value. Every fault is reported, then the whole is given up: nobody has to start the program
+ * once per mistake. A file's content stays in one buffer that is wiped, since it may be a key. */
+#include "config/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "config/setting.h"
+#include "crypto/digest.h"
+
+#define FILE_SUFFIX "_FILE"
+#define FILE_MAX    (64 * 1024)
+
+/* Of demo.env and of m2mctl's users' shells: known, so that either program starts there, and not used by any. */
+static const char *const ignored[] = {"M2M_URL", "M2M_GRPC", "M2M_OPS", "M2M_ADMIN_TOKEN", "M2M_CLIENT_ID", "M2M_CLIENT_SECRET"};
+
+/* The value of `name` followed by `suffix`; absent when it is not set or empty. */
+static struct str lookup(char *const *env, const char *name, const char *suffix)
+{
+	size_t name_n = strlen(name);
+	size_t suffix_n = strlen(suffix);
+
+	for (; *env != NULL; env++) {
+		const char *equals = *env + name_n + suffix_n;
+		if (strncmp(*env, name, name_n) == 0 && strncmp(*env + name_n, suffix, suffix_n) == 0 && *equals == '=')
+			return equals[1] == '\0' ? STR_NONE : str_of(equals + 1);
+	}
+	return STR_NONE;
+}
+
+static bool is_known(struct str name)
+{
+	const struct str suffix = STR(FILE_SUFFIX);
+	struct str base = name;
+
+	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+		if (str_eq(name, str_of(ignored[i])))
+			return true;
+	if (name.n > suffix.n && memcmp(name.p + name.n - suffix.n, suffix.p, suffix.n) == 0)
+		base.n -= suffix.n;
+	for (size_t i = 0; i < settings_n; i++)
+		if (str_eq(base, str_of(settings[i].name)))
+			return true;
+	return false;
+}
+
+static void check_names(char *const *env, struct sbuf *faults)
+{
+	for (; *env != NULL; env++) {
+		struct str rest = str_of(*env);
+		struct str name = str_split(&rest, '=');
+		if (str_starts(name, STR("M2M_")) && !is_known(name))
+			sbuf_printf(faults, "%.*s: there is no such setting; --help lists them\n", STR_ARG(name));
+	}
+}
+
+/* Reads all of `path` into buf[FILE_MAX] and drops one newline at its end. Absent: *ret_why says what went wrong. */
+static struct str read_file(const char *path, char *buf, const char **ret_why)
+{
+	size_t n = 0;
+	ssize_t got = 1;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1) {
+		*ret_why = strerror(errno);
+		return STR_NONE;
+	}
+	while (got > 0 && n < FILE_MAX) {
+		got = read(fd, buf + n, FILE_MAX - n);
+		if (got > 0)
+			n += (size_t)got;
+		else if (got == -1 && errno == EINTR)
+			got = 1;
+	}
+	*ret_why = got == -1                      ? strerror(errno)
+		   : n == FILE_MAX                ? "it is larger than 64 KiB"
+		   : memchr(buf, '\0', n) != NULL ? "it holds a NUL byte"
+						  : NULL;
+	close(fd);
+	if (*ret_why != NULL)
+		return STR_NONE;
+	if (n > 0 && buf[n - 1] == '\n')
+		n--;
+	return str_from(buf, n);
+}
+
+/* The value that was refused, as far as it may be shown on one line. */
+static void quote(struct sbuf *faults, struct str text)
+{
+	struct str shown = text.n > 80 ? str_from(text.p, 80) : text;
+
+	sbuf_putz(faults, ", not ");
+	sbuf_put_json(faults, shown);
+	sbuf_putz(faults, shown.n < text.n ? "..." : "");
+}
+
+static void read_value(const struct setting *s, const char *suffix, struct arena *a, struct str text, struct config *c, struct sbuf *faults)
+{
+	char why_text[512];
+	struct sbuf why = sbuf_fixed(why_text, sizeof why_text);
+
+	if (s->parse(s, a, text, c, &why))
+		return;
+	sbuf_printf(faults, "%s%s: %s", s->name, suffix, why_text);
+	if (!s->secret)
+		quote(faults, text);
+	sbuf_putc(faults, '\n');
+}
+
+static void read_from_file(const struct setting *s, const char *path, struct arena *a, struct config *c, struct sbuf *faults)
+{
+	char buf[FILE_MAX];
+	const char *why = NULL;
+	struct str text = read_file(path, buf, &why);
+
+	if (text.p == NULL)
+		sbuf_printf(faults, "%s" FILE_SUFFIX ": %s can't be used: %s\n", s->name, path, why);
+	else
+		read_value(s, FILE_SUFFIX, a, text, c, faults);
+	crypto_wipe(buf, sizeof buf);
+}
+
+static void read_setting(const struct setting *s, struct arena *a, char *const *env, unsigned need, struct config *c, struct sbuf *faults)
+{
+	struct str text = lookup(env, s->name, "");
+	struct str path = lookup(env, s->name, FILE_SUFFIX);
+
+	if (text.p != NULL && path.p != NULL)
+		sbuf_printf(faults, "%s and %s" FILE_SUFFIX " are both set; keep one\n", s->name, s->name);
+	else if (path.p != NULL)
+		read_from_file(s, path.p, a, c, faults);
+	else if (text.p != NULL)
+		read_value(s, "", a, text, c, faults);
+	else if (s->fallback != NULL)
+		read_value(s, "", a, str_of(s->fallback), c, faults);
+	else if ((need & s->need) != 0)
+		sbuf_printf(faults, "%s is not set: %s\n", s->name, s->meaning);
+}
+
+static unsigned usable_cores(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
+}
+
+static void work_out_defaults(struct arena *a, struct config *c)
+{
+	bool v6 = strchr(c->http.host, ':') != NULL;
+
+	if (c->workers == 0)
+		c->workers = usable_cores();
+	if (c->issuer.p == NULL)
+		c->issuer = arena_printf(a, "http://%s%s%s:%u", v6 ? "[" : "", c->http.host, v6 ? "]" : "", c->http.port);
+}
+
+enum err config_read(struct arena *a, char *const *env, unsigned need, struct config *ret, struct sbuf *faults)
+{
+	size_t faults_before = faults->n;
+
+	*ret = (struct config){0};
+	check_names(env, faults);
+	for (size_t i = 0; i < settings_n; i++)
+		read_setting(&settings[i], a, env, need, ret, faults);
+	work_out_defaults(a, ret);
+
+	if (faults->n == faults_before && !faults->overflow && !arena_overflowed(a))
+		return ERR_OK;
+	config_wipe(ret);
+	return ERR_MALFORMED;
+}
+
+void config_wipe(struct config *c)
+{
+	crypto_wipe(c, sizeof *c);
+}

@@ -1,0 +1,144 @@
+/* Text to value, one function per kind of setting. */
+#include <arpa/inet.h>
+
+#include "config/setting.h"
+#include "config/words.h"
+
+static void *target(const struct setting *s, struct config *c)
+{
+	return (char *)c + s->offset;
+}
+
+static bool keep(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	struct str copy = arena_copy(a, text);
+	if (copy.p == NULL) {
+		sbuf_putz(why, "there is no memory left for it");
+		return false;
+	}
+	*(struct str *)target(s, c) = copy;
+	return true;
+}
+
+bool parse_number(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	int64_t v;
+	if (str_to_i64(text, s->min, s->max, &v) != ERR_OK) {
+		sbuf_printf(why, "expected a whole number from %u to %u", s->min, s->max);
+		return false;
+	}
+	*(unsigned *)target(s, c) = (unsigned)v;
+	return true;
+}
+
+/* 127.0.0.1:8080 or [::1]:8080, as RFC 3986 section 3.2.2 writes a host. Kept in the canonical form. */
+bool parse_listen(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	struct config_listen out = {{0}, 0};
+	struct str host = text;
+	int family = AF_INET;
+	int64_t port = 0;
+	const char *colon = memrchr(text.p, ':', text.n);
+	bool good = colon != NULL;
+
+	if (good) {
+		host.n = (size_t)(colon - text.p);
+		good = str_to_i64(str_from(colon + 1, text.n - host.n - 1), 0, UINT16_MAX, &port) == ERR_OK;
+	}
+	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']') {
+		family = AF_INET6;
+		host = str_from(host.p + 1, host.n - 2);
+	}
+	good = good && host.n < sizeof out.host;
+	if (good) {
+		unsigned char address[sizeof(struct in6_addr)];
+		memcpy(out.host, host.p, host.n);
+		good = inet_pton(family, out.host, address) == 1 && inet_ntop(family, address, out.host, sizeof out.host) != NULL;
+	}
+	if (!good) {
+		sbuf_putz(why, "expected a numeric address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080");
+		return false;
+	}
+	out.port = (uint16_t)port;
+	*(struct config_listen *)target(s, c) = out;
+	return true;
+}
+
+bool parse_issuer(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	if (!word_is_issuer(text)) {
+		sbuf_putz(why, "expected an http or https URL without user, query, fragment and trailing slash");
+		return false;
+	}
+	return keep(s, a, text, c, why);
+}
+
+/* libpq takes more forms than this; a URL is the one that a person can see to be whole. */
+bool parse_database_url(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	bool good = str_starts(text, STR("postgresql://")) || str_starts(text, STR("postgres://"));
+	for (size_t i = 0; i < text.n; i++)
+		good = good && text.p[i] > ' ' && text.p[i] < 0x7f;
+	if (!good || text.n > 2048) {
+		sbuf_putz(why, "expected a URL such as postgresql://user:password@host:5432/database (its value is not shown, it may hold "
+			       "a password)");
+		return false;
+	}
+	return keep(s, a, text, c, why);
+}
+
+bool parse_audience(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	if (!word_is_audience(text)) {
+		sbuf_putz(why, "expected 1 to 256 visible ASCII characters without spaces, quotes and backslashes");
+		return false;
+	}
+	return keep(s, a, text, c, why);
+}
+
+bool parse_scope(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	if (!word_is_scope(text)) {
+		sbuf_putz(why, "expected one scope of 1 to 256 visible ASCII characters without spaces, quotes and backslashes");
+		return false;
+	}
+	return keep(s, a, text, c, why);
+}
+
+bool parse_alg(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	if (jwt_alg_of(text, target(s, c)) == ERR_OK)
+		return true;
+	sbuf_putz(why, "expected one of");
+	for (int alg = 0; alg < JWT_ALG_COUNT; alg++)
+		sbuf_printf(why, " %s", jwt_alg_name((enum jwt_alg)alg));
+	return false;
+}
+
+bool parse_log_level(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	const struct {
+		struct str name;
+		enum log_level level;
+	} levels[] = {{STR("debug"), LOG_DEBUG}, {STR("info"), LOG_INFO}, {STR("warn"), LOG_WARN}, {STR("error"), LOG_ERROR}};
+
+	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+		if (str_eq(text, levels[i].name)) {
+			*(enum log_level *)target(s, c) = levels[i].level;
+			return true;
+		}
+	}
+	sbuf_putz(why, "expected one of debug info warn error");
+	return false;
+}
+
+bool parse_master_keys(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	c->has_master_keys = master_ring_parse(text, target(s, c), why) == ERR_OK;
+	return c->has_master_keys;
+}

@@ -1,0 +1,60 @@
+/* The table of settings: what config_read reads and what --help prints. Defaults are text and go through the same checks. */
+#include "config/setting.h"
+
+#define AT(member) .offset = offsetof(struct config, member)
+
+/* clang-format off */
+const struct setting settings[] = {
+	{"M2M_DATABASE_URL", NULL, "required by m2m-gateway", "the database, as the role m2m_gateway",
+	 parse_database_url, AT(database_url), .need = CONFIG_NEED_DATABASE, .secret = true},
+	{"M2M_ADMIN_DATABASE_URL", NULL, "required by m2mctl", "the same database, as the owner of its schema",
+	 parse_database_url, AT(admin_database_url), .need = CONFIG_NEED_ADMIN_DATABASE, .secret = true},
+	{"M2M_MASTER_KEYS", NULL, "required by m2m-gateway", "lines `key_id: base64 of 32 bytes`, the first one active; better M2M_MASTER_KEYS_FILE",
+	 parse_master_keys, AT(ring), .need = CONFIG_NEED_MASTER_KEYS, .secret = true},
+	{"M2M_HTTP_LISTEN", "127.0.0.1:8080", "127.0.0.1:8080", "address and port of REST and OAuth",
+	 parse_listen, AT(http)},
+	{"M2M_GRPC_LISTEN", "127.0.0.1:9090", "127.0.0.1:9090", "address and port of gRPC",
+	 parse_listen, AT(grpc)},
+	{"M2M_OPS_LISTEN", "127.0.0.1:9100", "127.0.0.1:9100", "address and port of health checks and metrics",
+	 parse_listen, AT(ops)},
+	{"M2M_ISSUER", NULL, "http://<M2M_HTTP_LISTEN>", "the issuer (iss) of our tokens, a URL without trailing slash",
+	 parse_issuer, AT(issuer)},
+	{"M2M_DEFAULT_AUDIENCE", "public-api", "public-api", "audience of clients that are made without --audience",
+	 parse_audience, AT(default_audience)},
+	{"M2M_DEFAULT_SCOPE", "api", "api", "scope of clients that are made without --scope",
+	 parse_scope, AT(default_scope)},
+	{"M2M_SIGNING_ALG", "RS256", "RS256", "algorithm of signing keys that m2mctl makes",
+	 parse_alg, AT(signing_alg)},
+	{"M2M_WORKERS", NULL, "one per usable core", "worker threads",
+	 parse_number, AT(workers), .min = 1, .max = 64},
+	{"M2M_BATCH_MAX", "256", "256", "tokens that one statement records at most",
+	 parse_number, AT(batch_max), .min = 1, .max = 1024},
+	{"M2M_QUEUE_MAX", "1024", "1024", "requests that may wait in one worker; more are answered 503",
+	 parse_number, AT(queue_max), .min = 1, .max = 65536},
+	{"M2M_MAX_CONNECTIONS", "4096", "4096", "client connections of one worker",
+	 parse_number, AT(connections_max), .min = 1, .max = 65536},
+	{"M2M_REQUEST_TIMEOUT_MS", "5000", "5000", "longest wait for the database's answer",
+	 parse_number, AT(request_timeout_ms), .min = 100, .max = 60000},
+	{"M2M_RECEIVE_TIMEOUT_MS", "10000", "10000", "from a request's first byte to its last",
+	 parse_number, AT(receive_timeout_ms), .min = 100, .max = 60000},
+	{"M2M_IDLE_TIMEOUT_MS", "75000", "75000", "how long a connection without a request is kept",
+	 parse_number, AT(idle_timeout_ms), .min = 1000, .max = 600000},
+	{"M2M_DRAIN_MS", "10000", "10000", "how long requests in flight may take after SIGTERM",
+	 parse_number, AT(drain_ms), .min = 0, .max = 300000},
+	{"M2M_JWKS_MAX_AGE", "300", "300", "seconds that a cache may keep the JWKS",
+	 parse_number, AT(jwks_max_age_s), .min = 0, .max = 86400},
+	{"M2M_PARTITION_DAYS", "28", "28", "days of audit partitions made ahead",
+	 parse_number, AT(partition_days), .min = 7, .max = 400},
+	{"M2M_LOG_LEVEL", "info", "info", "debug, info, warn or error",
+	 parse_log_level, AT(log_level)},
+};
+/* clang-format on */
+
+const size_t settings_n = sizeof settings / sizeof settings[0];
+
+void config_describe(struct sbuf *out)
+{
+	sbuf_putz(out, "Settings (environment; each also as NAME_FILE, a file that holds the value; an empty value counts as not set):\n");
+	for (size_t i = 0; i < settings_n; i++)
+		sbuf_printf(out, "  %-24s %s\n  %-24s default: %s\n", settings[i].name, settings[i].meaning, "", settings[i].shown);
+}

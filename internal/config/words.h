@@ -1,0 +1,21 @@
+/* The forms of the words that settings, m2mctl's arguments and tokens share. */
+#ifndef M2M_CONFIG_WORDS_H
+#define M2M_CONFIG_WORDS_H
+
+#include <stdbool.h>
+
+#include "base/str.h"
+
+#define AUDIENCE_MAX 256
+#define SCOPE_MAX    256
+
+/* A scope-token (RFC 6749 section 3.3): visible ASCII but '"' and '\', 1 to SCOPE_MAX. */
+bool word_is_scope(struct str s);
+
+/* An audience: the same alphabet, so that it stands in JSON and in forms as it is; 1 to AUDIENCE_MAX. */
+bool word_is_audience(struct str s);
+
+/* http(s)://host[:port][/path], without user, query, fragment and trailing slash (RFC 8414 section 2). */
+bool word_is_issuer(struct str s);
+
+#endif

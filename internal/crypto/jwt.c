@@ -1,0 +1,113 @@
+/* token -> three parts -> header checked member by member -> claims as strict JSON; only then may a key look at the signature. */
+#include "crypto/jwt.h"
+
+#include "base/base64.h"
+#include "crypto/signing_key_parts.h"
+#include "json/json_read.h"
+
+#define HEADER_TEXT_MAX 1024
+
+static const struct json_limits header_limits = {.max_depth = 2, .max_values = 16};
+static const struct json_limits claims_limits = {.max_depth = 8, .max_values = 128};
+
+static enum err decode_part(struct arena *a, struct str part, struct str *ret)
+{
+	size_t cap = BASE64_DECODED_MAX(part.n), n;
+	char *bytes = arena_alloc(a, cap);
+
+	if (part.n == 0 || bytes == NULL || base64url_decode(part, bytes, cap, &n) != ERR_OK)
+		return ERR_MALFORMED;
+	*ret = str_from(bytes, n);
+	return ERR_OK;
+}
+
+static enum err decode_object(struct arena *a, struct str part, struct json_limits limits, struct str *ret_text, const struct json **ret)
+{
+	if (decode_part(a, part, ret_text) != ERR_OK || json_parse(a, *ret_text, limits, ret) != ERR_OK)
+		return ERR_MALFORMED;
+	return (*ret)->type == JSON_OBJECT ? ERR_OK : ERR_MALFORMED;
+}
+
+/* Each of these would have the token choose its own key, or change what the signature covers. */
+static bool has_forbidden_member(const struct json *header)
+{
+	static const char *const forbidden[] = {"crit", "jku", "jwk", "x5u", "x5c", "b64", "zip"};
+
+	for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++)
+		if (json_get(header, forbidden[i]) != NULL)
+			return true;
+	return false;
+}
+
+static enum err read_header(const struct json *header, struct jwt *jwt)
+{
+	struct str alg;
+
+	if (has_forbidden_member(header))
+		return ERR_MALFORMED;
+	if (json_string(json_get(header, "alg"), &alg) != ERR_OK || jwt_alg_of(alg, &jwt->alg) != ERR_OK)
+		return ERR_MALFORMED;
+	if (json_string(json_get(header, "kid"), &jwt->kid) != ERR_OK || jwt->kid.n == 0 || jwt->kid.n > KID_MAX ||
+	    !str_is_word(jwt->kid, "-_"))
+		return ERR_MALFORMED;
+	enum err err = json_string(json_get(header, "typ"), &jwt->typ);
+	if (err == ERR_NOT_PRESENT)
+		return ERR_OK;
+	if (err != ERR_OK || !(str_eq(jwt->typ, STR("JWT")) || str_eq(jwt->typ, STR("at+jwt"))))
+		return ERR_MALFORMED;
+	return ERR_OK;
+}
+
+enum err jwt_parse(struct arena *a, struct str token, struct jwt *ret)
+{
+	struct jwt jwt = {.token = token};
+	struct str rest = token, header_text;
+	const struct json *header;
+
+	if (token.n > JWT_MAX_LEN)
+		return ERR_MALFORMED;
+	struct str header_part = str_split(&rest, '.');
+	struct str claims_part = str_split(&rest, '.');
+	struct str signature_part = str_split(&rest, '.');
+	if (signature_part.p == NULL || rest.p != NULL)
+		return ERR_MALFORMED;
+	if (header_part.n > BASE64URL_LEN(HEADER_TEXT_MAX) || signature_part.n > BASE64URL_LEN(SIGNATURE_MAX))
+		return ERR_MALFORMED;
+
+	if (decode_object(a, header_part, header_limits, &header_text, &header) != ERR_OK || read_header(header, &jwt) != ERR_OK)
+		return ERR_MALFORMED;
+	if (decode_object(a, claims_part, claims_limits, &jwt.claims, &jwt.claims_json) != ERR_OK)
+		return ERR_MALFORMED;
+	if (decode_part(a, signature_part, &jwt.signature) != ERR_OK)
+		return ERR_MALFORMED;
+	jwt.signing_input = str_from(token.p, header_part.n + 1 + claims_part.n);
+	*ret = jwt;
+	return ERR_OK;
+}
+
+enum err jwt_verify(struct signing_key *key, const struct jwt *jwt)
+{
+	if (key->alg != jwt->alg)
+		return ERR_MISMATCH;
+	return signing_key_verify(key, jwt->signing_input, jwt->signature);
+}
+
+enum err jwt_sign(struct signing_key *key, bool at_jwt, struct str claims, struct sbuf *out)
+{
+	uint8_t signature[SIGNATURE_MAX];
+	size_t start = out->n, n;
+
+	sbuf_putz(out, key->headers[at_jwt]);
+	sbuf_putc(out, '.');
+	sbuf_put_base64url(out, claims);
+	if (out->overflow)
+		return ERR_TOO_LARGE;
+	if (signing_key_sign(key, str_from(out->p + start, out->n - start), signature, &n) != ERR_OK) {
+		out->n = start;
+		out->p[start] = '\0';
+		return ERR_CRYPTO;
+	}
+	sbuf_putc(out, '.');
+	sbuf_put_base64url(out, str_from(signature, n));
+	return out->overflow ? ERR_TOO_LARGE : ERR_OK;
+}

@@ -1,0 +1,162 @@
+/* rows -> one signing_key each, every one held against the kid of its row -> the JWKS text, written once. */
+#include "crypto/keyset.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/sbuf.h"
+#include "crypto/seal.h"
+
+#define DER_CAP  16384 /* the largest PKCS#8 we take, RSA of 4096 bits, has less than 2.5 KiB */
+#define JWK_CAP  1024  /* likewise as a public JWK */
+#define JWKS_CAP (1 << 20)
+
+struct keyset {
+	uint64_t generation;
+	struct signing_key *current; /* one of keys */
+	struct arena *arena;         /* for jwks */
+	struct str jwks;
+	size_t n;
+	struct signing_key *keys[];
+};
+
+static enum err take_if_named(struct signing_key *key, struct str kid, struct signing_key **ret)
+{
+	if (!str_eq(signing_key_kid(key), kid)) {
+		signing_key_free(key);
+		return ERR_MISMATCH;
+	}
+	*ret = key;
+	return ERR_OK;
+}
+
+static enum err open_public(enum jwt_alg alg, const struct keyset_row *row, struct signing_key **ret)
+{
+	struct signing_key *key;
+	enum err err = signing_key_from_jwk(alg, row->public_jwk, &key);
+
+	return err != ERR_OK ? err : take_if_named(key, row->kid, ret);
+}
+
+static enum err open_private(const struct master_ring *ring, enum jwt_alg alg, const struct keyset_row *row, struct signing_key **ret)
+{
+	const struct master_key *master = master_ring_find(ring, row->seal_key_id);
+	struct signing_key *key;
+	struct str der;
+
+	if (master == NULL)
+		return ERR_KEY_MISSING;
+	struct arena *a = arena_new(DER_CAP);
+	if (a == NULL)
+		return ERR_NO_MEMORY;
+	arena_wipe_on_free(a);
+	enum err err = unseal(a, master, row->kid, row->sealed, &der);
+	if (err == ERR_OK)
+		err = signing_key_from_der(alg, der, &key);
+	arena_free(a);
+	return err != ERR_OK ? err : take_if_named(key, row->kid, ret);
+}
+
+/* The public part is read of every row, so that damage shows before a row becomes current. */
+static enum err add_row(struct keyset *set, const struct master_ring *ring, const struct keyset_row *row)
+{
+	enum jwt_alg alg;
+
+	if (jwt_alg_of(row->alg, &alg) != ERR_OK)
+		return ERR_MALFORMED;
+	enum err err = open_public(alg, row, &set->keys[set->n]);
+	if (err != ERR_OK)
+		return err;
+	struct signing_key **slot = &set->keys[set->n++];
+	if (!row->current)
+		return ERR_OK;
+	if (set->current != NULL)
+		return ERR_MISMATCH;
+
+	struct signing_key *private;
+	err = open_private(ring, alg, row, &private);
+	if (err != ERR_OK)
+		return err;
+	signing_key_free(*slot);
+	*slot = set->current = private;
+	return ERR_OK;
+}
+
+static enum err write_jwks(struct keyset *set)
+{
+	struct sbuf out = sbuf_in(set->arena, 16 + set->n * JWK_CAP);
+	enum err err = ERR_OK;
+
+	sbuf_putz(&out, "{\"keys\":[");
+	for (size_t i = 0; i < set->n && err == ERR_OK; i++) {
+		if (i > 0)
+			sbuf_putc(&out, ',');
+		err = signing_key_public_jwk(set->keys[i], &out);
+	}
+	sbuf_putz(&out, "]}");
+	if (err == ERR_OK && out.overflow)
+		err = ERR_TOO_LARGE;
+	set->jwks = sbuf_str(&out);
+	return err;
+}
+
+enum err keyset_build(const struct master_ring *ring, const struct keyset_row *rows, size_t n, uint64_t generation, struct keyset **ret,
+		      struct str *ret_kid)
+{
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is meant */
+	struct keyset *set = calloc(1, sizeof *set + n * sizeof set->keys[0]);
+	enum err err = ERR_NO_MEMORY;
+
+	if (set == NULL || (set->arena = arena_new(JWKS_CAP)) == NULL)
+		goto fail;
+	set->generation = generation;
+	for (size_t i = 0; i < n; i++) {
+		err = add_row(set, ring, &rows[i]);
+		if (err != ERR_OK) {
+			if (ret_kid != NULL)
+				*ret_kid = rows[i].kid;
+			goto fail;
+		}
+	}
+	err = write_jwks(set);
+	if (err != ERR_OK)
+		goto fail;
+	*ret = set;
+	return ERR_OK;
+fail:
+	keyset_free(set);
+	return err;
+}
+
+void keyset_free(struct keyset *set)
+{
+	if (set == NULL)
+		return;
+	for (size_t i = 0; i < set->n; i++)
+		signing_key_free(set->keys[i]);
+	arena_free(set->arena);
+	free(set);
+}
+
+uint64_t keyset_generation(const struct keyset *set)
+{
+	return set->generation;
+}
+
+struct signing_key *keyset_current(struct keyset *set)
+{
+	return set->current;
+}
+
+struct signing_key *keyset_find(struct keyset *set, struct str kid)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (str_eq(signing_key_kid(set->keys[i]), kid))
+			return set->keys[i];
+	return NULL;
+}
+
+struct str keyset_jwks(const struct keyset *set)
+{
+	return set->jwks;
+}

@@ -1,0 +1,309 @@
+/* DER, JWK or a fresh pair -> EVP_PKEY -> key_make, the one place that checks the key and prepares what signatures need. */
+#include "crypto/signing_key.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include "crypto/algorithms.h"
+#include "crypto/digest.h"
+#include "crypto/ecdsa_form.h"
+#include "crypto/signing_key_parts.h"
+
+#define RSA_BITS    2048
+#define MEMBERS_MAX 1024
+
+static const struct {
+	const char *name;
+	const char *key_type;
+} algs[JWT_ALG_COUNT] = {
+	[JWT_RS256] = {"RS256", "RSA"},
+	[JWT_ES256] = {"ES256", "EC"},
+};
+
+const char *jwt_alg_name(enum jwt_alg alg)
+{
+	return algs[alg].name;
+}
+
+enum err jwt_alg_of(struct str name, enum jwt_alg *ret)
+{
+	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++) {
+		if (str_eq(name, str_of(algs[alg].name))) {
+			*ret = alg;
+			return ERR_OK;
+		}
+	}
+	return ERR_NOT_PRESENT;
+}
+
+static bool key_fits(const EVP_PKEY *pkey, enum jwt_alg alg)
+{
+	char group[32];
+
+	if (EVP_PKEY_is_a(pkey, algs[alg].key_type) != 1)
+		return false;
+	if (alg == JWT_RS256)
+		return EVP_PKEY_get_bits(pkey) >= RSA_BITS && EVP_PKEY_get_bits(pkey) <= 8 * JWK_RSA_MAX_BYTES;
+	return EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1 && str_eq(str_of(group), STR(SN_X9_62_prime256v1));
+}
+
+/* The point on its curve; for RSA an odd composite modulus without small factors and an odd exponent above one. */
+static bool public_part_is_sound(EVP_PKEY *pkey)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	bool sound = ctx != NULL && EVP_PKEY_public_check(ctx) == 1;
+
+	EVP_PKEY_CTX_free(ctx);
+	return sound;
+}
+
+/* A context that `init` makes ready for any number of SHA-256 digests. NULL on failure. */
+static EVP_PKEY_CTX *prepared(EVP_PKEY *pkey, enum jwt_alg alg, int (*init)(EVP_PKEY_CTX *))
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+
+	if (ctx != NULL && init(ctx) == 1 && (alg != JWT_RS256 || EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1) &&
+	    EVP_PKEY_CTX_set_signature_md(ctx, crypto_algorithms()->sha256) == 1)
+		return ctx;
+	EVP_PKEY_CTX_free(ctx);
+	return NULL;
+}
+
+/* RFC 7638 section 3. */
+static enum err make_kid(struct signing_key *key)
+{
+	char text[MEMBERS_MAX], encoded[SHA256_LEN * 2];
+	uint8_t thumbprint[SHA256_LEN];
+	struct sbuf canonical = sbuf_fixed(text, sizeof text);
+	struct sbuf kid = sbuf_fixed(encoded, sizeof encoded);
+
+	sbuf_putc(&canonical, '{');
+	enum err err = jwk_put_members(key->pkey, key->alg, &canonical);
+	sbuf_putc(&canonical, '}');
+	if (err == ERR_OK && canonical.overflow)
+		err = ERR_CRYPTO;
+	if (err == ERR_OK)
+		err = sha256(canonical.p, canonical.n, thumbprint);
+	if (err != ERR_OK)
+		return err;
+	sbuf_put_base64url(&kid, str_from(thumbprint, sizeof thumbprint));
+	memcpy(key->kid, kid.p, KID_LEN);
+	return ERR_OK;
+}
+
+static void make_headers(struct signing_key *key)
+{
+	static const char *const typs[2] = {"JWT", "at+jwt"};
+
+	for (int at_jwt = 0; at_jwt < 2; at_jwt++) {
+		char text[ENCODED_HEADER_MAX];
+		struct sbuf header = sbuf_fixed(text, sizeof text);
+		struct sbuf encoded = sbuf_fixed(key->headers[at_jwt], ENCODED_HEADER_MAX);
+
+		sbuf_printf(&header, "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"}", jwt_alg_name(key->alg), typs[at_jwt], key->kid);
+		sbuf_put_base64url(&encoded, sbuf_str(&header));
+	}
+}
+
+/* Takes `pkey` over, also on failure. */
+static enum err key_make(enum jwt_alg alg, EVP_PKEY *pkey, bool private, struct signing_key **ret)
+{
+	struct signing_key *key = calloc(1, sizeof *key);
+	enum err err = ERR_NO_MEMORY;
+
+	if (key == NULL) {
+		EVP_PKEY_free(pkey);
+		return err;
+	}
+	key->alg = alg;
+	key->pkey = pkey;
+	if (!key_fits(pkey, alg) || !public_part_is_sound(pkey)) {
+		err = ERR_MISMATCH;
+		goto fail;
+	}
+	err = ERR_CRYPTO;
+	key->verify = prepared(pkey, alg, EVP_PKEY_verify_init);
+	if (key->verify == NULL)
+		goto fail;
+	if (private && (key->sign = prepared(pkey, alg, EVP_PKEY_sign_init)) == NULL)
+		goto fail;
+	key->public_pem = BIO_new(BIO_s_mem());
+	if (key->public_pem == NULL || PEM_write_bio_PUBKEY(key->public_pem, pkey) != 1)
+		goto fail;
+	err = make_kid(key);
+	if (err != ERR_OK)
+		goto fail;
+	make_headers(key);
+	*ret = key;
+	return ERR_OK;
+fail:
+	ERR_clear_error();
+	signing_key_free(key);
+	return err;
+}
+
+enum err signing_key_generate(enum jwt_alg alg, struct signing_key **ret)
+{
+	EVP_PKEY *pkey =
+		alg == JWT_RS256 ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS) : EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+
+	return pkey == NULL ? ERR_CRYPTO : key_make(alg, pkey, true, ret);
+}
+
+/* A private part that belongs to another public part would sign tokens that nobody can verify. */
+static bool signs_what_it_verifies(struct signing_key *key)
+{
+	uint8_t signature[SIGNATURE_MAX];
+	size_t n;
+
+	return signing_key_sign(key, STR("probe"), signature, &n) == ERR_OK &&
+	       signing_key_verify(key, STR("probe"), str_from(signature, n)) == ERR_OK;
+}
+
+enum err signing_key_from_der(enum jwt_alg alg, struct str pkcs8, struct signing_key **ret)
+{
+	const uint8_t *p = (const uint8_t *)pkcs8.p;
+	struct signing_key *key;
+
+	if (pkcs8.n == 0 || pkcs8.n > INT_MAX)
+		return ERR_MALFORMED;
+	PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)pkcs8.n);
+	bool whole = info != NULL && p == (const uint8_t *)pkcs8.p + pkcs8.n;
+	EVP_PKEY *pkey = whole ? EVP_PKCS82PKEY(info) : NULL;
+	PKCS8_PRIV_KEY_INFO_free(info);
+	if (pkey == NULL) {
+		ERR_clear_error();
+		return ERR_MALFORMED;
+	}
+	enum err err = key_make(alg, pkey, true, &key);
+	if (err != ERR_OK)
+		return err;
+	if (!signs_what_it_verifies(key)) {
+		signing_key_free(key);
+		return ERR_MISMATCH;
+	}
+	*ret = key;
+	return ERR_OK;
+}
+
+enum err signing_key_from_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret)
+{
+	EVP_PKEY *pkey;
+	enum err err = jwk_read(alg, jwk_json, &pkey);
+
+	return err != ERR_OK ? err : key_make(alg, pkey, false, ret);
+}
+
+void signing_key_free(struct signing_key *key)
+{
+	if (key == NULL)
+		return;
+	BIO_free(key->public_pem);
+	EVP_PKEY_CTX_free(key->verify);
+	EVP_PKEY_CTX_free(key->sign);
+	EVP_PKEY_free(key->pkey);
+	free(key);
+}
+
+enum err signing_key_to_der(const struct signing_key *key, struct arena *a, struct str *ret)
+{
+	enum err err = ERR_CRYPTO;
+
+	if (key->sign == NULL)
+		return ERR_NOT_PRESENT;
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key->pkey);
+	int n = info == NULL ? 0 : i2d_PKCS8_PRIV_KEY_INFO(info, NULL);
+	if (n > 0) {
+		uint8_t *der = arena_alloc(a, (size_t)n);
+		uint8_t *p = der;
+		if (der == NULL) {
+			err = ERR_NO_MEMORY;
+		} else if (i2d_PKCS8_PRIV_KEY_INFO(info, &p) == n) {
+			*ret = str_from(der, (size_t)n);
+			err = ERR_OK;
+		}
+	}
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return err;
+}
+
+enum err signing_key_public_jwk(const struct signing_key *key, struct sbuf *out)
+{
+	char text[MEMBERS_MAX];
+	struct sbuf members = sbuf_fixed(text, sizeof text);
+	enum err err = jwk_put_members(key->pkey, key->alg, &members);
+
+	if (err != ERR_OK)
+		return err;
+	sbuf_putc(out, '{');
+	sbuf_put(out, sbuf_str(&members));
+	sbuf_printf(out, ",\"alg\":\"%s\",\"use\":\"sig\",\"kid\":\"%s\"}", jwt_alg_name(key->alg), key->kid);
+	return out->overflow ? ERR_TOO_LARGE : ERR_OK;
+}
+
+enum jwt_alg signing_key_alg(const struct signing_key *key)
+{
+	return key->alg;
+}
+
+struct str signing_key_kid(const struct signing_key *key)
+{
+	return str_from(key->kid, KID_LEN);
+}
+
+bool signing_key_is_private(const struct signing_key *key)
+{
+	return key->sign != NULL;
+}
+
+enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t signature[SIGNATURE_MAX], size_t *ret_n)
+{
+	uint8_t digest[SHA256_LEN], made[SIGNATURE_MAX];
+	size_t n = sizeof made;
+
+	if (key->sign == NULL)
+		return ERR_NOT_PRESENT;
+	enum err err = sha256(input.p, input.n, digest);
+	if (err == ERR_OK && EVP_PKEY_sign(key->sign, made, &n, digest, sizeof digest) != 1)
+		err = ERR_CRYPTO;
+	if (err != ERR_OK) {
+		ERR_clear_error();
+		return err;
+	}
+	if (key->alg == JWT_ES256) {
+		if (ecdsa_der_to_raw(made, n, signature) != ERR_OK)
+			return ERR_CRYPTO;
+		*ret_n = ECDSA_RAW_LEN;
+	} else {
+		memcpy(signature, made, n);
+		*ret_n = n;
+	}
+	return ERR_OK;
+}
+
+enum err signing_key_verify(struct signing_key *key, struct str input, struct str signature)
+{
+	uint8_t digest[SHA256_LEN], der[ECDSA_DER_MAX];
+	const uint8_t *p = (const uint8_t *)signature.p;
+	size_t n = signature.n;
+
+	if (key->alg == JWT_ES256) {
+		if (n != ECDSA_RAW_LEN)
+			return ERR_MISMATCH;
+		n = ecdsa_raw_to_der(p, der);
+		p = der;
+	}
+	enum err err = sha256(input.p, input.n, digest);
+	if (err == ERR_OK && EVP_PKEY_verify(key->verify, p, n, digest, sizeof digest) != 1) {
+		ERR_clear_error();
+		err = ERR_MISMATCH;
+	}
+	return err;
+}

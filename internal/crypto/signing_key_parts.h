@@ -1,0 +1,30 @@
+/* What a signing key is made of, for jwt.c and jwt_libjwt.c: everything that a signature needs, made ready beforehand. */
+#ifndef M2M_CRYPTO_SIGNING_KEY_PARTS_H
+#define M2M_CRYPTO_SIGNING_KEY_PARTS_H
+
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+
+#include "crypto/jwk.h"
+#include "crypto/signing_key.h"
+
+#define SIGNATURE_MAX      JWK_RSA_MAX_BYTES
+#define ENCODED_HEADER_MAX 128
+
+struct signing_key {
+	enum jwt_alg alg;
+	EVP_PKEY *pkey;
+	EVP_PKEY_CTX *sign; /* NULL in a public key. OpenSSL lets one initialised context sign any number of digests */
+	EVP_PKEY_CTX *verify;
+	BIO *public_pem; /* in memory; libjwt parses it at every call */
+	char kid[KID_LEN + 1];
+	char headers[2][ENCODED_HEADER_MAX]; /* base64url of {"alg","typ","kid"}, indexed by at_jwt, NUL-terminated */
+};
+
+/* Signs the bytes in the form JOSE wants (RFC 7518 sections 3.3 and 3.4). ERR_NOT_PRESENT for a public key, ERR_CRYPTO. */
+MUST_CHECK enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t signature[SIGNATURE_MAX], size_t *ret_n);
+
+/* ERR_MISMATCH: not this key's signature of `input`. */
+MUST_CHECK enum err signing_key_verify(struct signing_key *key, struct str input, struct str signature);
+
+#endif

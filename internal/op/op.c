@@ -1,0 +1,210 @@
+/* The driver: finds operations, runs their steps, ends them once. op.h tells the life. */
+#include "op/op.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "op/op_steps.h"
+#include "store/denied.h"
+
+/* A request is at most 16 KiB of body and as much of headers; the rest is tokens and replies. */
+#define OP_ARENA_MAX (96 * 1024)
+
+const struct op_spec op_specs[OP_COUNT] = {
+#define OP(id_, name_, method_, path_, grpc_, who_, errors_, steps_)                                                                       \
+	[OP_##id_] = {.id = OP_##id_,                                                                                                      \
+		      .name = name_,                                                                                                       \
+		      .method = method_,                                                                                                   \
+		      .path = path_,                                                                                                       \
+		      .grpc = grpc_,                                                                                                       \
+		      .who = who_,                                                                                                         \
+		      .errors = errors_,                                                                                                   \
+		      .steps = steps_},
+	OP_TABLE(OP)
+#undef OP
+};
+
+const struct op_spec *op_find(struct str method, struct str path, const char **ret_allow)
+{
+	*ret_allow = NULL;
+	for (size_t i = 0; i < OP_COUNT; i++) {
+		if (!str_eq(path, str_of(op_specs[i].path)))
+			continue;
+		if (str_eq(method, str_of(op_specs[i].method)))
+			return &op_specs[i];
+		*ret_allow = op_specs[i].method;
+	}
+	return NULL;
+}
+
+const struct op_spec *op_find_grpc(struct str method)
+{
+	for (size_t i = 0; i < OP_COUNT; i++)
+		if (op_specs[i].grpc != NULL && str_eq(method, str_of(op_specs[i].grpc)))
+			return &op_specs[i];
+	return NULL;
+}
+
+struct op *op_new(struct op_env *env, const struct op_spec *spec, void (*reply)(struct op *, void *), void *transport)
+{
+	struct op *op = calloc(1, sizeof *op);
+	if (op == NULL)
+		return NULL;
+	op->arena = arena_new(OP_ARENA_MAX);
+	if (op->arena == NULL) {
+		free(op);
+		return NULL;
+	}
+	op->env = env;
+	op->spec = spec;
+	op->step = spec == NULL ? NULL : spec->steps;
+	op->reply = reply;
+	op->transport = transport;
+	op->started_us = clock_mono_us();
+	return op;
+}
+
+void op_free(struct op *op)
+{
+	if (op == NULL)
+		return;
+	crypto_wipe(op->secret, sizeof op->secret);
+	arena_free(op->arena);
+	free(op);
+}
+
+/* As m2m.request_uuid does in SQL, so that an auditor finds the row by the id that the client sent. */
+static struct uuid uuid_of_text(struct str text)
+{
+	struct uuid u = {{0}};
+	uint8_t digest[SHA256_LEN] = {0};
+	if (uuid_parse(text, &u) == ERR_OK || sha256(text.p, text.n, digest) != ERR_OK)
+		return u;
+	memcpy(u.b, digest, sizeof u.b);
+	u.b[6] = (uint8_t)((u.b[6] & 0x0f) | 0x80);
+	u.b[8] = (uint8_t)((u.b[8] & 0x3f) | 0x80);
+	return u;
+}
+
+void op_set_request_id(struct op *op, struct str given)
+{
+	if (given.n >= 1 && given.n <= 64 && str_is_word(given, "._-")) {
+		op->request_id = arena_copy(op->arena, given);
+		op->origin.request_id = uuid_of_text(given);
+		return;
+	}
+	op->origin.request_id = uuid_v7(clock_wall_us());
+	char text[UUID_TEXT_LEN];
+	uuid_format(op->origin.request_id, text);
+	op->request_id = arena_copy(op->arena, str_from(text, sizeof text));
+}
+
+enum op_verdict op_fail(struct op *op, enum err err, const char *detail)
+{
+	op->err = err;
+	op->err_detail = detail;
+	return OP_DONE;
+}
+
+/* ---- the end of every op ---- */
+
+static void count_denied(struct op *op)
+{
+	if (op->err != ERR_INVALID_CLIENT && op->err != ERR_INVALID_TOKEN && op->err != ERR_FORBIDDEN)
+		return;
+	struct str client_id = STR_NONE;
+	if (op->err == ERR_INVALID_CLIENT && op->client_known)
+		client_id = op->in.client_id;
+	else if (op->err != ERR_INVALID_CLIENT && op->caller_known)
+		client_id = op->caller.client_id;
+	denied_count(op->env->store, client_id, op->origin.remote_addr, err_info(op->err)->code);
+}
+
+static void write_access_line(const struct op *op)
+{
+	const struct err_info *info = err_info(op->err);
+	struct log_line line;
+	log_begin(&line, op->err == ERR_INTERNAL ? LOG_ERROR : LOG_INFO, "access");
+	log_str(&line, "request_id", op->request_id);
+	log_str(&line, "operation", str_of(op->spec == NULL ? "unknown" : op->spec->name));
+	log_str(&line, "transport", str_of(op->origin.transport == 'g' ? "grpc" : "rest"));
+	static const struct uuid nil;
+	if (memcmp(&op->organization_id, &nil, sizeof nil) != 0) {
+		char text[UUID_TEXT_LEN];
+		uuid_format(op->organization_id, text);
+		log_str(&line, "organization_id", str_from(text, sizeof text));
+	}
+	struct str client_id = op->in.client_id.p != NULL ? op->in.client_id : op->out.client_id;
+	/* whatever a stranger wrote into client_id may be anything, even a secret in the wrong field */
+	log_str(&line, "client_id", client_id_well_formed(client_id) ? client_id : STR_NONE);
+	if (op->caller_known)
+		log_str(&line, "caller", op->origin.actor);
+	log_str(&line, "remote_addr", op->origin.remote_addr);
+	log_str(&line, "traceparent", op->origin.traceparent);
+	log_str(&line, "outcome", str_of(op->err == ERR_OK ? "granted" : info->code));
+	log_int(&line, "status", info->http);
+	log_int(&line, "duration_us", clock_mono_us() - op->started_us);
+	log_end(&line);
+}
+
+static const char *retry_after(const struct op *op)
+{
+	if (op->err == ERR_INTERNAL)
+		return NULL;
+	int http = err_info(op->err)->http;
+	return http == 503 || http == 429 ? "1" : NULL;
+}
+
+static void op_finish(struct op *op)
+{
+	assert(!op->finished);
+	op->finished = true;
+	if (op->err == ERR_OK && arena_overflowed(op->arena))
+		op->err = ERR_INTERNAL;
+	if (err_info(op->err)->http == 500)
+		op->err = ERR_INTERNAL;
+	op->retry_after = retry_after(op);
+	unsigned row = op->spec == NULL ? OP_COUNT : op->spec->id;
+	atomic_fetch_add_explicit(&op->env->counters->outcomes[row][op->err], 1, memory_order_relaxed);
+	count_denied(op);
+	write_access_line(op);
+	op->reply(op, op->transport);
+}
+
+static void run_steps(struct op *op)
+{
+	while (*op->step != NULL) {
+		op_step *step = *op->step++;
+		switch (step(op)) {
+		case OP_MORE:
+			continue;
+		case OP_WAIT:
+			return;
+		case OP_DONE:
+			op_finish(op);
+			return;
+		}
+	}
+	op_finish(op);
+}
+
+void op_run(struct op *op)
+{
+	if (op->err != ERR_OK || op->spec == NULL)
+		op_finish(op);
+	else
+		run_steps(op);
+}
+
+void op_resume(struct op *op, enum err err)
+{
+	if (err != ERR_OK) {
+		op->err = err;
+		op_finish(op);
+		return;
+	}
+	run_steps(op);
+}

@@ -1,0 +1,143 @@
+/* A request's whole life, from either transport.
+ *
+ *   1. A transport has read a complete request. It finds the operation (op_find), makes a struct op (op_new) with its reply callback, and fills in what the wire said:
+ *      `origin`, `in`, the request id. A request that could not be read becomes an op as well, already failed (op_fail), so that it is answered, counted and logged
+ *      like any other.
+ *   2. op_run takes the operation's steps one after another. A step returns OP_MORE (take the next one), OP_DONE (answered: `err` and `out` are set) or OP_WAIT: it
+ *      has asked the store, and the store's callback takes the op up again with op_resume.
+ *   3. However it ended, op_finish runs once: it counts, writes the access line, and calls `reply`, which encodes `err` or `out` onto the wire.
+ *   4. The transport frees the op when its reply is on its way (op_free), which wipes the op's memory if it held a secret.
+ *
+ * The op outlives its client: when the connection goes away the transport lets go (`reply` then has nobody to tell), but what the store has begun completes.
+ * An op belongs to one worker; nothing of it is shared. No file of this folder knows HTTP, gRPC or SQL. */
+#ifndef M2M_OP_OP_H
+#define M2M_OP_OP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "config/config.h"
+#include "op/bearer_memo.h"
+#include "op/op_table.h"
+#include "store/credential.h"
+#include "store/issue.h"
+#include "store/store.h"
+
+enum op_id {
+#define OP(id, name, method, path, grpc, who, errors, steps) OP_##id,
+	OP_TABLE(OP)
+#undef OP
+		OP_COUNT
+};
+
+enum op_who { OP_ANYONE, OP_CLIENT, OP_MEMBER, OP_ADMIN };
+
+enum op_errors {
+	OP_ERRORS_PROBLEM, /* RFC 9457 */
+	OP_ERRORS_OAUTH,   /* RFC 6749 section 5.2 */
+	OP_ERRORS_GRANT,   /* RFC 6749 for what is wrong with the grant or its credentials, RFC 9457 for the rest */
+};
+
+struct op;
+enum op_verdict { OP_MORE, OP_WAIT, OP_DONE };
+typedef enum op_verdict op_step(struct op *op);
+
+struct op_spec {
+	enum op_id id;
+	const char *name;
+	const char *method;
+	const char *path;
+	const char *grpc; /* NULL: REST only */
+	enum op_who who;
+	enum op_errors errors;
+	op_step *const *steps; /* ends with NULL */
+};
+
+extern const struct op_spec op_specs[OP_COUNT];
+
+/* The worker's, written by its thread and read by the metrics. `unrouted` counts requests that matched no operation. */
+struct op_counters {
+	_Atomic uint64_t outcomes[OP_COUNT + 1][ERR_COUNT];
+};
+
+struct op_env {
+	const struct config *config;
+	struct store *store;
+	struct bearer_memo *memo;
+	struct op_counters *counters;
+	struct str metadata; /* the RFC 8414 document, made once */
+};
+
+/* What the wire said. All borrowed from the op's arena; absent where not given. */
+struct op_input {
+	struct str bearer;
+	struct str grant_type, client_id, client_secret, scope, audience;
+	int32_t grace_seconds;
+	struct str idempotency_key;
+};
+
+struct op_output {
+	struct str client_id, client_secret;
+	int32_t version;
+	int64_t created_us, rotated_us, previous_expires_us; /* microseconds since 1970 */
+	struct str access_token, scope;
+	int32_t expires_in;  /* seconds */
+	struct str document; /* ready JSON */
+	int32_t max_age;     /* seconds the document may be cached */
+};
+
+struct op {
+	const struct op_spec *spec; /* NULL: no operation at this path */
+	struct op_env *env;
+	struct arena *arena;
+	op_step *const *step;
+	int64_t started_us; /* monotonic */
+
+	struct str request_id; /* as sent back */
+	struct store_origin origin;
+	struct op_input in;
+
+	struct store_bearer caller;
+	uint8_t bearer_hash[SHA256_LEN];
+	struct uuid organization_id; /* for the log; zero while unknown */
+	bool caller_known, client_known;
+
+	struct issue_request issue;
+	struct credential_rotation rotation;
+	struct credential_new fresh;
+	char secret[SECRET_LEN];
+	unsigned conflicts;
+
+	enum err err;
+	const char *err_detail;  /* static; NULL: the error table's sentence */
+	const char *retry_after; /* seconds as text, with 429 and 503 */
+	struct op_output out;
+
+	void (*reply)(struct op *op, void *transport);
+	void *transport;
+	bool finished;
+};
+
+/* The operation at (method, path); NULL if there is none. *ret_allow then names the method that the path does take, or is NULL when nothing is there. */
+const struct op_spec *op_find(struct str method, struct str path, const char **ret_allow);
+const struct op_spec *op_find_grpc(struct str method);
+
+/* NULL: out of memory. `reply` is called once. */
+struct op *op_new(struct op_env *env, const struct op_spec *spec, void (*reply)(struct op *, void *), void *transport);
+void op_free(struct op *op);
+
+/* Takes the client's request id if it is up to 64 of [A-Za-z0-9._-], makes a UUIDv7 otherwise, and sets the audit's uuid (the id itself, or the UUIDv8 of its SHA-256). */
+void op_set_request_id(struct op *op, struct str given);
+
+/* Runs the op from its first step, or answers at once if op_fail was called before. */
+void op_run(struct op *op);
+/* A store's callback hands the op back: goes on with the next step, or ends with `err`. */
+void op_resume(struct op *op, enum err err);
+
+/* Sets the outcome; steps write `return op_fail(op, ERR_..., "why")`. `detail` is static or NULL. */
+enum op_verdict op_fail(struct op *op, enum err err, const char *detail);
+
+#endif

@@ -1,0 +1,141 @@
+/* Exchanging client credentials for an access token: POST /m2m/token (an admin's bearer beside the credentials) and POST /oauth2/token (the client alone; RFC
+ * 6749 section 4.4). The grant is checked for form here; everything that decides happens in the issuing statement; the signature comes after its commit. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "crypto/jwt.h"
+#include "op/op_steps.h"
+#include "json/json_write.h"
+
+#define SCOPE_MAX    1024
+#define AUDIENCE_MAX 256
+
+/* RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), single spaces between. */
+static bool scope_well_formed(struct str scope)
+{
+	bool after_space = true;
+	for (size_t i = 0; i < scope.n; i++) {
+		unsigned char c = (unsigned char)scope.p[i];
+		if (c == ' ') {
+			if (after_space)
+				return false;
+			after_space = true;
+			continue;
+		}
+		if (c < 0x21 || c > 0x7e || c == '"' || c == '\\')
+			return false;
+		after_space = false;
+	}
+	return scope.n > 0 && scope.n <= SCOPE_MAX && !after_space;
+}
+
+static bool audience_well_formed(struct str audience)
+{
+	for (size_t i = 0; i < audience.n; i++)
+		if (audience.p[i] < 0x21 || audience.p[i] > 0x7e)
+			return false;
+	return audience.n > 0 && audience.n <= AUDIENCE_MAX;
+}
+
+static enum op_verdict check_grant(struct op *op)
+{
+	const struct op_input *in = &op->in;
+	if (in->grant_type.p == NULL)
+		return op_fail(op, ERR_INVALID_REQUEST, "The parameter grant_type is missing.");
+	if (!str_eq(in->grant_type, STR("client_credentials")))
+		return op_fail(op, ERR_UNSUPPORTED_GRANT_TYPE, NULL);
+	if (in->client_id.p == NULL)
+		return op->spec->who == OP_CLIENT ? op_fail(op, ERR_INVALID_CLIENT, NULL)
+						  : op_fail(op, ERR_INVALID_REQUEST, "The parameter client_id is missing.");
+	if (in->client_secret.p == NULL)
+		return op->spec->who == OP_CLIENT ? op_fail(op, ERR_INVALID_CLIENT, NULL)
+						  : op_fail(op, ERR_INVALID_REQUEST, "The parameter client_secret is missing.");
+	if (in->scope.p != NULL && !scope_well_formed(in->scope))
+		return op_fail(op, ERR_INVALID_SCOPE, NULL);
+	if (in->audience.p != NULL && !audience_well_formed(in->audience))
+		return op_fail(op, ERR_INVALID_TARGET, NULL);
+	/* nobody's credentials look like this: no need to ask the database, and no need to say why */
+	if (!client_id_well_formed(in->client_id) || !secret_well_formed(in->client_secret))
+		return op_fail(op, ERR_INVALID_CLIENT, NULL);
+	return OP_MORE;
+}
+
+static enum err write_claims(struct op *op, struct sbuf *out)
+{
+	const struct issue_request *r = &op->issue;
+	char jti[UUID_TEXT_LEN];
+	char organization[UUID_TEXT_LEN];
+	uuid_format(r->jti, jti);
+	uuid_format(r->organization_id, organization);
+	struct json_out o = json_out_start(out);
+	json_open(&o, NULL, '{');
+	json_put_str(&o, "iss", op->env->config->issuer);
+	json_put_str(&o, "sub", r->client_id);
+	json_put_str(&o, "aud", r->granted_audience);
+	json_put_int(&o, "iat", r->issued_at);
+	json_put_int(&o, "exp", r->issued_at + r->lifetime);
+	json_put_str(&o, "jti", str_from(jti, sizeof jti));
+	json_put_str(&o, "client_id", r->client_id);
+	json_put_str(&o, "scope", r->granted_scope);
+	json_put_str(&o, "organization_id", str_from(organization, sizeof organization));
+	json_put_int(&o, "secret_version", r->secret_version);
+	json_close(&o, '}');
+	return sbuf_str(out).p == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+static enum err compose(struct op *op)
+{
+	struct sbuf claims = sbuf_in(op->arena, 512);
+	struct sbuf token = sbuf_in(op->arena, 1536);
+	enum err err = write_claims(op, &claims);
+	if (err == ERR_OK)
+		err = jwt_sign(op->issue.key, false, sbuf_str(&claims), &token);
+	if (err != ERR_OK)
+		return err;
+	op->out.access_token = sbuf_str(&token);
+	op->out.expires_in = op->issue.lifetime;
+	op->out.scope = arena_copy(op->arena, op->issue.granted_scope);
+	op->out.client_id = op->issue.client_id;
+	return ERR_OK;
+}
+
+static void issued(struct issue_request *r)
+{
+	struct op *op = r->arg;
+	static const struct uuid nil;
+	op->client_known = memcmp(&r->organization_id, &nil, sizeof nil) != 0;
+	if (r->err == ERR_OK)
+		op->organization_id = r->organization_id;
+	op_resume(op, r->err == ERR_OK ? compose(op) : r->err);
+}
+
+static enum op_verdict issue(struct op *op)
+{
+	const struct master_ring *ring = &op->env->config->ring;
+	uint8_t *verifiers = arena_alloc(op->arena, (size_t)ring->n * SHA256_LEN);
+	if (verifiers == NULL)
+		return op_fail(op, ERR_INTERNAL, NULL);
+	for (unsigned i = 0; i < ring->n; i++) {
+		enum err err = secret_verifier(&ring->keys[i], op->in.client_id, op->in.client_secret, verifiers + (size_t)i * SHA256_LEN);
+		if (err != ERR_OK)
+			return op_fail(op, err, NULL);
+	}
+	if (op->origin.actor.p == NULL)
+		op->origin.actor = op->in.client_id;
+	op->issue = (struct issue_request){
+		.client_id = op->in.client_id,
+		.verifiers = str_from(verifiers, (size_t)ring->n * SHA256_LEN),
+		.scope = op->in.scope,
+		.audience = op->in.audience,
+		.bearer = op->caller_known ? &op->caller : NULL,
+		.origin = &op->origin,
+		.jti = uuid_v7(clock_wall_us()),
+		.done = issued,
+		.arg = op,
+	};
+	enum err err = issue_submit(op->env->store, &op->issue);
+	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
+}
+
+op_step *const op_issue_token_steps[] = {op_authenticate, check_grant, issue, NULL};
+op_step *const op_oauth_token_steps[] = {check_grant, issue, NULL};

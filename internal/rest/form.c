@@ -1,0 +1,84 @@
+/* Split at '&' and '=', decode, refuse what can't be meant. */
+#include "rest/form.h"
+
+#include "base/utf8.h"
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool is_utf8(struct str s)
+{
+	while (s.n > 0) {
+		size_t n = utf8_next(s);
+		if (n == 0)
+			return false;
+		s = str_from(s.p + n, s.n - n);
+	}
+	return true;
+}
+
+enum err form_decode(struct arena *a, struct str s, bool plus, struct str *ret)
+{
+	char *out = arena_alloc(a, s.n + 1);
+	size_t n = 0;
+	if (out == NULL)
+		return ERR_TOO_LARGE;
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+		if (c == '+' && plus) {
+			c = ' ';
+		} else if (c == '%') {
+			int high = i + 2 < s.n ? hex(s.p[i + 1]) : -1;
+			int low = i + 2 < s.n ? hex(s.p[i + 2]) : -1;
+			if (high < 0 || low < 0)
+				return ERR_MALFORMED;
+			c = (char)(high << 4 | low);
+			i += 2;
+		}
+		if ((unsigned char)c < 0x20 || c == 0x7f)
+			return ERR_MALFORMED;
+		out[n++] = c;
+	}
+	struct str decoded = str_from(out, n);
+	if (!is_utf8(decoded))
+		return ERR_MALFORMED;
+	*ret = decoded;
+	return ERR_OK;
+}
+
+enum err form_parse(struct arena *a, struct str body, struct form *ret)
+{
+	ret->n = 0;
+	struct str rest = body.n == 0 ? STR_NONE : body;
+	while (rest.p != NULL) {
+		struct str value = str_split(&rest, '&');
+		if (value.n == 0)
+			continue;
+		struct form_field f;
+		struct str name = str_split(&value, '=');
+		if (value.p == NULL)
+			value = STR("");
+		if (ret->n == FORM_FIELDS_MAX || form_decode(a, name, true, &f.name) != ERR_OK ||
+		    form_decode(a, value, true, &f.value) != ERR_OK)
+			return ERR_MALFORMED;
+		for (unsigned i = 0; i < ret->n; i++)
+			if (str_eq(ret->fields[i].name, f.name))
+				return ERR_MALFORMED;
+		ret->fields[ret->n++] = f;
+	}
+	return ERR_OK;
+}
+
+struct str form_get(const struct form *form, const char *name)
+{
+	for (unsigned i = 0; i < form->n; i++)
+		if (str_eq(form->fields[i].name, str_of(name)))
+			return form->fields[i].value.n == 0 ? STR_NONE : form->fields[i].value;
+	return STR_NONE;
+}

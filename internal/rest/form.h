@@ -1,0 +1,28 @@
+/* application/x-www-form-urlencoded (WHATWG URL section 5.1), as RFC 6749 appendix B uses it. */
+#ifndef M2M_REST_FORM_H
+#define M2M_REST_FORM_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+#define FORM_FIELDS_MAX 32
+
+struct form_field {
+	struct str name, value;
+};
+
+struct form {
+	unsigned n;
+	struct form_field fields[FORM_FIELDS_MAX];
+};
+
+/* ERR_MALFORMED: a bad percent escape, a name that stands twice, control characters or invalid UTF-8, too many fields. Decoded text is taken from `a`. */
+MUST_CHECK enum err form_parse(struct arena *a, struct str body, struct form *ret);
+
+/* The value of `name`; absent if it isn't there or empty (RFC 6749 section 3.1: sent without a value means omitted). */
+struct str form_get(const struct form *form, const char *name);
+
+/* Percent-decodes `s` ('+' is a space when `plus`). ERR_MALFORMED. */
+MUST_CHECK enum err form_decode(struct arena *a, struct str s, bool plus, struct str *ret);
+
+#endif

@@ -1,0 +1,119 @@
+/* Three probes with one word for a person, and the metrics. */
+#include "rest/ops_server.h"
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rest/rest_encode.h"
+
+#define METRICS_MAX (256 * 1024)
+
+struct ops_server {
+	struct evhttp *http;
+	struct ops_source source;
+};
+
+static void answer(struct evhttp_request *req, int status, const char *type, struct str body)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+	struct evbuffer *out = evbuffer_new();
+	evhttp_add_header(headers, "Content-Type", type);
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	if (status == 503)
+		evhttp_add_header(headers, "Retry-After", "1");
+	if (out != NULL)
+		evbuffer_add(out, body.p, body.n);
+	evhttp_send_reply(req, out == NULL ? 503 : status, rest_reason(status), out);
+	if (out != NULL)
+		evbuffer_free(out);
+}
+
+static void answer_text(struct evhttp_request *req, int status, struct str body)
+{
+	answer(req, status, "text/plain; charset=utf-8", body);
+}
+
+static void on_livez(struct evhttp_request *req, void *arg)
+{
+	(void)arg;
+	answer_text(req, 200, STR("ok\n"));
+}
+
+static void on_readyz(struct evhttp_request *req, void *arg)
+{
+	const struct ops_server *s = arg;
+	char text[128];
+	struct sbuf why = sbuf_fixed(text, sizeof text);
+	bool ready = s->source.ready(s->source.arg, &why);
+	sbuf_putc(&why, '\n');
+	answer_text(req, ready ? 200 : 503, sbuf_str(&why));
+}
+
+static void on_startupz(struct evhttp_request *req, void *arg)
+{
+	const struct ops_server *s = arg;
+	bool started = s->source.started(s->source.arg);
+	answer_text(req, started ? 200 : 503, started ? STR("started\n") : STR("starting\n"));
+}
+
+static void on_metrics(struct evhttp_request *req, void *arg)
+{
+	const struct ops_server *s = arg;
+	struct arena *a = arena_new(METRICS_MAX);
+	if (a == NULL) {
+		answer_text(req, 503, STR("out of memory\n"));
+		return;
+	}
+	struct sbuf text = sbuf_in(a, 16384);
+	s->source.metrics(s->source.arg, &text);
+	answer(req, 200, "text/plain; version=0.0.4; charset=utf-8", sbuf_str(&text));
+	arena_free(a);
+}
+
+static void on_other(struct evhttp_request *req, void *arg)
+{
+	(void)arg;
+	answer_text(req, 404, STR("try /livez, /readyz, /startupz or /metrics\n"));
+}
+
+struct ops_server *ops_server_new(struct event_base *base, const struct ops_source *source, int fd)
+{
+	struct ops_server *s = calloc(1, sizeof *s);
+	struct evconnlistener *listener = evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (s == NULL || listener == NULL || (s->http = evhttp_new(base)) == NULL)
+		goto fail;
+	s->source = *source;
+	evhttp_set_timeout(s->http, 10);
+	evhttp_set_max_headers_size(s->http, 8192);
+	evhttp_set_max_body_size(s->http, 1024);
+	evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	evhttp_set_cb(s->http, "/livez", on_livez, s);
+	evhttp_set_cb(s->http, "/readyz", on_readyz, s);
+	evhttp_set_cb(s->http, "/startupz", on_startupz, s);
+	evhttp_set_cb(s->http, "/metrics", on_metrics, s);
+	evhttp_set_gencb(s->http, on_other, s);
+	if (evhttp_bind_listener(s->http, listener) == NULL)
+		goto fail;
+	return s;
+fail:
+	if (listener != NULL)
+		evconnlistener_free(listener);
+	else
+		close(fd);
+	if (s != NULL && s->http != NULL)
+		evhttp_free(s->http);
+	free(s);
+	return NULL;
+}
+
+void ops_server_free(struct ops_server *s)
+{
+	if (s == NULL)
+		return;
+	evhttp_free(s->http);
+	free(s);
+}

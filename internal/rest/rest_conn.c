@@ -1,0 +1,256 @@
+/* Why it is done this way: evhttp has no hook between socket and parser but an evbuffer callback on the bufferevent's input, and tells of a connection's end only
+ * through evhttp_connection_set_closecb. The evhttp_connection behind a bufferevent is the argument of its callbacks, known once evhttp has set them: right after
+ * rest_conn_bufferevent has returned, so an event activated there finds it before any byte was read. */
+#include "rest/rest_conn.h"
+
+#include <event2/buffer.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "rest/http_guard.h"
+
+struct rest_conn {
+	struct list node;
+	struct rest_conns *set;
+	struct bufferevent *bev;
+	struct evhttp_connection *evcon; /* NULL until attached */
+	struct event *timer;             /* attaching first, then the receive timeout */
+	struct http_guard guard;
+	struct evbuffer *pending; /* bytes of an incomplete request */
+	size_t dropped;           /* bytes of it that were read only to be thrown away */
+	bool over_limit;
+	bool refused;    /* nothing more is read */
+	bool forwarding; /* our own additions to the input, not the socket's */
+	bool continued;  /* this request's 100 Continue was sent */
+};
+
+/* Written straight to the socket, where no evhttp request exists to answer. Best effort, never blocks. */
+static void answer_raw(struct rest_conn *c, struct str text)
+{
+	ssize_t n = send(bufferevent_getfd(c->bev), text.p, text.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)n;
+}
+
+#define RAW_REPLY(status, code, text)                                                                                                      \
+	STR("HTTP/1.1 " status                                                                                                             \
+	    "\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"         \
+	    "{\"type\":\"about:blank\",\"title\":\"" text "\",\"status\":" code "}\n")
+
+static void conn_free(struct rest_conn *c)
+{
+	list_remove(&c->node);
+	c->set->count--;
+	event_free(c->timer);
+	evbuffer_free(c->pending);
+	free(c);
+}
+
+static void on_closed(struct evhttp_connection *evcon, void *arg)
+{
+	(void)evcon;
+	conn_free(arg);
+}
+
+static void attach(struct rest_conn *c)
+{
+	void *evcon = NULL;
+	bufferevent_getcb(c->bev, NULL, NULL, NULL, &evcon);
+	if (evcon == NULL) { /* evhttp ran out of memory and let go of it */
+		bufferevent_decref(c->bev);
+		conn_free(c);
+		return;
+	}
+	c->evcon = evcon;
+	evhttp_connection_set_closecb(c->evcon, on_closed, c);
+	bufferevent_decref(c->bev);
+	int one = 1;
+	setsockopt(bufferevent_getfd(c->bev), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (c->over_limit) {
+		answer_raw(c, RAW_REPLY("503 Service Unavailable", "503", "Too many connections"));
+		evhttp_connection_free(c->evcon);
+	}
+}
+
+static void follow_timer(struct rest_conn *c)
+{
+	const struct timeval limit = {c->set->receive_timeout_ms / 1000, (c->set->receive_timeout_ms % 1000) * 1000};
+	if (c->guard.seen == 0)
+		evtimer_del(c->timer);
+	else if (!evtimer_pending(c->timer, NULL))
+		evtimer_add(c->timer, &limit);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct rest_conn *c = arg;
+	if (c->evcon == NULL) {
+		attach(c);
+		return;
+	}
+	if (c->set->busy(c->evcon, c->set->arg)) {
+		follow_timer(c); /* an earlier request of this connection is still being worked on */
+		return;
+	}
+	log_message(LOG_INFO, "request_timeout", "a request was not received in time");
+	answer_raw(c, RAW_REPLY("408 Request Timeout", "408", "The request did not arrive in time"));
+	evhttp_connection_free(c->evcon);
+}
+
+/* ---- bytes ---- */
+
+static void forward_request(struct rest_conn *c, size_t n)
+{
+	struct evbuffer *input = bufferevent_get_input(c->bev);
+	c->forwarding = true;
+	if (c->guard.expects) { /* answered here already; evhttp would answer it again */
+		evbuffer_remove_buffer(c->pending, input, c->guard.expect_start);
+		evbuffer_drain(c->pending, c->guard.expect_end - c->guard.expect_start);
+		n -= c->guard.expect_end;
+	}
+	evbuffer_remove_buffer(c->pending, input, n);
+	c->forwarding = false;
+	c->continued = false;
+	http_guard_init(&c->guard);
+}
+
+static void forward_refusal(struct rest_conn *c, enum err why)
+{
+	c->refused = true;
+	c->forwarding = true;
+	evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
+	evbuffer_add_printf(bufferevent_get_input(c->bev), "GET " REST_REFUSED_PATH "%s HTTP/1.1\r\nHost: -\r\nConnection: close\r\n\r\n",
+			    err_info(why)->code);
+	c->forwarding = false;
+	evtimer_del(c->timer);
+}
+
+/* Feeds what is new at `from` in pending; true when a request was completed and forwarded, so that there may be more. */
+static bool feed_once(struct rest_conn *c)
+{
+	size_t length = evbuffer_get_length(c->pending);
+	size_t from = c->guard.seen - c->dropped;
+	if (from >= length)
+		return false;
+	const char *bytes = (const char *)evbuffer_pullup(c->pending, -1);
+	size_t taken = 0;
+	enum err why = ERR_OK;
+	switch (http_guard_feed(&c->guard, bytes + from, length - from, &taken, &why)) {
+	case GUARD_COMPLETE:
+		forward_request(c, from + taken);
+		return true;
+	case GUARD_REFUSED:
+		forward_refusal(c, why);
+		return false;
+	case GUARD_MORE:
+		break;
+	}
+	if (c->guard.swallow != ERR_OK) {
+		evbuffer_drain(c->pending, length);
+		c->dropped += length;
+	}
+	if (http_guard_awaits_continue(&c->guard) && !c->continued && c->evcon != NULL && !c->set->busy(c->evcon, c->set->arg)) {
+		c->continued = true;
+		answer_raw(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+	}
+	return false;
+}
+
+static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct rest_conn *c = arg;
+	if (c->forwarding || info->n_added == 0)
+		return;
+	/* what stood there before is forwarded requests that evhttp hasn't read yet: keep it in front */
+	struct evbuffer *before = NULL;
+	c->forwarding = true;
+	if (info->orig_size > 0) {
+		before = evbuffer_new();
+		if (before == NULL || evbuffer_remove_buffer(input, before, info->orig_size) < 0)
+			c->refused = true;
+	}
+	evbuffer_remove_buffer(input, c->pending, evbuffer_get_length(input));
+	if (before != NULL) {
+		evbuffer_add_buffer(input, before);
+		evbuffer_free(before);
+	}
+	c->forwarding = false;
+	if (c->refused) {
+		evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
+		return;
+	}
+	while (feed_once(c))
+		continue;
+	if (!c->refused)
+		follow_timer(c);
+}
+
+/* ---- life ---- */
+
+void rest_conns_init(struct rest_conns *set, struct event_base *base, unsigned max, unsigned receive_timeout_ms,
+		     bool (*busy)(struct evhttp_connection *evcon, void *arg), void *arg)
+{
+	*set = (struct rest_conns){.base = base, .max = max, .receive_timeout_ms = receive_timeout_ms, .busy = busy, .arg = arg};
+	list_init(&set->all);
+}
+
+struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg)
+{
+	struct rest_conns *set = arg;
+	struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	struct rest_conn *c = calloc(1, sizeof *c);
+	if (bev == NULL || c == NULL)
+		goto fail;
+	c->set = set;
+	c->bev = bev;
+	c->pending = evbuffer_new();
+	c->timer = evtimer_new(base, on_timer, c);
+	http_guard_init(&c->guard);
+	if (c->pending == NULL || c->timer == NULL || evbuffer_add_cb(bufferevent_get_input(bev), on_input, c) == NULL)
+		goto fail;
+	c->over_limit = set->count >= set->max;
+	list_append(&set->all, &c->node);
+	set->count++;
+	bufferevent_incref(bev); /* until attached */
+	event_active(c->timer, EV_TIMEOUT, 0);
+	return bev;
+fail:
+	if (c != NULL) {
+		if (c->pending != NULL)
+			evbuffer_free(c->pending);
+		if (c->timer != NULL)
+			event_free(c->timer);
+		free(c);
+	}
+	if (bev != NULL)
+		bufferevent_free(bev);
+	return NULL;
+}
+
+void rest_conns_close_idle(struct rest_conns *set)
+{
+	struct list *next;
+	for (struct list *it = set->all.next; it != &set->all; it = next) {
+		struct rest_conn *c = LIST_OWNER(it, struct rest_conn, node);
+		next = it->next;
+		if (c->evcon == NULL || c->guard.seen > 0 || set->busy(c->evcon, set->arg) ||
+		    evbuffer_get_length(bufferevent_get_input(c->bev)) > 0 || evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
+			continue;
+		evhttp_connection_free(c->evcon);
+	}
+}
+
+void rest_conns_settle(struct rest_conns *set)
+{
+	struct list *next;
+	for (struct list *it = set->all.next; it != &set->all; it = next) {
+		struct rest_conn *c = LIST_OWNER(it, struct rest_conn, node);
+		next = it->next;
+		if (c->evcon == NULL)
+			attach(c);
+	}
+}

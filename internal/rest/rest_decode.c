@@ -1,0 +1,331 @@
+/* Headers first, then the body by its content type. Everything is copied into the op's arena, since the op may outlive the request. */
+#include "rest/rest_decode.h"
+
+#include <event2/buffer.h>
+#include <event2/keyvalq_struct.h>
+#include <sys/queue.h>
+
+#include "base/base64.h"
+#include "base/utf8.h"
+#include "rest/form.h"
+#include "rest/http_guard.h"
+#include "json/json_read.h"
+
+#define USER_AGENT_MAX      256
+#define TRACEPARENT_LEN     55
+#define IDEMPOTENCY_KEY_MAX 255
+#define GRACE_MAX           604800
+
+enum media { MEDIA_NONE, MEDIA_FORM, MEDIA_JSON, MEDIA_OTHER };
+
+/* ---- request line and headers ---- */
+
+struct str rest_method(struct evhttp_request *req)
+{
+	switch (evhttp_request_get_command(req)) {
+	case EVHTTP_REQ_GET:
+		return STR("GET");
+	case EVHTTP_REQ_POST:
+		return STR("POST");
+	case EVHTTP_REQ_HEAD:
+		return STR("HEAD");
+	default:
+		return STR("other");
+	}
+}
+
+struct str rest_path(struct evhttp_request *req)
+{
+	const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req));
+	return str_of(path == NULL ? "" : path);
+}
+
+/* How often a header stands there; *ret is the first one's value. */
+static unsigned find_header(struct evhttp_request *req, const char *name, struct str *ret)
+{
+	unsigned n = 0;
+	const struct evkeyval *h;
+	*ret = STR_NONE;
+	TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next)
+	{
+		if (!str_eq_nocase(str_of(h->key), str_of(name)))
+			continue;
+		if (n++ == 0)
+			*ret = str_trim(str_of(h->value));
+	}
+	return n;
+}
+
+/* Printable ASCII, cut to `max`: the audit's text columns take no invalid UTF-8, and no terminal wants control characters. */
+static struct str printable(struct arena *a, struct str s, size_t max)
+{
+	if (s.p == NULL)
+		return STR_NONE;
+	struct sbuf out = sbuf_in(a, s.n < max ? s.n + 1 : max + 1);
+	for (size_t i = 0; i < s.n && i < max; i++)
+		sbuf_putc(&out, s.p[i] >= 0x20 && s.p[i] < 0x7f ? s.p[i] : '?');
+	return sbuf_str(&out);
+}
+
+/* W3C Trace Context, version 00: 00-<32 hex>-<16 hex>-<2 hex>. Anything else is dropped, as the recommendation says. */
+static bool traceparent_well_formed(struct str s)
+{
+	static const char form[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+	if (s.n != TRACEPARENT_LEN)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		bool hex = (s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f');
+		if (form[i] == 'x' ? !hex : s.p[i] != form[i])
+			return false;
+	}
+	return true;
+}
+
+void rest_decode_origin(struct evhttp_request *req, struct op *op)
+{
+	struct str value;
+	op_set_request_id(op, find_header(req, "x-request-id", &value) == 1 ? value : STR_NONE);
+	op->origin.transport = 'r';
+	char *address = NULL;
+	ev_uint16_t port = 0;
+	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
+	if (evcon != NULL)
+		evhttp_connection_get_peer(evcon, &address, &port);
+	op->origin.remote_addr = arena_copy(op->arena, str_of(address));
+	if (find_header(req, "user-agent", &value) > 0)
+		op->origin.user_agent = printable(op->arena, value, USER_AGENT_MAX);
+	if (find_header(req, "traceparent", &value) == 1 && traceparent_well_formed(value))
+		op->origin.traceparent = arena_copy(op->arena, value);
+}
+
+/* Takes `scheme` (case-insensitive) and the spaces behind it off. */
+static bool take_scheme(struct str *value, struct str scheme)
+{
+	if (value->n <= scheme.n || !str_eq_nocase(str_from(value->p, scheme.n), scheme) || value->p[scheme.n] != ' ')
+		return false;
+	*value = str_trim(str_from(value->p + scheme.n, value->n - scheme.n));
+	return true;
+}
+
+/* RFC 6750 section 2.1. No Authorization header at all is told apart from a bad one. */
+static void decode_bearer(struct evhttp_request *req, struct op *op)
+{
+	struct str value;
+	unsigned n = find_header(req, "authorization", &value);
+	if (n == 0)
+		return;
+	if (n > 1)
+		op_fail(op, ERR_INVALID_REQUEST, "There is more than one Authorization header.");
+	else if (!take_scheme(&value, STR("Bearer")) || value.n == 0)
+		op_fail(op, ERR_MISSING_TOKEN, NULL);
+	else
+		op->in.bearer = arena_copy(op->arena, value);
+}
+
+/* RFC 6749 section 2.3.1: user and password are form-encoded, then joined, then base64. */
+static void decode_basic(struct evhttp_request *req, struct op *op)
+{
+	struct str value;
+	unsigned n = find_header(req, "authorization", &value);
+	if (n == 0)
+		return;
+	if (n > 1) {
+		op_fail(op, ERR_INVALID_REQUEST, "There is more than one Authorization header.");
+		return;
+	}
+	if (!take_scheme(&value, STR("Basic"))) {
+		op_fail(op, ERR_INVALID_CLIENT, "The client may authenticate with HTTP Basic or in the body.");
+		return;
+	}
+	size_t cap = BASE64_DECODED_MAX(value.n);
+	char *bytes = arena_alloc(op->arena, cap);
+	size_t length = 0;
+	struct str rest;
+	if (bytes == NULL || base64_decode(value, bytes, cap, &length) != ERR_OK)
+		goto malformed;
+	rest = str_from(bytes, length);
+	struct str user = str_split(&rest, ':');
+	if (rest.p == NULL || form_decode(op->arena, user, true, &op->in.client_id) != ERR_OK ||
+	    form_decode(op->arena, rest, true, &op->in.client_secret) != ERR_OK)
+		goto malformed;
+	return;
+malformed:
+	op_fail(op, ERR_INVALID_REQUEST, "The Authorization header is not well-formed HTTP Basic.");
+}
+
+/* RFC 9110 section 8.3: type/subtype, then parameters. Of these only charset=utf-8 means anything to us, and it is what we take anyway. */
+static enum media media_of(struct evhttp_request *req)
+{
+	struct str value;
+	unsigned n = find_header(req, "content-type", &value);
+	if (n == 0)
+		return MEDIA_NONE;
+	struct str type = str_trim(str_split(&value, ';'));
+	if (value.p != NULL && str_trim(value).n > 0 && !str_eq_nocase(str_trim(value), STR("charset=utf-8")) &&
+	    !str_eq_nocase(str_trim(value), STR("charset=\"utf-8\"")))
+		return MEDIA_OTHER;
+	if (n == 1 && str_eq_nocase(type, STR("application/x-www-form-urlencoded")))
+		return MEDIA_FORM;
+	return n == 1 && str_eq_nocase(type, STR("application/json")) ? MEDIA_JSON : MEDIA_OTHER;
+}
+
+/* ---- bodies ---- */
+
+static struct str body_of(struct evhttp_request *req, struct op *op)
+{
+	struct evbuffer *in = evhttp_request_get_input_buffer(req);
+	size_t n = evbuffer_get_length(in);
+	char *bytes = arena_alloc(op->arena, n + 1);
+	if (bytes == NULL || evbuffer_copyout(in, bytes, n) != (ev_ssize_t)n) {
+		op_fail(op, ERR_BODY_TOO_LARGE, NULL);
+		return STR_NONE;
+	}
+	return str_from(bytes, n);
+}
+
+static void malformed_parameter(struct op *op)
+{
+	op_fail(op, ERR_INVALID_REQUEST, "A parameter is malformed, of the wrong type, or repeated.");
+}
+
+struct grant {
+	struct str grant_type, client_id, client_secret, scope, audience;
+};
+
+static void grant_from_form(struct op *op, struct str body, struct grant *g)
+{
+	struct form form;
+	if (form_parse(op->arena, body, &form) != ERR_OK) {
+		malformed_parameter(op);
+		return;
+	}
+	*g = (struct grant){form_get(&form, "grant_type"), form_get(&form, "client_id"), form_get(&form, "client_secret"),
+			    form_get(&form, "scope"), form_get(&form, "audience")};
+}
+
+static void grant_from_json(struct op *op, struct str body, struct grant *g)
+{
+	static const struct json_limits limits = {.max_depth = 4, .max_values = 64};
+	const struct json *object = NULL;
+	if (json_parse(op->arena, body, limits, &object) != ERR_OK || object->type != JSON_OBJECT) {
+		op_fail(op, ERR_INVALID_REQUEST, "The body is not a well-formed JSON object without repeated names.");
+		return;
+	}
+	const struct {
+		const char *name;
+		struct str *value;
+	} members[] = {{"grant_type", &g->grant_type},
+		       {"client_id", &g->client_id},
+		       {"client_secret", &g->client_secret},
+		       {"scope", &g->scope},
+		       {"audience", &g->audience}};
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+		enum err err = json_string(json_get(object, members[i].name), members[i].value);
+		if (err != ERR_OK && err != ERR_NOT_PRESENT)
+			malformed_parameter(op);
+		else if (members[i].value->p != NULL && members[i].value->n == 0)
+			*members[i].value = STR_NONE;
+	}
+}
+
+static void decode_grant(struct evhttp_request *req, struct op *op, bool json_allowed)
+{
+	struct grant g = {STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE};
+	struct str body = body_of(req, op);
+	enum media media = media_of(req);
+	arena_wipe_on_free(op->arena); /* a secret is in there */
+	if (op->err != ERR_OK)
+		return;
+	if (evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req)) != NULL) {
+		op_fail(op, ERR_INVALID_REQUEST, "Parameters are taken from the body only (RFC 6749 section 2.3.1).");
+		return;
+	}
+	if (media == MEDIA_JSON && json_allowed)
+		grant_from_json(op, body, &g);
+	else if (media == MEDIA_FORM || (media == MEDIA_NONE && body.n == 0))
+		grant_from_form(op, body, &g);
+	else
+		op_fail(op, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
+	if (op->err != ERR_OK)
+		return;
+	if (op->in.client_id.p != NULL) { /* HTTP Basic came first: one method only, and one client (RFC 6749 section 2.3) */
+		if (g.client_secret.p != NULL || (g.client_id.p != NULL && !str_eq(g.client_id, op->in.client_id))) {
+			op_fail(op, ERR_INVALID_REQUEST, "The client must not authenticate in more than one way.");
+			return;
+		}
+	} else {
+		op->in.client_id = g.client_id;
+		op->in.client_secret = g.client_secret;
+	}
+	op->in.grant_type = g.grant_type;
+	op->in.scope = g.scope;
+	op->in.audience = g.audience;
+}
+
+static void decode_idempotency_key(struct evhttp_request *req, struct op *op)
+{
+	struct str value;
+	unsigned n = find_header(req, "idempotency-key", &value);
+	if (n == 0)
+		return;
+	bool good = n == 1 && value.n >= 1 && value.n <= IDEMPOTENCY_KEY_MAX;
+	for (size_t i = 0; good && i < value.n; i++)
+		good = value.p[i] > 0x20 && value.p[i] < 0x7f;
+	if (good)
+		op->in.idempotency_key = arena_copy(op->arena, value);
+	else
+		op_fail(op, ERR_INVALID_REQUEST, "The Idempotency-Key must be one value of 1 to 255 visible ASCII characters.");
+}
+
+static void decode_rotate(struct evhttp_request *req, struct op *op)
+{
+	static const struct json_limits limits = {.max_depth = 2, .max_values = 16};
+	struct str body = body_of(req, op);
+	const struct json *object = NULL;
+	int64_t grace = 0;
+	decode_idempotency_key(req, op);
+	if (op->err != ERR_OK || body.n == 0)
+		return;
+	if (media_of(req) != MEDIA_JSON) {
+		op_fail(op, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
+		return;
+	}
+	if (json_parse(op->arena, body, limits, &object) != ERR_OK || object->type != JSON_OBJECT) {
+		op_fail(op, ERR_INVALID_REQUEST, "The body is not a well-formed JSON object without repeated names.");
+		return;
+	}
+	enum err err = json_integer(json_get(object, "grace_seconds"), 0, GRACE_MAX, &grace);
+	if (err != ERR_OK && err != ERR_NOT_PRESENT)
+		op_fail(op, ERR_INVALID_REQUEST, "grace_seconds must be an integer from 0 to 604800.");
+	op->in.grace_seconds = (int32_t)grace;
+}
+
+void rest_decode(struct evhttp_request *req, struct op *op)
+{
+	switch (op->spec->who) {
+	case OP_MEMBER:
+	case OP_ADMIN:
+		decode_bearer(req, op);
+		break;
+	case OP_CLIENT:
+		decode_basic(req, op);
+		break;
+	case OP_ANYONE:
+		break;
+	}
+	if (op->err != ERR_OK)
+		return;
+	switch (op->spec->id) {
+	case OP_ISSUE_TOKEN:
+		decode_grant(req, op, true);
+		break;
+	case OP_OAUTH_TOKEN:
+		decode_grant(req, op, false);
+		break;
+	case OP_ROTATE_SECRET:
+		decode_rotate(req, op);
+		break;
+	default:
+		break;
+	}
+}

@@ -1,0 +1,183 @@
+/* One body writer per operation, one per language of errors. */
+#include "rest/rest_encode.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "json/json_write.h"
+
+#define REALM "realm=\"m2m-gateway\""
+
+const char *rest_reason(int status)
+{
+	switch (status) {
+	case 200:
+		return "OK";
+	case 400:
+		return "Bad Request";
+	case 401:
+		return "Unauthorized";
+	case 403:
+		return "Forbidden";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 408:
+		return "Request Timeout";
+	case 409:
+		return "Conflict";
+	case 413:
+		return "Content Too Large";
+	case 414:
+		return "URI Too Long";
+	case 415:
+		return "Unsupported Media Type";
+	case 417:
+		return "Expectation Failed";
+	case 422:
+		return "Unprocessable Content";
+	case 429:
+		return "Too Many Requests";
+	case 431:
+		return "Request Header Fields Too Large";
+	case 503:
+		return "Service Unavailable";
+	case 505:
+		return "HTTP Version Not Supported";
+	default:
+		return "Internal Server Error";
+	}
+}
+
+static void put_time(struct json_out *o, const char *key, int64_t us)
+{
+	char text[CLOCK_RFC3339_LEN];
+	clock_rfc3339(us, text);
+	json_put_str(o, key, str_from(text, sizeof text));
+}
+
+static void write_output(struct json_out *o, const struct op *op)
+{
+	const struct op_output *out = &op->out;
+	switch (op->spec->id) {
+	case OP_GET_CLIENT_ID:
+		json_put_str(o, "client_id", out->client_id);
+		break;
+	case OP_GET_CLIENT_SECRET:
+		json_put_str(o, "client_id", out->client_id);
+		json_put_str(o, "client_secret", out->client_secret);
+		json_put_int(o, "version", out->version);
+		put_time(o, "created_at", out->created_us);
+		break;
+	case OP_ISSUE_TOKEN:
+	case OP_OAUTH_TOKEN:
+		json_put_str(o, "access_token", out->access_token);
+		json_put_str(o, "token_type", STR("Bearer"));
+		json_put_int(o, "expires_in", out->expires_in);
+		json_put_str(o, "scope", out->scope);
+		break;
+	case OP_ROTATE_SECRET:
+		json_put_str(o, "client_id", out->client_id);
+		json_put_str(o, "client_secret", out->client_secret);
+		json_put_int(o, "version", out->version);
+		put_time(o, "rotated_at", out->rotated_us);
+		put_time(o, "previous_secret_expires_at", out->previous_expires_us);
+		break;
+	default:
+		break;
+	}
+}
+
+/* RFC 6749 section 5.2. error_description is limited to ASCII without quote and backslash, which our sentences keep to. */
+static void write_oauth_error(struct json_out *o, const struct op *op)
+{
+	const struct err_info *info = err_info(op->err);
+	json_put_str(o, "error", str_of(info->oauth != NULL ? info->oauth : "invalid_request"));
+	json_put_str(o, "error_description", str_of(op->err_detail != NULL ? op->err_detail : info->text));
+}
+
+/* RFC 9457 */
+static void write_problem(struct json_out *o, const struct op *op)
+{
+	const struct err_info *info = err_info(op->err);
+	json_put_str(o, "type", STR("about:blank"));
+	json_put_str(o, "title", str_of(rest_reason(info->http)));
+	json_put_int(o, "status", info->http);
+	json_put_str(o, "detail", str_of(op->err_detail != NULL ? op->err_detail : info->text));
+	json_put_str(o, "code", str_of(info->code));
+	json_put_str(o, "request_id", op->request_id);
+}
+
+static bool speaks_oauth(const struct op *op)
+{
+	if (op->spec == NULL)
+		return false;
+	switch (op->err) {
+	case ERR_INVALID_REQUEST:
+	case ERR_UNSUPPORTED_GRANT_TYPE:
+	case ERR_INVALID_CLIENT:
+	case ERR_INVALID_SCOPE:
+	case ERR_INVALID_TARGET:
+		return op->spec->errors != OP_ERRORS_PROBLEM;
+	default:
+		return op->spec->errors == OP_ERRORS_OAUTH;
+	}
+}
+
+static void add_error_headers(struct evkeyvalq *headers, const struct op *op, const char *allow)
+{
+	bool basic = op->spec != NULL && op->spec->who == OP_CLIENT;
+	if (op->err == ERR_INVALID_TOKEN)
+		evhttp_add_header(headers, "WWW-Authenticate", "Bearer " REALM ", error=\"invalid_token\"");
+	else if (op->err == ERR_FORBIDDEN)
+		evhttp_add_header(headers, "WWW-Authenticate", "Bearer " REALM ", error=\"insufficient_scope\"");
+	else if (err_info(op->err)->http == 401)
+		evhttp_add_header(headers, "WWW-Authenticate", basic ? "Basic " REALM : "Bearer " REALM);
+	if (op->err == ERR_METHOD_NOT_ALLOWED && allow != NULL)
+		evhttp_add_header(headers, "Allow", allow);
+	if (op->retry_after != NULL)
+		evhttp_add_header(headers, "Retry-After", op->retry_after);
+}
+
+static void add_caching(struct evkeyvalq *headers, const struct op *op)
+{
+	if (op->err == ERR_OK && op->out.document.p != NULL) {
+		char value[48];
+		snprintf(value, sizeof value, "public, max-age=%d", op->out.max_age);
+		evhttp_add_header(headers, "Cache-Control", value);
+		return;
+	}
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	evhttp_add_header(headers, "Pragma", "no-cache"); /* RFC 6749 section 5.1 */
+}
+
+struct str rest_encode(struct evhttp_request *req, struct op *op, const char *allow)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+	const char *type = "application/json";
+	struct sbuf body = sbuf_in(op->arena, 2048);
+	struct json_out o = json_out_start(&body);
+	if (op->err == ERR_OK && op->out.document.p != NULL) {
+		sbuf_put(&body, op->out.document);
+	} else {
+		json_open(&o, NULL, '{');
+		if (op->err == ERR_OK) {
+			write_output(&o, op);
+		} else if (speaks_oauth(op)) {
+			write_oauth_error(&o, op);
+		} else {
+			type = "application/problem+json";
+			write_problem(&o, op);
+		}
+		json_close(&o, '}');
+	}
+	if (op->err != ERR_OK)
+		add_error_headers(headers, op, allow);
+	add_caching(headers, op);
+	evhttp_add_header(headers, "Content-Type", type);
+	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+	if (op->request_id.p != NULL)
+		evhttp_add_header(headers, "X-Request-Id", op->request_id.p);
+	return sbuf_str(&body);
+}

@@ -1,0 +1,15 @@
+/* From a finished op to an HTTP reply: status, headers and body. */
+#ifndef M2M_REST_REST_ENCODE_H
+#define M2M_REST_REST_ENCODE_H
+
+#include <event2/http.h>
+
+#include "op/op.h"
+
+/* Adds the headers to the request's output and returns the body, in the op's arena. `allow`: the method that the path takes, for 405. */
+struct str rest_encode(struct evhttp_request *req, struct op *op, const char *allow);
+
+/* The reason phrase of RFC 9110 section 15. */
+const char *rest_reason(int status);
+
+#endif

@@ -1,0 +1,177 @@
+/* evhttp hands over a complete request -> an op -> its reply. A request is answered exactly once, also when its client has gone: evhttp finds that out by itself. */
+#include "rest/rest_server.h"
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "rest/http_guard.h"
+#include "rest/rest_conn.h"
+#include "rest/rest_decode.h"
+#include "rest/rest_encode.h"
+
+struct rest_server {
+	struct op_env *env;
+	struct evhttp *http;
+	struct evhttp_bound_socket *socket;
+	struct rest_conns conns;
+	struct list working; /* of rest_request */
+	bool draining;
+};
+
+struct rest_request {
+	struct list node;
+	struct rest_server *server;
+	struct evhttp_request *req;
+	const char *allow;
+};
+
+static void free_op_after_sending(const void *data, size_t n, void *op)
+{
+	(void)data, (void)n;
+	op_free(op);
+}
+
+static void reply(struct op *op, void *transport)
+{
+	struct rest_request *r = transport;
+	struct evhttp_request *req = r->req;
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+	bool draining = r->server->draining;
+	struct str body = rest_encode(req, op, r->allow);
+	int status = err_info(op->err)->http;
+	list_remove(&r->node);
+	free(r);
+	if (draining)
+		evhttp_add_header(headers, "Connection", "close");
+
+	/* the body stays in the op's memory until it was sent, so that what held a secret is wiped, not copied */
+	struct evbuffer *out = evbuffer_new();
+	if (out == NULL || body.p == NULL || evbuffer_add_reference(out, body.p, body.n, free_op_after_sending, op) != 0) {
+		op_free(op);
+		evhttp_send_reply(req, 503, rest_reason(503), NULL);
+	} else {
+		evhttp_send_reply(req, status, rest_reason(status), out);
+	}
+	if (out != NULL)
+		evbuffer_free(out);
+}
+
+/* The guard's own word, out of the path that rest_conn.c made. */
+static enum err refusal(struct str path)
+{
+	static const enum err refusals[] = {ERR_URI_TOO_LONG, ERR_HEADERS_TOO_LARGE, ERR_BODY_TOO_LARGE, ERR_EXPECTATION_FAILED,
+					    ERR_VERSION_NOT_SUPPORTED};
+	struct str code = str_from(path.p + sizeof REST_REFUSED_PATH - 1, path.n - (sizeof REST_REFUSED_PATH - 1));
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+		if (str_eq(code, str_of(err_info(refusals[i])->code)))
+			return refusals[i];
+	return ERR_INVALID_REQUEST;
+}
+
+static void route(struct rest_request *r, struct op *op, struct str path)
+{
+	if (str_starts(path, STR(REST_REFUSED_PATH))) {
+		op_fail(op, refusal(path), "The request is not well-formed HTTP/1.1 within this service's limits.");
+		return;
+	}
+	op->spec = op_find(rest_method(r->req), path, &r->allow);
+	if (op->spec == NULL && r->allow != NULL) {
+		/* the path's own language of errors, though not its steps */
+		const char *ignored = NULL;
+		op->spec = op_find(str_of(r->allow), path, &ignored);
+		op_fail(op, ERR_METHOD_NOT_ALLOWED, NULL);
+	} else if (op->spec == NULL) {
+		op_fail(op, ERR_NOT_FOUND, NULL);
+	} else {
+		op->step = op->spec->steps;
+		rest_decode(r->req, op);
+	}
+}
+
+static void on_request(struct evhttp_request *req, void *arg)
+{
+	struct rest_server *s = arg;
+	struct rest_request *r = calloc(1, sizeof *r);
+	struct op *op = r == NULL ? NULL : op_new(s->env, NULL, reply, r);
+	if (op == NULL) {
+		free(r);
+		evhttp_add_header(evhttp_request_get_output_headers(req), "Retry-After", "1");
+		evhttp_send_reply(req, 503, rest_reason(503), NULL);
+		return;
+	}
+	r->server = s;
+	r->req = req;
+	list_append(&s->working, &r->node);
+	rest_decode_origin(req, op);
+	route(r, op, rest_path(req));
+	op_run(op);
+}
+
+static bool is_busy(struct evhttp_connection *evcon, void *arg)
+{
+	const struct rest_server *s = arg;
+	LIST_EACH (it, &s->working)
+		if (evhttp_request_get_connection(LIST_OWNER(it, struct rest_request, node)->req) == evcon)
+			return true;
+	return false;
+}
+
+struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, int fd)
+{
+	struct rest_server *s = calloc(1, sizeof *s);
+	struct evconnlistener *listener = evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (s == NULL || listener == NULL || (s->http = evhttp_new(base)) == NULL)
+		goto fail;
+	s->env = env;
+	list_init(&s->working);
+	rest_conns_init(&s->conns, base, env->config->connections_max, env->config->receive_timeout_ms, is_busy, s);
+	const struct timeval idle = {env->config->idle_timeout_ms / 1000, (env->config->idle_timeout_ms % 1000) * 1000};
+	evhttp_set_timeout_tv(s->http, &idle);
+	evhttp_set_max_headers_size(s->http, HTTP_HEAD_MAX + 1024);
+	evhttp_set_max_body_size(s->http, HTTP_BODY_MAX + 1024);
+	evhttp_set_allowed_methods(s->http, UINT16_MAX); /* we answer 405 ourselves */
+	evhttp_set_default_content_type(s->http, NULL);
+	evhttp_set_bevcb(s->http, rest_conn_bufferevent, &s->conns);
+	evhttp_set_gencb(s->http, on_request, s);
+	s->socket = evhttp_bind_listener(s->http, listener);
+	if (s->socket == NULL)
+		goto fail;
+	return s;
+fail:
+	if (listener != NULL)
+		evconnlistener_free(listener);
+	else
+		close(fd);
+	if (s != NULL && s->http != NULL)
+		evhttp_free(s->http);
+	free(s);
+	return NULL;
+}
+
+void rest_server_drain(struct rest_server *s)
+{
+	s->draining = true;
+	if (s->socket != NULL)
+		evhttp_del_accept_socket(s->http, s->socket);
+	s->socket = NULL;
+	rest_conns_close_idle(&s->conns);
+}
+
+bool rest_server_idle(struct rest_server *s)
+{
+	if (s->draining)
+		rest_conns_close_idle(&s->conns);
+	return list_empty(&s->working) && s->conns.count == 0;
+}
+
+void rest_server_free(struct rest_server *s)
+{
+	if (s == NULL)
+		return;
+	rest_conns_settle(&s->conns);
+	evhttp_free(s->http);
+	free(s);
+}

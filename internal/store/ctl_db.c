@@ -1,0 +1,189 @@
+#include "store/ctl_db.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "store/ctl_exec.h"
+
+/* The session's settings. A stronger synchronous_commit that the database asks for is kept. */
+#define SQL_SESSION                                                                                                                        \
+	"select set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply'"       \
+	" else 'on' end, false), set_config('client_min_messages', 'warning', false), set_config('lock_timeout', '15s', false),"           \
+	" set_config('search_path', 'pg_catalog', false), pg_is_in_recovery()"
+
+#define SQL_MAY_BE_OWNER "select exists (select from pg_roles where rolname = 'm2m_owner' and pg_has_role(oid, 'member'))"
+
+/* $1 action, $2 organization, $3 client, $4 version, $5 actor, $6 request id, $7 detail */
+#define SQL_AUDIT                                                                                                                          \
+	"insert into m2m.admin_audit (action, outcome, organization_id, client_id, secret_version, actor, request_id, transport, detail)"  \
+	" values ($1::text, 'granted', $2::uuid, $3::text, $4::int4, $5::text, $6::uuid, 'c', $7::text::jsonb)"
+
+enum err ctl_fail(struct ctl_db *db, enum err err, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(db->why, sizeof db->why, format, args);
+	va_end(args);
+	return err;
+}
+
+const char *ctl_why(const struct ctl_db *db)
+{
+	return db == NULL ? "there is no memory left" : db->why;
+}
+
+/* libpq ends its messages with a newline and spreads some over several lines. */
+static enum err fail_with_libpq(struct ctl_db *db, enum err err, const char *message)
+{
+	ctl_fail(db, err, "%s", message);
+	size_t n = strlen(db->why);
+	while (n > 0 && db->why[n - 1] == '\n')
+		db->why[--n] = '\0';
+	for (size_t i = 0; i < n; i++)
+		if (db->why[i] == '\n' || db->why[i] == '\t')
+			db->why[i] = ' ';
+	return err;
+}
+
+enum err ctl_open(struct arena *a, struct str url, struct str actor, struct ctl_db **ret)
+{
+	struct ctl_db *db = arena_alloc(a, sizeof *db);
+	struct str dbname = arena_copy(a, url);
+	*ret = db;
+	if (db == NULL || dbname.p == NULL)
+		return ERR_NO_MEMORY;
+	db->a = a;
+	db->actor = actor;
+	db->request_id = uuid_v7(clock_wall_us());
+
+	/* what stands behind connect_timeout, the URL, may set it again */
+	const char *const names[] = {"connect_timeout", "dbname", "client_encoding", "fallback_application_name", NULL};
+	const char *const values[] = {"10", dbname.p, "UTF8", "m2mctl", NULL};
+	db->conn = PQconnectdbParams(names, values, 1);
+	if (PQstatus(db->conn) != CONNECTION_OK)
+		return fail_with_libpq(db, ERR_STORE_UNAVAILABLE, db->conn == NULL ? "out of memory" : PQerrorMessage(db->conn));
+
+	PG_RESULT session = NULL;
+	enum err err = ctl_exec(db, SQL_SESSION, NULL, &session);
+	if (err != ERR_OK)
+		return err;
+	if (pg_bool(session, 0, 4))
+		return ctl_fail(db, ERR_STORE_UNAVAILABLE, "the server is a standby (in recovery); connect to the primary");
+	return ERR_OK;
+}
+
+void ctl_close(struct ctl_db *db)
+{
+	if (db != NULL)
+		PQfinish(db->conn);
+}
+
+struct str ctl_describe(const struct ctl_db *db)
+{
+	return arena_printf(db->a, "%s at %s:%s/%s", PQuser(db->conn), PQhost(db->conn), PQport(db->conn), PQdb(db->conn));
+}
+
+static enum err check(struct ctl_db *db, const PGresult *r)
+{
+	enum err err = pg_err(r);
+	if (err == ERR_OK)
+		return ERR_OK;
+	const char *primary = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	return fail_with_libpq(db, err, primary != NULL ? primary : PQerrorMessage(db->conn));
+}
+
+enum err ctl_exec(struct ctl_db *db, const char *sql, const struct pg_params *p, PGresult **ret)
+{
+	*ret = NULL;
+	if (p != NULL && !pg_params_ok(p))
+		return ctl_fail(db, ERR_NO_MEMORY, "there is no memory left");
+
+	PGresult *r = p == NULL ? PQexecParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 1)
+				: PQexecParams(db->conn, sql, p->n, p->types, p->values, p->lengths, p->formats, 1);
+	enum err err = check(db, r);
+	if (err == ERR_OK)
+		*ret = r;
+	else
+		PQclear(r);
+	return err;
+}
+
+enum err ctl_do(struct ctl_db *db, const char *sql, const struct pg_params *p)
+{
+	PG_RESULT r = NULL;
+	return ctl_exec(db, sql, p, &r);
+}
+
+enum err ctl_script(struct ctl_db *db, const char *sql)
+{
+	PG_RESULT r = PQexec(db->conn, sql);
+	return check(db, r);
+}
+
+/* Isolation is said, not inherited: the statements are written for read committed. */
+static enum err run_transaction(struct ctl_db *db, bool as_owner, ctl_body *body, void *arg)
+{
+	enum err err = ctl_do(db, "begin isolation level read committed read write", NULL);
+	if (err != ERR_OK)
+		return err;
+	if (as_owner)
+		err = ctl_do(db, "set local role m2m_owner", NULL);
+	if (err == ERR_OK)
+		err = body(db, arg);
+	if (err == ERR_OK)
+		return ctl_do(db, "commit", NULL);
+	PQclear(PQexec(db->conn, "rollback")); /* db->why stays that of the body */
+	return err;
+}
+
+enum err ctl_transaction_plain(struct ctl_db *db, ctl_body *body, void *arg)
+{
+	return run_transaction(db, false, body, arg);
+}
+
+enum err ctl_transaction(struct ctl_db *db, ctl_body *body, void *arg)
+{
+	PG_RESULT may = NULL;
+	enum err err = ctl_exec(db, SQL_MAY_BE_OWNER, NULL, &may);
+	if (err != ERR_OK)
+		return err;
+	if (!pg_bool(may, 0, 0))
+		return ctl_fail(db, ERR_FORBIDDEN,
+				"the login %s is not a member of the role m2m_owner (run `m2mctl migrate up`, or: grant m2m_owner to %s)",
+				PQuser(db->conn), PQuser(db->conn));
+	return run_transaction(db, true, body, arg);
+}
+
+enum err ctl_audit(struct ctl_db *db, const struct ctl_act *act)
+{
+	struct pg_params p;
+	pg_params_init(&p, db->a);
+	pg_put_text(&p, str_of(act->action));
+	pg_put_uuid(&p, act->organization_id);
+	pg_put_text(&p, act->client_id);
+	pg_put_int4_or_null(&p, act->secret_version, act->secret_version == 0);
+	pg_put_text(&p, db->actor);
+	pg_put_uuid(&p, &db->request_id);
+	pg_put_text(&p, act->detail);
+	return ctl_do(db, SQL_AUDIT, &p);
+}
+
+void ctl_put_operator(struct ctl_db *db, struct pg_params *p, const struct uuid *organization_id)
+{
+	pg_put_text(p, STR_NONE);
+	pg_put_int4_or_null(p, 0, true);
+	pg_put_uuid(p, organization_id);
+	pg_put_bool(p, true);
+	pg_put_text(p, db->actor);
+	pg_put_uuid(p, &db->request_id);
+	pg_put_char(p, 'c');
+	pg_put_text(p, STR_NONE); /* address, user agent and traceparent: a command line has none */
+	pg_put_text(p, STR_NONE);
+	pg_put_text(p, STR_NONE);
+}
+
+struct str ctl_copy(struct ctl_db *db, const PGresult *r, int row, int col)
+{
+	return arena_copy(db->a, pg_str(r, row, col));
+}

@@ -1,0 +1,50 @@
+/* What the ctl_*.c files share: statements, transactions, the audit row. Private to store/. */
+#ifndef M2M_STORE_CTL_EXEC_H
+#define M2M_STORE_CTL_EXEC_H
+
+#include "base/uuid.h"
+#include "store/ctl_db.h"
+#include "store/pg_value.h"
+
+struct ctl_db {
+	PGconn *conn;
+	struct arena *a; /* of whoever opened it: results are copied into it */
+	struct str actor;
+	struct uuid request_id; /* one per run of m2mctl: ties the rows of one command together */
+	char why[1024];
+};
+
+/* Puts the sentence down and answers `err`. */
+enum err ctl_fail(struct ctl_db *db, enum err err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Runs one statement with binary parameters (NULL: none) and a binary result. *ret is the caller's to clear when ERR_OK, else NULL. */
+MUST_CHECK enum err ctl_exec(struct ctl_db *db, const char *sql, const struct pg_params *p, PGresult **ret);
+
+/* The same for a statement whose result is of no interest. */
+MUST_CHECK enum err ctl_do(struct ctl_db *db, const char *sql, const struct pg_params *p);
+
+/* Runs a whole file of statements, without parameters. */
+MUST_CHECK enum err ctl_script(struct ctl_db *db, const char *sql);
+
+/* begin, body, commit; rolled back when the body fails. The plain form runs as the login itself, the other one as m2m_owner. */
+typedef enum err ctl_body(struct ctl_db *db, void *arg);
+MUST_CHECK enum err ctl_transaction_plain(struct ctl_db *db, ctl_body *body, void *arg);
+MUST_CHECK enum err ctl_transaction(struct ctl_db *db, ctl_body *body, void *arg);
+
+/* The row of an act, to be called in the act's transaction. `detail` is a JSON object, or absent. */
+struct ctl_act {
+	const char *action;
+	const struct uuid *organization_id; /* or NULL */
+	struct str client_id;
+	int32_t secret_version; /* 0: none */
+	struct str detail;
+};
+MUST_CHECK enum err ctl_audit(struct ctl_db *db, const struct ctl_act *act);
+
+/* $1 to $10 of credential_sql.h for an operator with the role admin in this organization. */
+void ctl_put_operator(struct ctl_db *db, struct pg_params *p, const struct uuid *organization_id);
+
+/* A text column, copied. */
+struct str ctl_copy(struct ctl_db *db, const PGresult *r, int row, int col);
+
+#endif

@@ -1,0 +1,367 @@
+/* The issuing queue and its one statement (issue.h tells the life of a request). */
+#include "store/issue.h"
+
+#include <arpa/inet.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/store_parts.h"
+
+/* Parameters: arrays with one element per request, then the batch's own. `verifiers` holds one 32-byte verifier per ring key, in the order of $17.
+ * statement_timestamp() is when the server got this statement: later than the arrival of every request in it, so a rotation that had returned before is seen.
+ * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at cut to the second plus the lifetime, in row and token. */
+const char issue_sql[] =
+	"with req as (select * from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::uuid[], $7::\"char\"[], "
+	"$8::text[],"
+	"  $9::text[], $10::text[], $11::text[], $12::int4[], $13::text[], $14::int4[], $15::uuid[], $16::bool[]) with ordinality"
+	" as t(jti, client_id, verifiers, scope, audience, request_id, transport, caller, remote_addr, user_agent, traceparent,"
+	"  bearer_kind, bearer_client, bearer_version, bearer_organization, bearer_admin, ord)),"
+	" dec as ("
+	" select req.*, c.organization_id, s.version, c.token_lifetime, statement_timestamp() as at,"
+	"  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"
+	"  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "
+	"granted_audience,"
+	"  case"
+	"   when (select kid from m2m.signing_key_current) is distinct from $18::text then 'stale_key'"
+	"   when req.bearer_kind <> 0 and (bo.organization_id is null or req.bearer_kind = 1 and bs.version is null) then 'invalid_token'"
+	"   when req.bearer_kind <> 0 and not coalesce('admin' = any(bc.roles), req.bearer_admin) then 'forbidden'"
+	"   when c.client_id is null or o.organization_id is null or req.bearer_kind <> 0 and bo.organization_id <> c.organization_id"
+	"    then 'invalid_client'"
+	"   when s.version is null and s.key_missing then 'key_missing'"
+	"   when s.version is null then 'invalid_client'"
+	"   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"
+	"   when not coalesce(req.audience = any(c.audiences), true) then 'invalid_target'"
+	"   else 'granted' end as outcome"
+	" from req"
+	" left join m2m.client c on c.client_id = req.client_id and c.disabled_at is null"
+	" left join m2m.organization o on o.organization_id = c.organization_id and o.disabled_at is null"
+	" left join lateral ("
+	"  select max(v.version) filter (where v.verifier = substr(req.verifiers, 32 * array_position($17::text[], v.key_id) - 31, 32)) as "
+	"version,"
+	"   bool_or(v.key_id <> all($17::text[])) as key_missing"
+	"  from m2m.client_secret v where v.client_id = req.client_id and (v.expires_at is null or v.expires_at > '-infinity')"
+	"   and (v.expires_at is null or v.expires_at > statement_timestamp())) s on true"
+	" left join m2m.client bc on bc.client_id = req.bearer_client and bc.disabled_at is null"
+	" left join m2m.client_secret bs on bs.client_id = req.bearer_client and bs.version = req.bearer_version"
+	"  and (bs.expires_at is null or bs.expires_at > statement_timestamp())"
+	" left join m2m.organization bo on bo.organization_id = coalesce(bc.organization_id, req.bearer_organization) and bo.disabled_at "
+	"is null),"
+	" ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, "
+	"transport,"
+	"   client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent)"
+	"  select at, expires_at, jti, organization_id, request_id, $19::uuid, version, transport, client_id, $18::text, caller, "
+	"granted_scope,"
+	"   granted_audience, remote_addr::inet, user_agent, traceparent from dec where outcome = 'granted')"
+	" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience from dec order by ord";
+
+enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
+
+#define REQUEST(node_) LIST_OWNER(node_, struct issue_request, node)
+
+static const struct {
+	const char *outcome;
+	enum err err;
+} outcomes[] = {
+	{"granted", ERR_OK},
+	{"stale_key", ERR_STALE_KEY},
+	{"invalid_token", ERR_INVALID_TOKEN},
+	{"forbidden", ERR_FORBIDDEN},
+	{"invalid_client", ERR_INVALID_CLIENT},
+	{"key_missing", ERR_KEY_MISSING},
+	{"invalid_scope", ERR_INVALID_SCOPE},
+	{"invalid_target", ERR_INVALID_TARGET},
+};
+
+static enum err outcome_err(struct str outcome)
+{
+	for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
+		if (str_eq(outcome, str_of(outcomes[i].outcome)))
+			return outcomes[i].err;
+	return ERR_INTERNAL;
+}
+
+/* ---- one column of the batch at a time ---- */
+
+typedef struct str column_of(struct issue_request *r);
+
+static struct str col_jti(struct issue_request *r)
+{
+	return str_from(r->jti.b, sizeof r->jti.b);
+}
+static struct str col_client_id(struct issue_request *r)
+{
+	return r->client_id;
+}
+static struct str col_verifiers(struct issue_request *r)
+{
+	return r->verifiers;
+}
+static struct str col_scope(struct issue_request *r)
+{
+	return r->scope;
+}
+static struct str col_audience(struct issue_request *r)
+{
+	return r->audience;
+}
+static struct str col_request_id(struct issue_request *r)
+{
+	return str_from(r->origin->request_id.b, 16);
+}
+static struct str col_transport(struct issue_request *r)
+{
+	return str_from(&r->origin->transport, 1);
+}
+static struct str col_caller(struct issue_request *r)
+{
+	return r->origin->actor;
+}
+static struct str col_remote_addr(struct issue_request *r)
+{
+	return r->origin->remote_addr;
+}
+static struct str col_user_agent(struct issue_request *r)
+{
+	return r->origin->user_agent;
+}
+static struct str col_traceparent(struct issue_request *r)
+{
+	return r->origin->traceparent;
+}
+static struct str col_bearer_client(struct issue_request *r)
+{
+	return r->bearer == NULL ? STR_NONE : r->bearer->client_id;
+}
+static struct str col_bearer_admin(struct issue_request *r)
+{
+	return r->bearer != NULL && r->bearer->admin ? STR("\1") : STR("\0");
+}
+
+static struct str col_bearer_kind(struct issue_request *r)
+{
+	r->wire_kind = htonl(r->bearer == NULL ? BEARER_NONE : r->bearer->client_id.p != NULL ? BEARER_CLIENT : BEARER_OPERATOR);
+	return str_from(&r->wire_kind, sizeof r->wire_kind);
+}
+
+static struct str col_bearer_version(struct issue_request *r)
+{
+	r->wire_version = htonl(r->bearer == NULL ? 0 : (uint32_t)r->bearer->secret_version);
+	return str_from(&r->wire_version, sizeof r->wire_version);
+}
+
+static struct str col_bearer_organization(struct issue_request *r)
+{
+	if (r->bearer == NULL || r->bearer->client_id.p != NULL)
+		return STR_NONE;
+	return str_from(r->bearer->organization_id.b, sizeof r->bearer->organization_id.b);
+}
+
+/* In the order of $1 to $16. */
+static const struct {
+	enum pg_oid type;
+	column_of *value;
+} columns[] = {
+	{PG_UUID, col_jti},           {PG_TEXT, col_client_id},      {PG_BYTEA, col_verifiers},          {PG_TEXT, col_scope},
+	{PG_TEXT, col_audience},      {PG_UUID, col_request_id},     {PG_CHAR, col_transport},           {PG_TEXT, col_caller},
+	{PG_TEXT, col_remote_addr},   {PG_TEXT, col_user_agent},     {PG_TEXT, col_traceparent},         {PG_INT4, col_bearer_kind},
+	{PG_TEXT, col_bearer_client}, {PG_INT4, col_bearer_version}, {PG_UUID, col_bearer_organization}, {PG_BOOL, col_bearer_admin},
+};
+
+/* ---- the queue ---- */
+
+static void finish(struct issue_request *r, enum err err)
+{
+	r->err = err;
+	r->done(r);
+}
+
+static void finish_all(struct list *requests, enum err err)
+{
+	for (struct list *n; (n = list_pop(requests)) != NULL;)
+		finish(REQUEST(n), err);
+}
+
+static void move_all(struct list *from, struct list *to)
+{
+	for (struct list *n; (n = list_pop(from)) != NULL;)
+		list_append(to, n);
+}
+
+static void depth_changed(struct store *s)
+{
+	atomic_store_explicit(&s->counters.queue_depth, s->issue.waiting_count, memory_order_relaxed);
+}
+
+static void batch_answered(void *arg, enum err err, const PGresult *r);
+
+static void send_batch(struct store *s)
+{
+	struct issue_queue *q = &s->issue;
+	if (!list_empty(&q->flying) || q->waiting_count == 0)
+		return;
+	unsigned n = 0;
+	while (n < s->config->batch_max && !list_empty(&q->waiting)) {
+		list_append(&q->flying, list_pop(&q->waiting));
+		n++;
+	}
+	q->waiting_count -= n;
+	depth_changed(s);
+
+	struct signing_key *key = s->keys == NULL ? NULL : keyset_current(s->keys->set);
+	struct pg_params p;
+	arena_reset(q->arena);
+	pg_params_init(&p, q->arena);
+	for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
+		unsigned i = 0;
+		LIST_EACH (it, &q->flying)
+			q->column[i++] = columns[c].value(REQUEST(it));
+		pg_put_array(&p, columns[c].type, q->column, n);
+	}
+	store_put_ring(s, &p);
+	pg_put_text(&p, key == NULL ? STR_NONE : signing_key_kid(key));
+	struct uuid batch_id = uuid_v7(clock_wall_us());
+	pg_put_uuid(&p, &batch_id);
+
+	enum err err = key == NULL ? ERR_STALE_KEY
+				   : pg_conn_send(s->issue_conn, STMT_ISSUE, &p, (int)s->config->request_timeout_ms, batch_answered, s);
+	if (err != ERR_OK) {
+		struct list failed;
+		list_init(&failed);
+		move_all(&q->flying, &failed);
+		finish_all(&failed, err);
+		return;
+	}
+	q->flying_keys = keyset_hold(s->keys);
+	atomic_fetch_add_explicit(&s->counters.batches, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->counters.batch_rows, n, memory_order_relaxed);
+}
+
+static void take_row(struct issue_request *req, const PGresult *r, int row, struct signing_key *key)
+{
+	req->err = outcome_err(pg_str(r, row, 1));
+	req->secret_version = pg_int4(r, row, 2);
+	int64_t at_us = pg_time_us(r, row, 3);
+	req->issued_at = at_us / 1000000;
+	req->lifetime = pg_int4(r, row, 4);
+	req->organization_id = pg_uuid(r, row, 5);
+	req->granted_scope = pg_str(r, row, 6);
+	req->granted_audience = pg_str(r, row, 7);
+	req->key = key;
+}
+
+static void batch_answered(void *arg, enum err err, const PGresult *r)
+{
+	struct store *s = arg;
+	struct issue_queue *q = &s->issue;
+	struct shared_keyset *keys = q->flying_keys;
+	struct list answered;
+	list_init(&answered);
+	move_all(&q->flying, &answered);
+	q->flying_keys = NULL;
+	s->last_issue_answer_us = clock_mono_us();
+	store_note_write(s, err);
+	if (err == ERR_OK)
+		send_batch(s); /* the database works on the next while we sign this one */
+	else
+		atomic_fetch_add_explicit(&s->counters.statement_failures, 1, memory_order_relaxed);
+
+	bool reload = false;
+	int row = 0;
+	for (struct list *n; (n = list_pop(&answered)) != NULL; row++) {
+		struct issue_request *req = REQUEST(n);
+		if (err != ERR_OK) {
+			finish(req, err == ERR_INTERNAL ? ERR_INTERNAL : ERR_STORE_UNAVAILABLE);
+			continue;
+		}
+		take_row(req, r, row, keyset_current(keys->set));
+		if (req->err == ERR_STALE_KEY && !req->retried) {
+			req->retried = true;
+			list_append(&q->stale, &req->node);
+			reload = true;
+			continue;
+		}
+		if (req->err == ERR_OK)
+			atomic_fetch_add_explicit(&s->counters.tokens_issued, 1, memory_order_relaxed);
+		req->done(req);
+	}
+	keyset_drop(keys);
+	if (reload) {
+		store_reload_keys(s);
+		if (!s->keys_loading)
+			issue_keys_reloaded(s);
+	}
+	if (err != ERR_OK && q->waiting_count > 0)
+		event_active(q->send, EV_TIMEOUT, 0);
+}
+
+void issue_keys_reloaded(struct store *s)
+{
+	struct issue_queue *q = &s->issue;
+	if (list_empty(&q->stale))
+		return;
+	for (struct list *n; (n = list_pop(&q->stale)) != NULL; q->waiting_count++)
+		list_append(&q->waiting, n);
+	depth_changed(s);
+	event_active(q->send, EV_TIMEOUT, 0);
+}
+
+void issue_connection_changed(struct store *s)
+{
+	/* pg_conn has answered the batch that was in flight; what waits would wait for an unknown time */
+	struct list failed;
+	list_init(&failed);
+	move_all(&s->issue.waiting, &failed);
+	move_all(&s->issue.stale, &failed);
+	s->issue.waiting_count = 0;
+	depth_changed(s);
+	finish_all(&failed, ERR_STORE_UNAVAILABLE);
+}
+
+static void on_send(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	send_batch(arg);
+}
+
+enum err issue_submit(struct store *s, struct issue_request *r)
+{
+	struct issue_queue *q = &s->issue;
+	if (!pg_conn_is_up(s->issue_conn))
+		return ERR_STORE_UNAVAILABLE;
+	if (s->keys == NULL || keyset_current(s->keys->set) == NULL)
+		return ERR_STALE_KEY;
+	if (q->waiting_count >= s->config->queue_max)
+		return ERR_OVERLOADED;
+	r->retried = false;
+	list_append(&q->waiting, &r->node);
+	q->waiting_count++;
+	depth_changed(s);
+	if (list_empty(&q->flying))
+		event_active(q->send, EV_TIMEOUT, 0);
+	return ERR_OK;
+}
+
+enum err issue_queue_init(struct store *s)
+{
+	struct issue_queue *q = &s->issue;
+	list_init(&q->waiting);
+	list_init(&q->flying);
+	list_init(&q->stale);
+	/* a request's columns are bounded by what the transports let through: ids, 512 bytes of user agent, scope and audience */
+	q->arena = arena_new(16384 + (size_t)s->config->batch_max * 8192);
+	q->column = calloc(s->config->batch_max, sizeof *q->column);
+	q->send = event_new(s->base, -1, 0, on_send, s);
+	return q->arena == NULL || q->column == NULL || q->send == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+void issue_queue_free(struct store *s)
+{
+	if (s->issue.waiting.next != NULL)
+		issue_connection_changed(s);
+	if (s->issue.send != NULL)
+		event_free(s->issue.send);
+	arena_free(s->issue.arena);
+	free(s->issue.column);
+}

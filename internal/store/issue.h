@@ -1,0 +1,46 @@
+/* Issuing: requests are queued, and whenever the issuing connection is free everything queued goes out as one statement, which checks every
+ * credential and writes every audit row in one transaction. While it is in flight the next batch gathers: no timer, no delay at low load, group
+ * commit at high load. A request is done only after that transaction's commit is known.
+ *
+ *   issue_submit -> waiting -> (one batch in flight) -> commit known -> next batch sent -> done(request) for each
+ *
+ * A batch that names a signing key which is no longer current is refused as a whole (stale_key); its requests wait for the reloaded keys and go out once more. */
+#ifndef M2M_STORE_ISSUE_H
+#define M2M_STORE_ISSUE_H
+
+#include "base/list.h"
+#include "store/store.h"
+
+struct issue_request {
+	/* in; borrowed until done */
+	struct str client_id;              /* well formed */
+	struct str verifiers;              /* one SHA256_LEN verifier per key of the ring, in ring order */
+	struct str scope;                  /* requested; absent: the client's own. Tokens separated by single spaces */
+	struct str audience;               /* requested; absent: the client's first */
+	const struct store_bearer *bearer; /* NULL: the client itself asks (RFC 6749 section 4.4) */
+	const struct store_origin *origin;
+	struct uuid jti;
+	void (*done)(struct issue_request *r);
+	void *arg;
+
+	/* out; strings and the key are borrowed and end when done returns */
+	enum err
+		err; /* ERR_OK, or INVALID_TOKEN, FORBIDDEN, KEY_MISSING, INVALID_CLIENT, INVALID_SCOPE, INVALID_TARGET, STALE_KEY, STORE_UNAVAILABLE */
+	int32_t secret_version;
+	int64_t issued_at; /* seconds since 1970, by the database's clock */
+	int32_t lifetime;  /* seconds; the row's expires_at is issued_at + lifetime */
+	struct uuid organization_id;
+	struct str granted_scope;
+	struct str granted_audience;
+	struct signing_key *key; /* sign with this one */
+
+	/* the queue's own */
+	struct list node;
+	bool retried;
+	uint32_t wire_kind, wire_version;
+};
+
+/* ERR_OVERLOADED: M2M_QUEUE_MAX wait already. ERR_STORE_UNAVAILABLE: not connected. ERR_STALE_KEY: no signing key. On an error done isn't called. */
+MUST_CHECK enum err issue_submit(struct store *s, struct issue_request *r);
+
+#endif

@@ -1,0 +1,319 @@
+/* The connection's state machine. Data: pg_conn_send -> PQsendQueryPrepared + PQpipelineSync -> flush; readable -> PQgetResult -> the head unit's result ->
+ * its sync -> done. One function (go_down) ends a connection, whatever the reason. */
+#include "store/pg_conn.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+
+#define RETRY_FIRST_MS 100
+#define RETRY_MOST_MS  2000
+
+enum state { DOWN, DIALING, UP };
+
+struct unit {
+	struct list node;
+	int64_t deadline_us;
+	pg_unit_done *done;
+	void *arg;
+	PGresult *result;
+};
+
+struct pg_conn {
+	struct event_base *base;
+	const struct pg_open_spec *spec;
+	struct pg_conn_events events;
+	enum state state;
+
+	PGconn *pg;
+	struct event *readable, *writable;
+	struct event *timer; /* UP: the head unit's deadline; DOWN: the next dialing */
+	struct list units;
+	unsigned unit_count, unit_max;
+	int retry_ms;
+
+	/* The dialing thread fills these and then writes to `dialed`; the loop reads them after that and after joining. */
+	pthread_t thread;
+	int dialed;
+	struct event *dialed_event;
+	PGconn *dialed_pg;
+	enum pg_open_outcome dialed_outcome;
+	char dialed_why[512];
+};
+
+static void arm(struct event *timer, int64_t us)
+{
+	if (us < 0)
+		us = 0;
+	struct timeval tv = {us / 1000000, us % 1000000};
+	evtimer_add(timer, &tv);
+}
+
+/* ---- dialing ---- */
+
+static void *dial(void *arg)
+{
+	struct pg_conn *c = arg;
+	struct sbuf why = sbuf_fixed(c->dialed_why, sizeof c->dialed_why);
+	c->dialed_outcome = pg_open(c->spec, &c->dialed_pg, &why);
+	uint64_t one = 1;
+	ssize_t written = write(c->dialed, &one, sizeof one);
+	(void)written; /* an eventfd takes one increment always */
+	return NULL;
+}
+
+static void retry_later(struct pg_conn *c)
+{
+	c->state = DOWN;
+	arm(c->timer, (int64_t)c->retry_ms * 1000);
+	c->retry_ms = c->retry_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : c->retry_ms * 2;
+}
+
+static void start_dialing(struct pg_conn *c)
+{
+	assert(c->state == DOWN && c->pg == NULL);
+	c->dialed_pg = NULL;
+	c->dialed_why[0] = '\0';
+	if (pthread_create(&c->thread, NULL, dial, c) != 0) {
+		retry_later(c);
+		return;
+	}
+	c->state = DIALING;
+}
+
+static void fail_units(struct pg_conn *c)
+{
+	struct list failed;
+	list_init(&failed);
+	for (struct list *n; (n = list_pop(&c->units)) != NULL;)
+		list_append(&failed, n);
+	c->unit_count = 0;
+	for (struct list *n; (n = list_pop(&failed)) != NULL;) {
+		struct unit *u = LIST_OWNER(n, struct unit, node);
+		PQclear(u->result);
+		u->done(u->arg, ERR_STORE_UNAVAILABLE, NULL);
+		free(u);
+	}
+}
+
+static void close_pg(struct pg_conn *c)
+{
+	if (c->readable != NULL)
+		event_free(c->readable);
+	if (c->writable != NULL)
+		event_free(c->writable);
+	c->readable = c->writable = NULL;
+	PQfinish(c->pg);
+	c->pg = NULL;
+}
+
+static void go_down(struct pg_conn *c, const char *why)
+{
+	assert(c->state == UP);
+	log_message(LOG_WARN, "database_connection_lost", "%s: %s", c->spec->application_name, why);
+	evtimer_del(c->timer);
+	close_pg(c);
+	retry_later(c);
+	fail_units(c);
+	c->events.down(c->events.arg, why);
+}
+
+/* ---- up ---- */
+
+static void rearm_deadline(struct pg_conn *c)
+{
+	if (list_empty(&c->units)) {
+		evtimer_del(c->timer);
+		return;
+	}
+	const struct unit *head = LIST_OWNER(c->units.next, struct unit, node);
+	arm(c->timer, head->deadline_us - clock_mono_us());
+}
+
+static void flush(struct pg_conn *c)
+{
+	/* 1: the socket is full; -1 shows as an error at the next read as well, where it is handled */
+	if (PQflush(c->pg) == 1)
+		event_add(c->writable, NULL);
+}
+
+static void finish_head(struct pg_conn *c)
+{
+	struct list *n = list_pop(&c->units);
+	struct unit *u = LIST_OWNER(n, struct unit, node);
+	c->unit_count--;
+	rearm_deadline(c);
+	enum err err = u->result == NULL ? ERR_STORE_UNAVAILABLE : pg_err(u->result);
+	if (err == ERR_INTERNAL || err == ERR_STORE_UNAVAILABLE) {
+		struct str message = str_of(u->result == NULL ? "no result" : PQresultErrorMessage(u->result));
+		struct str first = str_split(&message, '\n');
+		log_message(err == ERR_INTERNAL ? LOG_ERROR : LOG_WARN, "database_statement_failed", "%.*s", STR_ARG(first));
+	}
+	u->done(u->arg, err, u->result);
+	PQclear(u->result);
+	free(u);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct pg_conn *c = arg;
+	if (PQconsumeInput(c->pg) != 1) {
+		go_down(c, PQerrorMessage(c->pg));
+		return;
+	}
+	/* A unit's callback may send more, but never closes: only this file does. One NULL stands between a statement's results and its sync;
+	 * a second one in a row means that there is nothing more to be had now. */
+	int nulls = 0;
+	while (!list_empty(&c->units) && nulls < 2 && !PQisBusy(c->pg)) {
+		PGresult *r = PQgetResult(c->pg);
+		nulls = r == NULL ? nulls + 1 : 0;
+		if (r == NULL)
+			continue;
+		if (PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
+			PQclear(r);
+			finish_head(c);
+			continue;
+		}
+		struct unit *head = LIST_OWNER(c->units.next, struct unit, node);
+		PQclear(head->result);
+		head->result = r;
+	}
+	if (PQstatus(c->pg) != CONNECTION_OK)
+		go_down(c, PQerrorMessage(c->pg));
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	flush(arg);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct pg_conn *c = arg;
+	if (c->state == UP)
+		go_down(c, "a statement was not answered in time");
+	else if (c->state == DOWN)
+		start_dialing(c);
+}
+
+static void on_dialed(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	struct pg_conn *c = arg;
+	uint64_t count;
+	if (read(fd, &count, sizeof count) != sizeof count)
+		return;
+	pthread_join(c->thread, NULL);
+	assert(c->state == DIALING);
+	if (c->dialed_outcome != PG_OPEN_OK) {
+		log_message(LOG_WARN, "database_connect_failed", "%s: %s", c->spec->application_name, c->dialed_why);
+		retry_later(c);
+		return;
+	}
+	c->pg = c->dialed_pg;
+	c->readable = event_new(c->base, PQsocket(c->pg), EV_READ | EV_PERSIST, on_readable, c);
+	c->writable = event_new(c->base, PQsocket(c->pg), EV_WRITE, on_writable, c);
+	if (c->readable == NULL || c->writable == NULL || event_add(c->readable, NULL) != 0) {
+		close_pg(c);
+		retry_later(c);
+		return;
+	}
+	c->state = UP;
+	c->retry_ms = RETRY_FIRST_MS;
+	log_message(LOG_INFO, "database_connected", "%s", c->spec->application_name);
+	c->events.up(c->events.arg);
+}
+
+enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *p, int timeout_ms, pg_unit_done *done, void *arg)
+{
+	if (c->state != UP)
+		return ERR_STORE_UNAVAILABLE;
+	if (c->unit_count >= c->unit_max)
+		return ERR_OVERLOADED;
+	if (!pg_params_ok(p))
+		return ERR_TOO_LARGE;
+	struct unit *u = calloc(1, sizeof *u);
+	if (u == NULL)
+		return ERR_NO_MEMORY;
+	if (PQsendQueryPrepared(c->pg, statement, p->n, p->values, p->lengths, p->formats, 1) != 1 || PQpipelineSync(c->pg) != 1) {
+		/* libpq is out of memory or its socket is dead: what it holds may not match our list any more, so begin anew from the loop */
+		event_active(c->timer, EV_TIMEOUT, 0);
+		free(u);
+		return ERR_STORE_UNAVAILABLE;
+	}
+	u->done = done;
+	u->arg = arg;
+	u->deadline_us = clock_mono_us() + (int64_t)timeout_ms * 1000;
+	list_append(&c->units, &u->node);
+	if (++c->unit_count == 1)
+		rearm_deadline(c);
+	flush(c);
+	return ERR_OK;
+}
+
+/* ---- life ---- */
+
+struct pg_conn *pg_conn_new(struct event_base *base, const struct pg_open_spec *spec, const struct pg_conn_events *events,
+			    unsigned units_max)
+{
+	struct pg_conn *c = calloc(1, sizeof *c);
+	if (c == NULL)
+		return NULL;
+	c->base = base;
+	c->spec = spec;
+	c->events = *events;
+	c->unit_max = units_max;
+	c->retry_ms = RETRY_FIRST_MS;
+	list_init(&c->units);
+	c->dialed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	c->timer = evtimer_new(base, on_timer, c);
+	c->dialed_event = c->dialed < 0 ? NULL : event_new(base, c->dialed, EV_READ | EV_PERSIST, on_dialed, c);
+	if (c->timer == NULL || c->dialed_event == NULL || event_add(c->dialed_event, NULL) != 0) {
+		pg_conn_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void pg_conn_start(struct pg_conn *c)
+{
+	start_dialing(c);
+}
+
+void pg_conn_free(struct pg_conn *c)
+{
+	if (c == NULL)
+		return;
+	if (c->state == DIALING) {
+		pthread_join(c->thread, NULL);
+		PQfinish(c->dialed_pg);
+	}
+	c->state = DOWN;
+	close_pg(c);
+	fail_units(c);
+	if (c->timer != NULL)
+		event_free(c->timer);
+	if (c->dialed_event != NULL)
+		event_free(c->dialed_event);
+	if (c->dialed >= 0)
+		close(c->dialed);
+	free(c);
+}
+
+bool pg_conn_is_up(const struct pg_conn *c)
+{
+	return c->state == UP;
+}
+unsigned pg_conn_in_flight(const struct pg_conn *c)
+{
+	return c->unit_count;
+}

@@ -1,0 +1,43 @@
+/* One PostgreSQL connection on an event loop: statements go out in order, each with a sync of its own, and come back in order.
+ *
+ *   DOWN -> DIALING (a thread opens it, bounded) -> UP -> DOWN (closing always says why; the next try waits a little longer each time)
+ *
+ * A unit is done when its sync has been answered, that is when its transaction has committed: the result's rows arrive before that.
+ * A unit that isn't answered in its time brings the connection down, since what stands behind it can't be answered either; nothing is ever cancelled.
+ * Private to store/. */
+#ifndef M2M_STORE_PG_CONN_H
+#define M2M_STORE_PG_CONN_H
+
+#include <event2/event.h>
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+#include "store/pg_open.h"
+#include "store/pg_value.h"
+
+struct pg_conn;
+
+struct pg_conn_events {
+	void (*up)(void *arg);
+	void (*down)(void *arg, const char *why); /* after every unit in flight has been answered */
+	void *arg;
+};
+
+/* Called once per unit, from the event loop, never from pg_conn_send. `r` is borrowed and NULL unless err is what pg_err says of it. */
+typedef void pg_unit_done(void *arg, enum err err, const PGresult *r);
+
+/* Starts dialing at pg_conn_start. `spec` is borrowed for the connection's life. NULL: out of memory. */
+struct pg_conn *pg_conn_new(struct event_base *base, const struct pg_open_spec *spec, const struct pg_conn_events *events,
+			    unsigned units_max);
+void pg_conn_start(struct pg_conn *c);
+/* Answers every unit with ERR_STORE_UNAVAILABLE, waits for a dialing thread (bounded by the spec's timeouts) and frees. No `down` event. */
+void pg_conn_free(struct pg_conn *c);
+
+bool pg_conn_is_up(const struct pg_conn *c);
+unsigned pg_conn_in_flight(const struct pg_conn *c);
+
+/* Sends one prepared statement. ERR_STORE_UNAVAILABLE: not up. ERR_OVERLOADED: units_max in flight. ERR_TOO_LARGE: the parameters overflowed. On an error `done` isn't called. */
+MUST_CHECK enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms,
+				 pg_unit_done *done, void *arg);
+
+#endif

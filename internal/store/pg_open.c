@@ -1,0 +1,199 @@
+/* Connect, look at whom we talk to, set the session, check schema and master keys, prepare the statements, enter the pipeline. */
+#include "store/pg_open.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "crypto/digest.h"
+#include "store/pg_value.h"
+#include "store/schema.h"
+
+/* PQgetResult would wait for ever for a server that was paused after it had let us in, so wait for the bytes ourselves. NULL after the deadline. */
+static PGresult *result_within(PGconn *pg, int timeout_ms)
+{
+	int64_t deadline = clock_mono_us() + (int64_t)timeout_ms * 1000;
+	PGresult *last = NULL;
+	for (;;) {
+		while (PQisBusy(pg)) {
+			int64_t left_ms = (deadline - clock_mono_us()) / 1000;
+			struct pollfd p = {.fd = PQsocket(pg), .events = POLLIN};
+			if (left_ms <= 0 || poll(&p, 1, (int)left_ms) <= 0 || PQconsumeInput(pg) != 1) {
+				PQclear(last);
+				return NULL;
+			}
+		}
+		PGresult *r = PQgetResult(pg);
+		if (r == NULL)
+			return last;
+		PQclear(last);
+		last = r;
+	}
+}
+
+static PGresult *query(PGconn *pg, const struct pg_open_spec *spec, const char *sql, const struct pg_params *p)
+{
+	int n = p == NULL ? 0 : p->n;
+	if (PQsendQueryParams(pg, sql, n, p == NULL ? NULL : p->types, p == NULL ? NULL : p->values, p == NULL ? NULL : p->lengths,
+			      p == NULL ? NULL : p->formats, 1) != 1)
+		return NULL;
+	return result_within(pg, spec->timeout_ms);
+}
+
+/* libpq's messages span lines and end with a newline; a log line or a sentence takes the first. */
+static void say(struct sbuf *why, const char *what, const char *message)
+{
+	struct str rest = str_of(message);
+	sbuf_printf(why, "%s: %.*s", what, STR_ARG(str_split(&rest, '\n')));
+}
+
+static enum pg_open_outcome fault(PGconn *pg, const PGresult *r, const char *what, struct sbuf *why)
+{
+	if (r == NULL) {
+		say(why, what, PQstatus(pg) == CONNECTION_OK ? "no answer in time" : PQerrorMessage(pg));
+		return PG_OPEN_UNREACHABLE;
+	}
+	say(why, what, PQresultErrorMessage(r));
+	return pg_err(r) == ERR_STORE_UNAVAILABLE ? PG_OPEN_UNREACHABLE : PG_OPEN_REFUSED;
+}
+
+/* Only a primary that can be written decides about credentials: a standby's answer may be older than a rotation. */
+static enum pg_open_outcome check_primary(PGconn *pg, const struct pg_open_spec *spec, struct sbuf *why)
+{
+	PG_RESULT r = query(
+		pg, spec,
+		"select pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',"
+		" current_setting('synchronous_commit') in ('off', 'local', 'remote_write'), current_setting('server_version_num')::int,"
+		" to_regclass('m2m.schema_migration') is null",
+		NULL);
+	if (pg_err(r) != ERR_OK)
+		return fault(pg, r, "the database refused a first question", why);
+	if (pg_bool(r, 0, 0) || pg_bool(r, 0, 1)) {
+		sbuf_putz(why, pg_bool(r, 0, 0) ? "the database is a standby in recovery; credentials are checked on the primary only"
+						: "the database is read-only");
+		return PG_OPEN_UNREACHABLE;
+	}
+	if (pg_int4(r, 0, 3) < 150000) {
+		sbuf_putz(why, "PostgreSQL 15 or newer is needed");
+		return PG_OPEN_REFUSED;
+	}
+	if (pg_bool(r, 0, 4)) {
+		sbuf_putz(why, "the database has no m2m schema yet (or this login may not see it); run: m2mctl migrate up");
+		return PG_OPEN_REFUSED;
+	}
+	if (pg_bool(r, 0, 2)) {
+		/* remote_apply is stronger than on and is left alone */
+		PG_RESULT set = query(pg, spec, "set synchronous_commit = on", NULL);
+		if (pg_err(set) != ERR_OK)
+			return fault(pg, set, "synchronous_commit can't be switched on", why);
+	}
+	return PG_OPEN_OK;
+}
+
+static enum pg_open_outcome check_schema(PGconn *pg, const struct pg_open_spec *spec, struct sbuf *why)
+{
+	PG_RESULT r = query(pg, spec, "select version, checksum from m2m.schema_migration order by version", NULL);
+	if (pg_err(r) != ERR_OK)
+		return fault(pg, r, "the database's schema version can't be read", why);
+	int applied = PQntuples(r);
+	int newest = applied == 0 ? 0 : pg_int4(r, applied - 1, 0);
+	if (newest != schema_latest_version()) {
+		sbuf_printf(why, "the database's schema is at version %d, this program knows version %d; %s", newest,
+			    schema_latest_version(), newest < schema_latest_version() ? "run: m2mctl migrate up" : "upgrade this program");
+		return PG_OPEN_REFUSED;
+	}
+	for (int i = 0; i < applied; i++) {
+		struct str checksum = pg_str(r, i, 1);
+		const uint8_t *known = schema_checksum(pg_int4(r, i, 0));
+		if (known == NULL || checksum.n != SHA256_LEN || memcmp(known, checksum.p, SHA256_LEN) != 0) {
+			sbuf_printf(why, "migration %d was run from a file that differs from this program's", pg_int4(r, i, 0));
+			return PG_OPEN_REFUSED;
+		}
+	}
+	return PG_OPEN_OK;
+}
+
+/* A key that the database doesn't know yet is registered; one that it knows with another value would make every secret wrong. */
+static enum pg_open_outcome check_ring(PGconn *pg, const struct pg_open_spec *spec, struct arena *a, struct sbuf *why)
+{
+	for (unsigned i = 0; spec->ring != NULL && i < spec->ring->n; i++) {
+		const struct master_key *key = &spec->ring->keys[i];
+		struct pg_params p;
+		pg_params_init(&p, a);
+		pg_put_text(&p, str_of(key->key_id));
+		pg_put_bytea(&p, str_from(key->check, sizeof key->check));
+		PG_RESULT r = query(pg, spec,
+				    "with made as (insert into m2m.key_check (key_id, check_value) values ($1, $2) on conflict do nothing)"
+				    " select coalesce((select check_value = $2 from m2m.key_check where key_id = $1), true)",
+				    &p);
+		if (pg_err(r) != ERR_OK)
+			return fault(pg, r, "the master keys can't be compared with the database's", why);
+		if (!pg_bool(r, 0, 0)) {
+			sbuf_printf(why, "master key \"%s\" is not the key that the database knows under this name", key->key_id);
+			return PG_OPEN_REFUSED;
+		}
+	}
+	return PG_OPEN_OK;
+}
+
+static enum pg_open_outcome prepare_session(PGconn *pg, const struct pg_open_spec *spec, struct arena *a, struct sbuf *why)
+{
+	for (const char *const *s = spec->settings; s != NULL && s[0] != NULL; s += 2) {
+		struct pg_params p;
+		pg_params_init(&p, a);
+		pg_put_text(&p, str_of(s[0]));
+		pg_put_text(&p, str_of(s[1]));
+		PG_RESULT r = query(pg, spec, "select set_config($1, $2, false)", &p);
+		if (pg_err(r) != ERR_OK)
+			return fault(pg, r, "a session setting was refused", why);
+	}
+	for (size_t i = 0; i < spec->statement_count; i++) {
+		if (PQsendPrepare(pg, spec->statements[i].name, spec->statements[i].sql, 0, NULL) != 1)
+			return fault(pg, NULL, "a statement can't be prepared", why);
+		PG_RESULT r = result_within(pg, spec->timeout_ms);
+		if (pg_err(r) != ERR_OK)
+			return fault(pg, r, "a statement can't be prepared", why);
+	}
+	return PG_OPEN_OK;
+}
+
+enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why)
+{
+	char seconds[16];
+	snprintf(seconds, sizeof seconds, "%d", spec->timeout_ms < 2000 ? 2 : spec->timeout_ms / 1000);
+	/* The URL stands after our defaults, so that it can override them. libpq counts connect_timeout for each host of a list. */
+	const char *const keys[] = {"connect_timeout", "target_session_attrs", "application_name",
+				    "keepalives_idle", "keepalives_interval",  "keepalives_count",
+				    "dbname",          "client_encoding",      NULL};
+	const char *const values[] = {seconds, "read-write", spec->application_name, "10", "5", "3", spec->url, "UTF8", NULL};
+	PGconn *pg = PQconnectdbParams(keys, values, 1);
+	struct arena *a = arena_new(16384);
+	enum pg_open_outcome outcome = PG_OPEN_UNREACHABLE;
+	if (pg == NULL || a == NULL) {
+		sbuf_putz(why, "out of memory");
+		goto done;
+	}
+	if (PQstatus(pg) != CONNECTION_OK) {
+		say(why, "the database can't be reached", PQerrorMessage(pg));
+		goto done;
+	}
+	outcome = check_primary(pg, spec, why);
+	if (outcome == PG_OPEN_OK)
+		outcome = check_schema(pg, spec, why);
+	if (outcome == PG_OPEN_OK)
+		outcome = check_ring(pg, spec, a, why);
+	if (outcome == PG_OPEN_OK)
+		outcome = prepare_session(pg, spec, a, why);
+	if (outcome == PG_OPEN_OK && (PQsetnonblocking(pg, 1) != 0 || PQenterPipelineMode(pg) != 1)) {
+		sbuf_putz(why, "the connection can't be pipelined");
+		outcome = PG_OPEN_UNREACHABLE;
+	}
+done:
+	arena_free(a);
+	if (outcome == PG_OPEN_OK)
+		*ret = pg;
+	else
+		PQfinish(pg);
+	return outcome;
+}

@@ -1,0 +1,36 @@
+/* Opening one PostgreSQL connection, blocking but bounded: name resolution, TLS, a host that swallows packets and a paused server all may block, so
+ * the gateway never does this on an event loop (pg_conn.c runs it on a thread of its own). Private to store/. */
+#ifndef M2M_STORE_PG_OPEN_H
+#define M2M_STORE_PG_OPEN_H
+
+#include <libpq-fe.h>
+
+#include "base/sbuf.h"
+#include "crypto/master_ring.h"
+
+struct pg_statement {
+	const char *name;
+	const char *sql;
+};
+
+/* Everything is borrowed and must outlive the connection's owner. */
+struct pg_open_spec {
+	const char *url;
+	const char *application_name;
+	const struct pg_statement *statements; /* prepared at once, in this order */
+	size_t statement_count;
+	const char *const *settings;    /* name, value, name, value, ..., NULL: set for the session */
+	const struct master_ring *ring; /* checked against m2m.key_check; NULL: not checked */
+	int timeout_ms;                 /* for each step */
+};
+
+enum pg_open_outcome {
+	PG_OPEN_OK,
+	PG_OPEN_UNREACHABLE, /* may pass: not reached, starting up, in recovery, read-only */
+	PG_OPEN_REFUSED,     /* won't pass without a person: schema unknown, key mismatch, login or right missing */
+};
+
+/* On success *ret is in pipeline mode, non-blocking, and the caller finishes it. Otherwise `why` gets one sentence without secrets. */
+enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why);
+
+#endif

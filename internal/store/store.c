@@ -1,0 +1,380 @@
+/* The store's life: its two connections, the key snapshot's poll, the write probe, and the housekeeping that any gateway may do. */
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "crypto/digest.h"
+#include "store/credential_sql.h"
+#include "store/denied.h"
+#include "store/store_parts.h"
+
+#define KEYS_POLL_US    5000000
+#define DENIED_FLUSH_US 60000000
+#define PARTITIONS_US   3600000000
+#define PROBE_AFTER_US  2000000
+#define SERVE_UNITS_MAX 512
+
+static const struct pg_statement issue_statements[] = {
+	{STMT_ISSUE, issue_sql},
+	/* With $1 it commits a record of no consequence to the WAL, to learn whether the server takes writes again. */
+	{STMT_PROBE, "select current_setting('transaction_read_only') = 'on',"
+		     " case when $1::bool then pg_logical_emit_message(true, 'm2m-gateway', '') end"},
+};
+
+static const struct pg_statement serve_statements[] = {
+	{STMT_READ_CLIENT_ID, SQL_READ_CLIENT_ID},
+	{STMT_READ_SECRET, SQL_READ_SECRET},
+	{STMT_ROTATE_BEGIN, SQL_ROTATE_BEGIN},
+	{STMT_ROTATE, SQL_ROTATE},
+	/* A retired key stays published until its last token has expired: the longest lifetime a client may have is 30 days. */
+	{STMT_KEYS, "select k.kid, k.alg, k.public_jwk, k.sealed, k.seal_key_id, k.kid = (select kid from m2m.signing_key_current)"
+		    " from m2m.signing_key k where k.state <> 'revoked'"
+		    " and (k.retired_at is null or k.retired_at > statement_timestamp() - interval '30 days') order by k.kid"},
+	{STMT_DENIED, denied_sql},
+	{STMT_PARTITIONS, "select m2m.audit_partitions_ahead($1::int4)"},
+	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
+};
+
+/* A batch's tables are few and keyed, so one plan of index look-ups is right at every size; a plan that was made for empty tables must not stay. */
+#define COMMON_SETTINGS "timezone", "UTC", "client_connection_check_interval", "1s", "plan_cache_mode", "force_generic_plan"
+#define INDEX_LOOKUPS   "enable_hashjoin", "off", "enable_mergejoin", "off", "enable_seqscan", "off", "jit", "off"
+
+static const char *const issue_settings[] = {COMMON_SETTINGS, INDEX_LOOKUPS, "lock_timeout", "2s", NULL};
+/* The serving connection's statements are short or wait for a row lock; the issuing one's are never cancelled. */
+static const char *const serve_settings[] = {COMMON_SETTINGS, "lock_timeout", "2s", NULL};
+
+static struct pg_open_spec open_spec(const struct config *config, bool issuing)
+{
+	return (struct pg_open_spec){
+		.url = config->database_url.p,
+		.application_name = issuing ? "m2m-gateway issue" : "m2m-gateway serve",
+		.statements = issuing ? issue_statements : serve_statements,
+		.statement_count =
+			issuing ? sizeof issue_statements / sizeof *issue_statements : sizeof serve_statements / sizeof *serve_statements,
+		.settings = issuing ? issue_settings : serve_settings,
+		.ring = issuing ? NULL : &config->ring,
+		.timeout_ms = (int)config->request_timeout_ms,
+	};
+}
+
+bool store_check(const struct config *config, struct sbuf *why)
+{
+	for (int issuing = 0; issuing < 2; issuing++) {
+		struct pg_open_spec spec = open_spec(config, issuing != 0);
+		PGconn *pg = NULL;
+		enum pg_open_outcome outcome = pg_open(&spec, &pg, why);
+		if (outcome != PG_OPEN_OK)
+			return outcome == PG_OPEN_UNREACHABLE;
+		PQfinish(pg);
+	}
+	return true;
+}
+
+/* ---- parameters that several statements share ---- */
+
+void store_params(struct store *s, struct pg_params *p)
+{
+	arena_reset(s->scratch);
+	pg_params_init(p, s->scratch);
+}
+
+void store_put_bearer(struct pg_params *p, const struct store_bearer *b)
+{
+	bool operator_token = b->client_id.p == NULL;
+	pg_put_text(p, b->client_id);
+	pg_put_int4_or_null(p, b->secret_version, operator_token);
+	pg_put_uuid(p, operator_token ? &b->organization_id : NULL);
+	pg_put_bool(p, operator_token && b->admin);
+}
+
+void store_put_origin(struct pg_params *p, const struct store_origin *o)
+{
+	pg_put_text(p, o->actor);
+	pg_put_uuid(p, &o->request_id);
+	pg_put_char(p, o->transport);
+	pg_put_text(p, o->remote_addr);
+	pg_put_text(p, o->user_agent);
+	pg_put_text(p, o->traceparent);
+}
+
+void store_put_ring(struct store *s, struct pg_params *p)
+{
+	pg_put_array(p, PG_TEXT, s->ring_ids, s->config->ring.n);
+}
+
+/* ---- the key snapshot ---- */
+
+struct shared_keyset *keyset_hold(struct shared_keyset *k)
+{
+	k->holders++;
+	return k;
+}
+
+void keyset_drop(struct shared_keyset *k)
+{
+	if (k == NULL || --k->holders > 0)
+		return;
+	keyset_free(k->set);
+	free(k);
+}
+
+static enum err fingerprint(struct arena *a, const struct keyset_row *rows, int n, uint8_t out[SHA256_LEN])
+{
+	struct sbuf text = sbuf_in(a, 1024);
+	for (int i = 0; i < n; i++)
+		sbuf_printf(&text, "%.*s/%.*s/%.*s/%d\n", STR_ARG(rows[i].kid), STR_ARG(rows[i].alg), STR_ARG(rows[i].seal_key_id),
+			    rows[i].current);
+	struct str s = sbuf_str(&text);
+	return s.p == NULL ? ERR_NO_MEMORY : sha256(s.p, s.n, out);
+}
+
+static enum err take_keys(struct store *s, const PGresult *r)
+{
+	int n = PQntuples(r);
+	struct arena *a = arena_new(1 << 20);
+	struct keyset_row *rows = a == NULL ? NULL : arena_alloc(a, (size_t)n * sizeof *rows);
+	struct shared_keyset *fresh = calloc(1, sizeof *fresh);
+	enum err err = ERR_NO_MEMORY;
+	if (rows == NULL || fresh == NULL)
+		goto done;
+	for (int i = 0; i < n; i++)
+		rows[i] = (struct keyset_row){
+			.kid = pg_str(r, i, 0),
+			.alg = pg_str(r, i, 1),
+			.public_jwk = pg_str(r, i, 2),
+			.sealed = pg_str(r, i, 3),
+			.seal_key_id = pg_str(r, i, 4),
+			.current = pg_bool(r, i, 5),
+		};
+	uint8_t print[SHA256_LEN];
+	err = fingerprint(a, rows, n, print);
+	if (err != ERR_OK || (s->keys != NULL && crypto_equal(print, s->keys_fingerprint, sizeof print)))
+		goto done;
+	struct str kid = STR_NONE;
+	err = keyset_build(&s->config->ring, rows, (size_t)n, s->generation + 1, &fresh->set, &kid);
+	if (err != ERR_OK) {
+		log_message(LOG_ERROR, "signing_keys_unusable", "%s: key %.*s", err_info(err)->code, STR_ARG(kid));
+		goto done;
+	}
+	s->generation++;
+	memcpy(s->keys_fingerprint, print, sizeof print);
+	keyset_drop(s->keys);
+	s->keys = keyset_hold(fresh);
+	fresh = NULL;
+	atomic_fetch_add_explicit(&s->counters.key_reloads, 1, memory_order_relaxed);
+done:
+	free(fresh);
+	arena_free(a);
+	return err;
+}
+
+static void keys_answered(void *arg, enum err err, const PGresult *r)
+{
+	struct store *s = arg;
+	s->keys_loading = false;
+	if (err == ERR_OK)
+		s->keys_usable = take_keys(s, r) == ERR_OK && keyset_current(s->keys->set) != NULL;
+	issue_keys_reloaded(s);
+}
+
+void store_reload_keys(struct store *s)
+{
+	if (s->keys_loading)
+		return;
+	struct pg_params p;
+	store_params(s, &p);
+	s->next_keys_us = clock_mono_us() + KEYS_POLL_US;
+	s->keys_loading = pg_conn_send(s->serve_conn, STMT_KEYS, &p, (int)s->config->request_timeout_ms, keys_answered, s) == ERR_OK;
+	if (!s->keys_loading)
+		s->next_keys_us = 0;
+}
+
+struct keyset *store_keyset(struct store *s)
+{
+	return s->keys == NULL ? NULL : s->keys->set;
+}
+
+/* ---- readiness ---- */
+
+void store_note_write(struct store *s, enum err err)
+{
+	if (err == ERR_OK)
+		s->write_refused = false;
+	else if (err == ERR_STORE_UNAVAILABLE || err == ERR_INTERNAL)
+		s->write_refused = true;
+}
+
+static void probe_answered(void *arg, enum err err, const PGresult *r)
+{
+	struct store *s = arg;
+	s->probing = false;
+	s->last_issue_answer_us = clock_mono_us();
+	if (err != ERR_OK || pg_bool(r, 0, 0))
+		s->write_refused = true;
+	else if (!pg_is_null(r, 0, 1))
+		s->write_refused = false;
+}
+
+/* An idle connection is asked now and then, so that a paused or read-only server shows before a request meets it. */
+static void probe(struct store *s)
+{
+	bool due = s->write_refused || clock_mono_us() - s->last_issue_answer_us > PROBE_AFTER_US;
+	if (s->probing || !due || pg_conn_in_flight(s->issue_conn) > 0)
+		return;
+	struct pg_params p;
+	store_params(s, &p);
+	pg_put_bool(&p, s->write_refused);
+	s->probing = pg_conn_send(s->issue_conn, STMT_PROBE, &p, (int)s->config->request_timeout_ms, probe_answered, s) == ERR_OK;
+}
+
+const char *store_unready_reason(const struct store *s)
+{
+	if (!pg_conn_is_up(s->issue_conn) || !pg_conn_is_up(s->serve_conn))
+		return "database_unreachable";
+	if (s->write_refused)
+		return "database_refuses_writes";
+	if (!s->keys_usable)
+		return "no_signing_key";
+	return "ready";
+}
+
+bool store_ready(const struct store *s)
+{
+	return pg_conn_is_up(s->issue_conn) && pg_conn_is_up(s->serve_conn) && !s->write_refused && s->keys_usable;
+}
+
+bool store_idle(const struct store *s)
+{
+	return s->issue.waiting_count == 0 && list_empty(&s->issue.flying) && list_empty(&s->issue.stale) &&
+	       pg_conn_in_flight(s->serve_conn) == 0;
+}
+
+struct store_counters *store_counters(struct store *s)
+{
+	return &s->counters;
+}
+
+/* ---- what runs by itself ---- */
+
+static void housekeeping_answered(void *arg, enum err err, const PGresult *r)
+{
+	(void)r;
+	struct store *s = arg;
+	if (err != ERR_OK)
+		s->next_partitions_us = clock_mono_us() + 60000000; /* in a minute again; partitions are made weeks ahead */
+}
+
+static void housekeeping(struct store *s)
+{
+	struct pg_params p;
+	int timeout_ms = (int)s->config->request_timeout_ms;
+	s->next_partitions_us = clock_mono_us() + PARTITIONS_US;
+	store_params(s, &p);
+	pg_put_int4(&p, (int32_t)s->config->partition_days);
+	enum err err = pg_conn_send(s->serve_conn, STMT_PARTITIONS, &p, timeout_ms, housekeeping_answered, s);
+	store_params(s, &p);
+	if (err != ERR_OK || pg_conn_send(s->serve_conn, STMT_FORGET, &p, timeout_ms, housekeeping_answered, s) != ERR_OK)
+		s->next_partitions_us = 0;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct store *s = arg;
+	int64_t now = clock_mono_us();
+	if (pg_conn_is_up(s->serve_conn)) {
+		if (now >= s->next_keys_us)
+			store_reload_keys(s);
+		if (now >= s->next_partitions_us)
+			housekeeping(s);
+		if (now >= s->next_flush_us) {
+			s->next_flush_us = now + DENIED_FLUSH_US;
+			denied_flush(s);
+		}
+	}
+	probe(s);
+}
+
+static void serve_up(void *arg)
+{
+	struct store *s = arg;
+	store_reload_keys(s);
+}
+
+static void serve_down(void *arg, const char *why)
+{
+	(void)why;
+	struct store *s = arg;
+	s->keys_loading = false;
+	s->next_keys_us = 0;
+	issue_keys_reloaded(s);
+}
+
+static void issue_up(void *arg)
+{
+	struct store *s = arg;
+	s->write_refused = false;
+	s->last_issue_answer_us = clock_mono_us();
+}
+
+static void issue_down(void *arg, const char *why)
+{
+	(void)why;
+	struct store *s = arg;
+	s->probing = false;
+	issue_connection_changed(s);
+}
+
+/* ---- life ---- */
+
+struct store *store_new(struct event_base *base, const struct config *config)
+{
+	struct store *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return NULL;
+	s->config = config;
+	s->base = base;
+	for (unsigned i = 0; i < config->ring.n; i++)
+		s->ring_ids[i] = str_of(config->ring.keys[i].key_id);
+	s->issue_spec = open_spec(config, true);
+	s->serve_spec = open_spec(config, false);
+	s->scratch = arena_new(262144);
+	s->issue_conn = pg_conn_new(base, &s->issue_spec, &(struct pg_conn_events){issue_up, issue_down, s}, 4);
+	s->serve_conn = pg_conn_new(base, &s->serve_spec, &(struct pg_conn_events){serve_up, serve_down, s}, SERVE_UNITS_MAX);
+	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
+	enum err err = issue_queue_init(s);
+	if (err == ERR_OK)
+		err = denied_init(s);
+	if (err != ERR_OK || s->scratch == NULL || s->issue_conn == NULL || s->serve_conn == NULL || s->tick == NULL) {
+		store_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void store_start(struct store *s)
+{
+	pg_conn_start(s->issue_conn);
+	pg_conn_start(s->serve_conn);
+	s->next_flush_us = clock_mono_us() + DENIED_FLUSH_US;
+	event_add(s->tick, &(struct timeval){1, 0});
+}
+
+void store_free(struct store *s)
+{
+	if (s == NULL)
+		return;
+	if (s->tick != NULL)
+		event_free(s->tick);
+	pg_conn_free(s->issue_conn);
+	pg_conn_free(s->serve_conn);
+	issue_queue_free(s);
+	denied_free(s);
+	keyset_drop(s->keys);
+	arena_free(s->scratch);
+	free(s);
+}

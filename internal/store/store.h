@@ -1,0 +1,68 @@
+/* One worker's store: two connections, the issuing queue, the key snapshot, and what runs by itself (polls, partitions, cleaning).
+ *
+ * The issuing connection only issues (issue.h); the serving one does everything else (credential.h, denied.h, the polls). Everything here is called
+ * from the worker's own event loop, and every callback comes from it, exactly once, never from inside the call that asked for it. */
+#ifndef M2M_STORE_STORE_H
+#define M2M_STORE_STORE_H
+
+#include <event2/event.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/sbuf.h"
+#include "base/str.h"
+#include "base/uuid.h"
+#include "config/config.h"
+#include "crypto/keyset.h"
+
+struct store;
+
+/* Who asks, as a bearer token says it. A client's own token: client_id and secret_version, the rest is looked up. The operator's: client_id absent. */
+struct store_bearer {
+	struct str client_id;
+	int32_t secret_version;
+	struct uuid organization_id; /* the operator's only */
+	bool admin;                  /* the operator's only */
+};
+
+/* What the audit says about a request besides its outcome. Borrowed until the callback. */
+struct store_origin {
+	struct str actor;
+	struct uuid request_id;
+	char transport;         /* r REST, g gRPC, c m2mctl */
+	struct str remote_addr; /* numeric address or absent */
+	struct str user_agent;
+	struct str traceparent;
+};
+
+/* Counted by the worker's thread, read by the metrics of another: each a relaxed atomic. */
+struct store_counters {
+	_Atomic uint64_t tokens_issued, batches, batch_rows, statement_failures, key_reloads;
+	_Atomic uint64_t queue_depth;
+};
+
+/* Opens one connection as the gateway will, blocking and bounded, and closes it. True: go on (also when the database can't be reached now, with a sentence in
+ * `why`). False: it must not start; `why` says why. */
+bool store_check(const struct config *config, struct sbuf *why);
+
+/* `config` is borrowed. NULL: out of memory. Nothing is connected before store_start. */
+struct store *store_new(struct event_base *base, const struct config *config);
+void store_start(struct store *s);
+/* Answers everything that waits with ERR_STORE_UNAVAILABLE, then frees. NULL is allowed. */
+void store_free(struct store *s);
+
+/* Both connections are up, the last write went through, and there is a key to sign with. */
+bool store_ready(const struct store *s);
+/* One word for a person when it isn't. Static storage. */
+const char *store_unready_reason(const struct store *s);
+
+/* The present snapshot; NULL before the first poll. Valid until the caller returns to the loop. */
+struct keyset *store_keyset(struct store *s);
+
+struct store_counters *store_counters(struct store *s);
+
+/* True when nothing waits and nothing is in flight. */
+bool store_idle(const struct store *s);
+
+#endif

@@ -1,0 +1,91 @@
+/* The inside of struct store, shared by the files of this folder only. */
+#ifndef M2M_STORE_STORE_PARTS_H
+#define M2M_STORE_STORE_PARTS_H
+
+#include "base/list.h"
+#include "crypto/digest.h"
+#include "store/issue.h"
+#include "store/pg_conn.h"
+#include "store/store.h"
+
+/* Statement names, as prepared on each connection. */
+#define STMT_ISSUE          "issue"
+#define STMT_PROBE          "probe"
+#define STMT_KEYS           "keys"
+#define STMT_READ_CLIENT_ID "read_client_id"
+#define STMT_READ_SECRET    "read_secret"
+#define STMT_ROTATE_BEGIN   "rotate_begin"
+#define STMT_ROTATE         "rotate"
+#define STMT_DENIED         "denied"
+#define STMT_PARTITIONS     "partitions"
+#define STMT_FORGET         "forget"
+
+extern const char issue_sql[];
+extern const char denied_sql[];
+
+/* A key snapshot that is shared by the store (the present one) and the batch in flight (the one whose kid it named). One thread, so a plain count. */
+struct shared_keyset {
+	struct keyset *set;
+	unsigned holders;
+};
+struct shared_keyset *keyset_hold(struct shared_keyset *k);
+void keyset_drop(struct shared_keyset *k); /* NULL is allowed */
+
+struct issue_queue {
+	struct list waiting; /* of issue_request */
+	struct list flying;
+	struct list stale; /* refused with stale_key once; go out again after the reload */
+	unsigned waiting_count;
+	struct shared_keyset *flying_keys;
+	struct event *send; /* fires at the end of the loop's turn, so that requests that arrived together travel together */
+	struct arena *arena;
+	struct str *column; /* batch_max strings: one array parameter at a time */
+};
+
+struct denied_table;
+
+struct store {
+	const struct config *config;
+	struct event_base *base;
+	struct pg_open_spec issue_spec, serve_spec;
+	struct pg_conn *issue_conn, *serve_conn;
+	struct event *tick; /* once a second: poll, probe, flush, partitions */
+
+	struct shared_keyset *keys; /* NULL before the first poll */
+	uint8_t keys_fingerprint[SHA256_LEN];
+	uint64_t generation;
+	bool keys_loading;
+	bool keys_usable; /* the last poll gave a key to sign with */
+
+	struct issue_queue issue;
+	struct denied_table *denied;
+
+	bool write_refused; /* the last write failed while the connection stayed: probe with a write until one goes through */
+	bool probing;
+	int64_t last_issue_answer_us;
+	int64_t next_keys_us, next_flush_us, next_partitions_us;
+	struct arena *scratch; /* parameters of one statement; reset before each use */
+	struct str ring_ids[MASTER_RING_MAX];
+	struct store_counters counters;
+};
+
+/* Polls the signing keys now. `issue_keys_reloaded` follows, whatever came of it. */
+void store_reload_keys(struct store *s);
+/* A result of a write: keeps readiness true to it. */
+void store_note_write(struct store *s, enum err err);
+
+MUST_CHECK enum err issue_queue_init(struct store *s);
+void issue_queue_free(struct store *s);
+void issue_keys_reloaded(struct store *s);
+void issue_connection_changed(struct store *s);
+
+MUST_CHECK enum err denied_init(struct store *s);
+void denied_free(struct store *s);
+
+/* The parameters start in the store's scratch arena. */
+void store_params(struct store *s, struct pg_params *p);
+void store_put_bearer(struct pg_params *p, const struct store_bearer *b);
+void store_put_origin(struct pg_params *p, const struct store_origin *o);
+void store_put_ring(struct store *s, struct pg_params *p);
+
+#endif

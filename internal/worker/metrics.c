@@ -1,0 +1,55 @@
+/* Prometheus text exposition: the workers' counters added up at the moment of asking. */
+#include <inttypes.h>
+
+#include "worker/worker_parts.h"
+
+static uint64_t load(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void put(struct sbuf *out, const char *name, const char *type, const char *help, uint64_t value)
+{
+	sbuf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type, name, value);
+}
+
+static void put_requests(struct worker *const *all, unsigned count, struct sbuf *out)
+{
+	sbuf_putz(out, "# HELP m2m_requests_total Requests answered, by operation and outcome.\n# TYPE m2m_requests_total counter\n");
+	for (unsigned operation = 0; operation <= OP_COUNT; operation++) {
+		for (unsigned err = 0; err < ERR_COUNT; err++) {
+			uint64_t sum = 0;
+			for (unsigned i = 0; i < count; i++)
+				sum += load(&all[i]->counters.outcomes[operation][err]);
+			if (sum > 0)
+				sbuf_printf(out, "m2m_requests_total{operation=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
+					    operation == OP_COUNT ? "unknown" : op_specs[operation].name, err_info((enum err)err)->code,
+					    sum);
+		}
+	}
+}
+
+void worker_metrics(struct worker *const *all, unsigned count, struct sbuf *out)
+{
+	uint64_t issued = 0, batches = 0, rows = 0, failures = 0, reloads = 0, depth = 0, ready = 0;
+	for (unsigned i = 0; i < count; i++) {
+		const struct store_counters *c = store_counters(all[i]->store);
+		const char *why = NULL;
+		issued += load(&c->tokens_issued);
+		batches += load(&c->batches);
+		rows += load(&c->batch_rows);
+		failures += load(&c->statement_failures);
+		reloads += load(&c->key_reloads);
+		depth += load(&c->queue_depth);
+		ready += worker_ready(all[i], &why);
+	}
+	put(out, "m2m_workers", "gauge", "Worker threads.", count);
+	put(out, "m2m_workers_ready", "gauge", "Worker threads that can answer requests now.", ready);
+	put(out, "m2m_tokens_issued_total", "counter", "Access tokens whose audit row has committed.", issued);
+	put(out, "m2m_issue_batches_total", "counter", "Issuing statements sent.", batches);
+	put(out, "m2m_issue_batch_requests_total", "counter", "Token requests carried by issuing statements.", rows);
+	put(out, "m2m_issue_failures_total", "counter", "Issuing statements that failed.", failures);
+	put(out, "m2m_issue_queue_depth", "gauge", "Token requests waiting for an issuing statement.", depth);
+	put(out, "m2m_signing_key_reloads_total", "counter", "Changes of the signing key snapshot.", reloads);
+	put_requests(all, count, out);
+}

@@ -1,0 +1,196 @@
+/* The thread's life: build everything on its loop, run, drain, take everything down in the order of dependence. */
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "op/discovery.h"
+#include "store/denied.h"
+#include "worker/worker_parts.h"
+
+#define TICK_MS 20
+#define END_NOW 1000 /* added to the eventfd */
+
+static void note_readiness(struct worker *w)
+{
+	bool ready = !w->draining && store_ready(w->store);
+	atomic_store_explicit(&w->unready_reason, w->draining ? "draining" : store_unready_reason(w->store), memory_order_relaxed);
+	atomic_store_explicit(&w->ready, ready, memory_order_release);
+	if (ready)
+		atomic_store_explicit(&w->has_been_ready, true, memory_order_relaxed);
+}
+
+/* Everything is answered and sent; the counts of refused attempts go last. */
+static bool drained(struct worker *w)
+{
+	if (!rest_server_idle(w->rest) || !store_idle(w->store))
+		return false;
+	if (w->flushed)
+		return true;
+	w->flushed = true;
+	denied_flush(w->store);
+	return store_idle(w->store);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct worker *w = arg;
+	note_readiness(w);
+	if (w->draining && (drained(w) || clock_mono_us() >= w->drain_until_us))
+		event_base_loopbreak(w->base);
+}
+
+static void on_command(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	struct worker *w = arg;
+	uint64_t command = 0;
+	if (read(fd, &command, sizeof command) != sizeof command)
+		return;
+	if (command >= END_NOW) {
+		event_base_loopbreak(w->base);
+		return;
+	}
+	if (w->draining)
+		return;
+	w->draining = true;
+	w->drain_until_us = clock_mono_us() + (int64_t)w->config->drain_ms * 1000;
+	note_readiness(w);
+	rest_server_drain(w->rest);
+}
+
+static void *run(void *arg)
+{
+	struct worker *w = arg;
+	store_start(w->store);
+	event_base_dispatch(w->base);
+	return NULL;
+}
+
+struct worker *worker_new(const struct config *config, int http_fd)
+{
+	struct worker *w = calloc(1, sizeof *w);
+	if (w == NULL) {
+		close(http_fd);
+		return NULL;
+	}
+	w->config = config;
+	w->command = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	atomic_init(&w->unready_reason, "starting");
+	w->arena = arena_new(65536);
+	w->base = event_base_new();
+	if (w->command < 0 || w->arena == NULL || w->base == NULL)
+		goto fail;
+	w->store = store_new(w->base, config);
+	w->env = (struct op_env){.config = config, .store = w->store, .memo = bearer_memo_new(), .counters = &w->counters};
+	w->env.metadata = discovery_document(w->arena, config);
+	w->command_event = event_new(w->base, w->command, EV_READ | EV_PERSIST, on_command, w);
+	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
+	if (w->store == NULL || w->env.memo == NULL || w->env.metadata.p == NULL || w->command_event == NULL || w->tick == NULL)
+		goto fail;
+	event_add(w->command_event, NULL);
+	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
+	w->rest = rest_server_new(w->base, &w->env, http_fd);
+	http_fd = -1;
+	if (w->rest == NULL)
+		goto fail;
+	return w;
+fail:
+	if (http_fd >= 0)
+		close(http_fd);
+	worker_free(w);
+	return NULL;
+}
+
+enum err worker_start(struct worker *w)
+{
+	w->started = pthread_create(&w->thread, NULL, run, w) == 0;
+	return w->started ? ERR_OK : ERR_NO_MEMORY;
+}
+
+void worker_drain(struct worker *w, bool now)
+{
+	uint64_t command = now ? END_NOW : 1;
+	ssize_t n = write(w->command, &command, sizeof command);
+	(void)n; /* an eventfd takes it */
+}
+
+void worker_join(struct worker *w)
+{
+	if (w->started)
+		pthread_join(w->thread, NULL);
+	w->started = false;
+}
+
+void worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	/* the store first: it answers what still waits, through the transport */
+	store_free(w->store);
+	rest_server_free(w->rest);
+	ops_server_free(w->ops);
+	if (w->command_event != NULL)
+		event_free(w->command_event);
+	if (w->tick != NULL)
+		event_free(w->tick);
+	if (w->base != NULL)
+		event_base_free(w->base);
+	if (w->command >= 0)
+		close(w->command);
+	bearer_memo_free(w->env.memo);
+	arena_free(w->arena);
+	free(w);
+}
+
+bool worker_ready(const struct worker *w, const char **ret_why)
+{
+	*ret_why = atomic_load_explicit(&w->unready_reason, memory_order_relaxed);
+	return atomic_load_explicit(&w->ready, memory_order_acquire);
+}
+
+bool worker_has_been_ready(const struct worker *w)
+{
+	return atomic_load_explicit(&w->has_been_ready, memory_order_relaxed);
+}
+
+/* ---- the operator's listener ---- */
+
+static bool all_ready(void *arg, struct sbuf *why)
+{
+	const struct worker *w = arg;
+	for (unsigned i = 0; i < w->all_count; i++) {
+		const char *reason = NULL;
+		if (!worker_ready(w->all[i], &reason)) {
+			sbuf_putz(why, reason);
+			return false;
+		}
+	}
+	sbuf_putz(why, "ready");
+	return true;
+}
+
+static bool all_started(void *arg)
+{
+	const struct worker *w = arg;
+	for (unsigned i = 0; i < w->all_count; i++)
+		if (!worker_has_been_ready(w->all[i]))
+			return false;
+	return true;
+}
+
+static void all_metrics(void *arg, struct sbuf *out)
+{
+	const struct worker *w = arg;
+	worker_metrics(w->all, w->all_count, out);
+}
+
+enum err worker_serve_ops(struct worker *w, int ops_fd, struct worker *const *all, unsigned count)
+{
+	w->all = all;
+	w->all_count = count;
+	w->ops = ops_server_new(w->base, &(struct ops_source){all_ready, all_started, all_metrics, w}, ops_fd);
+	return w->ops == NULL ? ERR_NO_MEMORY : ERR_OK;
+}

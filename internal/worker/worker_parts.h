@@ -1,0 +1,37 @@
+/* The inside of struct worker, for the files of this folder. */
+#ifndef M2M_WORKER_WORKER_PARTS_H
+#define M2M_WORKER_WORKER_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "rest/ops_server.h"
+#include "rest/rest_server.h"
+#include "worker/worker.h"
+
+struct worker {
+	const struct config *config;
+	struct event_base *base;
+	struct store *store;
+	struct arena *arena; /* what lives as long as the worker */
+	struct op_env env;
+	struct op_counters counters;
+	struct rest_server *rest;
+
+	struct ops_server *ops; /* the first worker's only */
+	struct worker *const *all;
+	unsigned all_count;
+
+	pthread_t thread;
+	bool started;
+	int command; /* eventfd: 1 drain, more: end now */
+	struct event *command_event;
+	struct event *tick;
+	bool draining, flushed;
+	int64_t drain_until_us;
+
+	_Atomic bool ready, has_been_ready;
+	_Atomic(const char *) unready_reason;
+};
+
+#endif

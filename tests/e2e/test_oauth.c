@@ -1,0 +1,234 @@
+/* POST /oauth2/token as RFC 6749 section 4.4 says, and each of its errors. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/secret.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+static struct world w;
+static struct org acme;
+static char admin[TOKEN_MAX];
+static struct http_reply r;
+
+static void open_world(void)
+{
+	world_open(&w);
+	org_create(&w, "acme", &acme);
+	mint(&w, "acme", "admin", admin);
+}
+
+static void close_world(void)
+{
+	world_close(&w);
+}
+
+TestSuite(oauth, .init = open_world, .fini = close_world, .timeout = 120);
+
+#define expect_status(call, want)                                                                                                          \
+	do {                                                                                                                               \
+		int got_ = (call);                                                                                                         \
+		cr_assert_eq(got_, want, "%s answered %d, not %d: %s%s", #call, got_, want, r.head, r.body);                               \
+	} while (0)
+
+#define FORM "application/x-www-form-urlencoded"
+
+/* The form's text, with %I for the client id and %S for the secret. */
+static const char *fill(const char *template)
+{
+	static char out[2048];
+	size_t n = 0;
+	for (const char *p = template; *p != '\0'; p++) {
+		if (p[0] == '%' && (p[1] == 'I' || p[1] == 'S'))
+			n += (size_t)snprintf(out + n, sizeof out - n, "%s", *++p == 'I' ? acme.client_id : acme.secret);
+		else
+			out[n++] = *p;
+	}
+	out[n] = '\0';
+	return out;
+}
+
+static void expect_error(const char *form, int status, const char *error)
+{
+	int got = post_form(&w, "/oauth2/token", NULL, fill(form), &r);
+	cr_assert(got == status && is_oauth_error(&r, error), "%s answered %d, not %d %s: %s%s", form, got, status, error, r.head, r.body);
+}
+
+Test(oauth, credentials_may_stand_in_the_form_or_in_basic)
+{
+	char basic[128], token[TOKEN_MAX], text[64];
+	expect_status(post_form(&w, "/oauth2/token", NULL, fill("grant_type=client_credentials&client_id=%I&client_secret=%S"), &r), 200);
+	cr_assert_str_neq(body_text(&r, "access_token", token, sizeof token), "");
+	cr_assert_str_eq(body_text(&r, "token_type", text, sizeof text), "Bearer");
+	cr_assert_str_eq(body_text(&r, "scope", text, sizeof text), "api");
+	cr_assert_eq(body_int(&r, "expires_in"), 86400);
+
+	snprintf(basic, sizeof basic, "%s:%s", acme.client_id, acme.secret);
+	struct http_request q = {.path = "/oauth2/token", .basic = basic, .type = FORM, .body = "grant_type=client_credentials"};
+	expect_status(http_call(w.gateway.http, &q, &r), 200);
+	/* client_id alone beside Basic is what some clients send; it must be the same one. */
+	q.body = fill("grant_type=client_credentials&client_id=%I");
+	expect_status(http_call(w.gateway.http, &q, &r), 200);
+}
+
+Test(oauth, basic_credentials_may_be_percent_encoded)
+{
+	char basic[512];
+	size_t n = 0;
+	const char *const parts[] = {acme.client_id, acme.secret};
+	for (int part = 0; part < 2; part++) {
+		for (const char *p = parts[part]; *p != '\0'; p++)
+			n += (size_t)snprintf(basic + n, sizeof basic - n, "%%%02X", (unsigned char)*p);
+		if (part == 0)
+			basic[n++] = ':';
+	}
+	basic[n] = '\0';
+	struct http_request q = {.path = "/oauth2/token", .basic = basic, .type = FORM, .body = "grant_type=client_credentials"};
+	expect_status(http_call(w.gateway.http, &q, &r), 200);
+}
+
+Test(oauth, a_form_may_be_percent_encoded)
+{
+	expect_status(post_form(&w, "/oauth2/token", NULL, fill("grant%5Ftype=client%5fcredentials&client_id=%I&client_secret=%S"), &r),
+		      200);
+	expect_status(
+		post_form(&w, "/oauth2/token", NULL, fill("grant_type=client_credentials&client_id=%I&client_secret=%S&unknown=x"), &r),
+		200);
+}
+
+Test(oauth, a_grant_type_that_is_missing_repeated_or_another_is_refused)
+{
+	expect_error("client_id=%I&client_secret=%S", 400, "invalid_request");
+	expect_error("grant_type=&client_id=%I&client_secret=%S", 400, "invalid_request");
+	expect_error("grant_type=password&client_id=%I&client_secret=%S", 400, "unsupported_grant_type");
+	expect_error("grant_type=CLIENT_CREDENTIALS&client_id=%I&client_secret=%S", 400, "unsupported_grant_type");
+	expect_error("grant_type=client_credentials&grant_type=client_credentials&client_id=%I&client_secret=%S", 400, "invalid_request");
+	expect_error("grant_type=client_credentials&client_id=%I&client_id=%I&client_secret=%S", 400, "invalid_request");
+	expect_error("grant_type=client_credentials&client_id=%I&client_secret=%S&client_secret=%S", 400, "invalid_request");
+	expect_error("grant_type=client_credentials&client_id=%I&client_secret=%S&grant%5ftype=x", 400, "invalid_request");
+}
+
+Test(oauth, the_m2m_token_route_refuses_the_same_in_json)
+{
+	static const struct {
+		const char *body;
+		const char *error;
+	} cases[] = {
+		{"{\"client_id\":\"%I\",\"client_secret\":\"%S\"}", "invalid_request"},
+		{"{\"grant_type\":\"password\",\"client_id\":\"%I\",\"client_secret\":\"%S\"}", "unsupported_grant_type"},
+		{"{\"grant_type\":\"client_credentials\",\"client_id\":\"%I\"}", "invalid_request"},
+		{"{\"grant_type\":\"client_credentials\",\"client_secret\":\"%S\"}", "invalid_request"},
+		{"{\"grant_type\":\"client_credentials\",\"client_id\":\"%I\",\"client_secret\":\"%S\",\"client_id\":\"%I\"}",
+		 "invalid_request"},
+		{"{\"grant_type\":\"client_credentials\",\"client_id\":\"%I\",\"client_secret\":\"%S\",\"client_i\\u0064\":\"%I\"}",
+		 "invalid_request"},
+		{"{\"grant_type\":\"client_credentials\",\"client_id\":7,\"client_secret\":\"%S\"}", "invalid_request"},
+		{"{\"grant_type\":\"client_credentials\",\"client_id\":\"%I\",\"client_secret\":null}", "invalid_request"},
+		{"{\"grant_type\":\"client_credentials\",\"client_id\":\"%I\\u0000\",\"client_secret\":\"%S\"}", "invalid_request"},
+		{"[]", "invalid_request"},
+		{"", "invalid_request"},
+		{"{", "invalid_request"},
+		{"null", "invalid_request"},
+	};
+	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		int got = post_json(&w, "/m2m/token", admin, fill(cases[i].body), &r);
+		cr_assert(got == 400 && is_oauth_error(&r, cases[i].error), "%s answered %d: %s%s", cases[i].body, got, r.head, r.body);
+	}
+	expect_status(
+		post_form(&w, "/m2m/token", admin, fill("grant_type=client_credentials&client_id=%I&client_id=%I&client_secret=%S"), &r),
+		400);
+	cr_assert(is_oauth_error(&r, "invalid_request"), "%s", r.body);
+}
+
+Test(oauth, a_client_that_does_not_authenticate_gets_the_same_words_whatever_was_wrong)
+{
+	char form[512], wrong[SECRET_MAX], first[1024] = "", realm[128];
+	static const char unknown[] = "m2m_zzzzzzzzzzzzzzzzzzzzzz";
+	/* Well formed, with a right checksum, and nobody's. */
+	snprintf(wrong, sizeof wrong, "m2ms_%043d_", 1);
+	uint32_t crc = crc32_iso_hdlc(wrong, strlen(wrong) - 1);
+	uint8_t bytes[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
+	cr_assert(base62_encode(bytes, 4, wrong + SECRET_LEN - 6, 6));
+	wrong[SECRET_LEN] = '\0';
+	cr_assert(secret_well_formed(str_of(wrong)));
+	char bad_checksum[SECRET_MAX];
+	snprintf(bad_checksum, sizeof bad_checksum, "%s", acme.secret);
+	bad_checksum[SECRET_LEN - 1] = bad_checksum[SECRET_LEN - 1] == 'a' ? 'b' : 'a';
+
+	const struct {
+		const char *client_id, *secret;
+	} cases[] = {
+		{unknown, acme.secret},      {acme.client_id, wrong}, {acme.client_id, bad_checksum},
+		{acme.client_id, "hunter2"}, {"nobody", acme.secret}, {unknown, wrong},
+	};
+	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s&client_secret=%s", cases[i].client_id,
+			 cases[i].secret);
+		expect_status(post_form(&w, "/oauth2/token", NULL, form, &r), 401);
+		cr_assert(is_oauth_error(&r, "invalid_client"), "%s%s", r.head, r.body);
+		cr_assert_str_eq(http_header(&r, "WWW-Authenticate", realm, sizeof realm), "Basic realm=\"m2m-gateway\"");
+		if (i == 0)
+			snprintf(first, sizeof first, "%s", r.body);
+		cr_assert_str_eq(r.body, first);
+	}
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id is not null"), 0);
+}
+
+Test(oauth, credentials_given_twice_or_not_at_all_are_refused)
+{
+	char basic[128];
+	snprintf(basic, sizeof basic, "%s:%s", acme.client_id, acme.secret);
+	struct http_request q = {.path = "/oauth2/token",
+				 .basic = basic,
+				 .type = FORM,
+				 .body = fill("grant_type=client_credentials&client_id=%I&client_secret=%S")};
+	expect_status(http_call(w.gateway.http, &q, &r), 400);
+	cr_assert(is_oauth_error(&r, "invalid_request"), "%s", r.body);
+	q.body = "grant_type=client_credentials&client_id=m2m_zzzzzzzzzzzzzzzzzzzzzz";
+	expect_status(http_call(w.gateway.http, &q, &r), 400);
+	cr_assert(is_oauth_error(&r, "invalid_request"), "%s", r.body);
+
+	/* None at all: the client must authenticate (RFC 6749 section 5.2). */
+	expect_status(post_form(&w, "/oauth2/token", NULL, "grant_type=client_credentials", &r), 401);
+	cr_assert(is_oauth_error(&r, "invalid_client"), "%s", r.body);
+	expect_status(post_form(&w, "/oauth2/token", NULL, fill("grant_type=client_credentials&client_id=%I"), &r), 401);
+	cr_assert(is_oauth_error(&r, "invalid_client"), "%s", r.body);
+}
+
+Test(oauth, malformed_basic_credentials_are_refused)
+{
+	static const char *const bad[] = {"Authorization: Basic\r\n", "Authorization: Basic !!!!\r\n",
+					  "Authorization: Basic bm9jb2xvbg==\r\n", "Authorization: Digest abc\r\n"};
+	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct http_request q = {.path = "/oauth2/token", .type = FORM, .body = "grant_type=client_credentials", .headers = bad[i]};
+		expect_status(http_call(w.gateway.http, &q, &r), 401);
+		cr_assert(is_oauth_error(&r, "invalid_client"), "%s: %s%s", bad[i], r.head, r.body);
+	}
+}
+
+Test(oauth, a_scope_or_audience_beyond_the_clients_is_refused)
+{
+	expect_status(
+		post_form(&w, "/oauth2/token", NULL, fill("grant_type=client_credentials&client_id=%I&client_secret=%S&scope=api"), &r),
+		200);
+	expect_error("grant_type=client_credentials&client_id=%I&client_secret=%S&scope=admin", 400, "invalid_scope");
+	expect_error("grant_type=client_credentials&client_id=%I&client_secret=%S&scope=api+admin", 400, "invalid_scope");
+	expect_error("grant_type=client_credentials&client_id=%I&client_secret=%S&scope=a%22b", 400, "invalid_scope");
+	expect_status(post_form(&w, "/oauth2/token", NULL,
+				fill("grant_type=client_credentials&client_id=%I&client_secret=%S&audience=public-api"), &r),
+		      200);
+	expect_error("grant_type=client_credentials&client_id=%I&client_secret=%S&audience=elsewhere", 400, "invalid_target");
+	/* Not before the credentials were checked. */
+	expect_error("grant_type=client_credentials&client_id=%I&client_secret=wrong&scope=admin", 401, "invalid_client");
+}
+
+Test(oauth, credentials_in_the_query_are_not_taken)
+{
+	char path[512];
+	snprintf(path, sizeof path, "/oauth2/token?%s", fill("grant_type=client_credentials&client_id=%I&client_secret=%S"));
+	int status = post_form(&w, path, NULL, "grant_type=client_credentials", &r);
+	cr_assert(status == 400 || status == 401, "%d", status);
+	cr_assert_eq(gateway_log_count(&w.gateway, acme.secret, NULL, 0), 0);
+}

@@ -1,0 +1,252 @@
+/* Rotation: the old secret ends when the answer says so, and what was obtained with it opens nothing any more. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "harness/proc.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+static struct world w;
+static struct org acme;
+static char admin[TOKEN_MAX];
+static struct http_reply r;
+
+static void open_world(void)
+{
+	world_open(&w);
+	org_create(&w, "acme", &acme);
+	mint(&w, "acme", "admin", admin);
+}
+
+static void close_world(void)
+{
+	world_close(&w);
+}
+
+TestSuite(rotation, .init = open_world, .fini = close_world, .timeout = 120);
+
+#define expect_status(call, want)                                                                                                          \
+	do {                                                                                                                               \
+		int got_ = (call);                                                                                                         \
+		cr_assert_eq(got_, want, "%s answered %d, not %d: %s%s", #call, got_, want, r.head, r.body);                               \
+	} while (0)
+
+static int token_with(const char *secret)
+{
+	return oauth_token(w.gateway.http, acme.client_id, secret, &r);
+}
+
+/* Rotates and takes the new secret. */
+static void rotate_to(long grace_seconds, char secret[SECRET_MAX])
+{
+	expect_status(rotate(&w, admin, grace_seconds, &r), 200);
+	body_text(&r, "client_secret", secret, SECRET_MAX);
+}
+
+static int rotate_with(const char *bearer, const char *key, const char *body, struct http_reply *into)
+{
+	char headers[128];
+	snprintf(headers, sizeof headers, "Idempotency-Key: %s\r\n", key);
+	return http_call(w.gateway.http,
+			 &(struct http_request){
+				 .path = "/m2m/rotate", .bearer = bearer, .type = "application/json", .body = body, .headers = headers},
+			 into);
+}
+
+Test(rotation, rotate_refuses_the_old_secret_at_once_at_both_token_routes)
+{
+	char current[SECRET_MAX], next[SECRET_MAX];
+	snprintf(current, sizeof current, "%s", acme.secret);
+	for (int i = 0; i < 10; i++) {
+		rotate_to(0, next);
+		expect_status(token_with(current), 401);
+		cr_assert(is_oauth_error(&r, "invalid_client"), "%s", r.body);
+		expect_status(m2m_token(&w, admin, acme.client_id, current, &r), 401);
+		cr_assert(is_oauth_error(&r, "invalid_client"), "%s", r.body);
+		expect_status(token_with(next), 200);
+		expect_status(m2m_token(&w, admin, acme.client_id, next, &r), 200);
+		memcpy(current, next, sizeof current);
+	}
+}
+
+Test(rotation, tokens_of_an_ended_secret_are_shut_out_of_every_m2m_route)
+{
+	char stolen[TOKEN_MAX], secret[SECRET_MAX];
+	client_token(&w, &acme, stolen);
+	expect_status(get(&w, "/m2m/client-secret", stolen, &r), 200);
+	rotate_to(0, secret);
+	expect_status(get(&w, "/m2m/client-id", stolen, &r), 401);
+	cr_assert(is_problem(&r, "invalid_token"), "%s", r.body);
+	expect_status(get(&w, "/m2m/client-secret", stolen, &r), 401);
+	expect_status(rotate(&w, stolen, 0, &r), 401);
+	expect_status(m2m_token(&w, stolen, acme.client_id, secret, &r), 401);
+	cr_assert(is_problem(&r, "invalid_token"), "%s", r.body);
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where secret_version = 2"), 0);
+}
+
+Test(rotation, the_new_secret_is_what_reading_gives)
+{
+	char secret[SECRET_MAX], read[SECRET_MAX];
+	rotate_to(0, secret);
+	expect_status(get(&w, "/m2m/client-secret", admin, &r), 200);
+	cr_assert_str_eq(body_text(&r, "client_secret", read, sizeof read), secret);
+	cr_assert_str_neq(read, acme.secret);
+}
+
+Test(rotation, without_grace_the_previous_secret_expires_at_the_rotation)
+{
+	char rotated[64], expires[64];
+	expect_status(rotate(&w, admin, 0, &r), 200);
+	body_text(&r, "rotated_at", rotated, sizeof rotated);
+	cr_assert_eq(strlen(rotated), 27, "%s", rotated);
+	cr_assert_eq(rotated[26], 'Z');
+	cr_assert_str_eq(body_text(&r, "previous_secret_expires_at", expires, sizeof expires), rotated);
+}
+
+Test(rotation, a_grace_is_kept_and_then_ends)
+{
+	char secret[SECRET_MAX], old_token[TOKEN_MAX], rotated[64], expires[64];
+	client_token(&w, &acme, old_token);
+	int64_t before = clock_mono_us();
+	rotate_to(3, secret);
+	body_text(&r, "rotated_at", rotated, sizeof rotated);
+	body_text(&r, "previous_secret_expires_at", expires, sizeof expires);
+	cr_assert_str_eq(sql_text(world_db(&w), "select timestamptz '%s' - timestamptz '%s'", expires, rotated), "00:00:03");
+
+	expect_status(token_with(acme.secret), 200);
+	expect_status(token_with(secret), 200);
+	expect_status(get(&w, "/m2m/client-id", old_token, &r), 200);
+	sleep_ms((int)((before + 2500000 - clock_mono_us()) / 1000));
+	expect_status(token_with(acme.secret), 200);
+	sleep_ms(1000);
+	expect_status(token_with(acme.secret), 401);
+	expect_status(get(&w, "/m2m/client-id", old_token, &r), 401);
+	expect_status(token_with(secret), 200);
+}
+
+Test(rotation, a_rotation_without_grace_ends_an_earlier_grace)
+{
+	char second[SECRET_MAX], third[SECRET_MAX];
+	rotate_to(600, second);
+	expect_status(token_with(acme.secret), 200);
+	rotate_to(0, third);
+	expect_status(token_with(acme.secret), 401);
+	expect_status(token_with(second), 401);
+	expect_status(token_with(third), 200);
+}
+
+Test(rotation, a_longer_grace_does_not_prolong_an_earlier_one)
+{
+	char second[SECRET_MAX], third[SECRET_MAX];
+	rotate_to(1, second);
+	rotate_to(600, third);
+	sleep_ms(1300);
+	expect_status(token_with(acme.secret), 401);
+	expect_status(token_with(second), 200);
+	expect_status(token_with(third), 200);
+}
+
+Test(rotation, a_grace_out_of_its_limits_is_an_invalid_request_and_rotates_nothing)
+{
+	static const char *const bad[] = {"{\"grace_seconds\":-1}",
+					  "{\"grace_seconds\":604801}",
+					  "{\"grace_seconds\":\"1\"}",
+					  "{\"grace_seconds\":1.5}",
+					  "{\"grace_seconds\":1e3}",
+					  "{\"grace_seconds\":true}",
+					  "{\"grace_seconds\":[1]}",
+					  "{\"grace_seconds\":1,\"grace_seconds\":1}",
+					  "{\"grace_seconds\":99999999999999999999}",
+					  "[]",
+					  "3",
+					  "{",
+					  "{}{}",
+					  "\"x\""};
+	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		expect_status(post_json(&w, "/m2m/rotate", admin, bad[i], &r), 400);
+		cr_assert(is_problem(&r, "invalid_request"), "%s: %s%s", bad[i], r.head, r.body);
+	}
+	expect_status(token_with(acme.secret), 200);
+	expect_status(post_json(&w, "/m2m/rotate", admin, "{\"grace_seconds\":604800}", &r), 200);
+	cr_assert_eq(body_int(&r, "version"), 2);
+}
+
+Test(rotation, a_repeat_with_the_same_idempotency_key_gives_the_same_answer)
+{
+	static struct http_reply first;
+	expect_status(rotate_with(admin, "deploy-7", "{\"grace_seconds\":0}", &first), 200);
+	for (int i = 0; i < 3; i++) {
+		expect_status(rotate_with(admin, "deploy-7", "{\"grace_seconds\":0}", &r), 200);
+		cr_assert_str_eq(r.body, first.body);
+	}
+	cr_assert_eq(sql_int(world_db(&w), "select max(version) from m2m.client_secret"), 2);
+	expect_status(rotate_with(admin, "deploy-8", "{\"grace_seconds\":0}", &r), 200);
+	cr_assert_str_neq(r.body, first.body);
+	/* The key's own answer stands, also after another rotation. */
+	expect_status(rotate_with(admin, "deploy-7", "{\"grace_seconds\":0}", &r), 200);
+	cr_assert_str_eq(r.body, first.body);
+}
+
+Test(rotation, a_repeat_is_answered_to_the_bearer_that_the_rotation_ended)
+{
+	static struct http_reply first;
+	char token[TOKEN_MAX];
+	client_token(&w, &acme, token);
+	expect_status(rotate_with(token, "lost-answer", "{\"grace_seconds\":0}", &first), 200);
+	expect_status(get(&w, "/m2m/client-id", token, &r), 401);
+	expect_status(rotate_with(token, "lost-answer", "{\"grace_seconds\":0}", &r), 200);
+	cr_assert_str_eq(r.body, first.body);
+	/* For this key and these parameters alone. */
+	expect_status(rotate_with(token, "another-key", "{\"grace_seconds\":0}", &r), 401);
+	expect_status(rotate_with(token, "lost-answer", "{\"grace_seconds\":5}", &r), 401);
+	/* And for ten minutes. */
+	sql_exec(world_db(&w), "update m2m.idempotency set rotated_at = rotated_at - interval '11 minutes'");
+	expect_status(rotate_with(token, "lost-answer", "{\"grace_seconds\":0}", &r), 401);
+}
+
+Test(rotation, another_ended_bearer_gets_no_repeat)
+{
+	char first[TOKEN_MAX], second[TOKEN_MAX];
+	client_token(&w, &acme, first);
+	client_token(&w, &acme, second);
+	expect_status(rotate_with(first, "mine", "{\"grace_seconds\":0}", &r), 200);
+	expect_status(rotate_with(second, "mine", "{\"grace_seconds\":0}", &r), 401);
+	cr_assert(is_problem(&r, "invalid_token"), "%s", r.body);
+	/* A live bearer of the same organization does: it could read the secret anyway. */
+	expect_status(rotate_with(admin, "mine", "{\"grace_seconds\":0}", &r), 200);
+	cr_assert_eq(body_int(&r, "version"), 2);
+}
+
+Test(rotation, an_idempotency_key_with_other_parameters_is_422)
+{
+	expect_status(rotate_with(admin, "once", "{\"grace_seconds\":0}", &r), 200);
+	expect_status(rotate_with(admin, "once", "{\"grace_seconds\":60}", &r), 422);
+	cr_assert(is_problem(&r, "idempotency_key_reused"), "%s%s", r.head, r.body);
+	cr_assert_eq(sql_int(world_db(&w), "select max(version) from m2m.client_secret"), 2);
+}
+
+Test(rotation, organizations_have_their_own_idempotency_keys)
+{
+	struct org other;
+	char other_admin[TOKEN_MAX], client_id[64];
+	org_create(&w, "other", &other);
+	mint(&w, "other", "admin", other_admin);
+	expect_status(rotate_with(admin, "same-key", "{\"grace_seconds\":0}", &r), 200);
+	expect_status(rotate_with(other_admin, "same-key", "{\"grace_seconds\":9}", &r), 200);
+	cr_assert_str_eq(body_text(&r, "client_id", client_id, sizeof client_id), other.client_id);
+}
+
+Test(rotation, m2mctl_rotates_as_the_gateway_does)
+{
+	static struct ctl_result ran;
+	char secret[SECRET_MAX], read[SECRET_MAX];
+	world_ctl(&w, &ran, "client", "rotate", "--org", "acme", "--output", "env");
+	ctl_value(&ran, "M2M_CLIENT_SECRET", secret, sizeof secret);
+	expect_status(token_with(acme.secret), 401);
+	expect_status(token_with(secret), 200);
+	world_ctl(&w, &ran, "client", "secret", "--org", "acme", "--output", "env");
+	ctl_value(&ran, "M2M_CLIENT_SECRET", read, sizeof read);
+	cr_assert_str_eq(read, secret);
+}

@@ -1,0 +1,19 @@
+/* A child's environment: built name by name, the last value of a name counts. */
+#ifndef M2M_TESTS_HARNESS_ENV_H
+#define M2M_TESTS_HARNESS_ENV_H
+
+#define ENV_MAX       40
+#define ENV_VALUE_MAX 600
+
+struct env {
+	unsigned n;
+	char items[ENV_MAX][ENV_VALUE_MAX];
+	const char *list[ENV_MAX + 1]; /* for execve */
+};
+
+/* PATH, LC_ALL and the sanitizers' options, with reports going to standard error. */
+void env_init(struct env *e);
+/* "NAME=value"; "NAME" without '=' removes it. */
+void env_set(struct env *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,138 @@
+#include "harness/gateway.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "harness/http.h"
+#include "harness/proc.h"
+#include "harness/require.h"
+
+const char *program_path(const char *name, char out[TMP_PATH])
+{
+	const char *bin = getenv("M2M_TEST_BIN");
+	snprintf(out, TMP_PATH, "%s/%s", bin == NULL ? M2M_BIN_DIR : bin, name);
+	return out;
+}
+
+void require_no_sanitizer_report(const char *log)
+{
+	static const char *const marks[] = {"AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:"};
+	char *text = tmp_read(log, NULL);
+	const char *found = NULL;
+	for (unsigned i = 0; text != NULL && i < sizeof marks / sizeof marks[0] && found == NULL; i++)
+		found = strstr(text, marks[i]);
+	char excerpt[1500] = "";
+	if (found != NULL)
+		snprintf(excerpt, sizeof excerpt, "%s", found);
+	free(text);
+	require(excerpt[0] == '\0', "a sanitizer's report in %s:\n%s", log, excerpt);
+}
+
+void gateway_launch(struct gateway *g, const struct env *env)
+{
+	char program[TMP_PATH];
+	g->http = g->ops = 0;
+	tmp_path(g->log, "gateway", ".log");
+	g->pid = proc_start(&(struct proc_spec){.argv = (const char *const[]){program_path("m2m-gateway", program), NULL},
+						.env = env->list,
+						.out_path = g->log,
+						.err_path = g->log});
+}
+
+/* The port in the log's line that says where `what` listens, 0 as long as there is none. */
+static uint16_t listening_port(const struct gateway *g, const char *what)
+{
+	char line[2048], field[32];
+	snprintf(field, sizeof field, "\"what\":\"%s\"", what);
+	char *text = tmp_read(g->log, NULL);
+	unsigned port = 0;
+	for (char *at = text; at != NULL && (at = strstr(at, "\"event\":\"listening\"")) != NULL; at++) {
+		snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at);
+		const char *address = strstr(line, "\"address\":\"");
+		if (strstr(line, field) != NULL && address != NULL)
+			sscanf(address, "\"address\":\"%*[^:]:%u\"", &port);
+	}
+	free(text);
+	return (uint16_t)port;
+}
+
+bool gateway_wait_listening(struct gateway *g, int timeout_ms)
+{
+	int64_t deadline = clock_mono_us() + (int64_t)timeout_ms * 1000;
+	while (g->http == 0 || g->ops == 0) {
+		if (clock_mono_us() > deadline)
+			return false;
+		if (proc_wait(g->pid, 20) != PROC_RUNNING) {
+			g->pid = 0;
+			return false;
+		}
+		g->http = listening_port(g, "http");
+		g->ops = listening_port(g, "ops");
+	}
+	return true;
+}
+
+int gateway_ops_status(const struct gateway *g, const char *path)
+{
+	struct http_reply r;
+	return http_call(g->ops, &(struct http_request){.path = path}, &r);
+}
+
+bool gateway_wait_ops(const struct gateway *g, const char *path, int status, int timeout_ms)
+{
+	int64_t deadline = clock_mono_us() + (int64_t)timeout_ms * 1000;
+	while (gateway_ops_status(g, path) != status) {
+		if (clock_mono_us() > deadline)
+			return false;
+		sleep_ms(20);
+	}
+	return true;
+}
+
+void gateway_start(struct gateway *g, const struct env *env)
+{
+	gateway_launch(g, env);
+	require(gateway_wait_listening(g, 20000), "the gateway did not start; see %s", g->log);
+	require(gateway_wait_ops(g, "/readyz", 200, 20000), "the gateway did not become ready; see %s", g->log);
+}
+
+void gateway_stop(struct gateway *g, int timeout_ms)
+{
+	pid_t pid = g->pid;
+	if (pid == 0)
+		return;
+	kill(pid, SIGTERM);
+	int status = proc_wait(pid, timeout_ms);
+	g->pid = 0;
+	if (status == PROC_RUNNING)
+		proc_kill(pid);
+	require_no_sanitizer_report(g->log);
+	require(status != PROC_RUNNING, "the gateway did not end within %d ms of SIGTERM; see %s", timeout_ms, g->log);
+	require(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the gateway ended with status %#x; see %s", (unsigned)status, g->log);
+}
+
+void gateway_kill(struct gateway *g)
+{
+	proc_kill(g->pid);
+	g->pid = 0;
+}
+
+unsigned gateway_log_count(const struct gateway *g, const char *text, char *line, size_t cap)
+{
+	char *log = tmp_read(g->log, NULL);
+	unsigned count = 0;
+	char *rest = log;
+	for (char *one; rest != NULL && (one = strsep(&rest, "\n")) != NULL;) {
+		if (strstr(one, text) == NULL)
+			continue;
+		count++;
+		if (line != NULL)
+			snprintf(line, cap, "%s", one);
+	}
+	free(log);
+	return count;
+}

@@ -1,0 +1,39 @@
+/* One cluster per test program, made once by Criterion's runner, with a migrated database that each test's own is a copy of.
+ *
+ * A program's first lines choose: SHARED_CLUSTER keeps it running for all tests; STOPPED_CLUSTER stops it again and leaves its folder for tests that
+ * start (and kill) a copy of their own. */
+#ifndef M2M_TESTS_HARNESS_SHARED_H
+#define M2M_TESTS_HARNESS_SHARED_H
+
+#include <criterion/criterion.h>
+#include <stdbool.h>
+
+#include "harness/env.h"
+#include "harness/pg.h"
+
+#define TEMPLATE_DATABASE "m2m_template"
+
+void shared_prepare(bool keep_running, const char *settings);
+void shared_finish(bool keep_files);
+
+/* In a test: the running cluster. Not to be stopped or crashed. */
+void shared_cluster(struct pg *ret);
+/* In a test: the folder of the stopped cluster, for pg_copy. */
+const char *shared_cluster_dir(void);
+
+/* The master keys of this program: a file with one key, k1. */
+const char *shared_master_keys(void);
+
+/* The settings of m2mctl for a database. */
+void shared_ctl_env(const struct pg *pg, const char *database, struct env *ret);
+
+struct cluster_choice {
+	bool keep_running;
+	const char *settings; /* further lines of postgresql.conf */
+};
+extern const struct cluster_choice cluster_choice; /* defined by each program, read by shared_hooks.c */
+
+#define SHARED_CLUSTER(lines) const struct cluster_choice cluster_choice = {.keep_running = true, .settings = (lines)}
+#define STOPPED_CLUSTER       const struct cluster_choice cluster_choice = {.keep_running = false, .settings = ""}
+
+#endif

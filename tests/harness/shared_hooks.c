@@ -1,0 +1,15 @@
+/* Compiled into each program, since a linker would leave hooks that nobody names in the library. */
+#include <criterion/hooks.h>
+
+#include "harness/shared.h"
+
+ReportHook(PRE_ALL)(struct criterion_test_set *set)
+{
+	(void)set;
+	shared_prepare(cluster_choice.keep_running, cluster_choice.settings);
+}
+
+ReportHook(POST_ALL)(struct criterion_global_stats *stats)
+{
+	shared_finish(stats->tests_failed + stats->tests_crashed > 0);
+}

@@ -1,0 +1,75 @@
+/* What most end-to-end tests need: a migrated database of the test's own, a gateway on it, organizations, tokens; and short words for the calls. */
+#ifndef M2M_TESTS_HARNESS_WORLD_H
+#define M2M_TESTS_HARNESS_WORLD_H
+
+#include "harness/ctl.h"
+#include "harness/gateway.h"
+#include "harness/http.h"
+#include "harness/pg.h"
+#include "harness/shared.h"
+#include "harness/sql.h"
+
+#define TOKEN_MAX  4096
+#define SECRET_MAX 64
+
+struct world {
+	struct pg pg;
+	bool own_cluster;
+	char database[64];
+	struct env ctl_env;
+	struct env gateway_env;
+	struct gateway gateway;
+	PGconn *db; /* as superuser; NULL: not open */
+};
+
+struct org {
+	char slug[64];
+	char id[40];
+	char client_id[32];
+	char secret[SECRET_MAX];
+};
+
+/* A database of its own, on the shared cluster or on a cluster of its own, and the settings for both programs; no gateway yet. */
+void world_prepare(struct world *w, bool own_cluster);
+/* world_prepare on the shared cluster, and a gateway. */
+void world_open(struct world *w);
+/* Stops what runs; fails the test if the gateway doesn't end as it should. */
+void world_close(struct world *w);
+
+/* The superuser's connection, opened at first use; opened again after the cluster was restarted. */
+PGconn *world_db(struct world *w);
+
+/* m2mctl with this world's settings; requires exit code 0. */
+void world_ctl_run(struct world *w, struct ctl_result *ret, const char *const *args);
+#define world_ctl(w, ret, ...) world_ctl_run(w, ret, (const char *const[]){__VA_ARGS__, NULL})
+
+void org_create(struct world *w, const char *slug, struct org *ret);
+/* The operator's token with a role of the organization. */
+void mint(struct world *w, const char *slug, const char *role, char out[TOKEN_MAX]);
+
+/* Calls on a connection of their own; each returns the status. */
+int get(const struct world *w, const char *path, const char *bearer, struct http_reply *r);
+int post_json(const struct world *w, const char *path, const char *bearer, const char *body, struct http_reply *r);
+int post_form(const struct world *w, const char *path, const char *bearer, const char *body, struct http_reply *r);
+/* POST /oauth2/token with the credentials in the form. */
+int oauth_token(uint16_t port, const char *client_id, const char *secret, struct http_reply *r);
+/* POST /m2m/token, JSON. */
+int m2m_token(const struct world *w, const char *bearer, const char *client_id, const char *secret, struct http_reply *r);
+/* POST /m2m/rotate; a negative grace sends no body. */
+int rotate(const struct world *w, const char *bearer, long grace_seconds, struct http_reply *r);
+
+/* A new access token of the client, in `out`. */
+void client_token(const struct world *w, const struct org *o, char out[TOKEN_MAX]);
+
+/* Members of a JSON body. body_text gives "" and body_int INT64_MIN when there is no such member of that type. */
+const char *body_text(const struct http_reply *r, const char *key, char *out, size_t cap);
+int64_t body_int(const struct http_reply *r, const char *key);
+/* The same of a token's claims, without checking its signature. */
+const char *claim_text(const char *token, const char *name, char *out, size_t cap);
+int64_t claim_int(const char *token, const char *name);
+
+/* True if the body is an RFC 6749 error with this `error`, or a problem+json with this `code`. */
+bool is_oauth_error(const struct http_reply *r, const char *error);
+bool is_problem(const struct http_reply *r, const char *code);
+
+#endif

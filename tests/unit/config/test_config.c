@@ -1,0 +1,251 @@
+/* The settings as a program meets them: an environment goes in, a struct or a list of faults comes out. */
+#include "config/config.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config/words.h"
+#include "crypto/digest.h"
+
+#define DATABASE "M2M_DATABASE_URL=postgresql://m2m_gateway:hunter2@127.0.0.1:5432/m2m"
+#define KEY_LINE "k1: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+static struct arena *arena;
+static struct config config;
+static char faults_text[8192];
+static struct sbuf faults;
+
+static void set_up(void)
+{
+	cr_assert_eq(crypto_init(), ERR_OK);
+	arena = arena_new(256 * 1024);
+	faults = sbuf_fixed(faults_text, sizeof faults_text);
+}
+
+static void tear_down(void)
+{
+	config_wipe(&config);
+	arena_free(arena);
+	crypto_fini();
+}
+
+TestSuite(config, .init = set_up, .fini = tear_down);
+
+static enum err read_env(unsigned need, const char *const *env)
+{
+	return config_read(arena, (char *const *)(uintptr_t)env, need, &config, &faults);
+}
+
+#define READ(need, ...) read_env((need), (const char *const[]){__VA_ARGS__, NULL})
+
+static bool faults_say(const char *part)
+{
+	return strstr(faults_text, part) != NULL;
+}
+
+static unsigned fault_lines(void)
+{
+	unsigned n = 0;
+	for (const char *c = faults_text; *c != '\0'; c++)
+		n += *c == '\n';
+	return n;
+}
+
+Test(config, an_empty_environment_gives_the_documented_defaults)
+{
+	cr_assert_eq(READ(0, "PATH=/bin"), ERR_OK, "%s", faults_text);
+	cr_assert_str_eq(config.http.host, "127.0.0.1");
+	cr_assert_eq(config.http.port, 8080);
+	cr_assert_eq(config.grpc.port, 9090);
+	cr_assert_eq(config.ops.port, 9100);
+	cr_assert(str_eq(config.issuer, STR("http://127.0.0.1:8080")));
+	cr_assert(str_eq(config.default_audience, STR("public-api")));
+	cr_assert(str_eq(config.default_scope, STR("api")));
+	cr_assert_eq(config.signing_alg, JWT_RS256);
+	cr_assert(config.workers >= 1 && config.workers <= 64);
+	cr_assert_eq(config.batch_max, 256);
+	cr_assert_eq(config.queue_max, 1024);
+	cr_assert_eq(config.connections_max, 4096);
+	cr_assert_eq(config.request_timeout_ms, 5000);
+	cr_assert_eq(config.receive_timeout_ms, 10000);
+	cr_assert_eq(config.idle_timeout_ms, 75000);
+	cr_assert_eq(config.drain_ms, 10000);
+	cr_assert_eq(config.jwks_max_age_s, 300);
+	cr_assert_eq(config.partition_days, 28);
+	cr_assert_eq(config.log_level, LOG_INFO);
+	cr_assert_not(config.has_master_keys);
+	cr_assert_null(config.database_url.p);
+}
+
+Test(config, every_setting_can_be_set)
+{
+	cr_assert_eq(READ(CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS, DATABASE, "M2M_MASTER_KEYS=" KEY_LINE, "M2M_HTTP_LISTEN=[::1]:80",
+			  "M2M_ISSUER=https://id.example.com/m2m", "M2M_SIGNING_ALG=ES256", "M2M_WORKERS=3", "M2M_DRAIN_MS=0",
+			  "M2M_LOG_LEVEL=debug", "M2M_DEFAULT_AUDIENCE=https://api.example.com/"),
+		     ERR_OK, "%s", faults_text);
+	cr_assert(str_eq(config.database_url, str_of(strchr(DATABASE, '=') + 1)));
+	cr_assert(config.has_master_keys);
+	cr_assert_str_eq(config.ring.keys[0].key_id, "k1");
+	cr_assert_str_eq(config.http.host, "::1");
+	cr_assert(str_eq(config.issuer, STR("https://id.example.com/m2m")));
+	cr_assert_eq(config.signing_alg, JWT_ES256);
+	cr_assert_eq(config.workers, 3);
+	cr_assert_eq(config.drain_ms, 0);
+	cr_assert_eq(config.log_level, LOG_DEBUG);
+}
+
+Test(config, the_issuer_follows_the_listen_address_with_brackets_for_ipv6)
+{
+	cr_assert_eq(READ(0, "M2M_HTTP_LISTEN=[::1]:8081"), ERR_OK);
+	cr_assert(str_eq(config.issuer, STR("http://[::1]:8081")));
+}
+
+Test(config, all_faults_are_reported_at_once_and_nothing_is_left)
+{
+	cr_assert_eq(
+		READ(CONFIG_NEED_DATABASE, "M2M_WORKERS=0", "M2M_HTTP_LISTEN=8080", "M2M_HTTP_LISTN=127.0.0.1:1", "M2M_LOG_LEVEL=loud"),
+		ERR_MALFORMED);
+	cr_assert_eq(fault_lines(), 5, "%s", faults_text);
+	cr_assert(faults_say("M2M_WORKERS: expected a whole number from 1 to 64, not \"0\"\n"));
+	cr_assert(faults_say("M2M_HTTP_LISTEN: expected a numeric address and a port"));
+	cr_assert(faults_say("M2M_HTTP_LISTN: there is no such setting"));
+	cr_assert(faults_say("M2M_LOG_LEVEL: expected one of debug info warn error"));
+	cr_assert(faults_say("M2M_DATABASE_URL is not set"));
+	cr_assert_eq(config.grpc.port, 0);
+}
+
+Test(config, numbers_outside_of_their_range_and_other_text_are_refused)
+{
+	static const char *const bad[] = {"M2M_BATCH_MAX=0",     "M2M_BATCH_MAX=1025", "M2M_BATCH_MAX=+1",
+					  "M2M_BATCH_MAX= 1",    "M2M_BATCH_MAX=1 ",   "M2M_BATCH_MAX=0x10",
+					  "M2M_BATCH_MAX=1e2",   "M2M_BATCH_MAX=-1",   "M2M_BATCH_MAX=99999999999999999999",
+					  "M2M_DRAIN_MS=300001", "M2M_WORKERS=65",     "M2M_PARTITION_DAYS=6"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		cr_expect_eq(READ(0, bad[i]), ERR_MALFORMED, "%s", bad[i]);
+	cr_expect_eq(READ(0, "M2M_BATCH_MAX=1024", "M2M_WORKERS=64", "M2M_PARTITION_DAYS=7"), ERR_OK);
+}
+
+Test(config, listen_takes_only_a_numeric_address_with_a_port)
+{
+	static const char *const bad[] = {"M2M_OPS_LISTEN=localhost:1",   "M2M_OPS_LISTEN=:8080",           "M2M_OPS_LISTEN=*:8080",
+					  "M2M_OPS_LISTEN=::1:8080",      "M2M_OPS_LISTEN=127.0.0.1",       "M2M_OPS_LISTEN=127.0.0.1:",
+					  "M2M_OPS_LISTEN=127.1:80",      "M2M_OPS_LISTEN=127.0.0.1:65536", "M2M_OPS_LISTEN=[::1]",
+					  "M2M_OPS_LISTEN=[127.0.0.1]:1", "M2M_OPS_LISTEN=127.0.0.1:-1"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		cr_expect_eq(READ(0, bad[i]), ERR_MALFORMED, "%s", bad[i]);
+	cr_expect_eq(READ(0, "M2M_OPS_LISTEN=0.0.0.0:0", "M2M_HTTP_LISTEN=[::]:8080"), ERR_OK);
+}
+
+Test(config, an_issuer_is_a_url_that_metadata_can_be_appended_to)
+{
+	static const char *const bad[] = {"",
+					  "http://",
+					  "ftp://example.com",
+					  "example.com",
+					  "https://example.com/",
+					  "https://example.com/a/",
+					  "https://example.com?q",
+					  "https://example.com/#f",
+					  "https://u@example.com",
+					  "https://example.com:x",
+					  "https://exa mple.com",
+					  "https://example.com/\"",
+					  "https://[::1",
+					  "https://[::1]x"};
+	static const char *const good[] = {"http://127.0.0.1:8080", "https://[::1]:8080", "https://id.example.com/tenants/a", "http://a"};
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		cr_expect_not(word_is_issuer(str_of(bad[i])), "%s", bad[i]);
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+		cr_expect(word_is_issuer(str_of(good[i])), "%s", good[i]);
+}
+
+Test(config, a_secret_is_never_quoted_in_a_fault)
+{
+	cr_assert_eq(READ(0, "M2M_DATABASE_URL=mysql://root:hunter2@db", "M2M_MASTER_KEYS=k1: c2VjcmV0"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_DATABASE_URL: expected a URL"));
+	cr_assert(faults_say("M2M_MASTER_KEYS: line 1:"));
+	cr_assert_not(faults_say("hunter2"));
+	cr_assert_not(faults_say("c2VjcmV0"));
+}
+
+Test(config, the_names_of_demo_env_are_ignored_and_others_are_not)
+{
+	cr_assert_eq(
+		READ(0, "M2M_URL=x", "M2M_GRPC=x", "M2M_OPS=x", "M2M_ADMIN_TOKEN=x", "M2M_CLIENT_ID=x", "M2M_CLIENT_SECRET=x", "M2M=1"),
+		ERR_OK, "%s", faults_text);
+	cr_assert_eq(READ(0, "M2M_TEST_X=1"), ERR_MALFORMED);
+	cr_assert_eq(READ(0, "M2M_FILE=1"), ERR_MALFORMED);
+	cr_assert_eq(READ(0, "M2M_URL_FILE=1"), ERR_MALFORMED);
+}
+
+Test(config, an_empty_value_counts_as_not_set)
+{
+	cr_assert_eq(READ(0, "M2M_WORKERS=", "M2M_HTTP_LISTEN="), ERR_OK, "%s", faults_text);
+	cr_assert_eq(config.http.port, 8080);
+	cr_assert_eq(READ(CONFIG_NEED_DATABASE, "M2M_DATABASE_URL="), ERR_MALFORMED);
+}
+
+/* NAME=/path of a new file with this content, in the test's arena. */
+static const char *with_file(const char *name, const char *content)
+{
+	char path[] = "/tmp/m2m-config-XXXXXX";
+	int fd = mkstemp(path);
+	cr_assert_neq(fd, -1);
+	cr_assert_eq(write(fd, content, strlen(content)), (ssize_t)strlen(content));
+	close(fd);
+	return arena_printf(arena, "%s=%s", name, path).p;
+}
+
+static void remove_file(const char *assignment)
+{
+	cr_assert_eq(unlink(strchr(assignment, '=') + 1), 0);
+}
+
+Test(config, a_file_gives_the_value_without_its_last_newline)
+{
+	const char *keys = with_file("M2M_MASTER_KEYS_FILE", "# active\n" KEY_LINE "\n");
+	const char *issuer = with_file("M2M_ISSUER_FILE", "https://a.example\n");
+	enum err err = READ(CONFIG_NEED_MASTER_KEYS, keys, issuer);
+	remove_file(keys);
+	remove_file(issuer);
+	cr_assert_eq(err, ERR_OK, "%s", faults_text);
+	cr_assert_eq(config.ring.n, 1);
+	cr_assert(str_eq(config.issuer, STR("https://a.example")));
+}
+
+Test(config, a_fault_in_a_file_names_the_file_setting)
+{
+	const char *issuer = with_file("M2M_ISSUER_FILE", "https://a.example\n\n");
+	enum err err = READ(0, issuer, "M2M_WORKERS_FILE=/nonexistent/workers");
+	remove_file(issuer);
+	cr_assert_eq(err, ERR_MALFORMED);
+	cr_assert(faults_say("M2M_ISSUER_FILE: expected"));
+	cr_assert(faults_say("M2M_WORKERS_FILE: /nonexistent/workers can't be used: No such file or directory"));
+}
+
+Test(config, a_value_and_its_file_together_are_refused)
+{
+	cr_assert_eq(READ(0, "M2M_WORKERS=1", "M2M_WORKERS_FILE=/dev/null"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_WORKERS and M2M_WORKERS_FILE are both set"));
+}
+
+Test(config, faults_are_not_lost_when_there_is_no_room_for_them)
+{
+	char little[4];
+	struct sbuf small = sbuf_fixed(little, sizeof little);
+	char *env[] = {(char[]){"M2M_WORKERS=0"}, NULL};
+	cr_assert_eq(config_read(arena, env, 0, &config, &small), ERR_MALFORMED);
+}
+
+Test(config, help_lists_every_setting_with_its_default)
+{
+	struct sbuf out = sbuf_in(arena, 8192);
+	config_describe(&out);
+	cr_assert(sbuf_str(&out).p != NULL);
+	cr_assert_not_null(strstr(out.p, "M2M_DATABASE_URL"));
+	cr_assert_not_null(strstr(out.p, "M2M_HTTP_LISTEN"));
+	cr_assert_not_null(strstr(out.p, "default: 127.0.0.1:8080"));
+}

@@ -1,0 +1,158 @@
+#include <criterion/criterion.h>
+
+#include "crypto/keyset.h"
+#include "crypto/seal.h"
+#include "jwt_test.h"
+
+TestSuite(keyset, .init = jwt_up, .fini = jwt_down);
+
+/* The row that the database would hold for `key`. */
+static struct keyset_row row_of(struct signing_key *key, bool current)
+{
+	struct keyset_row row = {.kid = signing_key_kid(key), .seal_key_id = STR("k1"), .current = current};
+	struct sbuf jwk = sbuf_in(arena, 1024);
+	struct str der;
+
+	row.alg = str_of(jwt_alg_name(signing_key_alg(key)));
+	cr_assert_eq(signing_key_public_jwk(key, &jwk), ERR_OK);
+	row.public_jwk = sbuf_str(&jwk);
+	cr_assert_eq(signing_key_to_der(key, arena, &der), ERR_OK);
+	cr_assert_eq(seal(arena, &ring.keys[0], row.kid, der, &row.sealed), ERR_OK);
+	return row;
+}
+
+static struct keyset *built(const struct keyset_row *rows, size_t n)
+{
+	struct keyset *set;
+	struct str kid = STR("untouched");
+
+	cr_assert_eq(keyset_build(&ring, rows, n, 42, &set, &kid), ERR_OK);
+	cr_assert(str_eq(kid, STR("untouched")));
+	return set;
+}
+
+static void refused(const struct keyset_row *rows, size_t n, enum err want, struct str want_kid)
+{
+	struct keyset *set = NULL;
+	struct str kid = STR_NONE;
+
+	cr_assert_eq(keyset_build(&ring, rows, n, 42, &set, &kid), want);
+	cr_assert_null(set);
+	cr_assert(str_eq(kid, want_kid), "named '%.*s'", STR_ARG(kid));
+	cr_assert_eq(keyset_build(&ring, rows, n, 42, &set, NULL), want);
+}
+
+Test(keyset, the_current_key_signs_and_all_verify)
+{
+	struct keyset_row rows[] = {row_of(keys[JWT_RS256], false), row_of(keys[JWT_ES256], true)};
+	struct keyset *set = built(rows, 2);
+	struct signing_key *current = keyset_current(set);
+	struct signing_key *retired = keyset_find(set, rows[0].kid);
+
+	cr_assert_eq(keyset_generation(set), 42);
+	cr_assert(str_eq(signing_key_kid(current), rows[1].kid));
+	cr_assert(signing_key_is_private(current));
+	cr_assert_eq(keyset_find(set, rows[1].kid), current);
+	cr_assert_not(signing_key_is_private(retired));
+
+	struct jwt of_current = parsed(signed_token(current, false, "{}"));
+	struct jwt of_retired = parsed(signed_token(keys[JWT_RS256], false, "{}"));
+	cr_assert_eq(jwt_verify(current, &of_current), ERR_OK);
+	cr_assert_eq(jwt_verify(retired, &of_retired), ERR_OK);
+	keyset_free(set);
+}
+
+Test(keyset, unknown_kids_are_not_found)
+{
+	struct keyset_row row = row_of(keys[JWT_ES256], true);
+	struct keyset *set = built(&row, 1);
+
+	cr_assert_null(keyset_find(set, signing_key_kid(keys[JWT_RS256])));
+	cr_assert_null(keyset_find(set, str_from(row.kid.p, row.kid.n - 1)));
+	cr_assert_null(keyset_find(set, STR("")));
+	keyset_free(set);
+}
+
+Test(keyset, the_jwks_lists_every_key_and_no_private_part)
+{
+	struct keyset_row rows[] = {row_of(keys[JWT_RS256], false), row_of(keys[JWT_ES256], true)};
+	struct keyset *set = built(rows, 2);
+	struct sbuf want = sbuf_in(arena, 2048);
+
+	sbuf_printf(&want, "{\"keys\":[%.*s,%.*s]}", STR_ARG(rows[0].public_jwk), STR_ARG(rows[1].public_jwk));
+	cr_assert(str_eq(keyset_jwks(set), sbuf_str(&want)));
+	keyset_free(set);
+}
+
+Test(keyset, no_rows_make_an_empty_set)
+{
+	struct keyset *set = built(NULL, 0);
+
+	cr_assert_null(keyset_current(set));
+	cr_assert(str_eq(keyset_jwks(set), STR("{\"keys\":[]}")));
+	keyset_free(set);
+	keyset_free(NULL);
+}
+
+Test(keyset, a_set_without_a_current_key_still_verifies)
+{
+	struct keyset_row row = row_of(keys[JWT_ES256], false);
+
+	row.seal_key_id = STR("not-on-this-ring"); /* not needed: it stays sealed */
+	struct keyset *set = built(&row, 1);
+	cr_assert_null(keyset_current(set));
+	cr_assert_not_null(keyset_find(set, row.kid));
+	keyset_free(set);
+}
+
+Test(keyset, a_current_key_sealed_under_a_missing_master_key_is_named)
+{
+	struct keyset_row rows[] = {row_of(keys[JWT_RS256], false), row_of(keys[JWT_ES256], true)};
+
+	rows[1].seal_key_id = STR("k0");
+	refused(rows, 2, ERR_KEY_MISSING, rows[1].kid);
+}
+
+Test(keyset, damaged_rows_are_named)
+{
+	struct keyset_row good = row_of(keys[JWT_ES256], true), other = row_of(keys[JWT_RS256], true);
+	struct keyset_row row = good;
+
+	row.alg = STR("HS256");
+	refused(&row, 1, ERR_MALFORMED, good.kid);
+	row.alg = STR("RS256");
+	refused(&row, 1, ERR_MISMATCH, good.kid);
+	row = good;
+	row.public_jwk = STR("{}");
+	refused(&row, 1, ERR_MALFORMED, good.kid);
+	row.public_jwk = str_of(rfc7515_ec_jwk); /* a sound key under the wrong name */
+	refused(&row, 1, ERR_MISMATCH, good.kid);
+	row = good;
+	row.sealed = other.sealed;
+	refused(&row, 1, ERR_MISMATCH, good.kid);
+	row.sealed = STR("");
+	refused(&row, 1, ERR_MISMATCH, good.kid);
+	row = good;
+	cr_assert_eq(seal(arena, &ring.keys[0], row.kid, STR("no key"), &row.sealed), ERR_OK);
+	refused(&row, 1, ERR_MALFORMED, good.kid);
+}
+
+Test(keyset, another_private_key_sealed_under_the_rows_name_is_refused)
+{
+	struct keyset_row row = row_of(keys[JWT_ES256], true);
+	struct signing_key *other;
+	struct str der;
+
+	cr_assert_eq(signing_key_generate(JWT_ES256, &other), ERR_OK);
+	cr_assert_eq(signing_key_to_der(other, arena, &der), ERR_OK);
+	cr_assert_eq(seal(arena, &ring.keys[0], row.kid, der, &row.sealed), ERR_OK);
+	refused(&row, 1, ERR_MISMATCH, row.kid);
+	signing_key_free(other);
+}
+
+Test(keyset, two_current_rows_are_refused)
+{
+	struct keyset_row rows[] = {row_of(keys[JWT_RS256], true), row_of(keys[JWT_ES256], true)};
+
+	refused(rows, 2, ERR_MISMATCH, rows[1].kid);
+}

@@ -1,0 +1,257 @@
+#include <criterion/criterion.h>
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "crypto/signing_key_parts.h"
+#include "crypto_test.h"
+#include "json/json_read.h"
+
+#define P256_POINT_LEN 65 /* stands at the end of a P-256 key's PKCS#8 DER */
+
+TestSuite(signing_key, .init = crypto_up, .fini = crypto_down);
+
+static struct signing_key *generated(enum jwt_alg alg)
+{
+	struct signing_key *key;
+
+	cr_assert_eq(signing_key_generate(alg, &key), ERR_OK);
+	return key;
+}
+
+static struct str jwk_of(const struct signing_key *key)
+{
+	struct sbuf out = sbuf_in(arena, 256);
+
+	cr_assert_eq(signing_key_public_jwk(key, &out), ERR_OK);
+	return sbuf_str(&out);
+}
+
+static bool verifies(struct signing_key *by, struct signing_key *made_by)
+{
+	uint8_t signature[SIGNATURE_MAX];
+	size_t n;
+
+	cr_assert_eq(signing_key_sign(made_by, STR("text"), signature, &n), ERR_OK);
+	cr_assert_eq(signing_key_verify(by, STR("texu"), str_from(signature, n)), ERR_MISMATCH);
+	return signing_key_verify(by, STR("text"), str_from(signature, n)) == ERR_OK;
+}
+
+Test(signing_key, algorithms_have_their_registered_names)
+{
+	enum jwt_alg alg = JWT_ES256;
+
+	cr_assert_str_eq(jwt_alg_name(JWT_RS256), "RS256");
+	cr_assert_eq(jwt_alg_of(STR("RS256"), &alg), ERR_OK);
+	cr_assert_eq(alg, JWT_RS256);
+	cr_assert_eq(jwt_alg_of(STR("ES256"), &alg), ERR_OK);
+	cr_assert_eq(alg, JWT_ES256);
+	cr_assert_eq(jwt_alg_of(STR("rs256"), &alg), ERR_NOT_PRESENT);
+	cr_assert_eq(jwt_alg_of(STR("none"), &alg), ERR_NOT_PRESENT);
+	cr_assert_eq(jwt_alg_of(STR(""), &alg), ERR_NOT_PRESENT);
+	cr_assert_eq(jwt_alg_of(STR_NONE, &alg), ERR_NOT_PRESENT);
+	cr_assert_eq(alg, JWT_ES256);
+}
+
+Test(signing_key, a_key_survives_der_and_jwk)
+{
+	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++) {
+		struct signing_key *key = generated(alg), *again, *public;
+		struct str der;
+
+		cr_assert_eq(signing_key_to_der(key, arena, &der), ERR_OK);
+		cr_assert_eq(signing_key_from_der(alg, der, &again), ERR_OK);
+		cr_assert_eq(signing_key_from_jwk(alg, jwk_of(key), &public), ERR_OK);
+		cr_assert(str_eq(signing_key_kid(again), signing_key_kid(key)));
+		cr_assert(str_eq(signing_key_kid(public), signing_key_kid(key)));
+		cr_assert(str_eq(jwk_of(public), jwk_of(key)));
+		cr_assert(verifies(public, again));
+		cr_assert(verifies(key, again));
+		cr_assert(signing_key_is_private(again));
+		cr_assert_not(signing_key_is_private(public));
+		cr_assert_eq(signing_key_alg(public), alg);
+		signing_key_free(public);
+		signing_key_free(again);
+		signing_key_free(key);
+	}
+}
+
+Test(signing_key, a_public_key_neither_signs_nor_exports)
+{
+	struct signing_key *key;
+	uint8_t signature[SIGNATURE_MAX];
+	struct str der = STR("untouched");
+	size_t n;
+
+	cr_assert_eq(signing_key_from_jwk(JWT_ES256, str_of(rfc7515_ec_jwk), &key), ERR_OK);
+	cr_assert_eq(signing_key_sign(key, STR("text"), signature, &n), ERR_NOT_PRESENT);
+	cr_assert_eq(signing_key_to_der(key, arena, &der), ERR_NOT_PRESENT);
+	cr_assert(str_eq(der, STR("untouched")));
+	signing_key_free(key);
+}
+
+static void has_kid(enum jwt_alg alg, const char *jwk, const char *kid)
+{
+	struct signing_key *key;
+
+	cr_assert_eq(signing_key_from_jwk(alg, str_of(jwk), &key), ERR_OK);
+	cr_assert(str_eq(signing_key_kid(key), str_of(kid)), "%.*s", STR_ARG(signing_key_kid(key)));
+	signing_key_free(key);
+}
+
+/* The first is RFC 7638 section 3.1, whose thumbprint is NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs. The others, python3:
+ *   base64.urlsafe_b64encode(hashlib.sha256(json.dumps({"crv": "P-256", "kty": "EC", "x": ..., "y": ...}, separators=(',', ':')).encode())
+ *   .digest())[:16]     and with {"e": "AQAB", "kty": "RSA", "n": ...} */
+Test(signing_key, the_kid_is_the_rfc_7638_thumbprints_start)
+{
+	has_kid(JWT_RS256,
+		"{\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_"
+		"BJECPebWKRXjBZC"
+		"iFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_"
+		"FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5haj"
+		"rn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw\",\"e\":"
+		"\"AQAB\","
+		"\"alg\":\"RS256\",\"kid\":\"2011-04-29\"}",
+		"NzbLsXh8uDCcd-6M");
+	has_kid(JWT_RS256, rfc7515_rsa_jwk, "IsUn6_e04MaShXFI");
+	has_kid(JWT_ES256, rfc7515_ec_jwk, "oKIywvGUpTVTyxMQ");
+}
+
+Test(signing_key, the_public_jwk_has_what_verifiers_look_for_and_nothing_private)
+{
+	static const char *const members[] = {"kty", "alg", "use", "kid", "x", "y", "crv"};
+	struct signing_key *key = generated(JWT_ES256);
+	const struct json *jwk;
+	struct str text;
+	int n = 0;
+
+	cr_assert_eq(json_parse(arena, jwk_of(key), (struct json_limits){1, 16}, &jwk), ERR_OK);
+	for (const struct json *member = jwk->child; member != NULL; member = member->next)
+		n++;
+	cr_assert_eq(n, sizeof members / sizeof members[0]);
+	for (int i = 0; i < n; i++)
+		cr_assert_eq(json_string(json_get(jwk, members[i]), &text), ERR_OK, "%s", members[i]);
+	cr_assert_eq(json_string(json_get(jwk, "kid"), &text), ERR_OK);
+	cr_assert(str_eq(text, signing_key_kid(key)));
+	cr_assert_eq(json_string(json_get(jwk, "use"), &text), ERR_OK);
+	cr_assert(str_eq(text, STR("sig")));
+	signing_key_free(key);
+}
+
+static void jwk_gives(enum jwt_alg alg, const char *jwk, enum err want)
+{
+	struct signing_key *key = NULL;
+
+	cr_assert_eq(signing_key_from_jwk(alg, str_of(jwk), &key), want, "%s", jwk);
+	cr_assert_null(key);
+}
+
+#define EC_X "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\""
+#define EC_Y "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\""
+
+Test(signing_key, damaged_jwks_are_refused)
+{
+	jwk_gives(JWT_ES256, "", ERR_MALFORMED);
+	jwk_gives(JWT_ES256, "[]", ERR_MALFORMED);
+	jwk_gives(JWT_ES256, "{}", ERR_MALFORMED);
+	jwk_gives(JWT_ES256, "{\"kty\":1," EC_X "," EC_Y "}", ERR_MALFORMED);
+	jwk_gives(JWT_ES256, "{\"kty\":\"EC\"," EC_X "," EC_Y "}", ERR_MALFORMED);
+	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X "}", ERR_MALFORMED);
+	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X ",\"y\":\"AAAA\"}", ERR_MALFORMED);
+	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X "," EC_Y ",\"d\":\"AQ\"}", ERR_MALFORMED);
+	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X "," EC_X "," EC_Y "}", ERR_MALFORMED);
+	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X "," EC_Y ",\"alg\":1}", ERR_MALFORMED);
+	jwk_gives(JWT_RS256, "{\"kty\":\"RSA\",\"n\":\"\",\"e\":\"AQAB\"}", ERR_MALFORMED);
+	jwk_gives(JWT_RS256, "{\"kty\":\"RSA\",\"n\":\"AAEC\",\"e\":\"AQAB\"}", ERR_MALFORMED);
+	jwk_gives(JWT_RS256, "{\"kty\":\"RSA\",\"e\":\"AQAB\"}", ERR_MALFORMED);
+}
+
+Test(signing_key, jwks_of_keys_that_do_not_fit_are_refused)
+{
+	jwk_gives(JWT_RS256, rfc7515_ec_jwk, ERR_MISMATCH);
+	jwk_gives(JWT_ES256, rfc7515_rsa_jwk, ERR_MISMATCH);
+	jwk_gives(JWT_ES256, "{\"kty\":\"oct\",\"k\":\"AAAA\"}", ERR_MISMATCH);
+	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-384\"," EC_X "," EC_Y "}", ERR_MISMATCH);
+	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X "," EC_Y ",\"alg\":\"ES384\"}", ERR_MISMATCH);
+	/* off the curve: y with its last bit changed; the point (0, 0) */
+	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X ",\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5aw\"}",
+		  ERR_MISMATCH);
+	jwk_gives(JWT_ES256,
+		  "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+		  "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}",
+		  ERR_MISMATCH);
+	jwk_gives(JWT_RS256, "{\"kty\":\"RSA\",\"n\":\"_________w\",\"e\":\"AQAB\"}", ERR_MISMATCH);
+}
+
+/* PKCS#8 DER of a key that signing_key_generate wouldn't make. */
+static struct str der_of(EVP_PKEY *pkey)
+{
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey);
+	int n = i2d_PKCS8_PRIV_KEY_INFO(info, NULL);
+	uint8_t *der = arena_alloc(arena, (size_t)n), *p = der;
+
+	cr_assert_eq(i2d_PKCS8_PRIV_KEY_INFO(info, &p), n);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	EVP_PKEY_free(pkey);
+	return str_from(der, (size_t)n);
+}
+
+static enum err from_der(enum jwt_alg alg, struct str der)
+{
+	struct signing_key *key = NULL;
+	enum err err = signing_key_from_der(alg, der, &key);
+
+	cr_assert_eq(err == ERR_OK, key != NULL);
+	signing_key_free(key);
+	return err;
+}
+
+Test(signing_key, der_of_keys_that_do_not_fit_is_refused)
+{
+	struct str rsa_1024 = der_of(EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)1024));
+	struct str p_384 = der_of(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384"));
+	struct str p_256 = der_of(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"));
+	struct str ed25519 = der_of(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
+
+	cr_assert_eq(from_der(JWT_ES256, p_256), ERR_OK);
+	cr_assert_eq(from_der(JWT_RS256, p_256), ERR_MISMATCH);
+	cr_assert_eq(from_der(JWT_RS256, rsa_1024), ERR_MISMATCH);
+	cr_assert_eq(from_der(JWT_ES256, p_384), ERR_MISMATCH);
+	cr_assert_eq(from_der(JWT_ES256, ed25519), ERR_MISMATCH);
+}
+
+Test(signing_key, damaged_der_is_refused)
+{
+	struct str p_256 = der_of(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"));
+	struct sbuf longer = sbuf_in(arena, 256);
+
+	cr_assert_eq(from_der(JWT_ES256, STR_NONE), ERR_MALFORMED);
+	for (size_t n = 0; n < p_256.n; n++)
+		cr_assert_eq(from_der(JWT_ES256, str_from(p_256.p, n)), ERR_MALFORMED, "%zu bytes", n);
+	sbuf_put(&longer, p_256);
+	sbuf_putc(&longer, '\0');
+	cr_assert_eq(from_der(JWT_ES256, sbuf_str(&longer)), ERR_MALFORMED);
+}
+
+Test(signing_key, a_private_part_under_another_public_part_is_refused)
+{
+	struct str a = der_of(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"));
+	struct str b = der_of(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"));
+	struct sbuf crossed = sbuf_in(arena, 256);
+
+	cr_assert_eq(a.n, b.n);
+	sbuf_put(&crossed, str_from(a.p, a.n - P256_POINT_LEN));
+	sbuf_put(&crossed, str_from(b.p + b.n - P256_POINT_LEN, P256_POINT_LEN));
+	cr_assert_eq(from_der(JWT_ES256, sbuf_str(&crossed)), ERR_MISMATCH);
+}
+
+Test(signing_key, one_prepared_context_signs_and_verifies_many_times)
+{
+	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++) {
+		struct signing_key *key = generated(alg);
+
+		for (int i = 0; i < 100; i++) /* verifies() also has it refuse something in between */
+			cr_assert(verifies(key, key));
+		signing_key_free(key);
+	}
+}
