@@ -18,8 +18,6 @@
 /* Exit codes, as m2mctl's: 0 ended by a signal, 1 failed, 2 usage, 3 settings. */
 enum { EXIT_USAGE = 2, EXIT_SETTINGS = 3 };
 
-extern char **environ;
-
 static int complain(int code, struct str lines)
 {
 	for (struct str line; (line = str_split(&lines, '\n')).p != NULL;)

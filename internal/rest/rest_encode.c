@@ -179,5 +179,6 @@ struct str rest_encode(struct evhttp_request *req, struct op *op, const char *al
 	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
 	if (op->request_id.p != NULL)
 		evhttp_add_header(headers, "X-Request-Id", op->request_id.p);
+	sbuf_putc(&body, '\n'); /* for people at a terminal */
 	return sbuf_str(&body);
 }

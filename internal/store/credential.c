@@ -68,7 +68,7 @@ static enum err submit(struct store *s, const char *statement, const struct pg_p
 	enum err err = pg_conn_send(s->serve_conn, statement, p, (int)s->config->request_timeout_ms, answered, kept);
 	if (err != ERR_OK)
 		free(kept);
-	return err == ERR_NO_MEMORY ? ERR_OVERLOADED : err;
+	return err;
 }
 
 static void take_client_id(struct credential *c, const PGresult *r)

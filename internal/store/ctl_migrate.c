@@ -11,14 +11,17 @@
 /* "m2m migr" in ASCII: any number will do that nobody else locks. */
 #define MIGRATION_LOCK 0x6d326d206d696772
 
-#define SQL_SCHEMA_THERE "select to_regclass('m2m.schema_migration') is not null"
-#define SQL_APPLIED      "select version, name, checksum, applied_at from m2m.schema_migration order by version"
-#define SQL_TRY_LOCK     "select pg_try_advisory_lock($1::int8)"
-#define SQL_PATIENCE     "select set_config('lock_timeout', '60s', false)"
-#define SQL_LOCK         "select pg_advisory_lock($1::int8)"
-#define SQL_UNLOCK       "select pg_advisory_unlock($1::int8)"
-#define SQL_APPLY        "insert into m2m.schema_migration (version, name, checksum) values ($1::int4, $2::text, $3::bytea)"
-#define SQL_FORGET       "delete from m2m.schema_migration where version = $1::int4"
+/* The catalog, unlike to_regclass, answers those too who may not use the schema. */
+#define SQL_SCHEMA_THERE                                                                                                                   \
+	"select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace"                                              \
+	" where n.nspname = 'm2m' and c.relname = 'schema_migration')"
+#define SQL_APPLIED  "select version, name, checksum, applied_at from m2m.schema_migration order by version"
+#define SQL_TRY_LOCK "select pg_try_advisory_lock($1::int8)"
+#define SQL_PATIENCE "select set_config('lock_timeout', '60s', false)"
+#define SQL_LOCK     "select pg_advisory_lock($1::int8)"
+#define SQL_UNLOCK   "select pg_advisory_unlock($1::int8)"
+#define SQL_APPLY    "insert into m2m.schema_migration (version, name, checksum) values ($1::int4, $2::text, $3::bytea)"
+#define SQL_FORGET   "delete from m2m.schema_migration where version = $1::int4"
 
 static bool same_checksum(const PGresult *r, int row, int version)
 {

@@ -125,7 +125,7 @@ static void inserted(void *arg, enum err err, const PGresult *r)
 
 static void put_sent(struct denied_table *t, struct pg_params *p)
 {
-	struct str column[BUCKETS + REASONS_MAX];
+	struct str column[BUCKETS + REASONS_MAX] = {STR_NONE};
 	unsigned n = t->sending_count;
 	for (unsigned i = 0; i < n; i++)
 		column[i] = str_from(&t->sending[i].minute_wire, sizeof t->sending[i].minute_wire);

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/list.h"
 #include "base/log.h"
 
 #define RETRY_FIRST_MS 100
@@ -18,7 +17,6 @@
 enum state { DOWN, DIALING, UP };
 
 struct unit {
-	struct list node;
 	int64_t deadline_us;
 	pg_unit_done *done;
 	void *arg;
@@ -34,8 +32,8 @@ struct pg_conn {
 	PGconn *pg;
 	struct event *readable, *writable;
 	struct event *timer; /* UP: the head unit's deadline; DOWN: the next dialing */
-	struct list units;
-	unsigned unit_count, unit_max;
+	struct unit *units;  /* a ring of unit_max: what was sent and isn't answered */
+	unsigned unit_first, unit_count, unit_max;
 	int retry_ms;
 
 	/* The dialing thread fills these and then writes to `dialed`; the loop reads them after that and after joining. */
@@ -87,18 +85,25 @@ static void start_dialing(struct pg_conn *c)
 	c->state = DIALING;
 }
 
+static struct unit *head_unit(struct pg_conn *c)
+{
+	return &c->units[c->unit_first];
+}
+
+static struct unit take_head(struct pg_conn *c)
+{
+	struct unit u = *head_unit(c);
+	c->unit_first = (c->unit_first + 1) % c->unit_max;
+	c->unit_count--;
+	return u;
+}
+
 static void fail_units(struct pg_conn *c)
 {
-	struct list failed;
-	list_init(&failed);
-	for (struct list *n; (n = list_pop(&c->units)) != NULL;)
-		list_append(&failed, n);
-	c->unit_count = 0;
-	for (struct list *n; (n = list_pop(&failed)) != NULL;) {
-		struct unit *u = LIST_OWNER(n, struct unit, node);
-		PQclear(u->result);
-		u->done(u->arg, ERR_STORE_UNAVAILABLE, NULL);
-		free(u);
+	while (c->unit_count > 0) {
+		struct unit u = take_head(c);
+		PQclear(u.result);
+		u.done(u.arg, ERR_STORE_UNAVAILABLE, NULL);
 	}
 }
 
@@ -128,12 +133,10 @@ static void go_down(struct pg_conn *c, const char *why)
 
 static void rearm_deadline(struct pg_conn *c)
 {
-	if (list_empty(&c->units)) {
+	if (c->unit_count == 0)
 		evtimer_del(c->timer);
-		return;
-	}
-	const struct unit *head = LIST_OWNER(c->units.next, struct unit, node);
-	arm(c->timer, head->deadline_us - clock_mono_us());
+	else
+		arm(c->timer, head_unit(c)->deadline_us - clock_mono_us());
 }
 
 static void flush(struct pg_conn *c)
@@ -145,19 +148,16 @@ static void flush(struct pg_conn *c)
 
 static void finish_head(struct pg_conn *c)
 {
-	struct list *n = list_pop(&c->units);
-	struct unit *u = LIST_OWNER(n, struct unit, node);
-	c->unit_count--;
+	struct unit u = take_head(c);
 	rearm_deadline(c);
-	enum err err = u->result == NULL ? ERR_STORE_UNAVAILABLE : pg_err(u->result);
+	enum err err = u.result == NULL ? ERR_STORE_UNAVAILABLE : pg_err(u.result);
 	if (err == ERR_INTERNAL || err == ERR_STORE_UNAVAILABLE) {
-		struct str message = str_of(u->result == NULL ? "no result" : PQresultErrorMessage(u->result));
+		struct str message = str_of(u.result == NULL ? "no result" : PQresultErrorMessage(u.result));
 		struct str first = str_split(&message, '\n');
 		log_message(err == ERR_INTERNAL ? LOG_ERROR : LOG_WARN, "database_statement_failed", "%.*s", STR_ARG(first));
 	}
-	u->done(u->arg, err, u->result);
-	PQclear(u->result);
-	free(u);
+	u.done(u.arg, err, u.result);
+	PQclear(u.result);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -171,7 +171,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	/* A unit's callback may send more, but never closes: only this file does. One NULL stands between a statement's results and its sync;
 	 * a second one in a row means that there is nothing more to be had now. */
 	int nulls = 0;
-	while (!list_empty(&c->units) && nulls < 2 && !PQisBusy(c->pg)) {
+	while (c->unit_count > 0 && nulls < 2 && !PQisBusy(c->pg)) {
 		PGresult *r = PQgetResult(c->pg);
 		nulls = r == NULL ? nulls + 1 : 0;
 		if (r == NULL)
@@ -181,9 +181,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 			finish_head(c);
 			continue;
 		}
-		struct unit *head = LIST_OWNER(c->units.next, struct unit, node);
-		PQclear(head->result);
-		head->result = r;
+		PQclear(head_unit(c)->result);
+		head_unit(c)->result = r;
 	}
 	if (PQstatus(c->pg) != CONNECTION_OK)
 		go_down(c, PQerrorMessage(c->pg));
@@ -241,19 +240,13 @@ enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_
 		return ERR_OVERLOADED;
 	if (!pg_params_ok(p))
 		return ERR_TOO_LARGE;
-	struct unit *u = calloc(1, sizeof *u);
-	if (u == NULL)
-		return ERR_NO_MEMORY;
 	if (PQsendQueryPrepared(c->pg, statement, p->n, p->values, p->lengths, p->formats, 1) != 1 || PQpipelineSync(c->pg) != 1) {
 		/* libpq is out of memory or its socket is dead: what it holds may not match our list any more, so begin anew from the loop */
 		event_active(c->timer, EV_TIMEOUT, 0);
-		free(u);
 		return ERR_STORE_UNAVAILABLE;
 	}
-	u->done = done;
-	u->arg = arg;
-	u->deadline_us = clock_mono_us() + (int64_t)timeout_ms * 1000;
-	list_append(&c->units, &u->node);
+	c->units[(c->unit_first + c->unit_count) % c->unit_max] =
+		(struct unit){.done = done, .arg = arg, .deadline_us = clock_mono_us() + (int64_t)timeout_ms * 1000};
 	if (++c->unit_count == 1)
 		rearm_deadline(c);
 	flush(c);
@@ -273,11 +266,11 @@ struct pg_conn *pg_conn_new(struct event_base *base, const struct pg_open_spec *
 	c->events = *events;
 	c->unit_max = units_max;
 	c->retry_ms = RETRY_FIRST_MS;
-	list_init(&c->units);
+	c->units = calloc(units_max, sizeof *c->units);
 	c->dialed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	c->timer = evtimer_new(base, on_timer, c);
 	c->dialed_event = c->dialed < 0 ? NULL : event_new(base, c->dialed, EV_READ | EV_PERSIST, on_dialed, c);
-	if (c->timer == NULL || c->dialed_event == NULL || event_add(c->dialed_event, NULL) != 0) {
+	if (c->units == NULL || c->timer == NULL || c->dialed_event == NULL || event_add(c->dialed_event, NULL) != 0) {
 		pg_conn_free(c);
 		return NULL;
 	}
@@ -306,6 +299,7 @@ void pg_conn_free(struct pg_conn *c)
 		event_free(c->dialed_event);
 	if (c->dialed >= 0)
 		close(c->dialed);
+	free(c->units);
 	free(c);
 }
 

@@ -118,7 +118,7 @@ void pg_put_array(struct pg_params *p, enum pg_oid element, const struct str *v,
 			uint32_t length = v[i].p == NULL ? UINT32_MAX : htonl((uint32_t)v[i].n);
 			memcpy(at, &length, 4);
 			at += 4;
-			if (v[i].n > 0)
+			if (v[i].p != NULL)
 				memcpy(at, v[i].p, v[i].n);
 			at += v[i].n;
 		}

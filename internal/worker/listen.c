@@ -53,11 +53,14 @@ enum err listen_claim(struct config_listen *at, const char *setting, struct sbuf
 			close(fd);
 		return ERR_IO;
 	}
-	struct sockaddr_storage bound;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} bound = {.six = {0}};
 	socklen_t n = sizeof bound;
-	if (at->port == 0 && getsockname(fd, (struct sockaddr *)&bound, &n) == 0)
-		at->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-							     : ((struct sockaddr_in *)&bound)->sin_port);
+	if (at->port == 0 && getsockname(fd, &bound.any, &n) == 0)
+		at->port = ntohs(bound.any.sa_family == AF_INET6 ? bound.six.sin6_port : bound.four.sin_port);
 	close(fd);
 	return ERR_OK;
 }

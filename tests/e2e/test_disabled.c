@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "harness/expect.h"
 #include "harness/world.h"
 
 SHARED_CLUSTER("");
@@ -26,12 +27,6 @@ static void close_world(void)
 }
 
 TestSuite(disabled, .init = open_world, .fini = close_world, .timeout = 120);
-
-#define expect_status(call, want)                                                                                                          \
-	do {                                                                                                                               \
-		int got_ = (call);                                                                                                         \
-		cr_assert_eq(got_, want, "%s answered %d, not %d: %s%s", #call, got_, want, r.head, r.body);                               \
-	} while (0)
 
 Test(disabled, a_disabled_client_gets_no_token_and_its_tokens_open_nothing)
 {

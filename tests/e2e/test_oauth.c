@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crypto/secret.h"
+#include "harness/expect.h"
 #include "harness/world.h"
 
 SHARED_CLUSTER("");
@@ -26,12 +27,6 @@ static void close_world(void)
 }
 
 TestSuite(oauth, .init = open_world, .fini = close_world, .timeout = 120);
-
-#define expect_status(call, want)                                                                                                          \
-	do {                                                                                                                               \
-		int got_ = (call);                                                                                                         \
-		cr_assert_eq(got_, want, "%s answered %d, not %d: %s%s", #call, got_, want, r.head, r.body);                               \
-	} while (0)
 
 #define FORM "application/x-www-form-urlencoded"
 
@@ -146,13 +141,7 @@ Test(oauth, a_client_that_does_not_authenticate_gets_the_same_words_whatever_was
 {
 	char form[512], wrong[SECRET_MAX], first[1024] = "", realm[128];
 	static const char unknown[] = "m2m_zzzzzzzzzzzzzzzzzzzzzz";
-	/* Well formed, with a right checksum, and nobody's. */
-	snprintf(wrong, sizeof wrong, "m2ms_%043d_", 1);
-	uint32_t crc = crc32_iso_hdlc(wrong, strlen(wrong) - 1);
-	uint8_t bytes[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
-	cr_assert(base62_encode(bytes, 4, wrong + SECRET_LEN - 6, 6));
-	wrong[SECRET_LEN] = '\0';
-	cr_assert(secret_well_formed(str_of(wrong)));
+	wrong_secret(wrong);
 	char bad_checksum[SECRET_MAX];
 	snprintf(bad_checksum, sizeof bad_checksum, "%s", acme.secret);
 	bad_checksum[SECRET_LEN - 1] = bad_checksum[SECRET_LEN - 1] == 'a' ? 'b' : 'a';
@@ -197,15 +186,29 @@ Test(oauth, credentials_given_twice_or_not_at_all_are_refused)
 	cr_assert(is_oauth_error(&r, "invalid_client"), "%s", r.body);
 }
 
-Test(oauth, malformed_basic_credentials_are_refused)
+static int token_with_header(const char *line)
 {
-	static const char *const bad[] = {"Authorization: Basic\r\n", "Authorization: Basic !!!!\r\n",
-					  "Authorization: Basic bm9jb2xvbg==\r\n", "Authorization: Digest abc\r\n"};
+	return http_call(
+		w.gateway.http,
+		&(struct http_request){.path = "/oauth2/token", .type = FORM, .body = "grant_type=client_credentials", .headers = line},
+		&r);
+}
+
+Test(oauth, malformed_basic_credentials_are_an_invalid_request)
+{
+	static const char *const bad[] = {"Authorization: Basic !!!!\r\n", "Authorization: Basic bm9jb2xvbg==\r\n",
+					  "Authorization: Basic YTpi YTpi\r\n", "Authorization: Basic JXp6OmI=\r\n"};
 	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		struct http_request q = {.path = "/oauth2/token", .type = FORM, .body = "grant_type=client_credentials", .headers = bad[i]};
-		expect_status(http_call(w.gateway.http, &q, &r), 401);
-		cr_assert(is_oauth_error(&r, "invalid_client"), "%s: %s%s", bad[i], r.head, r.body);
+		expect_status(token_with_header(bad[i]), 400);
+		cr_assert(is_oauth_error(&r, "invalid_request"), "%s: %s%s", bad[i], r.head, r.body);
 	}
+}
+
+Test(oauth, another_authentication_scheme_is_an_invalid_client)
+{
+	expect_status(token_with_header("Authorization: Digest abc\r\n"), 401);
+	cr_assert(is_oauth_error(&r, "invalid_client"), "%s", r.body);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
 }
 
 Test(oauth, a_scope_or_audience_beyond_the_clients_is_refused)

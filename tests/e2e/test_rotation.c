@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "harness/expect.h"
 #include "harness/proc.h"
 #include "harness/world.h"
 
@@ -26,12 +27,6 @@ static void close_world(void)
 }
 
 TestSuite(rotation, .init = open_world, .fini = close_world, .timeout = 120);
-
-#define expect_status(call, want)                                                                                                          \
-	do {                                                                                                                               \
-		int got_ = (call);                                                                                                         \
-		cr_assert_eq(got_, want, "%s answered %d, not %d: %s%s", #call, got_, want, r.head, r.body);                               \
-	} while (0)
 
 static int token_with(const char *secret)
 {

@@ -5,6 +5,7 @@
 
 #include "crypto/digest.h"
 #include "crypto/jwt.h"
+#include "harness/expect.h"
 #include "harness/proc.h"
 #include "harness/world.h"
 
@@ -30,12 +31,6 @@ static void close_world(void)
 }
 
 TestSuite(tokens, .init = open_world, .fini = close_world, .timeout = 120);
-
-#define expect_status(call, want)                                                                                                          \
-	do {                                                                                                                               \
-		int got_ = (call);                                                                                                         \
-		cr_assert_eq(got_, want, "%s answered %d, not %d: %s%s", #call, got_, want, r.head, r.body);                               \
-	} while (0)
 
 /* The published key with the kid, as JSON text; the one that JWKS consists of flat objects is what makes this simple. */
 static void published_key(const char *kid, char out[2048])
@@ -212,7 +207,7 @@ Test(tokens, every_administrative_act_leaves_a_row)
 	expect_act("rotate_secret", "forbidden", 1);
 
 	PGconn *db = world_db(&w);
-	cr_assert_str_eq(sql_text(db, "select client_id || ' ' || secret_version || ' ' || request_id || ' ' || transport || ' ' || "
+	cr_assert_str_eq(sql_text(db, "select client_id || ' ' || secret_version || ' ' || request_id || ' ' || transport::text || ' ' || "
 				      "host(remote_addr) || ' ' "
 				      "|| user_agent || ' ' || (detail->>'grace_seconds') || ' ' || (actor <> '') from m2m.admin_audit "
 				      "where action = 'rotate_secret' and outcome = 'granted'"),
@@ -223,9 +218,11 @@ Test(tokens, every_administrative_act_leaves_a_row)
 
 Test(tokens, refused_attempts_are_counted_and_written_when_the_gateway_drains)
 {
+	char wrong[SECRET_MAX];
 	struct http_reply unused;
+	wrong_secret(wrong);
 	for (int i = 0; i < 5; i++)
-		oauth_token(w.gateway.http, acme.client_id, "wrong", &unused);
+		oauth_token(w.gateway.http, acme.client_id, wrong, &unused);
 	for (int i = 0; i < 3; i++)
 		oauth_token(w.gateway.http, "m2m_zzzzzzzzzzzzzzzzzzzzzz", acme.secret, &unused);
 	for (int i = 0; i < 2; i++)

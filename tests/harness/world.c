@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "crypto/secret.h"
 #include "harness/proc.h"
 #include "harness/require.h"
 #include "json/json_read.h"
@@ -167,6 +168,17 @@ void client_token(const struct world *w, const struct org *o, char out[TOKEN_MAX
 	int status = oauth_token(w->gateway.http, o->client_id, o->secret, &r);
 	require(status == 200, "POST /oauth2/token answered %d: %s", status, r.body);
 	body_text(&r, "access_token", out, TOKEN_MAX);
+}
+
+void wrong_secret(char out[SECRET_MAX])
+{
+	int n = snprintf(out, SECRET_MAX, "m2ms_%043d", 1);
+	uint32_t crc = crc32_iso_hdlc(out, (size_t)n);
+	const uint8_t bytes[] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
+	out[n] = '_';
+	require(base62_encode(bytes, sizeof bytes, out + n + 1, 6), "no checksum");
+	out[SECRET_LEN] = '\0';
+	require(secret_well_formed(str_of(out)), "%s is not well formed", out);
 }
 
 static const struct json *parse(struct arena *a, struct str text)

@@ -61,6 +61,9 @@ int rotate(const struct world *w, const char *bearer, long grace_seconds, struct
 /* A new access token of the client, in `out`. */
 void client_token(const struct world *w, const struct org *o, char out[TOKEN_MAX]);
 
+/* A secret that is well formed, with its right checksum, and nobody's. */
+void wrong_secret(char out[SECRET_MAX]);
+
 /* Members of a JSON body. body_text gives "" and body_int INT64_MIN when there is no such member of that type. */
 const char *body_text(const struct http_reply *r, const char *key, char *out, size_t cap);
 int64_t body_int(const struct http_reply *r, const char *key);

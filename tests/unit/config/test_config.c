@@ -10,7 +10,8 @@
 #include "crypto/digest.h"
 
 #define DATABASE "M2M_DATABASE_URL=postgresql://m2m_gateway:hunter2@127.0.0.1:5432/m2m"
-#define KEY_LINE "k1: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define KEYS     "M2M_MASTER_KEYS=k1: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define KEY_FILE "# active\nk1: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
 
 static struct arena *arena;
 static struct config config;
@@ -81,7 +82,7 @@ Test(config, an_empty_environment_gives_the_documented_defaults)
 
 Test(config, every_setting_can_be_set)
 {
-	cr_assert_eq(READ(CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS, DATABASE, "M2M_MASTER_KEYS=" KEY_LINE, "M2M_HTTP_LISTEN=[::1]:80",
+	cr_assert_eq(READ(CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS, DATABASE, KEYS, "M2M_HTTP_LISTEN=[::1]:80",
 			  "M2M_ISSUER=https://id.example.com/m2m", "M2M_SIGNING_ALG=ES256", "M2M_WORKERS=3", "M2M_DRAIN_MS=0",
 			  "M2M_LOG_LEVEL=debug", "M2M_DEFAULT_AUDIENCE=https://api.example.com/"),
 		     ERR_OK, "%s", faults_text);
@@ -206,7 +207,7 @@ static void remove_file(const char *assignment)
 
 Test(config, a_file_gives_the_value_without_its_last_newline)
 {
-	const char *keys = with_file("M2M_MASTER_KEYS_FILE", "# active\n" KEY_LINE "\n");
+	const char *keys = with_file("M2M_MASTER_KEYS_FILE", KEY_FILE);
 	const char *issuer = with_file("M2M_ISSUER_FILE", "https://a.example\n");
 	enum err err = READ(CONFIG_NEED_MASTER_KEYS, keys, issuer);
 	remove_file(keys);

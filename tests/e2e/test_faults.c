@@ -1,0 +1,271 @@
+/* PostgreSQL goes away, falls silent, turns read-only, comes back; the gateway is told to end; a start can't succeed. Answers stay bounded and
+ * nothing needs a restart. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "harness/base64.h"
+#include "harness/expect.h"
+#include "harness/load.h"
+#include "harness/proc.h"
+#include "harness/world.h"
+
+STOPPED_CLUSTER;
+
+#define TIMEOUT_MS 1000
+
+static struct world w;
+static struct org acme;
+static char admin[TOKEN_MAX];
+static struct http_reply r;
+
+static void prepare(void)
+{
+	world_prepare(&w, true);
+	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=%d", TIMEOUT_MS);
+}
+
+static void open_world(void)
+{
+	prepare();
+	gateway_start(&w.gateway, &w.gateway_env);
+	org_create(&w, "acme", &acme);
+	mint(&w, "acme", "admin", admin);
+}
+
+static void close_world(void)
+{
+	world_close(&w);
+}
+
+TestSuite(faults, .init = open_world, .fini = close_world, .timeout = 120);
+
+/* ---- the database ---- */
+
+static void expect_bounded_503(const char *what, int status, int64_t begin)
+{
+	char retry[32], error[64];
+	int64_t took = (clock_mono_us() - begin) / 1000;
+	cr_assert_eq(status, 503, "%s answered %d: %s%s", what, status, r.head, r.body);
+	cr_assert_leq(took, TIMEOUT_MS + 1000, "%s took %lld ms", what, (long long)took);
+	cr_assert_gt(atoi(http_header(&r, "Retry-After", retry, sizeof retry)), 0, "%s: %s", what, r.head);
+	cr_assert(is_problem(&r, "store_unavailable") ||
+			  strcmp(body_text(&r, "error", error, sizeof error), "temporarily_unavailable") == 0,
+		  "%s: %s", what, r.body);
+}
+
+/* Every operation that needs the database, while it isn't there. */
+static void expect_outage(void)
+{
+	for (int i = 0; i < 2; i++) {
+		int64_t begin = clock_mono_us();
+		expect_bounded_503("/oauth2/token", oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), begin);
+		begin = clock_mono_us();
+		expect_bounded_503("/m2m/token", m2m_token(&w, admin, acme.client_id, acme.secret, &r), begin);
+		begin = clock_mono_us();
+		expect_bounded_503("/m2m/client-secret", get(&w, "/m2m/client-secret", admin, &r), begin);
+		begin = clock_mono_us();
+		expect_bounded_503("/m2m/rotate", rotate(&w, admin, 0, &r), begin);
+	}
+	cr_assert(gateway_wait_ops(&w.gateway, "/readyz", 503, 8000));
+	cr_assert_eq(gateway_ops_status(&w.gateway, "/livez"), 200);
+	expect_status(get(&w, "/.well-known/jwks.json", NULL, &r), 200);
+}
+
+static void expect_recovery(void)
+{
+	int64_t begin = clock_mono_us();
+	while (oauth_token(w.gateway.http, acme.client_id, acme.secret, &r) != 200) {
+		cr_assert_lt(clock_mono_us() - begin, 10000000, "no token within 10 s: %s%s", r.head, r.body);
+		sleep_ms(50);
+	}
+	cr_assert(gateway_wait_ops(&w.gateway, "/readyz", 200, 10000));
+	expect_status(get(&w, "/m2m/client-secret", admin, &r), 200);
+	expect_status(rotate(&w, admin, 600, &r), 200);
+}
+
+Test(faults, a_stopped_postgresql_is_a_bounded_503_and_its_start_is_enough)
+{
+	pg_stop(&w.pg);
+	expect_outage();
+	pg_start(&w.pg);
+	expect_recovery();
+}
+
+Test(faults, a_restarted_postgresql_is_found_again)
+{
+	for (int i = 0; i < 3; i++) {
+		pg_stop(&w.pg);
+		pg_start(&w.pg);
+		expect_recovery();
+	}
+}
+
+Test(faults, a_postgresql_that_does_not_answer_is_a_bounded_503)
+{
+	pg_pause(&w.pg);
+	expect_outage();
+	pg_resume(&w.pg);
+	expect_recovery();
+}
+
+Test(faults, a_read_only_postgresql_is_a_503)
+{
+	PGconn *db = world_db(&w);
+	sql_exec(db, "alter system set default_transaction_read_only = on");
+	sql_exec(db, "select pg_reload_conf()");
+	sleep_ms(300);
+	int64_t begin = clock_mono_us();
+	expect_bounded_503("/oauth2/token", oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), begin);
+	begin = clock_mono_us();
+	expect_bounded_503("/m2m/rotate", rotate(&w, admin, 0, &r), begin);
+	begin = clock_mono_us();
+	expect_bounded_503("/m2m/client-secret", get(&w, "/m2m/client-secret", admin, &r), begin);
+	cr_assert(gateway_wait_ops(&w.gateway, "/readyz", 503, 8000));
+	cr_assert_eq(gateway_ops_status(&w.gateway, "/livez"), 200);
+
+	sql_exec(db, "set default_transaction_read_only = off");
+	sql_exec(db, "alter system reset default_transaction_read_only");
+	sql_exec(db, "select pg_reload_conf()");
+	expect_recovery();
+}
+
+Test(faults, a_rotation_lost_to_an_outage_is_repeated_with_its_idempotency_key)
+{
+	static struct http_reply first;
+	struct http_request q = {.path = "/m2m/rotate",
+				 .bearer = admin,
+				 .type = "application/json",
+				 .body = "{}",
+				 .headers = "Idempotency-Key: through-the-outage\r\n"};
+	cr_assert_eq(http_call(w.gateway.http, &q, &first), 200);
+	pg_crash(&w.pg);
+	expect_status(http_call(w.gateway.http, &q, &r), 503);
+	pg_start(&w.pg);
+	int64_t begin = clock_mono_us();
+	while (http_call(w.gateway.http, &q, &r) != 200) {
+		cr_assert_lt(clock_mono_us() - begin, 10000000, "%s%s", r.head, r.body);
+		sleep_ms(50);
+	}
+	cr_assert_str_eq(r.body, first.body);
+}
+
+Test(faults, sigterm_under_load_drains_and_every_answer_is_recorded)
+{
+	static struct load load;
+	load_start(&load, &acme, w.gateway.http);
+	load_wait_delivered(&load, 100, 15000);
+	gateway_stop(&w.gateway, 15000);
+	load_stop(&load);
+	cr_assert_eq(load.unexpected, 0);
+	cr_assert_eq(load_unrecorded(&load, world_db(&w)), 0);
+	/* Nothing that was recorded was left unanswered either: nobody was killed here. */
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id is not null"),
+		     atomic_load(&load.delivered));
+	load_free(&load);
+}
+
+/* ---- starts ---- */
+
+TestSuite(start, .init = prepare, .fini = close_world, .timeout = 120);
+
+/* Starts the gateway, which must end by itself with an error and one line that names what is wrong. */
+static void expect_start_error(const char *names)
+{
+	gateway_launch(&w.gateway, &w.gateway_env);
+	int status = proc_wait(w.gateway.pid, 10000);
+	if (status != PROC_RUNNING)
+		w.gateway.pid = 0;
+	char *log = tmp_read(w.gateway.log, NULL);
+	char text[2048];
+	snprintf(text, sizeof text, "%s", log == NULL ? "" : log);
+	free(log);
+	cr_assert_neq(status, PROC_RUNNING, "the gateway went on: %s", text);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != 99, "status %#x: %s", (unsigned)status, text);
+	cr_assert_not_null(strstr(text, names), "no %s in: %s", names, text);
+	unsigned lines = 0;
+	for (const char *p = text; *p != '\0'; p++)
+		lines += *p == '\n';
+	cr_assert_eq(lines, 1, "%u lines: %s", lines, text);
+}
+
+Test(start, a_busy_port_is_one_clear_error)
+{
+	static const char *const names[] = {"M2M_HTTP_LISTEN", "M2M_OPS_LISTEN"};
+	for (unsigned i = 0; i < 2; i++) {
+		struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		socklen_t n = sizeof address;
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+		/* Even a socket that would share its port must count as busy. */
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+		cr_assert(bind(fd, (struct sockaddr *)&address, n) == 0 && listen(fd, 1) == 0 &&
+			  getsockname(fd, (struct sockaddr *)&address, &n) == 0);
+		char port[16];
+		snprintf(port, sizeof port, "%u", ntohs(address.sin_port));
+		env_set(&w.gateway_env, "%s=127.0.0.1:%s", names[i], port);
+		expect_start_error(port);
+		env_set(&w.gateway_env, "%s=127.0.0.1:0", names[i]);
+		close(fd);
+	}
+}
+
+Test(start, an_unknown_setting_is_one_clear_error)
+{
+	env_set(&w.gateway_env, "M2M_NO_SUCH_SETTING=1");
+	expect_start_error("M2M_NO_SUCH_SETTING");
+}
+
+Test(start, a_bad_value_is_one_clear_error)
+{
+	env_set(&w.gateway_env, "M2M_WORKERS=many");
+	expect_start_error("M2M_WORKERS");
+}
+
+static void use_master_keys(const char *text)
+{
+	char path[TMP_PATH];
+	tmp_path(path, "other", ".keys");
+	tmp_write(path, text);
+	env_set(&w.gateway_env, "M2M_MASTER_KEYS_FILE=%s", path);
+}
+
+Test(start, a_bad_master_key_file_is_one_clear_error_without_the_key)
+{
+	use_master_keys("k1: c2VjcmV0LXNlY3JldA==\n");
+	expect_start_error("M2M_MASTER_KEYS");
+	cr_assert_eq(gateway_log_count(&w.gateway, "c2VjcmV0", NULL, 0), 0);
+	env_set(&w.gateway_env, "M2M_MASTER_KEYS_FILE=/nonexistent/master.keys");
+	expect_start_error("M2M_MASTER_KEYS_FILE");
+}
+
+Test(start, a_master_key_that_the_database_does_not_know_is_one_clear_error)
+{
+	gateway_start(&w.gateway, &w.gateway_env);
+	gateway_stop(&w.gateway, 15000);
+	char encoded[64], text[96];
+	const unsigned char key[32] = {1, 2, 3};
+	snprintf(text, sizeof text, "k1: %s\n", base64_text(encoded, sizeof encoded, key, sizeof key));
+	use_master_keys(text);
+	expect_start_error("k1");
+}
+
+Test(start, a_database_without_the_schema_is_one_clear_error)
+{
+	char url[PG_URL];
+	sql_exec(world_db(&w), "create database empty owner m2m_owner");
+	pg_url(&w.pg, "m2m_gateway", "empty", url);
+	env_set(&w.gateway_env, "M2M_DATABASE_URL=%s", url);
+	expect_start_error("migrate");
+}
+
+Test(start, a_schema_newer_than_the_program_is_one_clear_error)
+{
+	sql_exec(world_db(&w), "insert into m2m.schema_migration (version, name, checksum) values (9999, 'later', '')");
+	expect_start_error("9999");
+}
