@@ -45,4 +45,14 @@ MUST_CHECK enum err str_to_i64(struct str s, int64_t min, int64_t max, int64_t *
 /* True when every byte is in [A-Za-z0-9] or in the NUL-terminated set `also`. True for an empty string. */
 bool str_is_word(struct str s, const char *also);
 
+/* The value of one hexadecimal digit in either case; -1: it is none. */
+static inline int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 #endif

@@ -55,17 +55,6 @@ void uuid_format(struct uuid u, char out[UUID_TEXT_LEN])
 	}
 }
 
-static int nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 enum err uuid_parse(struct str text, struct uuid *ret)
 {
 	if (text.n != UUID_TEXT_LEN)
@@ -76,7 +65,7 @@ enum err uuid_parse(struct str text, struct uuid *ret)
 	for (int i = 0; i < 16; i++) {
 		if (hyphen_before(i) && *p++ != '-')
 			return ERR_MALFORMED;
-		int high = nibble(*p++), low = nibble(*p++);
+		int high = hex_digit(*p++), low = hex_digit(*p++);
 		if (high < 0 || low < 0)
 			return ERR_MALFORMED;
 		u.b[i] = (uint8_t)(high << 4 | low);

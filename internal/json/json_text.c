@@ -9,17 +9,6 @@
 
 enum { ESCAPE = 6 }; /* \uXXXX */
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The code unit of the \uXXXX at the front of `s`; -1: there is none. */
 static int code_unit(struct str s)
 {
@@ -27,7 +16,7 @@ static int code_unit(struct str s)
 		return -1;
 	int unit = 0;
 	for (int i = 2; i < ESCAPE; i++) {
-		int digit = hex_value(s.p[i]);
+		int digit = hex_digit(s.p[i]);
 		if (digit < 0)
 			return -1;
 		unit = unit * 16 + digit;

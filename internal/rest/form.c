@@ -3,15 +3,6 @@
 
 #include "base/utf8.h"
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_utf8(struct str s)
 {
 	while (s.n > 0) {
@@ -34,8 +25,8 @@ enum err form_decode(struct arena *a, struct str s, bool plus, struct str *ret)
 		if (c == '+' && plus) {
 			c = ' ';
 		} else if (c == '%') {
-			int high = i + 2 < s.n ? hex(s.p[i + 1]) : -1;
-			int low = i + 2 < s.n ? hex(s.p[i + 2]) : -1;
+			int high = i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
+			int low = i + 2 < s.n ? hex_digit(s.p[i + 2]) : -1;
 			if (high < 0 || low < 0)
 				return ERR_MALFORMED;
 			c = (char)(high << 4 | low);

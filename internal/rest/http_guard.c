@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/str.h"
+
 #define METHOD_MAX        32
 #define LENGTH_DIGITS_MAX 12
 
@@ -18,14 +20,6 @@ static bool is_token_char(unsigned char c)
 	if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
 		return true;
 	return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
-}
-
-static int hex_digit(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static enum err start_header(struct http_guard *g)
@@ -145,7 +139,7 @@ static enum err version_char(struct http_guard *g, unsigned char c)
 
 static enum err chunk_size_char(struct http_guard *g, unsigned char c)
 {
-	int digit = hex_digit(c);
+	int digit = hex_digit((char)c);
 	if (c == '\r' && g->line > 0) {
 		g->state = GUARD_CHUNK_SIZE_LF;
 		return ERR_OK;

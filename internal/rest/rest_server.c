@@ -77,7 +77,15 @@ static void route(struct rest_request *r, struct op *op, struct str path)
 		op_fail(op, refusal(path), "The request is not well-formed HTTP/1.1 within this service's limits.");
 		return;
 	}
-	op->spec = op_find(rest_method(r->req), path, &r->allow);
+	struct str method = rest_method(r->req);
+	op->spec = op_find(method, path, &r->allow);
+	if (op->spec == NULL && r->allow != NULL && str_eq(method, STR("HEAD"))) {
+		/* what anyone may read has a head too (RFC 9110 section 9.3.2); reading a credential is an act, and has none */
+		const char *ignored = NULL;
+		const struct op_spec *get = op_find(STR("GET"), path, &ignored);
+		if (get != NULL && get->who == OP_ANYONE)
+			op->spec = get;
+	}
 	if (op->spec == NULL && r->allow != NULL) {
 		/* the path's own language of errors, though not its steps */
 		const char *ignored = NULL;

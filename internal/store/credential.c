@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/credential_sql.h"
+#include "store/outcome.h"
 #include "store/store_parts.h"
 
 typedef void take_row(struct credential *c, const PGresult *r);
@@ -16,28 +17,6 @@ struct call {
 	credential_done *done;
 	void *arg;
 };
-
-static const struct {
-	const char *outcome;
-	enum err err;
-} outcomes[] = {
-	{"granted", ERR_OK},
-	{"replay", ERR_OK},
-	{"invalid_token", ERR_INVALID_TOKEN},
-	{"forbidden", ERR_FORBIDDEN},
-	{"client_not_found", ERR_CLIENT_NOT_FOUND},
-	{"key_missing", ERR_KEY_MISSING},
-	{"idempotency_key_reused", ERR_IDEMPOTENCY_KEY_REUSED},
-	{"conflict", ERR_CONFLICT},
-};
-
-static enum err outcome_err(struct str outcome)
-{
-	for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
-		if (str_eq(outcome, str_of(outcomes[i].outcome)))
-			return outcomes[i].err;
-	return ERR_INTERNAL;
-}
 
 static void answered(void *arg, enum err err, const PGresult *r)
 {

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/outcome.h"
 #include "store/store_parts.h"
 
 /* Parameters: arrays with one element per request, then the batch's own. `verifiers` holds one 32-byte verifier per ring key, in the order of $17.
@@ -59,28 +60,6 @@ const char issue_sql[] =
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 
 #define REQUEST(node_) LIST_OWNER(node_, struct issue_request, node)
-
-static const struct {
-	const char *outcome;
-	enum err err;
-} outcomes[] = {
-	{"granted", ERR_OK},
-	{"stale_key", ERR_STALE_KEY},
-	{"invalid_token", ERR_INVALID_TOKEN},
-	{"forbidden", ERR_FORBIDDEN},
-	{"invalid_client", ERR_INVALID_CLIENT},
-	{"key_missing", ERR_KEY_MISSING},
-	{"invalid_scope", ERR_INVALID_SCOPE},
-	{"invalid_target", ERR_INVALID_TARGET},
-};
-
-static enum err outcome_err(struct str outcome)
-{
-	for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
-		if (str_eq(outcome, str_of(outcomes[i].outcome)))
-			return outcomes[i].err;
-	return ERR_INTERNAL;
-}
 
 /* ---- one column of the batch at a time ---- */
 
