@@ -272,6 +272,10 @@ alter table m2m.organization enable row level security;
 create policy gateway_reads on m2m.organization for select to m2m_gateway, m2m_auditor using (true);
 create policy organization_reads on m2m.organization for select to m2m_organization_auditor
 	using (organization_id in (select a.organization_id from m2m.organization_auditor a where a.role_name = current_user));
+-- An organization's auditor doesn't learn who the other organizations' are.
+alter table m2m.organization_auditor enable row level security;
+create policy auditor_reads on m2m.organization_auditor for select to m2m_auditor using (true);
+create policy organization_reads on m2m.organization_auditor for select to m2m_organization_auditor using (role_name = current_user);
 
 grant usage on schema m2m to m2m_gateway, m2m_auditor, m2m_organization_auditor;
 grant select on m2m.schema_migration, m2m.organization, m2m.client, m2m.client_secret, m2m.signing_key, m2m.signing_key_current,
@@ -284,7 +288,7 @@ grant execute on function m2m.audit_partitions_ahead(int) to m2m_gateway;
 
 grant select on m2m.token_audit, m2m.admin_audit, m2m.denied_audit, m2m.organization, m2m.client, m2m.schema_migration,
 	m2m.tokens_issued, m2m.tokens_alive_now, m2m.tokens_per_day, m2m.tokens_by_secret_version, m2m.secret_last_use, m2m.secrets_read,
-	m2m.denied_attempts, m2m.organization_auditor to m2m_auditor;
+	m2m.denied_attempts, m2m.organization_auditor, m2m.signing_key_current to m2m_auditor;
 grant select (client_id, version, key_id, hint, created_at, ended_at, expires_at) on m2m.client_secret to m2m_auditor;
 grant select (kid, alg, state, public_jwk, created_at, active_from, retired_at, revoked_at) on m2m.signing_key to m2m_auditor;
 

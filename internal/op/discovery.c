@@ -37,7 +37,8 @@ struct str discovery_document(struct arena *a, const struct config *config)
 	put_url(&o, "token_endpoint", a, config->issuer, op_specs[OP_OAUTH_TOKEN].path);
 	put_url(&o, "jwks_uri", a, config->issuer, op_specs[OP_JWKS].path);
 	json_put_raw(&o, "grant_types_supported", STR("[\"client_credentials\"]"));
-	json_put_raw(&o, "response_types_supported", STR("[]"));
+	/* required and never empty (RFC 8414 section 2); there is no authorization endpoint to answer with anything */
+	json_put_raw(&o, "response_types_supported", STR("[\"none\"]"));
 	json_put_raw(&o, "token_endpoint_auth_methods_supported", STR("[\"client_secret_basic\",\"client_secret_post\"]"));
 	json_put_raw(&o, "subject_types_supported", STR("[\"public\"]"));
 	json_put_raw(&o, "id_token_signing_alg_values_supported", STR("[\"RS256\",\"ES256\"]"));

@@ -96,9 +96,21 @@ static enum err end_header(struct http_guard *g)
 	return ERR_OK;
 }
 
+/* evhttp reads no body of any other method, and would take what stands there for the next request. */
+static bool method_may_have_content(const struct http_guard *g)
+{
+	static const char *const methods[] = {"GET", "POST", "PUT", "PATCH"};
+	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+		if (strcmp(g->method, methods[i]) == 0)
+			return true;
+	return false;
+}
+
 static enum err end_head(struct http_guard *g, bool *ret_complete)
 {
 	if ((g->has_chunked && (g->has_length || g->http_1_0)) || (!g->has_host && !g->http_1_0))
+		return ERR_INVALID_REQUEST;
+	if ((g->has_chunked || g->content_length > 0) && !method_may_have_content(g))
 		return ERR_INVALID_REQUEST;
 	if (g->has_chunked) {
 		g->state = GUARD_CHUNK_SIZE;
@@ -167,6 +179,8 @@ static enum err head_char(struct http_guard *g, unsigned char c, bool *ret_compl
 	case GUARD_METHOD:
 		if (c == ' ' && g->line > 0)
 			return expect_char(g, c, ' ', GUARD_TARGET);
+		if (g->line < sizeof g->method - 1)
+			g->method[g->line] = (char)c;
 		return is_token_char(c) && ++g->line <= METHOD_MAX ? ERR_OK : ERR_INVALID_REQUEST;
 	case GUARD_TARGET:
 		if (c == ' ' && g->line > 0)
@@ -284,6 +298,7 @@ enum guard_verdict http_guard_feed(struct http_guard *g, const char *p, size_t n
 
 bool http_guard_awaits_continue(const struct http_guard *g)
 {
-	return g->expects && g->body == 0 &&
+	/* HTTP/1.0 knows no interim responses (RFC 9110 section 10.1.1) */
+	return g->expects && !g->http_1_0 && g->body == 0 &&
 	       ((g->state == GUARD_BODY && g->remaining > 0) || (g->state == GUARD_CHUNK_SIZE && g->line == 0));
 }

@@ -46,7 +46,8 @@ struct http_guard {
 	size_t remaining; /* body or chunk bytes to come */
 	size_t body;      /* body bytes so far, chunks added up */
 	unsigned headers;
-	char name[20]; /* lower case; enough for the headers that matter here */
+	char method[8]; /* as far as it fits, zeros behind */
+	char name[20];  /* lower case; enough for the headers that matter here */
 	char value[24];
 	size_t value_n; /* may exceed the array: such a value is none of those that matter */
 	size_t header_start;
@@ -58,7 +59,7 @@ struct http_guard {
 
 enum guard_verdict {
 	GUARD_MORE,     /* all bytes taken; the request isn't complete */
-	GUARD_COMPLETE, /* the request ends after *ret_taken bytes; the guard is ready for the next */
+	GUARD_COMPLETE, /* the request ends after *ret_taken bytes; http_guard_init before the next */
 	GUARD_REFUSED,  /* *ret_why says why; nothing more of this connection can be trusted */
 };
 

@@ -1,0 +1,388 @@
+/* Bytes that no honest client sends. Each must be refused or cut off in bounded time, nothing may be granted by it, and the gateway must serve on. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "harness/expect.h"
+#include "harness/proc.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+#define RECEIVE_MS  1000
+#define CONNECTIONS 40
+
+static struct world w;
+static struct org acme;
+static char admin[TOKEN_MAX];
+static struct http_reply r;
+
+static void open_world(void)
+{
+	world_prepare(&w, false);
+	env_set(&w.gateway_env, "M2M_RECEIVE_TIMEOUT_MS=%d", RECEIVE_MS);
+	env_set(&w.gateway_env, "M2M_IDLE_TIMEOUT_MS=%d", 2 * RECEIVE_MS);
+	env_set(&w.gateway_env, "M2M_MAX_CONNECTIONS=%d", CONNECTIONS);
+	env_set(&w.gateway_env, "M2M_WORKERS=1");
+	gateway_start(&w.gateway, &w.gateway_env);
+	org_create(&w, "acme", &acme);
+	mint(&w, "acme", "admin", admin);
+}
+
+static void expect_serves(void)
+{
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	expect_status(get(&w, "/m2m/client-id", admin, &r), 200);
+}
+
+static void close_world(void)
+{
+	world_close(&w);
+}
+
+TestSuite(hostile, .init = open_world, .fini = close_world, .timeout = 120);
+
+/* ---- requests that must not be understood ---- */
+
+struct bytes {
+	const char *name;
+	const char *p;
+	size_t n;
+	int status; /* what must be answered; 0: anything from 400 on, or a closed connection */
+};
+#define BYTES(name, literal, status)                                                                                                       \
+	{                                                                                                                                  \
+		name, literal, sizeof(literal) - 1, status                                                                                 \
+	}
+#define JWKS "/.well-known/jwks.json"
+
+/* Sends the bytes on a connection of their own; 0 when it was closed without an answer. Fails when neither comes in time. */
+static int send_raw(const char *name, const char *p, size_t n)
+{
+	struct http_conn c;
+	int64_t begin = clock_mono_us();
+	cr_assert(http_open(&c, w.gateway.http), "%s", name);
+	http_send(&c, p, n); /* may be cut off half way: that is an answer too */
+	int status = http_read(&c, &r, RECEIVE_MS + 2000, false);
+	cr_assert(status != 0 || r.closed, "%s: neither answered nor closed in %lld ms", name, (long long)(clock_mono_us() - begin) / 1000);
+	http_close(&c);
+	return status;
+}
+
+static void expect_refused(const struct bytes *cases, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int status = send_raw(cases[i].name, cases[i].p, cases[i].n);
+		if (cases[i].status != 0)
+			cr_assert_eq(status, cases[i].status, "%s was answered %d, not %d: %s%s", cases[i].name, status, cases[i].status,
+				     r.head, r.body);
+		cr_assert(status == 0 || status >= 400, "%s was answered %d: %s", cases[i].name, status, r.body);
+		cr_assert_null(strstr(r.body, "<HTML"), "%s: a page that isn't ours: %s", cases[i].name, r.body);
+	}
+	expect_serves();
+}
+
+Test(hostile, malformed_requests_are_refused)
+{
+	static const struct bytes cases[] = {
+		BYTES("garbage", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03garbage\r\n\r\n", 0),
+		BYTES("HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0),
+		BYTES("bare LF", "GET " JWKS " HTTP/1.1\nHost: a\n\n", 400),
+		BYTES("bare LF in one header", "GET " JWKS " HTTP/1.1\r\nHost: a\nX: y\r\n\r\n", 400),
+		BYTES("bare CR", "GET " JWKS " HTTP/1.1\r\nHost: a\rX: y\r\n\r\n", 400),
+		BYTES("NUL in a header", "GET " JWKS " HTTP/1.1\r\nHost: a\0b\r\n\r\n", 400),
+		BYTES("NUL in the target", "GET " JWKS "\0x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+		BYTES("folded header", "GET " JWKS " HTTP/1.1\r\nHost: a\r\nX: y\r\n z\r\n\r\n", 400),
+		BYTES("folded first header", "GET " JWKS " HTTP/1.1\r\n X: y\r\nHost: a\r\n\r\n", 400),
+		BYTES("space before the colon", "GET " JWKS " HTTP/1.1\r\nHost : a\r\n\r\n", 400),
+		BYTES("header without a colon", "GET " JWKS " HTTP/1.1\r\nHost: a\r\nnothing\r\n\r\n", 400),
+		BYTES("empty header name", "GET " JWKS " HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n", 400),
+		BYTES("no version", "GET " JWKS "\r\n\r\n", 0),
+		BYTES("two spaces", "GET  " JWKS " HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+		BYTES("version 3.0", "GET " JWKS " HTTP/3.0\r\nHost: a\r\n\r\n", 505),
+		BYTES("version of letters", "GET " JWKS " HTTP/a.b\r\nHost: a\r\n\r\n", 0),
+		BYTES("no Host", "GET " JWKS " HTTP/1.1\r\n\r\n", 400),
+		BYTES("two Hosts", "GET " JWKS " HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+	};
+	expect_refused(cases, sizeof cases / sizeof cases[0]);
+}
+
+#define POST_HEAD "POST /oauth2/token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+
+Test(hostile, ambiguous_lengths_are_refused)
+{
+	static const struct bytes cases[] = {
+		BYTES("two Content-Lengths", POST_HEAD "Content-Length: 3\r\nContent-Length: 4\r\n\r\na=b&", 400),
+		BYTES("two equal Content-Lengths", POST_HEAD "Content-Length: 3\r\nContent-Length: 3\r\n\r\na=b", 400),
+		BYTES("a list of Content-Lengths", POST_HEAD "Content-Length: 3, 3\r\n\r\na=b", 400),
+		BYTES("signed Content-Length", POST_HEAD "Content-Length: +3\r\n\r\na=b", 400),
+		BYTES("negative Content-Length", POST_HEAD "Content-Length: -3\r\n\r\na=b", 400),
+		BYTES("hexadecimal Content-Length", POST_HEAD "Content-Length: 0x3\r\n\r\na=b", 400),
+		BYTES("huge Content-Length", POST_HEAD "Content-Length: 99999999999999999999999\r\n\r\na=b", 0),
+		BYTES("empty Content-Length", POST_HEAD "Content-Length: \r\n\r\na=b", 400),
+		BYTES("both", POST_HEAD "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n", 400),
+		BYTES("both, the other way", POST_HEAD "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\na=b\r\n0\r\n\r\n", 400),
+		BYTES("another encoding", POST_HEAD "Transfer-Encoding: gzip\r\n\r\na=b", 0),
+		BYTES("chunked twice", POST_HEAD "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 0),
+		BYTES("identity", POST_HEAD "Transfer-Encoding: identity\r\nContent-Length: 3\r\n\r\na=b", 400),
+		BYTES("chunked not last", POST_HEAD "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", 0),
+		BYTES("vertical tab before chunked", POST_HEAD "Transfer-Encoding: \vchunked\r\n\r\n0\r\n\r\n", 0),
+	};
+	expect_refused(cases, sizeof cases / sizeof cases[0]);
+}
+
+#define CHUNKED POST_HEAD "Transfer-Encoding: chunked\r\n\r\n"
+
+Test(hostile, bad_chunks_are_refused)
+{
+	static const struct bytes cases[] = {
+		BYTES("no size", CHUNKED "\r\na=b\r\n0\r\n\r\n", 0),
+		BYTES("letters", CHUNKED "xyz\r\na=b\r\n0\r\n\r\n", 0),
+		BYTES("negative", CHUNKED "-3\r\na=b\r\n0\r\n\r\n", 0),
+		BYTES("signed", CHUNKED "+3\r\na=b\r\n0\r\n\r\n", 0),
+		BYTES("prefixed", CHUNKED "0x3\r\na=b\r\n0\r\n\r\n", 0),
+		BYTES("leading space", CHUNKED " 3\r\na=b\r\n0\r\n\r\n", 0),
+		BYTES("overflowing", CHUNKED "10000000000000003\r\na=b\r\n0\r\n\r\n", 0),
+		BYTES("huge", CHUNKED "7fffffffffffffff\r\na=b", 0),
+		BYTES("too little data", CHUNKED "5\r\na=b\r\n0\r\n\r\n", 0),
+		BYTES("too much data", CHUNKED "2\r\na=b\r\n0\r\n\r\n", 0),
+		BYTES("bare LF", CHUNKED "3\na=b\n0\n\n", 0),
+	};
+	expect_refused(cases, sizeof cases / sizeof cases[0]);
+}
+
+Test(hostile, a_well_formed_chunked_body_is_taken)
+{
+	char form[256], text[1024];
+	int n = snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s&client_secret=%s", acme.client_id, acme.secret);
+	snprintf(text, sizeof text, CHUNKED "a\r\n%.10s\r\n%x\r\n%s\r\n0\r\n\r\n", form, (unsigned)(n - 10), form + 10);
+	cr_assert_eq(send_raw("chunked", text, strlen(text)), 200, "%s%s", r.head, r.body);
+}
+
+/* ---- too much ---- */
+
+static char big[96 * 1024];
+
+static const char *fill(const char *before, char with, size_t n, const char *after)
+{
+	size_t at = strlen(before);
+	cr_assert_lt(at + n + strlen(after), sizeof big);
+	memcpy(big, before, at);
+	memset(big + at, with, n);
+	memcpy(big + at + n, after, strlen(after) + 1);
+	return big;
+}
+
+Test(hostile, a_body_over_16_kib_is_413)
+{
+	fill(POST_HEAD "Content-Length: 17408\r\n\r\n", 'a', 17408, "");
+	cr_assert_eq(send_raw("17 KiB", big, strlen(big)), 413, "%s%s", r.head, r.body);
+	/* Asked before the body is sent. */
+	fill(POST_HEAD "Content-Length: 17408\r\nExpect: 100-continue\r\n\r\n", 'a', 0, "");
+	cr_assert_eq(send_raw("17 KiB expected", big, strlen(big)), 413, "%s%s", r.head, r.body);
+	fill(CHUNKED "4400\r\n", 'a', 0x4400, "\r\n0\r\n\r\n");
+	cr_assert_eq(send_raw("17 KiB in a chunk", big, strlen(big)), 413, "%s%s", r.head, r.body);
+	expect_serves();
+}
+
+Test(hostile, huge_headers_are_431_and_a_huge_target_is_414)
+{
+	fill("GET " JWKS " HTTP/1.1\r\nHost: a\r\nX: ", 'a', 64 * 1024, "\r\n\r\n");
+	int status = send_raw("64 KiB header", big, strlen(big));
+	cr_assert_eq(status, 431, "%d: %s%s", status, r.head, r.body);
+	fill("GET /", 'a', 64 * 1024, " HTTP/1.1\r\nHost: a\r\n\r\n");
+	status = send_raw("64 KiB target", big, strlen(big));
+	cr_assert(status == 414 || status == 431, "%d: %s%s", status, r.head, r.body);
+
+	/* Many small ones, without an end. */
+	size_t n = (size_t)snprintf(big, sizeof big, "GET " JWKS " HTTP/1.1\r\nHost: a\r\n");
+	for (int i = 0; n < 80 * 1024; i++)
+		n += (size_t)snprintf(big + n, sizeof big - n, "X-%d: y\r\n", i);
+	status = send_raw("many headers", big, n);
+	cr_assert_eq(status, 431, "%d: %s%s", status, r.head, r.body);
+	expect_serves();
+}
+
+/* ---- too slow ---- */
+
+static void expect_cut_off(const char *name, const char *first, const char *drip)
+{
+	struct http_conn c;
+	int64_t begin = clock_mono_us();
+	cr_assert(http_open(&c, w.gateway.http));
+	http_send_text(&c, first);
+	bool closed = false;
+	/* A byte now and then doesn't buy more time. */
+	for (int i = 0; !closed && i < 60; i++) {
+		if (*drip != '\0')
+			http_send(&c, drip, 1);
+		closed = http_wait_closed(&c, 100);
+	}
+	int64_t took = (clock_mono_us() - begin) / 1000;
+	http_close(&c);
+	cr_assert(closed, "%s: still open after %lld ms", name, (long long)took);
+	cr_assert_leq(took, RECEIVE_MS + 2500, "%s: %lld ms", name, (long long)took);
+	cr_assert_geq(took, RECEIVE_MS / 2, "%s: %lld ms", name, (long long)took);
+}
+
+Test(hostile, a_request_that_does_not_arrive_in_time_is_cut_off)
+{
+	expect_cut_off("half a header, then silence", "GET " JWKS " HTTP/1.1\r\nHost:", "");
+	expect_cut_off("a header byte now and then", "GET " JWKS " HTTP/1.1\r\nX: ", "a");
+	expect_cut_off("half a body, then silence", POST_HEAD "Content-Length: 100\r\n\r\ngrant", "");
+	expect_cut_off("a body byte now and then", POST_HEAD "Content-Length: 1000\r\n\r\n", "a");
+	expect_cut_off("a chunk byte now and then", CHUNKED "ff\r\n", "a");
+	expect_serves();
+}
+
+Test(hostile, slow_connections_do_not_hold_up_the_others)
+{
+	struct http_conn *slow = calloc(CONNECTIONS / 2, sizeof *slow);
+	for (int i = 0; i < CONNECTIONS / 2; i++) {
+		cr_assert(http_open(&slow[i], w.gateway.http));
+		http_send_text(&slow[i], "POST /oauth2/token HTTP/1.1\r\nHost: a\r\nX: ");
+	}
+	int64_t begin = clock_mono_us();
+	for (int i = 0; i < 5; i++)
+		expect_serves();
+	cr_assert_lt(clock_mono_us() - begin, 1000 * 1000);
+	for (int i = 0; i < CONNECTIONS / 2; i++)
+		http_close(&slow[i]);
+	free(slow);
+}
+
+/* ---- unusual, but right ---- */
+
+Test(hostile, a_request_may_come_byte_by_byte)
+{
+	struct http_conn c;
+	static const char text[] = "GET " JWKS " HTTP/1.1\r\nHost: a\r\n\r\n";
+	cr_assert(http_open(&c, w.gateway.http));
+	for (size_t i = 0; i < sizeof text - 1; i++) {
+		cr_assert(http_send(&c, text + i, 1));
+		sleep_ms(2);
+	}
+	expect_status(http_read(&c, &r, 5000, false), 200);
+	http_close(&c);
+}
+
+Test(hostile, pipelined_requests_are_answered_in_their_order)
+{
+	struct http_conn c;
+	cr_assert(http_open(&c, w.gateway.http));
+	for (int i = 0; i < 10; i++) {
+		char text[256];
+		snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\nX-Request-Id: n%d\r\n\r\n", i % 2 == 0 ? JWKS : "/nowhere", i);
+		cr_assert(http_send_text(&c, text));
+	}
+	for (int i = 0; i < 10; i++) {
+		char want[16], got[64];
+		snprintf(want, sizeof want, "n%d", i);
+		expect_status(http_read(&c, &r, 5000, false), i % 2 == 0 ? 200 : 404);
+		cr_assert_str_eq(http_header(&r, "X-Request-Id", got, sizeof got), want);
+	}
+	http_close(&c);
+}
+
+Test(hostile, head_options_and_unknown_methods_are_405)
+{
+	static const char *const methods[] = {"OPTIONS", "TRACE", "CONNECT", "FROB", "get", "PUT"};
+	struct http_conn c;
+	for (unsigned i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+		char text[256];
+		snprintf(text, sizeof text, "%s /m2m/client-id HTTP/1.1\r\nHost: a\r\n\r\n", methods[i]);
+		int status = send_raw(methods[i], text, strlen(text));
+		cr_assert(status == 405 || status == 404 || status == 400, "%s: %d: %s%s", methods[i], status, r.head, r.body);
+		/* The next answer on this connection must have a place to begin. */
+		cr_assert(*http_header(&r, "Content-Length", text, sizeof text) != '\0' ||
+				  strcmp(http_header(&r, "Connection", text, sizeof text), "close") == 0,
+			  "%s: %s", methods[i], r.head);
+	}
+	cr_assert(http_open(&c, w.gateway.http));
+	http_send_text(&c, "HEAD /m2m/client-id HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+	cr_assert_eq(http_read(&c, &r, 5000, true), 405, "%s", r.head);
+	cr_assert(http_wait_closed(&c, 5000));
+	cr_assert_eq(c.n, 0, "a body after HEAD");
+	http_close(&c);
+	expect_serves();
+}
+
+/* ---- many, and gone ---- */
+
+Test(hostile, connections_above_the_limit_are_turned_away)
+{
+	enum { FLOOD = 3 * CONNECTIONS };
+	struct http_conn *c = calloc(FLOOD, sizeof *c);
+	unsigned served = 0, refused = 0;
+	for (int i = 0; i < FLOOD; i++) {
+		if (http_open(&c[i], w.gateway.http))
+			http_send_text(&c[i], "GET " JWKS " HTTP/1.1\r\nHost: a\r\n\r\n");
+	}
+	for (int i = 0; i < FLOOD; i++) {
+		int status = c[i].fd < 0 ? 0 : http_read(&c[i], &r, 3000, false);
+		served += status == 200;
+		refused += status == 0 || status == 503;
+	}
+	cr_assert_eq(served + refused, FLOOD);
+	cr_assert_leq(served, CONNECTIONS, "%u served", served);
+	cr_assert_geq(served, CONNECTIONS / 2, "%u served", served);
+	for (int i = 0; i < FLOOD; i++)
+		http_close(&c[i]);
+	free(c);
+	sleep_ms(200);
+	expect_serves();
+}
+
+static int64_t rows(void)
+{
+	return sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id is not null");
+}
+
+Test(hostile, a_client_that_leaves_before_the_answer_leaves_its_row_and_a_living_gateway)
+{
+	char form[256], text[1024];
+	int64_t before = rows();
+	int n = snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s&client_secret=%s", acme.client_id, acme.secret);
+	snprintf(text, sizeof text, POST_HEAD "Content-Length: %d\r\n\r\n%s", n, form);
+
+	/* The database holds the answers back until every client has gone. */
+	PGconn *db = world_db(&w);
+	sql_exec(db, "begin");
+	sql_exec(db, "lock table m2m.token_audit in access exclusive mode");
+	for (int i = 0; i < 10; i++) {
+		struct http_conn c;
+		cr_assert(http_open(&c, w.gateway.http));
+		cr_assert(http_send_text(&c, text));
+		sleep_ms(30);
+		if (i % 2 == 0) { /* half of them leave with a reset */
+			struct linger now = {.l_onoff = 1};
+			setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+		}
+		http_close(&c);
+	}
+	sql_exec(db, "commit");
+	for (int tries = 0; rows() < before + 10 && tries < 300; tries++)
+		sleep_ms(10);
+	cr_assert_eq(rows(), before + 10);
+	expect_serves();
+}
+
+Test(hostile, a_body_that_ends_early_grants_nothing)
+{
+	char text[1024];
+	int64_t before = rows();
+	snprintf(text, sizeof text, POST_HEAD "Content-Length: 500\r\n\r\ngrant_type=client_credentials&client_id=%s&client_secret=%s",
+		 acme.client_id, acme.secret);
+	struct http_conn c;
+	cr_assert(http_open(&c, w.gateway.http));
+	cr_assert(http_send_text(&c, text));
+	shutdown(c.fd, SHUT_WR);
+	int status = http_read(&c, &r, RECEIVE_MS + 2000, false);
+	cr_assert(status == 0 || status >= 400, "%d", status);
+	cr_assert(status != 0 || r.closed);
+	http_close(&c);
+	expect_serves();
+	cr_assert_eq(rows(), before + 1);
+}

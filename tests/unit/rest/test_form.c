@@ -1,0 +1,143 @@
+#include <criterion/criterion.h>
+
+#include "rest/form.h"
+
+static struct arena *arena;
+
+static void up(void)
+{
+	arena = arena_new(1 << 16);
+	cr_assert_not_null(arena);
+}
+
+static void down(void)
+{
+	arena_free(arena);
+}
+
+TestSuite(form, .init = up, .fini = down);
+
+static struct form parsed(struct str body)
+{
+	struct form form;
+	cr_assert_eq(form_parse(arena, body, &form), ERR_OK, "'%.*s'", STR_ARG(body));
+	return form;
+}
+
+static void refused(struct str body)
+{
+	struct form form;
+	cr_assert_eq(form_parse(arena, body, &form), ERR_MALFORMED, "'%.*s'", STR_ARG(body));
+}
+
+static void has(const struct form *form, const char *name, struct str want)
+{
+	struct str got = form_get(form, name);
+	cr_assert(str_eq(got, want), "%s is '%.*s', not '%.*s'", name, STR_ARG(got), STR_ARG(want));
+}
+
+Test(form, gives_values_by_name)
+{
+	struct form form = parsed(STR("grant_type=client_credentials&client_id=m2m_x&scope=a+b"));
+	cr_assert_eq(form.n, 3);
+	has(&form, "grant_type", STR("client_credentials"));
+	has(&form, "client_id", STR("m2m_x"));
+	has(&form, "scope", STR("a b"));
+	has(&form, "client_secret", STR_NONE);
+	has(&form, "Scope", STR_NONE);
+}
+
+/* RFC 6749 section 3.1 */
+Test(form, a_parameter_without_a_value_was_omitted)
+{
+	struct form form = parsed(STR("scope=&audience&x=1"));
+	has(&form, "scope", STR_NONE);
+	has(&form, "audience", STR_NONE);
+	has(&form, "x", STR("1"));
+}
+
+Test(form, empty_pieces_mean_nothing)
+{
+	cr_assert_eq(parsed(STR("")).n, 0);
+	cr_assert_eq(parsed(STR_NONE).n, 0);
+	cr_assert_eq(parsed(STR("&&")).n, 0);
+	cr_assert_eq(parsed(STR("&a=1&&b=2&")).n, 2);
+}
+
+/* RFC 6749 appendix B has this very example. */
+Test(form, decodes_percent_escapes)
+{
+	struct form form = parsed(STR("v=+%25%26%2B%C2%A3%e2%82%ac&%61%3d=b=c"));
+	has(&form, "v", STR(" %&+\xc2\xa3\xe2\x82\xac"));
+	has(&form, "a=", STR("b=c"));
+}
+
+Test(form, refuses_broken_escapes)
+{
+	refused(STR("a=%"));
+	refused(STR("a=%4"));
+	refused(STR("a=%&b=41"));
+	refused(STR("a=%4g"));
+	refused(STR("a=%g4"));
+	refused(STR("a=% 41"));
+	refused(STR("%4=a"));
+}
+
+Test(form, refuses_a_name_that_stands_twice)
+{
+	refused(STR("scope=a&scope=a"));
+	refused(STR("scope=a&sc%6fpe=b"));
+	refused(STR("scope=&x=1&scope="));
+	refused(STR("=a&=b"));
+}
+
+Test(form, refuses_control_characters)
+{
+	refused(STR("a=\0"));
+	refused(STR("a=%00"));
+	refused(STR("a%0a=b"));
+	refused(STR("a=b%0D"));
+	refused(STR("a=b\x7f"));
+	refused(STR("a=b\r\n"));
+}
+
+Test(form, refuses_invalid_utf8)
+{
+	refused(STR("a=%80"));
+	refused(STR("a=%c3"));
+	refused(STR("a=%c0%80"));
+	refused(STR("a=%ed%a0%80"));
+	refused(STR("a=\xff"));
+	/* whole only together, and these are two values */
+	refused(STR("a=%c3&b=%a9"));
+}
+
+Test(form, refuses_more_fields_than_anyone_needs)
+{
+	char body[4 * (FORM_FIELDS_MAX + 1)];
+	for (int i = 0; i <= FORM_FIELDS_MAX; i++) {
+		const char field[4] = {(char)('a' + i / 26), (char)('a' + i % 26), '=', '&'};
+		memcpy(body + (size_t)i * 4, field, 4);
+	}
+	cr_assert_eq(parsed(str_from(body, sizeof body - 4)).n, FORM_FIELDS_MAX);
+	refused(str_from(body, sizeof body));
+}
+
+Test(form, refuses_what_the_arena_cannot_hold)
+{
+	struct form form;
+	struct arena *small = arena_new(8);
+	cr_assert_neq(form_parse(small, STR("grant_type=client_credentials"), &form), ERR_OK);
+	arena_free(small);
+}
+
+Test(form, a_plus_is_a_space_only_where_asked)
+{
+	struct str s = STR_NONE;
+	cr_assert_eq(form_decode(arena, STR("a+b%2B"), true, &s), ERR_OK);
+	cr_assert(str_eq(s, STR("a b+")));
+	cr_assert_eq(form_decode(arena, STR("a+b%2B"), false, &s), ERR_OK);
+	cr_assert(str_eq(s, STR("a+b+")));
+	cr_assert_eq(form_decode(arena, STR("%zz"), false, &s), ERR_MALFORMED);
+	cr_assert(str_eq(s, STR("a+b+")), "untouched on failure");
+}

@@ -1,0 +1,268 @@
+/* The guard between a real socket and evhttp: what evhttp is given to parse, and what the client reads. */
+#include <criterion/criterion.h>
+
+#include <arpa/inet.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "rest/rest_conn.h"
+
+#define HOST       "Host: api.example\r\n"
+#define SETTLED_MS 50
+
+static struct event_base *base;
+static struct evhttp *http;
+static struct evhttp_bound_socket *bound;
+static struct rest_conns conns;
+static struct evhttp_request *held; /* a request for /held waits until the test answers it */
+static char seen[1024];             /* the paths that evhttp has served, each with a space behind */
+static char answer[8192];
+static int client;
+
+static void on_request(struct evhttp_request *req, void *arg)
+{
+	(void)arg;
+	size_t n = strlen(seen);
+	snprintf(seen + n, sizeof seen - n, "%s ", evhttp_request_get_uri(req));
+	if (strcmp(evhttp_request_get_uri(req), "/held") == 0)
+		held = req;
+	else
+		evhttp_send_reply(req, 200, "OK", NULL);
+}
+
+static bool is_busy(struct evhttp_connection *evcon, void *arg)
+{
+	(void)arg;
+	return held != NULL && evhttp_request_get_connection(held) == evcon;
+}
+
+static int dial(void)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof address;
+	cr_assert_eq(getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address, &length), 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&address, length), 0);
+	return fd;
+}
+
+static void up_with(unsigned max, unsigned receive_timeout_ms)
+{
+	log_set_level(LOG_ERROR);
+	base = event_base_new();
+	http = evhttp_new(base);
+	rest_conns_init(&conns, base, max, receive_timeout_ms, is_busy, NULL);
+	evhttp_set_allowed_methods(http, UINT16_MAX);
+	evhttp_set_bevcb(http, rest_conn_bufferevent, &conns);
+	evhttp_set_gencb(http, on_request, NULL);
+	bound = evhttp_bind_socket_with_handle(http, "127.0.0.1", 0);
+	cr_assert_not_null(bound);
+	client = dial();
+}
+
+static void up(void)
+{
+	up_with(16, 10000);
+}
+
+static void down(void)
+{
+	close(client);
+	rest_conns_settle(&conns);
+	evhttp_free(http);
+	event_base_free(base);
+	cr_assert_eq(conns.count, 0);
+}
+
+TestSuite(rest_conn, .init = up, .fini = down);
+
+static void turn(int ms)
+{
+	const struct timeval limit = {0, ms * 1000};
+	event_base_loopexit(base, &limit);
+	event_base_dispatch(base);
+}
+
+static void say(struct str text)
+{
+	cr_assert_eq(send(client, text.p, text.n, MSG_NOSIGNAL), (ssize_t)text.n);
+	turn(SETTLED_MS);
+}
+
+/* Everything that the server has said since the last time. */
+static const char *hear(void)
+{
+	ssize_t n = recv(client, answer, sizeof answer - 1, MSG_DONTWAIT);
+	answer[n > 0 ? n : 0] = '\0';
+	return answer;
+}
+
+/* Reads what is left, then looks for the end. */
+static bool closed(void)
+{
+	ssize_t n = 0;
+	while ((n = recv(client, answer, sizeof answer, MSG_DONTWAIT)) > 0)
+		continue;
+	return n == 0;
+}
+
+static void served(const char *paths)
+{
+	cr_assert_str_eq(seen, paths);
+}
+
+Test(rest_conn, a_request_reaches_evhttp_when_it_is_complete)
+{
+	say(STR("GET /a HTTP/1.1\r\n" HOST));
+	served("");
+	say(STR("\r\n"));
+	served("/a ");
+}
+
+Test(rest_conn, pipelined_requests_are_served_in_order)
+{
+	say(STR("GET /a HTTP/1.1\r\n" HOST "\r\nPOST /b HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nxyGET /c HTTP/1.1\r\n" HOST "\r\n"));
+	served("/a /b /c ");
+}
+
+/* evhttp reads no body of some methods, and would take one for the next request: smuggled past the guard, and past the rules of a proxy. */
+Test(rest_conn, a_body_is_never_taken_for_a_request)
+{
+	static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT", "FROB"};
+	static const char *const framings[] = {
+		"Content-Length: 37\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: abc\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n25\r\nGET /smuggled HTTP/1.1\r\nHost: abc\r\n\r\n\r\n0\r\n\r\n",
+	};
+	for (size_t i = 0; i < 2 * sizeof methods / sizeof *methods; i++) {
+		const char *method = methods[i / 2];
+		char text[256];
+		int n = snprintf(text, sizeof text, "%s /a HTTP/1.1\r\n" HOST "%s", method, framings[i % 2]);
+		seen[0] = '\0';
+		say(str_from(text, (size_t)n));
+		say(STR("GET /b HTTP/1.1\r\n" HOST "\r\n"));
+		bool has_content = i < 8;
+		cr_assert_str_eq(seen, has_content ? "/a /b " : "/.refused/invalid_request ", "%s: %s", method, seen);
+		cr_assert_eq(closed(), !has_content);
+		close(client);
+		client = dial();
+	}
+}
+
+Test(rest_conn, a_refused_request_is_the_last)
+{
+	say(STR("GET /a HTTP/1.1\r\n" HOST "\r\nGET /b HTTP/1.1\n" HOST "\r\nGET /c HTTP/1.1\r\n" HOST "\r\n"));
+	served("/a /.refused/invalid_request ");
+	say(STR("GET /d HTTP/1.1\r\n" HOST "\r\n"));
+	served("/a /.refused/invalid_request ");
+	cr_assert(closed());
+}
+
+Test(rest_conn, an_oversized_body_is_read_before_it_is_refused)
+{
+	static char body[20000];
+	memset(body, 'x', sizeof body);
+	say(STR("POST /a HTTP/1.1\r\n" HOST "Content-Length: 20000\r\n\r\n"));
+	say(str_from(body, sizeof body - 1));
+	served("");
+	say(STR("x"));
+	served("/.refused/body_too_large ");
+}
+
+Test(rest_conn, answers_100_continue_once_and_hides_the_expectation_from_evhttp)
+{
+	say(STR("POST /a HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n"));
+	cr_assert_str_eq(hear(), "HTTP/1.1 100 Continue\r\n\r\n");
+	say(STR("a"));
+	say(STR("bc"));
+	served("/a ");
+	cr_assert(str_starts(str_of(hear()), STR("HTTP/1.1 200 OK\r\n")));
+	say(STR("POST /b HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n"));
+	cr_assert_str_eq(hear(), "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+Test(rest_conn, a_request_behind_one_that_is_worked_on_waits)
+{
+	say(STR("GET /held HTTP/1.1\r\n" HOST "\r\nGET /b HTTP/1.1\r\n" HOST "\r\n"));
+	say(STR("GET /c HTTP/1.1\r\n" HOST "\r\n"));
+	served("/held ");
+	struct evhttp_request *req = held;
+	held = NULL;
+	evhttp_send_reply(req, 200, "OK", NULL);
+	turn(SETTLED_MS);
+	served("/held /b /c ");
+}
+
+Test(rest_conn, closes_what_is_idle_and_leaves_what_is_not)
+{
+	int second = dial();
+	say(STR("GET /a HTTP/1.1\r\n" HOST));
+	cr_assert_eq(conns.count, 2);
+	rest_conns_close_idle(&conns);
+	cr_assert_eq(conns.count, 1);
+	say(STR("\r\n"));
+	served("/a ");
+	rest_conns_close_idle(&conns);
+	cr_assert_eq(conns.count, 0);
+	close(second);
+}
+
+static void up_for_two(void)
+{
+	up_with(2, 10000);
+}
+
+TestSuite(rest_conn_limit, .init = up_for_two, .fini = down);
+
+Test(rest_conn_limit, one_connection_too_many_is_told_so)
+{
+	int second = dial();
+	int third = dial();
+	turn(SETTLED_MS);
+	cr_assert_eq(conns.count, 2);
+	cr_assert(str_starts(str_from(answer, (size_t)recv(third, answer, sizeof answer, MSG_DONTWAIT)), STR("HTTP/1.1 503 ")));
+	say(STR("GET /a HTTP/1.1\r\n" HOST "\r\n"));
+	served("/a ");
+	close(second);
+	close(third);
+}
+
+static void up_in_a_hurry(void)
+{
+	up_with(16, 100);
+}
+
+TestSuite(rest_conn_timeout, .init = up_in_a_hurry, .fini = down);
+
+Test(rest_conn_timeout, a_request_that_trickles_is_ended)
+{
+	for (int i = 0; i < 3; i++)
+		say(STR("G"));
+	cr_assert(str_starts(str_of(hear()), STR("HTTP/1.1 408 ")));
+	cr_assert(closed());
+	served("");
+}
+
+Test(rest_conn_timeout, a_silent_connection_is_not_a_late_request)
+{
+	turn(150);
+	say(STR("GET /a HTTP/1.1\r\n" HOST "\r\n"));
+	turn(150);
+	say(STR("GET /b HTTP/1.1\r\n" HOST "\r\n"));
+	served("/a /b ");
+}
+
+Test(rest_conn_timeout, the_service_is_never_late_by_this_clock)
+{
+	say(STR("GET /held HTTP/1.1\r\n" HOST "\r\nGET /b"));
+	turn(250);
+	cr_assert_not(closed());
+	struct evhttp_request *req = held;
+	held = NULL;
+	evhttp_send_reply(req, 200, "OK", NULL);
+	say(STR(" HTTP/1.1\r\n" HOST "\r\n"));
+	served("/held /b ");
+}
