@@ -186,10 +186,11 @@ language sql immutable strict parallel safe set search_path = pg_catalog, pg_tem
 	from (select substr(sha256(convert_to(request_id, 'UTF8')), 1, 16) as h) as digest
 $$;
 
--- Makes the audit's weekly partitions from this week on up to `days` ahead; answers how many it made. CREATE + CHECK + ATTACH, since that doesn't wait
--- for readers nor make inserts wait behind them. A range that the default partition already holds rows of is left there with a warning: no insert ever fails.
+-- Makes the audit's weekly partitions from this week on up to `days` ahead; answers how many it made. CREATE + CHECK + ATTACH, since that makes
+-- no insert wait. Only a reader of the default partition (of the whole audit, that is) can keep it from its work, for lock_timeout; the gateway comes again a minute
+-- later. A range that the default partition already holds rows of is left there with a warning: no insert ever fails.
 create function m2m.audit_partitions_ahead(days int) returns int
-language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' set timezone = 'UTC' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '500ms' set timezone = 'UTC' as $$
 declare
 	week timestamptz := date_trunc('week', clock_timestamp());
 	part text;

@@ -10,8 +10,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/uuid.h"
 #include "rest/http_guard.h"
+#include "rest/rest_encode.h"
 
 struct rest_conn {
 	struct list node;
@@ -35,10 +38,30 @@ static void answer_raw(struct rest_conn *c, struct str text)
 	(void)n;
 }
 
-#define RAW_REPLY(status, code, text)                                                                                                      \
-	STR("HTTP/1.1 " status                                                                                                             \
-	    "\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"         \
-	    "{\"type\":\"about:blank\",\"title\":\"" text "\",\"status\":" code "}\n")
+/* A whole problem+json reply (RFC 9457), as rest_encode.c writes it for requests. */
+static void answer_problem(struct rest_conn *c, enum err err, const char *detail)
+{
+	const struct err_info *info = err_info(err);
+	char id[UUID_TEXT_LEN];
+	char head[1024];
+	char body[512];
+	struct sbuf h = sbuf_fixed(head, sizeof head);
+	struct sbuf b = sbuf_fixed(body, sizeof body);
+	uuid_format(uuid_v7(clock_wall_us()), id);
+	sbuf_printf(&b,
+		    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\",\"code\":\"%s\",\"request_id\":\"%.*s\"}\n",
+		    rest_reason(info->http), info->http, detail, info->code, (int)sizeof id, id);
+	sbuf_printf(&h,
+		    "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n"
+		    "X-Request-Id: %.*s\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%s",
+		    info->http, rest_reason(info->http), b.n, (int)sizeof id, id, body);
+	answer_raw(c, sbuf_str(&h));
+	struct log_line line;
+	log_begin(&line, LOG_INFO, "connection_refused");
+	log_str(&line, "request_id", str_from(id, sizeof id));
+	log_str(&line, "outcome", str_of(info->code));
+	log_end(&line);
+}
 
 static void conn_free(struct rest_conn *c)
 {
@@ -70,7 +93,7 @@ static void attach(struct rest_conn *c)
 	int one = 1;
 	setsockopt(bufferevent_getfd(c->bev), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	if (c->over_limit) {
-		answer_raw(c, RAW_REPLY("503 Service Unavailable", "503", "Too many connections"));
+		answer_problem(c, ERR_OVERLOADED, "There are too many connections.");
 		evhttp_connection_free(c->evcon);
 	}
 }
@@ -96,8 +119,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		follow_timer(c); /* an earlier request of this connection is still being worked on */
 		return;
 	}
-	log_message(LOG_INFO, "request_timeout", "a request was not received in time");
-	answer_raw(c, RAW_REPLY("408 Request Timeout", "408", "The request did not arrive in time"));
+	answer_problem(c, ERR_REQUEST_TIMEOUT, err_info(ERR_REQUEST_TIMEOUT)->text);
 	evhttp_connection_free(c->evcon);
 }
 

@@ -1,125 +1,532 @@
-/* m2mctl migrate: the schema comes up once, whoever else is at it, and nothing goes on with a schema that isn't the one of its files. */
+/* m2mctl against real databases: migrations and what both programs refuse, exit codes, help, the three forms of output, and the record of each act. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/wait.h>
 
+#include "harness/expect.h"
 #include "harness/proc.h"
 #include "harness/world.h"
+#include "json/json_read.h"
 
 SHARED_CLUSTER("");
 
 static struct world w;
-static struct ctl_result ran;
+static struct ctl_result r, r2;
 
-static void open_world(void)
+static void prepare(void)
 {
 	world_prepare(&w, false);
 }
 
-static void close_world(void)
+static void finish(void)
 {
 	world_close(&w);
 }
 
-TestSuite(migrate, .init = open_world, .fini = close_world, .timeout = 120);
+TestSuite(migrate, .init = prepare, .fini = finish, .timeout = 120);
+TestSuite(m2mctl, .init = prepare, .fini = finish, .timeout = 120);
 
-/* An environment for a new, empty database whose owner is `owner`. */
-static void empty_database(const char *owner, struct env *ret, char url[PG_URL])
+#define expect_exit(want, ...)                                                                                                             \
+	do {                                                                                                                               \
+		int got_ = ctl(&w.ctl_env, &r, __VA_ARGS__);                                                                               \
+		cr_assert_eq(got_, want, "%s ended with %d, not %d: %s%s", #__VA_ARGS__, got_, want, r.out, r.err);                        \
+	} while (0)
+
+static bool says(const char *text, const char *part)
 {
-	char name[40];
-	snprintf(name, sizeof name, "empty_%d", (int)getpid());
-	sql_exec(world_db(&w), "create database %s owner %s", name, owner);
-	shared_ctl_env(&w.pg, name, ret);
-	pg_url(&w.pg, owner, name, url);
-	env_set(ret, "M2M_ADMIN_DATABASE_URL=%s", url);
+	return strstr(text, part) != NULL;
 }
 
-Test(migrate, up_twice_changes_nothing_the_second_time)
+/* Exactly one line. */
+static bool one_line(const char *text)
 {
-	PGconn *db = world_db(&w);
-	char before[64], keys[64];
-	snprintf(before, sizeof before, "%s", sql_text(db, "select max(applied_at) from m2m.schema_migration"));
-	snprintf(keys, sizeof keys, "%s", sql_text(db, "select string_agg(kid, ' ') from m2m.signing_key"));
-	cr_assert_str_neq(keys, "", "the first migrate made no signing key");
-	world_ctl(&w, &ran, "migrate", "up");
-	cr_assert_str_eq(sql_text(db, "select max(applied_at) from m2m.schema_migration"), before);
-	cr_assert_str_eq(sql_text(db, "select string_agg(kid, ' ') from m2m.signing_key"), keys);
+	const char *end = strchr(text, '\n');
+	return end != NULL && end > text && end[1] == '\0';
 }
 
-Test(migrate, status_tells_applied_from_pending)
+/* Points both programs at an empty database of the owner's. */
+static void take_empty_database(void)
 {
-	struct env env;
-	char url[PG_URL];
-	world_ctl(&w, &ran, "migrate", "status");
-	cr_assert_not_null(strstr(ran.out, "applied"), "%s", ran.out);
-	cr_assert_null(strstr(ran.out, "pending"), "%s", ran.out);
-	empty_database("m2m_owner", &env, url);
-	ctl(&env, &ran, "migrate", "status");
-	cr_assert_not_null(strstr(ran.out, "pending"), "%s%s", ran.out, ran.err);
-	cr_assert_null(strstr(ran.out, "applied"), "%s", ran.out);
+	char url[PG_URL], name[80];
+	snprintf(name, sizeof name, "%s_empty", w.database);
+	sql_exec(world_db(&w), "create database %s owner m2m_owner", name);
+	pg_url(&w.pg, "m2m_owner", name, url);
+	env_set(&w.ctl_env, "M2M_ADMIN_DATABASE_URL=%s", url);
+	pg_url(&w.pg, "m2m_gateway", name, url);
+	env_set(&w.gateway_env, "M2M_DATABASE_URL=%s", url);
+	PQfinish(w.db);
+	w.db = NULL;
+	snprintf(w.database, sizeof w.database, "%s", name);
 }
 
-Test(migrate, two_at_once_apply_it_once_and_both_succeed)
+/* Starts a gateway that must end by itself with one sentence that holds `part`. */
+static void expect_gateway_refuses(const char *part)
 {
-	enum { AT_ONCE = 4 };
-	static struct ctl_result results[AT_ONCE];
-	static struct ctl_job jobs[AT_ONCE];
-	struct env env;
-	char url[PG_URL];
-	empty_database("m2m_owner", &env, url);
-	for (int i = 0; i < AT_ONCE; i++)
-		ctl_start(&env, &jobs[i], &results[i], (const char *const[]){"migrate", "up", NULL});
-	for (int i = 0; i < AT_ONCE; i++)
-		cr_assert_eq(ctl_finish(&jobs[i], &results[i]), 0, "%s%s", results[i].out, results[i].err);
-	PGconn *db = sql_open(url);
-	cr_assert_eq(sql_int(db, "select count(*) - count(distinct version) from m2m.schema_migration"), 0);
-	cr_assert_geq(sql_int(db, "select count(*) from m2m.schema_migration"), 1);
-	cr_assert_eq(sql_int(db, "select count(*) from m2m.signing_key_current"), 1);
-	cr_assert_eq(sql_int(db, "select count(*) from m2m.signing_key"), 1);
-	PQfinish(db);
+	gateway_launch(&w.gateway, &w.gateway_env);
+	int status = proc_wait(w.gateway.pid, 20000);
+	cr_assert_neq(status, PROC_RUNNING, "the gateway goes on");
+	w.gateway.pid = 0;
+	char *log = tmp_read(w.gateway.log, NULL);
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 1, "status %#x: %s", (unsigned)status, log);
+	cr_expect(one_line(log) && says(log, part), "%s", log);
+	free(log);
 }
 
-static void expect_refused(const char *says)
+static int64_t acts(const char *action)
 {
-	cr_assert_neq(ctl(&w.ctl_env, &ran, "migrate", "up"), 0, "%s%s", ran.out, ran.err);
-	cr_assert_not_null(strstr(ran.err, says), "no %s in: %s", says, ran.err);
+	return sql_int(world_db(&w),
+		       "select count(*) from m2m.admin_audit where action = '%s' and outcome = 'granted' and actor like 'operator:%%'",
+		       action);
 }
 
-Test(migrate, a_file_that_changed_after_it_was_applied_is_refused)
+/* ---- migrations ---- */
+
+Test(migrate, up_can_be_run_again_and_again)
 {
-	sql_exec(world_db(&w), "update m2m.schema_migration set checksum = sha256('other') where version = 1");
-	expect_refused("migration 1 ");
-	ctl(&w.ctl_env, &ran, "migrate", "status");
-	cr_assert_not_null(strstr(ran.out, "changed"), "%s", ran.out);
+	take_empty_database();
+	expect_exit(0, "migrate", "up");
+	cr_expect(says(r.err, "0001_schema") && says(r.err, "signing key"), "%s", r.err);
+	cr_expect_str_eq(r.out, "");
+	expect_exit(0, "migrate", "up");
+	cr_expect(says(r.err, "up to date"), "%s", r.err);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_key"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.key_check"), 1);
+	cr_expect_eq(acts("migrate_up"), 1);
+	cr_expect_eq(acts("create_signing_key"), 1);
 }
 
-Test(migrate, a_version_that_the_program_does_not_know_is_refused)
+Test(migrate, two_at_once_do_the_work_once)
 {
-	sql_exec(world_db(&w), "insert into m2m.schema_migration (version, name, checksum) values (9999, 'later', '')");
-	expect_refused("9999");
+	enum { JOBS = 4 };
+	static struct ctl_job jobs[JOBS];
+	static struct ctl_result results[JOBS];
+	take_empty_database();
+	for (int i = 0; i < JOBS; i++)
+		ctl_start(&w.ctl_env, &jobs[i], &results[i], (const char *const[]){"migrate", "up", NULL});
+	for (int i = 0; i < JOBS; i++)
+		cr_expect_eq(ctl_finish(&jobs[i], &results[i]), 0, "%s", results[i].err);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_key"), 1);
+	cr_expect_eq(acts("migrate_up"), 1);
 }
 
-Test(migrate, a_login_that_may_create_roles_can_migrate_too)
+Test(migrate, down_takes_everything_back_and_up_makes_it_again)
 {
-	struct env env;
-	char url[PG_URL];
-	sql_exec(world_db(&w), "create role installer login createrole");
-	sql_exec(world_db(&w), "grant m2m_owner to installer");
-	empty_database("installer", &env, url);
-	cr_assert_eq(ctl(&env, &ran, "migrate", "up"), 0, "%s%s", ran.out, ran.err);
-	PGconn *db = sql_open(url);
-	cr_assert_str_eq(sql_text(db, "select tableowner from pg_tables where schemaname = 'm2m' and tablename = 'token_audit'"),
-			 "m2m_owner");
-	PQfinish(db);
-}
-
-Test(migrate, down_takes_everything_away_and_up_brings_it_back)
-{
-	cr_assert_neq(ctl(&w.ctl_env, &ran, "migrate", "down"), 0, "without --yes");
-	world_ctl(&w, &ran, "migrate", "down", "--yes");
-	cr_assert_eq(sql_int(world_db(&w), "select count(*) from pg_tables where schemaname = 'm2m'"), 0);
-	world_ctl(&w, &ran, "migrate", "up");
 	struct org o;
-	org_create(&w, "again", &o);
+	expect_exit(2, "migrate", "down");
+	cr_expect(says(r.err, "--yes"), "%s", r.err);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), 1);
+	expect_exit(0, "migrate", "down", "--yes");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from pg_namespace where nspname = 'm2m'"), 0);
+	expect_exit(4, "migrate", "down", "--yes");
+	expect_exit(0, "migrate", "status");
+	cr_expect(says(r.out, "pending"), "%s", r.out);
+	expect_exit(0, "migrate", "up");
+	expect_exit(0, "migrate", "status");
+	cr_expect(says(r.out, "applied") && !says(r.out, "pending"), "%s", r.out);
+	org_create(&w, "acme", &o);
+	gateway_start(&w.gateway, &w.gateway_env);
+}
+
+Test(migrate, an_unmigrated_database_is_refused_by_both_programs)
+{
+	take_empty_database();
+	expect_exit(0, "migrate", "status");
+	cr_expect(says(r.out, "pending"), "%s", r.out);
+	expect_exit(6, "org", "list");
+	cr_expect(one_line(r.err) && says(r.err, "m2mctl migrate up"), "%s", r.err);
+	expect_gateway_refuses("m2mctl migrate up");
+}
+
+Test(migrate, a_migration_that_was_changed_is_refused_by_both_programs)
+{
+	sql_exec(world_db(&w), "update m2m.schema_migration set checksum = sha256('another file')");
+	expect_exit(6, "migrate", "status");
+	cr_expect(says(r.out, "changed since it was applied"), "%s", r.out);
+	expect_exit(6, "migrate", "up");
+	cr_expect(one_line(r.err) && says(r.err, "migration 1"), "%s", r.err);
+	expect_exit(6, "migrate", "down", "--yes");
+	expect_exit(6, "org", "create", "acme");
+	cr_expect(one_line(r.err) && says(r.err, "migration 1"), "%s", r.err);
+	cr_expect_str_eq(r.out, "");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.organization"), 0);
+	expect_gateway_refuses("migration 1 ");
+}
+
+Test(migrate, a_newer_migration_is_refused_by_both_programs)
+{
+	sql_exec(world_db(&w), "insert into m2m.schema_migration (version, name, checksum) values (999, 'from_the_future', sha256('f'))");
+	expect_exit(6, "migrate", "status");
+	cr_expect(says(r.out, "from_the_future") && says(r.out, "unknown to this program"), "%s", r.out);
+	expect_exit(6, "migrate", "up");
+	cr_expect(one_line(r.err) && says(r.err, "from_the_future"), "%s", r.err);
+	expect_exit(6, "org", "list");
+	cr_expect(one_line(r.err) && says(r.err, "from_the_future"), "%s", r.err);
+	expect_gateway_refuses("version 999");
+}
+
+/* ---- exit codes and help ---- */
+
+Test(m2mctl, each_exit_code_means_what_help_says)
+{
+	char other_keys[TMP_PATH];
+	struct env plain;
+	env_init(&plain);
+	expect_exit(0, "org", "create", "acme");
+	expect_exit(1, "org", "create", "acme"); /* it exists */
+	cr_expect(one_line(r.err) && says(r.err, "acme"), "%s", r.err);
+	cr_expect_str_eq(r.out, "");
+	expect_exit(2, "org", "create", "--no-such-option", "acme");
+	expect_exit(2, "org", "create", "Not a slug");
+	expect_exit(2, "org", "explode");
+	expect_exit(2, "explode");
+	expect_exit(2, "org", "show", "acme", "--output", "yaml");
+	cr_expect_eq(ctl(&plain, &r, "org", "list"), 3);
+	cr_expect(one_line(r.err) && says(r.err, "M2M_ADMIN_DATABASE_URL"), "%s", r.err);
+	expect_exit(4, "org", "show", "nobody");
+	expect_exit(4, "client", "show", "--org", "nobody");
+	expect_exit(4, "client", "secret", "m2m_0000000000000000000000");
+
+	tmp_path(other_keys, "other", ".keys");
+	tmp_write(other_keys, "k1: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+	env_set(&w.ctl_env, "M2M_MASTER_KEYS_FILE=%s", other_keys);
+	expect_exit(6, "org", "create", "second");
+	expect_exit(6, "client", "rotate", "--org", "acme");
+	expect_exit(6, "client", "secret", "--org", "acme");
+	expect_exit(6, "config", "check");
+
+	env_set(&w.ctl_env, "M2M_ADMIN_DATABASE_URL=postgresql://m2m_owner@127.0.0.1:%u/nowhere", free_port());
+	expect_exit(5, "org", "list");
+	cr_expect_str_eq(r.out, "");
+	expect_exit(5, "migrate", "up");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.organization"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select max(secret_version) from m2m.client"), 1);
+}
+
+static const struct {
+	const char *group, *name, *options[8];
+} commands[] = {
+	{"migrate", "up", {"M2M_MASTER_KEYS_FILE"}},
+	{"migrate", "down", {"--yes"}},
+	{"migrate", "status", {"--output"}},
+	{"org", "create", {"--name", "--role", "--scope", "--audience", "--lifetime", "--issuer", "--external-id"}},
+	{"org", "list", {"--output"}},
+	{"org", "show", {"SLUG|ID"}},
+	{"org", "disable", {"SLUG|ID"}},
+	{"org", "enable", {"SLUG|ID"}},
+	{"client", "show", {"--org", "CLIENT_ID"}},
+	{"client", "secret", {"--org", "CLIENT_ID"}},
+	{"client", "rotate", {"--org", "CLIENT_ID", "--grace"}},
+	{"client", "disable", {"--org", "CLIENT_ID"}},
+	{"client", "enable", {"--org", "CLIENT_ID"}},
+	{"client", "set", {"--org", "CLIENT_ID", "--role", "--scope", "--audience", "--lifetime", "--name"}},
+	{"token", "mint", {"--org", "--subject", "--role", "--audience", "--lifetime"}},
+	{"token", "inspect", {"TOKEN", "stdin"}},
+	{"key", "list", {"--output"}},
+	{"config", "check", {"--output"}},
+};
+
+/* Also those commands that were added since the table was written: the overview names them all. */
+Test(m2mctl, help_of_each_command_works_without_settings_and_names_its_options)
+{
+	char usage[128], group[32], name[32];
+	struct env plain;
+	unsigned listed = 0;
+	env_init(&plain);
+	cr_assert_eq(ctl(&plain, &r2, "--help"), 0);
+	for (unsigned i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+		cr_assert_eq(ctl(&plain, &r, commands[i].group, commands[i].name, "--help"), 0, "%s", r.err);
+		for (unsigned k = 0; commands[i].options[k] != NULL; k++)
+			cr_expect(says(r.out, commands[i].options[k]), "%s %s: no %s", commands[i].group, commands[i].name,
+				  commands[i].options[k]);
+	}
+	for (const char *line = r2.out; line != NULL; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		/* A command's line has two spaces, its group and its name; a setting's or an example's looks alike and has no such group. */
+		if (strncmp(line, "  ", 2) != 0 || sscanf(line + 2, "%31[a-z] %31[a-z-] ", group, name) != 2 ||
+		    ctl(&plain, &r, group, "--help") != 0)
+			continue;
+		listed++;
+		cr_expect_eq(ctl(&plain, &r, group, name, "--help"), 0, "%s %s: %s", group, name, r.err);
+		snprintf(usage, sizeof usage, "usage: m2mctl %s %s", group, name);
+		cr_expect_eq(strncmp(r.out, usage, strlen(usage)), 0, "%s", r.out);
+		cr_expect(says(r.out, "Example:"), "%s %s", group, name);
+		cr_expect_str_eq(r.err, "");
+	}
+	cr_expect_geq(listed, sizeof commands / sizeof commands[0]);
+}
+
+/* ---- output ---- */
+
+static struct arena *arena;
+
+static const struct json *json_of(const char *text)
+{
+	const struct json *v = NULL;
+	enum err err = json_parse(arena, str_of(text), (struct json_limits){.max_depth = 8, .max_values = 2000}, &v);
+	cr_assert_eq(err, 0, "no JSON: %s", text);
+	return v;
+}
+
+/* What the text form shows of a value; a list's words are joined with spaces. */
+static void shown(const struct json *v, char *out, size_t cap)
+{
+	size_t n = 0;
+	out[0] = '\0';
+	switch (v->type) {
+	case JSON_ARRAY:
+		for (const struct json *word = v->child; word != NULL && n < cap; word = word->next)
+			n += (size_t)snprintf(out + n, cap - n, "%s%.*s", n == 0 ? "" : " ", STR_ARG(word->text));
+		break;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		snprintf(out, cap, "%s", v->type == JSON_TRUE ? "yes" : "no");
+		break;
+	default:
+		snprintf(out, cap, "%.*s", STR_ARG(v->text));
+	}
+	if (out[0] == '\0')
+		snprintf(out, cap, "-");
+}
+
+/* The value behind a key at a line's beginning. */
+static void text_value(const char *text, struct str key, char *out, size_t cap)
+{
+	out[0] = '\0';
+	for (const char *line = text; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
+		const char *value = line + key.n;
+		if (strncmp(line, key.p, key.n) != 0 || *value != ' ')
+			continue;
+		value += strspn(value, " ");
+		snprintf(out, cap, "%.*s", (int)strcspn(value, "\n"), value);
+		return;
+	}
+}
+
+struct env_name {
+	const char *env, *key;
+};
+
+/* One record: every member of the JSON form stands in the text form with the same value, and so do the lines of the env form. */
+static void expect_record_agrees(const char *json, const char *text, const char *env, const struct env_name *names)
+{
+	char want[2048], got[2048];
+	unsigned lines = 0;
+	const struct json *object = json_of(json);
+	cr_assert_eq(object->type, JSON_OBJECT);
+	for (const char *c = text; *c != '\0'; c++)
+		lines += *c == '\n';
+	for (const struct json *m = object->child; m != NULL; m = m->next, lines--) {
+		text_value(text, m->key, got, sizeof got);
+		if (m->type == JSON_OBJECT) {
+			cr_expect_eq(json_of(got)->type, JSON_OBJECT, "%.*s: %s", STR_ARG(m->key), got);
+			continue;
+		}
+		shown(m, want, sizeof want);
+		cr_expect_str_eq(got, want, "%.*s", STR_ARG(m->key));
+	}
+	cr_expect_eq(lines, 0, "text and JSON have other members: %s%s", text, json);
+	for (; names != NULL && names->env != NULL; names++) {
+		static struct ctl_result e;
+		snprintf(e.out, sizeof e.out, "%s", env);
+		ctl_value(&e, names->env, got, sizeof got);
+		shown(json_get(object, names->key), want, sizeof want);
+		cr_expect_str_eq(got, want, "%s", names->env);
+	}
+}
+
+/* Runs the same reading command in its three forms. */
+static void expect_forms_agree(const struct env_name *names, const char *const *args)
+{
+	static struct ctl_result forms[3];
+	static const char *const form[] = {"json", "text", "env"};
+	for (int i = 0; i < 3; i++) {
+		const char *with[16] = {"--output", form[i]};
+		for (unsigned k = 0; args[k] != NULL && k < 13; k++)
+			with[k + 2] = args[k];
+		world_ctl_run(&w, &forms[i], with);
+		cr_expect_str_eq(forms[i].err, "");
+	}
+	expect_record_agrees(forms[0].out, forms[1].out, forms[2].out, names);
+}
+
+/* A list: one line a row below the titles, and every value in its order. Lists have no env form. */
+static void expect_list_agrees(const char *group, const char *name, unsigned at_least)
+{
+	unsigned rows = 0;
+	char value[512];
+	expect_exit(2, group, name, "--output", "env");
+	world_ctl(&w, &r, group, name, "--output", "json");
+	world_ctl(&w, &r2, group, name);
+	const struct json *list = json_of(r.out);
+	cr_assert_eq(list->type, JSON_ARRAY);
+	const char *at = strchr(r2.out, '\n');
+	for (const struct json *row = list->child; row != NULL; row = row->next, rows++) {
+		for (const struct json *m = row->child; m != NULL && at != NULL; m = m->next) {
+			shown(m, value, sizeof value);
+			at = strstr(at, value);
+			cr_expect_not_null(at, "%s %s, row %u: no %s in %s", group, name, rows, value, r2.out);
+			at = at == NULL ? NULL : at + strlen(value);
+		}
+	}
+	cr_expect_geq(rows, at_least);
+	unsigned lines = 0;
+	for (const char *c = r2.out; *c != '\0'; c++)
+		lines += *c == '\n';
+	cr_expect_eq(lines, rows + 1);
+}
+
+static const struct env_name org_names[] = {
+	{"M2M_ORGANIZATION", "slug"}, {"M2M_ORGANIZATION_ID", "organization_id"}, {"M2M_CLIENT_ID", "client_id"}, {NULL, NULL}};
+static const struct env_name client_names[] = {
+	{"M2M_ORGANIZATION", "organization"}, {"M2M_ORGANIZATION_ID", "organization_id"}, {"M2M_CLIENT_ID", "client_id"}, {NULL, NULL}};
+static const struct env_name secret_names[] = {{"M2M_CLIENT_ID", "client_id"}, {"M2M_CLIENT_SECRET", "client_secret"}, {NULL, NULL}};
+
+Test(m2mctl, text_json_and_env_say_the_same)
+{
+	char token[TOKEN_MAX];
+	struct org o;
+	arena = arena_new(1 << 22);
+	world_ctl(&w, &r, "org", "create", "acme", "--name", "Acme \"Größe\" & Söhne's", "--scope", "orders:read", "--scope",
+		  "orders:write", "--audience", "https://api.test/", "--lifetime", "600");
+	org_create(&w, "other", &o);
+	expect_forms_agree(org_names, (const char *const[]){"org", "show", "acme", NULL});
+	expect_forms_agree(org_names, (const char *const[]){"org", "disable", "other", NULL});
+	expect_forms_agree(org_names, (const char *const[]){"org", "enable", "other", NULL});
+	expect_forms_agree(client_names, (const char *const[]){"client", "show", "--org", "acme", NULL});
+	expect_forms_agree(client_names, (const char *const[]){"client", "disable", "--org", "other", NULL});
+	expect_forms_agree(client_names, (const char *const[]){"client", "enable", "--org", "other", NULL});
+	expect_forms_agree(client_names,
+			   (const char *const[]){"client", "set", o.client_id, "--role", "member", "--lifetime", "120", NULL});
+	expect_forms_agree(secret_names, (const char *const[]){"client", "secret", "--org", "acme", NULL});
+	mint(&w, "acme", "admin", token);
+	expect_forms_agree(NULL, (const char *const[]){"token", "inspect", token, NULL});
+	expect_list_agrees("org", "list", 2);
+	expect_list_agrees("key", "list", 1);
+	expect_list_agrees("migrate", "status", 1);
+	expect_list_agrees("config", "check", 4);
+	arena_free(arena);
+}
+
+/* What makes something new can't be run three times for one answer: each form is held against what is read afterwards. */
+Test(m2mctl, what_was_made_is_printed_as_it_can_be_read)
+{
+	static const char *const form[] = {"json", "text", "env"};
+	arena = arena_new(1 << 22);
+	for (int i = 0; i < 3; i++) {
+		char slug[16], secret[SECRET_MAX], token[TOKEN_MAX];
+		snprintf(slug, sizeof slug, "acme-%d", i);
+		world_ctl(&w, &r, "org", "create", slug, "--output", form[i]);
+		world_ctl(&w, &r2, "client", "secret", "--org", slug, "--output", "env");
+		ctl_value(&r2, "M2M_CLIENT_SECRET", secret, sizeof secret);
+		cr_expect(says(r.out, secret) && says(r.out, slug), "%s", r.out);
+		world_ctl(&w, &r, "client", "rotate", "--org", slug, "--output", form[i]);
+		cr_expect(!says(r.out, secret));
+		world_ctl(&w, &r2, "client", "secret", "--org", slug, "--output", "env");
+		ctl_value(&r2, "M2M_CLIENT_SECRET", secret, sizeof secret);
+		cr_expect(says(r.out, secret), "%s", r.out);
+		if (i == 0)
+			json_of(r.out);
+		world_ctl(&w, &r, "token", "mint", "--org", slug, "--output", form[i]);
+		if (i == 0)
+			snprintf(token, sizeof token, "%.*s", STR_ARG(json_get(json_of(r.out), "access_token")->text));
+		else if (i == 1)
+			snprintf(token, sizeof token, "%.*s", (int)strcspn(r.out, "\n"), r.out);
+		else
+			ctl_value(&r, "M2M_ADMIN_TOKEN", token, sizeof token);
+		expect_exit(0, "token", "inspect", token);
+	}
+	arena_free(arena);
+}
+
+/* ---- secrets, and the record ---- */
+
+Test(m2mctl, secrets_are_printed_where_they_are_asked_for_and_nowhere_else)
+{
+	char first[SECRET_MAX], second[SECRET_MAX];
+	struct org o;
+	org_create(&w, "acme", &o);
+	snprintf(first, sizeof first, "%s", o.secret);
+	world_ctl(&w, &r, "client", "rotate", "--org", "acme", "--grace", "60", "--output", "env");
+	ctl_value(&r, "M2M_CLIENT_SECRET", second, sizeof second);
+	cr_expect(!says(r.out, first) && !says(r.err, first) && !says(r.err, second));
+
+	static const char *const silent[][8] = {
+		{"org", "show", "acme"},
+		{"org", "list"},
+		{"org", "disable", "acme"},
+		{"org", "enable", "acme"},
+		{"client", "show", "--org", "acme"},
+		{"client", "set", "--org", "acme", "--name", "n"},
+		{"client", "disable", "--org", "acme"},
+		{"client", "enable", "--org", "acme"},
+		{"token", "mint", "--org", "acme"},
+		{"key", "list"},
+		{"config", "check"},
+		{"migrate", "up"},
+		{"migrate", "status"},
+	};
+	for (unsigned i = 0; i < sizeof silent / sizeof silent[0]; i++) {
+		for (int json = 0; json < 2; json++) {
+			const char *args[10] = {"--output", json ? "json" : "text"};
+			memcpy(args + 2, silent[i], sizeof silent[i]);
+			world_ctl_run(&w, &r, args);
+			cr_expect(!says(r.out, "m2ms_") && !says(r.err, "m2ms_"), "%s %s: %s%s", silent[i][0], silent[i][1], r.out, r.err);
+			bool token = says(r.out, "eyJ") || says(r.err, "eyJ");
+			cr_expect_eq(token, strcmp(silent[i][1], "mint") == 0, "%s %s: %s%s", silent[i][0], silent[i][1], r.out, r.err);
+			cr_expect(!says(r.err, "eyJ"));
+		}
+	}
+	/* A secret that is given where something else belongs isn't repeated. */
+	ctl(&w.ctl_env, &r, "token", "inspect", second);
+	cr_expect(r.exit_code != 0 && !says(r.out, second) && !says(r.err, second), "%s", r.err);
+}
+
+Test(m2mctl, every_act_has_its_row_in_admin_audit)
+{
+	static const struct {
+		const char *action, *args[10];
+	} steps[] = {
+		{"create_organization", {"org", "create", "acme"}},
+		{"disable_organization", {"org", "disable", "acme"}},
+		{"enable_organization", {"org", "enable", "acme"}},
+		{"read_secret", {"client", "secret", "--org", "acme"}},
+		{"rotate_secret", {"client", "rotate", "--org", "acme"}},
+		{"set_client", {"client", "set", "--org", "acme", "--scope", "orders:read", "--lifetime", "900"}},
+		{"disable_client", {"client", "disable", "--org", "acme"}},
+		{"enable_client", {"client", "enable", "--org", "acme"}},
+		{"mint_token", {"token", "mint", "--org", "acme", "--subject", "alice"}},
+	};
+	for (unsigned i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		cr_expect_eq(acts(steps[i].action), 0, "%s", steps[i].action);
+		world_ctl_run(&w, &r, steps[i].args);
+		cr_expect_eq(acts(steps[i].action), 1, "%s", steps[i].action);
+	}
+	cr_expect_eq(acts("create_client"), 1);
+	cr_expect_eq(acts("migrate_up"), 1);
+	cr_expect_eq(acts("create_signing_key"), 1);
+	cr_expect_eq(sql_int(world_db(&w),
+			     "select count(*) from m2m.admin_audit where action not in ('migrate_up', 'create_signing_key',"
+			     " 'register_master_key') and (organization_id is null or request_id is null or transport <> 'c')"),
+		     0);
+	cr_expect_str_eq(sql_text(world_db(&w), "select caller || ' ' || transport::text from m2m.token_audit"), "alice c");
+	cr_expect_str_eq(sql_text(world_db(&w), "select detail->>'token_lifetime' from m2m.admin_audit where action = 'set_client'"),
+			 "900");
+
+	/* Looking is no act, and what failed has done nothing. */
+	int64_t rows = sql_int(world_db(&w), "select count(*) from m2m.admin_audit");
+	expect_exit(0, "org", "show", "acme");
+	expect_exit(0, "client", "show", "--org", "acme");
+	expect_exit(0, "config", "check");
+	expect_exit(1, "org", "create", "acme");
+	expect_exit(4, "client", "rotate", "--org", "nobody");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit"), rows);
+	/* But a refused reading is on record. */
+	world_ctl(&w, &r, "client", "disable", "--org", "acme");
+	expect_exit(4, "client", "secret", "--org", "acme");
+	cr_expect_eq(
+		sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'read_secret' and outcome = 'client_not_found'"),
+		1);
 }

@@ -55,7 +55,8 @@ static const char *home_of(const char *time)
 /* What the row's partition would be called if it were made. */
 static const char *week_of(const char *time)
 {
-	return sql_text(world_db(&w), "select 'm2m.token_audit_p' || to_char(date_trunc('week', %s at time zone 'UTC'), 'YYYYMMDD')", time);
+	return sql_text(world_db(&w), "select 'm2m.token_audit_p' || to_char(date_trunc('week', (%s) at time zone 'UTC'), 'YYYYMMDD')",
+			time);
 }
 
 static void expect_home(const char *time, const char *partition)

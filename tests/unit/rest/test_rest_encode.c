@@ -1,0 +1,223 @@
+/* What stands in a reply, asked of evhttp requests that no socket ever carried. */
+#include <criterion/criterion.h>
+
+#include <event2/keyvalq_struct.h>
+
+#include "rest/rest_encode.h"
+#include "json/json_read.h"
+
+static struct op *op;
+static struct evhttp_request *req;
+static const char *allow;
+
+static void make(enum op_id id)
+{
+	static struct op_env env;
+	req = evhttp_request_new(NULL, NULL);
+	op = op_new(&env, &op_specs[id], NULL, NULL);
+	cr_assert(req != NULL && op != NULL);
+	op_set_request_id(op, STR("r-1"));
+}
+
+static void down(void)
+{
+	op_free(op);
+	evhttp_request_free(req);
+}
+
+TestSuite(rest_encode, .fini = down);
+
+static void body_is(const char *want)
+{
+	struct str body = rest_encode(req, op, allow);
+	cr_assert(str_eq(body, str_of(want)), "got '%.*s'", STR_ARG(body));
+}
+
+static void header_is(const char *name, const char *want)
+{
+	const char *got = evhttp_find_header(evhttp_request_get_output_headers(req), name);
+	if (want == NULL)
+		cr_assert_null(got, "%s: %s", name, got);
+	else
+		cr_assert(got != NULL && strcmp(got, want) == 0, "%s: %s", name, got == NULL ? "(none)" : got);
+}
+
+static void is_never_stored(void)
+{
+	header_is("Cache-Control", "no-store");
+	header_is("Pragma", "no-cache");
+}
+
+Test(rest_encode, a_client_id)
+{
+	make(OP_GET_CLIENT_ID);
+	op->out.client_id = STR("m2m_x");
+	body_is("{\"client_id\":\"m2m_x\"}\n");
+	header_is("Content-Type", "application/json");
+	header_is("X-Request-Id", "r-1");
+	header_is("X-Content-Type-Options", "nosniff");
+	header_is("WWW-Authenticate", NULL);
+	is_never_stored();
+}
+
+Test(rest_encode, a_client_secret)
+{
+	make(OP_GET_CLIENT_SECRET);
+	op->out = (struct op_output){
+		.client_id = STR("m2m_x"), .client_secret = STR("m2ms_y"), .version = 3, .created_us = INT64_C(1767225600000001)};
+	body_is("{\"client_id\":\"m2m_x\",\"client_secret\":\"m2ms_y\",\"version\":3,\"created_at\":\"2026-01-01T00:00:00.000001Z\"}\n");
+	is_never_stored();
+}
+
+Test(rest_encode, a_token_of_either_route)
+{
+	static const enum op_id routes[] = {OP_ISSUE_TOKEN, OP_OAUTH_TOKEN};
+	for (int i = 0; i < 2; i++) {
+		if (i > 0)
+			down();
+		make(routes[i]);
+		op->out.access_token = STR("a.b.c");
+		op->out.expires_in = 86400;
+		op->out.scope = STR("api \"x\"");
+		body_is("{\"access_token\":\"a.b.c\",\"token_type\":\"Bearer\",\"expires_in\":86400,\"scope\":\"api \\\"x\\\"\"}\n");
+		is_never_stored();
+	}
+}
+
+Test(rest_encode, a_rotation)
+{
+	make(OP_ROTATE_SECRET);
+	op->out = (struct op_output){.client_id = STR("m2m_x"),
+				     .client_secret = STR("m2ms_y"),
+				     .version = 4,
+				     .rotated_us = INT64_C(1767225600000000),
+				     .previous_expires_us = INT64_C(1767225660000000)};
+	body_is("{\"client_id\":\"m2m_x\",\"client_secret\":\"m2ms_y\",\"version\":4,\"rotated_at\":\"2026-01-01T00:00:00.000000Z\","
+		"\"previous_secret_expires_at\":\"2026-01-01T00:01:00.000000Z\"}\n");
+	is_never_stored();
+}
+
+Test(rest_encode, a_document_may_be_cached)
+{
+	make(OP_JWKS);
+	op->out.document = STR("{\"keys\":[]}");
+	op->out.max_age = 300;
+	body_is("{\"keys\":[]}\n");
+	header_is("Cache-Control", "public, max-age=300");
+	header_is("Pragma", NULL);
+}
+
+/* A failure wins over whatever was written to `out` before. */
+Test(rest_encode, no_secret_leaves_with_an_error)
+{
+	make(OP_GET_CLIENT_SECRET);
+	op->out = (struct op_output){.client_id = STR("m2m_x"), .client_secret = STR("m2ms_y"), .document = STR("m2ms_y")};
+	op->err = ERR_INTERNAL;
+	struct str body = rest_encode(req, op, NULL);
+	cr_assert_null(memmem(body.p, body.n, "m2m", 3), "%.*s", STR_ARG(body));
+	is_never_stored();
+}
+
+/* RFC 9457 */
+Test(rest_encode, a_problem)
+{
+	make(OP_ROTATE_SECRET);
+	op_fail(op, ERR_STORE_UNAVAILABLE, NULL);
+	op->retry_after = "1";
+	body_is("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\"detail\":\"The database can't be reached or "
+		"can't "
+		"commit now; see Retry-After.\",\"code\":\"store_unavailable\",\"request_id\":\"r-1\"}\n");
+	header_is("Content-Type", "application/problem+json");
+	header_is("Retry-After", "1");
+	header_is("Allow", NULL);
+	is_never_stored();
+}
+
+Test(rest_encode, a_problem_of_a_path_that_does_not_exist)
+{
+	make(OP_JWKS);
+	op->spec = NULL;
+	op_fail(op, ERR_NOT_FOUND, "Nothing.");
+	body_is("{\"type\":\"about:blank\",\"title\":\"Not "
+		"Found\",\"status\":404,\"detail\":\"Nothing.\",\"code\":\"not_found\",\"request_id\":\"r-1\"}\n");
+}
+
+Test(rest_encode, a_wrong_method_names_the_right_one)
+{
+	make(OP_ROTATE_SECRET);
+	allow = "POST";
+	op_fail(op, ERR_METHOD_NOT_ALLOWED, NULL);
+	rest_encode(req, op, allow);
+	header_is("Allow", "POST");
+}
+
+static bool speaks_oauth(enum op_id id, enum err err)
+{
+	if (op != NULL)
+		down();
+	make(id);
+	op_fail(op, err, NULL);
+	struct str body = rest_encode(req, op, NULL);
+	bool oauth = str_starts(body, STR("{\"error\":\""));
+	header_is("Content-Type", oauth ? "application/json" : "application/problem+json");
+	return oauth;
+}
+
+Test(rest_encode, errors_speak_the_language_of_their_route)
+{
+	cr_assert(speaks_oauth(OP_OAUTH_TOKEN, ERR_INVALID_CLIENT));
+	cr_assert(speaks_oauth(OP_OAUTH_TOKEN, ERR_STORE_UNAVAILABLE));
+	cr_assert(speaks_oauth(OP_OAUTH_TOKEN, ERR_UNSUPPORTED_MEDIA_TYPE));
+	cr_assert(speaks_oauth(OP_ISSUE_TOKEN, ERR_INVALID_REQUEST));
+	cr_assert(speaks_oauth(OP_ISSUE_TOKEN, ERR_UNSUPPORTED_GRANT_TYPE));
+	cr_assert(speaks_oauth(OP_ISSUE_TOKEN, ERR_INVALID_CLIENT));
+	cr_assert(speaks_oauth(OP_ISSUE_TOKEN, ERR_INVALID_SCOPE));
+	cr_assert(speaks_oauth(OP_ISSUE_TOKEN, ERR_INVALID_TARGET));
+	cr_assert_not(speaks_oauth(OP_ISSUE_TOKEN, ERR_INVALID_TOKEN));
+	cr_assert_not(speaks_oauth(OP_ISSUE_TOKEN, ERR_STORE_UNAVAILABLE));
+	cr_assert_not(speaks_oauth(OP_ROTATE_SECRET, ERR_INVALID_REQUEST));
+	cr_assert_not(speaks_oauth(OP_GET_CLIENT_ID, ERR_INVALID_TOKEN));
+}
+
+/* RFC 6749 section 5.2: the word is one of the standard's, the sentence ASCII without quote and backslash. */
+Test(rest_encode, every_oauth_error_is_one_that_clients_can_read)
+{
+	for (enum err err = ERR_OK + 1; err < ERR_COUNT; err++) {
+		const struct json *object = NULL;
+		struct str word = STR_NONE;
+		struct str sentence = STR_NONE;
+		cr_assert(speaks_oauth(OP_OAUTH_TOKEN, err));
+		struct str body = rest_encode(req, op, NULL);
+		cr_assert_eq(json_parse(op->arena, str_from(body.p, body.n - 1), (struct json_limits){1, 8}, &object), ERR_OK);
+		cr_assert_eq(json_string(json_get(object, "error"), &word), ERR_OK);
+		cr_assert_eq(json_string(json_get(object, "error_description"), &sentence), ERR_OK);
+		cr_assert(word.n > 0 && str_is_word(word, "_"));
+		for (size_t i = 0; i < sentence.n; i++)
+			cr_assert(sentence.p[i] >= 0x20 && sentence.p[i] < 0x7f && sentence.p[i] != '"' && sentence.p[i] != '\\', "%s",
+				  err_info(err)->code);
+	}
+}
+
+static void challenge(enum op_id id, enum err err, const char *want)
+{
+	speaks_oauth(id, err);
+	header_is("WWW-Authenticate", want);
+}
+
+Test(rest_encode, a_401_says_how_to_authenticate)
+{
+	challenge(OP_OAUTH_TOKEN, ERR_INVALID_CLIENT, "Basic realm=\"m2m-gateway\"");
+	challenge(OP_GET_CLIENT_ID, ERR_MISSING_TOKEN, "Bearer realm=\"m2m-gateway\"");
+	challenge(OP_GET_CLIENT_ID, ERR_INVALID_TOKEN, "Bearer realm=\"m2m-gateway\", error=\"invalid_token\"");
+	challenge(OP_GET_CLIENT_SECRET, ERR_FORBIDDEN, "Bearer realm=\"m2m-gateway\", error=\"insufficient_scope\"");
+	challenge(OP_ISSUE_TOKEN, ERR_INVALID_CLIENT, "Bearer realm=\"m2m-gateway\"");
+	challenge(OP_OAUTH_TOKEN, ERR_INVALID_SCOPE, NULL);
+}
+
+Test(rest_encode, every_status_has_its_phrase)
+{
+	make(OP_JWKS);
+	for (enum err err = ERR_OK; err < ERR_COUNT; err++)
+		cr_assert_eq(err_info(err)->http == 500, strcmp(rest_reason(err_info(err)->http), "Internal Server Error") == 0, "%s",
+			     err_info(err)->code);
+}
