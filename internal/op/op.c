@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "crypto/secret.h"
 #include "op/op_steps.h"
 #include "store/denied.h"
 
@@ -89,9 +90,10 @@ static struct uuid uuid_of_text(struct str text)
 	return u;
 }
 
+/* It is logged and sent back, so a secret that was put there by mistake must not become one. */
 void op_set_request_id(struct op *op, struct str given)
 {
-	if (given.n >= 1 && given.n <= 64 && str_is_word(given, "._-")) {
+	if (given.n >= 1 && given.n <= 64 && str_is_word(given, "._-") && !secret_well_formed(given)) {
 		op->request_id = arena_copy(op->arena, given);
 		op->origin.request_id = uuid_of_text(given);
 		return;

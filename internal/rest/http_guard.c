@@ -177,8 +177,9 @@ static enum err head_char(struct http_guard *g, unsigned char c, bool *ret_compl
 {
 	switch (g->state) {
 	case GUARD_METHOD:
+		/* CONNECT asks for a tunnel, and evhttp frames no reply to it (RFC 9110 section 9.3.6) */
 		if (c == ' ' && g->line > 0)
-			return expect_char(g, c, ' ', GUARD_TARGET);
+			return strcmp(g->method, "CONNECT") == 0 ? ERR_INVALID_REQUEST : expect_char(g, c, ' ', GUARD_TARGET);
 		if (g->line < sizeof g->method - 1)
 			g->method[g->line] = (char)c;
 		return is_token_char(c) && ++g->line <= METHOD_MAX ? ERR_OK : ERR_INVALID_REQUEST;

@@ -251,7 +251,7 @@ static void batch_answered(void *arg, enum err err, const PGresult *r)
 	for (struct list *n; (n = list_pop(&answered)) != NULL; row++) {
 		struct issue_request *req = REQUEST(n);
 		if (err != ERR_OK) {
-			finish(req, err == ERR_INTERNAL ? ERR_INTERNAL : ERR_STORE_UNAVAILABLE);
+			finish(req, ERR_STORE_UNAVAILABLE); /* whatever it was: what can't be recorded isn't issued */
 			continue;
 		}
 		take_row(req, r, row, keyset_current(keys->set));

@@ -45,13 +45,13 @@ static bool one_line(const char *text)
 	return end != NULL && end > text && end[1] == '\0';
 }
 
-/* Points both programs at an empty database of the owner's. */
-static void take_empty_database(void)
+/* Points both programs at a new, empty database; m2mctl is `owner`, which owns it. */
+static void take_empty_database(const char *owner)
 {
 	char url[PG_URL], name[80];
 	snprintf(name, sizeof name, "%s_empty", w.database);
-	sql_exec(world_db(&w), "create database %s owner m2m_owner", name);
-	pg_url(&w.pg, "m2m_owner", name, url);
+	sql_exec(world_db(&w), "create database %s owner %s", name, owner);
+	pg_url(&w.pg, owner, name, url);
 	env_set(&w.ctl_env, "M2M_ADMIN_DATABASE_URL=%s", url);
 	pg_url(&w.pg, "m2m_gateway", name, url);
 	env_set(&w.gateway_env, "M2M_DATABASE_URL=%s", url);
@@ -84,7 +84,7 @@ static int64_t acts(const char *action)
 
 Test(migrate, up_can_be_run_again_and_again)
 {
-	take_empty_database();
+	take_empty_database("m2m_owner");
 	expect_exit(0, "migrate", "up");
 	cr_expect(says(r.err, "0001_schema") && says(r.err, "signing key"), "%s", r.err);
 	cr_expect_str_eq(r.out, "");
@@ -102,7 +102,7 @@ Test(migrate, two_at_once_do_the_work_once)
 	enum { JOBS = 4 };
 	static struct ctl_job jobs[JOBS];
 	static struct ctl_result results[JOBS];
-	take_empty_database();
+	take_empty_database("m2m_owner");
 	for (int i = 0; i < JOBS; i++)
 		ctl_start(&w.ctl_env, &jobs[i], &results[i], (const char *const[]){"migrate", "up", NULL});
 	for (int i = 0; i < JOBS; i++)
@@ -110,6 +110,16 @@ Test(migrate, two_at_once_do_the_work_once)
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), 1);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_key"), 1);
 	cr_expect_eq(acts("migrate_up"), 1);
+}
+
+Test(migrate, a_login_that_may_create_roles_can_migrate_too)
+{
+	sql_exec(world_db(&w), "create role installer login createrole in role m2m_owner");
+	take_empty_database("installer");
+	expect_exit(0, "migrate", "up");
+	cr_expect_str_eq(sql_text(world_db(&w), "select string_agg(distinct tableowner, ' ') from pg_tables where schemaname = 'm2m'"),
+			 "m2m_owner");
+	expect_exit(0, "org", "create", "acme");
 }
 
 Test(migrate, down_takes_everything_back_and_up_makes_it_again)
@@ -132,7 +142,7 @@ Test(migrate, down_takes_everything_back_and_up_makes_it_again)
 
 Test(migrate, an_unmigrated_database_is_refused_by_both_programs)
 {
-	take_empty_database();
+	take_empty_database("m2m_owner");
 	expect_exit(0, "migrate", "status");
 	cr_expect(says(r.out, "pending"), "%s", r.out);
 	expect_exit(6, "org", "list");

@@ -216,7 +216,7 @@ Test(partitions, neither_the_maker_nor_an_insert_waits_for_a_long_reader)
 	for (int tries = 0; tries < 100 && !waits_for_a_lock(maker) && !has_ended(maker, 10); tries++)
 		;
 	/* An insert that had to queue behind the maker, which may wait longer, would fail. */
-	sql_exec(writer, "set lock_timeout = '500ms'");
+	sql_exec(writer, "set lock_timeout = '100ms'");
 	cr_expect_str_eq(sql_state(writer, INSERT_NOW), "00000");
 	end_statement(maker, state);
 	cr_expect(strcmp(state, "00000") == 0 || strcmp(state, "55P03") == 0, "SQLSTATE %s", state);

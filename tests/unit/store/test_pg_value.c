@@ -177,9 +177,9 @@ Test(pg_value, numbers_come_back_as_they_went)
 		PG_RESULT four = echo();
 		cr_assert_eq(pg_int4(four, 0, 0), (int32_t)values[i]);
 		cr_assert_eq(pg_int8(four, 0, 0), 0, "of another width");
-		pg_put_int8(&params, values[i] << 20);
+		pg_put_int8(&params, values[i] * (1 << 20));
 		PG_RESULT eight = echo();
-		cr_assert_eq(pg_int8(eight, 0, 0), values[i] << 20);
+		cr_assert_eq(pg_int8(eight, 0, 0), values[i] * (1 << 20));
 		cr_assert_eq(pg_int4(eight, 0, 0), 0, "of another width");
 	}
 }

@@ -1,0 +1,89 @@
+/* Every call that op makes ends in take_on. */
+#include "fakes/fake_store.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "store/denied.h"
+
+static enum err take_on(struct store *s, enum fake_call call)
+{
+	cr_assert_eq(s->waiting, FAKE_NONE, "one call waits already");
+	if (s->refuse != ERR_OK)
+		return s->refuse;
+	s->waiting = call;
+	s->calls++;
+	return ERR_OK;
+}
+
+static enum err take_on_credential(struct store *s, enum fake_call call, const struct store_bearer *bearer,
+				   const struct store_origin *origin, credential_done *done, void *arg)
+{
+	s->bearer = bearer;
+	s->origin = origin;
+	s->done = done;
+	s->arg = arg;
+	return take_on(s, call);
+}
+
+struct keyset *store_keyset(struct store *s)
+{
+	return s->keys;
+}
+
+enum err credential_read_client_id(struct store *s, const struct store_bearer *bearer, credential_done *done, void *arg)
+{
+	return take_on_credential(s, FAKE_READ_CLIENT_ID, bearer, NULL, done, arg);
+}
+
+enum err credential_read_secret(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin,
+				credential_done *done, void *arg)
+{
+	return take_on_credential(s, FAKE_READ_SECRET, bearer, origin, done, arg);
+}
+
+enum err credential_rotate_begin(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin,
+				 const struct credential_rotation *rotation, credential_done *done, void *arg)
+{
+	s->rotation = rotation;
+	return take_on_credential(s, FAKE_ROTATE_BEGIN, bearer, origin, done, arg);
+}
+
+enum err credential_rotate(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin,
+			   const struct credential_rotation *rotation, const struct credential_new *fresh, credential_done *done, void *arg)
+{
+	s->rotation = rotation;
+	s->fresh = fresh;
+	return take_on_credential(s, FAKE_ROTATE, bearer, origin, done, arg);
+}
+
+enum err issue_submit(struct store *s, struct issue_request *r)
+{
+	s->request = r;
+	s->bearer = r->bearer;
+	s->origin = r->origin;
+	return take_on(s, FAKE_ISSUE);
+}
+
+void denied_count(struct store *s, struct str client_id, struct str remote_addr, const char *reason)
+{
+	s->denied++;
+	snprintf(s->denied_client, sizeof s->denied_client, "%.*s", STR_ARG(client_id));
+	snprintf(s->denied_addr, sizeof s->denied_addr, "%.*s", STR_ARG(remote_addr));
+	s->denied_reason = reason;
+}
+
+void fake_answer(struct store *s, enum err err, const struct credential *c)
+{
+	cr_assert(s->waiting != FAKE_NONE && s->waiting != FAKE_ISSUE, "no credential call waits");
+	s->waiting = FAKE_NONE; /* before the callback, which may ask again */
+	s->done(s->arg, err, err == ERR_OK ? c : NULL);
+}
+
+void fake_issue(struct store *s, enum err err)
+{
+	cr_assert_eq(s->waiting, FAKE_ISSUE, "no issue_request waits");
+	s->waiting = FAKE_NONE;
+	s->request->err = err;
+	s->request->done(s->request);
+}

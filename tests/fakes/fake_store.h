@@ -1,0 +1,42 @@
+/* The store under the test's control. A program that compiles fake_store.c gets these symbols instead of those of internal/store, which the linker then leaves out.
+ *
+ * As with the real one, a call only takes the request on; its callback comes when the test says so (fake_answer, fake_issue), exactly once. One call waits at a time. */
+#ifndef M2M_FAKES_FAKE_STORE_H
+#define M2M_FAKES_FAKE_STORE_H
+
+#include "store/credential.h"
+#include "store/issue.h"
+#include "store/store.h"
+
+enum fake_call { FAKE_NONE, FAKE_READ_CLIENT_ID, FAKE_READ_SECRET, FAKE_ROTATE_BEGIN, FAKE_ROTATE, FAKE_ISSUE };
+
+/* Zeroed by the test before use, which then sets `keys`. */
+struct store {
+	struct keyset *keys;
+	enum err refuse; /* what every call answers at once, unless ERR_OK */
+
+	enum fake_call waiting;
+	unsigned calls; /* how many were taken on */
+
+	/* what the call that waits was given */
+	const struct store_bearer *bearer;
+	const struct store_origin *origin;
+	const struct credential_rotation *rotation;
+	const struct credential_new *fresh;
+	struct issue_request *request;
+	credential_done *done;
+	void *arg;
+
+	/* the last denied_count; copies, as the real one makes */
+	unsigned denied;
+	char denied_client[64], denied_addr[64];
+	const char *denied_reason;
+};
+
+/* Answers the credential call that waits. `c` is NULL unless `err` is ERR_OK. */
+void fake_answer(struct store *s, enum err err, const struct credential *c);
+
+/* Answers the issue_request that waits, whose outputs the test has filled in. */
+void fake_issue(struct store *s, enum err err);
+
+#endif
