@@ -78,6 +78,16 @@ create unique index client_secret_current on m2m.client_secret (client_id) where
 create index client_secret_live on m2m.client_secret (client_id, version)
 	where expires_at is null or expires_at > '-infinity';
 
+-- An end only ever comes nearer: whoever holds the gateway's login can't bring an ended secret back to life.
+create function m2m.secret_end_is_final() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+	raise exception 'version % of client % has its end already', old.version, old.client_id using errcode = 'insufficient_privilege';
+end
+$$;
+create trigger secret_end_is_final before update on m2m.client_secret for each row
+	when (old.expires_at is not null and (new.expires_at is null or new.expires_at > old.expires_at))
+	execute function m2m.secret_end_is_final();
+
 create table m2m.signing_key (
 	kid         text collate "C" primary key,
 	alg         text not null check (alg in ('RS256', 'ES256', 'PS256', 'EdDSA')),

@@ -222,6 +222,22 @@ Test(roles, the_gateway_makes_no_clients_and_no_keys)
 	PQfinish(db);
 }
 
+Test(roles, the_gateway_cannot_bring_an_ended_secret_back)
+{
+	PGconn *gateway = as("m2m_gateway");
+	sql_exec(world_db(&w), "update m2m.client_secret set ended_at = now(), expires_at = '-infinity' where client_id = '%s'",
+		 acme.client_id);
+	sql_exec(world_db(&w),
+		 "update m2m.client_secret set ended_at = now(), expires_at = now() + interval '1 minute' where client_id = '%s'",
+		 other.client_id);
+	expect_each(gateway,
+		    each("update m2m.client_secret set expires_at = null", "update m2m.client_secret set expires_at = 'infinity'",
+			 "update m2m.client_secret set expires_at = now() + interval '2 minutes'"),
+		    REFUSED);
+	expect_each(gateway, each("update m2m.client_secret set expires_at = '-infinity'"), DONE);
+	PQfinish(gateway);
+}
+
 Test(roles, the_gateway_can_do_its_work)
 {
 	PGconn *db = as("m2m_gateway");
