@@ -61,14 +61,6 @@ Test(op, grpc_methods_are_found_by_their_names)
 	cr_assert_null(op_find_grpc(STR_NONE));
 }
 
-/* RFC 6749 section 5.2 and the like are for clients to switch on: two errors with one code could not be told apart. */
-Test(op, every_error_has_a_code_of_its_own)
-{
-	for (enum err i = ERR_OK; i < ERR_COUNT; i++)
-		for (enum err j = ERR_OK; j < i; j++)
-			cr_assert_str_neq(err_info(i)->code, err_info(j)->code);
-}
-
 /* ---- request ids ---- */
 
 static const char *uuid_text(struct uuid u)
