@@ -14,7 +14,8 @@
 #define FILE_MAX    (64 * 1024)
 
 /* Of demo.env and of m2mctl's users' shells: known, so that either program starts there, and not used by any. */
-static const char *const ignored[] = {"M2M_URL", "M2M_GRPC", "M2M_OPS", "M2M_ADMIN_TOKEN", "M2M_CLIENT_ID", "M2M_CLIENT_SECRET"};
+static const char *const ignored[] = {"M2M_URL",       "M2M_GRPC",          "M2M_OPS",          "M2M_ADMIN_TOKEN",
+				      "M2M_CLIENT_ID", "M2M_CLIENT_SECRET", "M2M_ORGANIZATION", "M2M_ORGANIZATION_ID"};
 
 /* The value of `name` followed by `suffix`; absent when it is not set or empty. */
 static struct str lookup(char *const *env, const char *name, const char *suffix)

@@ -74,7 +74,8 @@ static enum err refusal(struct str path)
 static void route(struct rest_request *r, struct op *op, struct str path)
 {
 	if (str_starts(path, STR(REST_REFUSED_PATH))) {
-		op_fail(op, refusal(path), "The request is not well-formed HTTP/1.1 within this service's limits.");
+		enum err err = refusal(path);
+		op_fail(op, err, err == ERR_INVALID_REQUEST ? "The request is not well-formed HTTP/1.1." : NULL);
 		return;
 	}
 	struct str method = rest_method(r->req);

@@ -121,12 +121,14 @@ static void close_pg(struct pg_conn *c)
 static void go_down(struct pg_conn *c, const char *why)
 {
 	assert(c->state == UP);
-	log_message(LOG_WARN, "database_connection_lost", "%s: %s", c->spec->application_name, why);
+	struct str message = str_of(why); /* libpq's may span lines */
+	struct str first = str_split(&message, '\n');
+	log_message(LOG_WARN, "database_connection_lost", "%s: %.*s", c->spec->application_name, STR_ARG(first));
 	evtimer_del(c->timer);
 	close_pg(c);
 	retry_later(c);
 	fail_units(c);
-	c->events.down(c->events.arg, why);
+	c->events.down(c->events.arg);
 }
 
 /* ---- up ---- */

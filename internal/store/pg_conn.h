@@ -19,7 +19,7 @@ struct pg_conn;
 
 struct pg_conn_events {
 	void (*up)(void *arg);
-	void (*down)(void *arg, const char *why); /* after every unit in flight has been answered */
+	void (*down)(void *arg); /* after every unit in flight has been answered */
 	void *arg;
 };
 

@@ -45,7 +45,8 @@ static PGresult *query(PGconn *pg, const struct pg_open_spec *spec, const char *
 static void say(struct sbuf *why, const char *what, const char *message)
 {
 	struct str rest = str_of(message);
-	sbuf_printf(why, "%s: %.*s", what, STR_ARG(str_split(&rest, '\n')));
+	struct str first = str_split(&rest, '\n');
+	sbuf_printf(why, "%s: %.*s", what, STR_ARG(first));
 }
 
 static enum pg_open_outcome fault(PGconn *pg, const PGresult *r, const char *what, struct sbuf *why)

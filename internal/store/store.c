@@ -305,9 +305,8 @@ static void serve_up(void *arg)
 	store_reload_keys(s);
 }
 
-static void serve_down(void *arg, const char *why)
+static void serve_down(void *arg)
 {
-	(void)why;
 	struct store *s = arg;
 	s->keys_loading = false;
 	s->next_keys_us = 0;
@@ -321,9 +320,8 @@ static void issue_up(void *arg)
 	s->last_issue_answer_us = clock_mono_us();
 }
 
-static void issue_down(void *arg, const char *why)
+static void issue_down(void *arg)
 {
-	(void)why;
 	struct store *s = arg;
 	s->probing = false;
 	issue_connection_changed(s);

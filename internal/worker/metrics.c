@@ -23,8 +23,8 @@ static void put_requests(struct worker *const *all, unsigned count, struct sbuf 
 				sum += load(&all[i]->counters.outcomes[operation][err]);
 			if (sum > 0)
 				sbuf_printf(out, "m2m_requests_total{operation=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
-					    operation == OP_COUNT ? "unknown" : op_specs[operation].name, err_info((enum err)err)->code,
-					    sum);
+					    operation == OP_COUNT ? "unknown" : op_specs[operation].name,
+					    err == ERR_OK ? "granted" : err_info((enum err)err)->code, sum);
 		}
 	}
 }

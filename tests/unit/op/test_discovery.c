@@ -1,0 +1,64 @@
+#include <criterion/criterion.h>
+
+#include "op/discovery.h"
+#include "op_test.h"
+#include "json/json_read.h"
+
+TestSuite(discovery, .init = op_up, .fini = op_down);
+
+static struct op *ask(enum op_id id)
+{
+	struct op *op = new_op(id);
+	op_run(op);
+	return op;
+}
+
+Test(discovery, the_keys_are_the_snapshot_s)
+{
+	struct op *op = ask(OP_JWKS);
+	answered(op, ERR_OK);
+	cr_assert(str_eq(op->out.document, keyset_jwks(store.keys)));
+	cr_assert_neq(op->out.document.p, keyset_jwks(store.keys).p, "the snapshot may go before the reply has left");
+	cr_assert_eq(op->out.max_age, 300);
+}
+
+Test(discovery, without_a_snapshot_there_are_no_keys_to_tell)
+{
+	struct keyset *keys = store.keys;
+	store.keys = NULL;
+	answered(ask(OP_JWKS), ERR_STORE_UNAVAILABLE);
+	store.keys = keys;
+}
+
+static void member_is(const struct json *object, const char *name, const char *want)
+{
+	struct str got = STR_NONE;
+	cr_assert_eq(json_string(json_get(object, name), &got), ERR_OK, "%s", name);
+	cr_assert(str_eq(got, str_of(want)), "%s is %.*s", name, STR_ARG(got));
+}
+
+/* RFC 8414 section 2 */
+Test(discovery, the_metadata_names_our_endpoints_at_both_paths)
+{
+	static const enum op_id paths[] = {OP_OAUTH_METADATA, OP_OPENID_METADATA};
+	env.metadata = discovery_document(arena, &config);
+	for (int i = 0; i < 2; i++) {
+		const struct json *object = NULL;
+		struct op *op = ask(paths[i]);
+		answered(op, ERR_OK);
+		cr_assert_eq(op->out.max_age, 3600);
+		cr_assert_eq(json_parse(arena, op->out.document, (struct json_limits){2, 64}, &object), ERR_OK);
+		member_is(object, "issuer", ISSUER);
+		member_is(object, "token_endpoint", ISSUER "/oauth2/token");
+		member_is(object, "jwks_uri", ISSUER "/.well-known/jwks.json");
+		cr_assert(str_eq(json_get(object, "grant_types_supported")->child->text, STR("client_credentials")));
+		cr_assert_not_null(json_get(object, "response_types_supported"), "REQUIRED, though there is none");
+	}
+}
+
+Test(discovery, a_document_that_does_not_fit_is_absent)
+{
+	struct arena *small = arena_new(64);
+	cr_assert_null(discovery_document(small, &config).p);
+	arena_free(small);
+}

@@ -1,0 +1,249 @@
+#include <criterion/criterion.h>
+
+#include "op_test.h"
+
+TestSuite(rotate, .init = op_up, .fini = op_down);
+
+#define LATER_US ((NOW + 60) * 1000000)
+
+static struct op *ask_with(struct op_input in)
+{
+	struct op *op = new_op(OP_ROTATE_SECRET);
+	op->in = in;
+	op->in.bearer = token_from(client_claims());
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_ROTATE_BEGIN);
+	return op;
+}
+
+static struct op *ask(void)
+{
+	return ask_with((struct op_input){0});
+}
+
+/* The store tells that `version` is to be replaced. */
+static void begin(int32_t version)
+{
+	struct credential c = credential_of("k1", version);
+	fake_answer(&store, ERR_OK, &c);
+}
+
+static void commit(int64_t previous_expires_us)
+{
+	const struct credential c = {.created_us = NOW * 1000000, .previous_expires_us = previous_expires_us};
+	fake_answer(&store, ERR_OK, &c);
+}
+
+Test(rotate, what_is_committed_is_the_verifier_of_what_is_answered)
+{
+	struct op *op = ask();
+	uint8_t want[SHA256_LEN];
+	begin(3);
+	cr_assert_eq(store.waiting, FAKE_ROTATE);
+	cr_assert_eq(replies, 0);
+	cr_assert_null(op->out.client_secret.p, "nothing is answered before the commit");
+	const struct credential_new fresh = *store.fresh;
+	commit(LATER_US);
+	answered(op, ERR_OK);
+	cr_assert(str_eq(op->out.client_id, STR(CLIENT)));
+	cr_assert_eq(op->out.version, 4);
+	cr_assert_eq(op->out.rotated_us, NOW * 1000000);
+	cr_assert_eq(op->out.previous_expires_us, LATER_US);
+	cr_assert(str_eq(fresh.client_id, STR(CLIENT)));
+	cr_assert_eq(fresh.replaces, 3);
+	cr_assert(str_eq(fresh.key_id, STR("k2")), "the ring's first, whatever the earlier version was made with");
+	cr_assert_eq(secret_verifier(&config.ring.keys[0], STR(CLIENT), op->out.client_secret, want), ERR_OK);
+	cr_assert_arr_eq(fresh.verifier, want, SHA256_LEN);
+	cr_assert_arr_eq(fresh.hint, op->out.client_secret.p + SECRET_LEN - 11, SECRET_HINT_LEN);
+}
+
+/* From what the row keeps, the secret must come out again. */
+Test(rotate, the_new_secret_can_be_derived_from_its_row)
+{
+	struct op *op = ask();
+	char secret[SECRET_LEN];
+	begin(3);
+	struct secret_params params = credential_of("k1", 4).params;
+	memcpy(params.salt, store.fresh->salt, SECRET_SALT_LEN);
+	commit(INT64_MIN);
+	cr_assert_eq(secret_derive(&config.ring.keys[0], &params, secret), ERR_OK);
+	cr_assert(str_eq(op->out.client_secret, str_from(secret, SECRET_LEN)));
+}
+
+Test(rotate, two_rotations_never_share_a_salt)
+{
+	uint8_t first[SECRET_SALT_LEN];
+	ask();
+	begin(3);
+	memcpy(first, store.fresh->salt, sizeof first);
+	commit(INT64_MIN);
+	ask();
+	begin(3);
+	cr_assert_arr_neq(store.fresh->salt, first, sizeof first);
+	commit(INT64_MIN);
+}
+
+Test(rotate, without_grace_the_old_secret_ends_at_the_rotation)
+{
+	struct op *op = ask();
+	begin(3);
+	commit(INT64_MIN);
+	cr_assert_eq(op->out.previous_expires_us, op->out.rotated_us);
+}
+
+Test(rotate, grace_and_key_go_to_the_store)
+{
+	struct op *op = ask_with((struct op_input){.grace_seconds = 3600, .idempotency_key = STR("once")});
+	uint8_t bearer[SHA256_LEN];
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(store.bearer, &op->caller);
+		cr_assert_eq(store.origin, &op->origin);
+		cr_assert_eq(store.rotation->grace_seconds, 3600);
+		cr_assert(str_eq(store.rotation->idempotency_key, STR("once")));
+		cr_assert_eq(sha256(op->in.bearer.p, op->in.bearer.n, bearer), ERR_OK);
+		cr_assert_arr_eq(store.rotation->bearer_hash, bearer, SHA256_LEN);
+		if (i == 0)
+			begin(3);
+	}
+	commit(LATER_US);
+}
+
+static void request_hash(int32_t grace, const char *key_text, uint8_t out[SHA256_LEN])
+{
+	ask_with((struct op_input){.grace_seconds = grace, .idempotency_key = str_of(key_text)});
+	memcpy(out, store.rotation->request_hash, SHA256_LEN);
+	fake_answer(&store, ERR_CONFLICT, NULL);
+}
+
+Test(rotate, a_repeat_is_told_by_what_was_asked)
+{
+	uint8_t one[SHA256_LEN];
+	uint8_t same[SHA256_LEN];
+	uint8_t other[SHA256_LEN];
+	request_hash(0, "once", one);
+	request_hash(0, "once", same);
+	request_hash(1, "once", other);
+	cr_assert_arr_eq(one, same, SHA256_LEN);
+	cr_assert_arr_neq(one, other, SHA256_LEN);
+}
+
+/* ---- a repeat ---- */
+
+static struct op *replay(const char *key_id, int64_t previous_expires_us)
+{
+	struct op *op = ask_with((struct op_input){.idempotency_key = STR("once")});
+	struct credential c = credential_of(key_id, 4);
+	c.replay = true;
+	c.previous_expires_us = previous_expires_us;
+	store.calls = 0;
+	fake_answer(&store, ERR_OK, &c);
+	cr_assert_eq(store.calls, 0, "nothing is rotated");
+	return op;
+}
+
+Test(rotate, a_repeat_is_answered_as_the_first_time)
+{
+	struct op *op = replay("k1", LATER_US);
+	answered(op, ERR_OK);
+	cr_assert(str_eq(op->out.client_secret, secret_of("k1", 4)));
+	cr_assert(str_eq(op->out.client_id, STR(CLIENT)));
+	cr_assert_eq(op->out.version, 4);
+	cr_assert_eq(op->out.rotated_us, NOW * 1000000);
+	cr_assert_eq(op->out.previous_expires_us, LATER_US);
+	cr_assert_eq(replay("k1", INT64_MIN)->out.previous_expires_us, NOW * 1000000);
+}
+
+Test(rotate, a_repeat_whose_verifier_contradicts_is_not_answered)
+{
+	struct op *op = ask();
+	struct credential c = credential_of("k1", 4);
+	c.replay = true;
+	c.params.salt[0] ^= 1;
+	fake_answer(&store, ERR_OK, &c);
+	answered(op, ERR_INTERNAL);
+}
+
+Test(rotate, a_repeat_under_a_key_that_this_pod_lacks_waits_for_another_pod)
+{
+	struct op *op = ask();
+	struct credential c = credential_of("k1", 4);
+	c.replay = true;
+	c.key_id = STR("k9");
+	fake_answer(&store, ERR_OK, &c);
+	answered(op, ERR_KEY_MISSING);
+	cr_assert_str_eq(op->retry_after, "1");
+}
+
+/* ---- races ---- */
+
+Test(rotate, one_that_was_overtaken_begins_again_from_the_new_version)
+{
+	struct op *op = ask();
+	for (int32_t version = 3; version < 34; version++) {
+		cr_assert_eq(store.waiting, FAKE_ROTATE_BEGIN);
+		begin(version);
+		cr_assert_eq(store.waiting, FAKE_ROTATE);
+		cr_assert_eq(store.fresh->replaces, version);
+		fake_answer(&store, ERR_CONFLICT, NULL);
+		cr_assert_eq(replies, 0);
+	}
+	begin(34);
+	uint8_t committed[SHA256_LEN];
+	uint8_t want[SHA256_LEN];
+	memcpy(committed, store.fresh->verifier, sizeof committed);
+	commit(INT64_MIN);
+	answered(op, ERR_OK);
+	cr_assert_eq(op->out.version, 35);
+	cr_assert_eq(secret_verifier(&config.ring.keys[0], STR(CLIENT), op->out.client_secret, want), ERR_OK);
+	cr_assert_arr_eq(committed, want, SHA256_LEN);
+}
+
+Test(rotate, one_that_is_always_overtaken_gives_up)
+{
+	struct op *op = ask();
+	int tries = 0;
+	while (replies == 0 && tries < 100) {
+		begin(++tries);
+		fake_answer(&store, ERR_CONFLICT, NULL);
+	}
+	cr_assert_eq(tries, 32);
+	answered(op, ERR_CONFLICT);
+}
+
+/* ---- outcomes ---- */
+
+Test(rotate, every_outcome_of_the_store_is_the_answer)
+{
+	static const enum err outcomes[] = {ERR_INVALID_TOKEN, ERR_FORBIDDEN,         ERR_CLIENT_NOT_FOUND,      ERR_KEY_MISSING,
+					    ERR_INTERNAL,      ERR_STORE_UNAVAILABLE, ERR_IDEMPOTENCY_KEY_REUSED};
+	for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
+		struct op *op = ask();
+		fake_answer(&store, outcomes[i], NULL);
+		answered(op, outcomes[i]);
+		op = ask();
+		begin(3);
+		fake_answer(&store, outcomes[i], NULL);
+		answered(op, outcomes[i]);
+	}
+}
+
+Test(rotate, what_the_store_does_not_take_on_is_answered_at_once)
+{
+	struct op *op = ask();
+	store.refuse = ERR_STORE_UNAVAILABLE;
+	begin(3);
+	answered(op, ERR_STORE_UNAVAILABLE);
+	op = new_op(OP_ROTATE_SECRET);
+	op->in.bearer = token_from(client_claims());
+	op_run(op);
+	answered(op, ERR_STORE_UNAVAILABLE);
+}
+
+Test(rotate, the_new_secret_is_not_logged)
+{
+	ask();
+	begin(3);
+	commit(INT64_MIN);
+	cr_assert_not_null(strstr(logged(), "\"operation\":\"rotate_secret\""));
+	cr_assert_null(strstr(logged(), "m2ms_"));
+}

@@ -1,0 +1,293 @@
+#include <criterion/criterion.h>
+
+#include "crypto/jwt.h"
+#include "op_test.h"
+
+TestSuite(token, .init = op_up, .fini = op_down);
+
+static struct op_input grant(void)
+{
+	return (struct op_input){.grant_type = STR("client_credentials"), .client_id = STR(CLIENT), .client_secret = secret_of("k2", 3)};
+}
+
+static struct op *ask(enum op_id id, struct op_input in)
+{
+	struct op *op = new_op(id);
+	op->in = in;
+	if (id == OP_ISSUE_TOKEN)
+		op->in.bearer = token_from(operator_claims());
+	op_run(op);
+	return op;
+}
+
+/* What the issuing statement tells of a granted request. */
+static void grant_row(void)
+{
+	struct issue_request *r = store.request;
+	r->secret_version = 3;
+	r->issued_at = NOW + 7;
+	r->lifetime = 86400;
+	cr_assert_eq(uuid_parse(STR(ORGANIZATION), &r->organization_id), ERR_OK);
+	r->granted_scope = STR("api read:users");
+	r->granted_audience = STR("public-api");
+	r->key = keyset_current(store.keys);
+}
+
+/* ---- what is refused for its form ---- */
+
+static void malformed(struct op_input in, enum err from_admin, enum err from_client)
+{
+	refused_unasked(ask(OP_ISSUE_TOKEN, in), from_admin);
+	refused_unasked(ask(OP_OAUTH_TOKEN, in), from_client);
+}
+
+Test(token, the_grant_type_must_be_client_credentials)
+{
+	struct op_input in = grant();
+	in.grant_type = STR_NONE;
+	malformed(in, ERR_INVALID_REQUEST, ERR_INVALID_REQUEST);
+	in.grant_type = STR("password");
+	malformed(in, ERR_UNSUPPORTED_GRANT_TYPE, ERR_UNSUPPORTED_GRANT_TYPE);
+	in.grant_type = STR("Client_Credentials");
+	malformed(in, ERR_UNSUPPORTED_GRANT_TYPE, ERR_UNSUPPORTED_GRANT_TYPE);
+	in.grant_type = STR("client_credentials ");
+	malformed(in, ERR_UNSUPPORTED_GRANT_TYPE, ERR_UNSUPPORTED_GRANT_TYPE);
+}
+
+/* RFC 6749 section 5.2: "no client authentication included" is invalid_client, where the client is who calls. */
+Test(token, credentials_must_be_there)
+{
+	struct op_input in = grant();
+	in.client_id = STR_NONE;
+	malformed(in, ERR_INVALID_REQUEST, ERR_INVALID_CLIENT);
+	in = grant();
+	in.client_secret = STR_NONE;
+	malformed(in, ERR_INVALID_REQUEST, ERR_INVALID_CLIENT);
+}
+
+Test(token, a_scope_must_be_words_with_single_spaces)
+{
+	static const char *const odd[] = {"", " ", " a", "a ", "a  b", "a\tb", "a\"b", "a\\b", "a\x7f", "caf\xc3\xa9"};
+	struct op_input in = grant();
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		in.scope = str_of(odd[i]);
+		malformed(in, ERR_INVALID_SCOPE, ERR_INVALID_SCOPE);
+	}
+	static char text[1025];
+	memset(text, 'a', sizeof text);
+	in.scope = str_from(text, 1025);
+	malformed(in, ERR_INVALID_SCOPE, ERR_INVALID_SCOPE);
+	in.scope = str_from(text, 1024);
+	ask(OP_OAUTH_TOKEN, in);
+	cr_assert(str_eq(store.request->scope, in.scope));
+}
+
+Test(token, an_audience_must_be_visible_ascii)
+{
+	static const char *const odd[] = {"", "a b", "a\n", "caf\xc3\xa9", "a\x7f"};
+	struct op_input in = grant();
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		in.audience = str_of(odd[i]);
+		malformed(in, ERR_INVALID_TARGET, ERR_INVALID_TARGET);
+	}
+	static char text[257];
+	memset(text, 'a', sizeof text);
+	in.audience = str_from(text, 257);
+	malformed(in, ERR_INVALID_TARGET, ERR_INVALID_TARGET);
+	in.audience = str_from(text, 256);
+	ask(OP_OAUTH_TOKEN, in);
+	cr_assert(str_eq(store.request->audience, in.audience));
+}
+
+/* Nothing in the answer tells a malformed secret from a wrong one. */
+Test(token, impossible_credentials_are_refused_unasked_in_the_same_words)
+{
+	struct str secret = secret_of("k2", 3);
+	char *mistyped = arena_alloc(arena, SECRET_LEN);
+	memcpy(mistyped, secret.p, SECRET_LEN);
+	mistyped[20] = mistyped[20] == 'A' ? 'B' : 'A';
+	const struct str secrets[] = {str_from(mistyped, SECRET_LEN), str_from(secret.p, secret.n - 1), STR("guess"), STR(CLIENT)};
+	for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+		struct op_input in = grant();
+		in.client_secret = secrets[i];
+		malformed(in, ERR_INVALID_CLIENT, ERR_INVALID_CLIENT);
+	}
+	struct op_input in = grant();
+	in.client_id = STR("m2m_short");
+	malformed(in, ERR_INVALID_CLIENT, ERR_INVALID_CLIENT);
+
+	struct op *op = ask(OP_OAUTH_TOKEN, in);
+	const char *unasked = op->err_detail;
+	op = ask(OP_OAUTH_TOKEN, grant());
+	fake_issue(&store, ERR_INVALID_CLIENT);
+	answered(op, ERR_INVALID_CLIENT);
+	cr_assert_eq(op->err_detail, unasked);
+}
+
+Test(token, the_admin_s_bearer_is_looked_at_before_the_grant)
+{
+	struct op *op = new_op(OP_ISSUE_TOKEN);
+	op->in = (struct op_input){.grant_type = STR("password"), .bearer = STR("nobody's")};
+	op_run(op);
+	refused_unasked(op, ERR_INVALID_TOKEN);
+}
+
+/* ---- what the store is asked ---- */
+
+Test(token, the_store_is_asked_with_one_verifier_per_key_of_the_ring)
+{
+	struct op *op = ask(OP_OAUTH_TOKEN, grant());
+	cr_assert_eq(store.waiting, FAKE_ISSUE);
+	cr_assert_eq(replies, 0);
+	const struct issue_request *r = store.request;
+	cr_assert(str_eq(r->client_id, STR(CLIENT)));
+	cr_assert_eq(r->verifiers.n, 2 * SHA256_LEN);
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t want[SHA256_LEN];
+		cr_assert_eq(secret_verifier(&config.ring.keys[i], op->in.client_id, op->in.client_secret, want), ERR_OK);
+		cr_assert_arr_eq(r->verifiers.p + (size_t)i * SHA256_LEN, want, SHA256_LEN);
+	}
+	cr_assert_null(r->scope.p);
+	cr_assert_null(r->audience.p);
+	cr_assert_eq(r->jti.b[6] >> 4, 7, "a UUIDv7");
+	cr_assert_eq(r->origin, &op->origin);
+}
+
+Test(token, the_client_itself_asks_without_a_bearer)
+{
+	ask(OP_OAUTH_TOKEN, grant());
+	cr_assert_null(store.request->bearer);
+	cr_assert(str_eq(store.origin->actor, STR(CLIENT)));
+}
+
+Test(token, an_admin_asks_with_the_bearer_s_rights)
+{
+	struct op *op = ask(OP_ISSUE_TOKEN, grant());
+	cr_assert_eq(store.request->bearer, &op->caller);
+	cr_assert(op->caller.admin);
+	cr_assert(str_eq(store.origin->actor, STR("ops@example.com")));
+}
+
+/* ---- what comes of it ---- */
+
+Test(token, the_claims_are_those_of_the_row)
+{
+	static const enum op_id routes[] = {OP_ISSUE_TOKEN, OP_OAUTH_TOKEN};
+	for (int i = 0; i < 2; i++) {
+		struct op *op = ask(routes[i], grant());
+		struct jwt jwt;
+		char jti[UUID_TEXT_LEN];
+		uuid_format(store.request->jti, jti);
+		grant_row();
+		fake_issue(&store, ERR_OK);
+		answered(op, ERR_OK);
+		cr_assert_eq(jwt_parse(arena, op->out.access_token, &jwt), ERR_OK);
+		struct str want =
+			arena_printf(arena,
+				     "{\"iss\":\"" ISSUER "\",\"sub\":\"" CLIENT "\",\"aud\":\"public-api\",\"iat\":1767225607,"
+				     "\"exp\":1767312007,\"jti\":\"%.36s\",\"client_id\":\"" CLIENT "\",\"scope\":\"api read:users\","
+				     "\"organization_id\":\"" ORGANIZATION "\",\"secret_version\":3}",
+				     jti);
+		cr_assert(str_eq(jwt.claims, want), "%.*s", STR_ARG(jwt.claims));
+		cr_assert(str_eq(jwt.typ, STR("JWT")));
+		cr_assert(str_eq(jwt.kid, signing_key_kid(key)));
+		cr_assert_eq(jwt_verify(key, &jwt), ERR_OK);
+		cr_assert_eq(jwt_verify_libjwt(key, &jwt), ERR_OK);
+		cr_assert_eq(op->out.expires_in, 86400);
+		cr_assert(str_eq(op->out.scope, STR("api read:users")));
+	}
+}
+
+/* What is issued opens our own routes: the circle closes. */
+Test(token, an_issued_token_is_a_bearer)
+{
+	struct op *op = ask(OP_OAUTH_TOKEN, grant());
+	grant_row();
+	fake_issue(&store, ERR_OK);
+	struct str token = arena_copy(arena, op->out.access_token);
+	op = new_op(OP_GET_CLIENT_SECRET);
+	op->in.bearer = token;
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_READ_SECRET);
+	cr_assert(str_eq(store.bearer->client_id, STR(CLIENT)));
+	cr_assert_eq(store.bearer->secret_version, 3);
+}
+
+/* The row's strings end with the callback, the reply comes later. */
+Test(token, the_answer_keeps_nothing_of_the_row_s_memory)
+{
+	struct op *op = ask(OP_OAUTH_TOKEN, grant());
+	char scope[] = "api";
+	grant_row();
+	store.request->granted_scope = str_of(scope);
+	fake_issue(&store, ERR_OK);
+	memset(scope, 'x', sizeof scope - 1);
+	cr_assert(str_eq(op->out.scope, STR("api")));
+}
+
+Test(token, a_key_that_cannot_sign_is_an_error_of_ours)
+{
+	struct op *op = ask(OP_OAUTH_TOKEN, grant());
+	struct sbuf jwk = sbuf_in(arena, 1024);
+	struct signing_key *public = NULL;
+	cr_assert_eq(signing_key_public_jwk(key, &jwk), ERR_OK);
+	cr_assert_eq(signing_key_from_jwk(JWT_ES256, sbuf_str(&jwk), &public), ERR_OK);
+	grant_row();
+	store.request->key = public;
+	fake_issue(&store, ERR_OK);
+	answered(op, ERR_INTERNAL);
+	signing_key_free(public);
+}
+
+Test(token, every_outcome_of_the_statement_is_the_answer)
+{
+	static const struct {
+		enum err err;
+		int http;
+	} outcomes[] = {{ERR_INVALID_TOKEN, 401}, {ERR_FORBIDDEN, 403},      {ERR_KEY_MISSING, 503}, {ERR_INVALID_CLIENT, 401},
+			{ERR_INVALID_SCOPE, 400}, {ERR_INVALID_TARGET, 400}, {ERR_STALE_KEY, 503},   {ERR_STORE_UNAVAILABLE, 503}};
+	for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
+		struct op *op = ask(OP_ISSUE_TOKEN, grant());
+		fake_issue(&store, outcomes[i].err);
+		answered(op, outcomes[i].err);
+		cr_assert_eq(err_info(op->err)->http, outcomes[i].http);
+		cr_assert_eq(op->retry_after != NULL, outcomes[i].http == 503);
+	}
+}
+
+Test(token, what_the_store_does_not_take_on_is_answered_at_once)
+{
+	static const enum err refusals[] = {ERR_OVERLOADED, ERR_STORE_UNAVAILABLE, ERR_STALE_KEY};
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		store.refuse = refusals[i];
+		struct op *op = ask(OP_OAUTH_TOKEN, grant());
+		refused_unasked(op, refusals[i]);
+		cr_assert_str_eq(op->retry_after, "1");
+	}
+}
+
+/* The audit of refusals names a client only when the database said that it exists. */
+Test(token, a_refused_client_is_counted_by_name_only_if_it_exists)
+{
+	ask(OP_OAUTH_TOKEN, grant());
+	fake_issue(&store, ERR_INVALID_CLIENT);
+	cr_assert_eq(store.denied, 1);
+	cr_assert_str_eq(store.denied_client, "");
+	ask(OP_OAUTH_TOKEN, grant());
+	grant_row();
+	fake_issue(&store, ERR_INVALID_CLIENT);
+	cr_assert_eq(store.denied, 2);
+	cr_assert_str_eq(store.denied_client, CLIENT);
+	cr_assert_str_eq(store.denied_addr, "192.0.2.7");
+	cr_assert_str_eq(store.denied_reason, "invalid_client");
+}
+
+Test(token, neither_secret_nor_token_is_logged)
+{
+	ask(OP_ISSUE_TOKEN, grant());
+	grant_row();
+	fake_issue(&store, ERR_OK);
+	cr_assert_not_null(strstr(logged(), "\"outcome\":\"granted\""));
+	cr_assert_null(strstr(logged(), "m2ms_"));
+	cr_assert_null(strstr(logged(), "eyJ"));
+}
