@@ -183,6 +183,8 @@ bool pg_bool(const PGresult *r, int row, int col)
 
 int64_t pg_time_us(const PGresult *r, int row, int col)
 {
+	if (pg_is_null(r, row, col))
+		return 0;
 	int64_t us = pg_int8(r, row, col);
 	if (us == INT64_MAX || us == INT64_MIN)
 		return us;
