@@ -12,7 +12,7 @@
 	ERR(INVALID_CLIENT,         "invalid_client",         401, 16, "invalid_client",         "Client authentication failed.") \
 	ERR(INVALID_SCOPE,          "invalid_scope",          400,  3, "invalid_scope",          "The requested scope is malformed or exceeds what the client may have.") \
 	ERR(INVALID_TARGET,         "invalid_target",         400,  3, "invalid_target",         "The requested audience is not one of the client's.") \
-	ERR(MISSING_TOKEN,          "missing_token",          401, 16, NULL,                     "This route needs an Authorization: Bearer token.") \
+	ERR(MISSING_TOKEN,          "missing_token",          401, 16, NULL,                     "This operation needs a bearer token: Authorization: Bearer <token>.") \
 	ERR(INVALID_TOKEN,          "invalid_token",          401, 16, NULL,                     "The access token is malformed, expired, revoked, or was obtained with a secret that has ended.") \
 	ERR(FORBIDDEN,              "forbidden",              403,  7, NULL,                     "The token is valid but lacks the role that this operation needs.") \
 	ERR(NOT_FOUND,              "not_found",              404,  5, NULL,                     "There is nothing at this path.") \
@@ -26,12 +26,16 @@
 	ERR(IDEMPOTENCY_KEY_REUSED, "idempotency_key_reused", 422,  9, NULL,                     "This Idempotency-Key was used before with different parameters.") \
 	ERR(HEADERS_TOO_LARGE,      "headers_too_large",      431,  8, NULL,                     "The request's header section is too large.") \
 	ERR(CONFLICT,               "conflict",               409, 10, NULL,                     "Another change won the race too many times; try again.") \
-	ERR(RATE_LIMITED,           "rate_limited",           429,  8, NULL,                     "Too many requests; see Retry-After.") \
+	ERR(RATE_LIMITED,           "rate_limited",           429,  8, NULL,                     "Too many requests; try again later.") \
 	ERR(VERSION_NOT_SUPPORTED,  "version_not_supported",  505, 12, NULL,                     "Only HTTP/1.1 and HTTP/1.0 are spoken here.") \
-	ERR(OVERLOADED,             "overloaded",             503,  8, "temporarily_unavailable","The service has more work queued than it can do in time; see Retry-After.") \
-	ERR(STORE_UNAVAILABLE,      "store_unavailable",      503, 14, "temporarily_unavailable","The database can't be reached or can't commit now; see Retry-After.") \
+	ERR(OVERLOADED,             "overloaded",             503,  8, "temporarily_unavailable","The service has more work queued than it can do in time; try again in a moment.") \
+	ERR(STORE_UNAVAILABLE,      "store_unavailable",      503, 14, "temporarily_unavailable","The database can't be reached or can't commit now; try again in a moment.") \
 	ERR(KEY_MISSING,            "key_missing",            503, 14, "temporarily_unavailable","This instance lacks the master key that the credential was made with.") \
-	ERR(STALE_KEY,              "stale_key",              503, 14, "temporarily_unavailable","No signing key is usable at this moment; see Retry-After.") \
+	ERR(STALE_KEY,              "stale_key",              503, 14, "temporarily_unavailable","No signing key is usable at this moment; try again in a moment.") \
+	ERR(CANCELLED,              "cancelled",              499,  1, NULL,                     "The client went away before the answer was there.") \
+	ERR(DEADLINE_EXCEEDED,      "deadline_exceeded",      504,  4, NULL,                     "The client's deadline passed before the answer was there.") \
+	ERR(UNIMPLEMENTED,          "unimplemented",          501, 12, NULL,                     "There is no such service or method, or it is not called in this way.") \
+	ERR(MALFORMED_MESSAGE,      "malformed_message",      400, 13, NULL,                     "The request message is not well-formed.") \
 	ERR(SHUTTING_DOWN,          "shutting_down",          503, 14, "temporarily_unavailable","The service is shutting down; try another instance.") \
 	ERR(INTERNAL,               "internal",               500, 13, "server_error",           "The service met a fault of its own.") \
 	/* from here on: never sent, used between parts of the program */ \
