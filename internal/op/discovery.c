@@ -1,10 +1,12 @@
-/* What anyone may read: the public keys and where everything is. */
+/* What anyone may read: the public keys, where everything is, and the REST contract. */
 #include "op/discovery.h"
 
 #include "op/op_steps.h"
+#include "op/openapi.h"
 #include "json/json_write.h"
 
 #define METADATA_MAX_AGE_S 3600
+#define OPENAPI_MAX_AGE_S  3600
 
 static enum op_verdict jwks(struct op *op)
 {
@@ -21,6 +23,24 @@ static enum op_verdict metadata(struct op *op)
 	op->out.document = op->env->metadata;
 	op->out.max_age = METADATA_MAX_AGE_S;
 	return OP_MORE;
+}
+
+static enum op_verdict contract(struct op *op, struct str text, const char *type)
+{
+	op->out.document = text;
+	op->out.document_type = type;
+	op->out.max_age = OPENAPI_MAX_AGE_S;
+	return OP_MORE;
+}
+
+static enum op_verdict contract_yaml(struct op *op)
+{
+	return contract(op, openapi_yaml, "application/yaml"); /* RFC 9512 */
+}
+
+static enum op_verdict contract_json(struct op *op)
+{
+	return contract(op, openapi_json, "application/json");
 }
 
 static void put_url(struct json_out *o, const char *key, struct arena *a, struct str issuer, const char *path)
@@ -48,3 +68,5 @@ struct str discovery_document(struct arena *a, const struct config *config)
 
 op_step *const op_jwks_steps[] = {jwks, NULL};
 op_step *const op_metadata_steps[] = {metadata, NULL};
+op_step *const op_openapi_yaml_steps[] = {contract_yaml, NULL};
+op_step *const op_openapi_json_steps[] = {contract_json, NULL};

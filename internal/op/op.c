@@ -147,6 +147,8 @@ static void write_access_line(const struct op *op)
 	log_str(&line, "remote_addr", op->origin.remote_addr);
 	log_str(&line, "traceparent", op->origin.traceparent);
 	log_str(&line, "outcome", str_of(op->err == ERR_OK ? "granted" : info->code));
+	if (op->abandoned != ERR_OK && op->abandoned != op->err) /* it completed, and nobody got the answer */
+		log_str(&line, "abandoned", str_of(err_info(op->abandoned)->code));
 	log_int(&line, "status", info->http);
 	log_int(&line, "duration_us", clock_mono_us() - op->started_us);
 	log_end(&line);
@@ -179,6 +181,10 @@ static void op_finish(struct op *op)
 static void run_steps(struct op *op)
 {
 	while (*op->step != NULL) {
+		if (op->abandoned != ERR_OK) { /* what was under way has completed; what would follow is for nobody */
+			op_fail(op, op->abandoned, NULL);
+			break;
+		}
 		op_step *step = *op->step++;
 		switch (step(op)) {
 		case OP_MORE:
@@ -209,4 +215,14 @@ void op_resume(struct op *op, enum err err)
 		return;
 	}
 	run_steps(op);
+}
+
+void op_abandon(struct op *op, enum err why)
+{
+	if (op->finished || op->abandoned != ERR_OK)
+		return;
+	op->abandoned = why;
+	bool submitted = op->issue.done != NULL;
+	if (submitted && issue_withdraw(op->env->store, &op->issue))
+		op_resume(op, why);
 }

@@ -8,7 +8,8 @@
  *   3. However it ended, op_finish runs once: it counts, writes the access line, and calls `reply`, which encodes `err` or `out` onto the wire.
  *   4. The transport frees the op when its reply is on its way (op_free), which wipes the op's memory if it held a secret.
  *
- * The op outlives its client: when the connection goes away the transport lets go (`reply` then has nobody to tell), but what the store has begun completes.
+ * The op outlives its client: when the connection goes away, or the client's deadline passes, the transport lets go with op_abandon. What still waits in a queue is
+ * withdrawn; what the store has begun completes, is counted and logged, and `reply` then has nobody to tell.
  * An op belongs to one worker; nothing of it is shared. No file of this folder knows HTTP, gRPC or SQL. */
 #ifndef M2M_OP_OP_H
 #define M2M_OP_OP_H
@@ -84,9 +85,10 @@ struct op_output {
 	int32_t version;
 	int64_t created_us, rotated_us, previous_expires_us; /* microseconds since 1970 */
 	struct str access_token, scope;
-	int32_t expires_in;  /* seconds */
-	struct str document; /* ready JSON */
-	int32_t max_age;     /* seconds the document may be cached */
+	int32_t expires_in;        /* seconds */
+	struct str document;       /* ready text; static or in the op's arena */
+	const char *document_type; /* its media type; NULL: application/json */
+	int32_t max_age;           /* seconds the document may be cached */
 };
 
 struct op {
@@ -114,6 +116,7 @@ struct op {
 	enum err err;
 	const char *err_detail;  /* static; NULL: the error table's sentence */
 	const char *retry_after; /* seconds as text, with 429 and 503 */
+	enum err abandoned;      /* ERR_OK: the client waits; else why it doesn't any more */
 	struct op_output out;
 
 	void (*reply)(struct op *op, void *transport);
@@ -136,6 +139,11 @@ void op_set_request_id(struct op *op, struct str given);
 void op_run(struct op *op);
 /* A store's callback hands the op back: goes on with the next step, or ends with `err`. */
 void op_resume(struct op *op, enum err err);
+
+/* The client no longer waits: `why` is ERR_DEADLINE_EXCEEDED or ERR_CANCELLED. An op that is still queued is withdrawn and ends with `why`, with its `reply`, before this returns.
+ * Otherwise what is under way completes first, no further step is taken, and no token is signed for nobody: an op whose last step has completed ends as it ended, but without a token in
+ * `out`; one with steps left (or not run yet) ends with `why`. Without effect on an op that has ended or was abandoned before. Not to be called from a step. */
+void op_abandon(struct op *op, enum err why);
 
 /* Sets the outcome; steps write `return op_fail(op, ERR_..., "why")`. `detail` is static or NULL. */
 enum op_verdict op_fail(struct op *op, enum err err, const char *detail);

@@ -11,6 +11,8 @@ extern op_step *const op_oauth_token_steps[];
 extern op_step *const op_rotate_secret_steps[];
 extern op_step *const op_jwks_steps[];
 extern op_step *const op_metadata_steps[];
+extern op_step *const op_openapi_yaml_steps[];
+extern op_step *const op_openapi_json_steps[];
 
 /* Who is calling: verifies the bearer's signature, issuer and times, and sets `caller`. Whether it still has any right is for SQL to say. */
 op_step op_authenticate;

@@ -13,7 +13,9 @@
 	OP(OAUTH_TOKEN,       "oauth_token",       "POST", "/oauth2/token",      NULL,                 OP_CLIENT, OP_ERRORS_OAUTH,   op_oauth_token_steps) \
 	OP(JWKS,              "jwks",              "GET",  "/.well-known/jwks.json", NULL,             OP_ANYONE, OP_ERRORS_PROBLEM, op_jwks_steps) \
 	OP(OAUTH_METADATA,    "oauth_metadata",    "GET",  "/.well-known/oauth-authorization-server", NULL, OP_ANYONE, OP_ERRORS_PROBLEM, op_metadata_steps) \
-	OP(OPENID_METADATA,   "openid_metadata",   "GET",  "/.well-known/openid-configuration",       NULL, OP_ANYONE, OP_ERRORS_PROBLEM, op_metadata_steps)
+	OP(OPENID_METADATA,   "openid_metadata",   "GET",  "/.well-known/openid-configuration",       NULL, OP_ANYONE, OP_ERRORS_PROBLEM, op_metadata_steps) \
+	OP(OPENAPI_YAML,      "openapi_yaml",      "GET",  "/openapi.yaml",      NULL,                 OP_ANYONE, OP_ERRORS_PROBLEM, op_openapi_yaml_steps) \
+	OP(OPENAPI_JSON,      "openapi_json",      "GET",  "/openapi.json",      NULL,                 OP_ANYONE, OP_ERRORS_PROBLEM, op_openapi_json_steps)
 /* clang-format on */
 
 #endif

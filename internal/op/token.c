@@ -104,9 +104,12 @@ static void issued(struct issue_request *r)
 	struct op *op = r->arg;
 	static const struct uuid nil;
 	op->client_known = memcmp(&r->organization_id, &nil, sizeof nil) != 0;
-	if (r->err == ERR_OK)
-		op->organization_id = r->organization_id;
-	op_resume(op, r->err == ERR_OK ? compose(op) : r->err);
+	if (r->err != ERR_OK) {
+		op_resume(op, r->err);
+		return;
+	}
+	op->organization_id = r->organization_id;
+	op_resume(op, op->abandoned == ERR_OK ? compose(op) : ERR_OK);
 }
 
 static enum op_verdict issue(struct op *op)

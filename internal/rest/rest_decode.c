@@ -6,15 +6,9 @@
 #include <sys/queue.h>
 
 #include "base/base64.h"
-#include "base/utf8.h"
+#include "op/op_input.h"
 #include "rest/form.h"
-#include "rest/http_guard.h"
 #include "json/json_read.h"
-
-#define USER_AGENT_MAX      256
-#define TRACEPARENT_LEN     55
-#define IDEMPOTENCY_KEY_MAX 255
-#define GRACE_MAX           604800
 
 enum media { MEDIA_NONE, MEDIA_FORM, MEDIA_JSON, MEDIA_OTHER };
 
@@ -56,70 +50,28 @@ static unsigned find_header(struct evhttp_request *req, const char *name, struct
 	return n;
 }
 
-/* Printable ASCII, cut to `max`: the audit's text columns take no invalid UTF-8, and no terminal wants control characters. */
-static struct str printable(struct arena *a, struct str s, size_t max)
-{
-	if (s.p == NULL)
-		return STR_NONE;
-	struct sbuf out = sbuf_in(a, s.n < max ? s.n + 1 : max + 1);
-	for (size_t i = 0; i < s.n && i < max; i++)
-		sbuf_putc(&out, s.p[i] >= 0x20 && s.p[i] < 0x7f ? s.p[i] : '?');
-	return sbuf_str(&out);
-}
-
-/* W3C Trace Context, version 00: 00-<32 hex>-<16 hex>-<2 hex>. Anything else is dropped, as the recommendation says. */
-static bool traceparent_well_formed(struct str s)
-{
-	static const char form[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
-	if (s.n != TRACEPARENT_LEN)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		bool hex = (s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f');
-		if (form[i] == 'x' ? !hex : s.p[i] != form[i])
-			return false;
-	}
-	return true;
-}
-
 void rest_decode_origin(struct evhttp_request *req, struct op *op)
 {
-	struct str value;
-	op_set_request_id(op, find_header(req, "x-request-id", &value) == 1 ? value : STR_NONE);
-	op->origin.transport = 'r';
+	struct str request_id;
+	struct str user_agent;
+	struct str traceparent;
 	char *address = NULL;
 	ev_uint16_t port = 0;
 	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
 	if (evcon != NULL)
 		evhttp_connection_get_peer(evcon, &address, &port);
-	op->origin.remote_addr = arena_copy(op->arena, str_of(address));
-	if (find_header(req, "user-agent", &value) > 0)
-		op->origin.user_agent = printable(op->arena, value, USER_AGENT_MAX);
-	if (find_header(req, "traceparent", &value) == 1 && traceparent_well_formed(value))
-		op->origin.traceparent = arena_copy(op->arena, value);
+	op_set_request_id(op, find_header(req, "x-request-id", &request_id) == 1 ? request_id : STR_NONE);
+	find_header(req, "user-agent", &user_agent);
+	if (find_header(req, "traceparent", &traceparent) != 1)
+		traceparent = STR_NONE;
+	op_set_origin(op, 'r', str_of(address), user_agent, traceparent);
 }
 
-/* Takes `scheme` (case-insensitive) and the spaces behind it off. */
-static bool take_scheme(struct str *value, struct str scheme)
-{
-	if (value->n <= scheme.n || !str_eq_nocase(str_from(value->p, scheme.n), scheme) || value->p[scheme.n] != ' ')
-		return false;
-	*value = str_trim(str_from(value->p + scheme.n, value->n - scheme.n));
-	return true;
-}
-
-/* RFC 6750 section 2.1. No Authorization header at all is told apart from a bad one. */
 static void decode_bearer(struct evhttp_request *req, struct op *op)
 {
 	struct str value;
 	unsigned n = find_header(req, "authorization", &value);
-	if (n == 0)
-		return;
-	if (n > 1)
-		op_fail(op, ERR_INVALID_REQUEST, "There is more than one Authorization header.");
-	else if (!take_scheme(&value, STR("Bearer")) || value.n == 0)
-		op_fail(op, ERR_MISSING_TOKEN, NULL);
-	else
-		op->in.bearer = arena_copy(op->arena, value);
+	op_set_bearer(op, n, value);
 }
 
 /* RFC 6749 section 2.3.1: user and password are form-encoded, then joined, then base64. */
@@ -133,7 +85,7 @@ static void decode_basic(struct evhttp_request *req, struct op *op)
 		op_fail(op, ERR_INVALID_REQUEST, "There is more than one Authorization header.");
 		return;
 	}
-	if (!take_scheme(&value, STR("Basic"))) {
+	if (!op_take_scheme(&value, STR("Basic"))) {
 		op_fail(op, ERR_INVALID_CLIENT, "The client may authenticate with HTTP Basic or in the body.");
 		return;
 	}
@@ -262,28 +214,15 @@ static void decode_grant(struct evhttp_request *req, struct op *op, bool json_al
 	op->in.audience = g.audience;
 }
 
-static void decode_idempotency_key(struct evhttp_request *req, struct op *op)
-{
-	struct str value;
-	unsigned n = find_header(req, "idempotency-key", &value);
-	if (n == 0)
-		return;
-	bool good = n == 1 && value.n >= 1 && value.n <= IDEMPOTENCY_KEY_MAX;
-	for (size_t i = 0; good && i < value.n; i++)
-		good = value.p[i] > 0x20 && value.p[i] < 0x7f;
-	if (good)
-		op->in.idempotency_key = arena_copy(op->arena, value);
-	else
-		op_fail(op, ERR_INVALID_REQUEST, "The Idempotency-Key must be one value of 1 to 255 visible ASCII characters.");
-}
-
 static void decode_rotate(struct evhttp_request *req, struct op *op)
 {
 	static const struct json_limits limits = {.max_depth = 2, .max_values = 16};
 	struct str body = body_of(req, op);
 	const struct json *object = NULL;
-	int64_t grace = 0;
-	decode_idempotency_key(req, op);
+	int64_t grace = -1; /* stays so without an integer, which is refused like one out of range */
+	struct str key;
+	unsigned n = find_header(req, "idempotency-key", &key);
+	op_set_idempotency_key(op, n, key);
 	if (op->err != ERR_OK || body.n == 0)
 		return;
 	if (media_of(req) != MEDIA_JSON) {
@@ -294,10 +233,8 @@ static void decode_rotate(struct evhttp_request *req, struct op *op)
 		op_fail(op, ERR_INVALID_REQUEST, "The body is not a well-formed JSON object without repeated names.");
 		return;
 	}
-	enum err err = json_integer(json_get(object, "grace_seconds"), 0, GRACE_MAX, &grace);
-	if (err != ERR_OK && err != ERR_NOT_PRESENT)
-		op_fail(op, ERR_INVALID_REQUEST, "grace_seconds must be an integer from 0 to 604800.");
-	op->in.grace_seconds = (int32_t)grace;
+	enum err err = json_integer(json_get(object, "grace_seconds"), INT64_MIN, INT64_MAX, &grace);
+	op_set_grace(op, err == ERR_NOT_PRESENT ? 0 : grace);
 }
 
 void rest_decode(struct evhttp_request *req, struct op *op)

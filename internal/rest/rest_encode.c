@@ -41,8 +41,14 @@ const char *rest_reason(int status)
 		return "Too Many Requests";
 	case 431:
 		return "Request Header Fields Too Large";
+	case 499:
+		return "Client Closed Request"; /* nobody's standard, and never sent: the client is gone */
+	case 501:
+		return "Not Implemented";
 	case 503:
 		return "Service Unavailable";
+	case 504:
+		return "Gateway Timeout";
 	case 505:
 		return "HTTP Version Not Supported";
 	default:
@@ -140,9 +146,14 @@ static void add_error_headers(struct evkeyvalq *headers, const struct op *op, co
 		evhttp_add_header(headers, "Retry-After", op->retry_after);
 }
 
+static bool has_document(const struct op *op)
+{
+	return op->err == ERR_OK && op->out.document.p != NULL;
+}
+
 static void add_caching(struct evkeyvalq *headers, const struct op *op)
 {
-	if (op->err == ERR_OK && op->out.document.p != NULL) {
+	if (has_document(op)) {
 		char value[48];
 		snprintf(value, sizeof value, "public, max-age=%d", op->out.max_age);
 		evhttp_add_header(headers, "Cache-Control", value);
@@ -152,33 +163,48 @@ static void add_caching(struct evkeyvalq *headers, const struct op *op)
 	evhttp_add_header(headers, "Pragma", "no-cache"); /* RFC 6749 section 5.1 */
 }
 
+/* Every body ends its last line, for people at a terminal. A text that does so already goes out as it stands: the contract is not copied for each reader. */
+static struct str document_body(const struct op *op)
+{
+	struct str document = op->out.document;
+	if (document.n > 0 && document.p[document.n - 1] == '\n')
+		return document;
+	return arena_printf(op->arena, "%.*s\n", STR_ARG(document));
+}
+
+static struct str written_body(const struct op *op, bool oauth)
+{
+	struct sbuf body = sbuf_in(op->arena, 2048);
+	struct json_out o = json_out_start(&body);
+	json_open(&o, NULL, '{');
+	if (op->err == ERR_OK)
+		write_output(&o, op);
+	else if (oauth)
+		write_oauth_error(&o, op);
+	else
+		write_problem(&o, op);
+	json_close(&o, '}');
+	sbuf_putc(&body, '\n');
+	return sbuf_str(&body);
+}
+
+static const char *media_type(const struct op *op, bool oauth)
+{
+	if (op->err != ERR_OK && !oauth)
+		return "application/problem+json";
+	return has_document(op) && op->out.document_type != NULL ? op->out.document_type : "application/json";
+}
+
 struct str rest_encode(struct evhttp_request *req, struct op *op, const char *allow)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
-	const char *type = "application/json";
-	struct sbuf body = sbuf_in(op->arena, 2048);
-	struct json_out o = json_out_start(&body);
-	if (op->err == ERR_OK && op->out.document.p != NULL) {
-		sbuf_put(&body, op->out.document);
-	} else {
-		json_open(&o, NULL, '{');
-		if (op->err == ERR_OK) {
-			write_output(&o, op);
-		} else if (speaks_oauth(op)) {
-			write_oauth_error(&o, op);
-		} else {
-			type = "application/problem+json";
-			write_problem(&o, op);
-		}
-		json_close(&o, '}');
-	}
+	bool oauth = op->err != ERR_OK && speaks_oauth(op);
 	if (op->err != ERR_OK)
 		add_error_headers(headers, op, allow);
 	add_caching(headers, op);
-	evhttp_add_header(headers, "Content-Type", type);
+	evhttp_add_header(headers, "Content-Type", media_type(op, oauth));
 	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
 	if (op->request_id.p != NULL)
 		evhttp_add_header(headers, "X-Request-Id", op->request_id.p);
-	sbuf_putc(&body, '\n'); /* for people at a terminal */
-	return sbuf_str(&body);
+	return has_document(op) ? document_body(op) : written_body(op, oauth);
 }

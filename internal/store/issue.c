@@ -162,10 +162,16 @@ static void finish_all(struct list *requests, enum err err)
 		finish(REQUEST(n), err);
 }
 
+static void put(struct list *queue, struct issue_request *r)
+{
+	r->queue = queue;
+	list_append(queue, &r->node);
+}
+
 static void move_all(struct list *from, struct list *to)
 {
 	for (struct list *n; (n = list_pop(from)) != NULL;)
-		list_append(to, n);
+		put(to, REQUEST(n));
 }
 
 static void depth_changed(struct store *s)
@@ -182,7 +188,7 @@ static void send_batch(struct store *s)
 		return;
 	unsigned n = 0;
 	while (n < s->config->batch_max && !list_empty(&q->waiting)) {
-		list_append(&q->flying, list_pop(&q->waiting));
+		put(&q->flying, REQUEST(list_pop(&q->waiting)));
 		n++;
 	}
 	q->waiting_count -= n;
@@ -255,9 +261,9 @@ static void batch_answered(void *arg, enum err err, const PGresult *r)
 			continue;
 		}
 		take_row(req, r, row, keyset_current(keys->set));
-		if (req->err == ERR_STALE_KEY && !req->retried) {
-			req->retried = true;
-			list_append(&q->stale, &req->node);
+		if (req->err == ERR_STALE_KEY && !req->last_try) {
+			req->last_try = true;
+			put(&q->stale, req);
 			reload = true;
 			continue;
 		}
@@ -281,7 +287,7 @@ void issue_keys_reloaded(struct store *s)
 	if (list_empty(&q->stale))
 		return;
 	for (struct list *n; (n = list_pop(&q->stale)) != NULL; q->waiting_count++)
-		list_append(&q->waiting, n);
+		put(&q->waiting, REQUEST(n));
 	depth_changed(s);
 	event_active(q->send, EV_TIMEOUT, 0);
 }
@@ -313,13 +319,29 @@ enum err issue_submit(struct store *s, struct issue_request *r)
 		return ERR_STALE_KEY;
 	if (q->waiting_count >= s->config->queue_max)
 		return ERR_OVERLOADED;
-	r->retried = false;
-	list_append(&q->waiting, &r->node);
+	r->last_try = false;
+	put(&q->waiting, r);
 	q->waiting_count++;
 	depth_changed(s);
 	if (list_empty(&q->flying))
 		event_active(q->send, EV_TIMEOUT, 0);
 	return ERR_OK;
+}
+
+bool issue_withdraw(struct store *s, struct issue_request *r)
+{
+	struct issue_queue *q = &s->issue;
+	if (r->queue != &q->waiting && r->queue != &q->stale) {
+		r->last_try = true;
+		return false;
+	}
+	list_remove(&r->node);
+	if (r->queue == &q->waiting) {
+		q->waiting_count--;
+		depth_changed(s);
+	}
+	r->queue = NULL;
+	return true;
 }
 
 enum err issue_queue_init(struct store *s)

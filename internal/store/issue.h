@@ -36,11 +36,16 @@ struct issue_request {
 
 	/* the queue's own */
 	struct list node;
-	bool retried;
+	const struct list *queue; /* where `node` was put last */
+	bool last_try;            /* refused with stale_key, it doesn't go out again */
 	uint32_t wire_kind, wire_version;
 };
 
 /* ERR_OVERLOADED: M2M_QUEUE_MAX wait already. ERR_STORE_UNAVAILABLE: not connected. ERR_STALE_KEY: no signing key. On an error done isn't called. */
 MUST_CHECK enum err issue_submit(struct store *s, struct issue_request *r);
+
+/* Takes a submitted request back that no statement carries yet. True: it is out, and done isn't called. False: it is under way, and done will be; refused with
+ * stale_key it then doesn't go out once more, since nobody waits for it. */
+MUST_CHECK bool issue_withdraw(struct store *s, struct issue_request *r);
 
 #endif

@@ -296,6 +296,33 @@ Test(rest, an_unknown_path_is_a_problem_document)
 	}
 }
 
+static void expect_document(const char *path, const char *type, const char *start)
+{
+	expect_status(get(&w, path, NULL, &r), 200);
+	expect_header("Content-Type", type);
+	expect_header("Cache-Control", "public, max-age=3600");
+	cr_assert_eq(strncmp(r.body, start, strlen(start)), 0, "%.80s", r.body);
+	cr_assert(strlen(r.body) == r.body_n && r.body[r.body_n - 1] == '\n', "all of it, and one end of line");
+	cr_assert_neq(r.body[r.body_n - 2], '\n');
+}
+
+Test(rest, anyone_may_read_the_contract)
+{
+	expect_document("/openapi.yaml", "application/yaml", "# ");
+	expect_document("/openapi.json", "application/json", "{\"openapi\":\"3.1.0\",");
+	static const char *const routes[] = {"/m2m/client-id",
+					     "/m2m/client-secret",
+					     "/m2m/token",
+					     "/m2m/rotate",
+					     "/oauth2/token",
+					     "/.well-known/jwks.json",
+					     "/.well-known/oauth-authorization-server"};
+	for (unsigned i = 0; i < sizeof routes / sizeof routes[0]; i++)
+		cr_assert_not_null(strstr(r.body, routes[i]), "%s", routes[i]);
+	expect_status(post_json(&w, "/openapi.json", NULL, "{}", &r), 405);
+	expect_header("Allow", "GET");
+}
+
 Test(rest, a_wrong_content_type_is_415)
 {
 	struct http_request q = {.path = "/m2m/token", .bearer = admin, .body = "grant_type=client_credentials", .type = "text/plain"};

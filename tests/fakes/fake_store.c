@@ -65,6 +65,14 @@ enum err issue_submit(struct store *s, struct issue_request *r)
 	return take_on(s, FAKE_ISSUE);
 }
 
+bool issue_withdraw(struct store *s, struct issue_request *r)
+{
+	cr_assert(s->waiting == FAKE_ISSUE && r == s->request, "this request was not submitted");
+	if (s->queued)
+		s->waiting = FAKE_NONE;
+	return s->queued;
+}
+
 void denied_count(struct store *s, struct str client_id, struct str remote_addr, const char *reason)
 {
 	s->denied++;

@@ -14,6 +14,7 @@ enum fake_call { FAKE_NONE, FAKE_READ_CLIENT_ID, FAKE_READ_SECRET, FAKE_ROTATE_B
 struct store {
 	struct keyset *keys;
 	enum err refuse; /* what every call answers at once, unless ERR_OK */
+	bool queued;     /* no statement carries the issue_request that waits: it can be withdrawn */
 
 	enum fake_call waiting;
 	unsigned calls; /* how many were taken on */

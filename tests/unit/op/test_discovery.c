@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 
 #include "op/discovery.h"
+#include "op/openapi.h"
 #include "op_test.h"
 #include "json/json_read.h"
 
@@ -54,6 +55,21 @@ Test(discovery, the_metadata_names_our_endpoints_at_both_paths)
 		cr_assert(str_eq(json_get(object, "grant_types_supported")->child->text, STR("client_credentials")));
 		cr_assert_not_null(json_get(object, "response_types_supported"), "REQUIRED, though there is none");
 	}
+}
+
+Test(discovery, the_contract_is_told_in_yaml_and_in_json)
+{
+	struct op *op = ask(OP_OPENAPI_YAML);
+	answered(op, ERR_OK);
+	cr_assert(str_starts(op->out.document, STR("# ")) && op->out.document.p == openapi_yaml.p, "not copied");
+	cr_assert_str_eq(op->out.document_type, "application/yaml");
+	cr_assert_eq(op->out.max_age, 3600);
+
+	op = ask(OP_OPENAPI_JSON);
+	answered(op, ERR_OK);
+	cr_assert(str_starts(op->out.document, STR("{\"openapi\":\"3.1.0\",")) && op->out.document.p == openapi_json.p);
+	cr_assert_str_eq(op->out.document_type, "application/json");
+	cr_assert_eq(op->out.max_age, 3600);
 }
 
 Test(discovery, a_document_that_does_not_fit_is_absent)

@@ -107,6 +107,28 @@ Test(rest_encode, a_document_may_be_cached)
 	header_is("Pragma", NULL);
 }
 
+Test(rest_encode, a_document_says_what_it_is_and_goes_out_as_it_stands)
+{
+	make(OP_OPENAPI_YAML);
+	op->out.document = STR("openapi: 3.1.0\n");
+	op->out.document_type = "application/yaml";
+	struct str body = rest_encode(req, op, NULL);
+	cr_assert(str_eq(body, op->out.document), "one end of line, not two");
+	cr_assert_eq(body.p, op->out.document.p, "a text of 50 KB is not copied for each reader");
+	header_is("Content-Type", "application/yaml");
+}
+
+Test(rest_encode, an_error_is_no_document)
+{
+	make(OP_OPENAPI_YAML);
+	op->out.document = STR("openapi: 3.1.0\n");
+	op->out.document_type = "application/yaml";
+	op_fail(op, ERR_INTERNAL, NULL);
+	rest_encode(req, op, NULL);
+	header_is("Content-Type", "application/problem+json");
+	is_never_stored();
+}
+
 /* A failure wins over whatever was written to `out` before. */
 Test(rest_encode, no_secret_leaves_with_an_error)
 {
@@ -126,7 +148,7 @@ Test(rest_encode, a_problem)
 	op->retry_after = "1";
 	body_is("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\"detail\":\"The database can't be reached or "
 		"can't "
-		"commit now; see Retry-After.\",\"code\":\"store_unavailable\",\"request_id\":\"r-1\"}\n");
+		"commit now; try again in a moment.\",\"code\":\"store_unavailable\",\"request_id\":\"r-1\"}\n");
 	header_is("Content-Type", "application/problem+json");
 	header_is("Retry-After", "1");
 	header_is("Allow", NULL);

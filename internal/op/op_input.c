@@ -1,0 +1,81 @@
+/* The rules for what stands in headers or metadata, once for all transports. A value that breaks one fails the op (op_fail) or, where only the record would suffer, is dropped. */
+#include "op/op_input.h"
+
+#define USER_AGENT_MAX      256
+#define TRACEPARENT_LEN     55
+#define IDEMPOTENCY_KEY_MAX 255
+
+/* Printable ASCII, cut to `max`: the audit's text columns take no invalid UTF-8, and no terminal wants control characters. */
+static struct str printable(struct arena *a, struct str s, size_t max)
+{
+	if (s.p == NULL)
+		return STR_NONE;
+	struct sbuf out = sbuf_in(a, s.n < max ? s.n + 1 : max + 1);
+	for (size_t i = 0; i < s.n && i < max; i++)
+		sbuf_putc(&out, s.p[i] >= 0x20 && s.p[i] < 0x7f ? s.p[i] : '?');
+	return sbuf_str(&out);
+}
+
+/* W3C Trace Context, version 00: 00-<32 hex>-<16 hex>-<2 hex>. Anything else is dropped, as the recommendation says. */
+static bool traceparent_well_formed(struct str s)
+{
+	static const char form[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+	if (s.n != TRACEPARENT_LEN)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		bool hex = (s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f');
+		if (form[i] == 'x' ? !hex : s.p[i] != form[i])
+			return false;
+	}
+	return true;
+}
+
+void op_set_origin(struct op *op, char transport, struct str remote_addr, struct str user_agent, struct str traceparent)
+{
+	op->origin.transport = transport;
+	op->origin.remote_addr = arena_copy(op->arena, remote_addr);
+	op->origin.user_agent = printable(op->arena, user_agent, USER_AGENT_MAX);
+	if (traceparent_well_formed(traceparent))
+		op->origin.traceparent = arena_copy(op->arena, traceparent);
+}
+
+bool op_take_scheme(struct str *value, struct str scheme)
+{
+	if (value->n <= scheme.n || !str_eq_nocase(str_from(value->p, scheme.n), scheme) || value->p[scheme.n] != ' ')
+		return false;
+	*value = str_trim(str_from(value->p + scheme.n, value->n - scheme.n));
+	return true;
+}
+
+void op_set_bearer(struct op *op, unsigned count, struct str value)
+{
+	if (count == 0)
+		return;
+	if (count > 1)
+		op_fail(op, ERR_INVALID_REQUEST, "There is more than one Authorization header.");
+	else if (!op_take_scheme(&value, STR("Bearer")) || value.n == 0)
+		op_fail(op, ERR_MISSING_TOKEN, NULL);
+	else
+		op->in.bearer = arena_copy(op->arena, value);
+}
+
+void op_set_idempotency_key(struct op *op, unsigned count, struct str value)
+{
+	if (count == 0)
+		return;
+	bool good = count == 1 && value.n >= 1 && value.n <= IDEMPOTENCY_KEY_MAX;
+	for (size_t i = 0; good && i < value.n; i++)
+		good = value.p[i] > 0x20 && value.p[i] < 0x7f;
+	if (good)
+		op->in.idempotency_key = arena_copy(op->arena, value);
+	else
+		op_fail(op, ERR_INVALID_REQUEST, "The Idempotency-Key must be one value of 1 to 255 visible ASCII characters.");
+}
+
+void op_set_grace(struct op *op, int64_t seconds)
+{
+	if (seconds < 0 || seconds > OP_GRACE_MAX)
+		op_fail(op, ERR_INVALID_REQUEST, "grace_seconds must be an integer from 0 to 604800.");
+	else
+		op->in.grace_seconds = (int32_t)seconds;
+}
