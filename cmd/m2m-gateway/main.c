@@ -53,23 +53,37 @@ static void announce(const char *what, const struct config_listen *at)
 	log_end(&line);
 }
 
+static enum err new_worker(const struct config *config, struct worker **ret, struct sbuf *why)
+{
+	int http_fd = -1, grpc_fd = -1;
+	enum err err = listen_open(&config->http, true, &http_fd, why);
+	if (err != ERR_OK)
+		return err;
+	err = listen_open(&config->grpc, true, &grpc_fd, why);
+	if (err != ERR_OK) {
+		close(http_fd);
+		return err;
+	}
+	*ret = worker_new(config, http_fd, grpc_fd);
+	return *ret == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
 static enum err start_workers(struct config *config, struct worker **workers, struct sbuf *why)
 {
 	int fd = -1;
 	enum err err = listen_claim(&config->http, "M2M_HTTP_LISTEN", why);
 	if (err == ERR_OK)
+		err = listen_claim(&config->grpc, "M2M_GRPC_LISTEN", why);
+	if (err == ERR_OK)
 		err = listen_claim(&config->ops, "M2M_OPS_LISTEN", why);
-	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++) {
-		err = listen_open(&config->http, true, &fd, why);
-		if (err == ERR_OK && (workers[i] = worker_new(config, fd)) == NULL) {
-			sbuf_putz(why, "out of memory");
-			err = ERR_NO_MEMORY;
-		}
-	}
+	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
+		err = new_worker(config, &workers[i], why);
+	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
+		worker_know_all(workers[i], workers, config->workers);
 	if (err == ERR_OK)
 		err = listen_open(&config->ops, false, &fd, why);
 	if (err == ERR_OK)
-		err = worker_serve_ops(workers[0], fd, workers, config->workers);
+		err = worker_serve_ops(workers[0], fd);
 	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
 		err = worker_start(workers[i]);
 	return err;
@@ -112,6 +126,7 @@ static int serve(struct config *config)
 		return complain(EXIT_FAILURE, why.n == 0 ? STR("out of memory") : sbuf_str(&why));
 	}
 	announce("http", &config->http);
+	announce("grpc", &config->grpc);
 	announce("ops", &config->ops);
 
 	int signal_number = 0;

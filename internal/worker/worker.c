@@ -21,10 +21,25 @@ static void note_readiness(struct worker *w)
 		atomic_store_explicit(&w->has_been_ready, true, memory_order_relaxed);
 }
 
+static bool all_ready(const struct worker *w, const char **ret_why)
+{
+	for (unsigned i = 0; i < w->all_count; i++)
+		if (!worker_ready(w->all[i], ret_why))
+			return false;
+	return true;
+}
+
+/* The same readiness as /readyz, so that both probes agree whichever worker answers. */
+static void tell_grpc_health(struct worker *w)
+{
+	const char *why = NULL;
+	grpc_server_note_ready(w->grpc, all_ready(w, &why));
+}
+
 /* Everything is answered and sent; the counts of refused attempts go last. */
 static bool drained(struct worker *w)
 {
-	if (!rest_server_idle(w->rest) || !store_idle(w->store))
+	if (!rest_server_idle(w->rest) || !grpc_server_idle(w->grpc) || !store_idle(w->store))
 		return false;
 	if (w->flushed)
 		return true;
@@ -38,6 +53,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	struct worker *w = arg;
 	note_readiness(w);
+	tell_grpc_health(w);
 	if (w->draining && (drained(w) || clock_mono_us() >= w->drain_until_us))
 		event_base_loopbreak(w->base);
 }
@@ -58,7 +74,9 @@ static void on_command(evutil_socket_t fd, short what, void *arg)
 	w->draining = true;
 	w->drain_until_us = clock_mono_us() + (int64_t)w->config->drain_ms * 1000;
 	note_readiness(w);
+	tell_grpc_health(w);
 	rest_server_drain(w->rest);
+	grpc_server_drain(w->grpc);
 }
 
 static void *run(void *arg)
@@ -69,13 +87,11 @@ static void *run(void *arg)
 	return NULL;
 }
 
-struct worker *worker_new(const struct config *config, int http_fd)
+struct worker *worker_new(const struct config *config, int http_fd, int grpc_fd)
 {
 	struct worker *w = calloc(1, sizeof *w);
-	if (w == NULL) {
-		close(http_fd);
-		return NULL;
-	}
+	if (w == NULL)
+		goto fail;
 	w->config = config;
 	w->command = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	atomic_init(&w->unready_reason, "starting");
@@ -96,10 +112,16 @@ struct worker *worker_new(const struct config *config, int http_fd)
 	http_fd = -1;
 	if (w->rest == NULL)
 		goto fail;
+	w->grpc = grpc_server_new(w->base, &w->env, grpc_fd);
+	grpc_fd = -1;
+	if (w->grpc == NULL)
+		goto fail;
 	return w;
 fail:
 	if (http_fd >= 0)
 		close(http_fd);
+	if (grpc_fd >= 0)
+		close(grpc_fd);
 	worker_free(w);
 	return NULL;
 }
@@ -131,6 +153,7 @@ void worker_free(struct worker *w)
 	/* the store first: it answers what still waits, through the transport */
 	store_free(w->store);
 	rest_server_free(w->rest);
+	grpc_server_free(w->grpc);
 	ops_server_free(w->ops);
 	if (w->command_event != NULL)
 		event_free(w->command_event);
@@ -158,18 +181,12 @@ bool worker_has_been_ready(const struct worker *w)
 
 /* ---- the operator's listener ---- */
 
-static bool all_ready(void *arg, struct sbuf *why)
+static bool say_ready(void *arg, struct sbuf *why)
 {
-	const struct worker *w = arg;
-	for (unsigned i = 0; i < w->all_count; i++) {
-		const char *reason = NULL;
-		if (!worker_ready(w->all[i], &reason)) {
-			sbuf_putz(why, reason);
-			return false;
-		}
-	}
-	sbuf_putz(why, "ready");
-	return true;
+	const char *reason = "ready";
+	bool ready = all_ready(arg, &reason);
+	sbuf_putz(why, ready ? "ready" : reason);
+	return ready;
 }
 
 static bool all_started(void *arg)
@@ -187,10 +204,14 @@ static void all_metrics(void *arg, struct sbuf *out)
 	worker_metrics(w->all, w->all_count, out);
 }
 
-enum err worker_serve_ops(struct worker *w, int ops_fd, struct worker *const *all, unsigned count)
+void worker_know_all(struct worker *w, struct worker *const *all, unsigned count)
 {
 	w->all = all;
 	w->all_count = count;
-	w->ops = ops_server_new(w->base, &(struct ops_source){all_ready, all_started, all_metrics, w}, ops_fd);
+}
+
+enum err worker_serve_ops(struct worker *w, int ops_fd)
+{
+	w->ops = ops_server_new(w->base, &(struct ops_source){say_ready, all_started, all_metrics, w}, ops_fd);
 	return w->ops == NULL ? ERR_NO_MEMORY : ERR_OK;
 }

@@ -1,4 +1,4 @@
-/* One worker: a thread with its own event loop, listener, store connections, key snapshot, bearer memo and counters. Workers share nothing but the
+/* One worker: a thread with its own event loop, listeners, store connections, key snapshot, bearer memo and counters. Workers share nothing but the
  * immutable config; what others may read of a worker (readiness, counters) is atomic. */
 #ifndef M2M_WORKER_WORKER_H
 #define M2M_WORKER_WORKER_H
@@ -10,11 +10,14 @@
 
 struct worker;
 
-/* `http_fd`: its listening socket, taken over even on failure. NULL: out of memory. */
-struct worker *worker_new(const struct config *config, int http_fd);
+/* Its listening sockets are taken over even on failure. NULL: out of memory. */
+struct worker *worker_new(const struct config *config, int http_fd, int grpc_fd);
 
-/* Serves the operator's listener on this worker's loop; before worker_start. `all` are the workers that it speaks for. */
-MUST_CHECK enum err worker_serve_ops(struct worker *w, int ops_fd, struct worker *const *all, unsigned count);
+/* The workers of this process, `w` among them, for which it answers when it is asked for health or metrics; before worker_start. */
+void worker_know_all(struct worker *w, struct worker *const *all, unsigned count);
+
+/* Serves the operator's listener on this worker's loop; after worker_know_all, before worker_start. */
+MUST_CHECK enum err worker_serve_ops(struct worker *w, int ops_fd);
 
 MUST_CHECK enum err worker_start(struct worker *w);
 

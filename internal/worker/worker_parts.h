@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "grpc/grpc_server.h"
 #include "rest/ops_server.h"
 #include "rest/rest_server.h"
 #include "worker/worker.h"
@@ -17,9 +18,10 @@ struct worker {
 	struct op_env env;
 	struct op_counters counters;
 	struct rest_server *rest;
+	struct grpc_server *grpc;
 
-	struct ops_server *ops; /* the first worker's only */
-	struct worker *const *all;
+	struct ops_server *ops;    /* the first worker's only */
+	struct worker *const *all; /* of this process */
 	unsigned all_count;
 
 	pthread_t thread;

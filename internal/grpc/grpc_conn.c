@@ -1,0 +1,556 @@
+/* Data: on_read takes the socket's bytes to nghttp2, whose callbacks tell the calls; flush takes nghttp2's frames to the socket. Frames are made once per turn of the loop, so that the answers of
+ * a whole batch leave in one write. Only the functions that the loop itself calls (on_read, on_written, on_event, on_flush, the tick) may free the connection. */
+#include "grpc/grpc_conn.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "grpc/grpc_metadata.h"
+#include "grpc/grpc_server_parts.h"
+#include "grpc/grpc_stream.h"
+
+#define OUTPUT_MAX     (64 * 1024)   /* bytes for a socket that takes no more; nothing is read meanwhile */
+#define WINDOW         (1024 * 1024) /* bytes of unfinished requests on one connection */
+#define HEADERS_ABUSE  (16 * GRPC_HEADER_LIST_MAX)
+#define LINGER_US      1000000 /* for the client to read GOAWAY and close */
+#define GOAWAY_WAIT_US 1000000 /* between the notice and the last GOAWAY, if the client answers no PING */
+#define RESETS_BURST   1000    /* RST_STREAM from the client: so many at once, */
+#define RESETS_RATE    33      /* then so many a second (CVE-2023-44487) */
+#define CONTINUATIONS  8       /* CVE-2024-28182 */
+
+/* The budget for frames that are no work: what they cost, what fills it. */
+#define BUDGET_MAX        1000
+#define BUDGET_PER_SECOND 50
+#define BUDGET_PER_ANSWER 10
+#define COST_ACK          20 /* PING and SETTINGS, which want an answer */
+#define COST_OTHER        1
+
+enum state {
+	OPEN,
+	LEAVING,   /* GOAWAY was said, nothing more is read */
+	CLOSING,   /* no more frames either: what lies in the output goes out */
+	LINGERING, /* our side is closed */
+};
+
+struct grpc_conn {
+	struct list node;
+	struct grpc_server *server;
+	struct bufferevent *bev;
+	nghttp2_session *session;
+	struct event *flush;
+	enum state state;
+	char remote_addr[64];
+
+	struct list calls;
+	unsigned calls_open;
+	bool heard;             /* a byte has come: before that nothing is sent */
+	bool greeted;           /* the client's first SETTINGS have come */
+	bool noticed, said_bye; /* draining: the notice, the last GOAWAY */
+	bool answered_since_ping;
+
+	double budget;
+	int64_t budget_us;
+	int64_t idle_since_us; /* since when no call is open */
+	int64_t received_us;   /* the last bytes */
+	int64_t ping_us;       /* our PING that waits for its answer; 0: none */
+	int64_t bye_us;        /* when the notice was sent, or lingering began */
+};
+
+#define CONN(node_) LIST_OWNER(node_, struct grpc_conn, node)
+
+struct grpc_conn *grpc_conn_of_node(struct list *node)
+{
+	return CONN(node);
+}
+
+static void wake(struct grpc_conn *c)
+{
+	event_active(c->flush, EV_WRITE, 0);
+}
+
+/* ---- what may end a connection ---- */
+
+/* The client is told why. Answers that are ready still go out before. */
+static void go_away(struct grpc_conn *c, uint32_t code, const char *why)
+{
+	if (c->state != OPEN)
+		return;
+	c->state = c->heard ? LEAVING : CLOSING;
+	log_message(LOG_DEBUG, "grpc_goaway", "%s: %s", c->remote_addr, why);
+	nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(c->session), code,
+			      (const uint8_t *)why, strlen(why));
+	wake(c);
+}
+
+static void say_bye(struct grpc_conn *c)
+{
+	c->said_bye = true;
+	nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR, NULL,
+			      0);
+	wake(c);
+}
+
+static void spend(struct grpc_conn *c, double cost, const char *why)
+{
+	int64_t now_us = clock_mono_us();
+	double refill = (double)(now_us - c->budget_us) * BUDGET_PER_SECOND / 1e6;
+	c->budget_us = now_us;
+	if (c->budget < BUDGET_MAX)
+		c->budget = c->budget + refill < BUDGET_MAX ? c->budget + refill : BUDGET_MAX;
+	c->budget -= cost;
+	if (c->budget < 0)
+		go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, why);
+}
+
+/* A client that gets a whole batch of answers at once may send a WINDOW_UPDATE or two for each. */
+void grpc_conn_credit(struct grpc_conn *c)
+{
+	if (c->budget < BUDGET_MAX + GRPC_STREAMS_MAX * BUDGET_PER_ANSWER)
+		c->budget += BUDGET_PER_ANSWER;
+}
+
+/* ---- nghttp2's callbacks ---- */
+
+static struct grpc_call *call_of(nghttp2_session *session, int32_t stream_id)
+{
+	return nghttp2_session_get_stream_user_data(session, stream_id);
+}
+
+/* Every frame's header, also of those that nghttp2 then ignores. A failure stops the reading. */
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
+{
+	(void)session;
+	struct grpc_conn *c = arg;
+	switch (hd->type) {
+	case NGHTTP2_HEADERS:
+		break;
+	case NGHTTP2_DATA:
+		if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
+			spend(c, COST_OTHER, "too_many_empty_frames");
+		break;
+	case NGHTTP2_PING:
+		/* as gRPC servers do: a PING for each answer is a client measuring the bandwidth, more is an idle client that keeps us busy */
+		if ((hd->flags & NGHTTP2_FLAG_ACK) == 0 && !c->answered_since_ping)
+			spend(c, COST_ACK, "too_many_pings");
+		c->answered_since_ping = false;
+		break;
+	case NGHTTP2_SETTINGS:
+		if ((hd->flags & NGHTTP2_FLAG_ACK) == 0)
+			spend(c, COST_ACK, "too_many_settings");
+		break;
+	default:
+		spend(c, COST_OTHER, "too_many_frames");
+		break;
+	}
+	return c->state == OPEN ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	struct grpc_conn *c = arg;
+	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+		return 0;
+	int32_t id = frame->hd.stream_id;
+	struct grpc_call *call = grpc_server_full(c->server) ? NULL : grpc_call_new(c, id, clock_mono_us());
+	if (call == NULL) {
+		/* nothing of it was looked at: the client may try again without asking itself whether it was done (RFC 9113 section 8.7) */
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+		return 0;
+	}
+	nghttp2_session_set_stream_user_data(session, id, call);
+	c->calls_open++;
+	return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_n, const uint8_t *value,
+		     size_t value_n, uint8_t flags, void *arg)
+{
+	(void)flags;
+	struct grpc_conn *c = arg;
+	struct grpc_call *call = call_of(session, frame->hd.stream_id);
+	if (call != NULL && grpc_call_field(call, str_from(name, name_n), str_from(value, value_n)) > HEADERS_ABUSE)
+		go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, "header_list_too_large");
+	return c->state == OPEN ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	struct grpc_conn *c = arg;
+	struct grpc_call *call = NULL;
+	switch (frame->hd.type) {
+	case NGHTTP2_SETTINGS:
+		c->greeted = true;
+		break;
+	case NGHTTP2_PING:
+		if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
+			break;
+		c->ping_us = 0;
+		if (c->noticed && !c->said_bye)
+			say_bye(c);
+		break;
+	case NGHTTP2_HEADERS:
+		call = call_of(session, frame->hd.stream_id);
+		if (call != NULL && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+			grpc_call_headers_done(call);
+		break;
+	case NGHTTP2_DATA:
+		call = call_of(session, frame->hd.stream_id);
+		break;
+	default:
+		break;
+	}
+	if (call != NULL && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+		grpc_call_client_done(call);
+	return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *data, size_t n, void *arg)
+{
+	(void)flags, (void)arg;
+	struct grpc_call *call = call_of(session, stream_id);
+	if (call != NULL)
+		grpc_call_bytes(call, str_from(data, n));
+	else
+		nghttp2_session_consume_connection(session, n);
+	return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t code, void *arg)
+{
+	(void)code;
+	struct grpc_conn *c = arg;
+	struct grpc_call *call = call_of(session, stream_id);
+	if (call == NULL)
+		return 0;
+	nghttp2_session_set_stream_user_data(session, stream_id, NULL);
+	grpc_call_closed(call);
+	if (--c->calls_open == 0)
+		c->idle_since_us = clock_mono_us();
+	return 0;
+}
+
+/* The response is complete though the request isn't: the client may stop sending (RFC 9113 section 8.1). */
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	struct grpc_conn *c = arg;
+	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
+		return 0;
+	c->answered_since_ping = true;
+	if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM && nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0)
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+	return 0;
+}
+
+static ssize_t next_piece(nghttp2_session *session, int32_t stream_id, uint8_t *buf, size_t max, uint32_t *flags,
+			  nghttp2_data_source *source, void *arg)
+{
+	(void)buf, (void)arg;
+	struct grpc_call *call = source->ptr;
+	bool end = false;
+	size_t n = grpc_call_next_piece(call, max, &end);
+	if (n == 0 && !end)
+		return NGHTTP2_ERR_DEFERRED;
+	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+	if (end) {
+		nghttp2_nv trailers[GRPC_TRAILERS_MAX];
+		size_t trailers_n = grpc_call_trailers(call, trailers);
+		*flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		if (nghttp2_submit_trailer(session, stream_id, trailers, trailers_n) != 0)
+			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	}
+	return (ssize_t)n;
+}
+
+static int send_piece(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *frame_header, size_t n, nghttp2_data_source *source,
+		      void *arg)
+{
+	(void)session, (void)frame;
+	struct grpc_conn *c = arg;
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+	if (evbuffer_add(out, frame_header, 9) != 0 || (n > 0 && grpc_call_move_piece(source->ptr, out, n) != ERR_OK))
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	return 0;
+}
+
+/* ---- for the calls ---- */
+
+struct grpc_server *grpc_conn_server(struct grpc_conn *c)
+{
+	return c->server;
+}
+
+struct str grpc_conn_remote_addr(const struct grpc_conn *c)
+{
+	return str_of(c->remote_addr);
+}
+
+struct list *grpc_conn_calls(struct grpc_conn *c)
+{
+	return &c->calls;
+}
+
+bool grpc_conn_respond(struct grpc_conn *c, struct grpc_call *call, const nghttp2_nv *fields, size_t n, bool body)
+{
+	nghttp2_data_provider source = {.source.ptr = call, .read_callback = next_piece};
+	wake(c);
+	return nghttp2_submit_response(c->session, grpc_call_stream_id(call), fields, n, body ? &source : NULL) == 0;
+}
+
+void grpc_conn_more(struct grpc_conn *c, struct grpc_call *call)
+{
+	int ignored = nghttp2_session_resume_data(c->session, grpc_call_stream_id(call));
+	(void)ignored; /* it wasn't deferred: then it is being sent anyway */
+	wake(c);
+}
+
+void grpc_conn_consumed(struct grpc_conn *c, struct grpc_call *call, size_t n)
+{
+	nghttp2_session_consume(c->session, grpc_call_stream_id(call), n);
+}
+
+void grpc_conn_reset(struct grpc_conn *c, struct grpc_call *call, uint32_t code)
+{
+	nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, grpc_call_stream_id(call), code);
+	wake(c);
+}
+
+/* ---- the loop's calls ---- */
+
+static void drop_calls(struct grpc_conn *c)
+{
+	for (struct list *node; (node = list_pop(&c->calls)) != NULL;)
+		grpc_call_closed(grpc_call_of_conn_node(node));
+}
+
+void grpc_conn_free(struct grpc_conn *c)
+{
+	list_remove(&c->node);
+	grpc_server_conn_gone(c->server);
+	drop_calls(c);
+	nghttp2_session_del(c->session);
+	if (c->flush != NULL)
+		event_free(c->flush);
+	if (c->bev != NULL)
+		bufferevent_free(c->bev);
+	free(c);
+}
+
+/* A close with unread bytes would make the kernel send a reset, which can overtake the GOAWAY: so our side is closed first, and what still comes is thrown away for a moment. */
+static void linger(struct grpc_conn *c)
+{
+	c->state = LINGERING;
+	c->bye_us = clock_mono_us();
+	drop_calls(c);
+	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
+	bufferevent_enable(c->bev, EV_READ);
+}
+
+/* Frames -> socket. False: the connection is freed. */
+static bool flush(struct grpc_conn *c)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+	while (c->heard && c->state <= LEAVING && evbuffer_get_length(out) < OUTPUT_MAX) {
+		const uint8_t *bytes = NULL;
+		ssize_t n = nghttp2_session_mem_send(c->session, &bytes);
+		if (n < 0 || (n > 0 && evbuffer_add(out, bytes, (size_t)n) != 0)) {
+			grpc_conn_free(c);
+			return false;
+		}
+		if (n == 0)
+			break;
+	}
+	if (evbuffer_get_length(out) >= OUTPUT_MAX)
+		bufferevent_disable(c->bev, EV_READ);
+	if (evbuffer_get_length(out) > 0 || c->state == LINGERING)
+		return true;
+	bool over = c->state == CLOSING || !nghttp2_session_want_write(c->session);
+	if (over && (c->state != OPEN || !nghttp2_session_want_read(c->session)))
+		linger(c);
+	return true;
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	flush(arg);
+}
+
+/* Everything lies with the kernel. */
+static void on_written(struct bufferevent *bev, void *arg)
+{
+	struct grpc_conn *c = arg;
+	if (flush(c) && evbuffer_get_length(bufferevent_get_output(bev)) < OUTPUT_MAX)
+		bufferevent_enable(bev, EV_READ);
+}
+
+/* A person with curl, or a probe at the wrong port, should not have to guess. Our SETTINGS wait for the client's, so nothing has been sent yet. */
+static void answer_http1(struct grpc_conn *c)
+{
+	static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+				   "This port speaks gRPC, over HTTP/2 with prior knowledge only.\n";
+	evbuffer_add(bufferevent_get_output(c->bev), text, sizeof text - 1);
+	c->state = CLOSING;
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct grpc_conn *c = arg;
+	struct evbuffer *in = bufferevent_get_input(bev);
+	struct evbuffer_iovec piece;
+	c->heard = true;
+	c->received_us = clock_mono_us();
+	while (c->state == OPEN && evbuffer_peek(in, -1, NULL, &piece, 1) > 0) {
+		ssize_t n = nghttp2_session_mem_recv(c->session, piece.iov_base, piece.iov_len);
+		if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
+			answer_http1(c);
+		else if (n < 0)
+			go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, nghttp2_strerror((int)n));
+		else
+			evbuffer_drain(in, (size_t)n);
+	}
+	if (c->state != OPEN)
+		evbuffer_drain(in, evbuffer_get_length(in));
+	flush(c);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	(void)bev, (void)what; /* end of file, an error, or a client that takes too long to read */
+	grpc_conn_free(arg);
+}
+
+/* ---- time ---- */
+
+void grpc_conn_drain(struct grpc_conn *c)
+{
+	if (c->noticed || c->state != OPEN)
+		return;
+	c->noticed = true;
+	if (!c->heard) {
+		c->state = CLOSING;
+		wake(c);
+		return;
+	}
+	c->bye_us = clock_mono_us();
+	c->ping_us = c->bye_us;
+	/* streams that are on their way are still served; the answer to the PING tells that the client knows (RFC 9113 section 6.8) */
+	nghttp2_submit_shutdown_notice(c->session);
+	LIST_EACH (it, &c->calls)
+		grpc_call_drain(grpc_call_of_conn_node(it));
+	nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
+	wake(c);
+}
+
+void grpc_conn_tick(struct grpc_conn *c, int64_t now_us)
+{
+	const struct config *config = grpc_server_env(c->server)->config;
+	const int64_t receive_us = (int64_t)config->receive_timeout_ms * 1000;
+	const int64_t idle_us = (int64_t)config->idle_timeout_ms * 1000;
+	if (c->state == LINGERING) {
+		if (now_us - c->bye_us > LINGER_US)
+			grpc_conn_free(c);
+		return;
+	}
+	if (c->state != OPEN)
+		return;
+	if (!c->greeted && now_us - c->idle_since_us > receive_us) {
+		go_away(c, NGHTTP2_SETTINGS_TIMEOUT, "no_settings");
+		return;
+	}
+	for (struct list *it = c->calls.next, *next; it != &c->calls && c->state == OPEN; it = next) {
+		next = it->next;
+		if (!grpc_call_tick(grpc_call_of_conn_node(it), now_us))
+			go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, "headers_too_slow");
+	}
+	if (c->noticed && !c->said_bye && (c->ping_us == 0 || now_us - c->bye_us > GOAWAY_WAIT_US))
+		say_bye(c);
+	if (c->calls_open == 0) {
+		if (now_us - c->idle_since_us > idle_us)
+			grpc_conn_drain(c);
+	} else if (c->ping_us == 0 && now_us - c->received_us > idle_us) {
+		/* calls are open and the client is silent: is it there? */
+		c->ping_us = now_us;
+		nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
+		wake(c);
+	} else if (c->ping_us != 0 && !c->noticed && c->received_us < c->ping_us && now_us - c->ping_us > receive_us) {
+		grpc_conn_free(c);
+	}
+}
+
+/* ---- the beginning ---- */
+
+static nghttp2_session *new_session(struct grpc_conn *c)
+{
+	nghttp2_session *session = NULL;
+	nghttp2_session_callbacks *callbacks = NULL;
+	nghttp2_option *option = NULL;
+	static const nghttp2_settings_entry settings[] = {
+		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, GRPC_STREAMS_MAX},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, GRPC_HEADER_LIST_MAX},
+		{NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+	};
+	if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0)
+		goto out;
+	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+	nghttp2_session_callbacks_set_send_data_callback(callbacks, send_piece);
+	nghttp2_option_set_no_auto_window_update(option, 1);
+	nghttp2_option_set_no_closed_streams(option, 1);
+	nghttp2_option_set_stream_reset_rate_limit(option, RESETS_BURST, RESETS_RATE);
+	nghttp2_option_set_max_continuations(option, CONTINUATIONS);
+	if (nghttp2_session_server_new2(&session, callbacks, c, option) != 0)
+		goto out;
+	if (nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, sizeof settings / sizeof *settings) != 0 ||
+	    nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, WINDOW) != 0) {
+		nghttp2_session_del(session);
+		session = NULL;
+	}
+out:
+	nghttp2_option_del(option);
+	nghttp2_session_callbacks_del(callbacks);
+	return session;
+}
+
+bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct str remote_addr)
+{
+	const struct config *config = grpc_server_env(server)->config;
+	const struct timeval write_timeout = {config->receive_timeout_ms / 1000, (config->receive_timeout_ms % 1000) * 1000};
+	struct event_base *base = grpc_server_base(server);
+	struct grpc_conn *c = calloc(1, sizeof *c);
+	if (c == NULL) {
+		close(fd);
+		return false;
+	}
+	list_init(&c->calls);
+	c->server = server;
+	grpc_server_conn_opened(server);
+	memcpy(c->remote_addr, remote_addr.p, remote_addr.n < sizeof c->remote_addr ? remote_addr.n : sizeof c->remote_addr - 1);
+	c->budget = BUDGET_MAX;
+	c->budget_us = c->idle_since_us = c->received_us = clock_mono_us();
+	c->flush = event_new(base, -1, 0, on_flush, c);
+	c->session = new_session(c);
+	c->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	list_append(list, &c->node);
+	if (c->bev == NULL)
+		close(fd);
+	if (c->bev == NULL || c->session == NULL || c->flush == NULL) {
+		grpc_conn_free(c);
+		return false;
+	}
+	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
+	bufferevent_set_timeouts(c->bev, NULL, &write_timeout);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	return true;
+}

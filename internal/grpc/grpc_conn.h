@@ -1,0 +1,50 @@
+/* One HTTP/2 connection (RFC 9113): nghttp2's session between a bufferevent and the calls.
+ *
+ *   socket -> bufferevent -> nghttp2 -> callbacks -> grpc_call_*      grpc_call.c -> grpc_conn_* -> nghttp2 -> bufferevent -> socket
+ *
+ *   OPEN -> (GOAWAY: the server drains, the client is idle, or it misbehaves) -> LINGERING (all sent; what still comes is thrown away) -> freed
+ *
+ * A client's bounds: streams at once, header list, bytes of unfinished requests (the connection's receive window, given back only when a message is whole), frames that are no work (a budget that
+ * answered calls refill), time for a request to arrive, time without a call, time to read what it asked for. */
+#ifndef M2M_GRPC_GRPC_CONN_H
+#define M2M_GRPC_GRPC_CONN_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "base/list.h"
+#include "grpc/grpc_call.h"
+
+struct grpc_conn;
+
+#define GRPC_STREAMS_MAX 1024
+
+/* ---- for grpc_server.c ---- */
+
+/* Takes `fd` over and puts the connection into `list`, which it leaves by itself when it ends. False: out of memory, the socket is closed. */
+bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct str remote_addr);
+struct grpc_conn *grpc_conn_of_node(struct list *node);
+
+/* Time passes: ends what has taken too long. May free the connection. */
+void grpc_conn_tick(struct grpc_conn *c, int64_t now_us);
+/* No new calls; closes when the open ones are done. */
+void grpc_conn_drain(struct grpc_conn *c);
+void grpc_conn_free(struct grpc_conn *c);
+
+/* ---- for grpc_call.c ---- */
+
+struct grpc_server *grpc_conn_server(struct grpc_conn *c);
+struct str grpc_conn_remote_addr(const struct grpc_conn *c);
+struct list *grpc_conn_calls(struct grpc_conn *c);
+
+/* Sends the response's HEADERS, and after them what grpc_call_next_piece and its companions give; without a body they end the stream. False: out of memory. */
+bool grpc_conn_respond(struct grpc_conn *c, struct grpc_call *call, const nghttp2_nv *fields, size_t n, bool body);
+/* There is more to send, or the end. */
+void grpc_conn_more(struct grpc_conn *c, struct grpc_call *call);
+/* Gives back `n` bytes of the receive window. */
+void grpc_conn_consumed(struct grpc_conn *c, struct grpc_call *call, size_t n);
+/* The client got an answer. */
+void grpc_conn_credit(struct grpc_conn *c);
+/* Ends the stream without an answer. */
+void grpc_conn_reset(struct grpc_conn *c, struct grpc_call *call, uint32_t code);
+
+#endif

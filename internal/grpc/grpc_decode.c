@@ -1,0 +1,82 @@
+/* The message is checked first (pb_check.h), then unpacked into the op's arena, where op->in borrows its strings: nothing is copied twice, and nothing is freed before the op. */
+#include "grpc/grpc_decode.h"
+
+#include "grpc/pb_check.h"
+#include "grpc/pb_memory.h"
+#include "m2m/v1/m2m.pb-c.h"
+#include "op/op_input.h"
+
+static const struct str service = STR("/m2m.v1.M2MClients/");
+
+const struct op_spec *grpc_find_op(struct str path)
+{
+	if (!str_starts(path, service))
+		return NULL;
+	return op_find_grpc(str_from(path.p + service.n, path.n - service.n));
+}
+
+/* NULL: the op has failed. */
+static const void *unpack(struct op *op, const ProtobufCMessageDescriptor *type, struct str message)
+{
+	enum err err = pb_check(type, message);
+	if (err != ERR_OK) {
+		if (err == ERR_TOO_LARGE)
+			op_fail(op, ERR_BODY_TOO_LARGE, "The request message has too many fields.");
+		else
+			op_fail(op, ERR_MALFORMED_MESSAGE, NULL);
+		return NULL;
+	}
+	ProtobufCAllocator memory = pb_memory(op->arena);
+	const void *m = protobuf_c_message_unpack(type, &memory, message.n, (const uint8_t *)message.p);
+	if (m == NULL)
+		op_fail(op, arena_overflowed(op->arena) ? ERR_NO_MEMORY : ERR_MALFORMED_MESSAGE, NULL);
+	return m;
+}
+
+/* proto3 doesn't tell an empty string from none. */
+static struct str given(const char *z)
+{
+	return z[0] == '\0' ? STR_NONE : str_of(z);
+}
+
+static void decode_grant(struct op *op, struct str message)
+{
+	arena_wipe_on_free(op->arena); /* a secret is in there from now on */
+	const M2m__V1__IssueTokenRequest *m = unpack(op, &m2m__v1__issue_token_request__descriptor, message);
+	if (m == NULL)
+		return;
+	op->in.grant_type = given(m->grant_type);
+	op->in.client_id = given(m->client_id);
+	op->in.client_secret = given(m->client_secret);
+	op->in.scope = given(m->scope);
+	op->in.audience = given(m->audience);
+}
+
+static void decode_rotate(struct op *op, struct str message)
+{
+	const M2m__V1__RotateClientSecretRequest *m = unpack(op, &m2m__v1__rotate_client_secret_request__descriptor, message);
+	if (m != NULL)
+		op_set_grace(op, m->grace_seconds);
+}
+
+void grpc_decode(struct op *op, struct str message)
+{
+	if (op->err != ERR_OK)
+		return;
+	switch (op->spec->id) {
+	case OP_GET_CLIENT_ID:
+		unpack(op, &m2m__v1__get_client_id_request__descriptor, message);
+		break;
+	case OP_GET_CLIENT_SECRET:
+		unpack(op, &m2m__v1__get_client_secret_request__descriptor, message);
+		break;
+	case OP_ISSUE_TOKEN:
+		decode_grant(op, message);
+		break;
+	case OP_ROTATE_SECRET:
+		decode_rotate(op, message);
+		break;
+	default: /* REST only: grpc_find_op doesn't find it */
+		break;
+	}
+}

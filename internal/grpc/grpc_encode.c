@@ -1,0 +1,203 @@
+/* One writer per operation: op->out becomes a message on the stack, whose strings stand in the op's arena, and is packed there straight behind its prefix. An error is packed inside out:
+ * details into Any, these into Status, that into base64. Failures of the arena are sticky (base/arena.h), so that only the last allocation is looked at. */
+#include "grpc/grpc_encode.h"
+
+#include "base/base64.h"
+#include "google/rpc/error_details.pb-c.h"
+#include "google/rpc/status.pb-c.h"
+#include "grpc/grpc_reader.h"
+#include "grpc/gzip.h"
+#include "m2m/v1/m2m.pb-c.h"
+
+#define ERROR_DOMAIN    STR("m2m-gateway")
+#define ERROR_INFO_TYPE STR("type.googleapis.com/google.rpc.ErrorInfo")
+#define RETRY_INFO_TYPE STR("type.googleapis.com/google.rpc.RetryInfo")
+#define RETRY_MAX       86400 /* seconds */
+
+/* protobuf-c wants a NUL, which not every str has behind it. */
+static char *text(struct arena *a, struct str s)
+{
+	return (char *)arena_copy(a, s).p;
+}
+
+/* Leaves `reserve` bytes before the message. Absent: out of memory. */
+static struct str pack(struct arena *a, const ProtobufCMessage *m, size_t reserve)
+{
+	size_t n = protobuf_c_message_get_packed_size(m);
+	uint8_t *bytes = arena_alloc(a, reserve + n);
+	if (bytes == NULL)
+		return STR_NONE;
+	protobuf_c_message_pack(m, bytes + reserve);
+	return str_from(bytes + reserve, n);
+}
+
+/* ---- replies ---- */
+
+static Google__Protobuf__Timestamp timestamp(int64_t us)
+{
+	const int64_t second = 1000000;
+	Google__Protobuf__Timestamp t = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	int64_t rest = us % second;
+	t.seconds = us / second;
+	if (rest < 0) { /* nanos count forward, also before 1970 */
+		rest += second;
+		t.seconds--;
+	}
+	t.nanos = (int32_t)rest * 1000;
+	return t;
+}
+
+/* The message with its Length-Prefixed-Message header (grpc_reader.h). */
+static struct str frame(struct op *op, const ProtobufCMessage *m, bool gzip)
+{
+	struct str message = pack(op->arena, m, GRPC_PREFIX_LEN);
+	if (gzip && message.p != NULL)
+		message = gzip_deflate(op->arena, message, GRPC_PREFIX_LEN);
+	if (message.p == NULL)
+		return STR_NONE;
+	uint8_t *prefix = (uint8_t *)message.p - GRPC_PREFIX_LEN;
+	prefix[0] = gzip ? 1 : 0;
+	prefix[1] = (uint8_t)(message.n >> 24);
+	prefix[2] = (uint8_t)(message.n >> 16);
+	prefix[3] = (uint8_t)(message.n >> 8);
+	prefix[4] = (uint8_t)message.n;
+	return str_from(prefix, GRPC_PREFIX_LEN + message.n);
+}
+
+static struct str encode_client_id(struct op *op, bool gzip)
+{
+	M2m__V1__GetClientIdResponse m = M2M__V1__GET_CLIENT_ID_RESPONSE__INIT;
+	m.client_id = text(op->arena, op->out.client_id);
+	return frame(op, &m.base, gzip);
+}
+
+static struct str encode_client_secret(struct op *op, bool gzip)
+{
+	M2m__V1__GetClientSecretResponse m = M2M__V1__GET_CLIENT_SECRET_RESPONSE__INIT;
+	Google__Protobuf__Timestamp created = timestamp(op->out.created_us);
+	arena_wipe_on_free(op->arena);
+	m.client_id = text(op->arena, op->out.client_id);
+	m.client_secret = text(op->arena, op->out.client_secret);
+	m.version = op->out.version;
+	m.created_at = &created;
+	return frame(op, &m.base, gzip);
+}
+
+static struct str encode_token(struct op *op, bool gzip)
+{
+	M2m__V1__IssueTokenResponse m = M2M__V1__ISSUE_TOKEN_RESPONSE__INIT;
+	arena_wipe_on_free(op->arena);
+	m.access_token = text(op->arena, op->out.access_token);
+	m.token_type = text(op->arena, STR("Bearer"));
+	m.expires_in = op->out.expires_in;
+	m.scope = text(op->arena, op->out.scope);
+	return frame(op, &m.base, gzip);
+}
+
+static struct str encode_rotation(struct op *op, bool gzip)
+{
+	M2m__V1__RotateClientSecretResponse m = M2M__V1__ROTATE_CLIENT_SECRET_RESPONSE__INIT;
+	Google__Protobuf__Timestamp rotated = timestamp(op->out.rotated_us);
+	Google__Protobuf__Timestamp previous_expires = timestamp(op->out.previous_expires_us);
+	arena_wipe_on_free(op->arena);
+	m.client_id = text(op->arena, op->out.client_id);
+	m.client_secret = text(op->arena, op->out.client_secret);
+	m.version = op->out.version;
+	m.rotated_at = &rotated;
+	m.previous_secret_expires_at = &previous_expires;
+	return frame(op, &m.base, gzip);
+}
+
+struct str grpc_encode(struct op *op, bool gzip)
+{
+	switch (op->spec->id) {
+	case OP_GET_CLIENT_ID:
+		return encode_client_id(op, gzip);
+	case OP_GET_CLIENT_SECRET:
+		return encode_client_secret(op, gzip);
+	case OP_ISSUE_TOKEN:
+		return encode_token(op, gzip);
+	case OP_ROTATE_SECRET:
+		return encode_rotation(op, gzip);
+	default: /* REST only: no call leads here */
+		return STR_NONE;
+	}
+}
+
+/* ---- errors ---- */
+
+struct grpc_error grpc_error_of(const struct op *op)
+{
+	return (struct grpc_error){
+		.err = op->err,
+		.text = str_of(op->err_detail != NULL ? op->err_detail : err_info(op->err)->text),
+		.request_id = op->request_id,
+		.retry_after = op->retry_after,
+	};
+}
+
+static Google__Protobuf__Any any_of(struct arena *a, struct str type_url, const ProtobufCMessage *m)
+{
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	struct str value = pack(a, m, 0);
+	any.type_url = text(a, type_url);
+	any.value = (ProtobufCBinaryData){value.n, (uint8_t *)value.p};
+	return any;
+}
+
+static Google__Protobuf__Any error_info(struct arena *a, enum err err, struct str request_id)
+{
+	Google__Rpc__ErrorInfo m = GOOGLE__RPC__ERROR_INFO__INIT;
+	Google__Rpc__ErrorInfo__MetadataEntry entry = GOOGLE__RPC__ERROR_INFO__METADATA_ENTRY__INIT;
+	Google__Rpc__ErrorInfo__MetadataEntry *metadata[] = {&entry};
+	entry.key = text(a, STR("request_id"));
+	entry.value = text(a, request_id);
+	m.reason = text(a, str_of(err_info(err)->code));
+	m.domain = text(a, ERROR_DOMAIN);
+	m.metadata = metadata;
+	m.n_metadata = 1;
+	return any_of(a, ERROR_INFO_TYPE, &m.base);
+}
+
+static Google__Protobuf__Any retry_info(struct arena *a, int64_t seconds)
+{
+	Google__Rpc__RetryInfo m = GOOGLE__RPC__RETRY_INFO__INIT;
+	Google__Protobuf__Duration delay = GOOGLE__PROTOBUF__DURATION__INIT;
+	delay.seconds = seconds;
+	m.retry_delay = &delay;
+	return any_of(a, RETRY_INFO_TYPE, &m.base);
+}
+
+/* base64.h writes base64url, which differs from what -bin metadata takes in its last two letters only. */
+static struct str base64_unpadded(struct arena *a, struct str bytes)
+{
+	char *out = arena_alloc(a, BASE64URL_LEN(bytes.n));
+	if (bytes.p == NULL || out == NULL)
+		return STR_NONE;
+	size_t n = base64url_encode(out, bytes.p, bytes.n);
+	for (size_t i = 0; i < n; i++) {
+		if (out[i] == '-')
+			out[i] = '+';
+		else if (out[i] == '_')
+			out[i] = '/';
+	}
+	return str_from(out, n);
+}
+
+struct str grpc_encode_details(struct arena *a, const struct grpc_error *error)
+{
+	Google__Rpc__Status m = GOOGLE__RPC__STATUS__INIT;
+	Google__Protobuf__Any info = error_info(a, error->err, error->request_id);
+	Google__Protobuf__Any retry = GOOGLE__PROTOBUF__ANY__INIT;
+	Google__Protobuf__Any *details[] = {&info, &retry};
+	int64_t seconds = 0;
+	m.code = err_info(error->err)->grpc;
+	m.message = text(a, error->text);
+	m.details = details;
+	m.n_details = 1;
+	if (error->retry_after != NULL && str_to_i64(str_of(error->retry_after), 0, RETRY_MAX, &seconds) == ERR_OK) {
+		retry = retry_info(a, seconds);
+		m.n_details = 2;
+	}
+	return base64_unpadded(a, pack(a, &m.base, 0));
+}

@@ -1,0 +1,190 @@
+/* Accepts connections, ticks them, finds the server's own methods. */
+#include "grpc/grpc_server.h"
+
+#include <event2/listener.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "grpc/grpc_conn.h"
+#include "grpc/grpc_health.h"
+#include "grpc/grpc_reflection.h"
+#include "grpc/grpc_server_parts.h"
+
+#define TICK_MS        100
+#define REFLECTION_MAX (1024 * 1024)
+
+struct grpc_server {
+	struct event_base *base;
+	struct op_env *env;
+	struct evconnlistener *listener; /* NULL: draining */
+	struct event *tick;
+	struct list conns;
+	unsigned conn_count, call_count;
+	struct arena *arena; /* the reflection's */
+	struct grpc_reflection *reflection;
+	struct grpc_health health;
+};
+
+/* ---- for connections, calls and methods ---- */
+
+struct op_env *grpc_server_env(struct grpc_server *s)
+{
+	return s->env;
+}
+
+struct event_base *grpc_server_base(struct grpc_server *s)
+{
+	return s->base;
+}
+
+struct grpc_health *grpc_server_health(struct grpc_server *s)
+{
+	return &s->health;
+}
+
+struct grpc_reflection *grpc_server_reflection(struct grpc_server *s)
+{
+	return s->reflection;
+}
+
+static const struct grpc_method *find(const struct grpc_method *methods, size_t n, struct str path)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(path, str_of(methods[i].path)))
+			return &methods[i];
+	return NULL;
+}
+
+const struct grpc_method *grpc_server_method(struct str path)
+{
+	const struct grpc_method *found = find(grpc_health_methods, grpc_health_methods_n, path);
+	return found != NULL ? found : find(grpc_reflection_methods, grpc_reflection_methods_n, path);
+}
+
+/* A call takes no more memory than a connection of REST does, so one setting bounds both. */
+bool grpc_server_full(const struct grpc_server *s)
+{
+	return s->call_count >= s->env->config->connections_max;
+}
+
+void grpc_server_call_opened(struct grpc_server *s)
+{
+	s->call_count++;
+}
+
+void grpc_server_call_gone(struct grpc_server *s)
+{
+	s->call_count--;
+}
+
+void grpc_server_conn_opened(struct grpc_server *s)
+{
+	s->conn_count++;
+}
+
+void grpc_server_conn_gone(struct grpc_server *s)
+{
+	s->conn_count--;
+}
+
+/* ---- the listener ---- */
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int n, void *arg)
+{
+	(void)listener;
+	struct grpc_server *s = arg;
+	char host[NI_MAXHOST];
+	int one = 1;
+	if (s->conn_count >= s->env->config->connections_max ||
+	    getnameinfo(address, (socklen_t)n, host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0) {
+		close(fd);
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	bool opened = grpc_conn_open(s, &s->conns, fd, str_of(host));
+	(void)opened; /* without memory the client sees a closed connection */
+}
+
+/* Out of file descriptors: the socket stays readable, so listening on at once would only spin. The next tick tries again. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	(void)arg;
+	evconnlistener_disable(listener);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct grpc_server *s = arg;
+	int64_t now_us = clock_mono_us();
+	for (struct list *it = s->conns.next, *next; it != &s->conns; it = next) {
+		next = it->next;
+		grpc_conn_tick(grpc_conn_of_node(it), now_us);
+	}
+	if (s->listener != NULL)
+		evconnlistener_enable(s->listener);
+}
+
+/* ---- life ---- */
+
+struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env, int fd)
+{
+	struct grpc_server *s = calloc(1, sizeof *s);
+	if (s == NULL) {
+		close(fd);
+		return NULL;
+	}
+	s->base = base;
+	s->env = env;
+	list_init(&s->conns);
+	grpc_health_init(&s->health);
+	s->listener = evconnlistener_new(base, on_accept, s, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
+	s->arena = arena_new(REFLECTION_MAX);
+	s->reflection = s->arena == NULL ? NULL : grpc_reflection_new(s->arena);
+	if (s->listener == NULL)
+		close(fd);
+	if (s->listener == NULL || s->tick == NULL || s->reflection == NULL ||
+	    event_add(s->tick, &(struct timeval){0, TICK_MS * 1000}) != 0) {
+		grpc_server_free(s);
+		return NULL;
+	}
+	evconnlistener_set_error_cb(s->listener, on_accept_error);
+	return s;
+}
+
+void grpc_server_note_ready(struct grpc_server *s, bool ready)
+{
+	grpc_health_set(&s->health, ready);
+}
+
+void grpc_server_drain(struct grpc_server *s)
+{
+	evconnlistener_free(s->listener);
+	s->listener = NULL;
+	LIST_EACH (it, &s->conns)
+		grpc_conn_drain(grpc_conn_of_node(it));
+}
+
+bool grpc_server_idle(struct grpc_server *s)
+{
+	return s->conn_count == 0 && s->call_count == 0;
+}
+
+void grpc_server_free(struct grpc_server *s)
+{
+	if (s == NULL)
+		return;
+	while (!list_empty(&s->conns))
+		grpc_conn_free(grpc_conn_of_node(s->conns.next));
+	if (s->listener != NULL)
+		evconnlistener_free(s->listener);
+	if (s->tick != NULL)
+		event_free(s->tick);
+	arena_free(s->arena);
+	free(s);
+}

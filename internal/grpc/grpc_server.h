@@ -1,0 +1,33 @@
+/* The gRPC listener of one worker: HTTP/2 connections (grpc_conn.h), each with its calls (grpc_call.h). */
+#ifndef M2M_GRPC_GRPC_SERVER_H
+#define M2M_GRPC_GRPC_SERVER_H
+
+#include <event2/event.h>
+
+#include "op/op.h"
+
+struct grpc_server;
+struct grpc_health;
+struct grpc_reflection;
+
+/* `fd`: a bound, listening, non-blocking socket, taken over. NULL: out of memory (the socket is closed). `env` is borrowed. */
+struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env, int fd);
+
+/* What grpc.health.v1.Health answers from now on; Watch streams are told when it changes. False before the first call. */
+void grpc_server_note_ready(struct grpc_server *s, bool ready);
+
+/* Stops accepting and sends GOAWAY on every connection: first the notice that new streams go elsewhere, then, once clients have seen it, the last stream that counts. A connection closes when
+ * its last call has been answered. */
+void grpc_server_drain(struct grpc_server *s);
+
+/* No call is open. */
+bool grpc_server_idle(struct grpc_server *s);
+
+/* Every op must have been answered before. NULL is allowed. */
+void grpc_server_free(struct grpc_server *s);
+
+/* For the server's own methods. */
+struct grpc_health *grpc_server_health(struct grpc_server *s);
+struct grpc_reflection *grpc_server_reflection(struct grpc_server *s);
+
+#endif
