@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "harness/http.h"
@@ -35,7 +36,7 @@ void require_no_sanitizer_report(const char *log)
 void gateway_launch(struct gateway *g, const struct env *env)
 {
 	char program[TMP_PATH];
-	g->http = g->ops = 0;
+	g->http = g->grpc = g->ops = 0;
 	tmp_path(g->log, "gateway", ".log");
 	g->pid = proc_start(&(struct proc_spec){.argv = (const char *const[]){program_path("m2m-gateway", program), NULL},
 						.env = env->list,
@@ -71,6 +72,7 @@ bool gateway_wait_listening(struct gateway *g, int timeout_ms)
 			return false;
 		}
 		g->http = listening_port(g, "http");
+		g->grpc = listening_port(g, "grpc");
 		g->ops = listening_port(g, "ops");
 	}
 	return true;
@@ -119,6 +121,17 @@ void gateway_kill(struct gateway *g)
 {
 	proc_kill(g->pid);
 	g->pid = 0;
+}
+
+size_t gateway_resident(const struct gateway *g)
+{
+	char path[64];
+	unsigned long pages = 0;
+	snprintf(path, sizeof path, "/proc/%d/statm", (int)g->pid);
+	FILE *file = fopen(path, "re");
+	require(file != NULL && fscanf(file, "%*u %lu", &pages) == 1, "can't read %s", path);
+	fclose(file);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 unsigned gateway_log_count(const struct gateway *g, const char *text, char *line, size_t cap)

@@ -3,6 +3,7 @@
 #define M2M_TESTS_HARNESS_GATEWAY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -11,7 +12,7 @@
 
 struct gateway {
 	pid_t pid; /* 0: not running */
-	uint16_t http, ops;
+	uint16_t http, grpc, ops;
 	char log[TMP_PATH];
 };
 
@@ -40,6 +41,9 @@ bool gateway_wait_ops(const struct gateway *g, const char *path, int status, int
 
 /* Fails the test when the file holds a sanitizer's report. */
 void require_no_sanitizer_report(const char *log);
+
+/* The process's resident memory in bytes, now. */
+size_t gateway_resident(const struct gateway *g);
 
 /* The path of one of our programs: $M2M_TEST_BIN/<name>, else the build folder. */
 const char *program_path(const char *name, char out[TMP_PATH]);

@@ -162,6 +162,47 @@ int rotate(const struct world *w, const char *bearer, long grace_seconds, struct
 	return http_call(w->gateway.http, &q, r);
 }
 
+static int grpc_operation(const struct world *w, const char *path, const char *bearer, const struct pb *message, const char *metadata,
+			  struct grpc_reply *r)
+{
+	struct grpc_request q = {.path = path, .bearer = bearer, .metadata = metadata, .message = message};
+	return grpc_call(w->gateway.grpc, &q, r);
+}
+
+int grpc_get_id(const struct world *w, const char *bearer, const char *metadata, struct grpc_reply *r)
+{
+	return grpc_operation(w, GRPC_GET_ID, bearer, NULL, metadata, r);
+}
+
+int grpc_get_secret(const struct world *w, const char *bearer, const char *metadata, struct grpc_reply *r)
+{
+	return grpc_operation(w, GRPC_GET_SECRET, bearer, NULL, metadata, r);
+}
+
+const struct pb *token_message(const char *client_id, const char *secret)
+{
+	static struct pb m;
+	m.n = 0;
+	pb_put_text(&m, 1, "client_credentials");
+	pb_put_text(&m, 2, client_id);
+	pb_put_text(&m, 3, secret);
+	return &m;
+}
+
+int grpc_token(const struct world *w, const char *bearer, const char *client_id, const char *secret, const char *metadata,
+	       struct grpc_reply *r)
+{
+	return grpc_operation(w, GRPC_TOKEN, bearer, token_message(client_id, secret), metadata, r);
+}
+
+int grpc_rotate(const struct world *w, const char *bearer, int64_t grace_seconds, const char *metadata, struct grpc_reply *r)
+{
+	static struct pb m;
+	m.n = 0;
+	pb_put_int(&m, 1, grace_seconds);
+	return grpc_operation(w, GRPC_ROTATE, bearer, &m, metadata, r);
+}
+
 void client_token(const struct world *w, const struct org *o, char out[TOKEN_MAX])
 {
 	struct http_reply r;

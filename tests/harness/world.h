@@ -4,6 +4,7 @@
 
 #include "harness/ctl.h"
 #include "harness/gateway.h"
+#include "harness/h2.h"
 #include "harness/http.h"
 #include "harness/pg.h"
 #include "harness/shared.h"
@@ -57,6 +58,20 @@ int oauth_token(uint16_t port, const char *client_id, const char *secret, struct
 int m2m_token(const struct world *w, const char *bearer, const char *client_id, const char *secret, struct http_reply *r);
 /* POST /m2m/rotate; a negative grace sends no body. */
 int rotate(const struct world *w, const char *bearer, long grace_seconds, struct http_reply *r);
+
+/* The four operations over gRPC, on a connection of their own; each returns grpc-status. `metadata` as grpc_request's. */
+int grpc_get_id(const struct world *w, const char *bearer, const char *metadata, struct grpc_reply *r);
+int grpc_get_secret(const struct world *w, const char *bearer, const char *metadata, struct grpc_reply *r);
+int grpc_token(const struct world *w, const char *bearer, const char *client_id, const char *secret, const char *metadata,
+	       struct grpc_reply *r);
+int grpc_rotate(const struct world *w, const char *bearer, int64_t grace_seconds, const char *metadata, struct grpc_reply *r);
+/* IssueTokenRequest with grant_type client_credentials, in a static buffer. */
+const struct pb *token_message(const char *client_id, const char *secret);
+
+#define GRPC_GET_ID     "/m2m.v1.M2MClients/GetClientId"
+#define GRPC_GET_SECRET "/m2m.v1.M2MClients/GetClientSecret"
+#define GRPC_TOKEN      "/m2m.v1.M2MClients/IssueToken"
+#define GRPC_ROTATE     "/m2m.v1.M2MClients/RotateClientSecret"
 
 /* A new access token of the client, in `out`. */
 void client_token(const struct world *w, const struct org *o, char out[TOKEN_MAX]);
