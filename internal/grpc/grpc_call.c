@@ -181,6 +181,8 @@ static void respond(struct grpc_call *call, struct str request_id, const char *c
 size_t grpc_call_trailers(struct grpc_call *call, nghttp2_nv *ret)
 {
 	size_t n = 0;
+	if (call->not_grpc)
+		return 0;
 	ret[n++] = field("grpc-status", str_of(call->status), 0);
 	if (call->status_text.p != NULL)
 		ret[n++] = field("grpc-message", call->status_text, NGHTTP2_NV_FLAG_NO_INDEX);
@@ -218,20 +220,27 @@ static void settle(struct grpc_call *call, int status, struct str text)
 	call->status_text = sbuf_str(&out);
 }
 
-/* Not a gRPC request at all: HTTP's own status says so (PROTOCOL-HTTP2.md). */
+static void keep(void *static_text)
+{
+	(void)static_text;
+}
+
+/* Not a gRPC request at all: HTTP's own status says so (PROTOCOL-HTTP2.md), and a line for the person who sent it. */
 static void respond_http(struct grpc_call *call, enum err err)
 {
+	static const char text[] = "This port speaks gRPC: POST with content-type application/grpc.\n";
 	nghttp2_nv fields[3];
 	size_t n = 0;
 	char status[12];
 	settle(call, err_info(err)->grpc, STR_NONE);
 	snprintf(status, sizeof status, "%d", err_info(err)->http);
 	fields[n++] = field(":status", str_of(status), 0);
-	fields[n++] = field("content-length", STR("0"), 0);
+	fields[n++] = field("content-type", STR("text/plain"), 0);
 	if (err == ERR_METHOD_NOT_ALLOWED)
 		fields[n++] = field("allow", STR("POST"), 0);
 	call->responded = true;
-	if (!grpc_conn_respond(call->conn, call, fields, n, false))
+	bool body = grpc_out_add(&call->out, str_from(text, sizeof text - 1), keep, NULL) == ERR_OK;
+	if (!grpc_conn_respond(call->conn, call, fields, n, body))
 		grpc_conn_reset(call->conn, call, NGHTTP2_INTERNAL_ERROR);
 }
 
@@ -368,20 +377,23 @@ static void set_deadline(struct grpc_call *call)
 	call->has_deadline = evtimer_add(&call->deadline, &tv) == 0;
 }
 
+static bool is_post(const struct grpc_call *call)
+{
+	return str_eq(call->metadata.method, STR("POST"));
+}
+
 void grpc_call_headers_done(struct grpc_call *call)
 {
 	const struct grpc_metadata *m = &call->metadata;
 	call->phase = CALL_REQUEST;
 	call->spec = grpc_find_op(m->path);
 	call->method = call->spec == NULL ? grpc_server_method(m->path) : NULL;
-	bool post = str_eq(m->method, STR("POST"));
-	call->not_grpc = !post || !grpc_content_type_ok(m->content_type);
+	call->not_grpc = !is_post(call) || !grpc_content_type_ok(m->content_type);
 	if (grpc_metadata_too_large(m)) {
 		call->not_grpc = false; /* what was left out may have been the content type */
 		refuse(call, ERR_HEADERS_TOO_LARGE, NULL);
 	} else if (call->not_grpc) {
-		call->method = NULL;
-		refuse(call, post ? ERR_UNSUPPORTED_MEDIA_TYPE : ERR_METHOD_NOT_ALLOWED, NULL);
+		call->method = NULL; /* whatever it is, it may finish, and is then told */
 	} else if (call->spec == NULL && call->method == NULL) {
 		refuse(call, ERR_UNIMPLEMENTED, NULL);
 	} else if (m->encoding.p != NULL && !str_eq(m->encoding, STR("identity")) && !str_eq(m->encoding, STR("gzip"))) {
@@ -407,7 +419,7 @@ static void take_message(struct grpc_call *call, struct str message)
 void grpc_call_bytes(struct grpc_call *call, struct str bytes)
 {
 	call->held += bytes.n;
-	while (bytes.n > 0 && call->phase == CALL_REQUEST) {
+	while (bytes.n > 0 && call->phase == CALL_REQUEST && !call->not_grpc) {
 		struct str message = STR_NONE;
 		if (call->message.p != NULL) {
 			refuse(call, ERR_UNIMPLEMENTED, "This method takes one request message.");
@@ -419,7 +431,7 @@ void grpc_call_bytes(struct grpc_call *call, struct str bytes)
 		else if (message.p != NULL)
 			take_message(call, message);
 	}
-	if (call->phase != CALL_REQUEST)
+	if (call->phase != CALL_REQUEST || call->not_grpc)
 		give_back(call);
 }
 
@@ -427,7 +439,9 @@ void grpc_call_client_done(struct grpc_call *call)
 {
 	if (call->phase != CALL_REQUEST)
 		return;
-	if (!grpc_reader_at_boundary(&call->reader)) {
+	if (call->not_grpc) {
+		refuse(call, is_post(call) ? ERR_UNSUPPORTED_MEDIA_TYPE : ERR_METHOD_NOT_ALLOWED, NULL);
+	} else if (!grpc_reader_at_boundary(&call->reader)) {
 		refuse(call, ERR_MALFORMED_MESSAGE, "The request ended inside a message.");
 	} else if (call->method != NULL && call->method->many) {
 		if (call->method->on_client_done != NULL)

@@ -261,9 +261,12 @@ static ssize_t next_piece(nghttp2_session *session, int32_t stream_id, uint8_t *
 	if (end) {
 		nghttp2_nv trailers[GRPC_TRAILERS_MAX];
 		size_t trailers_n = grpc_call_trailers(call, trailers);
-		*flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-		if (nghttp2_submit_trailer(session, stream_id, trailers, trailers_n) != 0)
-			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+		if (trailers_n > 0) {
+			*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+			if (nghttp2_submit_trailer(session, stream_id, trailers, trailers_n) != 0)
+				return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+		}
 	}
 	return (ssize_t)n;
 }
@@ -391,12 +394,15 @@ static void on_written(struct bufferevent *bev, void *arg)
 }
 
 /* A person with curl, or a probe at the wrong port, should not have to guess. Our SETTINGS wait for the client's, so nothing has been sent yet. */
-static void answer_http1(struct grpc_conn *c)
+static void answer_stranger(struct grpc_conn *c, struct str said)
 {
+	static const char *const methods[] = {"GET ", "HEAD ", "POST ", "PUT ", "OPTIONS ", "DELETE ", "PATCH "};
 	static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
 				   "This port speaks gRPC, over HTTP/2 with prior knowledge only.\n";
-	evbuffer_add(bufferevent_get_output(c->bev), text, sizeof text - 1);
 	c->state = CLOSING;
+	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+		if (str_starts(said, str_of(methods[i])))
+			evbuffer_add(bufferevent_get_output(c->bev), text, sizeof text - 1);
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
@@ -409,7 +415,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 	while (c->state == OPEN && evbuffer_peek(in, -1, NULL, &piece, 1) > 0) {
 		ssize_t n = nghttp2_session_mem_recv(c->session, piece.iov_base, piece.iov_len);
 		if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
-			answer_http1(c);
+			answer_stranger(c, str_from(piece.iov_base, piece.iov_len));
 		else if (n < 0)
 			go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, nghttp2_strerror((int)n));
 		else
@@ -494,7 +500,6 @@ static nghttp2_session *new_session(struct grpc_conn *c)
 	static const nghttp2_settings_entry settings[] = {
 		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, GRPC_STREAMS_MAX},
 		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, GRPC_HEADER_LIST_MAX},
-		{NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
 	};
 	if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0)
 		goto out;
@@ -507,7 +512,6 @@ static nghttp2_session *new_session(struct grpc_conn *c)
 	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
 	nghttp2_session_callbacks_set_send_data_callback(callbacks, send_piece);
 	nghttp2_option_set_no_auto_window_update(option, 1);
-	nghttp2_option_set_no_closed_streams(option, 1);
 	nghttp2_option_set_stream_reset_rate_limit(option, RESETS_BURST, RESETS_RATE);
 	nghttp2_option_set_max_continuations(option, CONTINUATIONS);
 	if (nghttp2_session_server_new2(&session, callbacks, c, option) != 0)

@@ -30,7 +30,7 @@ void grpc_call_drain(struct grpc_call *call);
 /* How much of the body can go out now, `max` at most. 0 with *ret_end: that was all, and the trailers are due; 0 without: more comes later. */
 size_t grpc_call_next_piece(struct grpc_call *call, size_t max, bool *ret_end);
 MUST_CHECK enum err grpc_call_move_piece(struct grpc_call *call, struct evbuffer *to, size_t n);
-/* The trailers, GRPC_TRAILERS_MAX at most; borrowed from the call. */
+/* The trailers, GRPC_TRAILERS_MAX at most, none if it wasn't gRPC; borrowed from the call. */
 #define GRPC_TRAILERS_MAX 3
 size_t grpc_call_trailers(struct grpc_call *call, nghttp2_nv *ret);
 
