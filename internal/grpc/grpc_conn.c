@@ -248,6 +248,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): nghttp2 says what it is called with */
 static ssize_t next_piece(nghttp2_session *session, int32_t stream_id, uint8_t *buf, size_t max, uint32_t *flags,
 			  nghttp2_data_source *source, void *arg)
 {

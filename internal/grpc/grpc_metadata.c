@@ -7,10 +7,13 @@
 /* RFC 9113 section 6.5.2: what each field counts beyond its bytes. */
 #define FIELD_OVERHEAD 32
 
+#define REQUEST_ID_MAX 64 /* op_set_request_id takes no longer one */
+
 void grpc_metadata_add(struct grpc_metadata *m, struct arena *a, struct str name, struct str value)
 {
 	m->size += name.n + value.n + FIELD_OVERHEAD;
-	if (grpc_metadata_too_large(m))
+	/* the refusal too is to be found by the client's request id, wherever that stood */
+	if (grpc_metadata_too_large(m) && !(str_eq(name, STR("x-request-id")) && value.n <= REQUEST_ID_MAX))
 		return;
 
 	const struct {

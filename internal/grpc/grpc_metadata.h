@@ -18,7 +18,7 @@ struct grpc_metadata {
 	size_t size; /* of the header list so far: names, values and 32 for each field */
 };
 
-/* Over GRPC_HEADER_LIST_MAX nothing more is kept. */
+/* Over GRPC_HEADER_LIST_MAX nothing more is kept but a request id. */
 void grpc_metadata_add(struct grpc_metadata *m, struct arena *a, struct str name, struct str value);
 bool grpc_metadata_too_large(const struct grpc_metadata *m);
 

@@ -70,7 +70,10 @@ enum err grpc_out_move(struct grpc_out *out, struct evbuffer *to, size_t n)
 
 void grpc_out_drop(struct grpc_out *out)
 {
-	for (struct list *node; (node = list_pop(&out->chunks)) != NULL;)
-		drop_ref(CHUNK(node));
+	for (struct list *it = out->chunks.next, *next; it != &out->chunks; it = next) {
+		next = it->next;
+		list_remove(it);
+		drop_ref(CHUNK(it));
+	}
 	out->n = 0;
 }

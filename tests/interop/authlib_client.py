@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Authlib, as Debian ships it, as a client of the gateway: its requests session gets tokens and uses them.
 
-run_clients says what is printed, stack.sh what is in the environment.
+tap.sh says what is printed, stack.sh what is in the environment.
 """
 
 import os

@@ -3,12 +3,14 @@
 #
 #   stack_open DIR BIN     a cluster with the roles of the design, in DIR, which PostgreSQL's user must be able to reach
 #   stack_serve ALG        a database whose signing key is of ALG, the organization demo, and a gateway on a free port
+#   stack_organization X   another organization, whose credentials are exported from then on in place of demo's
 #   stack_stop_gateway     ends that gateway; fails unless it ended by itself, with 0
 #   stack_close            ends everything; meant for a trap on EXIT, and safe at any moment
 #   job COMMAND...         a command that takes long: signals are dealt with at once and end it with all its children
 #
-# What a client needs is exported: M2M_URL (which is also the issuer), M2M_CLIENT_ID, M2M_CLIENT_SECRET, M2M_ADMIN_TOKEN,
-# M2M_SIGNING_ALG, and in ENDED_SECRET one that a rotation has ended: only the database can tell that it is wrong.
+# What a client needs is exported: M2M_URL (which is also the issuer), M2M_GRPC (host:port), M2M_CLIENT_ID,
+# M2M_CLIENT_SECRET, M2M_ADMIN_TOKEN, M2M_SIGNING_ALG, and in ENDED_SECRET one that a rotation has ended: only the database
+# can tell that it is wrong.
 # Functions print to stderr what went wrong, and fail.
 
 stack_pg_bin=${PG_BIN:-/usr/lib/postgresql/15/bin}
@@ -109,13 +111,14 @@ stack_gateway_ready() {
 }
 
 stack_start_gateway() {
-	local tries port
+	local tries port grpc_port
 	for ((tries = 0; tries < 5; tries++)); do
 		stack_guess_port port
-		export M2M_URL=http://127.0.0.1:$port M2M_ISSUER=http://127.0.0.1:$port
+		stack_guess_port grpc_port
+		export M2M_URL=http://127.0.0.1:$port M2M_ISSUER=http://127.0.0.1:$port M2M_GRPC=127.0.0.1:$grpc_port
 		stack_log=$stack_dir/gateway.$M2M_SIGNING_ALG.$tries.log
 		: >"$stack_log" # to be read before the gateway has written
-		M2M_HTTP_LISTEN=127.0.0.1:$port M2M_GRPC_LISTEN=127.0.0.1:0 M2M_OPS_LISTEN=127.0.0.1:0 \
+		M2M_HTTP_LISTEN=127.0.0.1:$port M2M_GRPC_LISTEN=$M2M_GRPC M2M_OPS_LISTEN=127.0.0.1:0 \
 			"$stack_bin/m2m-gateway" >>"$stack_log" 2>&1 &
 		stack_gateway=$!
 		stack_gateway_ready && return
@@ -125,21 +128,34 @@ stack_start_gateway() {
 	stack_complain "the gateway did not start"
 }
 
+stack_credentials() {
+	local first client
+	first=$("$stack_bin/m2mctl" org create "$1" --output env) || return
+	client=$("$stack_bin/m2mctl" client rotate --org "$1" --output env) || return
+	ENDED_SECRET=$(stack_value M2M_CLIENT_SECRET <<<"$first")
+	M2M_CLIENT_ID=$(stack_value M2M_CLIENT_ID <<<"$client")
+	M2M_CLIENT_SECRET=$(stack_value M2M_CLIENT_SECRET <<<"$client")
+	export M2M_CLIENT_ID M2M_CLIENT_SECRET ENDED_SECRET
+}
+
+# Only once the gateway runs, since the token names its issuer.
+stack_admin_token() {
+	M2M_ADMIN_TOKEN=$("$stack_bin/m2mctl" token mint --org "$1" --role admin) || return
+	export M2M_ADMIN_TOKEN
+}
+
+stack_organization() {
+	stack_credentials "$1" && stack_admin_token "$1"
+}
+
 stack_serve() {
-	local database=m2m_${1,,} first client
+	local database=m2m_${1,,}
 	export M2M_SIGNING_ALG=$1 M2M_MASTER_KEYS_FILE=$stack_dir/master.keys
 	export M2M_DATABASE_URL=postgresql://m2m_gateway@127.0.0.1:$stack_pg_port/$database
 	export M2M_ADMIN_DATABASE_URL=postgresql://m2m_owner@127.0.0.1:$stack_pg_port/$database
 	stack_sql <<<"create database $database owner m2m_owner" || return
 	"$stack_bin/m2mctl" migrate up >"$stack_dir/migrate.log" || return
-	first=$("$stack_bin/m2mctl" org create demo --output env) || return
-	client=$("$stack_bin/m2mctl" client rotate --org demo --output env) || return
-	ENDED_SECRET=$(stack_value M2M_CLIENT_SECRET <<<"$first")
-	M2M_CLIENT_ID=$(stack_value M2M_CLIENT_ID <<<"$client")
-	M2M_CLIENT_SECRET=$(stack_value M2M_CLIENT_SECRET <<<"$client")
-	stack_start_gateway || return
-	M2M_ADMIN_TOKEN=$("$stack_bin/m2mctl" token mint --org demo --role admin) || return
-	export M2M_CLIENT_ID M2M_CLIENT_SECRET M2M_ADMIN_TOKEN ENDED_SECRET
+	stack_credentials demo && stack_start_gateway && stack_admin_token demo
 }
 
 stack_stop_gateway() {

@@ -1,7 +1,7 @@
 // npm's openid-client gets tokens from the gateway, and npm's jose verifies them from the JWKS URL, as a Public API
 // would. Both in the last version that node 18 runs, and in the newest.
 //
-// run_clients says what is printed, stack.sh what is in the environment.
+// tap.sh says what is printed, stack.sh what is in the environment.
 
 import assert from 'node:assert/strict';
 

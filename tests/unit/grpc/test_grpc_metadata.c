@@ -146,6 +146,8 @@ Test(grpc_metadata, one_byte_more_is_too_large_and_not_kept)
 	is(metadata.user_agent.value, STR_NONE);
 	add(STR(":path"), STR("/"));
 	is(metadata.path, STR_NONE);
+	add(STR("x-request-id"), STR("found-by-this"));
+	is(metadata.request_id.value, STR("found-by-this"));
 }
 
 Test(grpc_metadata, the_origin_is_recorded_as_grpc)

@@ -1,0 +1,141 @@
+# shellcheck shell=bash
+# To be sourced: what the scripts run_* of this folder share.
+#
+#   result ok|"not ok" NAME       one numbered TAP line
+#   check NAME COMMAND...         one test: the command's success; what a failed one printed becomes remarks
+#   skip NAME REASON              a test that can't be had here
+#   run_client NAME COMMAND...    a client's tests
+#   install_node FOLDER           the packages of ./FOLDER as its lock file has them, in $tmp/FOLDER
+#   go_tool NAME MODULE VERSION   sets `tool` to the path of a Go program, which is built when no earlier run has
+#   remark FILE                   a file as remarks
+#   finish                        the plan, and the exit status
+#
+# A client is a program of its own that finds in its environment what stack.sh exports, prints `ok - name`,
+# `ok - name # SKIP reason` or `not ok - name` for each test, anything else as a remark, and exits non-zero when a test
+# failed. Here their lines get numbers and become one TAP output.
+#
+#   M2M_TEST_BIN   the folder of m2m-gateway and m2mctl (default: build/asan or build/release)
+#   M2M_TEST_TMP   a fresh folder, reachable by PostgreSQL's user (default: one that is removed at the end)
+#   PG_BIN         the folder of initdb, pg_ctl and psql
+#
+# Sets bin and tmp, and ends everything at the script's end, whatever the end is.
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+bin=${M2M_TEST_BIN-} tmp=${M2M_TEST_TMP-} own_tmp=''
+count=0 failed=0
+# shellcheck source=tests/interop/stack.sh
+. "$here/stack.sh"
+
+result() {
+	count=$((count + 1))
+	if [[ $1 != ok ]]; then failed=$((failed + 1)); fi
+	printf '%s %d - %s\n' "$1" "$count" "$2"
+}
+
+skip() {
+	result ok "$1 # SKIP $2"
+}
+
+remark() {
+	sed 's/^/# /' "$1"
+}
+
+check() {
+	local name=$1
+	shift
+	if "$@" >"$tmp/check.out" 2>&1; then
+		result ok "$name"
+	else
+		result 'not ok' "$name"
+		remark "$tmp/check.out"
+	fi
+}
+
+finish() {
+	printf '1..%d\n' "$count"
+	exit $((failed > 0))
+}
+
+# shellcheck disable=SC2317 # the trap calls it
+cleanup() {
+	trap '' HUP INT TERM
+	stack_close
+	if [[ $own_tmp ]]; then rm -rf "$own_tmp"; fi
+}
+trap cleanup EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+die() {
+	printf 'Bail out! %s\n' "$1"
+	exit 1
+}
+
+settle_folders() {
+	local dir
+	if [[ ! $bin ]]; then
+		for dir in "$here"/../../build/{asan,release}; do
+			if [[ -x $dir/m2m-gateway && -x $dir/m2mctl ]]; then
+				bin=$dir
+				break
+			fi
+		done
+	fi
+	[[ -x $bin/m2m-gateway && -x $bin/m2mctl ]] || die "m2m-gateway and m2mctl are not built; set M2M_TEST_BIN"
+	if [[ ! $tmp ]]; then
+		own_tmp=$(mktemp -d /tmp/m2m-interop.XXXXXX)
+		tmp=$own_tmp
+		chmod 755 "$tmp"
+	fi
+}
+settle_folders
+
+run_client() {
+	local name=$1 out=$tmp/client.out status=0 tests=0 failures=0 line
+	shift
+	job "$@" >"$out" 2>&1 || status=$?
+	while IFS= read -r line; do
+		case $line in
+		'ok - '*) result ok "$M2M_SIGNING_ALG $name: ${line#ok - }" ;;
+		'not ok - '*)
+			result 'not ok' "$M2M_SIGNING_ALG $name: ${line#not ok - }"
+			failures=$((failures + 1))
+			;;
+		*)
+			printf '# %s\n' "$line"
+			continue
+			;;
+		esac
+		tests=$((tests + 1))
+	done <"$out"
+	if ((tests == 0 || (status != 0 && failures == 0))); then
+		result 'not ok' "$M2M_SIGNING_ALG $name: runs to its end (exit status $status)"
+	fi
+}
+
+# The packages are kept out of the checkout, and their own scripts are not run.
+install_node() {
+	cp -R "$here/$1" "$tmp/$1"
+	job env -C "$tmp/$1" npm ci --ignore-scripts --no-audit --no-fund >"$tmp/npm.out" 2>&1 && return
+	result 'not ok' "npm installs the packages of $1 as locked"
+	remark "$tmp/npm.out"
+	return 1
+}
+
+# Kept from run to run, since building one takes half a minute; a run beside this one may be building the same.
+# Fails where there is no Go, or no way to its modules, and then `tool` tells it.
+go_tool() {
+	local name=$1 module=$2 version=$3 folder=${XDG_CACHE_HOME:-$HOME/.cache}/m2m-gateway
+	tool=$folder/$name-$version
+	if [[ -x $tool ]]; then return; fi
+	if ! command -v go >/dev/null; then
+		tool="no Go here to build $name with"
+		return 1
+	fi
+	if ! job env "GOBIN=$tmp/go" go install "$module@$version" >"$tmp/go.out" 2>&1; then
+		tool="go install $module@$version: $(tail -n 1 "$tmp/go.out")"
+		return 1
+	fi
+	mkdir -p "$folder" && cp "$tmp/go/$name" "$tool.$$" && mv "$tool.$$" "$tool"
+}
