@@ -9,7 +9,7 @@ import Ajv2020 from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { parse } from 'yaml';
 
-const { M2M_URL: url, M2M_ADMIN_TOKEN, MEMBER_TOKEN, M2M_CLIENT_ID: id, M2M_CLIENT_SECRET: secret, ENDED_SECRET, OPENAPI_FILE } = process.env;
+const { M2M_URL: url, M2M_ADMIN_TOKEN, MEMBER_TOKEN, CLIENTLESS_TOKEN, M2M_CLIENT_ID: id, M2M_CLIENT_SECRET: secret, ENDED_SECRET, OPENAPI_FILE } = process.env;
 
 async function test(name, body) {
 	try {
@@ -67,14 +67,18 @@ const json = (body, token = M2M_ADMIN_TOKEN) => ({
 	headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
 });
 const form = (fields) => ({ body: new URLSearchParams(fields) });
+const keyed = (body, key) => ({ body: JSON.stringify(body), headers: { ...json('').headers, 'idempotency-key': key } });
 const grant = (more) => ({ grant_type: 'client_credentials', client_id: id, client_secret: secret, ...more });
 
 const answers = [
 	['GET', '/m2m/client-id', 200, admin],
 	['GET', '/m2m/client-id', 401, {}],
 	['GET', '/m2m/client-id', 401, bearer('not-a-token')],
+	['GET', '/m2m/client-id', 404, bearer(CLIENTLESS_TOKEN)],
 	['GET', '/m2m/client-secret', 200, admin],
+	['GET', '/m2m/client-secret', 401, {}],
 	['GET', '/m2m/client-secret', 403, bearer(MEMBER_TOKEN)],
+	['GET', '/m2m/client-secret', 404, bearer(CLIENTLESS_TOKEN)],
 	['POST', '/m2m/token', 200, json(grant())],
 	['POST', '/m2m/token', 400, json(grant({ grant_type: undefined }))],
 	['POST', '/m2m/token', 400, json(grant({ scope: 'not-the-clients' }))],
@@ -87,16 +91,22 @@ const answers = [
 	['POST', '/oauth2/token', 400, form(grant({ grant_type: 'password' }))],
 	['POST', '/oauth2/token', 400, form(grant({ audience: 'another-api' }))],
 	['POST', '/oauth2/token', 401, form(grant({ client_secret: ENDED_SECRET }))],
+	['POST', '/oauth2/token', 413, form(grant({ scope: 'x'.repeat(20000) }))],
 	['POST', '/oauth2/token', 415, { body: '{}', headers: { 'content-type': 'application/json' } }],
 	['POST', '/m2m/rotate', 400, json({ grace_seconds: -1 })],
 	['POST', '/m2m/rotate', 400, json('{')],
+	['POST', '/m2m/rotate', 401, json({}, null)],
 	['POST', '/m2m/rotate', 403, json({}, MEMBER_TOKEN)],
+	['POST', '/m2m/rotate', 404, json({}, CLIENTLESS_TOKEN)],
+	['POST', '/m2m/rotate', 413, json({ unknown: 'x'.repeat(20000) })],
+	['POST', '/m2m/rotate', 415, { body: 'x', headers: { 'content-type': 'text/plain', authorization: `Bearer ${M2M_ADMIN_TOKEN}` } }],
 	['GET', '/.well-known/jwks.json', 200, {}],
 	['GET', '/.well-known/oauth-authorization-server', 200, {}],
 	['GET', '/.well-known/openid-configuration', 200, {}],
 	['GET', '/openapi.json', 200, {}],
 	['GET', '/openapi.yaml', 200, {}],
-	['POST', '/m2m/rotate', 200, json({ grace_seconds: 60 })],
+	['POST', '/m2m/rotate', 200, keyed({ grace_seconds: 60 }, 'contract-1')],
+	['POST', '/m2m/rotate', 422, keyed({ grace_seconds: 61 }, 'contract-1')],
 ];
 for (const [method, path, status, options] of answers)
 	await test(`${method} ${path}: ${status} as described`, () => hold(method, path, status, options));
