@@ -339,6 +339,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	struct grpc_call *call = arg;
+	if (call->method != NULL) {
+		grpc_call_end(call, err_info(ERR_DEADLINE_EXCEEDED)->grpc, str_of(err_info(ERR_DEADLINE_EXCEEDED)->text));
+		return;
+	}
 	if (call->op == NULL) {
 		refuse(call, ERR_DEADLINE_EXCEEDED, NULL);
 		return;

@@ -166,6 +166,7 @@ void grpc_server_drain(struct grpc_server *s)
 {
 	evconnlistener_free(s->listener);
 	s->listener = NULL;
+	grpc_health_end_watches(&s->health);
 	LIST_EACH (it, &s->conns)
 		grpc_conn_drain(grpc_conn_of_node(it));
 }

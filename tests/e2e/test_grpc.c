@@ -491,6 +491,12 @@ Test(grpc, a_deadline_that_has_passed_is_answered_at_once)
 	cr_assert_eq(rows_of(UUID_1), 0);
 }
 
+Test(grpc, a_watch_ends_at_its_deadline)
+{
+	expect_grpc(call(&(struct grpc_request){.path = WATCH, .metadata = "grpc-timeout: 300m\n"}), DEADLINE_EXCEEDED);
+	cr_assert_eq(g.messages, 1);
+}
+
 Test(grpc, a_malformed_timeout_is_refused)
 {
 	static const char *const bad[] = {"5", "S", "", "5x", "123456789S", "-1S", "+1S", "1.5S", "1S x", "1SS"};
