@@ -57,6 +57,7 @@ add_custom_command(
   BYPRODUCTS "${descriptor_set}"
   COMMAND "${PROTOC_C}" ${proto_paths} --include_imports "--descriptor_set_out=${descriptor_set}" m2m/v1/m2m.proto grpc/health/v1/health.proto
           grpc/reflection/v1/reflection.proto grpc/reflection/v1alpha/reflection.proto
+          google/rpc/error_details.proto # so that clients can show what stands in grpc-status-details-bin
   COMMAND "${CMAKE_COMMAND}" "-DINPUT=${descriptor_set}" "-DOUTPUT=${descriptors}" -P "${CMAKE_CURRENT_LIST_FILE}"
   DEPENDS ${proto_files} "${CMAKE_CURRENT_LIST_FILE}"
   COMMENT "Embedding the descriptors"
