@@ -9,6 +9,8 @@
 #include "harness/world.h"
 #include "json/json_read.h"
 
+#define SCHEMA 2 /* migrations there are */
+
 SHARED_CLUSTER("");
 
 static struct world w;
@@ -90,10 +92,10 @@ Test(migrate, up_can_be_run_again_and_again)
 	cr_expect_str_eq(r.out, "");
 	expect_exit(0, "migrate", "up");
 	cr_expect(says(r.err, "up to date"), "%s", r.err);
-	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), SCHEMA);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_key"), 1);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.key_check"), 1);
-	cr_expect_eq(acts("migrate_up"), 1);
+	cr_expect_eq(acts("migrate_up"), SCHEMA);
 	cr_expect_eq(acts("create_signing_key"), 1);
 }
 
@@ -107,9 +109,9 @@ Test(migrate, two_at_once_do_the_work_once)
 		ctl_start(&w.ctl_env, &jobs[i], &results[i], (const char *const[]){"migrate", "up", NULL});
 	for (int i = 0; i < JOBS; i++)
 		cr_expect_eq(ctl_finish(&jobs[i], &results[i]), 0, "%s", results[i].err);
-	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), SCHEMA);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_key"), 1);
-	cr_expect_eq(acts("migrate_up"), 1);
+	cr_expect_eq(acts("migrate_up"), SCHEMA);
 }
 
 Test(migrate, a_login_that_may_create_roles_can_migrate_too)
@@ -127,8 +129,11 @@ Test(migrate, down_takes_everything_back_and_up_makes_it_again)
 	struct org o;
 	expect_exit(2, "migrate", "down");
 	cr_expect(says(r.err, "--yes"), "%s", r.err);
-	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), 1);
-	expect_exit(0, "migrate", "down", "--yes");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), SCHEMA);
+	for (int left = SCHEMA; left > 0; left--) {
+		cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), left, "one at a time, the last one first");
+		expect_exit(0, "migrate", "down", "--yes");
+	}
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from pg_namespace where nspname = 'm2m'"), 0);
 	expect_exit(4, "migrate", "down", "--yes");
 	expect_exit(0, "migrate", "status");
@@ -515,7 +520,7 @@ Test(m2mctl, every_act_has_its_row_in_admin_audit)
 		cr_expect_eq(acts(steps[i].action), 1, "%s", steps[i].action);
 	}
 	cr_expect_eq(acts("create_client"), 1);
-	cr_expect_eq(acts("migrate_up"), 1);
+	cr_expect_eq(acts("migrate_up"), SCHEMA);
 	cr_expect_eq(acts("create_signing_key"), 1);
 	cr_expect_eq(sql_int(world_db(&w),
 			     "select count(*) from m2m.admin_audit where action not in ('migrate_up', 'create_signing_key',"
@@ -530,10 +535,14 @@ Test(m2mctl, every_act_has_its_row_in_admin_audit)
 	expect_exit(0, "org", "show", "acme");
 	expect_exit(0, "client", "show", "--org", "acme");
 	expect_exit(0, "config", "check");
-	expect_exit(1, "org", "create", "acme");
 	expect_exit(4, "client", "rotate", "--org", "nobody");
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit"), rows);
-	/* But a refused reading is on record. */
+	/* What the database refused is on record as well. */
+	expect_exit(1, "org", "create", "acme");
+	cr_expect_eq(sql_int(world_db(&w),
+			     "select count(*) from m2m.admin_audit where action = 'create_organization' and outcome = 'already_exists'"),
+		     1);
+	/* And a refused reading. */
 	world_ctl(&w, &r, "client", "disable", "--org", "acme");
 	expect_exit(4, "client", "secret", "--org", "acme");
 	cr_expect_eq(

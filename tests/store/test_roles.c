@@ -200,19 +200,17 @@ Test(roles, the_gateway_has_no_ddl_and_no_way_to_become_another_role)
 	PQfinish(db);
 }
 
-Test(roles, the_gateway_makes_no_clients_and_no_keys)
+Test(roles, the_gateway_deletes_nothing_makes_no_keys_and_renames_nobody)
 {
 	PGconn *db = as("m2m_gateway");
 	expect_each(db,
-		    each("insert into m2m.client default values", "insert into m2m.organization default values", "delete from m2m.client",
-			 "delete from m2m.organization", "update m2m.organization set disabled_at = null",
-			 "update m2m.client set roles = '{admin}'", "update m2m.client set scopes = '{everything}'",
-			 "update m2m.client set audiences = '{everyone}'", "update m2m.client set disabled_at = null",
-			 "update m2m.client set token_lifetime = 2592000", "update m2m.client set organization_id = gen_random_uuid()",
-			 "update m2m.client set client_id = client_id", "update m2m.client_secret set verifier = verifier",
-			 "update m2m.client_secret set salt = salt", "update m2m.client_secret set key_id = key_id",
-			 "update m2m.client_secret set version = version + 1", "update m2m.client_secret set created_at = now()",
-			 "delete from m2m.client_secret", "truncate m2m.client_secret",
+		    each("delete from m2m.client", "delete from m2m.organization", "update m2m.organization set slug = 'mine'",
+			 "update m2m.organization set organization_id = gen_random_uuid()",
+			 "update m2m.organization set created_at = now()", "update m2m.client set created_at = now()",
+			 "update m2m.client set organization_id = gen_random_uuid()", "update m2m.client set client_id = client_id",
+			 "update m2m.client_secret set verifier = verifier", "update m2m.client_secret set salt = salt",
+			 "update m2m.client_secret set key_id = key_id", "update m2m.client_secret set version = version + 1",
+			 "update m2m.client_secret set created_at = now()", "delete from m2m.client_secret", "truncate m2m.client_secret",
 			 "insert into m2m.schema_migration values (2, 'mine', '')", "update m2m.schema_migration set checksum = ''",
 			 "delete from m2m.schema_migration", "insert into m2m.signing_key default values",
 			 "update m2m.signing_key set state = 'active'", "delete from m2m.signing_key",
@@ -220,6 +218,31 @@ Test(roles, the_gateway_makes_no_clients_and_no_keys)
 			 "insert into m2m.organization_auditor default values", "select from m2m.organization_auditor"),
 		    REFUSED);
 	PQfinish(db);
+}
+
+Test(roles, the_gateway_gives_no_client_the_platform_s_role)
+{
+	PGconn *db = as("m2m_gateway");
+	cr_expect_str_eq(sql_state(db, "update m2m.client set roles = '{platform}'"), "23514");
+	cr_expect_str_eq(sql_state(db, "update m2m.client set roles = '{admin,platform}'"), "23514");
+	PQfinish(db);
+}
+
+Test(roles, what_was_deleted_stays_deleted_for_the_gateway_and_for_the_owner)
+{
+	PGconn *gateway = as("m2m_gateway");
+	expect_each(gateway,
+		    each("update m2m.client set disabled_at = now(), deleted_at = now()",
+			 "update m2m.organization set disabled_at = now(), deleted_at = now()"),
+		    DONE);
+	PGconn *const everyone[] = {gateway, world_db(&w)};
+	for (size_t i = 0; i < 2; i++)
+		expect_each(everyone[i],
+			    each("update m2m.client set deleted_at = null", "update m2m.client set disabled_at = null, deleted_at = null",
+				 "update m2m.client set name = 'again'", "update m2m.organization set deleted_at = null",
+				 "update m2m.organization set name = 'again'"),
+			    REFUSED);
+	PQfinish(gateway);
 }
 
 Test(roles, the_gateway_cannot_bring_an_ended_secret_back)
@@ -245,7 +268,8 @@ Test(roles, the_gateway_can_do_its_work)
 	expect_each(db,
 		    each("select * from m2m.schema_migration", "select * from m2m.organization", "select * from m2m.client",
 			 "select * from m2m.client_secret", "select * from m2m.signing_key", "select * from m2m.signing_key_current",
-			 "select * from m2m.key_check", "select * from m2m.idempotency", "select m2m.audit_partitions_ahead(28)"),
+			 "select * from m2m.signing_keys", "select * from m2m.key_check", "select * from m2m.idempotency",
+			 "select m2m.audit_partitions_ahead(28)"),
 		    DONE);
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.organization"), 2);
 	cr_expect_str_eq(sql_text(db, "show synchronous_commit"), "on");
@@ -257,17 +281,26 @@ Test(roles, the_gateway_can_do_its_work)
 		 acme.id);
 	cr_expect_str_eq(sql_state(db, "%s", statement), DONE);
 	cr_expect_str_eq(sql_state(db, "%s returning jti", statement), REFUSED, "it may read back what it writes");
-	expect_each(db,
-		    each("insert into m2m.admin_audit (action, outcome, actor, transport) values ('read_secret', 'granted', 'c', 'r')",
-			 "insert into m2m.denied_audit values (now(), null, null, 'invalid_client', 1, gen_random_uuid())",
-			 "insert into m2m.key_check values ('k9', sha256('x'))",
-			 "insert into m2m.idempotency select organization_id, 'key', '', '', 'c', 1, now() from m2m.organization",
-			 "update m2m.idempotency set secret_version = 2", "delete from m2m.idempotency",
-			 "begin; update m2m.client set secret_version = secret_version + 1;"
-			 " update m2m.client_secret set ended_at = now(), expires_at = '-infinity';"
-			 " insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)"
-			 " select client_id, secret_version, 'k1', sha256('s'), sha256('v'), 'abcd' from m2m.client; commit"),
-		    DONE);
+	expect_each(
+		db,
+		each("insert into m2m.admin_audit (action, outcome, actor, transport) values ('read_secret', 'granted', 'c', 'r')",
+		     "insert into m2m.denied_audit values (now(), null, null, 'invalid_client', 1, gen_random_uuid())",
+		     "insert into m2m.key_check values ('k9', sha256('x'))",
+		     "insert into m2m.idempotency select organization_id, 'key', '', '', 'c', 1, now() from m2m.organization",
+		     "update m2m.idempotency set secret_version = 2", "delete from m2m.idempotency",
+		     "insert into m2m.organization (organization_id, slug, name) values (gen_random_uuid(), 'made', 'Made')",
+		     "insert into m2m.client (client_id, organization_id, roles, scopes, audiences, secret_version)"
+		     " select 'm2m_0000000000000000000000', organization_id, '{}', '{}', '{a}', 1 from m2m.organization where slug = "
+		     "'made'",
+		     "update m2m.client set roles = '{member}', scopes = '{s}', audiences = '{a}', token_lifetime = 60, name = 'n',"
+		     " token_type = 'at+jwt', disabled_at = null where client_id = 'm2m_0000000000000000000000'",
+		     "update m2m.organization set name = 'n', issuer = 'i', external_id = 'e', disabled_at = null where slug = 'made'",
+		     "delete from m2m.idempotency",
+		     "begin; update m2m.client set secret_version = secret_version + 1 where secret_version > 0 and is_default;"
+		     " update m2m.client_secret set ended_at = now(), expires_at = '-infinity';"
+		     " insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)"
+		     " select client_id, secret_version, 'k1', sha256('s'), sha256('v'), 'abcd' from m2m.client where is_default; commit"),
+		DONE);
 	PQfinish(db);
 }
 
