@@ -2,6 +2,8 @@
  * off the curve. */
 #include "crypto/jwk.h"
 
+#include <string.h>
+
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -10,9 +12,10 @@
 #include "base/base64.h"
 #include "json/json_read.h"
 
-#define P256_BYTES   32
-#define JSON_CAP     32768
-#define UNCOMPRESSED 4 /* SEC 1, 2.3.3 */
+#define P256_BYTES    32
+#define ED25519_BYTES 32
+#define JSON_CAP      32768
+#define UNCOMPRESSED  4 /* SEC 1, 2.3.3 */
 
 /* The key's number `name` in `pad` bytes, or in as few as it needs if `pad` is 0. */
 static enum err put_number(const EVP_PKEY *pkey, const char *name, size_t pad, struct sbuf *out)
@@ -32,16 +35,41 @@ static enum err put_number(const EVP_PKEY *pkey, const char *name, size_t pad, s
 	return err;
 }
 
+/* What a JWK of each algorithm says of its type. */
+static const struct {
+	const char *kty, *crv; /* crv NULL: has none */
+} types[JWT_ALG_COUNT] = {
+	[JWT_RS256] = {"RSA", NULL},
+	[JWT_ES256] = {"EC", "P-256"},
+	[JWT_PS256] = {"RSA", NULL},
+	[JWT_EDDSA] = {"OKP", "Ed25519"},
+};
+
+/* RFC 8037 section 2. */
+static enum err put_ed25519(const EVP_PKEY *pkey, struct sbuf *out)
+{
+	uint8_t bytes[ED25519_BYTES];
+	size_t n = sizeof bytes;
+
+	if (EVP_PKEY_get_raw_public_key(pkey, bytes, &n) != 1 || n != sizeof bytes)
+		return ERR_CRYPTO;
+	sbuf_put_base64url(out, str_from(bytes, n));
+	return ERR_OK;
+}
+
 enum err jwk_put_members(const EVP_PKEY *pkey, enum jwt_alg alg, struct sbuf *out)
 {
 	enum err err;
 
-	if (alg == JWT_RS256) {
+	if (types[alg].crv == NULL) {
 		sbuf_putz(out, "\"e\":\"");
 		err = put_number(pkey, OSSL_PKEY_PARAM_RSA_E, 0, out);
 		sbuf_putz(out, "\",\"kty\":\"RSA\",\"n\":\"");
 		if (err == ERR_OK)
 			err = put_number(pkey, OSSL_PKEY_PARAM_RSA_N, 0, out);
+	} else if (alg == JWT_EDDSA) {
+		sbuf_putz(out, "\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"");
+		err = put_ed25519(pkey, out);
 	} else {
 		sbuf_putz(out, "\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"");
 		err = put_number(pkey, OSSL_PKEY_PARAM_EC_PUB_X, P256_BYTES, out);
@@ -125,12 +153,7 @@ static enum err read_p256(const struct json *jwk, EVP_PKEY **ret)
 {
 	uint8_t point[1 + 2 * P256_BYTES] = {UNCOMPRESSED};
 	char group[] = "P-256";
-	struct str crv;
 
-	if (json_string(json_get(jwk, "crv"), &crv) != ERR_OK)
-		return ERR_MALFORMED;
-	if (!str_eq(crv, str_of(group)))
-		return ERR_MISMATCH;
 	enum err err = read_coordinate(jwk, "x", point + 1);
 	if (err == ERR_OK)
 		err = read_coordinate(jwk, "y", point + 1 + P256_BYTES);
@@ -144,20 +167,118 @@ static enum err read_p256(const struct json *jwk, EVP_PKEY **ret)
 	return from_params("EC", params, ret);
 }
 
-static enum err read_object(enum jwt_alg alg, const struct json *jwk, EVP_PKEY **ret)
+/* The y of every point whose order divides 8, little-endian, also in the spellings above the field's prime. Under such a key anybody's signature is right
+ * for one message in eight or for all, and OpenSSL doesn't look. */
+static bool is_of_small_order(const uint8_t point[ED25519_BYTES])
 {
-	struct str kty, said;
+	static const uint8_t small[][ED25519_BYTES] = {
+		{0},
+		{1},
+		{0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+		{0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
+		{0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+		{0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+		{0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+	};
+	uint8_t y[ED25519_BYTES];
 
-	if (json_string(json_get(jwk, "kty"), &kty) != ERR_OK || json_get(jwk, "d") != NULL)
+	memcpy(y, point, sizeof y);
+	y[ED25519_BYTES - 1] &= 0x7f; /* the top bit is the sign of x */
+	for (size_t i = 0; i < sizeof small / sizeof small[0]; i++)
+		if (memcmp(y, small[i], sizeof y) == 0)
+			return true;
+	return false;
+}
+
+static enum err read_ed25519(const struct json *jwk, EVP_PKEY **ret)
+{
+	uint8_t bytes[ED25519_BYTES];
+	struct str text;
+	size_t n;
+
+	if (json_string(json_get(jwk, "x"), &text) != ERR_OK || base64url_decode(text, bytes, sizeof bytes, &n) != ERR_OK ||
+	    n != sizeof bytes)
+		return ERR_MALFORMED;
+	if (is_of_small_order(bytes))
+		return ERR_MISMATCH;
+	EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, bytes, n);
+	if (pkey == NULL) {
+		ERR_clear_error();
+		return ERR_MISMATCH;
+	}
+	*ret = pkey;
+	return ERR_OK;
+}
+
+static enum err check_type(enum jwt_alg alg, const struct json *jwk)
+{
+	struct str kty, crv;
+
+	if (json_string(json_get(jwk, "kty"), &kty) != ERR_OK)
+		return ERR_MALFORMED;
+	if (!str_eq(kty, str_of(types[alg].kty)))
+		return ERR_MISMATCH;
+	if (types[alg].crv == NULL)
+		return ERR_OK;
+	if (json_string(json_get(jwk, "crv"), &crv) != ERR_OK)
+		return ERR_MALFORMED;
+	return str_eq(crv, str_of(types[alg].crv)) ? ERR_OK : ERR_MISMATCH;
+}
+
+/* RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1. One prime of an RSA modulus gives the key away as well as "d" does. */
+static bool has_private_member(const struct json *jwk)
+{
+	static const char *const private[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"};
+
+	for (size_t i = 0; i < sizeof private / sizeof private[0]; i++)
+		if (json_get(jwk, private[i]) != NULL)
+			return true;
+	return false;
+}
+
+enum err jwk_read_object(enum jwt_alg alg, const struct json *jwk, EVP_PKEY **ret)
+{
+	struct str said;
+
+	if (has_private_member(jwk))
 		return ERR_MALFORMED;
 	enum err err = json_string(json_get(jwk, "alg"), &said);
 	if (err == ERR_MALFORMED)
 		return err;
 	if (err == ERR_OK && !str_eq(said, str_of(jwt_alg_name(alg))))
 		return ERR_MISMATCH;
-	if (!str_eq(kty, alg == JWT_RS256 ? STR("RSA") : STR("EC")))
-		return ERR_MISMATCH;
-	return alg == JWT_RS256 ? read_rsa(jwk, ret) : read_p256(jwk, ret);
+	err = check_type(alg, jwk);
+	if (err != ERR_OK)
+		return err;
+	switch (alg) {
+	case JWT_ES256:
+		return read_p256(jwk, ret);
+	case JWT_EDDSA:
+		return read_ed25519(jwk, ret);
+	default:
+		return read_rsa(jwk, ret);
+	}
+}
+
+enum err jwk_alg(const struct json *jwk, enum jwt_alg *ret)
+{
+	static const enum jwt_alg plain[] = {JWT_RS256, JWT_ES256, JWT_EDDSA};
+	struct str said;
+
+	if (json_get(jwk, "alg") != NULL)
+		return json_string(json_get(jwk, "alg"), &said) == ERR_OK ? jwt_alg_of(said, ret) : ERR_NOT_PRESENT;
+	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+		if (check_type(plain[i], jwk) == ERR_OK) {
+			*ret = plain[i];
+			return ERR_OK;
+		}
+	}
+	return ERR_NOT_PRESENT;
 }
 
 enum err jwk_read(enum jwt_alg alg, struct str text, EVP_PKEY **ret)
@@ -168,7 +289,7 @@ enum err jwk_read(enum jwt_alg alg, struct str text, EVP_PKEY **ret)
 
 	if (a == NULL)
 		return ERR_NO_MEMORY;
-	enum err err = json_parse(a, text, limits, &jwk) == ERR_OK ? read_object(alg, jwk, ret) : ERR_MALFORMED;
+	enum err err = json_parse(a, text, limits, &jwk) == ERR_OK ? jwk_read_object(alg, jwk, ret) : ERR_MALFORMED;
 	arena_free(a);
 	return err;
 }

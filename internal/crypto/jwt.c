@@ -8,7 +8,7 @@
 #define HEADER_TEXT_MAX 1024
 
 static const struct json_limits header_limits = {.max_depth = 2, .max_values = 16};
-static const struct json_limits claims_limits = {.max_depth = 8, .max_values = 128};
+static const struct json_limits claims_limits = {.max_depth = 8, .max_values = 512};
 
 static enum err decode_part(struct arena *a, struct str part, struct str *ret)
 {
@@ -39,6 +39,21 @@ static bool has_forbidden_member(const struct json *header)
 	return false;
 }
 
+/* Only ever compared with the kids of known keys; RFC 7515 leaves its form to whoever made the key. */
+static bool is_kid(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < 0x21 || s.p[i] > 0x7e)
+			return false;
+	return s.n > 0 && s.n <= KID_MAX;
+}
+
+/* RFC 7515 section 4.1.9: a media type, whose "application/" may be left out and whose case doesn't matter. */
+static bool is_known_typ(struct str s)
+{
+	return str_eq_nocase(s, STR("JWT")) || str_eq_nocase(s, STR("at+jwt")) || str_eq_nocase(s, STR("application/at+jwt"));
+}
+
 static enum err read_header(const struct json *header, struct jwt *jwt)
 {
 	struct str alg;
@@ -47,13 +62,12 @@ static enum err read_header(const struct json *header, struct jwt *jwt)
 		return ERR_MALFORMED;
 	if (json_string(json_get(header, "alg"), &alg) != ERR_OK || jwt_alg_of(alg, &jwt->alg) != ERR_OK)
 		return ERR_MALFORMED;
-	if (json_string(json_get(header, "kid"), &jwt->kid) != ERR_OK || jwt->kid.n == 0 || jwt->kid.n > KID_MAX ||
-	    !str_is_word(jwt->kid, "-_"))
+	if (json_string(json_get(header, "kid"), &jwt->kid) != ERR_OK || !is_kid(jwt->kid))
 		return ERR_MALFORMED;
 	enum err err = json_string(json_get(header, "typ"), &jwt->typ);
 	if (err == ERR_NOT_PRESENT)
 		return ERR_OK;
-	if (err != ERR_OK || !(str_eq(jwt->typ, STR("JWT")) || str_eq(jwt->typ, STR("at+jwt"))))
+	if (err != ERR_OK || !is_known_typ(jwt->typ))
 		return ERR_MALFORMED;
 	return ERR_OK;
 }

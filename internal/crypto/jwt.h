@@ -26,21 +26,22 @@ struct jwt {
 };
 
 /* Takes a compact token apart without trusting it. ERR_MALFORMED for anything but: three base64url parts of bounded length, a header object whose
- * alg is one of ours (never "none", never HMAC), with a kid of 1 to KID_MAX [A-Za-z0-9_-], typ absent, JWT or at+jwt, and without crit, jku, jwk, x5u, x5c,
+ * alg is one of ours (never "none", never HMAC), with a kid of 1 to KID_MAX visible ASCII characters (others'
+ * kids hold +, / and =; it is only ever compared), typ absent, JWT, at+jwt or application/at+jwt in any case (RFC 9068 section 4), and without crit, jku, jwk, x5u, x5c,
  * b64, zip; a payload that is a JSON object. Memory from `a`; *ret is valid as long as the token's bytes and `a`. */
 MUST_CHECK enum err jwt_parse(struct arena *a, struct str token, struct jwt *ret);
 
 /* Signature check with OpenSSL's EVP. ERR_MISMATCH: the key's alg isn't the token's, or the signature is wrong. */
 MUST_CHECK enum err jwt_verify(struct signing_key *key, const struct jwt *jwt);
 
-/* The same answer from libjwt (an at+jwt token, which libjwt refuses to read, goes to jwt_verify). */
+/* The same answer from libjwt (what it can't read, at+jwt, PS256 and EdDSA, goes to jwt_verify). */
 MUST_CHECK enum err jwt_verify_libjwt(struct signing_key *key, const struct jwt *jwt);
 
 /* Appends header.claims.signature to `out`. The header is {"alg","typ","kid"}, encoded once per key and typ; at_jwt chooses "at+jwt" (RFC 9068) over
  * "JWT". No allocation beyond OpenSSL's own. ERR_CRYPTO; ERR_TOO_LARGE when `out` overflowed. */
 MUST_CHECK enum err jwt_sign(struct signing_key *key, bool at_jwt, struct str claims, struct sbuf *out);
 
-/* The same through libjwt, for tokens that are minted off the hot path: typ JWT only; `claims` is a JSON object of strings, integers, and arrays. */
+/* The same through libjwt, for tokens that are minted off the hot path: typ JWT, RS256 and ES256 (what it can't sign goes to jwt_sign); `claims` is a JSON object of strings, integers, and arrays. */
 MUST_CHECK enum err jwt_sign_libjwt(struct signing_key *key, struct str claims, struct sbuf *out);
 
 #endif

@@ -21,7 +21,14 @@
 static const jwt_alg_t libjwt_algs[JWT_ALG_COUNT] = {
 	[JWT_RS256] = JWT_ALG_RS256,
 	[JWT_ES256] = JWT_ALG_ES256,
+	[JWT_PS256] = JWT_ALG_NONE, /* these two it doesn't know */
+	[JWT_EDDSA] = JWT_ALG_NONE,
 };
+
+static bool is_known(enum jwt_alg alg)
+{
+	return libjwt_algs[alg] != JWT_ALG_NONE;
+}
 
 static struct str bio_text(BIO *bio)
 {
@@ -49,7 +56,7 @@ enum err jwt_verify_libjwt(struct signing_key *key, const struct jwt *jwt)
 	struct str pem = bio_text(key->public_pem);
 	jwt_t *decoded = NULL;
 
-	if (str_eq(jwt->typ, STR("at+jwt")))
+	if (!is_known(jwt->alg) || (jwt->typ.p != NULL && !str_eq(jwt->typ, STR("JWT"))))
 		return jwt_verify(key, jwt);
 	if (key->alg != jwt->alg || pem.n == 0 || terminated_copy(jwt->token, token) != ERR_OK)
 		return ERR_MISMATCH;
@@ -82,8 +89,10 @@ enum err jwt_sign_libjwt(struct signing_key *key, struct str claims, struct sbuf
 	char terminated[JWT_MAX_LEN + 1];
 	char *text = NULL;
 
-	if (key->sign == NULL)
+	if (!key->private)
 		return ERR_CRYPTO;
+	if (!is_known(key->alg))
+		return jwt_sign(key, false, claims, out);
 	enum err err = terminated_copy(claims, terminated);
 	if (err != ERR_OK)
 		return err;

@@ -57,7 +57,7 @@ static enum err open_private(const struct master_ring *ring, enum jwt_alg alg, c
 	return err != ERR_OK ? err : take_if_named(key, row->kid, ret);
 }
 
-/* The public part is read of every row, so that damage shows before a row becomes current. */
+/* The public part is read of every row, so that damage shows before a row becomes current. A current row whose private part can't be had still verifies. */
 static enum err add_row(struct keyset *set, const struct master_ring *ring, const struct keyset_row *row)
 {
 	enum jwt_alg alg;
@@ -101,7 +101,7 @@ static enum err write_jwks(struct keyset *set)
 }
 
 enum err keyset_build(const struct master_ring *ring, const struct keyset_row *rows, size_t n, uint64_t generation, struct keyset **ret,
-		      struct str *ret_kid)
+		      struct keyset_fault *ret_fault)
 {
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is meant */
 	struct keyset *set = calloc(1, sizeof *set + n * sizeof set->keys[0]);
@@ -110,18 +110,19 @@ enum err keyset_build(const struct master_ring *ring, const struct keyset_row *r
 	if (set == NULL || (set->arena = arena_new(JWKS_CAP)) == NULL)
 		goto fail;
 	set->generation = generation;
+	struct keyset_fault fault = {.err = ERR_OK};
 	for (size_t i = 0; i < n; i++) {
 		err = add_row(set, ring, &rows[i]);
-		if (err != ERR_OK) {
-			if (ret_kid != NULL)
-				*ret_kid = rows[i].kid;
+		if (err == ERR_NO_MEMORY)
 			goto fail;
-		}
+		if (err == ERR_KEY_MISSING || (err != ERR_OK && fault.err == ERR_OK))
+			fault = (struct keyset_fault){err, rows[i].kid};
 	}
 	err = write_jwks(set);
 	if (err != ERR_OK)
 		goto fail;
 	*ret = set;
+	*ret_fault = fault;
 	return ERR_OK;
 fail:
 	keyset_free(set);

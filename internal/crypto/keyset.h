@@ -22,11 +22,17 @@ struct keyset_row {
 
 struct keyset;
 
-/* Opens the current row's seal, parses all. A row that is no longer current is kept for verification by its public part alone; the private part of a
- * row that isn't current is opened only when `current` moves to it. ERR_KEY_MISSING: the ring lacks the current row's seal key. No current row is no error:
- * keyset_current is then NULL. ERR_CRYPTO, ERR_MALFORMED, ERR_MISMATCH: a damaged row, named in *ret_kid (may be NULL). */
+/* What came of reading the rows: a damaged row is left out, so that it takes no other with it. */
+struct keyset_fault {
+	enum err
+		err; /* ERR_OK: every row is good. ERR_MALFORMED, ERR_MISMATCH, ERR_CRYPTO: the row is damaged, or not what its kid says. ERR_KEY_MISSING: see below */
+	struct str kid; /* of the first such row; borrowed from it */
+};
+
+/* Opens the current row's seal, parses all. A row that isn't current is kept for verification by its public part alone. When the ring lacks the key that the current row is sealed with, that one
+ * too is for verification only, and keyset_current is NULL: ERR_KEY_MISSING is the fault then, whatever else there is. No current row is no fault; keyset_current is NULL as well. ERR_NO_MEMORY. */
 MUST_CHECK enum err keyset_build(const struct master_ring *ring, const struct keyset_row *rows, size_t n, uint64_t generation,
-				 struct keyset **ret, struct str *ret_kid);
+				 struct keyset **ret, struct keyset_fault *ret_fault);
 void keyset_free(struct keyset *set); /* NULL is allowed */
 
 uint64_t keyset_generation(const struct keyset *set);

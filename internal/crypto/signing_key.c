@@ -22,9 +22,12 @@
 static const struct {
 	const char *name;
 	const char *key_type;
+	int rsa_padding; /* 0: not RSA */
 } algs[JWT_ALG_COUNT] = {
-	[JWT_RS256] = {"RS256", "RSA"},
-	[JWT_ES256] = {"ES256", "EC"},
+	[JWT_RS256] = {"RS256", "RSA", RSA_PKCS1_PADDING},
+	[JWT_ES256] = {"ES256", "EC", 0},
+	[JWT_PS256] = {"PS256", "RSA", RSA_PKCS1_PSS_PADDING},
+	[JWT_EDDSA] = {"EdDSA", "ED25519", 0},
 };
 
 const char *jwt_alg_name(enum jwt_alg alg)
@@ -49,9 +52,11 @@ static bool key_fits(const EVP_PKEY *pkey, enum jwt_alg alg)
 
 	if (EVP_PKEY_is_a(pkey, algs[alg].key_type) != 1)
 		return false;
-	if (alg == JWT_RS256)
+	if (algs[alg].rsa_padding != 0)
 		return EVP_PKEY_get_bits(pkey) >= RSA_BITS && EVP_PKEY_get_bits(pkey) <= 8 * JWK_RSA_MAX_BYTES;
-	return EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1 && str_eq(str_of(group), STR(SN_X9_62_prime256v1));
+	if (alg == JWT_ES256)
+		return EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1 && str_eq(str_of(group), STR(SN_X9_62_prime256v1));
+	return true;
 }
 
 /* The point on its curve; for RSA an odd composite modulus without small factors and an odd exponent above one. */
@@ -64,16 +69,50 @@ static bool public_part_is_sound(EVP_PKEY *pkey)
 	return sound;
 }
 
+/* RFC 7518 section 3.5: the salt is as long as the digest, and a signature with another length is none. */
+static bool set_padding(EVP_PKEY_CTX *ctx, int padding)
+{
+	if (padding == 0)
+		return true;
+	return EVP_PKEY_CTX_set_rsa_padding(ctx, padding) == 1 &&
+	       (padding != RSA_PKCS1_PSS_PADDING || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1);
+}
+
 /* A context that `init` makes ready for any number of SHA-256 digests. NULL on failure. */
 static EVP_PKEY_CTX *prepared(EVP_PKEY *pkey, enum jwt_alg alg, int (*init)(EVP_PKEY_CTX *))
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 
-	if (ctx != NULL && init(ctx) == 1 && (alg != JWT_RS256 || EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1) &&
+	if (ctx != NULL && init(ctx) == 1 && set_padding(ctx, algs[alg].rsa_padding) &&
 	    EVP_PKEY_CTX_set_signature_md(ctx, crypto_algorithms()->sha256) == 1)
 		return ctx;
 	EVP_PKEY_CTX_free(ctx);
 	return NULL;
+}
+
+typedef int message_init(EVP_MD_CTX *, EVP_PKEY_CTX **, const EVP_MD *, ENGINE *, EVP_PKEY *);
+
+/* The same for whole messages, which EdDSA digests itself. */
+static EVP_MD_CTX *prepared_message(EVP_PKEY *pkey, message_init *init)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	if (ctx != NULL && init(ctx, NULL, NULL, NULL, pkey) == 1)
+		return ctx;
+	EVP_MD_CTX_free(ctx);
+	return NULL;
+}
+
+static bool prepare(struct signing_key *key)
+{
+	if (key->alg == JWT_EDDSA) {
+		key->verify_message = prepared_message(key->pkey, EVP_DigestVerifyInit);
+		key->sign_message = key->private ? prepared_message(key->pkey, EVP_DigestSignInit) : NULL;
+		return key->verify_message != NULL && (!key->private || key->sign_message != NULL);
+	}
+	key->verify = prepared(key->pkey, key->alg, EVP_PKEY_verify_init);
+	key->sign = key->private ? prepared(key->pkey, key->alg, EVP_PKEY_sign_init) : NULL;
+	return key->verify != NULL && (!key->private || key->sign != NULL);
 }
 
 /* RFC 7638 section 3. */
@@ -124,15 +163,13 @@ static enum err key_make(enum jwt_alg alg, EVP_PKEY *pkey, bool private, struct 
 	}
 	key->alg = alg;
 	key->pkey = pkey;
+	key->private = private;
 	if (!key_fits(pkey, alg) || !public_part_is_sound(pkey)) {
 		err = ERR_MISMATCH;
 		goto fail;
 	}
 	err = ERR_CRYPTO;
-	key->verify = prepared(pkey, alg, EVP_PKEY_verify_init);
-	if (key->verify == NULL)
-		goto fail;
-	if (private && (key->sign = prepared(pkey, alg, EVP_PKEY_sign_init)) == NULL)
+	if (!prepare(key))
 		goto fail;
 	key->public_pem = BIO_new(BIO_s_mem());
 	if (key->public_pem == NULL || PEM_write_bio_PUBKEY(key->public_pem, pkey) != 1)
@@ -149,12 +186,37 @@ fail:
 	return err;
 }
 
+static EVP_PKEY *generate(enum jwt_alg alg)
+{
+	switch (alg) {
+	case JWT_RS256:
+	case JWT_PS256:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS);
+	case JWT_ES256:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+	case JWT_EDDSA:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	case JWT_ALG_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+/* The kid is typed at command lines, so none begins as an option does. */
 enum err signing_key_generate(enum jwt_alg alg, struct signing_key **ret)
 {
-	EVP_PKEY *pkey =
-		alg == JWT_RS256 ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS) : EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
-
-	return pkey == NULL ? ERR_CRYPTO : key_make(alg, pkey, true, ret);
+	for (;;) {
+		struct signing_key *key = NULL;
+		EVP_PKEY *pkey = generate(alg);
+		enum err err = pkey == NULL ? ERR_CRYPTO : key_make(alg, pkey, true, &key);
+		if (err != ERR_OK)
+			return err;
+		if (key->kid[0] != '-') {
+			*ret = key;
+			return ERR_OK;
+		}
+		signing_key_free(key);
+	}
 }
 
 /* A private part that belongs to another public part would sign tokens that nobody can verify. */
@@ -201,6 +263,11 @@ enum err signing_key_from_jwk(enum jwt_alg alg, struct str jwk_json, struct sign
 	return err != ERR_OK ? err : key_make(alg, pkey, false, ret);
 }
 
+enum err signing_key_of_public(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret)
+{
+	return key_make(alg, pkey, false, ret);
+}
+
 void signing_key_free(struct signing_key *key)
 {
 	if (key == NULL)
@@ -208,6 +275,8 @@ void signing_key_free(struct signing_key *key)
 	BIO_free(key->public_pem);
 	EVP_PKEY_CTX_free(key->verify);
 	EVP_PKEY_CTX_free(key->sign);
+	EVP_MD_CTX_free(key->verify_message);
+	EVP_MD_CTX_free(key->sign_message);
 	EVP_PKEY_free(key->pkey);
 	free(key);
 }
@@ -216,7 +285,7 @@ enum err signing_key_to_der(const struct signing_key *key, struct arena *a, stru
 {
 	enum err err = ERR_CRYPTO;
 
-	if (key->sign == NULL)
+	if (!key->private)
 		return ERR_NOT_PRESENT;
 	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key->pkey);
 	int n = info == NULL ? 0 : i2d_PKCS8_PRIV_KEY_INFO(info, NULL);
@@ -260,23 +329,47 @@ struct str signing_key_kid(const struct signing_key *key)
 
 bool signing_key_is_private(const struct signing_key *key)
 {
-	return key->sign != NULL;
+	return key->private;
 }
 
-enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t signature[SIGNATURE_MAX], size_t *ret_n)
+/* A copy of the keyed context costs no fetch; the context itself would be spent by its first message. */
+static enum err sign_message(const EVP_MD_CTX *keyed, struct str input, uint8_t *signature, size_t *ret_n)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	size_t n = SIGNATURE_MAX;
+	bool made = ctx != NULL && EVP_MD_CTX_copy_ex(ctx, keyed) == 1 &&
+		    EVP_DigestSign(ctx, signature, &n, (const uint8_t *)input.p, input.n) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	if (!made)
+		return ERR_CRYPTO;
+	*ret_n = n;
+	return ERR_OK;
+}
+
+static enum err verify_message(const EVP_MD_CTX *keyed, struct str input, struct str signature)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	if (ctx == NULL || EVP_MD_CTX_copy_ex(ctx, keyed) != 1) {
+		EVP_MD_CTX_free(ctx);
+		return ERR_CRYPTO;
+	}
+	bool right = EVP_DigestVerify(ctx, (const uint8_t *)signature.p, signature.n, (const uint8_t *)input.p, input.n) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	return right ? ERR_OK : ERR_MISMATCH;
+}
+
+static enum err sign_digest(struct signing_key *key, struct str input, uint8_t *signature, size_t *ret_n)
 {
 	uint8_t digest[SHA256_LEN], made[SIGNATURE_MAX];
 	size_t n = sizeof made;
 
-	if (key->sign == NULL)
-		return ERR_NOT_PRESENT;
 	enum err err = sha256(input.p, input.n, digest);
 	if (err == ERR_OK && EVP_PKEY_sign(key->sign, made, &n, digest, sizeof digest) != 1)
 		err = ERR_CRYPTO;
-	if (err != ERR_OK) {
-		ERR_clear_error();
+	if (err != ERR_OK)
 		return err;
-	}
 	if (key->alg == JWT_ES256) {
 		if (ecdsa_der_to_raw(made, n, signature) != ERR_OK)
 			return ERR_CRYPTO;
@@ -288,7 +381,7 @@ enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t sig
 	return ERR_OK;
 }
 
-enum err signing_key_verify(struct signing_key *key, struct str input, struct str signature)
+static enum err verify_digest(struct signing_key *key, struct str input, struct str signature)
 {
 	uint8_t digest[SHA256_LEN], der[ECDSA_DER_MAX];
 	const uint8_t *p = (const uint8_t *)signature.p;
@@ -301,9 +394,27 @@ enum err signing_key_verify(struct signing_key *key, struct str input, struct st
 		p = der;
 	}
 	enum err err = sha256(input.p, input.n, digest);
-	if (err == ERR_OK && EVP_PKEY_verify(key->verify, p, n, digest, sizeof digest) != 1) {
-		ERR_clear_error();
+	if (err == ERR_OK && EVP_PKEY_verify(key->verify, p, n, digest, sizeof digest) != 1)
 		err = ERR_MISMATCH;
-	}
+	return err;
+}
+
+enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t signature[SIGNATURE_MAX], size_t *ret_n)
+{
+	if (!key->private)
+		return ERR_NOT_PRESENT;
+	enum err err = key->sign_message != NULL ? sign_message(key->sign_message, input, signature, ret_n)
+						 : sign_digest(key, input, signature, ret_n);
+	if (err != ERR_OK)
+		ERR_clear_error();
+	return err;
+}
+
+enum err signing_key_verify(struct signing_key *key, struct str input, struct str signature)
+{
+	enum err err =
+		key->verify_message != NULL ? verify_message(key->verify_message, input, signature) : verify_digest(key, input, signature);
+	if (err != ERR_OK)
+		ERR_clear_error();
 	return err;
 }

@@ -11,19 +11,19 @@
 #include "base/str.h"
 
 #define KID_LEN 16
-#define KID_MAX 64
+#define KID_MAX 128
 
-enum jwt_alg { JWT_RS256, JWT_ES256, JWT_ALG_COUNT };
+enum jwt_alg { JWT_RS256, JWT_ES256, JWT_PS256, JWT_EDDSA, JWT_ALG_COUNT };
 
 const char *jwt_alg_name(enum jwt_alg alg);                         /* "RS256" */
 MUST_CHECK enum err jwt_alg_of(struct str name, enum jwt_alg *ret); /* exact case; ERR_NOT_PRESENT otherwise */
 
 struct signing_key;
 
-/* RSA 2048 or P-256. */
+/* RSA 2048, P-256 or Ed25519. */
 MUST_CHECK enum err signing_key_generate(enum jwt_alg alg, struct signing_key **ret);
 
-/* From PKCS#8 DER, from a public JWK (RFC 7517, RFC 7518 section 6; a "d" member is refused). ERR_MALFORMED, ERR_MISMATCH (key type doesn't fit alg, RSA under
+/* From PKCS#8 DER, from a public JWK (RFC 7517, RFC 7518 section 6, RFC 8037 section 2; a "d" member is refused). ERR_MALFORMED, ERR_MISMATCH (key type doesn't fit alg, RSA under
  * 2048 bits, wrong curve, point not on the curve). */
 MUST_CHECK enum err signing_key_from_der(enum jwt_alg alg, struct str pkcs8, struct signing_key **ret);
 MUST_CHECK enum err signing_key_from_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret);

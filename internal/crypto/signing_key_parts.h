@@ -14,14 +14,20 @@
 struct signing_key {
 	enum jwt_alg alg;
 	EVP_PKEY *pkey;
+	bool private;
 	EVP_PKEY_CTX *sign; /* NULL in a public key. OpenSSL lets one initialised context sign any number of digests */
 	EVP_PKEY_CTX *verify;
+	EVP_MD_CTX *sign_message; /* EdDSA's in their place, which take the message itself: keyed, to be copied for each use */
+	EVP_MD_CTX *verify_message;
 	BIO *public_pem; /* in memory; libjwt parses it at every call */
 	char kid[KID_LEN + 1];
 	char headers[2][ENCODED_HEADER_MAX]; /* base64url of {"alg","typ","kid"}, indexed by at_jwt, NUL-terminated */
 };
 
-/* Signs the bytes in the form JOSE wants (RFC 7518 sections 3.3 and 3.4). ERR_NOT_PRESENT for a public key, ERR_CRYPTO. */
+/* A public key that was parsed elsewhere; `pkey` is taken over, also on failure. ERR_MISMATCH as signing_key_from_jwk. */
+MUST_CHECK enum err signing_key_of_public(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret);
+
+/* Signs the bytes in the form JOSE wants (RFC 7518 sections 3.3 to 3.5, RFC 8037 section 3.1). ERR_NOT_PRESENT for a public key, ERR_CRYPTO. */
 MUST_CHECK enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t signature[SIGNATURE_MAX], size_t *ret_n);
 
 /* ERR_MISMATCH: not this key's signature of `input`. */

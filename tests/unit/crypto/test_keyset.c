@@ -24,22 +24,31 @@ static struct keyset_row row_of(struct signing_key *key, bool current)
 static struct keyset *built(const struct keyset_row *rows, size_t n)
 {
 	struct keyset *set;
-	struct str kid = STR("untouched");
+	struct keyset_fault fault = {.err = ERR_INTERNAL};
 
-	cr_assert_eq(keyset_build(&ring, rows, n, 42, &set, &kid), ERR_OK);
-	cr_assert(str_eq(kid, STR("untouched")));
+	cr_assert_eq(keyset_build(&ring, rows, n, 42, &set, &fault), ERR_OK);
+	cr_assert_eq(fault.err, ERR_OK);
+	return set;
+}
+
+/* The set without what the damage takes away: nothing to sign with, and whatever else there is. */
+static struct keyset *damaged(const struct keyset_row *rows, size_t n, enum err want, struct str want_kid)
+{
+	struct keyset *set = NULL;
+	struct keyset_fault fault = {.err = ERR_OK};
+
+	cr_assert_eq(keyset_build(&ring, rows, n, 42, &set, &fault), ERR_OK);
+	cr_assert_eq(fault.err, want, "%s", err_info(fault.err)->code);
+	cr_assert(str_eq(fault.kid, want_kid), "named '%.*s'", STR_ARG(fault.kid));
 	return set;
 }
 
 static void refused(const struct keyset_row *rows, size_t n, enum err want, struct str want_kid)
 {
-	struct keyset *set = NULL;
-	struct str kid = STR_NONE;
+	struct keyset *set = damaged(rows, n, want, want_kid);
 
-	cr_assert_eq(keyset_build(&ring, rows, n, 42, &set, &kid), want);
-	cr_assert_null(set);
-	cr_assert(str_eq(kid, want_kid), "named '%.*s'", STR_ARG(kid));
-	cr_assert_eq(keyset_build(&ring, rows, n, 42, &set, NULL), want);
+	cr_assert_null(keyset_current(set));
+	keyset_free(set);
 }
 
 Test(keyset, the_current_key_signs_and_all_verify)
@@ -113,6 +122,41 @@ Test(keyset, a_current_key_sealed_under_a_missing_master_key_is_named)
 	refused(rows, 2, ERR_KEY_MISSING, rows[1].kid);
 }
 
+Test(keyset, a_current_key_that_can_t_be_opened_still_verifies)
+{
+	struct keyset_row row = row_of(keys[JWT_ES256], true);
+
+	row.seal_key_id = STR("k0");
+	struct keyset *set = damaged(&row, 1, ERR_KEY_MISSING, row.kid);
+	struct jwt token = parsed(signed_token(keys[JWT_ES256], false, "{}"));
+	cr_assert_eq(jwt_verify(keyset_find(set, row.kid), &token), ERR_OK);
+	cr_assert_not(signing_key_is_private(keyset_find(set, row.kid)));
+	keyset_free(set);
+}
+
+Test(keyset, a_damaged_row_takes_no_other_with_it)
+{
+	struct keyset_row rows[] = {row_of(keys[JWT_RS256], false), row_of(keys[JWT_ES256], true)};
+
+	rows[0].public_jwk = STR("{");
+	struct keyset *set = damaged(rows, 2, ERR_MALFORMED, rows[0].kid);
+	struct sbuf want = sbuf_in(arena, 2048);
+	sbuf_printf(&want, "{\"keys\":[%.*s]}", STR_ARG(rows[1].public_jwk));
+	cr_assert_not_null(keyset_current(set));
+	cr_assert_null(keyset_find(set, rows[0].kid));
+	cr_assert(str_eq(keyset_jwks(set), sbuf_str(&want)));
+	keyset_free(set);
+}
+
+Test(keyset, a_missing_master_key_is_the_fault_that_counts)
+{
+	struct keyset_row rows[] = {row_of(keys[JWT_RS256], false), row_of(keys[JWT_ES256], true)};
+
+	rows[0].public_jwk = STR("{");
+	rows[1].seal_key_id = STR("k0");
+	refused(rows, 2, ERR_KEY_MISSING, rows[1].kid);
+}
+
 Test(keyset, damaged_rows_are_named)
 {
 	struct keyset_row good = row_of(keys[JWT_ES256], true), other = row_of(keys[JWT_RS256], true);
@@ -150,9 +194,11 @@ Test(keyset, another_private_key_sealed_under_the_rows_name_is_refused)
 	signing_key_free(other);
 }
 
-Test(keyset, two_current_rows_are_refused)
+Test(keyset, of_two_current_rows_the_first_signs)
 {
 	struct keyset_row rows[] = {row_of(keys[JWT_RS256], true), row_of(keys[JWT_ES256], true)};
+	struct keyset *set = damaged(rows, 2, ERR_MISMATCH, rows[1].kid);
 
-	refused(rows, 2, ERR_MISMATCH, rows[1].kid);
+	cr_assert(str_eq(signing_key_kid(keyset_current(set)), rows[0].kid));
+	keyset_free(set);
 }

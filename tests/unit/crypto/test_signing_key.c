@@ -53,6 +53,15 @@ Test(signing_key, algorithms_have_their_registered_names)
 	cr_assert_eq(alg, JWT_ES256);
 }
 
+Test(signing_key, no_kid_begins_as_an_option_of_a_command_does)
+{
+	for (int i = 0; i < 400; i++) { /* one in 64 would */
+		struct signing_key *key = generated(JWT_EDDSA);
+		cr_assert_neq(signing_key_kid(key).p[0], '-');
+		signing_key_free(key);
+	}
+}
+
 Test(signing_key, a_key_survives_der_and_jwk)
 {
 	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++) {
@@ -161,6 +170,9 @@ Test(signing_key, damaged_jwks_are_refused)
 	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X "," EC_Y ",\"d\":\"AQ\"}", ERR_MALFORMED);
 	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X "," EC_X "," EC_Y "}", ERR_MALFORMED);
 	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X "," EC_Y ",\"alg\":1}", ERR_MALFORMED);
+	/* whatever gives the private key away */
+	jwk_gives(JWT_ES256, "{\"kty\":\"oct\",\"k\":\"AAAA\"}", ERR_MALFORMED);
+	jwk_gives(JWT_RS256, "{\"kty\":\"RSA\",\"n\":\"AAEC\",\"e\":\"AQAB\",\"p\":\"Aw\"}", ERR_MALFORMED);
 	jwk_gives(JWT_RS256, "{\"kty\":\"RSA\",\"n\":\"\",\"e\":\"AQAB\"}", ERR_MALFORMED);
 	jwk_gives(JWT_RS256, "{\"kty\":\"RSA\",\"n\":\"AAEC\",\"e\":\"AQAB\"}", ERR_MALFORMED);
 	jwk_gives(JWT_RS256, "{\"kty\":\"RSA\",\"e\":\"AQAB\"}", ERR_MALFORMED);
@@ -170,7 +182,11 @@ Test(signing_key, jwks_of_keys_that_do_not_fit_are_refused)
 {
 	jwk_gives(JWT_RS256, rfc7515_ec_jwk, ERR_MISMATCH);
 	jwk_gives(JWT_ES256, rfc7515_rsa_jwk, ERR_MISMATCH);
-	jwk_gives(JWT_ES256, "{\"kty\":\"oct\",\"k\":\"AAAA\"}", ERR_MISMATCH);
+	jwk_gives(JWT_ES256, "{\"kty\":\"oct\"}", ERR_MISMATCH);
+	/* a point of small order: anybody could sign for it */
+	jwk_gives(JWT_EDDSA, "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}", ERR_MISMATCH);
+	jwk_gives(JWT_EDDSA, "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}", ERR_MISMATCH);
+	jwk_gives(JWT_EDDSA, "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"7P_______________________________________38\"}", ERR_MISMATCH);
 	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-384\"," EC_X "," EC_Y "}", ERR_MISMATCH);
 	jwk_gives(JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\"," EC_X "," EC_Y ",\"alg\":\"ES384\"}", ERR_MISMATCH);
 	/* off the curve: y with its last bit changed; the point (0, 0) */
