@@ -147,10 +147,11 @@ static unsigned usable_cores(void)
 	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
 }
 
-static void work_out_defaults(struct arena *a, struct config *c)
+static void work_out_rest(struct arena *a, char *const *env, struct config *c)
 {
 	bool v6 = strchr(c->http.host, ':') != NULL;
 
+	c->trusted_issuers_path = arena_copy(a, lookup(env, "M2M_TRUSTED_ISSUERS", FILE_SUFFIX));
 	if (c->workers == 0)
 		c->workers = usable_cores();
 	if (c->issuer.p == NULL)
@@ -165,7 +166,7 @@ enum err config_read(struct arena *a, char *const *env, unsigned need, struct co
 	check_names(env, faults);
 	for (size_t i = 0; i < settings_n; i++)
 		read_setting(&settings[i], a, env, need, ret, faults);
-	work_out_defaults(a, ret);
+	work_out_rest(a, env, ret);
 
 	if (faults->n == faults_before && !faults->overflow && !arena_overflowed(a))
 		return ERR_OK;

@@ -28,19 +28,22 @@ struct config {
 	struct str default_audience; /* M2M_DEFAULT_AUDIENCE, default "public-api": of clients made without --audience */
 	struct str default_scope;    /* M2M_DEFAULT_SCOPE, default "api": of clients made without --scope */
 	bool has_master_keys;
-	struct master_ring ring;     /* M2M_MASTER_KEYS (usually M2M_MASTER_KEYS_FILE) */
-	enum jwt_alg signing_alg;    /* M2M_SIGNING_ALG, default RS256: of keys that m2mctl makes */
-	unsigned workers;            /* M2M_WORKERS, default: one per usable core; 1 to 64 */
-	unsigned batch_max;          /* M2M_BATCH_MAX, default 256; 1 to 1024 tokens in one statement */
-	unsigned queue_max;          /* M2M_QUEUE_MAX, default 1024; 1 to 65536 waiting requests per worker; more are answered 503 */
-	unsigned connections_max;    /* M2M_MAX_CONNECTIONS, default 4096; 1 to 65536 client connections per worker */
-	unsigned request_timeout_ms; /* M2M_REQUEST_TIMEOUT_MS, default 5000; 100 to 60000: the store's answer */
-	unsigned receive_timeout_ms; /* M2M_RECEIVE_TIMEOUT_MS, default 10000; 100 to 60000: from a request's first byte to its last */
-	unsigned idle_timeout_ms;    /* M2M_IDLE_TIMEOUT_MS, default 75000; 1000 to 600000: a keep-alive connection without a request */
-	unsigned drain_ms;           /* M2M_DRAIN_MS, default 10000; 0 to 300000: after SIGTERM */
-	unsigned jwks_max_age_s;     /* M2M_JWKS_MAX_AGE, default 300; 0 to 86400 */
-	unsigned partition_days;     /* M2M_PARTITION_DAYS, default 28; 7 to 400: audit partitions made ahead */
-	enum log_level log_level;    /* M2M_LOG_LEVEL: debug, info (default), warn, error */
+	struct master_ring ring;  /* M2M_MASTER_KEYS (usually M2M_MASTER_KEYS_FILE) */
+	enum jwt_alg signing_alg; /* M2M_SIGNING_ALG, default RS256: of keys that m2mctl makes */
+	bool at_jwt; /* M2M_ACCESS_TOKEN_TYPE, JWT (default) or at+jwt (RFC 9068): of clients that have no token_type of their own */
+	struct str trusted_issuers;      /* M2M_TRUSTED_ISSUERS: JSON text of trust/trust.h's list; absent: none */
+	struct str trusted_issuers_path; /* M2M_TRUSTED_ISSUERS_FILE, whose content was that; absent: given in the environment */
+	unsigned workers;                /* M2M_WORKERS, default: one per usable core; 1 to 64 */
+	unsigned batch_max;              /* M2M_BATCH_MAX, default 256; 1 to 1024 tokens in one statement */
+	unsigned queue_max;              /* M2M_QUEUE_MAX, default 1024; 1 to 65536 waiting requests per worker; more are answered 503 */
+	unsigned connections_max;        /* M2M_MAX_CONNECTIONS, default 4096; 1 to 65536 client connections per worker */
+	unsigned request_timeout_ms;     /* M2M_REQUEST_TIMEOUT_MS, default 5000; 100 to 60000: the store's answer */
+	unsigned receive_timeout_ms;     /* M2M_RECEIVE_TIMEOUT_MS, default 10000; 100 to 60000: from a request's first byte to its last */
+	unsigned idle_timeout_ms;        /* M2M_IDLE_TIMEOUT_MS, default 75000; 1000 to 600000: a keep-alive connection without a request */
+	unsigned drain_ms;               /* M2M_DRAIN_MS, default 10000; 0 to 300000: after SIGTERM */
+	unsigned jwks_max_age_s;         /* M2M_JWKS_MAX_AGE, default 300; 0 to 86400 */
+	unsigned partition_days;         /* M2M_PARTITION_DAYS, default 28; 7 to 400: audit partitions made ahead */
+	enum log_level log_level;        /* M2M_LOG_LEVEL: debug, info (default), warn, error */
 };
 
 /* Reads `environ`-shaped `env`, after crypto_init. Appends one clear line per fault (unknown M2M_* name, both NAME and NAME_FILE, unreadable file, bad value: the name, what was expected, never

@@ -136,6 +136,23 @@ bool parse_log_level(const struct setting *s, struct arena *a, struct str text, 
 	return false;
 }
 
+bool parse_token_type(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	bool at_jwt = str_eq(text, STR("at+jwt"));
+	if (!at_jwt && !str_eq(text, STR("JWT"))) {
+		sbuf_putz(why, "expected JWT or at+jwt");
+		return false;
+	}
+	*(bool *)target(s, c) = at_jwt;
+	return true;
+}
+
+bool parse_text(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	return keep(s, a, text, c, why);
+}
+
 bool parse_master_keys(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
 {
 	(void)a;

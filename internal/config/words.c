@@ -1,6 +1,9 @@
 #include "config/words.h"
 
 #include "base/str.h"
+#include "base/utf8.h"
+
+#define NAME_MAX_CHARACTERS 200
 
 static bool is_token(struct str s, size_t max)
 {
@@ -58,4 +61,25 @@ bool word_is_issuer(struct str s)
 		return path.p == NULL || (path.n > 0 && path.p[path.n - 1] != '/' && str_is_word(path, "-._~/%!$&'()*+,;=:@"));
 	}
 	return false;
+}
+
+bool word_is_slug(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !(c == '-' && i > 0))
+			return false;
+	}
+	return s.n >= 1 && s.n <= 63;
+}
+
+bool word_is_name(struct str s)
+{
+	for (size_t characters = 0; s.n > 0; characters++) {
+		size_t n = utf8_next(s);
+		if (n == 0 || (unsigned char)s.p[0] < 0x20 || s.p[0] == 0x7f || characters == NAME_MAX_CHARACTERS)
+			return false;
+		s = str_from(s.p + n, s.n - n);
+	}
+	return true;
 }

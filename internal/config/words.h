@@ -18,4 +18,10 @@ bool word_is_audience(struct str s);
 /* http(s)://host[:port][/path], without user, query, fragment and trailing slash (RFC 8414 section 2). */
 bool word_is_issuer(struct str s);
 
+/* What an organization is called in commands and paths: lower-case letters, digits and hyphens, 1 to 63, not first a hyphen. */
+bool word_is_slug(struct str s);
+
+/* What people call something: UTF-8 without control characters, up to 200 characters; may be empty. It is printed to terminals, and the schema's limit counts characters. */
+bool word_is_name(struct str s);
+
 #endif
