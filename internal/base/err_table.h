@@ -16,7 +16,8 @@
 	ERR(INVALID_TOKEN,          "invalid_token",          401, 16, NULL,                     "The access token is malformed, expired, revoked, or was obtained with a secret that has ended.") \
 	ERR(FORBIDDEN,              "forbidden",              403,  7, NULL,                     "The token is valid but lacks the role that this operation needs.") \
 	ERR(NOT_FOUND,              "not_found",              404,  5, NULL,                     "There is nothing at this path.") \
-	ERR(CLIENT_NOT_FOUND,       "client_not_found",       404,  5, NULL,                     "The organization has no enabled M2M client.") \
+	ERR(CLIENT_NOT_FOUND,       "client_not_found",       404,  5, NULL,                     "The organization has no such M2M client, or it is disabled.") \
+	ERR(ORGANIZATION_NOT_FOUND, "organization_not_found", 404,  5, NULL,                     "There is no such organization.") \
 	ERR(METHOD_NOT_ALLOWED,     "method_not_allowed",     405, 12, "invalid_request",        "The path exists but not with this method; see Allow.") \
 	ERR(REQUEST_TIMEOUT,        "request_timeout",        408,  4, NULL,                     "The request did not arrive in time.") \
 	ERR(BODY_TOO_LARGE,         "body_too_large",         413,  8, "invalid_request",        "The request body is larger than 16 KiB.") \
@@ -26,12 +27,15 @@
 	ERR(IDEMPOTENCY_KEY_REUSED, "idempotency_key_reused", 422,  9, NULL,                     "This Idempotency-Key was used before with different parameters.") \
 	ERR(HEADERS_TOO_LARGE,      "headers_too_large",      431,  8, NULL,                     "The request's header section is too large.") \
 	ERR(CONFLICT,               "conflict",               409, 10, NULL,                     "Another change won the race too many times; try again.") \
+	ERR(ALREADY_EXISTS,         "already_exists",         409,  6, NULL,                     "There is one with this name already.") \
+	ERR(DEFAULT_CLIENT,         "default_client",         409,  9, NULL,                     "This is the organization's default client; make another one the default first.") \
 	ERR(RATE_LIMITED,           "rate_limited",           429,  8, NULL,                     "Too many requests; try again later.") \
 	ERR(VERSION_NOT_SUPPORTED,  "version_not_supported",  505, 12, NULL,                     "Only HTTP/1.1 and HTTP/1.0 are spoken here.") \
 	ERR(OVERLOADED,             "overloaded",             503,  8, "temporarily_unavailable","The service has more work queued than it can do in time; try again in a moment.") \
 	ERR(STORE_UNAVAILABLE,      "store_unavailable",      503, 14, "temporarily_unavailable","The database can't be reached or can't commit now; try again in a moment.") \
 	ERR(KEY_MISSING,            "key_missing",            503, 14, "temporarily_unavailable","This instance lacks the master key that the credential was made with.") \
 	ERR(STALE_KEY,              "stale_key",              503, 14, "temporarily_unavailable","No signing key is usable at this moment; try again in a moment.") \
+	ERR(ISSUER_UNAVAILABLE,     "issuer_unavailable",     503, 14, NULL,                     "The keys of the token's issuer can't be had now; try again in a moment.") \
 	ERR(CANCELLED,              "cancelled",              499,  1, NULL,                     "The client went away before the answer was there.") \
 	ERR(DEADLINE_EXCEEDED,      "deadline_exceeded",      504,  4, NULL,                     "The client's deadline passed before the answer was there.") \
 	ERR(UNIMPLEMENTED,          "unimplemented",          501, 12, NULL,                     "There is no such service or method, or it is not called in this way.") \
@@ -45,6 +49,7 @@
 	ERR(NOT_PRESENT,            "not_present",            500, 13, NULL,                     "There is no such value.") \
 	ERR(MISMATCH,               "mismatch",               500, 13, NULL,                     "The values don't match.") \
 	ERR(EXISTS,                 "exists",                 500, 13, NULL,                     "It exists already.") \
+	ERR(AGAIN,                  "again",                  500, 13, NULL,                     "Not now; it is being made.") \
 	ERR(IO,                     "io",                     500, 13, NULL,                     "An input or output operation failed.") \
 	ERR(CRYPTO,                 "crypto",                 500, 13, NULL,                     "A cryptographic operation failed.")
 /* clang-format on */

@@ -90,14 +90,14 @@ enum err credential_read_client_id(struct store *s, const struct store_bearer *b
 	return submit(s, STMT_READ_CLIENT_ID, &p, (struct call){.take = take_client_id, .done = done, .arg = arg});
 }
 
-enum err credential_read_secret(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin,
+enum err credential_read_secret(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin, struct str client_id,
 				credential_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
 	store_put_bearer(&p, bearer);
 	store_put_origin(&p, origin);
-	pg_put_text(&p, STR_NONE);
+	pg_put_text(&p, client_id);
 	store_put_ring(s, &p);
 	return submit(s, STMT_READ_SECRET, &p, (struct call){.take = take_version, .writes = true, .done = done, .arg = arg});
 }
@@ -109,7 +109,7 @@ enum err credential_rotate_begin(struct store *s, const struct store_bearer *bea
 	store_params(s, &p);
 	store_put_bearer(&p, bearer);
 	store_put_origin(&p, origin);
-	pg_put_text(&p, STR_NONE);
+	pg_put_text(&p, rotation->client_id);
 	store_put_ring(s, &p);
 	pg_put_text(&p, rotation->idempotency_key);
 	pg_put_bytea(&p, str_from(rotation->request_hash, SHA256_LEN));

@@ -19,12 +19,14 @@ struct credential {
 /* err: ERR_OK, INVALID_TOKEN, FORBIDDEN, CLIENT_NOT_FOUND, KEY_MISSING, IDEMPOTENCY_KEY_REUSED, CONFLICT, STORE_UNAVAILABLE, INTERNAL. `c` is NULL unless ERR_OK. */
 typedef void credential_done(void *arg, enum err err, const struct credential *c);
 
-/* Each answers ERR_OK when the statement is on its way, else ERR_STORE_UNAVAILABLE, ERR_OVERLOADED or ERR_TOO_LARGE, and `done` isn't called. */
+/* Each answers ERR_OK when the statement is on its way, else ERR_STORE_UNAVAILABLE, ERR_OVERLOADED or ERR_TOO_LARGE, and `done` isn't called. client_id: one of the clients of the bearer's
+ * organization; absent: its default one. */
 MUST_CHECK enum err credential_read_client_id(struct store *s, const struct store_bearer *bearer, credential_done *done, void *arg);
 MUST_CHECK enum err credential_read_secret(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin,
-					   credential_done *done, void *arg);
+					   struct str client_id, credential_done *done, void *arg);
 
 struct credential_rotation {
+	struct str client_id; /* absent: the organization's default client */
 	int32_t grace_seconds;
 	struct str idempotency_key; /* absent: none */
 	uint8_t request_hash[SHA256_LEN];

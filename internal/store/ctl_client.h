@@ -9,40 +9,11 @@
 #include "base/uuid.h"
 #include "crypto/master_ring.h"
 #include "store/ctl_db.h"
-
-struct client {
-	struct str client_id;
-	struct uuid organization_id;
-	struct str organization; /* its slug */
-	bool is_default;
-	struct str name;
-	struct str roles, scopes, audiences; /* each joined with spaces; the first audience is the default */
-	int32_t token_lifetime;              /* seconds */
-	int32_t secret_version;
-	struct str hint; /* the last characters of the current secret */
-	int64_t secret_created_at;
-	int64_t created_at;
-	int64_t disabled_at; /* 0: enabled */
-};
-
-struct words {
-	const struct str *v; /* NULL: not given */
-	size_t n;
-};
-
-struct client_spec {
-	struct str name;
-	struct words roles, scopes, audiences;
-	int32_t token_lifetime; /* 0: not given */
-};
+#include "store/org.h"
 
 /* By client id, or, when that is absent, the default client of the organization (slug or id). With both, the client must be the
  * organization's. ERR_NOT_FOUND. */
 MUST_CHECK enum err ctl_client_find(struct ctl_db *db, struct str client_id, struct str org, struct client *ret);
-
-/* What isn't given in `spec` stays. */
-MUST_CHECK enum err ctl_client_set(struct ctl_db *db, const struct client *client, const struct client_spec *spec);
-MUST_CHECK enum err ctl_client_set_disabled(struct ctl_db *db, const struct client *client, bool disabled);
 
 struct client_secret {
 	struct str client_id;
@@ -52,6 +23,19 @@ struct client_secret {
 	int64_t created_at;
 	int64_t previous_expires_at; /* after a rotation: 0 without grace */
 };
+
+/* Of one organization (slug or id), in the order of their ids. ERR_NOT_FOUND: no such organization. */
+MUST_CHECK enum err ctl_client_list(struct ctl_db *db, struct str org, const struct client **ret, size_t *ret_n);
+
+/* Another client of the organization, with its first secret. ERR_NOT_FOUND; ERR_MISMATCH: the ring's key isn't the database's. */
+MUST_CHECK enum err ctl_client_create(struct ctl_db *db, const struct master_ring *ring, struct str org, const struct client_spec *spec,
+				      struct client *ret, struct client_secret *ret_secret);
+
+/* What isn't given in `change` stays; *ret is the client afterwards. */
+MUST_CHECK enum err ctl_client_change(struct ctl_db *db, const struct client *client, const struct client_spec *change, struct client *ret);
+
+/* Its secrets end at once. ERR_DEFAULT_CLIENT: it is its organization's default. */
+MUST_CHECK enum err ctl_client_delete(struct ctl_db *db, const struct client *client);
 
 /* Derives the current secret and checks it against the stored verifier; the reading is recorded, refused or not. ERR_NOT_FOUND: disabled, or
  * its organization is; ERR_KEY_MISSING: the ring lacks its key; ERR_MISMATCH: the ring's key or the row isn't the one that the verifier was made with. */

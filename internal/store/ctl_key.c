@@ -1,24 +1,20 @@
 #include "store/ctl_key.h"
 
-#include "base/clock.h"
-#include "crypto/digest.h"
-#include "crypto/seal.h"
 #include "store/ctl_exec.h"
 
 #define SQL_CHECK_INSERT "insert into m2m.key_check (key_id, check_value) values ($1::text, $2::bytea) on conflict do nothing"
 #define SQL_CHECK_READ   "select check_value from m2m.key_check where key_id = $1::text"
 
-/* Two that migrate at once must not both make a first key. */
-#define SQL_KEY_LOCK "lock table m2m.signing_key in share row exclusive mode"
-#define SQL_KEY_ANY  "select exists (select from m2m.signing_key)"
-#define SQL_KEY_INSERT                                                                                                                     \
-	"insert into m2m.signing_key (kid, alg, state, public_jwk, sealed, seal_key_id, active_from)"                                      \
-	" values ($1::text, $2::text, 'active', $3::text, $4::bytea, $5::text, statement_timestamp())"
-
-#define SQL_KEY_LIST                                                                                                                       \
-	"select k.kid, k.alg, k.state, k.public_jwk, k.seal_key_id, c.kid is not null, k.created_at, k.active_from"                        \
-	" from m2m.signing_key k left join m2m.signing_key_current c on c.kid = k.kid"                                                     \
-	" where $1::text is null or k.kid = $1::text order by k.active_from desc, k.kid desc"
+/* $1 the ring's names. What still needs each key: live secrets that were derived from it, signing keys that are sealed with it (but those that are revoked, which nobody opens again). */
+#define SQL_USE                                                                                                                            \
+	"with used as (select s.key_id, count(*) as secrets, 0 as signing from m2m.client_secret s"                                        \
+	"  where s.expires_at is null or s.expires_at > statement_timestamp() group by s.key_id"                                           \
+	" union all select k.seal_key_id, 0, count(*) from m2m.signing_key k where k.state <> 'revoked' group by k.seal_key_id)"           \
+	" select n.key_id, n.created_at, coalesce(u.secrets, 0)::int8, coalesce(u.signing, 0)::int8"                                       \
+	" from (select key_id, min(created_at) as created_at from (select key_id, created_at from m2m.key_check"                           \
+	"  union all select unnest($1::text[]), null) both_sides group by key_id) n"                                                       \
+	" left join (select key_id, sum(secrets) as secrets, sum(signing) as signing from used group by key_id) u using (key_id)"          \
+	" order by n.created_at, n.key_id"
 
 struct ring_task {
 	const struct master_ring *ring;
@@ -80,137 +76,48 @@ enum err ctl_key_compare(struct ctl_db *db, const struct master_ring *ring, unsi
 	return err;
 }
 
-static void signing_key_cleanup(struct signing_key **key)
-{
-	signing_key_free(*key);
-}
-static void arena_cleanup(struct arena **a)
-{
-	arena_free(*a);
-}
-
-/* The private key in clear is in `secrets` alone, which is wiped. */
-static enum err seal_key(struct arena *a, const struct signing_key *key, const struct master_key *master, struct str *ret)
-{
-	__attribute__((cleanup(arena_cleanup))) struct arena *secrets = arena_new(64 * 1024);
-	struct str der;
-	if (secrets == NULL)
-		return ERR_NO_MEMORY;
-	arena_wipe_on_free(secrets);
-	enum err err = signing_key_to_der(key, secrets, &der);
-	return err == ERR_OK ? seal(a, master, signing_key_kid(key), der, ret) : err;
-}
-
-struct signing_task {
+struct use_task {
 	const struct master_ring *ring;
-	enum jwt_alg alg;
-	struct str kid;
-};
-
-static enum err make_signing_key(struct ctl_db *db, struct signing_task *task)
-{
-	const struct master_key *master = &task->ring->keys[0];
-	__attribute__((cleanup(signing_key_cleanup))) struct signing_key *key = NULL;
-	struct sbuf jwk = sbuf_in(db->a, 1024);
-	struct str sealed = STR_NONE;
-
-	enum err err = signing_key_generate(task->alg, &key);
-	if (err == ERR_OK)
-		err = signing_key_public_jwk(key, &jwk);
-	if (err == ERR_OK)
-		err = seal_key(db->a, key, master, &sealed);
-	if (err != ERR_OK)
-		return ctl_fail(db, err, "the signing key could not be made: %s", err_info(err)->text);
-
-	struct str kid = arena_copy(db->a, signing_key_kid(key));
-	struct pg_params p;
-	pg_params_init(&p, db->a);
-	pg_put_text(&p, kid);
-	pg_put_text(&p, str_of(jwt_alg_name(task->alg)));
-	pg_put_text(&p, sbuf_str(&jwk));
-	pg_put_bytea(&p, sealed);
-	pg_put_text(&p, str_of(master->key_id));
-	err = ctl_do(db, SQL_KEY_INSERT, &p);
-	if (err == ERR_OK)
-		err = ctl_audit(db,
-				&(struct ctl_act){.action = "create_signing_key",
-						  .detail = arena_printf(db->a, "{\"kid\":\"%.*s\",\"alg\":\"%s\",\"seal_key_id\":\"%s\"}",
-									 STR_ARG(kid), jwt_alg_name(task->alg), master->key_id)});
-	task->kid = kid;
-	return err;
-}
-
-static enum err ensure_signing_key(struct ctl_db *db, void *arg)
-{
-	PG_RESULT any = NULL;
-	enum err err = ctl_do(db, SQL_KEY_LOCK, NULL);
-	if (err == ERR_OK)
-		err = ctl_exec(db, SQL_KEY_ANY, NULL, &any);
-	if (err != ERR_OK || pg_bool(any, 0, 0))
-		return err;
-	return make_signing_key(db, arg);
-}
-
-enum err ctl_signing_key_ensure(struct ctl_db *db, const struct master_ring *ring, enum jwt_alg alg, struct str *ret_kid)
-{
-	struct signing_task task = {.ring = ring, .alg = alg, .kid = STR_NONE};
-	enum err err = ctl_transaction(db, ensure_signing_key, &task);
-	if (err == ERR_OK)
-		*ret_kid = task.kid;
-	return err;
-}
-
-struct list_task {
-	struct str kid; /* absent: all */
-	struct signing_key_row *rows;
+	struct master_key_row *rows;
 	size_t n;
 };
 
-static enum err read_list(struct ctl_db *db, void *arg)
+static enum err read_use(struct ctl_db *db, void *arg)
 {
-	struct list_task *task = arg;
+	struct use_task *task = arg;
+	struct str ids[MASTER_RING_MAX];
 	struct pg_params p;
-	pg_params_init(&p, db->a);
-	pg_put_text(&p, task->kid);
 	PG_RESULT r = NULL;
-	enum err err = ctl_exec(db, SQL_KEY_LIST, &p, &r);
+	for (unsigned i = 0; i < task->ring->n; i++)
+		ids[i] = str_of(task->ring->keys[i].key_id);
+	pg_params_init(&p, db->a);
+	pg_put_array(&p, PG_TEXT, ids, task->ring->n);
+	enum err err = ctl_exec(db, SQL_USE, &p, &r);
 	if (err != ERR_OK)
 		return err;
-
 	task->n = (size_t)PQntuples(r);
-	task->rows = arena_alloc(db->a, task->n * sizeof *task->rows);
-	for (int i = 0; task->rows != NULL && i < (int)task->n; i++)
-		task->rows[i] = (struct signing_key_row){
-			.kid = ctl_copy(db, r, i, 0),
-			.alg = ctl_copy(db, r, i, 1),
-			.state = ctl_copy(db, r, i, 2),
-			.public_jwk = ctl_copy(db, r, i, 3),
-			.seal_key_id = ctl_copy(db, r, i, 4),
-			.current = pg_bool(r, i, 5),
-			.created_at = pg_time_us(r, i, 6),
-			.active_from = pg_time_us(r, i, 7),
+	task->rows = arena_alloc(db->a, (task->n + 1) * sizeof *task->rows);
+	for (int i = 0; task->rows != NULL && i < (int)task->n; i++) {
+		struct str key_id = ctl_copy(db, r, i, 0);
+		task->rows[i] = (struct master_key_row){
+			.key_id = key_id,
+			.on_ring = master_ring_find(task->ring, key_id) != NULL,
+			.active = str_eq(key_id, str_of(task->ring->keys[0].key_id)),
+			.registered_at = pg_is_null(r, i, 1) ? 0 : pg_time_us(r, i, 1),
+			.live_secrets = pg_int8(r, i, 2),
+			.signing_keys = pg_int8(r, i, 3),
 		};
+	}
 	return arena_overflowed(db->a) ? ctl_fail(db, ERR_NO_MEMORY, "there is no memory left") : ERR_OK;
 }
 
-enum err ctl_signing_key_list(struct ctl_db *db, const struct signing_key_row **ret, size_t *ret_n)
+enum err ctl_key_use(struct ctl_db *db, const struct master_ring *ring, const struct master_key_row **ret, size_t *ret_n)
 {
-	struct list_task task = {.kid = STR_NONE};
-	enum err err = ctl_transaction(db, read_list, &task);
+	struct use_task task = {.ring = ring};
+	enum err err = ctl_transaction(db, read_use, &task);
 	if (err == ERR_OK) {
 		*ret = task.rows;
 		*ret_n = task.n;
 	}
-	return err;
-}
-
-enum err ctl_signing_key_find(struct ctl_db *db, struct str kid, struct signing_key_row *ret)
-{
-	struct list_task task = {.kid = kid};
-	enum err err = ctl_transaction(db, read_list, &task);
-	if (err == ERR_OK && task.n == 0)
-		return ctl_fail(db, ERR_NOT_FOUND, "there is no signing key \"%.*s\"", STR_ARG(kid));
-	if (err == ERR_OK)
-		*ret = task.rows[0];
 	return err;
 }

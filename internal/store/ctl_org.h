@@ -11,21 +11,6 @@
 #include "store/ctl_client.h"
 #include "store/ctl_db.h"
 
-struct org {
-	struct uuid organization_id;
-	struct str slug, name;
-	struct str issuer, external_id; /* of an outside issuer; external_id is absent without one */
-	struct str client_id;           /* of its default client */
-	int64_t created_at;
-	int64_t disabled_at; /* 0: enabled */
-};
-
-struct org_spec {
-	struct str slug, name;
-	struct str issuer, external_id;
-	struct client_spec client; /* of the default client; everything must be given */
-};
-
 /* Makes the organization, its default client and the client's first secret. ERR_EXISTS; ERR_MISMATCH: the ring's key isn't the database's. */
 MUST_CHECK enum err ctl_org_create(struct ctl_db *db, const struct master_ring *ring, const struct org_spec *spec, struct org *ret,
 				   struct client_secret *ret_secret);
@@ -34,7 +19,10 @@ MUST_CHECK enum err ctl_org_create(struct ctl_db *db, const struct master_ring *
 MUST_CHECK enum err ctl_org_find(struct ctl_db *db, struct str slug_or_id, struct org *ret);
 MUST_CHECK enum err ctl_org_list(struct ctl_db *db, const struct org **ret, size_t *ret_n);
 
-/* Stops, or lets again, everything that the organization's clients and operators' tokens may do. */
-MUST_CHECK enum err ctl_org_set_disabled(struct ctl_db *db, struct str slug_or_id, bool disabled, struct org *ret);
+/* What isn't given stays; *ret is the organization afterwards. A disabled one's clients and operators' tokens may do nothing. ERR_NOT_FOUND; ERR_EXISTS: issuer and external id are another's. */
+MUST_CHECK enum err ctl_org_change(struct ctl_db *db, struct str slug_or_id, const struct org_change *change, struct org *ret);
+
+/* With its clients, whose secrets end at once. Its rows stay for the audit; its slug may be given again. *ret is what it was. ERR_NOT_FOUND. */
+MUST_CHECK enum err ctl_org_delete(struct ctl_db *db, struct str slug_or_id, struct org *ret);
 
 #endif

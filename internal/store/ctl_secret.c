@@ -25,6 +25,41 @@ enum err ctl_credential_make(struct ctl_db *db, const struct master_key *key, co
 	return ERR_OK;
 }
 
+enum err ctl_credential_first(struct ctl_db *db, const struct master_ring *ring, const struct uuid *organization_id,
+			      struct ctl_credential *ret, struct credential_new *ret_fresh)
+{
+	const struct master_key *key = &ring->keys[0];
+	char client_id[CLIENT_ID_LEN];
+	unsigned new_keys = 0;
+	enum err err = ctl_key_register(db, ring, &new_keys); /* no secret under a key that the gateways don't mean by this name */
+	if (err != ERR_OK)
+		return err;
+	err = client_id_make(client_id);
+	if (err != ERR_OK)
+		return ctl_fail(db, err, "%s", err_info(err)->text);
+	struct str id = arena_copy(db->a, str_from(client_id, sizeof client_id));
+	err = ctl_credential_make(db, key, organization_id, id, 1, ret);
+	if (err != ERR_OK)
+		return err;
+	*ret_fresh = (struct credential_new){.client_id = id, .key_id = str_of(key->key_id)};
+	memcpy(ret_fresh->salt, ret->salt, sizeof ret->salt);
+	memcpy(ret_fresh->verifier, ret->verifier, sizeof ret->verifier);
+	memcpy(ret_fresh->hint, ret->hint, sizeof ret->hint);
+	return ERR_OK;
+}
+
+struct client_secret ctl_credential_told(struct ctl_db *db, const struct credential_new *fresh, const struct ctl_credential *made,
+					 int64_t created_at)
+{
+	return (struct client_secret){
+		.client_id = fresh->client_id,
+		.secret = arena_copy(db->a, str_from(made->secret, SECRET_LEN)),
+		.hint = arena_copy(db->a, str_from(made->hint, SECRET_HINT_LEN)),
+		.version = 1,
+		.created_at = created_at,
+	};
+}
+
 static void put_ring(struct pg_params *p, const struct master_ring *ring)
 {
 	struct str ids[MASTER_RING_MAX];

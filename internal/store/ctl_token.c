@@ -68,12 +68,15 @@ static enum err open_key(struct ctl_db *db, const struct master_ring *ring, cons
 					STR_ARG(pg_str(row, 0, 0)), STR_ARG(pg_str(row, 0, 3)));
 }
 
+static bool is_platform(const struct token_spec *spec)
+{
+	return spec->org.p == NULL;
+}
+
 static struct str compose_claims(struct arena *a, const struct token_spec *spec, const struct minted_token *t)
 {
 	char jti[UUID_TEXT_LEN];
-	char organization[UUID_TEXT_LEN];
 	uuid_format(t->jti, jti);
-	uuid_format(t->organization_id, organization);
 
 	struct sbuf text = sbuf_in(a, 512);
 	struct json_out o = json_out_start(&text);
@@ -84,7 +87,11 @@ static struct str compose_claims(struct arena *a, const struct token_spec *spec,
 	json_put_int(&o, "iat", t->issued_at / 1000000);
 	json_put_int(&o, "exp", t->expires_at / 1000000);
 	json_put_str(&o, "jti", str_from(jti, sizeof jti));
-	json_put_str(&o, "organization_id", str_from(organization, sizeof organization));
+	if (!is_platform(spec)) {
+		char organization[UUID_TEXT_LEN];
+		uuid_format(t->organization_id, organization);
+		json_put_str(&o, "organization_id", str_from(organization, sizeof organization));
+	}
 	json_open(&o, "roles", '[');
 	for (size_t i = 0; i < spec->roles.n; i++)
 		json_put_str(&o, NULL, spec->roles.v[i]);
@@ -98,13 +105,14 @@ static struct str compose_claims(struct arena *a, const struct token_spec *spec,
 static enum err record(struct ctl_db *db, const struct mint_task *task, struct str issued_at)
 {
 	const struct minted_token *t = &task->token;
+	const struct uuid *organization = is_platform(task->spec) ? NULL : &t->organization_id;
 	struct uuid batch = uuid_v7(clock_wall_us());
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	pg_put_raw(&p, PG_TIMESTAMPTZ, issued_at);
 	pg_put_int4(&p, task->spec->lifetime);
 	pg_put_uuid(&p, &t->jti);
-	pg_put_uuid(&p, &t->organization_id);
+	pg_put_uuid(&p, organization);
 	pg_put_uuid(&p, &db->request_id);
 	pg_put_uuid(&p, &batch);
 	pg_put_text(&p, t->kid);
@@ -127,8 +135,7 @@ static enum err record(struct ctl_db *db, const struct mint_task *task, struct s
 	json_close(&o, ']');
 	json_put_int(&o, "lifetime", task->spec->lifetime);
 	json_close(&o, '}');
-	return ctl_audit(db,
-			 &(struct ctl_act){.action = "mint_token", .organization_id = &t->organization_id, .detail = sbuf_str(&detail)});
+	return ctl_audit(db, &(struct ctl_act){.action = "mint_token", .organization_id = organization, .detail = sbuf_str(&detail)});
 }
 
 static enum err mint(struct ctl_db *db, void *arg)
@@ -159,16 +166,24 @@ static enum err mint(struct ctl_db *db, void *arg)
 	return record(db, task, pg_str(row, 0, 4));
 }
 
-enum err ctl_token_mint(struct ctl_db *db, const struct master_ring *ring, const struct token_spec *spec, struct minted_token *ret)
+static enum err find_organization(struct ctl_db *db, struct str slug_or_id, struct uuid *ret)
 {
 	struct org org;
-	enum err err = ctl_org_find(db, spec->org, &org);
+	enum err err = ctl_org_find(db, slug_or_id, &org);
 	if (err != ERR_OK)
 		return err;
 	if (org.disabled_at != 0)
 		return ctl_fail(db, ERR_NOT_FOUND, "the organization %.*s is disabled", STR_ARG(org.slug));
+	*ret = org.organization_id;
+	return ERR_OK;
+}
 
-	struct mint_task task = {.ring = ring, .spec = spec, .token = {.organization_id = org.organization_id}};
+enum err ctl_token_mint(struct ctl_db *db, const struct master_ring *ring, const struct token_spec *spec, struct minted_token *ret)
+{
+	struct mint_task task = {.ring = ring, .spec = spec};
+	enum err err = is_platform(spec) ? ERR_OK : find_organization(db, spec->org, &task.token.organization_id);
+	if (err != ERR_OK)
+		return err;
 	err = ctl_transaction(db, mint, &task);
 	if (err == ERR_OK)
 		*ret = task.token;
@@ -199,6 +214,7 @@ static enum err find(struct ctl_db *db, void *arg)
 	task->row = (struct token_row){
 		.issued_at = pg_time_us(r, 0, 0),
 		.expires_at = pg_time_us(r, 0, 1),
+		.platform = pg_is_null(r, 0, 2),
 		.organization_id = pg_uuid(r, 0, 2),
 		.client_id = ctl_copy(db, r, 0, 3),
 		.secret_version = pg_int4(r, 0, 4),

@@ -2,6 +2,7 @@
 #ifndef M2M_STORE_CTL_TOKEN_H
 #define M2M_STORE_CTL_TOKEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/uuid.h"
@@ -12,16 +13,16 @@
 #define OPERATOR_TOKEN_LIFETIME_MAX 86400
 
 struct token_spec {
-	struct str org;     /* slug or id */
+	struct str org;     /* slug or id; absent: the platform's token, which stands above organizations */
 	struct str subject; /* who the operator is */
 	struct str issuer, audience;
-	struct words roles;
-	int32_t lifetime; /* seconds, 1 to OPERATOR_TOKEN_LIFETIME_MAX */
+	struct words roles; /* the platform's: {"platform"} */
+	int32_t lifetime;   /* seconds, 1 to OPERATOR_TOKEN_LIFETIME_MAX */
 };
 
 struct minted_token {
-	struct str token; /* in the connection's arena */
-	struct uuid jti, organization_id;
+	struct str token;                 /* in the connection's arena */
+	struct uuid jti, organization_id; /* the latter zero for the platform's */
 	struct str kid;
 	int64_t issued_at, expires_at; /* microseconds since 1970, whole seconds, as in the claims */
 };
@@ -34,6 +35,7 @@ MUST_CHECK enum err ctl_token_mint(struct ctl_db *db, const struct master_ring *
 /* A row of m2m.token_audit. */
 struct token_row {
 	int64_t issued_at, expires_at;
+	bool platform; /* no organization */
 	struct uuid organization_id;
 	struct str client_id;   /* absent: the operator's */
 	int32_t secret_version; /* 0: the operator's */

@@ -20,7 +20,7 @@ const char issue_sql[] =
 	" as t(jti, client_id, verifiers, scope, audience, request_id, transport, caller, remote_addr, user_agent, traceparent,"
 	"  bearer_kind, bearer_client, bearer_version, bearer_organization, bearer_admin, ord)),"
 	" dec as ("
-	" select req.*, c.organization_id, s.version, c.token_lifetime, statement_timestamp() as at,"
+	" select req.*, c.organization_id, s.version, c.token_lifetime, c.token_type, statement_timestamp() as at,"
 	"  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"
 	"  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "
 	"granted_audience,"
@@ -33,7 +33,7 @@ const char issue_sql[] =
 	"   when s.version is null and s.key_missing then 'key_missing'"
 	"   when s.version is null then 'invalid_client'"
 	"   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"
-	"   when not coalesce(req.audience = any(c.audiences), true) then 'invalid_target'"
+	"   when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'"
 	"   else 'granted' end as outcome"
 	" from req"
 	" left join m2m.client c on c.client_id = req.client_id and c.disabled_at is null"
@@ -55,7 +55,8 @@ const char issue_sql[] =
 	"  select at, expires_at, jti, organization_id, request_id, $19::uuid, version, transport, client_id, $18::text, caller, "
 	"granted_scope,"
 	"   granted_audience, remote_addr::inet, user_agent, traceparent from dec where outcome = 'granted')"
-	" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience from dec order by ord";
+	" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type from dec order by "
+	"ord";
 
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 
@@ -209,7 +210,7 @@ static void send_batch(struct store *s)
 	struct uuid batch_id = uuid_v7(clock_wall_us());
 	pg_put_uuid(&p, &batch_id);
 
-	enum err err = key == NULL ? ERR_STALE_KEY
+	enum err err = key == NULL ? s->why_no_key
 				   : pg_conn_send(s->issue_conn, STMT_ISSUE, &p, (int)s->config->request_timeout_ms, batch_answered, s);
 	if (err != ERR_OK) {
 		struct list failed;
@@ -233,6 +234,7 @@ static void take_row(struct issue_request *req, const PGresult *r, int row, stru
 	req->organization_id = pg_uuid(r, row, 5);
 	req->granted_scope = pg_str(r, row, 6);
 	req->granted_audience = pg_str(r, row, 7);
+	req->token_type = pg_str(r, row, 8);
 	req->key = key;
 }
 
@@ -316,7 +318,7 @@ enum err issue_submit(struct store *s, struct issue_request *r)
 	if (!pg_conn_is_up(s->issue_conn))
 		return ERR_STORE_UNAVAILABLE;
 	if (s->keys == NULL || keyset_current(s->keys->set) == NULL)
-		return ERR_STALE_KEY;
+		return s->why_no_key;
 	if (q->waiting_count >= s->config->queue_max)
 		return ERR_OVERLOADED;
 	r->last_try = false;

@@ -16,7 +16,7 @@ struct issue_request {
 	struct str client_id;              /* well formed */
 	struct str verifiers;              /* one SHA256_LEN verifier per key of the ring, in ring order */
 	struct str scope;                  /* requested; absent: the client's own. Tokens separated by single spaces */
-	struct str audience;               /* requested; absent: the client's first */
+	struct str audience;               /* requested, several separated by single spaces; absent: the client's first */
 	const struct store_bearer *bearer; /* NULL: the client itself asks (RFC 6749 section 4.4) */
 	const struct store_origin *origin;
 	struct uuid jti;
@@ -32,6 +32,7 @@ struct issue_request {
 	struct uuid organization_id;
 	struct str granted_scope;
 	struct str granted_audience;
+	struct str token_type;   /* the client's own, "JWT" or "at+jwt"; absent: it has none */
 	struct signing_key *key; /* sign with this one */
 
 	/* the queue's own */

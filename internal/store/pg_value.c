@@ -48,7 +48,10 @@ void pg_put_raw(struct pg_params *p, Oid type, struct str binary)
 }
 void pg_put_uuid(struct pg_params *p, const struct uuid *u)
 {
-	put(p, PG_UUID, u == NULL ? NULL : u->b, sizeof u->b);
+	if (u == NULL)
+		put(p, PG_UUID, NULL, 0);
+	else
+		put_copy(p, PG_UUID, u->b, sizeof u->b);
 }
 
 void pg_put_int4(struct pg_params *p, int32_t v)
@@ -243,6 +246,8 @@ enum err pg_err(const PGresult *r)
 		return ERR_STORE_UNAVAILABLE;
 	if (strcmp(state, "23505") == 0)
 		return ERR_EXISTS;
+	if (strcmp(state, "23P01") == 0)
+		return ERR_CONFLICT;
 	for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
 		if (strncmp(state, passing[i], strlen(passing[i])) == 0)
 			return ERR_STORE_UNAVAILABLE;

@@ -25,7 +25,7 @@ enum pg_oid {
 	PG_TIMESTAMPTZ = 1184,
 };
 
-/* Values in the order of $1, $2, ... Integers are copied into `a`; text and bytes are borrowed until the statement was sent. */
+/* Values in the order of $1, $2, ... Integers and ids are copied into `a`; text and bytes are borrowed until the statement was sent. */
 struct pg_params {
 	struct arena *a;
 	int n;
@@ -65,7 +65,7 @@ int64_t pg_time_us(const PGresult *r, int row, int col);
 struct str pg_text_array_joined(const PGresult *r, int row, int col, struct arena *a);
 
 /* What a failed result means to a caller: ERR_STORE_UNAVAILABLE for what may pass (connection, shutdown, read-only, disk full, lock or statement timeout),
- * ERR_EXISTS for a unique violation, ERR_INTERNAL for the rest. ERR_OK for a successful result. */
+ * ERR_EXISTS for a unique violation, ERR_CONFLICT for an exclusion violation, ERR_INTERNAL for the rest. ERR_OK for a successful result. */
 enum err pg_err(const PGresult *r);
 
 static inline void pg_clear(PGresult **r)

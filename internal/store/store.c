@@ -8,11 +8,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/digest.h"
+#include "store/admin_sql.h"
 #include "store/credential_sql.h"
 #include "store/denied.h"
 #include "store/store_parts.h"
 
-#define KEYS_POLL_US    5000000
+#define KEYS_POLL_US    4000000 /* with the tick that notices it, a change is known within 5 seconds: m2mctl counts on that */
 #define DENIED_FLUSH_US 60000000
 #define PARTITIONS_US   3600000000
 #define PROBE_AFTER_US  2000000
@@ -30,12 +31,22 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_READ_SECRET, SQL_READ_SECRET},
 	{STMT_ROTATE_BEGIN, SQL_ROTATE_BEGIN},
 	{STMT_ROTATE, SQL_ROTATE},
-	/* A retired key stays published until its last token has expired: the longest lifetime a client may have is 30 days. */
-	{STMT_KEYS, "select k.kid, k.alg, k.public_jwk, k.sealed, k.seal_key_id, k.kid = (select kid from m2m.signing_key_current)"
-		    " from m2m.signing_key k where k.state <> 'revoked'"
-		    " and (k.retired_at is null or k.retired_at > statement_timestamp() - interval '30 days') order by k.kid"},
+	{STMT_KEYS, "select k.kid, k.alg, k.public_jwk, k.sealed, k.seal_key_id, v.current"
+		    " from m2m.signing_key k join m2m.signing_keys v on v.kid = k.kid"
+		    " where v.state <> 'revoked' and coalesce(v.published_until, 'infinity') > statement_timestamp() order by k.kid"},
 	{STMT_DENIED, denied_sql},
 	{STMT_PARTITIONS, "select m2m.audit_partitions_ahead($1::int4)"},
+	{STMT_ORG_LIST, SQL_ORG_LIST},
+	{STMT_ORG_FIND, SQL_ORG_FIND},
+	{STMT_ORG_RESOLVE, SQL_ORG_RESOLVE},
+	{STMT_ORG_CREATE, SQL_ORG_CREATE},
+	{STMT_ORG_CHANGE, SQL_ORG_CHANGE},
+	{STMT_ORG_DELETE, SQL_ORG_DELETE},
+	{STMT_CLIENT_LIST, SQL_CLIENT_LIST},
+	{STMT_CLIENT_FIND, SQL_CLIENT_FIND},
+	{STMT_CLIENT_CREATE, SQL_CLIENT_CREATE},
+	{STMT_CLIENT_CHANGE, SQL_CLIENT_CHANGE},
+	{STMT_CLIENT_DELETE, SQL_CLIENT_DELETE},
 	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
 };
 
@@ -91,16 +102,6 @@ void store_put_bearer(struct pg_params *p, const struct store_bearer *b)
 	pg_put_bool(p, operator_token && b->admin);
 }
 
-void store_put_origin(struct pg_params *p, const struct store_origin *o)
-{
-	pg_put_text(p, o->actor);
-	pg_put_uuid(p, &o->request_id);
-	pg_put_char(p, o->transport);
-	pg_put_text(p, o->remote_addr);
-	pg_put_text(p, o->user_agent);
-	pg_put_text(p, o->traceparent);
-}
-
 void store_put_ring(struct store *s, struct pg_params *p)
 {
 	pg_put_array(p, PG_TEXT, s->ring_ids, s->config->ring.n);
@@ -125,9 +126,12 @@ void keyset_drop(struct shared_keyset *k)
 static enum err fingerprint(struct arena *a, const struct keyset_row *rows, int n, uint8_t out[SHA256_LEN])
 {
 	struct sbuf text = sbuf_in(a, 1024);
-	for (int i = 0; i < n; i++)
-		sbuf_printf(&text, "%.*s/%.*s/%.*s/%d\n", STR_ARG(rows[i].kid), STR_ARG(rows[i].alg), STR_ARG(rows[i].seal_key_id),
+	for (int i = 0; i < n; i++) {
+		sbuf_printf(&text, "%.*s/%.*s/%.*s/%d/", STR_ARG(rows[i].kid), STR_ARG(rows[i].alg), STR_ARG(rows[i].seal_key_id),
 			    rows[i].current);
+		sbuf_put(&text, rows[i].public_jwk); /* and the rest too, in case somebody repairs a damaged row */
+		sbuf_put(&text, rows[i].sealed);
+	}
 	struct str s = sbuf_str(&text);
 	return s.p == NULL ? ERR_NO_MEMORY : sha256(s.p, s.n, out);
 }
@@ -154,12 +158,13 @@ static enum err take_keys(struct store *s, const PGresult *r)
 	err = fingerprint(a, rows, n, print);
 	if (err != ERR_OK || (s->keys != NULL && crypto_equal(print, s->keys_fingerprint, sizeof print)))
 		goto done;
-	struct str kid = STR_NONE;
-	err = keyset_build(&s->config->ring, rows, (size_t)n, s->generation + 1, &fresh->set, &kid);
-	if (err != ERR_OK) {
-		log_message(LOG_ERROR, "signing_keys_unusable", "%s: key %.*s", err_info(err)->code, STR_ARG(kid));
+	struct keyset_fault fault;
+	err = keyset_build(&s->config->ring, rows, (size_t)n, s->generation + 1, &fresh->set, &fault);
+	if (err != ERR_OK)
 		goto done;
-	}
+	if (fault.err != ERR_OK)
+		log_message(LOG_ERROR, "signing_key_unusable", "%s: key %.*s", err_info(fault.err)->code, STR_ARG(fault.kid));
+	s->why_no_key = fault.err == ERR_KEY_MISSING ? ERR_KEY_MISSING : ERR_STALE_KEY;
 	s->generation++;
 	memcpy(s->keys_fingerprint, print, sizeof print);
 	keyset_drop(s->keys);
@@ -238,7 +243,7 @@ const char *store_unready_reason(const struct store *s)
 	if (s->write_refused)
 		return "database_refuses_writes";
 	if (!s->keys_usable)
-		return "no_signing_key";
+		return s->why_no_key == ERR_KEY_MISSING ? "master_key_missing" : "no_signing_key";
 	return "ready";
 }
 
@@ -336,6 +341,7 @@ struct store *store_new(struct event_base *base, const struct config *config)
 		return NULL;
 	s->config = config;
 	s->base = base;
+	s->why_no_key = ERR_STALE_KEY;
 	for (unsigned i = 0; i < config->ring.n; i++)
 		s->ring_ids[i] = str_of(config->ring.keys[i].key_id);
 	s->issue_spec = open_spec(config, true);

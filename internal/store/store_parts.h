@@ -19,6 +19,17 @@
 #define STMT_DENIED         "denied"
 #define STMT_PARTITIONS     "partitions"
 #define STMT_FORGET         "forget"
+#define STMT_ORG_LIST       "org_list"
+#define STMT_ORG_FIND       "org_find"
+#define STMT_ORG_RESOLVE    "org_resolve"
+#define STMT_ORG_CREATE     "org_create"
+#define STMT_ORG_CHANGE     "org_change"
+#define STMT_ORG_DELETE     "org_delete"
+#define STMT_CLIENT_LIST    "client_list"
+#define STMT_CLIENT_FIND    "client_find"
+#define STMT_CLIENT_CREATE  "client_create"
+#define STMT_CLIENT_CHANGE  "client_change"
+#define STMT_CLIENT_DELETE  "client_delete"
 
 extern const char issue_sql[];
 extern const char denied_sql[];
@@ -56,6 +67,8 @@ struct store {
 	uint64_t generation;
 	bool keys_loading;
 	bool keys_usable; /* the last poll gave a key to sign with */
+	enum err
+		why_no_key; /* what a request is answered while there is none: ERR_STALE_KEY, or ERR_KEY_MISSING when the ring lacks what it is sealed with */
 
 	struct issue_queue issue;
 	struct denied_table *denied;

@@ -109,7 +109,8 @@ static struct shared_keyset *one_key(void)
 	row.public_jwk = sbuf_str(&jwk);
 	cr_assert_eq(signing_key_to_der(key, arena, &der), ERR_OK);
 	cr_assert_eq(seal(arena, &config.ring.keys[0], row.kid, der, &row.sealed), ERR_OK);
-	cr_assert_eq(keyset_build(&config.ring, &row, 1, 1, &keys->set, NULL), ERR_OK);
+	struct keyset_fault fault;
+	cr_assert_eq(keyset_build(&config.ring, &row, 1, 1, &keys->set, &fault), ERR_OK);
 	return keyset_hold(keys);
 }
 
@@ -121,6 +122,7 @@ static void up(void)
 	config.queue_max = REQUESTS;
 	config.request_timeout_ms = 1000;
 	store = (struct store){.config = &config,
+			       .why_no_key = ERR_STALE_KEY,
 			       .base = event_base_new(),
 			       .issue_conn = &issuing,
 			       .serve_conn = &serving,

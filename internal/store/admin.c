@@ -1,0 +1,191 @@
+/* The gateway's side of admin_sql.h: parameters out, rows back, the callback. */
+#include "store/admin.h"
+
+#include <stdlib.h>
+
+#include "store/admin_statement.h"
+#include "store/outcome.h"
+#include "store/store_parts.h"
+
+#define ANSWER_MAX (1 << 20)
+
+struct call {
+	struct store *s;
+	bool clients; /* rows are clients, else organizations */
+	bool writes;
+	int32_t limit; /* of a list; 0: one row */
+	enum err none; /* what no row means; ERR_OK: an empty list */
+	admin_done *done;
+	void *arg;
+};
+
+/* Rows into `a`. A list has one row more than was asked for when more follow, and a row of nulls when there is nothing to list. */
+static enum err take_rows(const struct call *call, const PGresult *r, struct arena *a, struct admin_answer *answer)
+{
+	int n = PQntuples(r);
+	if (n == 0)
+		return call->none;
+	enum err err = outcome_err(pg_str(r, 0, 0));
+	if (err != ERR_OK)
+		return err;
+	if (call->limit > 0 && n > call->limit) {
+		n = call->limit;
+		answer->more = true;
+	}
+	if (pg_is_null(r, 0, 1))
+		n = 0;
+	struct org *orgs = arena_alloc(a, (size_t)n * sizeof *orgs);
+	struct client *clients = arena_alloc(a, (size_t)n * sizeof *clients);
+	for (int i = 0; i < n && orgs != NULL && clients != NULL; i++) {
+		if (call->clients)
+			admin_take_client(r, i, a, &clients[i]);
+		else
+			admin_take_org(r, i, a, &orgs[i]);
+	}
+	answer->orgs = orgs;
+	answer->clients = clients;
+	answer->n = (size_t)n;
+	return arena_overflowed(a) ? ERR_NO_MEMORY : ERR_OK;
+}
+
+static void answered(void *arg, enum err err, const PGresult *r)
+{
+	struct call call = *(struct call *)arg;
+	struct admin_answer answer = {.n = 0};
+	free(arg);
+	if (call.writes)
+		store_note_write(call.s, err);
+	if (err == ERR_EXISTS) { /* the check in the statement was overtaken by another's commit; the index was not */
+		call.done(call.arg, ERR_ALREADY_EXISTS, NULL);
+		return;
+	}
+	if (err != ERR_OK) {
+		call.done(call.arg, err == ERR_STORE_UNAVAILABLE || err == ERR_CONFLICT ? err : ERR_INTERNAL, NULL);
+		return;
+	}
+	struct arena *a = arena_new(ANSWER_MAX);
+	err = a == NULL ? ERR_NO_MEMORY : take_rows(&call, r, a, &answer);
+	call.done(call.arg, err, err == ERR_OK ? &answer : NULL);
+	arena_free(a);
+}
+
+static enum err submit(struct store *s, const char *statement, const struct pg_params *p, struct call call)
+{
+	struct call *kept = malloc(sizeof *kept);
+	if (kept == NULL)
+		return ERR_OVERLOADED;
+	*kept = call;
+	kept->s = s;
+	enum err err = pg_conn_send(s->serve_conn, statement, p, (int)s->config->request_timeout_ms, answered, kept);
+	if (err != ERR_OK)
+		free(kept);
+	return err;
+}
+
+enum err admin_org_list(struct store *s, struct str after, int32_t limit, admin_done *done, void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	pg_put_text(&p, after);
+	pg_put_int8(&p, (int64_t)limit + 1);
+	return submit(s, STMT_ORG_LIST, &p, (struct call){.limit = limit, .done = done, .arg = arg});
+}
+
+enum err admin_org_find(struct store *s, struct str org, admin_done *done, void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	admin_put_org(&p, org);
+	return submit(s, STMT_ORG_FIND, &p, (struct call){.none = ERR_ORGANIZATION_NOT_FOUND, .done = done, .arg = arg});
+}
+
+enum err admin_org_resolve(struct store *s, struct str issuer, struct str external, admin_done *done, void *arg)
+{
+	struct uuid id;
+	bool is_id = uuid_parse(external, &id) == ERR_OK;
+	struct pg_params p;
+	store_params(s, &p);
+	pg_put_text(&p, issuer);
+	pg_put_text(&p, external);
+	pg_put_uuid(&p, is_id ? &id : NULL);
+	return submit(s, STMT_ORG_RESOLVE, &p, (struct call){.none = ERR_ORGANIZATION_NOT_FOUND, .done = done, .arg = arg});
+}
+
+enum err admin_org_create(struct store *s, const struct store_origin *origin, const struct uuid *organization_id,
+			  const struct org_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	admin_put_org_create(&p, origin, organization_id, spec, fresh);
+	return submit(s, STMT_ORG_CREATE, &p, (struct call){.writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
+}
+
+enum err admin_org_change(struct store *s, const struct store_origin *origin, struct str org, const struct org_change *change,
+			  admin_done *done, void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	admin_put_org_change(&p, origin, org, change);
+	return submit(s, STMT_ORG_CHANGE, &p, (struct call){.writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
+}
+
+enum err admin_org_delete(struct store *s, const struct store_origin *origin, struct str org, admin_done *done, void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	store_put_origin(&p, origin);
+	admin_put_org(&p, org);
+	return submit(s, STMT_ORG_DELETE, &p, (struct call){.writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
+}
+
+enum err admin_client_list(struct store *s, struct str org, struct str after, int32_t limit, admin_done *done, void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	admin_put_org(&p, org);
+	pg_put_text(&p, after);
+	pg_put_int8(&p, (int64_t)limit + 1);
+	return submit(s, STMT_CLIENT_LIST, &p,
+		      (struct call){.clients = true, .limit = limit, .none = ERR_INTERNAL, .done = done, .arg = arg});
+}
+
+enum err admin_client_find(struct store *s, struct str org, struct str client_id, admin_done *done, void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	admin_put_org(&p, org);
+	pg_put_text(&p, client_id);
+	return submit(s, STMT_CLIENT_FIND, &p, (struct call){.clients = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
+}
+
+enum err admin_client_create(struct store *s, const struct store_origin *origin, const struct uuid *organization_id,
+			     const struct client_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	admin_put_client_create(&p, origin, organization_id, spec, fresh);
+	return submit(s, STMT_CLIENT_CREATE, &p,
+		      (struct call){.clients = true, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
+}
+
+enum err admin_client_change(struct store *s, const struct store_origin *origin, struct str org, struct str client_id,
+			     const struct client_spec *change, admin_done *done, void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	admin_put_client_change(&p, origin, org, client_id, change);
+	return submit(s, STMT_CLIENT_CHANGE, &p,
+		      (struct call){.clients = true, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
+}
+
+enum err admin_client_delete(struct store *s, const struct store_origin *origin, struct str org, struct str client_id, admin_done *done,
+			     void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	store_put_origin(&p, origin);
+	admin_put_org(&p, org);
+	pg_put_text(&p, client_id);
+	return submit(s, STMT_CLIENT_DELETE, &p,
+		      (struct call){.clients = true, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
+}
