@@ -53,7 +53,7 @@ static void announce(const char *what, const struct config_listen *at)
 	log_end(&line);
 }
 
-static enum err new_worker(const struct config *config, struct worker **ret, struct sbuf *why)
+static enum err new_worker(const struct config *config, struct trust *trust, struct worker **ret, struct sbuf *why)
 {
 	int http_fd = -1, grpc_fd = -1;
 	enum err err = listen_open(&config->http, true, &http_fd, why);
@@ -64,11 +64,11 @@ static enum err new_worker(const struct config *config, struct worker **ret, str
 		close(http_fd);
 		return err;
 	}
-	*ret = worker_new(config, http_fd, grpc_fd);
+	*ret = worker_new(config, trust, http_fd, grpc_fd);
 	return *ret == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-static enum err start_workers(struct config *config, struct worker **workers, struct sbuf *why)
+static enum err start_workers(struct config *config, struct trust *trust, struct worker **workers, struct sbuf *why)
 {
 	int fd = -1;
 	enum err err = listen_claim(&config->http, "M2M_HTTP_LISTEN", why);
@@ -77,13 +77,15 @@ static enum err start_workers(struct config *config, struct worker **workers, st
 	if (err == ERR_OK)
 		err = listen_claim(&config->ops, "M2M_OPS_LISTEN", why);
 	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
-		err = new_worker(config, &workers[i], why);
+		err = new_worker(config, trust, &workers[i], why);
 	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
 		worker_know_all(workers[i], workers, config->workers);
 	if (err == ERR_OK)
 		err = listen_open(&config->ops, false, &fd, why);
 	if (err == ERR_OK)
 		err = worker_serve_ops(workers[0], fd);
+	if (err == ERR_OK)
+		err = trust_start(trust);
 	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
 		err = worker_start(workers[i]);
 	return err;
@@ -104,7 +106,7 @@ static void end_workers(struct worker **workers, unsigned n, const sigset_t *sig
 		worker_free(workers[i]);
 }
 
-static int serve(struct config *config)
+static int serve(struct config *config, struct trust *trust)
 {
 	struct worker *workers[WORKERS_MAX] = {NULL};
 	char text[1024];
@@ -121,7 +123,7 @@ static int serve(struct config *config)
 	if (why.n > 0)
 		log_message(LOG_WARN, "database_not_ready", "%s; trying again until it is", text);
 	why = sbuf_fixed(text, sizeof text);
-	if (start_workers(config, workers, &why) != ERR_OK) {
+	if (start_workers(config, trust, workers, &why) != ERR_OK) {
 		end_workers(workers, config->workers, &signals);
 		return complain(EXIT_FAILURE, why.n == 0 ? STR("out of memory") : sbuf_str(&why));
 	}
@@ -149,16 +151,19 @@ int main(int argc, char **argv)
 		return complain(EXIT_USAGE, STR("takes no arguments but --help and --version; settings come from the environment"));
 
 	static struct config config;
+	struct trust *trust = NULL;
 	struct arena *a = arena_new(1 << 20);
 	if (a == NULL || crypto_init() != ERR_OK)
 		return complain(EXIT_FAILURE, STR("OpenSSL offers no SHA-256, HMAC, KBKDF or AES-256-GCM"));
 	struct sbuf faults = sbuf_in(a, 1024);
 	int code = EXIT_SETTINGS;
-	if (config_read(a, environ, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS, &config, &faults) != ERR_OK) {
+	if (config_read(a, environ, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS, &config, &faults) != ERR_OK ||
+	    trust_open(&config, &trust, &faults) != ERR_OK) {
 		complain(EXIT_SETTINGS, sbuf_str(&faults));
 	} else {
 		log_set_level(config.log_level);
-		code = serve(&config);
+		code = serve(&config, trust);
+		trust_close(trust);
 	}
 	config_wipe(&config);
 	arena_wipe_on_free(a);

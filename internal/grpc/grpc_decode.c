@@ -50,6 +50,10 @@ static void decode_grant(struct op *op, struct str message)
 	op->in.client_secret = given(m->client_secret);
 	op->in.scope = given(m->scope);
 	op->in.audience = given(m->audience);
+	for (size_t i = 0; i < m->n_resource; i++) {
+		struct str one = str_of(m->resource[i]);
+		op->in.resource = i == 0 ? one : arena_printf(op->arena, "%.*s %.*s", STR_ARG(op->in.resource), STR_ARG(one));
+	}
 }
 
 static void decode_rotate(struct op *op, struct str message)

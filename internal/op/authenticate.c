@@ -1,9 +1,12 @@
-/* The bearer of the M2M routes: one of our own access tokens, or one that the operator minted with our key (RFC 6750, RFC 7519 section 7.2). */
+/* The bearer of the M2M and admin routes: one of our own access tokens, one that the operator minted with our key, or one of a trusted outside issuer
+ * (RFC 6750, RFC 7519 section 7.2). `iss` says which, and with that whose keys decide. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "crypto/jwt.h"
+#include "op/bearer_times.h"
 #include "op/op_steps.h"
+#include "op/outsider.h"
 #include "json/json_read.h"
 
 static bool has_role(const struct json *roles, struct str role)
@@ -16,21 +19,8 @@ static bool has_role(const struct json *roles, struct str role)
 	return false;
 }
 
-static enum err times_of(const struct json *claims, int64_t now, int64_t *ret_expires_at)
-{
-	int64_t exp = 0;
-	int64_t nbf = 0;
-	enum err err = json_integer(json_get(claims, "exp"), 1, INT64_C(1) << 40, &exp);
-	if (err != ERR_OK || exp <= now)
-		return ERR_INVALID_TOKEN;
-	err = json_integer(json_get(claims, "nbf"), 0, INT64_C(1) << 40, &nbf);
-	if ((err != ERR_OK && err != ERR_NOT_PRESENT) || nbf > now)
-		return ERR_INVALID_TOKEN;
-	*ret_expires_at = exp;
-	return ERR_OK;
-}
-
-/* What a token of ours says. A client's names its client and secret version; the operator's names neither but an organization and roles. */
+/* What a token of ours says. A client's names its client, organization and secret version; the operator's for an organization names that and roles; the operator's for the platform
+ * names the role `platform` alone. */
 static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 {
 	struct bearer_facts f = *ret;
@@ -38,9 +28,6 @@ static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 	struct str organization_id = STR_NONE;
 	struct str subject = STR_NONE;
 	int64_t version = 0;
-	if (json_string(json_get(claims, "organization_id"), &organization_id) != ERR_OK ||
-	    uuid_parse(organization_id, &f.organization_id) != ERR_OK)
-		return ERR_INVALID_TOKEN;
 	if (json_string(json_get(claims, "sub"), &subject) != ERR_OK || subject.n == 0 || subject.n > BEARER_SUBJECT_MAX)
 		return ERR_INVALID_TOKEN;
 	memcpy(f.subject, subject.p, subject.n);
@@ -55,25 +42,29 @@ static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 	} else if (err != ERR_NOT_PRESENT || json_get(claims, "secret_version") != NULL) {
 		return ERR_INVALID_TOKEN;
 	}
-	f.admin = !f.is_client && has_role(json_get(claims, "roles"), STR("admin"));
+	err = json_string(json_get(claims, "organization_id"), &organization_id);
+	f.platform = err == ERR_NOT_PRESENT && !f.is_client && has_role(json_get(claims, "roles"), STR("platform"));
+	if (!f.platform && (err != ERR_OK || uuid_parse(organization_id, &f.organization_id) != ERR_OK))
+		return ERR_INVALID_TOKEN;
+	f.admin = !f.platform && !f.is_client && has_role(json_get(claims, "roles"), STR("admin"));
 	*ret = f;
 	return ERR_OK;
 }
 
-static enum err verify(struct op *op, struct keyset *keys, int64_t now, struct bearer_facts *ret)
+static enum err verify(struct keyset *keys, const struct jwt *jwt, int64_t now, struct bearer_facts *ret)
 {
-	struct jwt jwt;
+	struct signing_key *key = keyset_find(keys, jwt->kid);
+	if (key == NULL || jwt_verify_libjwt(key, jwt) != ERR_OK)
+		return ERR_INVALID_TOKEN;
+	if (!bearer_times_hold(jwt->claims_json, now, 0, &ret->expires_at))
+		return ERR_INVALID_TOKEN;
+	return facts_of(jwt->claims_json, ret);
+}
+
+static bool is_ours(const struct op *op, const struct jwt *jwt)
+{
 	struct str issuer = STR_NONE;
-	if (jwt_parse(op->arena, op->in.bearer, &jwt) != ERR_OK)
-		return ERR_INVALID_TOKEN;
-	struct signing_key *key = keyset_find(keys, jwt.kid);
-	if (key == NULL || jwt_verify_libjwt(key, &jwt) != ERR_OK)
-		return ERR_INVALID_TOKEN;
-	if (json_string(json_get(jwt.claims_json, "iss"), &issuer) != ERR_OK || !str_eq(issuer, op->env->config->issuer))
-		return ERR_INVALID_TOKEN;
-	if (times_of(jwt.claims_json, now, &ret->expires_at) != ERR_OK)
-		return ERR_INVALID_TOKEN;
-	return facts_of(jwt.claims_json, ret);
+	return json_string(json_get(jwt->claims_json, "iss"), &issuer) == ERR_OK && str_eq(issuer, op->env->config->issuer);
 }
 
 static void set_caller(struct op *op, const struct bearer_facts *f)
@@ -83,13 +74,38 @@ static void set_caller(struct op *op, const struct bearer_facts *f)
 		op->caller.client_id = arena_copy(op->arena, str_from(f->client_id, CLIENT_ID_LEN));
 	op->origin.actor = arena_copy(op->arena, str_of(f->subject));
 	op->organization_id = f->organization_id;
+	op->platform = f->platform;
 	op->caller_known = true;
+}
+
+/* The first sight of a token: its signature is checked. */
+static enum op_verdict meet(struct op *op, struct keyset *keys, int64_t now)
+{
+	struct bearer_facts fresh = {0};
+	struct jwt jwt;
+	if (jwt_parse(op->arena, op->in.bearer, &jwt) != ERR_OK)
+		return op_fail(op, ERR_INVALID_TOKEN, NULL);
+	if (!is_ours(op, &jwt))
+		return op_authenticate_outsider(op, &jwt);
+	enum err err = verify(keys, &jwt, now, &fresh);
+	if (err != ERR_OK)
+		return op_fail(op, err, NULL);
+	bearer_memo_put(op->env->memo, op->bearer_hash, keyset_generation(keys), &fresh);
+	set_caller(op, &fresh);
+	return OP_MORE;
+}
+
+/* A platform token has no organization to act in. */
+static enum op_verdict in_place(struct op *op, enum op_verdict verdict)
+{
+	if (verdict == OP_MORE && op->platform && op->spec->who != OP_PLATFORM)
+		return op_fail(op, ERR_FORBIDDEN, "A platform token has no organization; this operation needs one.");
+	return verdict;
 }
 
 enum op_verdict op_authenticate(struct op *op)
 {
 	struct keyset *keys = store_keyset(op->env->store);
-	struct bearer_facts fresh = {0};
 	int64_t now = clock_wall_us() / 1000000;
 	if (op->in.bearer.p == NULL)
 		return op_fail(op, ERR_MISSING_TOKEN, NULL);
@@ -100,13 +116,8 @@ enum op_verdict op_authenticate(struct op *op)
 	if (sha256(op->in.bearer.p, op->in.bearer.n, op->bearer_hash) != ERR_OK)
 		return op_fail(op, ERR_INTERNAL, NULL);
 	const struct bearer_facts *known = bearer_memo_get(op->env->memo, op->bearer_hash, keyset_generation(keys), now);
-	if (known == NULL) {
-		enum err err = verify(op, keys, now, &fresh);
-		if (err != ERR_OK)
-			return op_fail(op, err, NULL);
-		bearer_memo_put(op->env->memo, op->bearer_hash, keyset_generation(keys), &fresh);
-		known = &fresh;
-	}
+	if (known == NULL)
+		return in_place(op, meet(op, keys, now));
 	set_caller(op, known);
-	return OP_MORE;
+	return in_place(op, OP_MORE);
 }

@@ -19,7 +19,8 @@ struct bearer_facts {
 	char client_id[CLIENT_ID_LEN];
 	int32_t secret_version;
 	struct uuid organization_id;
-	bool admin; /* the operator's only */
+	bool admin;    /* the operator's only */
+	bool platform; /* the operator's only: stands above organizations; organization_id is zero */
 	char subject[BEARER_SUBJECT_MAX + 1];
 };
 

@@ -61,7 +61,7 @@ struct str discovery_document(struct arena *a, const struct config *config)
 	json_put_raw(&o, "response_types_supported", STR("[\"none\"]"));
 	json_put_raw(&o, "token_endpoint_auth_methods_supported", STR("[\"client_secret_basic\",\"client_secret_post\"]"));
 	json_put_raw(&o, "subject_types_supported", STR("[\"public\"]"));
-	json_put_raw(&o, "id_token_signing_alg_values_supported", STR("[\"RS256\",\"ES256\"]"));
+	json_put_raw(&o, "id_token_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\"]"));
 	json_close(&o, '}');
 	return sbuf_str(&text);
 }

@@ -11,8 +11,8 @@
 #include "op/op_steps.h"
 #include "store/denied.h"
 
-/* A request is at most 16 KiB of body and as much of headers; the rest is tokens and replies. */
-#define OP_ARENA_MAX (96 * 1024)
+/* A cap, not a size: most requests stay within the arena's first block. The largest answer is a page of the operator's clients (ADMIN_PAGE_MAX). */
+#define OP_ARENA_MAX (4 * 1024 * 1024)
 
 const struct op_spec op_specs[OP_COUNT] = {
 #define OP(id_, name_, method_, path_, grpc_, who_, errors_, steps_)                                                                       \
@@ -27,27 +27,6 @@ const struct op_spec op_specs[OP_COUNT] = {
 	OP_TABLE(OP)
 #undef OP
 };
-
-const struct op_spec *op_find(struct str method, struct str path, const char **ret_allow)
-{
-	*ret_allow = NULL;
-	for (size_t i = 0; i < OP_COUNT; i++) {
-		if (!str_eq(path, str_of(op_specs[i].path)))
-			continue;
-		if (str_eq(method, str_of(op_specs[i].method)))
-			return &op_specs[i];
-		*ret_allow = op_specs[i].method;
-	}
-	return NULL;
-}
-
-const struct op_spec *op_find_grpc(struct str method)
-{
-	for (size_t i = 0; i < OP_COUNT; i++)
-		if (op_specs[i].grpc != NULL && str_eq(method, str_of(op_specs[i].grpc)))
-			return &op_specs[i];
-	return NULL;
-}
 
 struct op *op_new(struct op_env *env, const struct op_spec *spec, void (*reply)(struct op *, void *), void *transport)
 {
@@ -104,6 +83,22 @@ void op_set_request_id(struct op *op, struct str given)
 	op->request_id = arena_copy(op->arena, str_from(text, sizeof text));
 }
 
+int op_http_status(const struct op *op)
+{
+	if (op->err != ERR_OK)
+		return err_info(op->err)->http;
+	switch (op->spec->id) {
+	case OP_CREATE_ORGANIZATION:
+	case OP_CREATE_CLIENT:
+		return 201;
+	case OP_DELETE_ORGANIZATION:
+	case OP_DELETE_CLIENT:
+		return 204;
+	default:
+		return 200;
+	}
+}
+
 enum op_verdict op_fail(struct op *op, enum err err, const char *detail)
 {
 	op->err = err;
@@ -149,7 +144,7 @@ static void write_access_line(const struct op *op)
 	log_str(&line, "outcome", str_of(op->err == ERR_OK ? "granted" : info->code));
 	if (op->abandoned != ERR_OK && op->abandoned != op->err) /* it completed, and nobody got the answer */
 		log_str(&line, "abandoned", str_of(err_info(op->abandoned)->code));
-	log_int(&line, "status", info->http);
+	log_int(&line, "status", op_http_status(op));
 	log_int(&line, "duration_us", clock_mono_us() - op->started_us);
 	log_end(&line);
 }

@@ -23,9 +23,11 @@
 #include "config/config.h"
 #include "op/bearer_memo.h"
 #include "op/op_table.h"
+#include "store/admin.h"
 #include "store/credential.h"
 #include "store/issue.h"
 #include "store/store.h"
+#include "trust/trust.h"
 
 enum op_id {
 #define OP(id, name, method, path, grpc, who, errors, steps) OP_##id,
@@ -34,7 +36,7 @@ enum op_id {
 		OP_COUNT
 };
 
-enum op_who { OP_ANYONE, OP_CLIENT, OP_MEMBER, OP_ADMIN };
+enum op_who { OP_ANYONE, OP_CLIENT, OP_MEMBER, OP_ADMIN, OP_PLATFORM };
 
 enum op_errors {
 	OP_ERRORS_PROBLEM, /* RFC 9457 */
@@ -67,6 +69,7 @@ struct op_counters {
 struct op_env {
 	const struct config *config;
 	struct store *store;
+	struct trust_view *trust;
 	struct bearer_memo *memo;
 	struct op_counters *counters;
 	struct str metadata; /* the RFC 8414 document, made once */
@@ -75,9 +78,18 @@ struct op_env {
 /* What the wire said. All borrowed from the op's arena; absent where not given. */
 struct op_input {
 	struct str bearer;
-	struct str grant_type, client_id, client_secret, scope, audience;
+	struct str grant_type, client_id, client_secret, scope, audience; /* client_id: of /admin, the path's */
+	struct str resource;                                              /* RFC 8707; several are joined with spaces */
 	int32_t grace_seconds;
 	struct str idempotency_key;
+
+	/* of the operator's API */
+	struct str organization; /* slug or id */
+	struct str page_token;
+	int32_t page_size;
+	struct org_spec new_org;
+	struct org_change org_change;
+	struct client_spec client;
 };
 
 struct op_output {
@@ -89,6 +101,11 @@ struct op_output {
 	struct str document;       /* ready text; static or in the op's arena */
 	const char *document_type; /* its media type; NULL: application/json */
 	int32_t max_age;           /* seconds the document may be cached */
+
+	const struct org *orgs; /* of the operator's API, in the op's arena */
+	const struct client *clients;
+	size_t rows;
+	struct str next_page_token; /* absent: this was the last page */
 };
 
 struct op {
@@ -106,6 +123,12 @@ struct op {
 	uint8_t bearer_hash[SHA256_LEN];
 	struct uuid organization_id; /* for the log; zero while unknown */
 	bool caller_known, client_known;
+	struct {
+		struct str issuer, external_id;
+		bool create;
+	} outsider;        /* of a trusted issuer: what names its organization, and whether that may be made now */
+	bool asked_issuer; /* waited for an outside issuer's keys already */
+	bool platform;     /* the caller has the platform's role, and no organization */
 
 	struct issue_request issue;
 	struct credential_rotation rotation;
@@ -124,8 +147,14 @@ struct op {
 	bool finished;
 };
 
-/* The operation at (method, path); NULL if there is none. *ret_allow then names the method that the path does take, or is NULL when nothing is there. */
-const struct op_spec *op_find(struct str method, struct str path, const char **ret_allow);
+/* What stands in a path where op_table.h has {organization} and {client_id}; borrowed from the path, absent where it has none. */
+struct op_path {
+	struct str organization, client_id;
+};
+
+/* The operation at (method, path); NULL if there is none, and *ret_path untouched. *ret_allow then lists the methods that the path does take ("GET, POST"; static), and is NULL when
+ * nothing is there, or when the operation was found. */
+const struct op_spec *op_find(struct str method, struct str path, struct op_path *ret_path, const char **ret_allow);
 const struct op_spec *op_find_grpc(struct str method);
 
 /* NULL: out of memory. `reply` is called once. */
@@ -144,6 +173,9 @@ void op_resume(struct op *op, enum err err);
  * Otherwise what is under way completes first, no further step is taken, and no token is signed for nobody: an op whose last step has completed ends as it ended, but without a token in
  * `out`; one with steps left (or not run yet) ends with `why`. Without effect on an op that has ended or was abandoned before. Not to be called from a step. */
 void op_abandon(struct op *op, enum err why);
+
+/* What its answer over HTTP says (RFC 9110 section 15), and the access line of either transport. */
+int op_http_status(const struct op *op);
 
 /* Sets the outcome; steps write `return op_fail(op, ERR_..., "why")`. `detail` is static or NULL. */
 enum op_verdict op_fail(struct op *op, enum err err, const char *detail);

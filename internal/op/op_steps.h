@@ -9,13 +9,38 @@ extern op_step *const op_get_client_secret_steps[];
 extern op_step *const op_issue_token_steps[];
 extern op_step *const op_oauth_token_steps[];
 extern op_step *const op_rotate_secret_steps[];
+extern op_step *const op_list_organizations_steps[];
+extern op_step *const op_create_organization_steps[];
+extern op_step *const op_get_organization_steps[];
+extern op_step *const op_update_organization_steps[];
+extern op_step *const op_delete_organization_steps[];
+extern op_step *const op_list_clients_steps[];
+extern op_step *const op_create_client_steps[];
+extern op_step *const op_get_client_steps[];
+extern op_step *const op_update_client_steps[];
+extern op_step *const op_delete_client_steps[];
+extern op_step *const op_read_client_secret_steps[];
+extern op_step *const op_rotate_client_steps[];
 extern op_step *const op_jwks_steps[];
 extern op_step *const op_metadata_steps[];
 extern op_step *const op_openapi_yaml_steps[];
 extern op_step *const op_openapi_json_steps[];
 
-/* Who is calling: verifies the bearer's signature, issuer and times, and sets `caller`. Whether it still has any right is for SQL to say. */
+/* Who is calling: verifies the bearer's signature, issuer and times, and sets `caller`, or `platform`. Whether it still has any right is for SQL to say. */
 op_step op_authenticate;
+/* After it, for /admin: the platform's role, or FORBIDDEN. */
+op_step op_require_platform;
+/* After that: the caller acts as an admin of in.organization, which must exist and be enabled. */
+op_step op_act_for_organization;
+
+/* What a new organization's default client has unless told otherwise. Strings are the config's. */
+void op_default_client(struct op *op, struct client_spec *ret);
+
+/* A secret of params->version under the ring's active key: its salt in params, how it is kept in op->fresh (all but client_id), op->secret and out.version. */
+MUST_CHECK enum err op_fresh_secret(struct op *op, struct secret_params *params);
+
+/* A client id and its first secret, in op->fresh and op->secret. */
+MUST_CHECK enum err op_make_credential(struct op *op, const struct uuid *organization_id);
 
 /* Derives the secret of `params` with the ring's key `key_id` and holds it against `verifier` (absent: not compared). op->secret holds it, and op->arena is marked for wiping. */
 MUST_CHECK enum err op_derive_secret(struct op *op, struct str key_id, const struct secret_params *params, struct str verifier);

@@ -1,4 +1,4 @@
-/* Reading the client id and the client secret of the bearer's organization. */
+/* Reading the client id and the client secret of the bearer's organization, or of a client that the operator names. */
 #include "op/op_steps.h"
 
 static void client_id_read(void *arg, enum err err, const struct credential *c)
@@ -33,9 +33,10 @@ static void secret_read(void *arg, enum err err, const struct credential *c)
 
 static enum op_verdict read_secret(struct op *op)
 {
-	enum err err = credential_read_secret(op->env->store, &op->caller, &op->origin, secret_read, op);
+	enum err err = credential_read_secret(op->env->store, &op->caller, &op->origin, op->in.client_id, secret_read, op);
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
 
 op_step *const op_get_client_id_steps[] = {op_authenticate, read_client_id, NULL};
 op_step *const op_get_client_secret_steps[] = {op_authenticate, read_secret, NULL};
+op_step *const op_read_client_secret_steps[] = {op_authenticate, op_require_platform, op_act_for_organization, read_secret, NULL};

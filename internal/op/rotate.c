@@ -13,8 +13,12 @@ static op_step rotate_begin, rotate_commit;
 static enum op_verdict prepare(struct op *op)
 {
 	/* what a repeat must share with the first request, besides its key */
-	char text[32];
-	int n = snprintf(text, sizeof text, "rotate %d", op->in.grace_seconds);
+	char text[128];
+	int n = snprintf(text, sizeof text, "rotate %d%s%.*s", op->in.grace_seconds, op->in.client_id.p == NULL ? "" : " ",
+			 STR_ARG(op->in.client_id));
+	if (n < 0 || (size_t)n >= sizeof text)
+		return op_fail(op, ERR_CLIENT_NOT_FOUND, NULL);
+	op->rotation.client_id = op->in.client_id;
 	op->rotation.grace_seconds = op->in.grace_seconds;
 	op->rotation.idempotency_key = op->in.idempotency_key;
 	memcpy(op->rotation.bearer_hash, op->bearer_hash, SHA256_LEN);
@@ -29,26 +33,6 @@ static void answer(struct op *op, int64_t rotated_us, int64_t previous_expires_u
 	op->out.rotated_us = rotated_us;
 	/* without grace the old secret ended in the same moment */
 	op->out.previous_expires_us = previous_expires_us == INT64_MIN ? rotated_us : previous_expires_us;
-}
-
-static enum err make_fresh(struct op *op, const struct credential *present)
-{
-	const struct master_key *key = &op->env->config->ring.keys[0];
-	struct secret_params params = present->params;
-	params.version++;
-	enum err err = crypto_random(params.salt, sizeof params.salt);
-	if (err == ERR_OK)
-		err = op_derive_secret(op, str_of(key->key_id), &params, STR_NONE);
-	if (err == ERR_OK)
-		err = secret_verifier(key, params.client_id, str_from(op->secret, sizeof op->secret), op->fresh.verifier);
-	if (err != ERR_OK)
-		return err;
-	op->fresh.replaces = present->params.version;
-	op->fresh.key_id = str_of(key->key_id);
-	memcpy(op->fresh.salt, params.salt, sizeof params.salt);
-	secret_hint(op->secret, op->fresh.hint);
-	op->out.version = params.version;
-	return ERR_OK;
 }
 
 static void begun(void *arg, enum err err, const struct credential *c)
@@ -68,7 +52,10 @@ static void begun(void *arg, enum err err, const struct credential *c)
 		static op_step *const nothing_more[] = {NULL};
 		op->step = nothing_more;
 	} else {
-		err = make_fresh(op, c);
+		struct secret_params next = c->params;
+		next.version++;
+		next.client_id = op->fresh.client_id;
+		err = op_fresh_secret(op, &next);
 	}
 	op_resume(op, err);
 }
@@ -100,3 +87,5 @@ static enum op_verdict rotate_commit(struct op *op)
 }
 
 op_step *const op_rotate_secret_steps[] = {op_authenticate, prepare, rotate_begin, rotate_commit, NULL};
+op_step *const op_rotate_client_steps[] = {
+	op_authenticate, op_require_platform, op_act_for_organization, prepare, rotate_begin, rotate_commit, NULL};

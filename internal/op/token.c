@@ -7,8 +7,9 @@
 #include "op/op_steps.h"
 #include "json/json_write.h"
 
-#define SCOPE_MAX    1024
-#define AUDIENCE_MAX 256
+#define SCOPE_MAX     1024
+#define AUDIENCE_MAX  256 /* bytes of one */
+#define AUDIENCES_MAX 8   /* of one token */
 
 /* RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), single spaces between. */
 static bool scope_well_formed(struct str scope)
@@ -37,6 +38,46 @@ static bool audience_well_formed(struct str audience)
 	return audience.n > 0 && audience.n <= AUDIENCE_MAX;
 }
 
+/* RFC 8707 section 2: an absolute URI (RFC 3986 section 4.3) without a fragment. */
+static bool resource_well_formed(struct str resource)
+{
+	struct str rest = resource;
+	struct str scheme = str_split(&rest, ':');
+	return rest.n > 0 && scheme.n > 0 && str_is_word(scheme, "+-.") && memchr(rest.p, '#', rest.n) == NULL &&
+	       audience_well_formed(resource);
+}
+
+static bool has_audience(struct str audiences, struct str one)
+{
+	for (struct str a; (a = str_split(&audiences, ' ')).p != NULL;)
+		if (str_eq(a, one))
+			return true;
+	return false;
+}
+
+/* `audience` and each `resource` name the same thing, where the token will be used: together, each once, they become in.audience. */
+static bool join_audiences(struct op *op)
+{
+	struct op_input *in = &op->in;
+	struct str resources = in->resource;
+	if (in->audience.p != NULL && !audience_well_formed(in->audience))
+		return false;
+	unsigned n = in->audience.p != NULL;
+	for (struct str r; (r = str_split(&resources, ' ')).p != NULL;) {
+		if (!resource_well_formed(r))
+			return false;
+		if (in->audience.p == NULL)
+			in->audience = r;
+		else if (has_audience(in->audience, r))
+			continue;
+		else
+			in->audience = arena_printf(op->arena, "%.*s %.*s", STR_ARG(in->audience), STR_ARG(r));
+		if (++n > AUDIENCES_MAX)
+			return false;
+	}
+	return true;
+}
+
 static enum op_verdict check_grant(struct op *op)
 {
 	const struct op_input *in = &op->in;
@@ -52,12 +93,25 @@ static enum op_verdict check_grant(struct op *op)
 						  : op_fail(op, ERR_INVALID_REQUEST, "The parameter client_secret is missing.");
 	if (in->scope.p != NULL && !scope_well_formed(in->scope))
 		return op_fail(op, ERR_INVALID_SCOPE, NULL);
-	if (in->audience.p != NULL && !audience_well_formed(in->audience))
+	if (!join_audiences(op))
 		return op_fail(op, ERR_INVALID_TARGET, NULL);
 	/* nobody's credentials look like this: no need to ask the database, and no need to say why */
 	if (!client_id_well_formed(in->client_id) || !secret_well_formed(in->client_secret))
 		return op_fail(op, ERR_INVALID_CLIENT, NULL);
 	return OP_MORE;
+}
+
+/* A string for one, an array for several (RFC 7519 section 4.1.3). */
+static void put_audience(struct json_out *o, struct str audiences)
+{
+	if (memchr(audiences.p, ' ', audiences.n) == NULL) {
+		json_put_str(o, "aud", audiences);
+		return;
+	}
+	json_open(o, "aud", '[');
+	for (struct str a; (a = str_split(&audiences, ' ')).p != NULL;)
+		json_put_str(o, NULL, a);
+	json_close(o, ']');
 }
 
 static enum err write_claims(struct op *op, struct sbuf *out)
@@ -71,7 +125,7 @@ static enum err write_claims(struct op *op, struct sbuf *out)
 	json_open(&o, NULL, '{');
 	json_put_str(&o, "iss", op->env->config->issuer);
 	json_put_str(&o, "sub", r->client_id);
-	json_put_str(&o, "aud", r->granted_audience);
+	put_audience(&o, r->granted_audience);
 	json_put_int(&o, "iat", r->issued_at);
 	json_put_int(&o, "exp", r->issued_at + r->lifetime);
 	json_put_str(&o, "jti", str_from(jti, sizeof jti));
@@ -87,9 +141,11 @@ static enum err compose(struct op *op)
 {
 	struct sbuf claims = sbuf_in(op->arena, 512);
 	struct sbuf token = sbuf_in(op->arena, 1536);
+	struct str type = op->issue.token_type;
+	bool at_jwt = type.p == NULL ? op->env->config->at_jwt : str_eq(type, STR("at+jwt"));
 	enum err err = write_claims(op, &claims);
 	if (err == ERR_OK)
-		err = jwt_sign(op->issue.key, false, sbuf_str(&claims), &token);
+		err = jwt_sign(op->issue.key, at_jwt, sbuf_str(&claims), &token);
 	if (err != ERR_OK)
 		return err;
 	op->out.access_token = sbuf_str(&token);

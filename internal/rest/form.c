@@ -43,7 +43,15 @@ enum err form_decode(struct arena *a, struct str s, bool plus, struct str *ret)
 	return ERR_OK;
 }
 
-enum err form_parse(struct arena *a, struct str body, struct form *ret)
+static bool stands_already(const struct form *form, struct str name)
+{
+	for (unsigned i = 0; i < form->n; i++)
+		if (str_eq(form->fields[i].name, name))
+			return true;
+	return false;
+}
+
+enum err form_parse(struct arena *a, struct str body, const char *repeatable, struct form *ret)
 {
 	ret->n = 0;
 	struct str rest = body.n == 0 ? STR_NONE : body;
@@ -58,9 +66,8 @@ enum err form_parse(struct arena *a, struct str body, struct form *ret)
 		if (ret->n == FORM_FIELDS_MAX || form_decode(a, name, true, &f.name) != ERR_OK ||
 		    form_decode(a, value, true, &f.value) != ERR_OK)
 			return ERR_MALFORMED;
-		for (unsigned i = 0; i < ret->n; i++)
-			if (str_eq(ret->fields[i].name, f.name))
-				return ERR_MALFORMED;
+		if (stands_already(ret, f.name) && (repeatable == NULL || !str_eq(f.name, str_of(repeatable))))
+			return ERR_MALFORMED;
 		ret->fields[ret->n++] = f;
 	}
 	return ERR_OK;
@@ -72,4 +79,16 @@ struct str form_get(const struct form *form, const char *name)
 		if (str_eq(form->fields[i].name, str_of(name)))
 			return form->fields[i].value.n == 0 ? STR_NONE : form->fields[i].value;
 	return STR_NONE;
+}
+
+struct str form_get_all(struct arena *a, const struct form *form, const char *name)
+{
+	struct str all = STR_NONE;
+	for (unsigned i = 0; i < form->n; i++) {
+		struct str value = form->fields[i].value;
+		if (value.n == 0 || !str_eq(form->fields[i].name, str_of(name)))
+			continue;
+		all = all.p == NULL ? value : arena_printf(a, "%.*s %.*s", STR_ARG(all), STR_ARG(value));
+	}
+	return all;
 }

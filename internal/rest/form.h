@@ -16,11 +16,14 @@ struct form {
 	struct form_field fields[FORM_FIELDS_MAX];
 };
 
-/* ERR_MALFORMED: a bad percent escape, a name that stands twice, control characters or invalid UTF-8, too many fields. Decoded text is taken from `a`. */
-MUST_CHECK enum err form_parse(struct arena *a, struct str body, struct form *ret);
+/* ERR_MALFORMED: a bad percent escape, a name that stands twice (other than `repeatable`; NULL: none may), control characters or invalid UTF-8, too many fields. Decoded text is taken from `a`. */
+MUST_CHECK enum err form_parse(struct arena *a, struct str body, const char *repeatable, struct form *ret);
 
 /* The value of `name`; absent if it isn't there or empty (RFC 6749 section 3.1: sent without a value means omitted). */
 struct str form_get(const struct form *form, const char *name);
+
+/* All values of a repeatable `name`, joined with spaces; absent without any. */
+struct str form_get_all(struct arena *a, const struct form *form, const char *name);
 
 /* Percent-decodes `s` ('+' is a space when `plus`). ERR_MALFORMED. */
 MUST_CHECK enum err form_decode(struct arena *a, struct str s, bool plus, struct str *ret);

@@ -8,9 +8,10 @@
 #include "base/base64.h"
 #include "op/op_input.h"
 #include "rest/form.h"
+#include "rest/rest_decode_admin.h"
 #include "json/json_read.h"
 
-enum media { MEDIA_NONE, MEDIA_FORM, MEDIA_JSON, MEDIA_OTHER };
+enum media { MEDIA_NONE, MEDIA_FORM, MEDIA_JSON, MEDIA_MERGE_PATCH, MEDIA_OTHER };
 
 /* ---- request line and headers ---- */
 
@@ -21,6 +22,10 @@ struct str rest_method(struct evhttp_request *req)
 		return STR("GET");
 	case EVHTTP_REQ_POST:
 		return STR("POST");
+	case EVHTTP_REQ_PATCH:
+		return STR("PATCH");
+	case EVHTTP_REQ_DELETE:
+		return STR("DELETE");
 	case EVHTTP_REQ_HEAD:
 		return STR("HEAD");
 	default:
@@ -118,6 +123,8 @@ static enum media media_of(struct evhttp_request *req)
 		return MEDIA_OTHER;
 	if (n == 1 && str_eq_nocase(type, STR("application/x-www-form-urlencoded")))
 		return MEDIA_FORM;
+	if (n == 1 && str_eq_nocase(type, STR("application/merge-patch+json")))
+		return MEDIA_MERGE_PATCH;
 	return n == 1 && str_eq_nocase(type, STR("application/json")) ? MEDIA_JSON : MEDIA_OTHER;
 }
 
@@ -141,18 +148,37 @@ static void malformed_parameter(struct op *op)
 }
 
 struct grant {
-	struct str grant_type, client_id, client_secret, scope, audience;
+	struct str grant_type, client_id, client_secret, scope, audience, resource;
 };
 
 static void grant_from_form(struct op *op, struct str body, struct grant *g)
 {
 	struct form form;
-	if (form_parse(op->arena, body, &form) != ERR_OK) {
+	if (form_parse(op->arena, body, "resource", &form) != ERR_OK) { /* RFC 8707 section 2 lets it stand more than once */
 		malformed_parameter(op);
 		return;
 	}
 	*g = (struct grant){form_get(&form, "grant_type"), form_get(&form, "client_id"), form_get(&form, "client_secret"),
-			    form_get(&form, "scope"), form_get(&form, "audience")};
+			    form_get(&form, "scope"),      form_get(&form, "audience"),  form_get_all(op->arena, &form, "resource")};
+}
+
+/* A string, or an array of them. */
+static void resource_from_json(struct op *op, const struct json *v, struct str *ret)
+{
+	if (v == NULL || (v->type == JSON_STRING && v->text.n == 0))
+		return;
+	if (v->type == JSON_STRING) {
+		*ret = v->text;
+		return;
+	}
+	if (v->type != JSON_ARRAY)
+		malformed_parameter(op);
+	for (const struct json *one = v->child; one != NULL; one = one->next) {
+		if (one->type != JSON_STRING || one->text.n == 0)
+			malformed_parameter(op);
+		else
+			*ret = ret->p == NULL ? one->text : arena_printf(op->arena, "%.*s %.*s", STR_ARG(*ret), STR_ARG(one->text));
+	}
 }
 
 static void grant_from_json(struct op *op, struct str body, struct grant *g)
@@ -178,11 +204,12 @@ static void grant_from_json(struct op *op, struct str body, struct grant *g)
 		else if (members[i].value->p != NULL && members[i].value->n == 0)
 			*members[i].value = STR_NONE;
 	}
+	resource_from_json(op, json_get(object, "resource"), &g->resource);
 }
 
 static void decode_grant(struct evhttp_request *req, struct op *op, bool json_allowed)
 {
-	struct grant g = {STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE};
+	struct grant g = {STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE};
 	struct str body = body_of(req, op);
 	enum media media = media_of(req);
 	arena_wipe_on_free(op->arena); /* a secret is in there */
@@ -212,6 +239,7 @@ static void decode_grant(struct evhttp_request *req, struct op *op, bool json_al
 	op->in.grant_type = g.grant_type;
 	op->in.scope = g.scope;
 	op->in.audience = g.audience;
+	op->in.resource = g.resource;
 }
 
 static void decode_rotate(struct evhttp_request *req, struct op *op)
@@ -237,11 +265,23 @@ static void decode_rotate(struct evhttp_request *req, struct op *op)
 	op_set_grace(op, err == ERR_NOT_PRESENT ? 0 : grace);
 }
 
+static void decode_admin(struct evhttp_request *req, struct op *op)
+{
+	bool patch = op->spec->id == OP_UPDATE_ORGANIZATION || op->spec->id == OP_UPDATE_CLIENT;
+	struct str body = body_of(req, op);
+	enum media media = media_of(req);
+	if (op->err == ERR_OK && media != MEDIA_JSON && !(patch && media == MEDIA_MERGE_PATCH))
+		op_fail(op, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
+	if (op->err == ERR_OK)
+		rest_decode_admin(op, body);
+}
+
 void rest_decode(struct evhttp_request *req, struct op *op)
 {
 	switch (op->spec->who) {
 	case OP_MEMBER:
 	case OP_ADMIN:
+	case OP_PLATFORM:
 		decode_bearer(req, op);
 		break;
 	case OP_CLIENT:
@@ -260,7 +300,18 @@ void rest_decode(struct evhttp_request *req, struct op *op)
 		decode_grant(req, op, false);
 		break;
 	case OP_ROTATE_SECRET:
+	case OP_ROTATE_CLIENT:
 		decode_rotate(req, op);
+		break;
+	case OP_LIST_ORGANIZATIONS:
+	case OP_LIST_CLIENTS:
+		rest_decode_page(op, evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req)));
+		break;
+	case OP_CREATE_ORGANIZATION:
+	case OP_UPDATE_ORGANIZATION:
+	case OP_CREATE_CLIENT:
+	case OP_UPDATE_CLIENT:
+		decode_admin(req, op);
 		break;
 	default:
 		break;

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "base/clock.h"
+#include "rest/rest_encode_admin.h"
 #include "json/json_write.h"
 
 #define REALM "realm=\"m2m-gateway\""
@@ -13,6 +13,10 @@ const char *rest_reason(int status)
 	switch (status) {
 	case 200:
 		return "OK";
+	case 201:
+		return "Created";
+	case 204:
+		return "No Content";
 	case 400:
 		return "Bad Request";
 	case 401:
@@ -56,13 +60,6 @@ const char *rest_reason(int status)
 	}
 }
 
-static void put_time(struct json_out *o, const char *key, int64_t us)
-{
-	char text[CLOCK_RFC3339_LEN];
-	clock_rfc3339(us, text);
-	json_put_str(o, key, str_from(text, sizeof text));
-}
-
 static void write_output(struct json_out *o, const struct op *op)
 {
 	const struct op_output *out = &op->out;
@@ -71,10 +68,11 @@ static void write_output(struct json_out *o, const struct op *op)
 		json_put_str(o, "client_id", out->client_id);
 		break;
 	case OP_GET_CLIENT_SECRET:
+	case OP_READ_CLIENT_SECRET:
 		json_put_str(o, "client_id", out->client_id);
 		json_put_str(o, "client_secret", out->client_secret);
 		json_put_int(o, "version", out->version);
-		put_time(o, "created_at", out->created_us);
+		rest_put_time(o, "created_at", out->created_us);
 		break;
 	case OP_ISSUE_TOKEN:
 	case OP_OAUTH_TOKEN:
@@ -84,13 +82,15 @@ static void write_output(struct json_out *o, const struct op *op)
 		json_put_str(o, "scope", out->scope);
 		break;
 	case OP_ROTATE_SECRET:
+	case OP_ROTATE_CLIENT:
 		json_put_str(o, "client_id", out->client_id);
 		json_put_str(o, "client_secret", out->client_secret);
 		json_put_int(o, "version", out->version);
-		put_time(o, "rotated_at", out->rotated_us);
-		put_time(o, "previous_secret_expires_at", out->previous_expires_us);
+		rest_put_time(o, "rotated_at", out->rotated_us);
+		rest_put_time(o, "previous_secret_expires_at", out->previous_expires_us);
 		break;
 	default:
+		rest_encode_admin(o, op);
 		break;
 	}
 }
@@ -144,6 +144,16 @@ static void add_error_headers(struct evkeyvalq *headers, const struct op *op, co
 		evhttp_add_header(headers, "Allow", allow);
 	if (op->retry_after != NULL)
 		evhttp_add_header(headers, "Retry-After", op->retry_after);
+}
+
+/* Where what was made can be read (RFC 9110 section 10.2.2). */
+static void add_location(struct evkeyvalq *headers, struct op *op)
+{
+	if (op_http_status(op) != 201)
+		return;
+	struct str path = rest_path_of_created(op);
+	if (path.p != NULL)
+		evhttp_add_header(headers, "Location", path.p);
 }
 
 static bool has_document(const struct op *op)
@@ -202,7 +212,9 @@ struct str rest_encode(struct evhttp_request *req, struct op *op, const char *al
 	if (op->err != ERR_OK)
 		add_error_headers(headers, op, allow);
 	add_caching(headers, op);
-	evhttp_add_header(headers, "Content-Type", media_type(op, oauth));
+	add_location(headers, op);
+	if (op_http_status(op) != 204)
+		evhttp_add_header(headers, "Content-Type", media_type(op, oauth));
 	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
 	if (op->request_id.p != NULL)
 		evhttp_add_header(headers, "X-Request-Id", op->request_id.p);

@@ -6,7 +6,7 @@
 
 #include "op/op.h"
 
-/* Adds the headers to the request's output and returns the body, which lives as long as the op. `allow`: the method that the path takes, for 405. */
+/* Adds the headers to the request's output and returns the body, which lives as long as the op. `allow`: the methods that the path takes, for 405. */
 struct str rest_encode(struct evhttp_request *req, struct op *op, const char *allow);
 
 /* The reason phrase of RFC 9110 section 15. */

@@ -41,12 +41,17 @@ static void reply(struct op *op, void *transport)
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
 	bool draining = r->server->draining;
 	struct str body = rest_encode(req, op, r->allow);
-	int status = err_info(op->err)->http;
+	int status = op_http_status(op);
 	list_remove(&r->node);
 	free(r);
 	if (draining)
 		evhttp_add_header(headers, "Connection", "close");
 
+	if (status == 204) {
+		op_free(op);
+		evhttp_send_reply(req, status, rest_reason(status), NULL);
+		return;
+	}
 	/* the body stays in the op's memory until it was sent, so that what held a secret is wiped, not copied */
 	struct evbuffer *out = evbuffer_new();
 	if (out == NULL || body.p == NULL || evbuffer_add_reference(out, body.p, body.n, free_op_after_sending, op) != 0) {
@@ -71,33 +76,41 @@ static enum err refusal(struct str path)
 	return ERR_INVALID_REQUEST;
 }
 
+/* The first operation at the path, whose language of errors a wrong method is answered in. */
+static const struct op_spec *first_of(struct str path, const char *allow)
+{
+	struct str methods = str_of(allow);
+	struct op_path ignored;
+	const char *none = NULL;
+	return op_find(str_trim(str_split(&methods, ',')), path, &ignored, &none);
+}
+
 static void route(struct rest_request *r, struct op *op, struct str path)
 {
+	struct op_path parameters = {STR_NONE, STR_NONE};
 	if (str_starts(path, STR(REST_REFUSED_PATH))) {
 		enum err err = refusal(path);
 		op_fail(op, err, err == ERR_INVALID_REQUEST ? "The request is not well-formed HTTP/1.1." : NULL);
 		return;
 	}
 	struct str method = rest_method(r->req);
-	op->spec = op_find(method, path, &r->allow);
-	if (op->spec == NULL && r->allow != NULL && str_eq(method, STR("HEAD"))) {
-		/* what anyone may read has a head too (RFC 9110 section 9.3.2); reading a credential is an act, and has none */
-		const char *ignored = NULL;
-		const struct op_spec *get = op_find(STR("GET"), path, &ignored);
-		if (get != NULL && get->who == OP_ANYONE)
-			op->spec = get;
-	}
-	if (op->spec == NULL && r->allow != NULL) {
-		/* the path's own language of errors, though not its steps */
-		const char *ignored = NULL;
-		op->spec = op_find(str_of(r->allow), path, &ignored);
-		op_fail(op, ERR_METHOD_NOT_ALLOWED, NULL);
-	} else if (op->spec == NULL) {
+	op->spec = op_find(method, path, &parameters, &r->allow);
+	if (op->spec != NULL) {
+		op->in.organization = arena_copy(op->arena, parameters.organization);
+		op->in.client_id = arena_copy(op->arena, parameters.client_id);
+	} else if (r->allow == NULL) {
 		op_fail(op, ERR_NOT_FOUND, NULL);
+		return;
 	} else {
-		op->step = op->spec->steps;
-		rest_decode(r->req, op);
+		op->spec = first_of(path, r->allow);
+		/* what anyone may read has a head too (RFC 9110 section 9.3.2); reading a credential is an act, and has none */
+		if (!str_eq(method, STR("HEAD")) || op->spec->who != OP_ANYONE) {
+			op_fail(op, ERR_METHOD_NOT_ALLOWED, NULL);
+			return;
+		}
 	}
+	op->step = op->spec->steps;
+	rest_decode(r->req, op);
 }
 
 static void on_request(struct evhttp_request *req, void *arg)

@@ -87,7 +87,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-struct worker *worker_new(const struct config *config, int http_fd, int grpc_fd)
+struct worker *worker_new(const struct config *config, struct trust *trust, int http_fd, int grpc_fd)
 {
 	struct worker *w = calloc(1, sizeof *w);
 	if (w == NULL)
@@ -100,11 +100,14 @@ struct worker *worker_new(const struct config *config, int http_fd, int grpc_fd)
 	if (w->command < 0 || w->arena == NULL || w->base == NULL)
 		goto fail;
 	w->store = store_new(w->base, config);
-	w->env = (struct op_env){.config = config, .store = w->store, .memo = bearer_memo_new(), .counters = &w->counters};
+	w->trust = trust_view_new(trust, w->base);
+	w->env = (struct op_env){
+		.config = config, .store = w->store, .trust = w->trust, .memo = bearer_memo_new(), .counters = &w->counters};
 	w->env.metadata = discovery_document(w->arena, config);
 	w->command_event = event_new(w->base, w->command, EV_READ | EV_PERSIST, on_command, w);
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
-	if (w->store == NULL || w->env.memo == NULL || w->env.metadata.p == NULL || w->command_event == NULL || w->tick == NULL)
+	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->env.metadata.p == NULL || w->command_event == NULL ||
+	    w->tick == NULL)
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
@@ -150,7 +153,8 @@ void worker_free(struct worker *w)
 {
 	if (w == NULL)
 		return;
-	/* the store first: it answers what still waits, through the transport */
+	/* first what still has answers to give, through the transports: the issuers, whose answers may lead to the store, then the store */
+	trust_view_free(w->trust);
 	store_free(w->store);
 	rest_server_free(w->rest);
 	grpc_server_free(w->grpc);

@@ -1,5 +1,5 @@
 /* One worker: a thread with its own event loop, listeners, store connections, key snapshot, bearer memo and counters. Workers share nothing but the
- * immutable config; what others may read of a worker (readiness, counters) is atomic. */
+ * immutable config and the snapshots of the outside issuers; what others may read of a worker (readiness, counters) is atomic. */
 #ifndef M2M_WORKER_WORKER_H
 #define M2M_WORKER_WORKER_H
 
@@ -10,8 +10,8 @@
 
 struct worker;
 
-/* Its listening sockets are taken over even on failure. NULL: out of memory. */
-struct worker *worker_new(const struct config *config, int http_fd, int grpc_fd);
+/* `trust` is shared by the workers and outlives them. The listening sockets are taken over even on failure. NULL: out of memory. */
+struct worker *worker_new(const struct config *config, struct trust *trust, int http_fd, int grpc_fd);
 
 /* The workers of this process, `w` among them, for which it answers when it is asked for health or metrics; before worker_start. */
 void worker_know_all(struct worker *w, struct worker *const *all, unsigned count);

@@ -14,6 +14,7 @@ struct worker {
 	const struct config *config;
 	struct event_base *base;
 	struct store *store;
+	struct trust_view *trust;
 	struct arena *arena; /* what lives as long as the worker */
 	struct op_env env;
 	struct op_counters counters;

@@ -36,9 +36,10 @@ enum err credential_read_client_id(struct store *s, const struct store_bearer *b
 	return take_on_credential(s, FAKE_READ_CLIENT_ID, bearer, NULL, done, arg);
 }
 
-enum err credential_read_secret(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin,
+enum err credential_read_secret(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin, struct str client_id,
 				credential_done *done, void *arg)
 {
+	s->client_id = client_id;
 	return take_on_credential(s, FAKE_READ_SECRET, bearer, origin, done, arg);
 }
 
@@ -56,6 +57,102 @@ enum err credential_rotate(struct store *s, const struct store_bearer *bearer, c
 	s->fresh = fresh;
 	return take_on_credential(s, FAKE_ROTATE, bearer, origin, done, arg);
 }
+
+/* ---- the operator's ---- */
+
+static enum err take_on_admin(struct store *s, enum fake_call call, const struct store_origin *origin, struct str org, struct str client_id,
+			      admin_done *done, void *arg)
+{
+	s->origin = origin;
+	s->org = org;
+	s->client_id = client_id;
+	s->admin_done = done;
+	s->arg = arg;
+	return take_on(s, call);
+}
+
+enum err admin_org_list(struct store *s, struct str after, int32_t limit, admin_done *done, void *arg)
+{
+	s->after = after;
+	s->limit = limit;
+	return take_on_admin(s, FAKE_ORG_LIST, NULL, STR_NONE, STR_NONE, done, arg);
+}
+
+enum err admin_org_find(struct store *s, struct str org, admin_done *done, void *arg)
+{
+	return take_on_admin(s, FAKE_ORG_FIND, NULL, org, STR_NONE, done, arg);
+}
+
+enum err admin_org_resolve(struct store *s, struct str issuer, struct str external, admin_done *done, void *arg)
+{
+	s->issuer = issuer;
+	s->external = external;
+	return take_on_admin(s, FAKE_ORG_RESOLVE, NULL, STR_NONE, STR_NONE, done, arg);
+}
+
+enum err admin_org_create(struct store *s, const struct store_origin *origin, const struct uuid *organization_id,
+			  const struct org_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg)
+{
+	s->organization_id = *organization_id;
+	s->new_org = *spec;
+	s->fresh = fresh;
+	return take_on_admin(s, FAKE_ORG_CREATE, origin, STR_NONE, STR_NONE, done, arg);
+}
+
+enum err admin_org_change(struct store *s, const struct store_origin *origin, struct str org, const struct org_change *change,
+			  admin_done *done, void *arg)
+{
+	s->org_change = change;
+	return take_on_admin(s, FAKE_ORG_CHANGE, origin, org, STR_NONE, done, arg);
+}
+
+enum err admin_org_delete(struct store *s, const struct store_origin *origin, struct str org, admin_done *done, void *arg)
+{
+	return take_on_admin(s, FAKE_ORG_DELETE, origin, org, STR_NONE, done, arg);
+}
+
+enum err admin_client_list(struct store *s, struct str org, struct str after, int32_t limit, admin_done *done, void *arg)
+{
+	s->after = after;
+	s->limit = limit;
+	return take_on_admin(s, FAKE_CLIENT_LIST, NULL, org, STR_NONE, done, arg);
+}
+
+enum err admin_client_find(struct store *s, struct str org, struct str client_id, admin_done *done, void *arg)
+{
+	return take_on_admin(s, FAKE_CLIENT_FIND, NULL, org, client_id, done, arg);
+}
+
+enum err admin_client_create(struct store *s, const struct store_origin *origin, const struct uuid *organization_id,
+			     const struct client_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg)
+{
+	s->organization_id = *organization_id;
+	s->client = *spec;
+	s->fresh = fresh;
+	return take_on_admin(s, FAKE_CLIENT_CREATE, origin, STR_NONE, STR_NONE, done, arg);
+}
+
+enum err admin_client_change(struct store *s, const struct store_origin *origin, struct str org, struct str client_id,
+			     const struct client_spec *change, admin_done *done, void *arg)
+{
+	s->client = *change;
+	return take_on_admin(s, FAKE_CLIENT_CHANGE, origin, org, client_id, done, arg);
+}
+
+enum err admin_client_delete(struct store *s, const struct store_origin *origin, struct str org, struct str client_id, admin_done *done,
+			     void *arg)
+{
+	return take_on_admin(s, FAKE_CLIENT_DELETE, origin, org, client_id, done, arg);
+}
+
+void fake_admin(struct store *s, enum err err, const struct admin_answer *a)
+{
+	cr_assert(s->waiting >= FAKE_ORG_LIST, "no call of the operator's waits");
+	s->waiting = FAKE_NONE;
+	s->admin_done(s->arg, err, err == ERR_OK ? a : NULL);
+}
+
+/* ---- issuing ---- */
 
 enum err issue_submit(struct store *s, struct issue_request *r)
 {
@@ -83,7 +180,7 @@ void denied_count(struct store *s, struct str client_id, struct str remote_addr,
 
 void fake_answer(struct store *s, enum err err, const struct credential *c)
 {
-	cr_assert(s->waiting != FAKE_NONE && s->waiting != FAKE_ISSUE, "no credential call waits");
+	cr_assert(s->waiting > FAKE_NONE && s->waiting < FAKE_ISSUE, "no credential call waits");
 	s->waiting = FAKE_NONE; /* before the callback, which may ask again */
 	s->done(s->arg, err, err == ERR_OK ? c : NULL);
 }

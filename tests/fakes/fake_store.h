@@ -4,11 +4,30 @@
 #ifndef M2M_FAKES_FAKE_STORE_H
 #define M2M_FAKES_FAKE_STORE_H
 
+#include "store/admin.h"
 #include "store/credential.h"
 #include "store/issue.h"
 #include "store/store.h"
 
-enum fake_call { FAKE_NONE, FAKE_READ_CLIENT_ID, FAKE_READ_SECRET, FAKE_ROTATE_BEGIN, FAKE_ROTATE, FAKE_ISSUE };
+enum fake_call {
+	FAKE_NONE,
+	FAKE_READ_CLIENT_ID,
+	FAKE_READ_SECRET,
+	FAKE_ROTATE_BEGIN,
+	FAKE_ROTATE,
+	FAKE_ISSUE,
+	FAKE_ORG_LIST,
+	FAKE_ORG_FIND,
+	FAKE_ORG_RESOLVE,
+	FAKE_ORG_CREATE,
+	FAKE_ORG_CHANGE,
+	FAKE_ORG_DELETE,
+	FAKE_CLIENT_LIST,
+	FAKE_CLIENT_FIND,
+	FAKE_CLIENT_CREATE,
+	FAKE_CLIENT_CHANGE,
+	FAKE_CLIENT_DELETE,
+};
 
 /* Zeroed by the test before use, which then sets `keys`. */
 struct store {
@@ -28,6 +47,15 @@ struct store {
 	credential_done *done;
 	void *arg;
 
+	/* of the operator's calls, and client_id of credential_read_secret */
+	struct str org, client_id, after, issuer, external;
+	int32_t limit;
+	struct uuid organization_id;
+	struct org_spec new_org;
+	const struct org_change *org_change;
+	struct client_spec client;
+	admin_done *admin_done;
+
 	/* the last denied_count; copies, as the real one makes */
 	unsigned denied;
 	char denied_client[64], denied_addr[64];
@@ -36,6 +64,9 @@ struct store {
 
 /* Answers the credential call that waits. `c` is NULL unless `err` is ERR_OK. */
 void fake_answer(struct store *s, enum err err, const struct credential *c);
+
+/* Answers the operator's call that waits. `a` as for fake_answer. */
+void fake_admin(struct store *s, enum err err, const struct admin_answer *a);
 
 /* Answers the issue_request that waits, whose outputs the test has filled in. */
 void fake_issue(struct store *s, enum err err);

@@ -61,7 +61,8 @@ struct keyset *keyset_of(struct signing_key *k, uint64_t generation)
 	row.public_jwk = sbuf_str(&jwk);
 	cr_assert_eq(signing_key_to_der(k, arena, &der), ERR_OK);
 	cr_assert_eq(seal(arena, &config.ring.keys[0], row.kid, der, &row.sealed), ERR_OK);
-	cr_assert_eq(keyset_build(&config.ring, &row, 1, generation, &set, NULL), ERR_OK);
+	struct keyset_fault fault;
+	cr_assert_eq(keyset_build(&config.ring, &row, 1, generation, &set, &fault), ERR_OK);
 	return set;
 }
 

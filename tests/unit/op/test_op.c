@@ -4,6 +4,8 @@
 
 TestSuite(op, .init = op_up, .fini = op_down);
 
+static struct op_path path;
+
 /* ---- the tables ---- */
 
 Test(op, every_operation_is_found_by_its_method_and_path)
@@ -11,17 +13,23 @@ Test(op, every_operation_is_found_by_its_method_and_path)
 	for (size_t i = 0; i < OP_COUNT; i++) {
 		const char *allow = "untouched";
 		cr_assert_eq(op_specs[i].id, i);
-		cr_assert_eq(op_find(str_of(op_specs[i].method), str_of(op_specs[i].path), &allow), &op_specs[i], "%s", op_specs[i].name);
+		char text[128];
+		struct str form = str_of(op_specs[i].path);
+		struct sbuf b = sbuf_fixed(text, sizeof text);
+		for (size_t c = 0; c < form.n; c++)
+			if (form.p[c] != '{' && form.p[c] != '}') /* a parameter's own name is a value for it too */
+				sbuf_putc(&b, form.p[c]);
+		cr_assert_eq(op_find(str_of(op_specs[i].method), sbuf_str(&b), &path, &allow), &op_specs[i], "%s", op_specs[i].name);
 		cr_assert_null(allow);
 		cr_assert_not_null(op_specs[i].steps[0]);
 	}
 }
 
-Test(op, paths_names_and_grpc_methods_are_unique)
+Test(op, routes_names_and_grpc_methods_are_unique)
 {
 	for (size_t i = 0; i < OP_COUNT; i++) {
 		for (size_t j = 0; j < i; j++) {
-			cr_assert_str_neq(op_specs[i].path, op_specs[j].path);
+			cr_assert(strcmp(op_specs[i].path, op_specs[j].path) != 0 || strcmp(op_specs[i].method, op_specs[j].method) != 0);
 			cr_assert_str_neq(op_specs[i].name, op_specs[j].name);
 			cr_assert(op_specs[i].grpc == NULL || op_specs[j].grpc == NULL || strcmp(op_specs[i].grpc, op_specs[j].grpc) != 0);
 		}
@@ -31,12 +39,36 @@ Test(op, paths_names_and_grpc_methods_are_unique)
 Test(op, a_wrong_method_is_told_the_right_one)
 {
 	const char *allow = NULL;
-	cr_assert_null(op_find(STR("GET"), STR("/m2m/token"), &allow));
+	cr_assert_null(op_find(STR("GET"), STR("/m2m/token"), &path, &allow));
 	cr_assert_str_eq(allow, "POST");
-	cr_assert_null(op_find(STR("post"), STR("/m2m/token"), &allow));
+	cr_assert_null(op_find(STR("post"), STR("/m2m/token"), &path, &allow));
 	cr_assert_str_eq(allow, "POST");
-	cr_assert_null(op_find(STR("POST"), STR("/m2m/client-id"), &allow));
+	cr_assert_null(op_find(STR("POST"), STR("/m2m/client-id"), &path, &allow));
 	cr_assert_str_eq(allow, "GET");
+}
+
+Test(op, a_path_tells_its_parameters_and_all_its_methods)
+{
+	const char *allow = NULL;
+	cr_assert_eq(op_find(STR("PATCH"), STR("/admin/organizations/acme/clients/m2m_x"), &path, &allow), &op_specs[OP_UPDATE_CLIENT]);
+	cr_assert(str_eq(path.organization, STR("acme")) && str_eq(path.client_id, STR("m2m_x")));
+	cr_assert_eq(op_find(STR("GET"), STR("/admin/organizations"), &path, &allow), &op_specs[OP_LIST_ORGANIZATIONS]);
+	cr_assert(path.organization.p == NULL && path.client_id.p == NULL);
+	cr_assert_null(op_find(STR("PUT"), STR("/admin/organizations/acme"), &path, &allow));
+	cr_assert_str_eq(allow, "GET, PATCH, DELETE");
+	cr_assert_null(op_find(STR("PUT"), STR("/admin/organizations/acme/clients"), &path, &allow));
+	cr_assert_str_eq(allow, "GET, POST");
+}
+
+Test(op, a_parameter_takes_one_plain_segment)
+{
+	static const char *const paths[] = {"/admin/organizations/", "/admin/organizations/a%20b", "/admin/organizations/..",
+					    "/admin/organizations/a/b", "/admin/organizations/\xff"};
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		const char *allow = "untouched";
+		cr_assert_null(op_find(STR("GET"), str_of(paths[i]), &path, &allow), "%s", paths[i]);
+		cr_assert_null(allow);
+	}
 }
 
 Test(op, nothing_stands_beside_the_paths)
@@ -45,7 +77,7 @@ Test(op, nothing_stands_beside_the_paths)
 					    "m2m/token", "/m2m/toke"};
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 		const char *allow = "untouched";
-		cr_assert_null(op_find(STR("POST"), str_of(paths[i]), &allow), "%s", paths[i]);
+		cr_assert_null(op_find(STR("POST"), str_of(paths[i]), &path, &allow), "%s", paths[i]);
 		cr_assert_null(allow);
 	}
 }
@@ -156,7 +188,7 @@ Test(op, what_only_the_program_understands_is_internal_to_the_client)
 Test(op, a_full_arena_is_an_error_of_ours)
 {
 	struct op *op = new_op(OP_JWKS);
-	cr_assert_null(arena_alloc(op->arena, 1 << 20));
+	cr_assert_null(arena_alloc(op->arena, 8 << 20));
 	op_run(op);
 	answered(op, ERR_INTERNAL);
 }

@@ -20,14 +20,14 @@ TestSuite(form, .init = up, .fini = down);
 static struct form parsed(struct str body)
 {
 	struct form form;
-	cr_assert_eq(form_parse(arena, body, &form), ERR_OK, "'%.*s'", STR_ARG(body));
+	cr_assert_eq(form_parse(arena, body, NULL, &form), ERR_OK, "'%.*s'", STR_ARG(body));
 	return form;
 }
 
 static void refused(struct str body)
 {
 	struct form form;
-	cr_assert_eq(form_parse(arena, body, &form), ERR_MALFORMED, "'%.*s'", STR_ARG(body));
+	cr_assert_eq(form_parse(arena, body, NULL, &form), ERR_MALFORMED, "'%.*s'", STR_ARG(body));
 }
 
 static void has(const struct form *form, const char *name, struct str want)
@@ -127,7 +127,7 @@ Test(form, refuses_what_the_arena_cannot_hold)
 {
 	struct form form;
 	struct arena *small = arena_new(8);
-	cr_assert_neq(form_parse(small, STR("grant_type=client_credentials"), &form), ERR_OK);
+	cr_assert_neq(form_parse(small, STR("grant_type=client_credentials"), NULL, &form), ERR_OK);
 	arena_free(small);
 }
 

@@ -1,0 +1,11 @@
+/* `exp`, `nbf` and `iat` of a bearer (RFC 7519 section 4.1). Private to op/. */
+#ifndef M2M_OP_BEARER_TIMES_H
+#define M2M_OP_BEARER_TIMES_H
+
+#include "json/json_read.h"
+
+/* True if the token is valid at `now` (seconds since 1970), give or take `leeway` seconds: `exp` must be there; each that is there must be an integer in a range that no clock leaves, though
+ * RFC 7519 would allow a fraction. *ret_expires_at is `exp`. */
+bool bearer_times_hold(const struct json *claims, int64_t now, int64_t leeway, int64_t *ret_expires_at);
+
+#endif

@@ -1,0 +1,83 @@
+/* (method, path) or a gRPC method -> the operation, by the table. */
+#include "op/op.h"
+
+static struct str *parameter_of(struct str segment, struct op_path *ret)
+{
+	if (str_eq(segment, STR("{organization}")))
+		return &ret->organization;
+	return str_eq(segment, STR("{client_id}")) ? &ret->client_id : NULL;
+}
+
+/* Segment by segment; a parameter takes one of [A-Za-z0-9_-], which all names and ids here are made of. */
+static bool matches(struct str form, struct str path, struct op_path *ret)
+{
+	*ret = (struct op_path){STR_NONE, STR_NONE};
+	while (form.p != NULL && path.p != NULL) {
+		struct str wanted = str_split(&form, '/');
+		struct str given = str_split(&path, '/');
+		struct str *parameter = parameter_of(wanted, ret);
+		if (parameter != NULL && given.n > 0 && str_is_word(given, "_-"))
+			*parameter = given;
+		else if (parameter != NULL || !str_eq(wanted, given))
+			return false;
+	}
+	return form.p == NULL && path.p == NULL;
+}
+
+static unsigned method_bit(struct str method)
+{
+	static const char *const methods[] = {"GET", "POST", "PATCH", "DELETE"};
+	for (unsigned i = 0; i < sizeof methods / sizeof *methods; i++)
+		if (str_eq(method, str_of(methods[i])))
+			return 1U << i;
+	return 0;
+}
+
+static const char *allow_text(unsigned methods)
+{
+	static const char *const texts[16] = {
+		NULL,
+		"GET",
+		"POST",
+		"GET, POST",
+		"PATCH",
+		"GET, PATCH",
+		"POST, PATCH",
+		"GET, POST, PATCH",
+		"DELETE",
+		"GET, DELETE",
+		"POST, DELETE",
+		"GET, POST, DELETE",
+		"PATCH, DELETE",
+		"GET, PATCH, DELETE",
+		"POST, PATCH, DELETE",
+		"GET, POST, PATCH, DELETE",
+	};
+	return texts[methods];
+}
+
+const struct op_spec *op_find(struct str method, struct str path, struct op_path *ret_path, const char **ret_allow)
+{
+	unsigned allowed = 0;
+	for (size_t i = 0; i < OP_COUNT; i++) {
+		struct op_path here;
+		if (!matches(str_of(op_specs[i].path), path, &here))
+			continue;
+		allowed |= method_bit(str_of(op_specs[i].method));
+		if (!str_eq(method, str_of(op_specs[i].method)))
+			continue;
+		*ret_path = here;
+		*ret_allow = NULL;
+		return &op_specs[i];
+	}
+	*ret_allow = allow_text(allowed);
+	return NULL;
+}
+
+const struct op_spec *op_find_grpc(struct str method)
+{
+	for (size_t i = 0; i < OP_COUNT; i++)
+		if (op_specs[i].grpc != NULL && str_eq(method, str_of(op_specs[i].grpc)))
+			return &op_specs[i];
+	return NULL;
+}

@@ -1,0 +1,217 @@
+#include "rest/rest_decode_admin.h"
+
+#include "rest/form.h"
+#include "json/json_read.h"
+
+/* ---- members: each takes its value, or answers false when it is of the wrong type ---- */
+
+typedef bool take_member(struct op *op, const struct json *v, void *target);
+
+static bool take_text(struct op *op, const struct json *v, void *target)
+{
+	(void)op;
+	return json_string(v, target) == ERR_OK;
+}
+
+static bool take_words(struct op *op, const struct json *v, void *target)
+{
+	struct words *words = target;
+	size_t n = 0;
+	if (v->type != JSON_ARRAY)
+		return false;
+	for (const struct json *one = v->child; one != NULL; one = one->next)
+		n++;
+	struct str *texts = arena_alloc(op->arena, n * sizeof *texts);
+	n = 0;
+	for (const struct json *one = v->child; texts != NULL && one != NULL; one = one->next)
+		if (json_string(one, &texts[n++]) != ERR_OK)
+			return false;
+	*words = (struct words){texts, n};
+	return true;
+}
+
+/* What is out of an int's range is out of every range here: op says so. */
+static bool take_lifetime(struct op *op, const struct json *v, void *target)
+{
+	int64_t seconds = 0;
+	(void)op;
+	enum err err = json_integer(v, 1, INT32_MAX, &seconds);
+	*(int32_t *)target = err == ERR_OK ? (int32_t)seconds : -1;
+	return err == ERR_OK || err == ERR_TOO_LARGE;
+}
+
+static bool take_token_type(struct op *op, const struct json *v, void *target)
+{
+	struct str *type = target;
+	if (v->type == JSON_NULL)
+		*type = STR("default");
+	return v->type == JSON_NULL || (take_text(op, v, target) && !str_eq(*type, STR("default")));
+}
+
+/* null and "" both say: of no outside issuer. */
+static bool take_external(struct op *op, const struct json *v, void *target)
+{
+	if (v->type == JSON_NULL)
+		*(struct str *)target = STR("");
+	return v->type == JSON_NULL || take_text(op, v, target);
+}
+
+static bool take_change(struct op *op, const struct json *v, void *target)
+{
+	(void)op;
+	*(enum change *)target = v->type == JSON_TRUE ? CHANGE_ON : CHANGE_OFF;
+	return v->type == JSON_TRUE || v->type == JSON_FALSE;
+}
+
+/* A default client is replaced by making another the default, not by taking it away. */
+static bool take_default(struct op *op, const struct json *v, void *target)
+{
+	(void)op;
+	*(bool *)target = true;
+	return v->type == JSON_TRUE;
+}
+
+struct member {
+	const char *name;
+	take_member *take;
+	void *target;
+};
+
+static void refuse(struct op *op, const char *sentence)
+{
+	op_fail(op, ERR_INVALID_REQUEST, sentence);
+}
+
+/* A sentence that names the member. It is the op's, not static, but as long-lived. */
+static void refuse_member(struct op *op, const char *what, struct str name)
+{
+	struct str sentence = arena_printf(op->arena, "The member %.*s %s.", STR_ARG(name), what);
+	refuse(op, sentence.p != NULL ? sentence.p : "A member of the body is not what it should be.");
+}
+
+/* `members` ends with a NULL name. */
+static void take_members(struct op *op, const struct json *object, const struct member *members)
+{
+	for (const struct json *v = object->child; v != NULL; v = v->next) {
+		const struct member *m = members;
+		while (m->name != NULL && !str_eq(v->key, str_of(m->name)))
+			m++;
+		if (m->name == NULL) {
+			refuse(op, "The body has a member that this operation doesn't know.");
+			return;
+		}
+		if (!m->take(op, v, m->target)) {
+			refuse_member(op, "is of the wrong type", v->key);
+			return;
+		}
+	}
+}
+
+/* ---- bodies ---- */
+
+static bool take_client(struct op *op, const struct json *v, void *target)
+{
+	struct client_spec *c = target;
+	const struct member members[] = {
+		{"name", take_text, &c->name},
+		{"roles", take_words, &c->roles},
+		{"scopes", take_words, &c->scopes},
+		{"audiences", take_words, &c->audiences},
+		{"token_lifetime", take_lifetime, &c->token_lifetime},
+		{"token_type", take_token_type, &c->token_type},
+		{NULL, NULL, NULL},
+	};
+	if (v->type != JSON_OBJECT)
+		return false;
+	take_members(op, v, members);
+	return true;
+}
+
+static void take_client_change(struct op *op, const struct json *object)
+{
+	struct client_spec *c = &op->in.client;
+	const struct member members[] = {
+		{"name", take_text, &c->name},
+		{"roles", take_words, &c->roles},
+		{"scopes", take_words, &c->scopes},
+		{"audiences", take_words, &c->audiences},
+		{"token_lifetime", take_lifetime, &c->token_lifetime},
+		{"token_type", take_token_type, &c->token_type},
+		{"disabled", take_change, &c->disabled},
+		{"default", take_default, &c->make_default},
+		{NULL, NULL, NULL},
+	};
+	take_members(op, object, members);
+}
+
+static void take_new_org(struct op *op, const struct json *object)
+{
+	struct org_spec *o = &op->in.new_org;
+	const struct member members[] = {
+		{"slug", take_text, &o->slug},           {"name", take_text, &o->name},
+		{"issuer", take_text, &o->issuer},       {"external_id", take_text, &o->external_id},
+		{"client", take_client, &op->in.client}, {NULL, NULL, NULL},
+	};
+	take_members(op, object, members);
+}
+
+static void take_org_change(struct op *op, const struct json *object)
+{
+	struct org_change *c = &op->in.org_change;
+	const struct member members[] = {
+		{"name", take_text, &c->name},
+		{"issuer", take_external, &c->issuer},
+		{"external_id", take_external, &c->external_id},
+		{"disabled", take_change, &c->disabled},
+		{NULL, NULL, NULL},
+	};
+	take_members(op, object, members);
+}
+
+void rest_decode_admin(struct op *op, struct str body)
+{
+	static const struct json_limits limits = {.max_depth = 3, .max_values = 256};
+	const struct json *object = NULL;
+	if (json_parse(op->arena, body, limits, &object) != ERR_OK || object->type != JSON_OBJECT) {
+		refuse(op, "The body is not a well-formed JSON object without repeated names.");
+		return;
+	}
+	switch (op->spec->id) {
+	case OP_CREATE_ORGANIZATION:
+		take_new_org(op, object);
+		break;
+	case OP_UPDATE_ORGANIZATION:
+		take_org_change(op, object);
+		break;
+	case OP_CREATE_CLIENT:
+		if (!take_client(op, object, &op->in.client))
+			refuse(op, NULL);
+		break;
+	default:
+		take_client_change(op, object);
+		break;
+	}
+}
+
+/* ---- queries ---- */
+
+void rest_decode_page(struct op *op, const char *query)
+{
+	struct form form;
+	int64_t size = 0;
+	if (query == NULL)
+		return;
+	if (form_parse(op->arena, str_of(query), NULL, &form) != ERR_OK) {
+		refuse(op, "A parameter is malformed or repeated.");
+		return;
+	}
+	struct str size_text = form_get(&form, "page_size");
+	op->in.page_token = form_get(&form, "page_token");
+	for (unsigned i = 0; i < form.n; i++)
+		if (!str_eq(form.fields[i].name, STR("page_size")) && !str_eq(form.fields[i].name, STR("page_token")))
+			refuse(op, "Only the parameters page_size and page_token are known here.");
+	if (size_text.p != NULL && str_to_i64(size_text, 1, ADMIN_PAGE_MAX, &size) != ERR_OK)
+		op->in.page_size = -1; /* op says what it may be */
+	else
+		op->in.page_size = (int32_t)size;
+}

@@ -1,0 +1,121 @@
+#include "rest/rest_encode_admin.h"
+
+#include "base/clock.h"
+
+void rest_put_time(struct json_out *o, const char *key, int64_t us)
+{
+	char text[CLOCK_RFC3339_LEN];
+	clock_rfc3339(us, text);
+	json_put_str(o, key, str_from(text, sizeof text));
+}
+
+static void put_uuid(struct json_out *o, const char *key, struct uuid id)
+{
+	char text[UUID_TEXT_LEN];
+	uuid_format(id, text);
+	json_put_str(o, key, str_from(text, sizeof text));
+}
+
+static void put_words(struct json_out *o, const char *key, struct str joined)
+{
+	json_open(o, key, '[');
+	if (joined.n > 0)
+		for (struct str word; (word = str_split(&joined, ' ')).p != NULL;)
+			json_put_str(o, NULL, word);
+	json_close(o, ']');
+}
+
+static void put_disabled(struct json_out *o, int64_t disabled_at)
+{
+	json_put_bool(o, "disabled", disabled_at != 0);
+	if (disabled_at != 0)
+		rest_put_time(o, "disabled_at", disabled_at);
+	else
+		json_put_str(o, "disabled_at", STR_NONE);
+}
+
+static void write_org(struct json_out *o, const struct org *org)
+{
+	bool outside = org->external_id.p != NULL;
+	put_uuid(o, "organization_id", org->organization_id);
+	json_put_str(o, "slug", org->slug);
+	json_put_str(o, "name", org->name);
+	json_put_str(o, "issuer", outside ? org->issuer : STR_NONE);
+	json_put_str(o, "external_id", org->external_id);
+	json_put_str(o, "client_id", org->client_id);
+	rest_put_time(o, "created_at", org->created_at);
+	put_disabled(o, org->disabled_at);
+}
+
+static void write_client(struct json_out *o, const struct client *c)
+{
+	json_put_str(o, "client_id", c->client_id);
+	put_uuid(o, "organization_id", c->organization_id);
+	json_put_str(o, "organization", c->organization);
+	json_put_bool(o, "default", c->is_default);
+	json_put_str(o, "name", c->name);
+	put_words(o, "roles", c->roles);
+	put_words(o, "scopes", c->scopes);
+	put_words(o, "audiences", c->audiences);
+	json_put_int(o, "token_lifetime", c->token_lifetime);
+	json_put_str(o, "token_type", c->token_type);
+	json_put_int(o, "secret_version", c->secret_version);
+	json_put_str(o, "secret_hint", c->hint);
+	rest_put_time(o, "secret_created_at", c->secret_created_at);
+	rest_put_time(o, "created_at", c->created_at);
+	put_disabled(o, c->disabled_at);
+}
+
+static void write_page(struct json_out *o, const struct op *op)
+{
+	const struct op_output *out = &op->out;
+	json_open(o, op->spec->id == OP_LIST_CLIENTS ? "clients" : "organizations", '[');
+	for (size_t i = 0; i < out->rows; i++) {
+		json_open(o, NULL, '{');
+		if (op->spec->id == OP_LIST_CLIENTS)
+			write_client(o, &out->clients[i]);
+		else
+			write_org(o, &out->orgs[i]);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+	json_put_str(o, "next_page_token", out->next_page_token);
+}
+
+void rest_encode_admin(struct json_out *o, const struct op *op)
+{
+	const struct op_output *out = &op->out;
+	switch (op->spec->id) {
+	case OP_LIST_ORGANIZATIONS:
+	case OP_LIST_CLIENTS:
+		write_page(o, op);
+		break;
+	case OP_CREATE_ORGANIZATION:
+		write_org(o, &out->orgs[0]);
+		json_put_str(o, "client_secret", out->client_secret);
+		break;
+	case OP_GET_ORGANIZATION:
+	case OP_UPDATE_ORGANIZATION:
+		write_org(o, &out->orgs[0]);
+		break;
+	case OP_CREATE_CLIENT:
+		write_client(o, &out->clients[0]);
+		json_put_str(o, "client_secret", out->client_secret);
+		break;
+	case OP_GET_CLIENT:
+	case OP_UPDATE_CLIENT:
+		write_client(o, &out->clients[0]);
+		break;
+	default:
+		break;
+	}
+}
+
+struct str rest_path_of_created(struct op *op)
+{
+	const struct op_output *out = &op->out;
+	if (op->spec->id == OP_CREATE_ORGANIZATION)
+		return arena_printf(op->arena, "/admin/organizations/%.*s", STR_ARG(out->orgs[0].slug));
+	return arena_printf(op->arena, "/admin/organizations/%.*s/clients/%.*s", STR_ARG(out->clients[0].organization),
+			    STR_ARG(out->clients[0].client_id));
+}

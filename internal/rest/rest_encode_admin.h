@@ -1,0 +1,17 @@
+/* The answers of the operator's API as JSON. Private to rest/. */
+#ifndef M2M_REST_REST_ENCODE_ADMIN_H
+#define M2M_REST_REST_ENCODE_ADMIN_H
+
+#include "op/op.h"
+#include "json/json_write.h"
+
+/* The members of the answer's object; the object is opened and closed by the caller. */
+void rest_encode_admin(struct json_out *o, const struct op *op);
+
+/* The path of what a creation made, in the op's arena. */
+struct str rest_path_of_created(struct op *op);
+
+/* RFC 3339, in UTC. */
+void rest_put_time(struct json_out *o, const char *key, int64_t us);
+
+#endif

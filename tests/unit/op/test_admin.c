@@ -1,0 +1,167 @@
+/* The operator's API on a store that answers what the test says; tests/e2e/test_admin.c has the real one. */
+#include <criterion/criterion.h>
+
+#include "fakes/fake_clock.h"
+#include "op_test.h"
+
+TestSuite(admin, .init = op_up, .fini = op_down);
+
+static struct op *prepared(enum op_id id)
+{
+	struct op *op = new_op(id);
+	struct claims c = operator_claims();
+	c.organization_id = NULL;
+	c.roles = "[\"platform\"]";
+	op->in.bearer = token_from(c);
+	store.calls = 0;
+	store.waiting = FAKE_NONE;
+	return op;
+}
+
+static void answer_org(int64_t disabled_at)
+{
+	struct org org = {.slug = STR("acme"), .name = STR("Acme"), .disabled_at = disabled_at};
+	cr_assert_eq(uuid_parse(STR(ORGANIZATION), &org.organization_id), ERR_OK);
+	struct admin_answer answer = {.orgs = &org, .n = 1};
+	fake_admin(&store, ERR_OK, &answer);
+}
+
+Test(admin, every_operation_wants_the_platform_s_role)
+{
+	for (size_t i = 0; i < OP_COUNT; i++) {
+		if (op_specs[i].who != OP_PLATFORM)
+			continue;
+		struct op *op = new_op((enum op_id)i);
+		op->in.bearer = token_from(operator_claims());
+		store.calls = 0;
+		op_run(op);
+		refused_unasked(op, ERR_FORBIDDEN);
+		op = new_op((enum op_id)i);
+		op->in.bearer = token_from(client_claims());
+		op_run(op);
+		refused_unasked(op, ERR_FORBIDDEN);
+		op = new_op((enum op_id)i);
+		op_run(op);
+		refused_unasked(op, ERR_MISSING_TOKEN);
+	}
+}
+
+Test(admin, a_platform_token_opens_no_organization_s_route)
+{
+	for (size_t i = 0; i < OP_COUNT; i++) {
+		if (op_specs[i].who != OP_MEMBER && op_specs[i].who != OP_ADMIN)
+			continue;
+		struct op *op = prepared((enum op_id)i);
+		op_run(op);
+		refused_unasked(op, ERR_FORBIDDEN);
+	}
+}
+
+Test(admin, a_new_organization_s_answer_has_what_the_store_kept_the_verifier_of)
+{
+	struct op *op = prepared(OP_CREATE_ORGANIZATION);
+	op->in.new_org.slug = STR("acme");
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_ORG_CREATE);
+	cr_assert(str_eq(store.new_org.name, STR("acme")));
+	cr_assert_eq(store.new_org.client.token_lifetime, 86400);
+	cr_assert_eq(store.fresh->replaces, 0);
+	cr_assert(str_eq(store.origin->actor, STR("ops@example.com")));
+	struct secret_params params = {.organization_id = store.organization_id, .client_id = store.fresh->client_id, .version = 1};
+	uint8_t verifier[SHA256_LEN];
+	memcpy(params.salt, store.fresh->salt, sizeof params.salt);
+	answer_org(0);
+	answered(op, ERR_OK);
+	char secret[SECRET_LEN];
+	cr_assert_eq(secret_derive(&config.ring.keys[0], &params, secret), ERR_OK);
+	cr_assert(str_eq(op->out.client_secret, str_from(secret, sizeof secret)));
+	cr_assert_eq(secret_verifier(&config.ring.keys[0], params.client_id, op->out.client_secret, verifier), ERR_OK);
+	cr_assert_arr_eq(verifier, op->fresh.verifier, sizeof verifier);
+	cr_assert_eq(op_http_status(op), 201);
+}
+
+Test(admin, what_is_wrong_is_told_before_the_store_is_asked)
+{
+	struct op *op = prepared(OP_CREATE_ORGANIZATION);
+	op->in.new_org.slug = STR("Acme");
+	op_run(op);
+	refused_unasked(op, ERR_INVALID_REQUEST);
+	static const struct str platform = {"platform", 8};
+	op = prepared(OP_CREATE_CLIENT);
+	op->in.organization = STR("acme");
+	op->in.client.roles = (struct words){&platform, 1};
+	op_run(op);
+	refused_unasked(op, ERR_INVALID_REQUEST);
+	op = prepared(OP_LIST_CLIENTS);
+	op->in.organization = STR("acme");
+	op->in.page_size = 101;
+	op_run(op);
+	refused_unasked(op, ERR_INVALID_REQUEST);
+	op = prepared(OP_LIST_CLIENTS);
+	op->in.organization = STR("acme");
+	op->in.page_token = STR("JyBvciAxPTE");
+	op_run(op);
+	refused_unasked(op, ERR_INVALID_REQUEST);
+}
+
+Test(admin, a_page_goes_on_where_the_one_before_ended)
+{
+	struct org orgs[] = {{.slug = STR("a")}, {.slug = STR("b-1")}};
+	struct admin_answer answer = {.orgs = orgs, .n = 2, .more = true};
+	struct op *op = prepared(OP_LIST_ORGANIZATIONS);
+	op->in.page_size = 2;
+	op_run(op);
+	cr_assert_eq(store.limit, 2);
+	cr_assert_null(store.after.p);
+	fake_admin(&store, ERR_OK, &answer);
+	answered(op, ERR_OK);
+	struct str token = arena_copy(arena, op->out.next_page_token);
+	op = prepared(OP_LIST_ORGANIZATIONS);
+	op->in.page_token = token;
+	op_run(op);
+	cr_assert(str_eq(store.after, STR("b-1")));
+	cr_assert_eq(store.limit, 50);
+	answer.more = false;
+	fake_admin(&store, ERR_OK, &answer);
+	answered(op, ERR_OK);
+	cr_assert_null(op->out.next_page_token.p);
+}
+
+Test(admin, a_secret_is_read_on_behalf_of_the_organization_in_the_path)
+{
+	struct op *op = prepared(OP_READ_CLIENT_SECRET);
+	op->in.organization = STR("acme");
+	op->in.client_id = STR(CLIENT);
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_ORG_FIND);
+	answer_org(0);
+	cr_assert_eq(store.waiting, FAKE_READ_SECRET);
+	cr_assert(str_eq(store.client_id, STR(CLIENT)));
+	cr_assert(store.bearer->admin && store.bearer->client_id.p == NULL);
+	struct credential c = credential_of("k1", 3);
+	fake_answer(&store, ERR_OK, &c);
+	answered(op, ERR_OK);
+	cr_assert(str_eq(op->out.client_secret, secret_of("k1", 3)));
+
+	op = prepared(OP_READ_CLIENT_SECRET);
+	op->in.organization = STR("acme");
+	op_run(op);
+	answer_org(1);
+	answered(op, ERR_CONFLICT);
+}
+
+Test(admin, a_store_that_is_away_is_said_to_be)
+{
+	store.refuse = ERR_STORE_UNAVAILABLE;
+	for (size_t i = 0; i < OP_COUNT; i++) {
+		if (op_specs[i].who != OP_PLATFORM)
+			continue;
+		struct op *op = prepared((enum op_id)i);
+		op->in.organization = STR("acme");
+		op->in.client_id = STR(CLIENT);
+		op->in.new_org.slug = STR("acme");
+		op_run(op);
+		cr_assert_eq(op->err, ERR_STORE_UNAVAILABLE, "%s: %s", op_specs[i].name, err_info(op->err)->code);
+		cr_assert_null(op->out.client_secret.p);
+	}
+}
