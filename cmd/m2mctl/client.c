@@ -1,34 +1,53 @@
 /* m2mctl client: a client and its secret. A client is named by its id, or as the default client of --org. */
 #include "store/ctl_client.h"
 
+#include <assert.h>
+
+#include "client_options.h"
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
 
 #define GRACE_MAX 604800
 
-/* Reads the arguments, with `more` options, connects and finds the client. */
-static int find_client(struct ctl *ctl, char **args, const struct option *more, size_t n, unsigned need, struct client *ret)
+struct client_arguments {
+	struct str client_id, org;
+};
+
+/* Reads the arguments, with `more` options. */
+static int read_arguments(struct ctl *ctl, char **args, const struct option *more, size_t n, struct client_arguments *ret)
 {
-	enum { OPTIONS_MAX = 8 };
-	struct str client_id = STR_NONE;
-	struct str org = STR_NONE;
-	struct option options[OPTIONS_MAX] = {{"--org", OPTION_TEXT, &org, 0, 0}};
-	for (size_t i = 0; i < n && i + 1 < OPTIONS_MAX; i++)
+	*ret = (struct client_arguments){STR_NONE, STR_NONE};
+	struct option options[OPTIONS_MAX] = {{"--org", OPTION_TEXT, &ret->org, 0, 0}};
+	assert(n < OPTIONS_MAX);
+	for (size_t i = 0; i < n; i++)
 		options[i + 1] = more[i];
 
-	int status = options_read(ctl, args, options, n + 1, &client_id);
-	if (status != EXIT_DONE)
-		return status;
-	if (client_id.p == NULL && org.p == NULL)
-		return ctl_usage(ctl, "which client? Give --org SLUG or a CLIENT_ID");
-	status = ctl_connect(ctl, need);
-	return status == EXIT_DONE ? ctl_ended(ctl, ctl_client_find(ctl->db, client_id, org, ret)) : status;
+	int status = options_read(ctl, args, options, n + 1, &ret->client_id);
+	if (status == EXIT_DONE && ret->client_id.p == NULL && ret->org.p == NULL)
+		status = ctl_usage(ctl, "which client? Give --org SLUG or a CLIENT_ID");
+	return status;
 }
 
-static int print_client(struct ctl *ctl, const struct client *c)
+static int connect_and_find(struct ctl *ctl, const struct client_arguments *arguments, unsigned need, struct client *ret)
 {
-	const struct field fields[] = {
+	int status = ctl_connect(ctl, need);
+	return status == EXIT_DONE ? ctl_ended(ctl, ctl_client_find(ctl->db, arguments->client_id, arguments->org, ret)) : status;
+}
+
+static int find_client(struct ctl *ctl, char **args, const struct option *more, size_t n, unsigned need, struct client *ret)
+{
+	struct client_arguments arguments;
+	int status = read_arguments(ctl, args, more, n, &arguments);
+	return status == EXIT_DONE ? connect_and_find(ctl, &arguments, need, ret) : status;
+}
+
+#define CLIENT_FIELDS 15
+
+/* What a client is, without its secret. */
+static void put_client(struct ctl *ctl, const struct client *c, struct field *out)
+{
+	const struct field fields[CLIENT_FIELDS] = {
 		field_in_env("M2M_CLIENT_ID", field_text("client_id", c->client_id)),
 		field_in_env("M2M_ORGANIZATION", field_text("organization", c->organization)),
 		field_in_env("M2M_ORGANIZATION_ID", field_uuid(ctl, "organization_id", c->organization_id)),
@@ -38,13 +57,89 @@ static int print_client(struct ctl *ctl, const struct client *c)
 		field_words("scopes", c->scopes),
 		field_words("audiences", c->audiences),
 		field_number("token_lifetime", c->token_lifetime),
+		field_text("token_type", c->token_type),
 		field_number("secret_version", c->secret_version),
 		field_text("secret_hint", c->hint),
 		field_time(ctl, "secret_created_at", c->secret_created_at),
 		field_time(ctl, "created_at", c->created_at),
 		field_time(ctl, "disabled_at", c->disabled_at),
 	};
-	return output_record(ctl, fields, sizeof fields / sizeof fields[0]);
+	memcpy(out, fields, sizeof fields);
+}
+
+static int print_client(struct ctl *ctl, const struct client *c)
+{
+	struct field fields[CLIENT_FIELDS];
+	put_client(ctl, c, fields);
+	return output_record(ctl, fields, CLIENT_FIELDS);
+}
+
+static int list(struct ctl *ctl, char **args)
+{
+	enum { COLUMNS = 10 };
+	const struct client *clients = NULL;
+	struct str org = STR_NONE;
+	size_t n = 0;
+	const struct option options[] = {{"--org", OPTION_TEXT, &org, 0, 0}};
+	int status = options_read(ctl, args, options, 1, NULL);
+	if (status == EXIT_DONE && org.p == NULL)
+		status = ctl_usage(ctl, "whose clients? Give --org SLUG");
+	if (status == EXIT_DONE)
+		status = ctl_connect(ctl, 0);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, ctl_client_list(ctl->db, org, &clients, &n));
+	if (status != EXIT_DONE)
+		return status;
+
+	struct field *fields = arena_alloc(ctl->a, n * COLUMNS * sizeof *fields);
+	if (fields == NULL) {
+		ctl_say("there are more clients than there is memory for");
+		return EXIT_FAILED;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct field *row = fields + i * COLUMNS;
+		row[0] = field_text("client_id", clients[i].client_id);
+		row[1] = field_bool("default", clients[i].is_default);
+		row[2] = field_words("roles", clients[i].roles);
+		row[3] = field_words("scopes", clients[i].scopes);
+		row[4] = field_number("token_lifetime", clients[i].token_lifetime);
+		row[5] = field_text("token_type", clients[i].token_type);
+		row[6] = field_number("secret_version", clients[i].secret_version);
+		row[7] = field_time(ctl, "created_at", clients[i].created_at);
+		row[8] = field_time(ctl, "disabled_at", clients[i].disabled_at);
+		row[9] = field_text("name", clients[i].name);
+	}
+	return output_rows(ctl, "clients", fields, COLUMNS, n);
+}
+
+static int create(struct ctl *ctl, char **args)
+{
+	struct str org = STR_NONE;
+	struct str name = STR_NONE;
+	struct client_options given = {.lifetime = 0};
+	const struct option options[] = {
+		{"--org", OPTION_TEXT, &org, 0, 0},
+		{"--name", OPTION_TEXT, &name, 0, 0},
+		CLIENT_OPTION_ROWS(given),
+	};
+	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
+	if (status == EXIT_DONE && org.p == NULL)
+		status = ctl_usage(ctl, "whose client? Give --org SLUG");
+	if (status != EXIT_DONE || (status = check_text(ctl, "--name", name)) != EXIT_DONE ||
+	    (status = client_options_check(ctl, &given)) != EXIT_DONE || (status = ctl_connect(ctl, CONFIG_NEED_MASTER_KEYS)) != EXIT_DONE)
+		return status;
+
+	struct client client;
+	struct client_secret secret;
+	struct field fields[CLIENT_FIELDS + 1];
+	struct client_spec spec = client_options_complete(ctl, &given, STR_NONE);
+	spec.name = name;
+	status = ctl_ended(ctl, ctl_client_create(ctl->db, &ctl->config.ring, org, &spec, &client, &secret));
+	if (status != EXIT_DONE)
+		return status;
+	put_client(ctl, &client, fields);
+	fields[CLIENT_FIELDS] = field_in_env("M2M_CLIENT_SECRET", field_text("client_secret", secret.secret));
+	return output_credentials(ctl, client.organization, fields, CLIENT_FIELDS + 1);
 }
 
 static int show(struct ctl *ctl, char **args)
@@ -66,10 +161,12 @@ static int read_secret(struct ctl *ctl, char **args)
 	const struct field fields[] = {
 		field_in_env("M2M_CLIENT_ID", field_text("client_id", secret.client_id)),
 		field_in_env("M2M_CLIENT_SECRET", field_text("client_secret", secret.secret)),
+		field_in_env("M2M_ORGANIZATION", field_text("organization", client.organization)),
+		field_in_env("M2M_ORGANIZATION_ID", field_uuid(ctl, "organization_id", client.organization_id)),
 		field_number("version", secret.version),
 		field_time(ctl, "created_at", secret.created_at),
 	};
-	return output_record(ctl, fields, sizeof fields / sizeof fields[0]);
+	return output_credentials(ctl, client.organization, fields, sizeof fields / sizeof fields[0]);
 }
 
 static int rotate(struct ctl *ctl, char **args)
@@ -86,88 +183,155 @@ static int rotate(struct ctl *ctl, char **args)
 	const struct field fields[] = {
 		field_in_env("M2M_CLIENT_ID", field_text("client_id", secret.client_id)),
 		field_in_env("M2M_CLIENT_SECRET", field_text("client_secret", secret.secret)),
+		field_in_env("M2M_ORGANIZATION", field_text("organization", client.organization)),
+		field_in_env("M2M_ORGANIZATION_ID", field_uuid(ctl, "organization_id", client.organization_id)),
 		field_number("version", secret.version),
 		field_time(ctl, "rotated_at", secret.created_at),
 		field_time(ctl, "previous_secret_expires_at", secret.previous_expires_at),
 	};
-	return output_record(ctl, fields, sizeof fields / sizeof fields[0]);
+	return output_credentials(ctl, client.organization, fields, sizeof fields / sizeof fields[0]);
 }
 
-/* Shows the client as it is after a change. */
-static int print_changed(struct ctl *ctl, struct client *client, enum err err)
+static int make_change(struct ctl *ctl, const struct client *client, const struct client_spec *change)
 {
-	if (err == ERR_OK)
-		err = ctl_client_find(ctl->db, client->client_id, STR_NONE, client);
-	int status = ctl_ended(ctl, err);
-	return status == EXIT_DONE ? print_client(ctl, client) : status;
+	struct client changed;
+	int status = ctl_ended(ctl, ctl_client_change(ctl->db, client, change, &changed));
+	return status == EXIT_DONE ? print_client(ctl, &changed) : status;
 }
 
-static int set_disabled(struct ctl *ctl, char **args, bool disabled)
+/* The changes that need no more than a client. */
+static int find_and_change(struct ctl *ctl, char **args, const struct client_spec *change)
 {
 	struct client client;
 	int status = find_client(ctl, args, NULL, 0, 0, &client);
-	return status == EXIT_DONE ? print_changed(ctl, &client, ctl_client_set_disabled(ctl->db, &client, disabled)) : status;
+	return status == EXIT_DONE ? make_change(ctl, &client, change) : status;
 }
 
 static int disable(struct ctl *ctl, char **args)
 {
-	return set_disabled(ctl, args, true);
+	return find_and_change(ctl, args, &(struct client_spec){.disabled = CHANGE_ON});
 }
 static int enable(struct ctl *ctl, char **args)
 {
-	return set_disabled(ctl, args, false);
+	return find_and_change(ctl, args, &(struct client_spec){.disabled = CHANGE_OFF});
+}
+
+static int make_default(struct ctl *ctl, char **args)
+{
+	return find_and_change(ctl, args, &(struct client_spec){.make_default = true});
 }
 
 static int set(struct ctl *ctl, char **args)
 {
-	struct client_spec spec = {.token_lifetime = 0};
-	struct word_list roles = {.n = 0};
-	struct word_list scopes = {.n = 0};
-	struct word_list audiences = {.n = 0};
-	const struct option options[] = {
-		{"--role", OPTION_WORDS, &roles, 0, 0},         {"--scope", OPTION_WORDS, &scopes, 0, 0},
-		{"--audience", OPTION_WORDS, &audiences, 0, 0}, {"--lifetime", OPTION_NUMBER, &spec.token_lifetime, 60, 2592000},
-		{"--name", OPTION_TEXT, &spec.name, 0, 0},
-	};
-	struct client client;
-	int status = find_client(ctl, args, options, sizeof options / sizeof options[0], 0, &client);
+	struct client_options given = {.lifetime = 0};
+	struct str name = STR_NONE;
+	const struct option options[] = {CLIENT_OPTION_ROWS(given), {"--name", OPTION_TEXT, &name, 0, 0}};
+	struct client_arguments arguments;
+	int status = read_arguments(ctl, args, options, sizeof options / sizeof options[0], &arguments);
 	if (status != EXIT_DONE)
 		return status;
-	if (roles.n + scopes.n + audiences.n == 0 && spec.token_lifetime == 0 && spec.name.p == NULL)
+	if (!client_options_given(&given) && name.p == NULL)
 		return ctl_usage(ctl, "nothing to set");
-	if ((status = check_name(ctl, spec.name)) != EXIT_DONE || (status = check_roles(ctl, &roles, true)) != EXIT_DONE ||
-	    (status = check_scopes(ctl, &scopes)) != EXIT_DONE || (status = check_audiences(ctl, &audiences)) != EXIT_DONE)
+	if ((status = check_text(ctl, "--name", name)) != EXIT_DONE || (status = client_options_check(ctl, &given)) != EXIT_DONE)
 		return status;
-	spec.roles = roles_of(&roles);
-	spec.scopes = words_of(&scopes);
-	spec.audiences = words_of(&audiences);
-	return print_changed(ctl, &client, ctl_client_set(ctl->db, &client, &spec));
+
+	struct client client;
+	struct client_spec change = client_options_change(&given);
+	change.name = name;
+	status = connect_and_find(ctl, &arguments, 0, &client);
+	return status == EXIT_DONE ? make_change(ctl, &client, &change) : status;
 }
 
+static int delete (struct ctl *ctl, char **args)
+{
+	bool yes = false;
+	const struct option options[] = {{"--yes", OPTION_FLAG, &yes, 0, 0}};
+	struct client_arguments arguments;
+	struct client client;
+	int status = read_arguments(ctl, args, options, 1, &arguments);
+	if (status == EXIT_DONE)
+		status = check_yes(ctl, yes, "this ends the client and all its secrets for good");
+	if (status == EXIT_DONE)
+		status = connect_and_find(ctl, &arguments, 0, &client);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, ctl_client_delete(ctl->db, &client));
+	return status == EXIT_DONE ? print_client(ctl, &client) : status;
+}
+
+#define SECRET_HELP                                                                                                                        \
+	"  --secret-name NAME  of the Kubernetes Secret that --output k8s-secret prints (default: SLUG-m2m-client)\n"                      \
+	"  --namespace NAME    the Secret's\n"
+#define SECRET_USAGE "[--secret-name NAME] [--namespace NAME]"
+
 const struct command client_commands[] = {
-	{"client", "show", "--org SLUG | CLIENT_ID", "Shows a client, without its secret", "Example:\n  m2mctl client show --org acme\n",
+	{"client", "create", "--org SLUG [--name NAME] " CLIENT_USAGE " " SECRET_USAGE,
+	 "Makes a further client of an organization, with its first secret",
+	 "  --org SLUG          the organization, by slug or id\n"
+	 "  --name NAME         for people\n"
+	 "  --role ROLE         admin may read and rotate the organization's secrets, member may only ask for its client id;\n"
+	 "                      none, the default: the client may ask for tokens and nothing else\n"
+	 "  --scope S           what its tokens may be asked for; repeat it for more (default: M2M_DEFAULT_SCOPE)\n"
+	 "  --audience A        whom its tokens are for; the first one is the default (default: M2M_DEFAULT_AUDIENCE)\n"
+	 "  --lifetime SECONDS  of its tokens, 60 to 2592000 (default 86400)\n"
+	 "  --token-type TYPE   of its tokens, JWT or at+jwt (RFC 9068); as M2M_ACCESS_TOKEN_TYPE says when not given\n" SECRET_HELP "\n"
+	 "In Kubernetes, give --secret-name: the default is the name of the default client's Secret.\n\n"
+	 "Example:\n  m2mctl client create --org acme --name 'Nightly export' --scope orders:read --lifetime 900\n",
+	 create},
+	{"client", "list", "--org SLUG", "Lists an organization's clients",
+	 "  --org SLUG  the organization, by slug or id\n\n"
+	 "Example:\n  m2mctl client list --org acme\n",
+	 list},
+	{"client", "show", "--org SLUG | CLIENT_ID", "Shows a client, without its secret",
+	 "  --org SLUG  the organization, by slug or id: its default client\n\n"
+	 "Example:\n  m2mctl client show --org acme\n",
 	 show},
-	{"client", "secret", "--org SLUG | CLIENT_ID", "Reads the client's current secret; the reading is recorded",
+	{"client", "secret", "--org SLUG | CLIENT_ID " SECRET_USAGE, "Reads the client's current secret; the reading is recorded",
+	 "  --org SLUG          the organization, by slug or id: its default client\n" SECRET_HELP "\n"
 	 "The secret is stored nowhere: it is derived from the master key (M2M_MASTER_KEYS_FILE) and checked against the stored "
 	 "verifier.\n\n"
-	 "Example:\n  m2mctl client secret --org acme --output env > acme.env\n",
+	 "Example:\n"
+	 "  m2mctl client secret --org acme --output env > acme.env\n"
+	 "  m2mctl client secret --org acme --output k8s-secret | kubectl apply -f -\n",
 	 read_secret},
-	{"client", "rotate", "--org SLUG | CLIENT_ID [--grace SECONDS]", "Replaces the client's secret and prints the new one",
-	 "  --grace SECONDS  how long the old secret still works, 0 to 604800 (default 0: it ends at once, and with it what its tokens "
-	 "open here)\n\n"
+	{"client", "rotate", "--org SLUG | CLIENT_ID [--grace SECONDS] " SECRET_USAGE,
+	 "Replaces the client's secret and prints the new one",
+	 "  --org SLUG          the organization, by slug or id: its default client\n"
+	 "  --grace SECONDS     how long the old secret still works, 0 to 604800 (default 0: it ends at once, and with it what its tokens "
+	 "open here)\n" SECRET_HELP "\n"
 	 "Example:\n  m2mctl client rotate --org acme --grace 3600\n",
 	 rotate},
-	{"client", "disable", "--org SLUG | CLIENT_ID", "Ends all that the client may do, from the next request on",
-	 "Example:\n  m2mctl client disable --org acme\n", disable},
-	{"client", "enable", "--org SLUG | CLIENT_ID", "Takes a disabling back", "Example:\n  m2mctl client enable --org acme\n", enable},
 	{"client", "set",
-	 "--org SLUG | CLIENT_ID [--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] [--name NAME]",
+	 "--org SLUG | CLIENT_ID [--name NAME] [--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] "
+	 "[--token-type JWT|at+jwt|default]",
 	 "Changes what a client is and may do; what isn't given stays",
+	 "  --org SLUG          the organization, by slug or id: its default client\n"
+	 "  --name NAME         for people\n"
 	 "  --role ROLE         admin, member, or none: the client may ask for tokens and nothing else\n"
 	 "  --scope S           replaces all scopes; repeat it for more\n"
 	 "  --audience A        replaces all audiences; the first one is the default\n"
-	 "  --lifetime SECONDS  of tokens issued from now on, 60 to 2592000\n\n"
+	 "  --lifetime SECONDS  of tokens issued from now on, 60 to 2592000\n"
+	 "  --token-type TYPE   of tokens issued from now on; default: as M2M_ACCESS_TOKEN_TYPE says\n\n"
 	 "Example:\n  m2mctl client set --org acme --role member --lifetime 3600\n",
 	 set},
+	{"client", "default", "CLIENT_ID [--org SLUG]", "Makes the client its organization's default one, in place of the present one",
+	 "  --org SLUG  makes sure that the client is of this organization\n\n"
+	 "The default client is the one that /m2m/client-id and its like speak of.\n\n"
+	 "Example:\n  m2mctl client default m2m_0123456789abcdefABCDEF\n",
+	 make_default},
+	{"client", "disable", "--org SLUG | CLIENT_ID", "Ends all that the client may do, from the next request on",
+	 "  --org SLUG  the organization, by slug or id: its default client\n\n"
+	 "Example:\n  m2mctl client disable --org acme\n",
+	 disable},
+	{"client", "enable", "--org SLUG | CLIENT_ID", "Takes a disabling back",
+	 "  --org SLUG  the organization, by slug or id: its default client\n\n"
+	 "Example:\n  m2mctl client enable --org acme\n",
+	 enable},
+	{"client", "delete", "CLIENT_ID [--org SLUG] --yes", "Ends a client and its secrets for good",
+	 "  --org SLUG  makes sure that the client is of this organization\n\n"
+	 "Nothing is asked: without --yes nothing is done. What the audit says of it stays. A default client isn't deleted: make another "
+	 "one "
+	 "the default first, or delete\nthe organization.\n\n"
+	 "Example:\n  m2mctl client delete m2m_0123456789abcdefABCDEF --yes\n",
+	 delete},
 	{"client", NULL, NULL, NULL, NULL, NULL},
 };

@@ -11,34 +11,42 @@
 #include "config/config.h"
 #include "store/ctl_db.h"
 
+/* CODE(name, number, meaning): what a script may rely on. --help and the manual print the meanings. */
+#define EXIT_CODES(CODE)                                                                                                                   \
+	CODE(DONE, 0, "done")                                                                                                              \
+	CODE(FAILED, 1, "the act failed; stderr says why")                                                                                 \
+	CODE(USAGE, 2, "wrong arguments")                                                                                                  \
+	CODE(CONFIG, 3, "wrong settings, or a login that the database doesn't let in")                                                     \
+	CODE(NOT_FOUND, 4, "not found")                                                                                                    \
+	CODE(UNREACHABLE, 5, "the database can't be reached, or can't do it now")                                                          \
+	CODE(REFUSED, 6, "refused: migrations changed, another master key, a token that isn't valid")
+
 enum exit_code {
-	EXIT_DONE = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_CONFIG = 3,
-	EXIT_NOT_FOUND = 4,
-	EXIT_UNREACHABLE = 5,
-	EXIT_REFUSED = 6,
-	EXIT_HELP = -1, /* within the program: help was asked for and printed */
+#define CODE(name, number, meaning) EXIT_##name = (number),
+	EXIT_CODES(CODE)
+#undef CODE
+		EXIT_HELP = -1, /* within the program: help was asked for and printed */
 };
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_ENV };
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_ENV, OUTPUT_K8S_SECRET };
 
 struct command;
 
 struct ctl {
 	struct arena *a; /* wiped at the end: it holds secrets */
 	enum output output;
+	struct str secret_name, secret_namespace; /* of OUTPUT_K8S_SECRET; absent: not given */
 	struct config config;
 	struct ctl_db *db;
 	const struct command *command;
 };
 
 struct command {
-	const char *group, *name;
-	const char *arguments; /* as in "m2mctl org create SLUG [--name NAME]", what follows the name */
-	const char *summary;   /* one line */
-	const char *help;      /* paragraphs and an example, lines with their newlines */
+	const char *group, *name; /* name "": the group is one command */
+	const char
+		*arguments;  /* as in "m2mctl org create SLUG [--name NAME]", what follows the name; usage.h reads the options out of it */
+	const char *summary; /* one line */
+	const char *help;    /* paragraphs, lines "  --option VALUE  meaning", and an example, lines with their newlines */
 	int (*run)(struct ctl *ctl, char **args);
 };
 
@@ -49,6 +57,8 @@ extern const struct command client_commands[];
 extern const struct command token_commands[];
 extern const struct command key_commands[];
 extern const struct command config_commands[];
+extern const struct command completion_commands[];
+extern const struct command man_commands[];
 
 /* Reads the settings; `need` as in config_read. Prints every fault and answers EXIT_CONFIG when there is any. */
 int ctl_read_config(struct ctl *ctl, unsigned need);
@@ -63,6 +73,9 @@ int ctl_connect_plain(struct ctl *ctl, unsigned need);
 struct str ctl_actor(struct ctl *ctl);
 struct str ctl_user(void);
 
+/* The exit code that stands for the store's answer; EXIT_DONE for ERR_OK. */
+int ctl_exit_code(enum err err);
+
 /* Prints why the store's last call failed and answers the exit code that stands for it; EXIT_DONE for ERR_OK. */
 int ctl_ended(const struct ctl *ctl, enum err err);
 
@@ -71,11 +84,5 @@ void ctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* One line on stderr that says what is wrong with the arguments, and where help is. Answers EXIT_USAGE. */
 int ctl_usage(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* The help of one command, on stdout. */
-void ctl_help(const struct command *command);
-
-/* --output's value. False: unknown. */
-bool output_of(const char *name, enum output *ret);
 
 #endif

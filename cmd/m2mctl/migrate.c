@@ -4,6 +4,7 @@
 #include "output.h"
 #include "store/ctl_key.h"
 #include "store/ctl_migrate.h"
+#include "store/ctl_signing.h"
 
 static void progress(const char *line)
 {
@@ -44,17 +45,35 @@ static int up(struct ctl *ctl, char **args)
 	return prepare_keys(ctl);
 }
 
+/* Refuses, and says what there is to lose. */
+static int say_what_goes(struct ctl *ctl)
+{
+	const struct migration *all = NULL;
+	const struct migration *newest = NULL;
+	size_t n = 0;
+	int status = ctl_ended(ctl, ctl_migrate_status(ctl->db, &all, &n));
+	if (status != EXIT_DONE)
+		return status;
+	for (size_t i = 0; i < n; i++)
+		if (all[i].state != MIGRATION_PENDING)
+			newest = &all[i];
+	if (newest == NULL)
+		return check_yes(ctl, false, "no migration is applied, so that there would be nothing to take back");
+	struct str what = arena_printf(ctl->a, "this takes back %04d_%.*s, with the data in all that it made%s", newest->version,
+				       STR_ARG(newest->name), newest->version == 1 ? ": everything, the audit too" : "");
+	return check_yes(ctl, false, what.p);
+}
+
 static int down(struct ctl *ctl, char **args)
 {
 	bool yes = false;
 	const struct option options[] = {{"--yes", OPTION_FLAG, &yes, 0, 0}};
 	int status = options_read(ctl, args, options, 1, NULL);
+	if (status == EXIT_DONE)
+		status = ctl_connect_plain(ctl, 0);
 	if (status != EXIT_DONE)
 		return status;
-	if (!yes)
-		return ctl_usage(ctl, "this removes tables with all that is in them, the audit too; say --yes if you mean it");
-	status = ctl_connect_plain(ctl, 0);
-	return status == EXIT_DONE ? ctl_ended(ctl, ctl_migrate_down(ctl->db, progress)) : status;
+	return yes ? ctl_ended(ctl, ctl_migrate_down(ctl->db, progress)) : say_what_goes(ctl);
 }
 
 static int show_status(struct ctl *ctl, char **args)
@@ -102,7 +121,9 @@ const struct command migrate_commands[] = {
 	 "Example:\n  M2M_MASTER_KEYS_FILE=/etc/m2m/master.keys m2mctl migrate up\n",
 	 up},
 	{"migrate", "down", "--yes", "Takes the newest migration back, with the data in what it made",
-	 "Example:\n  m2mctl migrate down --yes\n", down},
+	 "Without --yes it only says which one that is.\n\n"
+	 "Example:\n  m2mctl migrate down --yes\n",
+	 down},
 	{"migrate", "status", "", "Lists the migrations and whether each is applied",
 	 "Exit code 6 when one was changed since it was applied, or is unknown to this program.\n\n"
 	 "Example:\n  m2mctl migrate status --output json\n",

@@ -1,9 +1,12 @@
 #include "options.h"
 
-#include <stdio.h>
+#include <assert.h>
 
 #include "base/utf8.h"
+#include "commands.h"
 #include "config/words.h"
+#include "k8s_secret.h"
+#include "usage.h"
 
 static const struct option *find(const struct option *options, size_t n, struct str name)
 {
@@ -11,6 +14,18 @@ static const struct option *find(const struct option *options, size_t n, struct 
 		if (str_eq(name, str_of(options[i].name)))
 			return &options[i];
 	return NULL;
+}
+
+/* Words of a usage string's "a|b" are taken; any text otherwise. */
+static int take_text(struct ctl *ctl, const struct option *option, struct str value)
+{
+	struct usage_option usage = {STR_NONE, STR_NONE};
+	(void)usage_find(ctl->command->arguments, str_of(option->name), &usage);
+	struct str choices = usage_choices(&usage);
+	if (choices.p != NULL && !usage_is_choice(choices, value))
+		return ctl_usage(ctl, "%s: expected one of %.*s", option->name, STR_ARG(choices));
+	*(struct str *)option->value = value;
+	return EXIT_DONE;
 }
 
 static int take(struct ctl *ctl, const struct option *option, struct str value)
@@ -24,8 +39,7 @@ static int take(struct ctl *ctl, const struct option *option, struct str value)
 	case OPTION_TEXT:
 		if (((struct str *)option->value)->p != NULL)
 			return ctl_usage(ctl, "%s is given twice", option->name);
-		*(struct str *)option->value = value;
-		return EXIT_DONE;
+		return take_text(ctl, option, value);
 	case OPTION_NUMBER:
 		if (str_to_i64(value, option->min, option->max, &number) != ERR_OK)
 			return ctl_usage(ctl, "%s: expected a whole number from %d to %d", option->name, option->min, option->max);
@@ -50,20 +64,39 @@ static int take_positional(struct ctl *ctl, struct str *positional, struct str a
 	return EXIT_DONE;
 }
 
-int options_read(struct ctl *ctl, char **args, const struct option *options, size_t n, struct str *positional)
+/* A command that binds other options than its usage string names is a mistake of ours, which any call of it shows. */
+static bool agrees_with_usage(const char *usage, const struct option *options, size_t n)
+{
+	struct usage_option named;
+	size_t named_n = 0;
+	for (const char *rest = usage; usage_next(&rest, &named);) {
+		const struct option *option = find(options, n, named.name);
+		if (option == NULL || (option->kind == OPTION_FLAG) != (named.value.p == NULL))
+			return false;
+		named_n++;
+	}
+	return named_n == n;
+}
+
+static int read_all(struct ctl *ctl, char **args, const struct option *options, size_t n, struct str *positional)
 {
 	int status = EXIT_DONE;
+	bool options_ended = false; /* by "--", as POSIX has it */
 
 	while (status == EXIT_DONE && *args != NULL) {
 		const char *arg = *args++;
 		struct str value = str_of(arg);
 		struct str name = str_split(&value, '=');
 
-		if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
-			ctl_help(ctl->command);
+		if (!options_ended && (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)) {
+			help_print_command(ctl);
 			return EXIT_HELP;
 		}
-		if (arg[0] != '-' || arg[1] == '\0') {
+		if (!options_ended && strcmp(arg, "--") == 0) {
+			options_ended = true;
+			continue;
+		}
+		if (options_ended || arg[0] != '-' || arg[1] == '\0') {
 			status = take_positional(ctl, positional, str_of(arg));
 			continue;
 		}
@@ -79,11 +112,27 @@ int options_read(struct ctl *ctl, char **args, const struct option *options, siz
 			value = str_of(*args++);
 		}
 		if (is_output)
-			status = output_of(value.p, &ctl->output) ? EXIT_DONE : ctl_usage(ctl, "--output: expected text, json or env");
+			status = output_of(value.p, &ctl->output) ? EXIT_DONE
+								  : ctl_usage(ctl, "--output: expected text, json, env or k8s-secret");
 		else
 			status = take(ctl, option, value);
 	}
 	return status;
+}
+
+int options_read(struct ctl *ctl, char **args, const struct option *options, size_t n, struct str *positional)
+{
+	struct option all[OPTIONS_MAX + 2];
+	assert(n <= OPTIONS_MAX);
+	for (size_t i = 0; i < n; i++)
+		all[i] = options[i];
+	if (command_prints_credentials(ctl->command)) {
+		all[n++] = (struct option){"--secret-name", OPTION_TEXT, &ctl->secret_name, 0, 0};
+		all[n++] = (struct option){"--namespace", OPTION_TEXT, &ctl->secret_namespace, 0, 0};
+	}
+	assert(agrees_with_usage(ctl->command->arguments, all, n));
+	int status = read_all(ctl, args, all, n, positional);
+	return status == EXIT_DONE ? k8s_secret_check(ctl) : status;
 }
 
 struct words words_of(const struct word_list *list)
@@ -103,6 +152,10 @@ int check_roles(struct ctl *ctl, const struct word_list *roles, bool none_allowe
 		struct str role = roles->v[i];
 		if (none_allowed && str_eq(role, STR("none")) && roles->n == 1)
 			return EXIT_DONE;
+		if (str_eq(role, STR("platform")))
+			return ctl_usage(ctl,
+					 "--role platform: that role stands above all organizations, so none of their clients may have "
+					 "it; `m2mctl token mint --platform` makes an operator's token with it");
 		if (!str_eq(role, STR("admin")) && !str_eq(role, STR("member")))
 			return ctl_usage(ctl, "--role: expected admin or member%s", none_allowed ? ", or none alone" : "");
 	}
@@ -130,18 +183,23 @@ int check_audiences(struct ctl *ctl, const struct word_list *audiences)
 	return EXIT_DONE;
 }
 
-/* Names are printed to terminals: whole characters, no control characters. The schema's limit counts characters. */
-int check_name(struct ctl *ctl, struct str name)
+/* It is printed to terminals: whole characters, no control characters. The schema's limit counts characters. */
+int check_text(struct ctl *ctl, const char *option, struct str text)
 {
 	size_t characters = 0;
 
-	while (name.n > 0) {
-		size_t n = utf8_next(name);
-		if (n == 0 || (unsigned char)name.p[0] < 0x20 || name.p[0] == 0x7f)
-			return ctl_usage(ctl, "--name: expected UTF-8 text without control characters");
-		name = str_from(name.p + n, name.n - n);
+	while (text.n > 0) {
+		size_t n = utf8_next(text);
+		if (n == 0 || (unsigned char)text.p[0] < 0x20 || text.p[0] == 0x7f)
+			return ctl_usage(ctl, "%s: expected UTF-8 text without control characters", option);
+		text = str_from(text.p + n, text.n - n);
 		if (++characters > 200)
-			return ctl_usage(ctl, "--name: expected at most 200 characters");
+			return ctl_usage(ctl, "%s: expected at most 200 characters", option);
 	}
 	return EXIT_DONE;
+}
+
+int check_yes(struct ctl *ctl, bool yes, const char *what_happens)
+{
+	return yes ? EXIT_DONE : ctl_usage(ctl, "%s; say --yes if you mean it", what_happens);
 }

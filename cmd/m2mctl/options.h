@@ -1,4 +1,6 @@
-/* A command's arguments: options by name, and at most one positional. `--name value` and `--name=value` are the same. */
+/* A command's arguments: options by name, and at most one positional. `--name value` and `--name=value` are the same.
+ *
+ * Which options there are, and the words that an option takes, stand in the command's usage string (usage.h); here a command binds each of them to a variable. */
 #ifndef M2MCTL_OPTIONS_H
 #define M2MCTL_OPTIONS_H
 
@@ -6,7 +8,8 @@
 #include "ctl.h"
 #include "store/ctl_client.h"
 
-#define WORDS_MAX 16
+#define WORDS_MAX   16
+#define OPTIONS_MAX 16 /* of one command */
 
 struct word_list {
 	struct str v[WORDS_MAX];
@@ -21,7 +24,8 @@ struct option {
 	int32_t max;
 };
 
-/* Reads all of `args`. --output and --help are understood everywhere. `positional` NULL: none is taken. Answers EXIT_DONE, EXIT_USAGE (printed) or EXIT_HELP. */
+/* Reads all of `args`. `options` must be those of the usage string; --output and --help are understood everywhere, and --secret-name and --namespace, which go with
+ * --output k8s-secret, where the usage string has them. `positional` NULL: none is taken. Answers EXIT_DONE, EXIT_USAGE (printed) or EXIT_HELP. */
 int options_read(struct ctl *ctl, char **args, const struct option *options, size_t n, struct str *positional);
 
 /* The list as the store takes it: absent when the option wasn't given. */
@@ -33,6 +37,9 @@ struct words roles_of(const struct word_list *list);
 int check_roles(struct ctl *ctl, const struct word_list *roles, bool none_allowed);
 int check_scopes(struct ctl *ctl, const struct word_list *scopes);
 int check_audiences(struct ctl *ctl, const struct word_list *audiences);
-int check_name(struct ctl *ctl, struct str name);
+/* Text for people: up to 200 characters without control characters; absent is good. */
+int check_text(struct ctl *ctl, const char *option, struct str text);
+/* For what takes something away for good: refuses without --yes. */
+int check_yes(struct ctl *ctl, bool yes, const char *what_happens);
 
 #endif

@@ -1,13 +1,13 @@
 /* m2mctl org: organizations, each with its default client. */
 #include "store/ctl_org.h"
 
+#include "client_options.h"
 #include "config/words.h"
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
 
-#define LIFETIME_MIN 60
-#define LIFETIME_MAX 2592000
+#define EXTERNAL_ID_MAX 200
 
 /* The schema's form, and nothing that --org would take for an id. */
 static int check_slug(struct ctl *ctl, struct str slug)
@@ -21,10 +21,21 @@ static int check_slug(struct ctl *ctl, struct str slug)
 	return EXIT_DONE;
 }
 
-static void default_to(struct word_list *list, struct str word)
+/* An issuer's own word for the organization, as claim_organization (trust/claim.h) takes it. */
+static int check_outside(struct ctl *ctl, struct str issuer, struct str external_id)
 {
-	if (list->n == 0)
-		list->v[list->n++] = word;
+	if ((issuer.p == NULL) != (external_id.p == NULL))
+		return ctl_usage(ctl, "--issuer and --external-id belong together");
+	if (issuer.p != NULL && !word_is_audience(issuer))
+		return ctl_usage(ctl, "--issuer: expected the token's iss: visible ASCII characters, at most %d", AUDIENCE_MAX);
+	if (external_id.p != NULL && (external_id.n == 0 || external_id.n > EXTERNAL_ID_MAX))
+		return ctl_usage(ctl, "--external-id: expected 1 to %d bytes", EXTERNAL_ID_MAX);
+	return check_text(ctl, "--external-id", external_id);
+}
+
+static int check_name(struct ctl *ctl, struct str name)
+{
+	return name.p != NULL && name.n == 0 ? ctl_usage(ctl, "--name: expected some text") : check_text(ctl, "--name", name);
 }
 
 static int print_created(struct ctl *ctl, const struct org *org, const struct client_secret *secret)
@@ -36,21 +47,16 @@ static int print_created(struct ctl *ctl, const struct org *org, const struct cl
 		field_in_env("M2M_CLIENT_SECRET", field_text("client_secret", secret->secret)),
 		field_text("hint", secret->hint),
 	};
-	return output_record(ctl, fields, sizeof fields / sizeof fields[0]);
+	return output_credentials(ctl, org->slug, fields, sizeof fields / sizeof fields[0]);
 }
 
 static int create(struct ctl *ctl, char **args)
 {
-	struct org_spec spec = {.client.token_lifetime = 86400};
-	struct word_list roles = {.n = 0};
-	struct word_list scopes = {.n = 0};
-	struct word_list audiences = {.n = 0};
+	struct org_spec spec = {.slug = STR_NONE};
+	struct client_options client = {.lifetime = 0};
 	const struct option options[] = {
 		{"--name", OPTION_TEXT, &spec.name, 0, 0},
-		{"--role", OPTION_WORDS, &roles, 0, 0},
-		{"--scope", OPTION_WORDS, &scopes, 0, 0},
-		{"--audience", OPTION_WORDS, &audiences, 0, 0},
-		{"--lifetime", OPTION_NUMBER, &spec.client.token_lifetime, LIFETIME_MIN, LIFETIME_MAX},
+		CLIENT_OPTION_ROWS(client),
 		{"--issuer", OPTION_TEXT, &spec.issuer, 0, 0},
 		{"--external-id", OPTION_TEXT, &spec.external_id, 0, 0},
 	};
@@ -61,26 +67,15 @@ static int create(struct ctl *ctl, char **args)
 		return ctl_usage(ctl, "SLUG is missing");
 	if (spec.name.p == NULL)
 		spec.name = spec.slug;
-	if (spec.name.n == 0)
-		return ctl_usage(ctl, "--name: expected some text");
-	if ((spec.issuer.p == NULL) != (spec.external_id.p == NULL))
-		return ctl_usage(ctl, "--issuer and --external-id belong together");
-	if (spec.issuer.p != NULL && (!word_is_audience(spec.issuer) || !word_is_audience(spec.external_id)))
-		return ctl_usage(ctl, "--issuer and --external-id: expected visible ASCII characters, at most %d", AUDIENCE_MAX);
 	if ((status = check_slug(ctl, spec.slug)) != EXIT_DONE || (status = check_name(ctl, spec.name)) != EXIT_DONE ||
-	    (status = check_roles(ctl, &roles, true)) != EXIT_DONE || (status = check_scopes(ctl, &scopes)) != EXIT_DONE ||
-	    (status = check_audiences(ctl, &audiences)) != EXIT_DONE)
+	    (status = check_outside(ctl, spec.issuer, spec.external_id)) != EXIT_DONE ||
+	    (status = client_options_check(ctl, &client)) != EXIT_DONE)
 		return status;
 
 	status = ctl_connect(ctl, CONFIG_NEED_MASTER_KEYS);
 	if (status != EXIT_DONE)
 		return status;
-	default_to(&roles, STR("admin"));
-	default_to(&scopes, ctl->config.default_scope);
-	default_to(&audiences, ctl->config.default_audience);
-	spec.client.roles = roles_of(&roles);
-	spec.client.scopes = words_of(&scopes);
-	spec.client.audiences = words_of(&audiences);
+	spec.client = client_options_complete(ctl, &client, STR("admin"));
 
 	struct org org;
 	struct client_secret secret;
@@ -133,67 +128,132 @@ static int print_org(struct ctl *ctl, const struct org *org)
 	return output_record(ctl, fields, sizeof fields / sizeof fields[0]);
 }
 
-/* The one argument of show, disable and enable. */
-static int read_org(struct ctl *ctl, char **args, struct str *ret)
+/* Reads the arguments, of which one names the organization, and connects. */
+static int read_org(struct ctl *ctl, char **args, const struct option *options, size_t n, struct str *ret)
 {
-	int status = options_read(ctl, args, NULL, 0, ret);
+	int status = options_read(ctl, args, options, n, ret);
 	if (status == EXIT_DONE && ret->p == NULL)
 		status = ctl_usage(ctl, "the organization's slug or id is missing");
-	return status == EXIT_DONE ? ctl_connect(ctl, 0) : status;
+	return status;
 }
 
 static int show(struct ctl *ctl, char **args)
 {
 	struct str slug = STR_NONE;
 	struct org org;
-	int status = read_org(ctl, args, &slug);
+	int status = read_org(ctl, args, NULL, 0, &slug);
+	if (status == EXIT_DONE)
+		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE)
 		status = ctl_ended(ctl, ctl_org_find(ctl->db, slug, &org));
 	return status == EXIT_DONE ? print_org(ctl, &org) : status;
 }
 
-static int set_disabled(struct ctl *ctl, char **args, bool disabled)
+static int make_change(struct ctl *ctl, struct str slug, const struct org_change *change)
+{
+	struct org org;
+	int status = ctl_connect(ctl, 0);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, ctl_org_change(ctl->db, slug, change, &org));
+	return status == EXIT_DONE ? print_org(ctl, &org) : status;
+}
+
+static int set(struct ctl *ctl, char **args)
 {
 	struct str slug = STR_NONE;
-	struct org org;
-	int status = read_org(ctl, args, &slug);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_org_set_disabled(ctl->db, slug, disabled, &org));
-	return status == EXIT_DONE ? print_org(ctl, &org) : status;
+	struct org_change change = {.disabled = CHANGE_NONE};
+	bool no_external_id = false;
+	const struct option options[] = {
+		{"--name", OPTION_TEXT, &change.name, 0, 0},
+		{"--issuer", OPTION_TEXT, &change.issuer, 0, 0},
+		{"--external-id", OPTION_TEXT, &change.external_id, 0, 0},
+		{"--no-external-id", OPTION_FLAG, &no_external_id, 0, 0},
+	};
+	int status = read_org(ctl, args, options, sizeof options / sizeof options[0], &slug);
+	if (status != EXIT_DONE)
+		return status;
+	if (change.name.p == NULL && change.issuer.p == NULL && change.external_id.p == NULL && !no_external_id)
+		return ctl_usage(ctl, "nothing to set");
+	if (no_external_id && (change.issuer.p != NULL || change.external_id.p != NULL))
+		return ctl_usage(ctl, "--no-external-id goes without --issuer and --external-id");
+	if ((status = check_name(ctl, change.name)) != EXIT_DONE ||
+	    (status = check_outside(ctl, change.issuer, change.external_id)) != EXIT_DONE)
+		return status;
+	if (no_external_id)
+		change.issuer = change.external_id = STR("");
+	return make_change(ctl, slug, &change);
+}
+
+static int set_disabled(struct ctl *ctl, char **args, enum change disabled)
+{
+	struct str slug = STR_NONE;
+	int status = read_org(ctl, args, NULL, 0, &slug);
+	return status == EXIT_DONE ? make_change(ctl, slug, &(struct org_change){.disabled = disabled}) : status;
 }
 
 static int disable(struct ctl *ctl, char **args)
 {
-	return set_disabled(ctl, args, true);
+	return set_disabled(ctl, args, CHANGE_ON);
 }
 static int enable(struct ctl *ctl, char **args)
 {
-	return set_disabled(ctl, args, false);
+	return set_disabled(ctl, args, CHANGE_OFF);
+}
+
+static int delete (struct ctl *ctl, char **args)
+{
+	struct str slug = STR_NONE;
+	bool yes = false;
+	struct org org;
+	const struct option options[] = {{"--yes", OPTION_FLAG, &yes, 0, 0}};
+	int status = read_org(ctl, args, options, 1, &slug);
+	if (status == EXIT_DONE)
+		status = check_yes(ctl, yes, "this ends the organization, its clients and all their secrets for good");
+	if (status == EXIT_DONE)
+		status = ctl_connect(ctl, 0);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, ctl_org_delete(ctl->db, slug, &org));
+	return status == EXIT_DONE ? print_org(ctl, &org) : status;
 }
 
 const struct command org_commands[] = {
-	{"org", "create",
-	 "SLUG [--name NAME] [--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] [--issuer I --external-id "
-	 "E]",
+	{"org", "create", "SLUG [--name NAME] " CLIENT_USAGE " [--issuer I --external-id E] [--secret-name NAME] [--namespace NAME]",
 	 "Makes an organization with its default client and the client's first secret",
-	 "  --name NAME        for people; the slug when not given\n"
-	 "  --role ROLE        of the client: admin (the default) may read and rotate the secret, member may only ask for its client id;\n"
-	 "                     none: the client may ask for tokens and nothing else\n"
-	 "  --scope S          what its tokens may be asked for; repeat it for more (default: M2M_DEFAULT_SCOPE)\n"
-	 "  --audience A       whom its tokens are for; the first one is the default (default: M2M_DEFAULT_AUDIENCE)\n"
-	 "  --lifetime SECONDS of its tokens, 60 to 2592000 (default 86400)\n"
-	 "  --issuer, --external-id\n"
-	 "                     an outside issuer, and what that calls this organization\n\n"
+	 "  --name NAME         for people; the slug when not given\n"
+	 "  --role ROLE         of the client: admin (the default) may read and rotate the secret, member may only ask for its client id;\n"
+	 "                      none: the client may ask for tokens and nothing else\n"
+	 "  --scope S           what its tokens may be asked for; repeat it for more (default: M2M_DEFAULT_SCOPE)\n"
+	 "  --audience A        whom its tokens are for; the first one is the default (default: M2M_DEFAULT_AUDIENCE)\n"
+	 "  --lifetime SECONDS  of its tokens, 60 to 2592000 (default 86400)\n"
+	 "  --token-type TYPE   of its tokens, JWT or at+jwt (RFC 9068); as M2M_ACCESS_TOKEN_TYPE says when not given\n"
+	 "  --issuer I          an outside issuer that knows this organization too, as its tokens' iss says\n"
+	 "  --external-id E     and what that issuer calls it\n"
+	 "  --secret-name NAME  of the Kubernetes Secret that --output k8s-secret prints (default: SLUG-m2m-client)\n"
+	 "  --namespace NAME    the Secret's\n\n"
 	 "Prints the secret. It can be read again with `m2mctl client secret`.\n\n"
-	 "Example:\n  m2mctl org create acme --name 'Acme Inc.' --scope orders:read --scope orders:write\n",
+	 "Example:\n"
+	 "  m2mctl org create acme --name 'Acme Inc.' --scope orders:read --scope orders:write\n"
+	 "  m2mctl org create acme --output k8s-secret --namespace orders | kubectl apply -f -\n",
 	 create},
 	{"org", "list", "", "Lists the organizations", "Example:\n  m2mctl org list --output json\n", list},
 	{"org", "show", "SLUG|ID", "Shows one organization", "Example:\n  m2mctl org show acme\n", show},
+	{"org", "set", "SLUG|ID [--name NAME] [--issuer I --external-id E | --no-external-id]",
+	 "Changes what an organization is called; what isn't given stays",
+	 "  --name NAME        for people\n"
+	 "  --issuer I         the outside issuer whose tokens may speak for this organization, as their iss says\n"
+	 "  --external-id E    what that issuer calls it\n"
+	 "  --no-external-id   no outside issuer knows it any more\n\n"
+	 "Example:\n  m2mctl org set acme --issuer https://id.example.com/realms/main --external-id acme-inc\n",
+	 set},
 	{"org", "disable", "SLUG|ID", "Ends all that the organization may do, from the next request on",
 	 "Its clients get no tokens, and its tokens open nothing here. Tokens already issued stay valid JWTs for others until they "
 	 "expire.\n\n"
 	 "Example:\n  m2mctl org disable acme\n",
 	 disable},
 	{"org", "enable", "SLUG|ID", "Takes a disabling back", "Example:\n  m2mctl org enable acme\n", enable},
+	{"org", "delete", "SLUG|ID --yes", "Ends an organization, its clients and their secrets for good",
+	 "Nothing is asked: without --yes nothing is done. What the audit says of it stays, and its slug may be given again.\n\n"
+	 "Example:\n  m2mctl org delete acme --yes\n",
+	 delete},
 	{"org", NULL, NULL, NULL, NULL, NULL},
 };

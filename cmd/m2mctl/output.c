@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "k8s_secret.h"
 #include "json/json_write.h"
 
 struct field field_text(const char *key, struct str text)
@@ -121,9 +122,9 @@ static void pad(struct sbuf *out, size_t n)
 		sbuf_putc(out, ' ');
 }
 
-static int print(const struct sbuf *out)
+int output_text(const struct sbuf *built)
 {
-	struct str text = sbuf_str(out);
+	struct str text = sbuf_str(built);
 	if (text.p == NULL) {
 		ctl_say("there is no memory left for the output");
 		return EXIT_FAILED;
@@ -152,6 +153,7 @@ int output_record(struct ctl *ctl, const struct field *fields, size_t n)
 		for (size_t i = 0; i < n; i++)
 			put_env(ctl, &out, &fields[i]);
 		break;
+	case OUTPUT_K8S_SECRET: /* only credentials have that form: k8s_secret_check */
 	case OUTPUT_TEXT:
 		for (size_t i = 0; i < n; i++) {
 			sbuf_putz(&out, fields[i].key);
@@ -161,7 +163,16 @@ int output_record(struct ctl *ctl, const struct field *fields, size_t n)
 		}
 		break;
 	}
-	return print(&out);
+	return output_text(&out);
+}
+
+int output_credentials(struct ctl *ctl, struct str organization, const struct field *fields, size_t n)
+{
+	if (ctl->output != OUTPUT_K8S_SECRET)
+		return output_record(ctl, fields, n);
+	struct sbuf out = sbuf_in(ctl->a, 1024);
+	k8s_secret_put(ctl, &out, organization, fields, n);
+	return output_text(&out);
 }
 
 /* Characters, not bytes, so that columns stay aligned. */
@@ -221,6 +232,7 @@ int output_rows(struct ctl *ctl, const char *what, const struct field *fields, s
 		json_close(&o, ']');
 		sbuf_putc(&out, '\n');
 		break;
+	case OUTPUT_K8S_SECRET: /* only credentials have that form: k8s_secret_check */
 	case OUTPUT_TEXT:
 		if (rows == 0)
 			ctl_say("no %s", what);
@@ -228,7 +240,7 @@ int output_rows(struct ctl *ctl, const char *what, const struct field *fields, s
 			put_table(ctl, &out, fields, columns, rows);
 		break;
 	}
-	return print(&out);
+	return output_text(&out);
 }
 
 int output_line_or_record(struct ctl *ctl, struct str line, const struct field *fields, size_t n)
@@ -238,5 +250,5 @@ int output_line_or_record(struct ctl *ctl, struct str line, const struct field *
 	struct sbuf out = sbuf_in(ctl->a, line.n + 1);
 	sbuf_put(&out, line);
 	sbuf_putc(&out, '\n');
-	return print(&out);
+	return output_text(&out);
 }

@@ -1,10 +1,11 @@
-/* Printing data in one of three forms: aligned text, JSON, or NAME=value lines that a shell can read. */
+/* Printing data in one of the forms of --output: aligned text, JSON, NAME=value lines that a shell can read, or, of credentials, the manifest of a Kubernetes Secret. */
 #ifndef M2MCTL_OUTPUT_H
 #define M2MCTL_OUTPUT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/sbuf.h"
 #include "base/str.h"
 #include "base/uuid.h"
 #include "ctl.h"
@@ -38,8 +39,14 @@ struct field field_in_env(const char *env, struct field field);
 /* Each answers EXIT_DONE, or EXIT_FAILED when stdout takes no more. */
 int output_record(struct ctl *ctl, const struct field *fields, size_t n);
 
+/* The same for credentials, of a client of this organization (slug). */
+int output_credentials(struct ctl *ctl, struct str organization, const struct field *fields, size_t n);
+
 /* `rows` times `columns` fields, row after row. In text, no rows is the line "no `what`" on stderr. Env output has no lists: EXIT_USAGE. */
 int output_rows(struct ctl *ctl, const char *what, const struct field *fields, size_t columns, size_t rows);
+
+/* Text as it is, whatever --output says. */
+int output_text(const struct sbuf *built);
 
 /* One line as it is, in text; the record in the other forms. */
 int output_line_or_record(struct ctl *ctl, struct str line, const struct field *fields, size_t n);

@@ -10,15 +10,30 @@
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
-#include "store/ctl_key.h"
+#include "store/ctl_signing.h"
 #include "json/json_read.h"
+
+/* The organization's roles, or the platform's one: never both. */
+static int check_place(struct ctl *ctl, struct str org, bool platform, struct word_list *roles)
+{
+	if ((org.p != NULL) == platform)
+		return ctl_usage(ctl, "give --org SLUG or --platform");
+	if (platform && roles->n > 0)
+		return ctl_usage(ctl, "--role is for tokens of an organization; --platform is a role by itself");
+	int status = check_roles(ctl, roles, false);
+	if (status == EXIT_DONE && roles->n == 0)
+		roles->v[roles->n++] = platform ? STR("platform") : STR("member");
+	return status;
+}
 
 static int mint(struct ctl *ctl, char **args)
 {
 	struct token_spec spec = {.lifetime = 3600};
 	struct word_list roles = {.n = 0};
+	bool platform = false;
 	const struct option options[] = {
 		{"--org", OPTION_TEXT, &spec.org, 0, 0},
+		{"--platform", OPTION_FLAG, &platform, 0, 0},
 		{"--subject", OPTION_TEXT, &spec.subject, 0, 0},
 		{"--role", OPTION_WORDS, &roles, 0, 0},
 		{"--audience", OPTION_TEXT, &spec.audience, 0, 0},
@@ -27,8 +42,6 @@ static int mint(struct ctl *ctl, char **args)
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
 	if (status != EXIT_DONE)
 		return status;
-	if (spec.org.p == NULL)
-		return ctl_usage(ctl, "--org SLUG is missing");
 	if (spec.subject.p == NULL)
 		spec.subject = ctl_user();
 	if (spec.subject.n == 0 || spec.subject.n > 64 || !str_is_word(spec.subject, "._@-"))
@@ -36,13 +49,11 @@ static int mint(struct ctl *ctl, char **args)
 	if (spec.audience.p != NULL && !word_is_audience(spec.audience))
 		return ctl_usage(ctl, "--audience: expected 1 to %d visible ASCII characters without spaces, quotes and backslashes",
 				 AUDIENCE_MAX);
-	status = check_roles(ctl, &roles, false);
+	status = check_place(ctl, spec.org, platform, &roles);
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, CONFIG_NEED_MASTER_KEYS);
 	if (status != EXIT_DONE)
 		return status;
-	if (roles.n == 0)
-		roles.v[roles.n++] = STR("member");
 	spec.roles = words_of(&roles);
 	spec.issuer = ctl->config.issuer;
 	if (spec.audience.p == NULL)
@@ -54,7 +65,7 @@ static int mint(struct ctl *ctl, char **args)
 		return status;
 	const struct field fields[] = {
 		field_in_env("M2M_ADMIN_TOKEN", field_text("access_token", minted.token)),
-		field_uuid(ctl, "organization_id", minted.organization_id),
+		platform ? field_text("organization_id", STR_NONE) : field_uuid(ctl, "organization_id", minted.organization_id),
 		field_text("subject", spec.subject),
 		field_uuid(ctl, "jti", minted.jti),
 		field_text("kid", minted.kid),
@@ -143,7 +154,8 @@ static size_t audit_fields(struct ctl *ctl, const struct token_row *row, struct 
 	size_t n = 0;
 	out[n++] = field_time(ctl, "recorded_issued_at", row->issued_at);
 	out[n++] = field_time(ctl, "recorded_expires_at", row->expires_at);
-	out[n++] = field_uuid(ctl, "recorded_organization_id", row->organization_id);
+	out[n++] = row->platform ? field_text("recorded_organization_id", STR_NONE)
+				 : field_uuid(ctl, "recorded_organization_id", row->organization_id);
 	out[n++] = field_text("recorded_client_id", row->client_id);
 	out[n++] = row->secret_version == 0 ? field_text("recorded_secret_version", STR_NONE)
 					    : field_number("recorded_secret_version", row->secret_version);
@@ -205,8 +217,10 @@ static int inspect(struct ctl *ctl, char **args)
 }
 
 const struct command token_commands[] = {
-	{"token", "mint", "--org SLUG [--subject NAME] [--role admin|member]... [--audience A] [--lifetime SECONDS]",
-	 "Makes an operator's token for an organization and prints it",
+	{"token", "mint", "--org SLUG|--platform [--subject NAME] [--role admin|member]... [--audience A] [--lifetime SECONDS]",
+	 "Makes an operator's token for an organization or for the platform, and prints it",
+	 "  --org SLUG          for the organization's routes, /m2m/*\n"
+	 "  --platform          for the routes above organizations, /admin/*: create customers, their clients, and so on\n"
 	 "  --subject NAME      whose token it is: the claim sub, and the caller in the audit (default: $USER)\n"
 	 "  --role ROLE         admin may read and rotate the organization's secret, member (the default) may ask for the client id\n"
 	 "  --audience A        the claim aud (default: M2M_DEFAULT_AUDIENCE)\n"
