@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "crypto/secret.h"
 #include "harness/expect.h"
 #include "harness/world.h"
@@ -234,4 +235,100 @@ Test(oauth, credentials_in_the_query_are_not_taken)
 	int status = post_form(&w, path, NULL, "grant_type=client_credentials", &r);
 	cr_assert(status == 400 || status == 401, "%d", status);
 	cr_assert_eq(gateway_log_count(&w.gateway, acme.secret, NULL, 0), 0);
+}
+
+/* ---- scopes, audiences and resources (RFC 6749 section 3.3, RFC 8707) ---- */
+
+#define TWO   "https%3A%2F%2Fapi.test%2Fa"
+#define GRANT "grant_type=client_credentials&client_id=%I&client_secret=%S"
+
+static void widen_the_client(void)
+{
+	struct ctl_result ran;
+	world_ctl(&w, &ran, "client", "set", "--org", "acme", "--scope", "orders:read", "--scope", "orders:write", "--audience",
+		  "public-api", "--audience", "https://api.test/a", "--audience", "urn:b");
+}
+
+static const char *granted(const char *form, char token[TOKEN_MAX])
+{
+	static char scope[256];
+	expect_status(post_form(&w, "/oauth2/token", NULL, fill(form), &r), 200);
+	body_text(&r, "access_token", token, TOKEN_MAX);
+	return body_text(&r, "scope", scope, sizeof scope);
+}
+
+/* The token's aud as JSON text, and as the audit has it. */
+static void expect_audience(const char *form, const char *aud, const char *recorded)
+{
+	char token[TOKEN_MAX], jti[64], payload[2048] = {0};
+	size_t n = 0;
+	granted(form, token);
+	const char *dot = strchr(token, '.') + 1;
+	cr_assert_eq(base64url_decode(str_from(dot, strcspn(dot, ".")), payload, sizeof payload - 1, &n), ERR_OK);
+	cr_assert_not_null(strstr(payload, aud), "%s: %s", form, payload);
+	claim_text(token, "jti", jti, sizeof jti);
+	cr_assert_str_eq(sql_text(world_db(&w), "select audience from m2m.token_audit where jti = '%s'", jti), recorded);
+}
+
+Test(oauth, the_granted_scope_stands_in_the_answer_the_token_and_the_audit)
+{
+	static const struct {
+		const char *form, *scope;
+	} cases[] = {
+		{GRANT, "orders:read orders:write"},
+		{GRANT "&scope=orders%3Aread", "orders:read"},
+		{GRANT "&scope=orders%3Awrite+orders%3Aread", "orders:write orders:read"},
+	};
+	char token[TOKEN_MAX], text[256], jti[64];
+	widen_the_client();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		cr_assert_str_eq(granted(cases[i].form, token), cases[i].scope);
+		cr_assert_str_eq(claim_text(token, "scope", text, sizeof text), cases[i].scope);
+		claim_text(token, "jti", jti, sizeof jti);
+		cr_assert_str_eq(sql_text(world_db(&w), "select scope from m2m.token_audit where jti = '%s'", jti), cases[i].scope);
+	}
+	expect_error(GRANT "&scope=orders%3Aread+admin", 400, "invalid_scope");
+	expect_error(GRANT "&scope=orders%3Aread++orders%3Awrite", 400, "invalid_scope");
+	expect_error(GRANT "&scope=%22", 400, "invalid_scope");
+}
+
+Test(oauth, a_resource_is_one_of_the_client_s_audiences_and_there_may_be_several)
+{
+	widen_the_client();
+	expect_audience(GRANT, "\"aud\":\"public-api\"", "public-api");
+	expect_audience(GRANT "&resource=" TWO, "\"aud\":\"https://api.test/a\"", "https://api.test/a");
+	expect_audience(GRANT "&resource=" TWO "&resource=urn%3Ab", "\"aud\":[\"https://api.test/a\",\"urn:b\"]",
+			"https://api.test/a urn:b");
+	expect_audience(GRANT "&audience=public-api&resource=urn%3Ab", "\"aud\":[\"public-api\",\"urn:b\"]", "public-api urn:b");
+	expect_audience(GRANT "&audience=urn%3Ab&resource=urn%3Ab", "\"aud\":\"urn:b\"", "urn:b");
+	expect_error(GRANT "&resource=https%3A%2F%2Fapi.test%2Fother", 400, "invalid_target");
+	expect_error(GRANT "&resource=" TWO "&resource=urn%3Ac", 400, "invalid_target");
+	expect_error(GRANT "&resource=" TWO "%23x", 400, "invalid_target");
+	expect_error(GRANT "&resource=not-a-uri", 400, "invalid_target");
+	expect_error(GRANT "&resource=%2Frelative", 400, "invalid_target");
+	expect_error(GRANT "&audience=public-api&audience=urn%3Ab", 400, "invalid_request");
+}
+
+Test(oauth, in_json_resource_is_a_string_or_a_list)
+{
+	char bearer[TOKEN_MAX], body[512];
+	static const struct {
+		const char *resource;
+		int status;
+	} cases[] = {{"\"urn:b\"", 200},
+		     {"[\"urn:b\",\"https://api.test/a\"]", 200},
+		     {"[]", 200},
+		     {"\"urn:c\"", 400},
+		     {"[\"urn:b\",7]", 400},
+		     {"7", 400},
+		     {"{\"a\":\"urn:b\"}", 400}};
+	widen_the_client();
+	mint(&w, "acme", "admin", bearer);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		snprintf(body, sizeof body,
+			 "{\"grant_type\":\"client_credentials\",\"client_id\":\"%s\",\"client_secret\":\"%s\",\"resource\":%s}",
+			 acme.client_id, acme.secret, cases[i].resource);
+		int status = post_json(&w, "/m2m/token", bearer, body, &r);
+		cr_expect_eq(status, cases[i].status, "%s: %d %s", cases[i].resource, status, r.body);
+	}
 }

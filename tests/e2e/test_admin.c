@@ -1,0 +1,371 @@
+/* The operator's API: a platform's own backend makes, reads, changes and removes organizations and their clients, and everything it does is in the audit. */
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/expect.h"
+#include "harness/proc.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+#define ORGS "/admin/organizations"
+
+static struct world w;
+static struct org acme;
+static struct http_reply r;
+static char platform[TOKEN_MAX];
+
+static void mint_platform(char out[TOKEN_MAX])
+{
+	struct ctl_result ran;
+	world_ctl(&w, &ran, "token", "mint", "--platform", "--subject", "backend");
+	snprintf(out, TOKEN_MAX, "%.*s", (int)strcspn(ran.out, "\n"), ran.out);
+}
+
+static void open_world(void)
+{
+	world_open(&w);
+	org_create(&w, "acme", &acme);
+	mint_platform(platform);
+}
+
+static void close_world(void)
+{
+	world_close(&w);
+}
+
+TestSuite(admin, .init = open_world, .fini = close_world, .timeout = 120);
+
+static int call(const char *method, const char *path, const char *body)
+{
+	return http_call(
+		w.gateway.http,
+		&(struct http_request){
+			.method = method, .path = path, .bearer = platform, .type = body == NULL ? NULL : "application/json", .body = body},
+		&r);
+}
+
+static const char *clients_of(const char *slug, const char *client_id, const char *more)
+{
+	static char path[256];
+	snprintf(path, sizeof path, ORGS "/%s/clients%s%s%s", slug, client_id[0] == '\0' ? "" : "/", client_id, more);
+	return path;
+}
+
+static void expect_problem(int status, int want, const char *code)
+{
+	cr_assert(status == want && is_problem(&r, code), "%d: %s", status, r.body);
+}
+
+static bool body_has(const char *text)
+{
+	return strstr(r.body, text) != NULL;
+}
+
+static int64_t audited(const char *action, const char *outcome)
+{
+	return sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = '%s' and outcome = '%s' and actor = 'backend'",
+		       action, outcome);
+}
+
+/* ---- organizations ---- */
+
+Test(admin, a_new_organization_can_be_used_at_once)
+{
+	char id[64], secret[SECRET_MAX], location[128];
+	expect_status(call("POST", ORGS, "{\"slug\":\"beta\",\"name\":\"Beta \\u00e9\"}"), 201);
+	body_text(&r, "client_id", id, sizeof id);
+	body_text(&r, "client_secret", secret, sizeof secret);
+	cr_assert_str_eq(http_header(&r, "Location", location, sizeof location), ORGS "/beta");
+	cr_assert(body_has("\"name\":\"Beta é\""), "%s", r.body);
+	expect_status(oauth_token(w.gateway.http, id, secret, &r), 200);
+	cr_assert_eq(audited("create_organization", "granted"), 1);
+	cr_assert_eq(audited("create_client", "granted"), 1);
+	cr_assert_eq(sql_int(world_db(&w),
+			     "select count(*) from m2m.admin_audit where action = 'create_client' and client_id = '%s' and"
+			     " transport = 'r' and host(remote_addr) = '127.0.0.1' and detail @> '{\"roles\":[\"admin\"]}'",
+			     id),
+		     1);
+	expect_status(call("GET", location, NULL), 200);
+	cr_assert_not(body_has("secret\":\"m2ms"), "%s", r.body);
+}
+
+Test(admin, a_slug_is_given_once_and_what_is_wrong_is_named)
+{
+	static const struct {
+		const char *body, *says;
+	} bad[] = {
+		{"{}", "slug"},
+		{"{\"slug\":\"Acme\"}", "slug"},
+		{"{\"slug\":\"-x\"}", "slug"},
+		{"{\"slug\":\"0190a0a0-0000-7000-8000-00000000000a\"}", "slug"},
+		{"{\"slug\":\"x\",\"name\":\"\"}", "name"},
+		{"{\"slug\":\"x\",\"name\":\"a\\tb\"}", "name"},
+		{"{\"slug\":\"x\",\"issuer\":\"https://a.test\"}", "external_id"},
+		{"{\"slug\":\"x\",\"slug\":\"y\"}", "repeated"},
+		{"{\"slug\":\"x\",\"colour\":\"red\"}", "doesn't know"},
+		{"{\"slug\":7}", "slug"},
+		{"{\"slug\":\"x\",\"client\":{\"roles\":[\"platform\"]}}", "roles"},
+		{"{\"slug\":\"x\",\"client\":{\"scopes\":[\"a b\"]}}", "scopes"},
+		{"{\"slug\":\"x\",\"client\":{\"audiences\":[]}}", "audiences"},
+		{"{\"slug\":\"x\",\"client\":{\"token_lifetime\":59}}", "token_lifetime"},
+		{"{\"slug\":\"x\",\"client\":{\"token_lifetime\":99999999999999999999}}", "token_lifetime"},
+		{"{\"slug\":\"x\",\"client\":{\"token_lifetime\":60.0}}", "token_lifetime"},
+		{"{\"slug\":\"x\",\"client\":{\"token_type\":\"jwt\"}}", "token_type"},
+		{"{\"slug\":\"x\",\"client\":{\"disabled\":true}}", "doesn't know"},
+		{"[]", "object"},
+		{"", "object"},
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		int status = call("POST", ORGS, bad[i].body);
+		cr_expect(status == 400 && is_problem(&r, "invalid_request") && body_has(bad[i].says), "%s: %s", bad[i].body, r.body);
+	}
+	expect_problem(call("POST", ORGS, "{\"slug\":\"acme\"}"), 409, "already_exists");
+	cr_assert_eq(audited("create_organization", "already_exists"), 1);
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.organization"), 1);
+	expect_status(http_call(w.gateway.http,
+				&(struct http_request){.path = ORGS, .bearer = platform, .type = "text/plain", .body = "{\"slug\":\"x\"}"},
+				&r),
+		      415);
+}
+
+Test(admin, organizations_are_listed_page_by_page)
+{
+	char path[512], token[256], body[64];
+	unsigned seen = 0;
+	for (int i = 0; i < 7; i++) {
+		snprintf(body, sizeof body, "{\"slug\":\"org-%d\"}", i);
+		expect_status(call("POST", ORGS, body), 201);
+	}
+	snprintf(path, sizeof path, ORGS "?page_size=3");
+	for (int page = 0; page < 3; page++) {
+		expect_status(call("GET", path, NULL), 200);
+		for (const char *at = r.body; (at = strstr(at, "\"slug\":")) != NULL; at++)
+			seen++;
+		bool last = body_has("\"next_page_token\":null");
+		cr_assert_eq(last, page == 2, "%s", r.body);
+		if (!last)
+			snprintf(path, sizeof path, ORGS "?page_size=3&page_token=%s",
+				 body_text(&r, "next_page_token", token, sizeof token));
+	}
+	cr_assert_eq(seen, 8);
+	static const char *const bad[] = {
+		"?page_size=0", "?page_size=101",           "?page_size=x",    "?page_token=%21", "?page_token=YQ==",
+		"?page=1",      "?page_size=1&page_size=2", "?page_token=YSdi"};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		snprintf(path, sizeof path, ORGS "%s", bad[i]);
+		int status = call("GET", path, NULL);
+		cr_expect(status == 400 && is_problem(&r, "invalid_request"), "%s: %s", bad[i], r.body);
+	}
+}
+
+Test(admin, a_disabled_organization_is_shut_out_until_it_is_enabled)
+{
+	char bearer[TOKEN_MAX];
+	mint(&w, "acme", "admin", bearer);
+	expect_status(call("PATCH", ORGS "/acme", "{\"disabled\":true}"), 200);
+	cr_assert(body_has("\"disabled\":true"));
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 401);
+	expect_status(get(&w, "/m2m/client-id", bearer, &r), 401);
+	expect_problem(call("POST", clients_of("acme", "", ""), "{}"), 409, "conflict");
+	expect_problem(call("GET", clients_of("acme", acme.client_id, "/secret"), NULL), 409, "conflict");
+	expect_status(call("PATCH", ORGS "/acme", "{\"disabled\":false}"), 200);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	cr_assert_eq(audited("disable_organization", "granted"), 1);
+	cr_assert_eq(audited("enable_organization", "granted"), 1);
+}
+
+Test(admin, an_organization_is_known_to_one_outside_issuer_under_one_name)
+{
+	expect_status(call("PATCH", ORGS "/acme", "{\"issuer\":\"https://a.test/\",\"external_id\":\"one\",\"name\":\"Acme\"}"), 200);
+	cr_assert(body_has("\"issuer\":\"https://a.test/\",\"external_id\":\"one\""), "%s", r.body);
+	expect_problem(call("POST", ORGS, "{\"slug\":\"beta\",\"issuer\":\"https://a.test/\",\"external_id\":\"one\"}"), 409,
+		       "already_exists");
+	expect_status(call("POST", ORGS, "{\"slug\":\"beta\"}"), 201);
+	expect_problem(call("PATCH", ORGS "/beta", "{\"issuer\":\"https://a.test/\",\"external_id\":\"one\"}"), 409, "already_exists");
+	expect_status(call("PATCH", ORGS "/acme", "{\"external_id\":null}"), 200);
+	cr_assert(body_has("\"issuer\":null,\"external_id\":null"), "%s", r.body);
+	expect_status(call("PATCH", ORGS "/beta", "{\"issuer\":\"https://a.test/\",\"external_id\":\"one\"}"), 200);
+}
+
+Test(admin, deleting_an_organization_ends_its_secrets_and_frees_its_name)
+{
+	char token[TOKEN_MAX];
+	client_token(&w, &acme, token);
+	expect_status(call("DELETE", ORGS "/acme", NULL), 204);
+	cr_assert_eq(r.body_n, 0);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 401);
+	expect_status(get(&w, "/m2m/client-id", token, &r), 401);
+	expect_problem(call("GET", ORGS "/acme", NULL), 404, "organization_not_found");
+	expect_problem(call("DELETE", ORGS "/acme", NULL), 404, "organization_not_found");
+	expect_status(call("POST", ORGS, "{\"slug\":\"acme\"}"), 201);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 401);
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id = '%s'", acme.client_id), 1,
+		     "what it did stays");
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret where client_id = '%s' and expires_at = '-infinity'",
+			     acme.client_id),
+		     1);
+	cr_assert_eq(audited("delete_organization", "granted"), 1);
+	cr_assert_eq(audited("delete_client", "granted"), 1);
+	cr_assert_eq(audited("delete_organization", "organization_not_found"), 1);
+}
+
+/* ---- clients ---- */
+
+static void second_client(const char *body, char id[64], char secret[SECRET_MAX])
+{
+	expect_status(call("POST", clients_of("acme", "", ""), body), 201);
+	body_text(&r, "client_id", id, 64);
+	body_text(&r, "client_secret", secret, SECRET_MAX);
+}
+
+Test(admin, the_reference_routes_act_on_the_default_client)
+{
+	char id[64], secret[SECRET_MAX], bearer[TOKEN_MAX], text[64];
+	mint(&w, "acme", "admin", bearer);
+	second_client("{\"name\":\"nightly\"}", id, secret);
+	expect_status(oauth_token(w.gateway.http, id, secret, &r), 200);
+	expect_status(get(&w, "/m2m/client-id", bearer, &r), 200);
+	cr_assert_str_eq(body_text(&r, "client_id", text, sizeof text), acme.client_id);
+	expect_status(rotate(&w, bearer, 0, &r), 200);
+	expect_status(oauth_token(w.gateway.http, id, secret, &r), 200);
+
+	expect_problem(call("DELETE", clients_of("acme", acme.client_id, ""), NULL), 409, "default_client");
+	expect_status(call("PATCH", clients_of("acme", id, ""), "{\"default\":true}"), 200);
+	expect_status(get(&w, "/m2m/client-id", bearer, &r), 200);
+	cr_assert_str_eq(body_text(&r, "client_id", text, sizeof text), id);
+	expect_status(call("DELETE", clients_of("acme", acme.client_id, ""), NULL), 204);
+	expect_problem(call("GET", clients_of("acme", acme.client_id, ""), NULL), 404, "client_not_found");
+	cr_assert_eq(audited("delete_client", "default_client"), 1);
+}
+
+Test(admin, what_a_client_may_do_holds_from_the_next_request_on)
+{
+	char id[64], secret[SECRET_MAX], token[TOKEN_MAX];
+	struct org second = {.slug = "acme"};
+	second_client(
+		"{\"roles\":[\"admin\"],\"scopes\":[\"orders:read\",\"orders:write\"],\"audiences\":[\"x\",\"y\"],\"token_lifetime\":600}",
+		id, secret);
+	snprintf(second.client_id, sizeof second.client_id, "%.31s", id);
+	snprintf(second.secret, sizeof second.secret, "%s", secret);
+	client_token(&w, &second, token);
+	expect_status(get(&w, "/m2m/client-secret", token, &r), 200);
+	expect_status(oauth_token(w.gateway.http, id, secret, &r), 200);
+	cr_assert(body_has("\"expires_in\":600") && body_has("\"scope\":\"orders:read orders:write\""), "%s", r.body);
+
+	expect_status(call("PATCH", clients_of("acme", id, ""),
+			   "{\"roles\":[\"member\"],\"scopes\":[\"orders:read\"],\"token_lifetime\":60,\"token_type\":\"at+jwt\",\"name\":"
+			   "\"n\"}"),
+		      200);
+	cr_assert(body_has("\"roles\":[\"member\"]") && body_has("\"audiences\":[\"x\",\"y\"]") && body_has("\"token_type\":\"at+jwt\""),
+		  "%s", r.body);
+	expect_status(get(&w, "/m2m/client-secret", token, &r), 403);
+	expect_status(get(&w, "/m2m/client-id", token, &r), 200);
+	expect_status(oauth_token(w.gateway.http, id, secret, &r), 200);
+	cr_assert(body_has("\"expires_in\":60") && body_has("\"scope\":\"orders:read\""), "%s", r.body);
+	expect_status(call("PATCH", clients_of("acme", id, ""), "{\"disabled\":true}"), 200);
+	expect_status(oauth_token(w.gateway.http, id, secret, &r), 401);
+	expect_status(get(&w, "/m2m/client-id", token, &r), 401);
+	cr_assert_eq(audited("set_client", "granted"), 1);
+	cr_assert_eq(audited("disable_client", "granted"), 1);
+}
+
+Test(admin, a_named_client_s_secret_is_read_and_rotated)
+{
+	char id[64], secret[SECRET_MAX], text[SECRET_MAX];
+	second_client("{}", id, secret);
+	expect_status(call("GET", clients_of("acme", id, "/secret"), NULL), 200);
+	cr_assert_str_eq(body_text(&r, "client_secret", text, sizeof text), secret);
+	expect_status(call("POST", clients_of("acme", id, "/rotate"), NULL), 200);
+	body_text(&r, "client_secret", text, sizeof text);
+	expect_status(oauth_token(w.gateway.http, id, secret, &r), 401);
+	expect_status(oauth_token(w.gateway.http, id, text, &r), 200);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	cr_assert_eq(sql_int(world_db(&w),
+			     "select count(*) from m2m.admin_audit where action in ('read_secret', 'rotate_secret')"
+			     " and outcome = 'granted' and client_id = '%s' and actor = 'backend'",
+			     id),
+		     2);
+
+	/* an Idempotency-Key belongs to one client */
+	struct http_request q = {.method = "POST", .bearer = platform, .headers = "Idempotency-Key: k\r\n"};
+	char path[256];
+	snprintf(path, sizeof path, "%s", clients_of("acme", id, "/rotate"));
+	q.path = path;
+	expect_status(http_call(w.gateway.http, &q, &r), 200);
+	body_text(&r, "client_secret", text, sizeof text);
+	expect_status(http_call(w.gateway.http, &q, &r), 200);
+	cr_assert(body_has(text), "a repeat is answered the same");
+	snprintf(path, sizeof path, "%s", clients_of("acme", acme.client_id, "/rotate"));
+	expect_status(http_call(w.gateway.http, &q, &r), 422);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+}
+
+Test(admin, a_client_is_found_in_its_own_organization_alone)
+{
+	struct org other;
+	org_create(&w, "other", &other);
+	static const char *const more[] = {"", "/secret"};
+	for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+		expect_problem(call("GET", clients_of("acme", other.client_id, more[i]), NULL), 404, "client_not_found");
+	expect_problem(call("POST", clients_of("acme", other.client_id, "/rotate"), NULL), 404, "client_not_found");
+	expect_problem(call("PATCH", clients_of("acme", other.client_id, ""), "{\"disabled\":true}"), 404, "client_not_found");
+	expect_problem(call("DELETE", clients_of("acme", other.client_id, ""), NULL), 404, "client_not_found");
+	expect_problem(call("GET", clients_of("nobody", other.client_id, ""), NULL), 404, "organization_not_found");
+	expect_status(oauth_token(w.gateway.http, other.client_id, other.secret, &r), 200);
+	expect_status(call("GET", clients_of(other.id, other.client_id, ""), NULL), 200);
+}
+
+/* ---- who may ---- */
+
+Test(admin, no_organization_s_token_opens_it)
+{
+	char bearer[TOKEN_MAX], token[TOKEN_MAX];
+	mint(&w, "acme", "admin", bearer);
+	client_token(&w, &acme, token);
+	const char *const bearers[] = {bearer, token};
+	static const char *const paths[] = {ORGS, ORGS "/acme", ORGS "/acme/clients"};
+	for (size_t b = 0; b < 2; b++)
+		for (size_t p = 0; p < sizeof paths / sizeof *paths; p++) {
+			expect_status(get(&w, paths[p], bearers[b], &r), 403);
+			cr_assert(is_problem(&r, "forbidden"));
+		}
+	expect_status(get(&w, ORGS, NULL, &r), 401);
+	expect_status(get(&w, ORGS, "nonsense", &r), 401);
+	expect_status(post_json(&w, ORGS, bearer, "{\"slug\":\"x\"}", &r), 403);
+	/* not even where somebody writes the role into the table: the schema refuses it */
+	cr_assert_str_eq(sql_state(world_db(&w), "update m2m.client set roles = '{platform}' where client_id = '%s'", acme.client_id),
+			 "23514");
+	struct ctl_result ran;
+	cr_assert_eq(ctl(&w.ctl_env, &ran, "client", "set", "--org", "acme", "--role", "platform"), 2);
+	cr_assert_eq(ctl(&w.ctl_env, &ran, "token", "mint", "--org", "acme", "--role", "platform"), 2);
+}
+
+Test(admin, a_platform_token_opens_nothing_else_and_ends_with_its_key)
+{
+	expect_status(get(&w, "/m2m/client-id", platform, &r), 403);
+	expect_status(get(&w, "/m2m/client-secret", platform, &r), 403);
+	expect_status(rotate(&w, platform, 0, &r), 403);
+	expect_status(m2m_token(&w, platform, acme.client_id, acme.secret, &r), 403);
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where organization_id is null"), 1,
+		     "its making is recorded");
+	expect_status(get(&w, ORGS, platform, &r), 200);
+	struct ctl_result ran;
+	char kid[64];
+	snprintf(kid, sizeof kid, "%s", sql_text(world_db(&w), "select kid from m2m.signing_key_current"));
+	world_ctl(&w, &ran, "key", "revoke", kid, "--now");
+	for (int ms = 0; get(&w, ORGS, platform, &r) == 200 && ms < 8000; ms += 100)
+		sleep_ms(100);
+	expect_status(get(&w, ORGS, platform, &r), 401);
+}
+
+Test(admin, another_method_is_told_which_there_are)
+{
+	char allow[64];
+	expect_status(call("PUT", ORGS "/acme", NULL), 405);
+	cr_assert_str_eq(http_header(&r, "Allow", allow, sizeof allow), "GET, PATCH, DELETE");
+	expect_status(call("DELETE", ORGS, NULL), 405);
+	cr_assert_str_eq(http_header(&r, "Allow", allow, sizeof allow), "GET, POST");
+	expect_status(call("GET", ORGS "/acme/nothing", NULL), 404);
+	expect_status(call("GET", ORGS "/a%2fb", NULL), 404);
+}
