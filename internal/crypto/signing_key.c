@@ -392,6 +392,8 @@ static enum err verify_digest(struct signing_key *key, struct str input, struct 
 			return ERR_MISMATCH;
 		n = ecdsa_raw_to_der(p, der);
 		p = der;
+	} else if (n != (size_t)EVP_PKEY_get_size(key->pkey)) {
+		return ERR_MISMATCH; /* RFC 8017 section 8.1.2; OpenSSL takes a PSS signature whose leading zeros are left out */
 	}
 	enum err err = sha256(input.p, input.n, digest);
 	if (err == ERR_OK && EVP_PKEY_verify(key->verify, p, n, digest, sizeof digest) != 1)

@@ -65,6 +65,9 @@ Test(config, an_empty_environment_gives_the_documented_defaults)
 	cr_assert(str_eq(config.default_audience, STR("public-api")));
 	cr_assert(str_eq(config.default_scope, STR("api")));
 	cr_assert_eq(config.signing_alg, JWT_RS256);
+	cr_assert_not(config.at_jwt);
+	cr_assert_null(config.trusted_issuers.p);
+	cr_assert_null(config.trusted_issuers_path.p);
 	cr_assert(config.workers >= 1 && config.workers <= 64);
 	cr_assert_eq(config.batch_max, 256);
 	cr_assert_eq(config.queue_max, 1024);
@@ -163,6 +166,40 @@ Test(config, an_issuer_is_a_url_that_metadata_can_be_appended_to)
 		cr_expect(word_is_issuer(str_of(good[i])), "%s", good[i]);
 }
 
+Test(config, an_access_token_type_is_one_of_two_in_exact_case)
+{
+	static const char *const bad[] = {"M2M_ACCESS_TOKEN_TYPE=jwt", "M2M_ACCESS_TOKEN_TYPE=AT+JWT", "M2M_ACCESS_TOKEN_TYPE=at jwt",
+					  "M2M_ACCESS_TOKEN_TYPE=application/at+jwt", "M2M_ACCESS_TOKEN_TYPE=JWT "};
+
+	cr_assert_eq(READ(0, "M2M_ACCESS_TOKEN_TYPE=at+jwt"), ERR_OK, "%s", faults_text);
+	cr_assert(config.at_jwt);
+	cr_assert_eq(READ(0, "M2M_ACCESS_TOKEN_TYPE=JWT"), ERR_OK, "%s", faults_text);
+	cr_assert_not(config.at_jwt);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		cr_expect_eq(READ(0, bad[i]), ERR_MALFORMED, "%s", bad[i]);
+	cr_assert(faults_say("M2M_ACCESS_TOKEN_TYPE: expected JWT or at+jwt, not \"jwt\"\n"));
+}
+
+Test(config, keys_can_be_made_for_each_algorithm_and_no_other)
+{
+	static const char *const good[JWT_ALG_COUNT] = {
+		[JWT_RS256] = "M2M_SIGNING_ALG=RS256",
+		[JWT_ES256] = "M2M_SIGNING_ALG=ES256",
+		[JWT_PS256] = "M2M_SIGNING_ALG=PS256",
+		[JWT_EDDSA] = "M2M_SIGNING_ALG=EdDSA",
+	};
+	static const char *const bad[] = {"M2M_SIGNING_ALG=none", "M2M_SIGNING_ALG=HS256", "M2M_SIGNING_ALG=EDDSA",
+					  "M2M_SIGNING_ALG=RS512"};
+
+	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++) {
+		cr_expect_eq(READ(0, good[alg]), ERR_OK, "%s", faults_text);
+		cr_expect_eq(config.signing_alg, alg, "%s", good[alg]);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		cr_expect_eq(READ(0, bad[i]), ERR_MALFORMED, "%s", bad[i]);
+	cr_assert(faults_say("M2M_SIGNING_ALG: expected one of RS256 ES256 PS256 EdDSA, not \"none\"\n"));
+}
+
 Test(config, a_secret_is_never_quoted_in_a_fault)
 {
 	cr_assert_eq(READ(0, "M2M_DATABASE_URL=mysql://root:hunter2@db", "M2M_MASTER_KEYS=k1: c2VjcmV0"), ERR_MALFORMED);
@@ -217,6 +254,33 @@ Test(config, a_file_gives_the_value_without_its_last_newline)
 	cr_assert(str_eq(config.issuer, STR("https://a.example")));
 }
 
+/* rereading needs the path, first start the text */
+Test(config, the_file_of_trusted_issuers_gives_both_its_text_and_its_path)
+{
+	const char *issuers = with_file("M2M_TRUSTED_ISSUERS_FILE", "[{\"issuer\":\"https://a.example\"}]\n");
+	enum err err = READ(0, issuers);
+	remove_file(issuers);
+	cr_assert_eq(err, ERR_OK, "%s", faults_text);
+	cr_assert(str_eq(config.trusted_issuers, STR("[{\"issuer\":\"https://a.example\"}]")));
+	cr_assert(str_eq(config.trusted_issuers_path, str_of(strchr(issuers, '=') + 1)));
+}
+
+Test(config, trusted_issuers_given_in_the_environment_have_no_path)
+{
+	cr_assert_eq(READ(0, "M2M_TRUSTED_ISSUERS=[]"), ERR_OK, "%s", faults_text);
+	cr_assert(str_eq(config.trusted_issuers, STR("[]")));
+	cr_assert_null(config.trusted_issuers_path.p);
+}
+
+Test(config, trusted_issuers_that_can_not_be_read_stop_the_start)
+{
+	cr_assert_eq(READ(0, "M2M_TRUSTED_ISSUERS_FILE=/nonexistent/issuers.json"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_TRUSTED_ISSUERS_FILE: /nonexistent/issuers.json can't be used: No such file or directory\n"));
+	cr_assert_null(config.trusted_issuers_path.p);
+	cr_assert_eq(READ(0, "M2M_TRUSTED_ISSUERS=[]", "M2M_TRUSTED_ISSUERS_FILE=/dev/null"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_TRUSTED_ISSUERS and M2M_TRUSTED_ISSUERS_FILE are both set"));
+}
+
 Test(config, a_fault_in_a_file_names_the_file_setting)
 {
 	const char *issuer = with_file("M2M_ISSUER_FILE", "https://a.example\n\n");
@@ -248,5 +312,7 @@ Test(config, help_lists_every_setting_with_its_default)
 	cr_assert(sbuf_str(&out).p != NULL);
 	cr_assert_not_null(strstr(out.p, "M2M_DATABASE_URL"));
 	cr_assert_not_null(strstr(out.p, "M2M_HTTP_LISTEN"));
+	cr_assert_not_null(strstr(out.p, "M2M_ACCESS_TOKEN_TYPE"));
+	cr_assert_not_null(strstr(out.p, "M2M_TRUSTED_ISSUERS_FILE"));
 	cr_assert_not_null(strstr(out.p, "default: 127.0.0.1:8080"));
 }

@@ -23,8 +23,9 @@ struct str unhex(const char *text);
 /* A ring of one key: id "k1", master 00 01 02 ... 1f. All vectors were computed for this one. */
 extern struct master_ring ring;
 
-/* The public keys of RFC 7515 appendices A.2 and A.3. */
+/* The public keys of RFC 7515 appendices A.2 and A.3, and of RFC 8037 appendix A.2. */
 extern const char rfc7515_rsa_jwk[];
 extern const char rfc7515_ec_jwk[];
+extern const char rfc8037_okp_jwk[];
 
 #endif

@@ -21,4 +21,14 @@ struct str signed_token(struct signing_key *key, bool at_jwt, const char *claims
 
 struct jwt parsed(struct str token);
 
+/* Tokens that others made, one for each algorithm, with the public JWK that they verify under. */
+struct known_token {
+	const char *jwk;
+	const char *token;
+};
+extern const struct known_token known_tokens[JWT_ALG_COUNT];
+
+/* What jwt_parse would make of a known token, which it refuses because its header has no kid. The signature's bytes are the test's to change. */
+struct jwt taken_apart(enum jwt_alg alg, const char *token);
+
 #endif

@@ -92,6 +92,66 @@ Test(jwks, sets_shaped_like_auth0_s_keycloak_s_and_entra_id_s_are_understood)
 	jwks_free(entra);
 }
 
+/* Google and Cognito publish two or more keys at once, so that a token of the key before still verifies. */
+Test(jwks, every_key_of_a_set_in_rotation_verifies_its_own_tokens)
+{
+	const char *const sets[][2] = {
+		{key(JWT_RS256, ",\"use\":\"sig\",\"alg\":\"RS256\",\"kid\":\"6f40be93\""),
+		 key(JWT_PS256, ",\"kid\":\"a50f6e70\",\"alg\":\"PS256\",\"use\":\"sig\"")},
+		{key(JWT_RS256, ",\"alg\":\"RS256\",\"kid\":\"nPzF+/Q8k=\",\"use\":\"sig\""),
+		 key(JWT_PS256, ",\"alg\":\"PS256\",\"kid\":\"nPzF+/Q8K=\",\"use\":\"sig\"")},
+	};
+	static const char *const kids[][2] = {{"6f40be93", "a50f6e70"}, {"nPzF+/Q8k=", "nPzF+/Q8K="}};
+
+	for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+		struct jwks *set = parsed_set(set_of(sets[i][0], sets[i][1]), 2, 0);
+		verifies(set, kids[i][0], JWT_RS256);
+		verifies(set, kids[i][1], JWT_PS256);
+		jwks_free(set);
+	}
+}
+
+Test(jwks, a_key_without_alg_verifies_its_type_s_plain_algorithm_only)
+{
+	struct jwks *set = parsed_set(
+		set_of(key(JWT_RS256, ",\"kid\":\"r\""), key(JWT_ES256, ",\"kid\":\"e\""), key(JWT_EDDSA, ",\"kid\":\"o\"")), 3, 0);
+	verifies(set, "r", JWT_RS256);
+	verifies(set, "e", JWT_ES256);
+	verifies(set, "o", JWT_EDDSA);
+	struct jwt says_ps256 = parsed(token_of(keys[JWT_RS256], STR("{\"alg\":\"PS256\",\"kid\":\"r\"}"), STR("{}")));
+	cr_assert_eq(jwt_verify(jwks_find(set, STR("r")), &says_ps256), ERR_MISMATCH);
+	jwks_free(set);
+}
+
+#define KID_128                                                                                                                            \
+	"12345678901234567890123456789012345678901234567890123456789012341234567890123456789012345678901234567890123456789012345678901234"
+#define KID_129 KID_128 "5"
+
+Test(jwks, the_longest_kid_is_kept_whole)
+{
+	struct jwks *set = parsed_set(set_of(key(JWT_ES256, ",\"kid\":\"" KID_128 "\"")), 1, 0);
+	verifies(set, KID_128, JWT_ES256);
+	cr_assert_null(jwks_find(set, str_from(KID_128, 127)));
+	cr_assert_null(jwks_find(set, STR(KID_129)));
+	jwks_free(set);
+}
+
+/* What is skipped takes no name, and one key twice is still two under one name. */
+Test(jwks, only_two_usable_keys_contend_for_a_kid)
+{
+	struct jwks *set = parsed_set(set_of(key(JWT_RS256, ",\"kid\":\"k\",\"use\":\"enc\""), key(JWT_ES256, ",\"kid\":\"k\""),
+					     key(JWT_PS256, ",\"kid\":\"k\",\"alg\":\"RSA-OAEP\"")),
+				      1, 2);
+	verifies(set, "k", JWT_ES256);
+	jwks_free(set);
+	set = NULL;
+	unsigned skipped = 99;
+	const char *twice = key(JWT_ES256, ",\"kid\":\"k\"");
+	cr_assert_eq(jwks_parse(set_of(twice, twice), &set, &skipped), ERR_MALFORMED);
+	cr_assert_null(set);
+	cr_assert_eq(skipped, 99);
+}
+
 Test(jwks, keys_that_can_t_be_meant_are_skipped)
 {
 	const char *const skipped[] = {
@@ -110,6 +170,15 @@ Test(jwks, keys_that_can_t_be_meant_are_skipped)
 		key(JWT_RS256, ",\"kid\":7"),
 		key(JWT_RS256, ",\"kid\":\"k\",\"d\":\"AQAB\""),
 		key(JWT_ES256, ",\"kid\":\"k\",\"d\":\"AQAB\""),
+		key(JWT_RS256, ",\"kid\":\"k\",\"p\":\"AQAB\""),
+		key(JWT_RS256, ",\"kid\":\"k\",\"key_ops\":[]"),
+		key(JWT_RS256, ",\"kid\":\"k\",\"use\":\"sig\",\"key_ops\":[\"encrypt\",\"wrapKey\"]"),
+		key(JWT_RS256, ",\"kid\":\"k\",\"use\":\"enc\",\"key_ops\":[\"verify\"]"),
+		key(JWT_RS256, ",\"kid\":\"k\",\"alg\":null"),
+		key(JWT_RS256, ",\"kid\":\"" KID_129 "\""),
+		"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"k\",\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}",
+		"{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"kid\":\"k\",\"x\":\"AA\"}",
+		"[[]]",
 		"{\"kty\":\"oct\",\"kid\":\"k\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T\"}",
 		"{\"kty\":\"oct\",\"kid\":\"k\",\"alg\":\"RS256\",\"k\":\"AyM1\"}",
 		"{\"kty\":\"EC\",\"crv\":\"P-384\",\"kid\":\"k\",\"x\":\"AA\",\"y\":\"AA\"}",
@@ -145,10 +214,16 @@ Test(jwks, what_is_no_key_set_is_refused)
 				   "{\"keys\":[],\"keys\":[]}",
 				   "null",
 				   "<html>",
-				   "{\"keys\":\"x\"}"};
+				   "{\"keys\":\"x\"}",
+				   "{\"keys\":[{\"kid\":\"a\\u0000\"}]}",
+				   "{\"keys\":[{\"kid\":\"a\",\"kid\":\"b\"}]}",
+				   "{\"keys\":[]/**/}",
+				   "\xef\xbb\xbf{\"keys\":[]}"};
 	struct jwks *set = NULL;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		cr_expect_eq(jwks_parse(str_of(bad[i]), &set, NULL), ERR_MALFORMED, "%s", bad[i]);
+	cr_expect_eq(jwks_parse(STR_NONE, &set, NULL), ERR_MALFORMED);
+	cr_expect_eq(jwks_parse(STR("{\"keys\":[]}\0"), &set, NULL), ERR_MALFORMED);
 	cr_expect_eq(jwks_parse(set_of(key(JWT_RS256, ",\"kid\":\"k\""), key(JWT_ES256, ",\"kid\":\"k\"")), &set, NULL), ERR_MALFORMED,
 		     "which of two?");
 	cr_assert_null(set);
@@ -174,4 +249,36 @@ Test(jwks, a_set_without_end_is_too_large)
 	sbuf_putz(&out, "]}");
 	cr_expect_eq(jwks_parse(sbuf_str(&out), &set, NULL), ERR_TOO_LARGE);
 	cr_expect_null(set);
+}
+
+/* The bound on text must hold for what is inside of strings, and the one on values before any key is made. */
+Test(jwks, a_set_within_the_limits_is_read_whatever_fills_it)
+{
+	struct sbuf out = sbuf_in(arena, 2 * JWKS_TEXT_MAX);
+	sbuf_printf(&out, "{\"keys\":[{%s,\"kid\":\"k\",\"x5c\":[\"", members(JWT_ES256));
+	while (out.n + 6 + 5 <= JWKS_TEXT_MAX)
+		sbuf_putz(&out, "\\u00e9");
+	sbuf_putz(&out, "\"]}]}");
+	struct jwks *set = parsed_set(sbuf_str(&out), 1, 0);
+	verifies(set, "k", JWT_ES256);
+	jwks_free(set);
+
+	out = sbuf_in(arena, JWKS_TEXT_MAX);
+	sbuf_putz(&out, "{\"keys\":[],\"more\":[0");
+	for (int i = 0; i < 5000; i++)
+		sbuf_putz(&out, ",0");
+	sbuf_putz(&out, "]}");
+	set = NULL;
+	cr_expect_eq(jwks_parse(sbuf_str(&out), &set, NULL), ERR_TOO_LARGE);
+	cr_expect_null(set);
+
+	out = sbuf_in(arena, 32768);
+	sbuf_putz(&out, "{\"keys\":[");
+	for (int i = 0; i < JWKS_KEYS_MAX; i++)
+		sbuf_printf(&out, "%s{%s,\"kid\":\"k%d\"}", i > 0 ? "," : "", members(JWT_EDDSA), i);
+	sbuf_putz(&out, "]}");
+	set = parsed_set(sbuf_str(&out), JWKS_KEYS_MAX, 0);
+	verifies(set, "k0", JWT_EDDSA);
+	verifies(set, "k63", JWT_EDDSA);
+	jwks_free(set);
 }

@@ -35,6 +35,47 @@ Test(jwt_libjwt, each_verifies_what_the_other_signs)
 	}
 }
 
+Test(jwt_libjwt, both_verify_the_examples_of_rfc_7515)
+{
+	static const enum jwt_alg algs[] = {JWT_RS256, JWT_ES256};
+
+	for (size_t i = 0; i < sizeof algs / sizeof algs[0]; i++) {
+		struct jwt example = taken_apart(algs[i], known_tokens[algs[i]].token);
+		struct str changed = arena_copy(arena, example.token);
+		char *last_claim = (char *)(uintptr_t)changed.p + example.signing_input.n - 1;
+		struct signing_key *key;
+
+		cr_assert_eq(signing_key_from_jwk(algs[i], str_of(known_tokens[algs[i]].jwk), &key), ERR_OK);
+		cr_assert_eq(jwt_verify(key, &example), ERR_OK);
+		cr_assert_eq(jwt_verify_libjwt(key, &example), ERR_OK);
+		*last_claim ^= 1;
+		example = taken_apart(algs[i], changed.p);
+		cr_assert_eq(jwt_verify(key, &example), ERR_MISMATCH);
+		cr_assert_eq(jwt_verify_libjwt(key, &example), ERR_MISMATCH);
+		signing_key_free(key);
+	}
+}
+
+/* libjwt knows neither: what it is asked goes to jwt_verify, and what it would mint to jwt_sign. */
+Test(jwt_libjwt, ps256_and_eddsa_are_minted_and_verified_although_libjwt_knows_neither)
+{
+	static const enum jwt_alg algs[] = {JWT_PS256, JWT_EDDSA};
+
+	for (size_t i = 0; i < sizeof algs / sizeof algs[0]; i++) {
+		struct jwt example = taken_apart(algs[i], known_tokens[algs[i]].token);
+		struct jwt ours = parsed(minted(keys[algs[i]], CLAIMS));
+		struct signing_key *key;
+
+		cr_assert_eq(signing_key_from_jwk(algs[i], str_of(known_tokens[algs[i]].jwk), &key), ERR_OK);
+		cr_assert_eq(jwt_verify_libjwt(key, &example), ERR_OK);
+		cr_assert_eq(jwt_verify_libjwt(key, &ours), ERR_MISMATCH);
+		cr_assert_eq(jwt_verify_libjwt(keys[algs[i]], &ours), ERR_OK);
+		cr_assert_eq(jwt_verify(keys[algs[i]], &ours), ERR_OK);
+		cr_assert(str_eq(ours.claims, STR(CLAIMS)));
+		signing_key_free(key);
+	}
+}
+
 Test(jwt_libjwt, a_minted_token_has_our_header_and_its_claims)
 {
 	struct jwt jwt = parsed(minted(keys[JWT_RS256], CLAIMS));
