@@ -1,10 +1,14 @@
--- Refused while anything depends on what this migration brought: a deleted organization's name may have been given again, and a platform token has no organization.
+-- Refused while anything depends on what this migration brought: a deleted organization's name may have been given again, a client's token type would be forgotten, and a
+-- platform token has no organization.
 set local role m2m_owner;
 
 do $$
 begin
 	if exists (select from m2m.organization where deleted_at is not null) or exists (select from m2m.client where deleted_at is not null) then
 		raise exception 'organizations or clients were deleted under this schema; the older one can''t tell them from the others';
+	end if;
+	if exists (select from m2m.client where token_type is not null) then
+		raise exception 'clients have a token type of their own, which the older schema can''t keep; `m2mctl client set CLIENT_ID --token-type default` takes it from them';
 	end if;
 	if exists (select from m2m.token_audit where organization_id is null) then
 		raise exception 'platform tokens were issued under this schema; the older one has no place for their rows';

@@ -80,14 +80,18 @@
 	"  external_id = case when $10::bool then $12::text else o.external_id end," \
 	"  disabled_at = case when $13::bool is null then o.disabled_at when $13::bool then coalesce(o.disabled_at, statement_timestamp()) end" \
 	" from target where o.organization_id = target.organization_id and o.deleted_at is null and target.outcome = 'granted' returning o.*)" \
+	", answer as (" \
+	/* what another one deleted after this statement had begun is not found either */ \
+	" select case when target.outcome = 'granted' and changed.slug is null then 'organization_not_found' else coalesce(target.outcome, 'organization_not_found') end as outcome" \
+	" from (select) one left join target on true left join changed on true)" \
 	", recorded as (" \
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
-	" select a.action, coalesce(target.outcome, 'organization_not_found'), target.organization_id, null, null, a.detail, " SQL_ACT_ORIGIN \
+	" select a.action, answer.outcome, target.organization_id, null, null," \
+	"  case when target.outcome is null then coalesce(a.detail, '{}') || jsonb_build_object('slug', coalesce($7::text, $8::text)) else a.detail end, " SQL_ACT_ORIGIN \
 	" from (values ('set_organization', $9::text is not null or $10::bool, jsonb_strip_nulls(jsonb_build_object('name', $9::text)) || case when $10::bool" \
 	"   then jsonb_build_object('issuer', $11::text, 'external_id', $12::text) else '{}' end), ('disable_organization', $13::bool is true, null), ('enable_organization', $13::bool is false, null)) a(action, wanted, detail)" \
-	" left join target on true where a.wanted)" \
-	" select coalesce(target.outcome, 'organization_not_found'), " SQL_ORG_COLUMNS("changed", "c") \
-	" from (select) one left join target on true left join changed on true " SQL_DEFAULT_OF("changed")
+	" cross join answer left join target on true where a.wanted)" \
+	" select answer.outcome, " SQL_ORG_COLUMNS("changed", "c") " from answer left join changed on true " SQL_DEFAULT_OF("changed")
 
 /* $1..$6, $7 slug or null, $8 id or null. */
 #define SQL_ORG_DELETE \
@@ -124,7 +128,8 @@
 /* $1..$6, $7 organization_id uuid, $8 client_id, $9 name or null, $10 roles text[], $11 scopes text[], $12 audiences text[], $13 token_lifetime int4, $14 token_type or null,
  * $15 key_id, $16 salt, $17 verifier, $18 hint. */
 #define SQL_CLIENT_CREATE \
-	"with target as (select o.organization_id, o.slug from m2m.organization o where o.organization_id = $7::uuid and o.deleted_at is null)" \
+	/* locked, so that it isn't deleted in this moment */ \
+	"with target as materialized (select o.organization_id, o.slug from m2m.organization o where o.organization_id = $7::uuid and o.deleted_at is null for no key update)" \
 	", made as (" \
 	" insert into m2m.client (client_id, organization_id, name, roles, scopes, audiences, token_lifetime, token_type, secret_version)" \
 	" select $8::text, organization_id, coalesce($9::text, ''), $10::text[], $11::text[], $12::text[], $13::int4, $14::text, 1 from target returning *)" \
@@ -142,10 +147,12 @@
 /* $1..$6, $7 slug or null, $8 id or null, $9 client_id, then what changes, null where it stays: $10 name, $11 roles text[], $12 scopes text[], $13 audiences text[], $14 token_lifetime int4,
  * $15 token_type ('default': none of its own), $16 disabled bool, $17 whether it becomes the organization's default client. Only a client that isn't disabled afterwards can. */
 #define SQL_CLIENT_CHANGE \
-	"with target as (" \
+	/* one at a time for an organization: two that hand over its default would wait for each other in the constraint */ \
+	"with org as materialized (select o.organization_id, o.slug from m2m.organization o where " SQL_IS_ORG("o", "$7", "$8") " for no key update)" \
+	", target as (" \
 	" select o.organization_id, o.slug, c.client_id, case when o.slug is null then 'organization_not_found' when c.client_id is null then 'client_not_found'" \
 	"   when $17::bool and coalesce($16::bool, c.disabled_at is not null) then 'conflict' else 'granted' end as outcome" \
-	" from (select) one left join m2m.organization o on " SQL_IS_ORG("o", "$7", "$8") \
+	" from (select) one left join org o on true" \
 	" left join m2m.client c on c.organization_id = o.organization_id and c.client_id = $9::text and c.deleted_at is null)" \
 	/* the constraint that allows one default looks at the statement's end */ \
 	", handed_over as (" \
@@ -158,14 +165,18 @@
 	"  disabled_at = case when $16::bool is null then c.disabled_at when $16::bool then coalesce(c.disabled_at, statement_timestamp()) end," \
 	"  is_default = c.is_default or $17::bool" \
 	" from target where c.client_id = target.client_id and c.deleted_at is null and target.outcome = 'granted' returning c.*)" \
+	", answer as (" \
+	/* what another one deleted after this statement had begun is not found either */ \
+	" select target.*, case when target.outcome = 'granted' and changed.client_id is null then 'client_not_found' else target.outcome end as result" \
+	" from target left join changed on true)" \
 	", recorded as (" \
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
-	" select a.action, target.outcome, target.organization_id, target.client_id, null, a.detail, " SQL_ACT_ORIGIN \
+	" select a.action, target.result, target.organization_id, target.client_id, null, a.detail, " SQL_ACT_ORIGIN \
 	" from (values ('set_client', num_nonnulls($10::text, $11::text[], $12::text[], $13::text[], $14::int4, $15::text) > 0 or $17::bool," \
 	"   jsonb_strip_nulls(jsonb_build_object('name', $10::text, 'roles', $11::text[], 'scopes', $12::text[], 'audiences', $13::text[], 'token_lifetime', $14::int4," \
 	"   'token_type', $15::text, 'default', nullif($17::bool, false))))," \
-	"  ('disable_client', $16::bool is true, null), ('enable_client', $16::bool is false, null)) a(action, wanted, detail), target where a.wanted)" \
-	" select target.outcome, " SQL_CLIENT_COLUMNS("target", "c", "s") " from target left join changed c on true " SQL_CURRENT_SECRET
+	"  ('disable_client', $16::bool is true, null), ('enable_client', $16::bool is false, null)) a(action, wanted, detail), answer target where a.wanted)" \
+	" select target.result, " SQL_CLIENT_COLUMNS("target", "c", "s") " from answer target left join changed c on true " SQL_CURRENT_SECRET
 
 /* $1..$6, $7 slug or null, $8 id or null, $9 client_id. */
 #define SQL_CLIENT_DELETE \
@@ -178,10 +189,14 @@
 	" update m2m.client c set disabled_at = coalesce(c.disabled_at, statement_timestamp()), deleted_at = statement_timestamp()" \
 	" from target where c.client_id = target.client_id and c.deleted_at is null and not c.is_default and target.outcome = 'granted' returning c.*)" \
 	", ended as (" SQL_END_SECRETS("deleted") ")" \
+	", answer as (" \
+	/* another one deleted it, or made it the default, after this statement had begun */ \
+	" select target.*, case when target.outcome = 'granted' and deleted.client_id is null then 'conflict' else target.outcome end as result" \
+	" from target left join deleted on true)" \
 	", recorded as (" \
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
-	" select 'delete_client', outcome, organization_id, client_id, null, null, " SQL_ACT_ORIGIN " from target)" \
-	" select target.outcome, " SQL_CLIENT_COLUMNS("target", "c", "s") " from target left join deleted c on true " SQL_CURRENT_SECRET
+	" select 'delete_client', result, organization_id, client_id, null, null, " SQL_ACT_ORIGIN " from answer)" \
+	" select target.result, " SQL_CLIENT_COLUMNS("target", "c", "s") " from answer target left join deleted c on true " SQL_CURRENT_SECRET
 
 /* clang-format on */
 

@@ -7,6 +7,8 @@
 #include "store/ctl_org.h"
 #include "store/store_parts.h"
 
+#define CHANGE_TRIES 10
+
 /* $1 client id or null, $2 organization's slug or null, $3 organization's id or null: unlike the API, a command line may leave one of them out. */
 /* clang-format off */
 #define SQL_FIND \
@@ -116,7 +118,18 @@ enum err ctl_client_change(struct ctl_db *db, const struct client *client, const
 	PG_RESULT r = NULL;
 	pg_params_init(&p, db->a);
 	admin_put_client_change(&p, &origin, organization_of(db, client), client->client_id, change);
-	enum err err = ctl_admin(db, SQL_CLIENT_CHANGE, &p, &r);
+	/* The constraint that allows one default refuses a statement that began before another's handing over committed. */
+	enum err err = ERR_CONFLICT;
+	for (int i = 0; err == ERR_CONFLICT && i < CHANGE_TRIES; i++)
+		err = ctl_admin(db, SQL_CLIENT_CHANGE, &p, &r);
+	if (err == ERR_CONFLICT)
+		return ctl_refuse(db,
+				  ctl_fail(db, err, "others changed the default client of organization %.*s %d times meanwhile; try again",
+					   STR_ARG(client->organization), CHANGE_TRIES),
+				  &(struct ctl_act){.action = "set_client",
+						    .outcome = "conflict",
+						    .organization_id = &client->organization_id,
+						    .client_id = client->client_id});
 	if (err == ERR_OK)
 		err = ctl_admin_outcome(db, r, client->organization, client->client_id);
 	return err == ERR_OK ? take_one(db, r, ret) : err;
@@ -132,5 +145,8 @@ enum err ctl_client_delete(struct ctl_db *db, const struct client *client)
 	admin_put_org(&p, organization_of(db, client));
 	pg_put_text(&p, client->client_id);
 	enum err err = ctl_admin(db, SQL_CLIENT_DELETE, &p, &r);
+	if (err == ERR_OK && str_eq(pg_str(r, 0, 0), STR("conflict")))
+		return ctl_fail(db, ERR_CONFLICT, "the client %.*s was changed by somebody else in this moment; try again",
+				STR_ARG(client->client_id));
 	return err == ERR_OK ? ctl_admin_outcome(db, r, client->organization, client->client_id) : err;
 }

@@ -1,0 +1,382 @@
+/* Organizations and their clients through m2mctl: what is made, changed, handed over and ended, what is refused, and what the audit says of it all. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/expect.h"
+#include "harness/proc.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+static struct world w;
+static struct org acme;
+static struct ctl_result r;
+
+static void open_world(void)
+{
+	world_prepare(&w, false);
+	org_create(&w, "acme", &acme);
+}
+
+static void close_world(void)
+{
+	world_close(&w);
+}
+
+TestSuite(orgs, .init = open_world, .fini = close_world, .timeout = 120);
+
+#define expect_exit(want, ...)                                                                                                             \
+	do {                                                                                                                               \
+		int got_ = ctl(&w.ctl_env, &r, __VA_ARGS__);                                                                               \
+		cr_assert_eq(got_, want, "%s ended with %d, not %d: %s%s", #__VA_ARGS__, got_, want, r.out, r.err);                        \
+	} while (0)
+
+/* A refusal: the exit code, a sentence that holds `part`, and nothing on standard output. */
+#define expect_refusal(want, part, ...)                                                                                                    \
+	do {                                                                                                                               \
+		expect_exit(want, __VA_ARGS__);                                                                                            \
+		cr_expect(says(r.err, part), "%s: %s", #__VA_ARGS__, r.err);                                                               \
+		cr_expect_str_eq(r.out, "");                                                                                               \
+	} while (0)
+
+static bool says(const char *text, const char *part)
+{
+	return strstr(text, part) != NULL;
+}
+
+/* How often an act is on record with this outcome. */
+static int64_t acts(const char *action, const char *outcome)
+{
+	return sql_int(world_db(&w),
+		       "select count(*) from m2m.admin_audit where action = '%s' and outcome = '%s' and actor like 'operator:%%'"
+		       " and request_id is not null and transport = 'c'",
+		       action, outcome);
+}
+
+/* A column of a client, as text. */
+static const char *client_has(const char *client_id, const char *column)
+{
+	return sql_text(world_db(&w), "select %s::text from m2m.client where client_id = '%s'", column, client_id);
+}
+
+static const char *org_has(const char *slug, const char *column)
+{
+	return sql_text(world_db(&w), "select %s::text from m2m.organization where slug = '%s' and deleted_at is null", column, slug);
+}
+
+/* A second client, and its secret where the caller wants it. */
+static void make_client(const char *slug, char id[32], char secret[SECRET_MAX])
+{
+	char unwanted[SECRET_MAX];
+	world_ctl(&w, &r, "client", "create", "--org", slug, "--output", "env");
+	ctl_value(&r, "M2M_CLIENT_ID", id, 32);
+	ctl_value(&r, "M2M_CLIENT_SECRET", secret == NULL ? unwanted : secret, SECRET_MAX);
+}
+
+/* Whether the gateway's own statement would take the secret: its verifier is one of a live version. */
+static int64_t live_secrets(const char *client_id)
+{
+	return sql_int(world_db(&w),
+		       "select count(*) from m2m.client_secret where client_id = '%s' and (expires_at is null or expires_at > now())",
+		       client_id);
+}
+
+/* ---- organizations ---- */
+
+Test(orgs, an_organization_is_made_with_what_was_asked_for)
+{
+	char id[32];
+	expect_exit(0, "org", "create", "globex", "--name", "Globex \"Größe\"", "--role", "member", "--scope", "a:read", "--scope",
+		    "a:write", "--audience", "https://x/", "--lifetime", "600", "--token-type", "at+jwt", "--issuer", "https://id.test/",
+		    "--external-id", "g-1", "--output", "env");
+	ctl_value(&r, "M2M_CLIENT_ID", id, sizeof id);
+	cr_expect_str_eq(org_has("globex", "name"), "Globex \"Größe\"");
+	cr_expect_str_eq(org_has("globex", "issuer || ' ' || external_id"), "https://id.test/ g-1");
+	cr_expect_str_eq(client_has(id, "(roles || scopes || audiences)"), "{member,a:read,a:write,https://x/}");
+	cr_expect_str_eq(client_has(id, "(token_lifetime, token_type, is_default)"), "(600,at+jwt,t)");
+	cr_expect_eq(acts("create_organization", "granted"), 2, "acme's is the other one");
+	cr_expect_str_eq(
+		sql_text(world_db(&w),
+			 "select detail from m2m.admin_audit where action = 'create_organization' and detail->>'slug' = 'globex'"),
+		"{\"name\": \"Globex \\\"Größe\\\"\", \"slug\": \"globex\", \"issuer\": \"https://id.test/\", \"external_id\": \"g-1\"}");
+}
+
+Test(orgs, a_taken_name_is_refused_and_the_refusal_is_on_record)
+{
+	expect_refusal(1, "acme", "org", "create", "acme");
+	expect_exit(0, "org", "create", "one", "--issuer", "https://id.test/", "--external-id", "x");
+	expect_refusal(1, "external id", "org", "create", "two", "--issuer", "https://id.test/", "--external-id", "x");
+	expect_exit(0, "org", "create", "two", "--issuer", "https://another.test/", "--external-id", "x");
+	expect_refusal(1, "external id", "org", "set", "two", "--issuer", "https://id.test/", "--external-id", "x");
+	cr_expect_eq(acts("create_organization", "already_exists"), 2);
+	cr_expect_eq(acts("set_organization", "already_exists"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client"), 3, "no client without its organization");
+}
+
+Test(orgs, an_organization_is_found_by_slug_and_by_id)
+{
+	expect_exit(0, "org", "show", acme.id, "--output", "env");
+	cr_expect(says(r.out, "M2M_ORGANIZATION=acme\n"), "%s", r.out);
+	expect_exit(0, "org", "set", acme.id, "--name", "Acme Inc.");
+	cr_expect_str_eq(org_has("acme", "name"), "Acme Inc.");
+	expect_refusal(4, "nobody", "org", "show", "nobody");
+	expect_refusal(4, "no organization", "org", "show", "00000000-0000-7000-8000-000000000000");
+}
+
+Test(orgs, what_is_not_given_to_org_set_stays)
+{
+	expect_exit(0, "org", "set", "acme", "--issuer", "https://id.test/", "--external-id", "a");
+	expect_exit(0, "org", "set", "acme", "--name", "New");
+	cr_expect_str_eq(org_has("acme", "(name, issuer, external_id)"), "(New,https://id.test/,a)");
+	expect_exit(0, "org", "set", "acme", "--no-external-id");
+	cr_expect_str_eq(org_has("acme", "(name, issuer, external_id)"), "(New,\"\",)");
+	cr_expect_eq(acts("set_organization", "granted"), 3);
+	expect_refusal(2, "nothing to set", "org", "set", "acme");
+	expect_refusal(2, "belong together", "org", "set", "acme", "--issuer", "https://id.test/");
+	expect_refusal(2, "goes without", "org", "set", "acme", "--no-external-id", "--issuer", "x", "--external-id", "y");
+}
+
+Test(orgs, a_refused_change_says_on_record_what_was_named)
+{
+	expect_refusal(4, "nobody", "org", "set", "nobody", "--name", "x");
+	expect_refusal(4, "nobody", "org", "disable", "nobody");
+	expect_refusal(4, "nobody", "org", "delete", "nobody", "--yes");
+	cr_expect_eq(
+		sql_int(world_db(&w),
+			"select count(*) from m2m.admin_audit where outcome = 'organization_not_found' and detail->>'slug' = 'nobody'"),
+		3);
+}
+
+Test(orgs, a_disabled_organization_gets_no_secret_and_no_token_until_it_is_enabled)
+{
+	expect_exit(0, "org", "disable", "acme");
+	char since[64];
+	snprintf(since, sizeof since, "%s", org_has("acme", "disabled_at"));
+	expect_exit(0, "org", "disable", "acme");
+	cr_expect_str_eq(org_has("acme", "disabled_at"), since, "it is disabled since the first time");
+	expect_refusal(4, "disabled", "client", "secret", "--org", "acme");
+	expect_refusal(4, "disabled", "client", "rotate", "--org", "acme");
+	expect_refusal(4, "disabled", "token", "mint", "--org", "acme");
+	cr_expect_eq(acts("read_secret", "organization_disabled"), 1);
+	cr_expect_eq(acts("rotate_secret", "organization_disabled"), 1);
+	cr_expect_eq(acts("mint_token", "organization_disabled"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit"), 0);
+	expect_exit(0, "org", "enable", "acme");
+	expect_exit(0, "client", "secret", "--org", "acme", "--output", "env");
+	cr_expect(says(r.out, acme.secret), "the secret is the same as before: %s", r.out);
+}
+
+Test(orgs, a_deleted_organization_leaves_its_record_and_gives_its_name_back)
+{
+	char second[32];
+	make_client("acme", second, NULL);
+	expect_refusal(2, "--yes", "org", "delete", "acme");
+	cr_expect_str_neq(org_has("acme", "name"), "");
+	expect_exit(0, "org", "delete", "acme", "--yes");
+	cr_expect_eq(live_secrets(acme.client_id) + live_secrets(second), 0);
+	expect_refusal(4, "acme", "org", "show", "acme");
+	expect_refusal(4, "acme", "org", "enable", "acme");
+	expect_refusal(4, "acme", "client", "list", "--org", "acme");
+	expect_refusal(4, second, "client", "secret", second);
+	expect_refusal(4, second, "client", "enable", second);
+	expect_exit(0, "org", "list");
+	cr_expect_str_eq(r.out, "");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client where deleted_at is not null"), 2);
+	cr_expect_eq(acts("delete_organization", "granted"), 1);
+	cr_expect_eq(acts("delete_client", "granted"), 2, "each of its clients has a row too");
+
+	struct org again;
+	org_create(&w, "acme", &again);
+	cr_expect_str_neq(again.id, acme.id);
+	expect_exit(0, "client", "list", "--org", "acme", "--output", "json");
+	cr_expect(says(r.out, again.client_id) && !says(r.out, acme.client_id), "%s", r.out);
+}
+
+/* ---- clients ---- */
+
+Test(orgs, an_organization_has_several_clients_each_with_its_own_rights)
+{
+	char id[32], secret[SECRET_MAX];
+	expect_exit(0, "client", "create", "--org", "acme", "--name", "Nightly export", "--scope", "orders:read", "--audience", "a",
+		    "--audience", "b", "--lifetime", "900", "--token-type", "at+jwt", "--output", "env");
+	ctl_value(&r, "M2M_CLIENT_ID", id, sizeof id);
+	ctl_value(&r, "M2M_CLIENT_SECRET", secret, sizeof secret);
+	cr_expect_str_eq(client_has(id, "(name, roles, scopes, audiences, token_lifetime, token_type, is_default)"),
+			 "(\"Nightly export\",{},{orders:read},\"{a,b}\",900,at+jwt,f)");
+	cr_expect_str_eq(client_has(acme.client_id, "(roles, is_default)"), "({admin},t)");
+	expect_exit(0, "client", "secret", id, "--output", "env");
+	cr_expect(says(r.out, secret), "%s", r.out);
+	expect_exit(0, "client", "secret", "--org", "acme", "--output", "env");
+	cr_expect(says(r.out, acme.secret) && !says(r.out, secret), "%s", r.out);
+	cr_expect_eq(acts("create_client", "granted"), 2);
+	expect_refusal(4, "nobody", "client", "create", "--org", "nobody");
+}
+
+Test(orgs, client_set_changes_what_is_given_and_nothing_else)
+{
+	expect_exit(0, "client", "set", "--org", "acme", "--role", "member", "--scope", "x", "--scope", "y", "--audience", "z",
+		    "--lifetime", "60", "--token-type", "at+jwt", "--name", "N");
+	const char *all = "(name, roles, scopes, audiences, token_lifetime, token_type)";
+	cr_expect_str_eq(client_has(acme.client_id, all), "(N,{member},\"{x,y}\",{z},60,at+jwt)");
+	expect_exit(0, "client", "set", acme.client_id, "--role", "none", "--token-type", "default");
+	cr_expect_str_eq(client_has(acme.client_id, all), "(N,{},\"{x,y}\",{z},60,)");
+	cr_expect_str_eq(sql_text(world_db(&w), "select detail from m2m.admin_audit where action = 'set_client' order by at desc limit 1"),
+			 "{\"roles\": [], \"token_type\": \"default\"}");
+	expect_refusal(2, "nothing to set", "client", "set", "--org", "acme");
+	expect_refusal(2, "none alone", "client", "set", "--org", "acme", "--role", "admin", "--role", "none");
+	expect_refusal(2, "token mint --platform", "client", "set", "--org", "acme", "--role", "platform");
+	expect_refusal(2, "60 to 2592000", "client", "set", "--org", "acme", "--lifetime", "59");
+	expect_refusal(2, "JWT|at+jwt|default", "client", "set", "--org", "acme", "--token-type", "opaque");
+	expect_refusal(2, "--scope", "client", "set", "--org", "acme", "--scope", "two words");
+	cr_expect_eq(acts("set_client", "granted"), 2);
+}
+
+Test(orgs, a_client_of_another_organization_is_not_found)
+{
+	struct org other;
+	org_create(&w, "other", &other);
+	expect_refusal(4, "of organization other", "client", "show", acme.client_id, "--org", "other");
+	expect_refusal(4, "of organization other", "client", "rotate", acme.client_id, "--org", "other");
+	expect_refusal(4, "of organization other", "client", "delete", acme.client_id, "--org", "other", "--yes");
+	cr_expect_str_eq(client_has(acme.client_id, "secret_version"), "1");
+}
+
+Test(orgs, the_default_is_handed_over_in_one_act)
+{
+	char second[32], third[32];
+	make_client("acme", second, NULL);
+	make_client("acme", third, NULL);
+	expect_exit(0, "client", "default", second);
+	cr_expect_str_eq(client_has(second, "is_default"), "true");
+	cr_expect_str_eq(client_has(acme.client_id, "is_default"), "false");
+	expect_exit(0, "client", "show", "--org", "acme", "--output", "env");
+	cr_expect(says(r.out, second), "%s", r.out);
+	expect_exit(0, "client", "set", third, "--default", "--role", "admin");
+	cr_expect_str_eq(client_has(third, "(is_default, roles)"), "(t,{admin})");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client where is_default"), 1);
+	cr_expect_eq(acts("set_client", "granted"), 2);
+
+	expect_exit(0, "client", "disable", second);
+	expect_refusal(1, "disabled", "client", "default", second);
+	cr_expect_str_eq(client_has(third, "is_default"), "true");
+	cr_expect_eq(acts("set_client", "conflict"), 1);
+}
+
+Test(orgs, several_become_the_default_at_once_one_after_the_other)
+{
+	enum { JOBS = 6 };
+	static struct ctl_job jobs[JOBS];
+	static struct ctl_result results[JOBS];
+	static char ids[JOBS][32];
+	for (int i = 0; i < JOBS; i++)
+		make_client("acme", ids[i], NULL);
+	for (int i = 0; i < JOBS; i++)
+		ctl_start(&w.ctl_env, &jobs[i], &results[i], (const char *const[]){"client", "default", ids[i], NULL});
+	for (int i = 0; i < JOBS; i++)
+		cr_expect_eq(ctl_finish(&jobs[i], &results[i]), 0, "%s", results[i].err);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client where is_default"), 1);
+	cr_expect_eq(acts("set_client", "granted"), JOBS);
+	cr_expect_str_eq(client_has(acme.client_id, "is_default"), "false");
+}
+
+Test(orgs, a_client_is_deleted_for_good_unless_it_is_the_default)
+{
+	char second[32];
+	make_client("acme", second, NULL);
+	expect_refusal(1, "default client", "client", "delete", acme.client_id, "--yes");
+	cr_expect_eq(acts("delete_client", "default_client"), 1);
+	expect_refusal(2, "--yes", "client", "delete", second);
+	cr_expect_eq(live_secrets(second), 1);
+	expect_exit(0, "client", "delete", second, "--yes");
+	cr_expect_eq(live_secrets(second), 0);
+	cr_expect_eq(live_secrets(acme.client_id), 1);
+	expect_refusal(4, second, "client", "show", second);
+	expect_refusal(4, second, "client", "rotate", second);
+	expect_refusal(4, second, "client", "default", second);
+	expect_refusal(4, second, "client", "delete", second, "--yes");
+	cr_expect_eq(acts("delete_client", "granted"), 1);
+	expect_exit(0, "client", "list", "--org", "acme");
+	cr_expect(says(r.out, acme.client_id) && !says(r.out, second), "%s", r.out);
+}
+
+/* Runs m2mctl while `statement` is done but not yet committed by another one, so that m2mctl begins before and ends after it. */
+static int run_across(const char *statement, const char *const *args)
+{
+	static struct ctl_job job;
+	char url[PG_URL];
+	pg_url(&w.pg, "m2m_owner", w.database, url);
+	PGconn *other = sql_open(url);
+	sql_exec(other, "begin");
+	sql_exec(other, "%s", statement);
+	ctl_start(&w.ctl_env, &job, &r, args);
+	const char *waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+	for (int tries = 0; tries < 500 && sql_int(world_db(&w), "%s", waits) == 0; tries++)
+		sleep_ms(10);
+	cr_expect_eq(sql_int(world_db(&w), "%s", waits), 1);
+	sql_exec(other, "commit");
+	PQfinish(other);
+	return ctl_finish(&job, &r);
+}
+
+Test(orgs, a_client_that_becomes_the_default_in_this_moment_is_not_deleted)
+{
+	char second[32], statement[256];
+	make_client("acme", second, NULL);
+	snprintf(statement, sizeof statement, "update m2m.client set is_default = client_id = '%s'", second);
+	cr_expect_eq(run_across(statement, (const char *const[]){"client", "delete", second, "--yes", NULL}), 1);
+	cr_expect(says(r.err, "try again"), "%s", r.err);
+	cr_expect_eq(live_secrets(second), 1);
+	cr_expect_eq(acts("delete_client", "granted"), 0);
+	cr_expect_eq(acts("delete_client", "conflict"), 1);
+}
+
+Test(orgs, what_is_deleted_in_this_moment_is_not_changed)
+{
+	char second[32], statement[256];
+	make_client("acme", second, NULL);
+	snprintf(statement, sizeof statement, "update m2m.client set disabled_at = now(), deleted_at = now() where client_id = '%s'",
+		 second);
+	cr_expect_eq(run_across(statement, (const char *const[]){"client", "set", second, "--name", "n", NULL}), 4);
+	cr_expect_eq(acts("set_client", "client_not_found"), 1);
+	cr_expect_eq(run_across("update m2m.organization set disabled_at = now(), deleted_at = now()",
+				(const char *const[]){"org", "set", "acme", "--name", "n", NULL}),
+		     4);
+	cr_expect_eq(acts("set_organization", "organization_not_found"), 1);
+	cr_expect_eq(acts("set_client", "granted") + acts("set_organization", "granted"), 0);
+}
+
+Test(orgs, a_disabled_client_gets_no_secret_until_it_is_enabled)
+{
+	expect_exit(0, "client", "disable", "--org", "acme");
+	expect_refusal(4, "disabled", "client", "secret", "--org", "acme");
+	expect_refusal(4, "disabled", "client", "rotate", acme.client_id);
+	cr_expect_str_eq(client_has(acme.client_id, "secret_version"), "1");
+	cr_expect_eq(acts("read_secret", "client_not_found"), 1);
+	cr_expect_eq(acts("rotate_secret", "client_not_found"), 1);
+	expect_exit(0, "client", "enable", acme.client_id);
+	expect_exit(0, "client", "secret", "--org", "acme");
+	cr_expect(says(r.out, acme.secret), "%s", r.out);
+}
+
+Test(orgs, a_rotation_ends_the_old_secret_at_once_or_after_its_grace)
+{
+	expect_exit(0, "client", "rotate", "--org", "acme", "--grace", "600");
+	cr_expect_eq(live_secrets(acme.client_id), 2);
+	cr_expect_eq(sql_int(world_db(&w),
+			     "select round(extract(epoch from o.expires_at - n.created_at)) from m2m.client_secret o, m2m.client_secret n"
+			     " where o.version = 1 and n.version = 2"),
+		     600);
+	expect_exit(0, "client", "rotate", "--org", "acme");
+	cr_expect_eq(live_secrets(acme.client_id), 1, "without grace those in their grace end too");
+	cr_expect_eq(acts("rotate_secret", "granted"), 2);
+	expect_refusal(2, "0 to 604800", "client", "rotate", "--org", "acme", "--grace", "604801");
+}
+
+Test(orgs, which_client_must_be_said)
+{
+	expect_refusal(2, "which client", "client", "show");
+	expect_refusal(2, "whose client", "client", "create");
+	expect_refusal(2, "whose clients", "client", "list");
+	expect_refusal(2, "unexpected argument", "client", "show", acme.client_id, acme.client_id);
+}
