@@ -216,7 +216,7 @@ static int enable(struct ctl *ctl, char **args)
 	return find_and_change(ctl, args, &(struct client_spec){.disabled = CHANGE_OFF});
 }
 
-static int make_default(struct ctl *ctl, char **args)
+static int hand_over(struct ctl *ctl, char **args)
 {
 	return find_and_change(ctl, args, &(struct client_spec){.make_default = true});
 }
@@ -225,12 +225,14 @@ static int set(struct ctl *ctl, char **args)
 {
 	struct client_options given = {.lifetime = 0};
 	struct str name = STR_NONE;
-	const struct option options[] = {CLIENT_OPTION_ROWS(given), {"--name", OPTION_TEXT, &name, 0, 0}};
+	bool make_default = false;
+	const struct option options[] = {
+		CLIENT_OPTION_ROWS(given), {"--name", OPTION_TEXT, &name, 0, 0}, {"--default", OPTION_FLAG, &make_default, 0, 0}};
 	struct client_arguments arguments;
 	int status = read_arguments(ctl, args, options, sizeof options / sizeof options[0], &arguments);
 	if (status != EXIT_DONE)
 		return status;
-	if (!client_options_given(&given) && name.p == NULL)
+	if (!client_options_given(&given) && name.p == NULL && !make_default)
 		return ctl_usage(ctl, "nothing to set");
 	if ((status = check_text(ctl, "--name", name)) != EXIT_DONE || (status = client_options_check(ctl, &given)) != EXIT_DONE)
 		return status;
@@ -238,6 +240,7 @@ static int set(struct ctl *ctl, char **args)
 	struct client client;
 	struct client_spec change = client_options_change(&given);
 	change.name = name;
+	change.make_default = make_default;
 	status = connect_and_find(ctl, &arguments, 0, &client);
 	return status == EXIT_DONE ? make_change(ctl, &client, &change) : status;
 }
@@ -302,7 +305,7 @@ const struct command client_commands[] = {
 	 rotate},
 	{"client", "set",
 	 "--org SLUG | CLIENT_ID [--name NAME] [--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] "
-	 "[--token-type JWT|at+jwt|default]",
+	 "[--token-type JWT|at+jwt|default] [--default]",
 	 "Changes what a client is and may do; what isn't given stays",
 	 "  --org SLUG          the organization, by slug or id: its default client\n"
 	 "  --name NAME         for people\n"
@@ -310,14 +313,15 @@ const struct command client_commands[] = {
 	 "  --scope S           replaces all scopes; repeat it for more\n"
 	 "  --audience A        replaces all audiences; the first one is the default\n"
 	 "  --lifetime SECONDS  of tokens issued from now on, 60 to 2592000\n"
-	 "  --token-type TYPE   of tokens issued from now on; default: as M2M_ACCESS_TOKEN_TYPE says\n\n"
+	 "  --token-type TYPE   of tokens issued from now on; default: as M2M_ACCESS_TOKEN_TYPE says\n"
+	 "  --default           makes it its organization's default client too, as `m2mctl client default` does\n\n"
 	 "Example:\n  m2mctl client set --org acme --role member --lifetime 3600\n",
 	 set},
 	{"client", "default", "CLIENT_ID [--org SLUG]", "Makes the client its organization's default one, in place of the present one",
 	 "  --org SLUG  makes sure that the client is of this organization\n\n"
 	 "The default client is the one that /m2m/client-id and its like speak of.\n\n"
 	 "Example:\n  m2mctl client default m2m_0123456789abcdefABCDEF\n",
-	 make_default},
+	 hand_over},
 	{"client", "disable", "--org SLUG | CLIENT_ID", "Ends all that the client may do, from the next request on",
 	 "  --org SLUG  the organization, by slug or id: its default client\n\n"
 	 "Example:\n  m2mctl client disable --org acme\n",

@@ -19,7 +19,7 @@
 	CODE(CONFIG, 3, "wrong settings, or a login that the database doesn't let in")                                                     \
 	CODE(NOT_FOUND, 4, "not found")                                                                                                    \
 	CODE(UNREACHABLE, 5, "the database can't be reached, or can't do it now")                                                          \
-	CODE(REFUSED, 6, "refused: migrations changed, another master key, a token that isn't valid")
+	CODE(REFUSED, 6, "refused: migrations changed, another master key, a token that isn't valid, a record that contradicts itself")
 
 enum exit_code {
 #define CODE(name, number, meaning) EXIT_##name = (number),
@@ -56,6 +56,7 @@ extern const struct command org_commands[];
 extern const struct command client_commands[];
 extern const struct command token_commands[];
 extern const struct command key_commands[];
+extern const struct command audit_commands[];
 extern const struct command config_commands[];
 extern const struct command completion_commands[];
 extern const struct command man_commands[];

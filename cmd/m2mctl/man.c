@@ -6,6 +6,8 @@
 #include "options.h"
 #include "output.h"
 
+#define WORDING_OF "2026-11-24" /* the day that the words here and in the commands' help were last looked through */
+
 static bool starts(struct str line, const char *prefix)
 {
 	return str_starts(line, str_of(prefix));
@@ -165,7 +167,8 @@ static int man(struct ctl *ctl, char **args)
 	struct sbuf out = sbuf_in(ctl->a, 65536);
 	sbuf_putz(&out,
 		  ".\\\" made by: m2mctl man\n"
-		  ".TH M2MCTL 1 \"\" \"m2m\\-gateway " M2M_VERSION "\"\n"
+		  ".TH M2MCTL 1 " WORDING_OF " \"m2m\\-gateway " M2M_VERSION "\"\n"
+		  ".nh\n"
 		  ".SH NAME\nm2mctl \\- the operator\\(aqs side of m2m\\-gateway\n"
 		  ".SH SYNOPSIS\n"
 		  ".B m2mctl\n[\\-\\-output text|json|env|k8s\\-secret] GROUP COMMAND [arguments]\n.br\n"

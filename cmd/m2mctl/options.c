@@ -130,7 +130,9 @@ int options_read(struct ctl *ctl, char **args, const struct option *options, siz
 		all[n++] = (struct option){"--secret-name", OPTION_TEXT, &ctl->secret_name, 0, 0};
 		all[n++] = (struct option){"--namespace", OPTION_TEXT, &ctl->secret_namespace, 0, 0};
 	}
-	assert(agrees_with_usage(ctl->command->arguments, all, n));
+	bool agrees = agrees_with_usage(ctl->command->arguments, all, n);
+	assert(agrees);
+	(void)agrees; /* without assertions */
 	int status = read_all(ctl, args, all, n, positional);
 	return status == EXIT_DONE ? k8s_secret_check(ctl) : status;
 }

@@ -217,6 +217,11 @@ static void put_table(struct ctl *ctl, struct sbuf *out, const struct field *fie
 	}
 }
 
+int output_rows_check(const struct ctl *ctl)
+{
+	return ctl->output == OUTPUT_ENV ? ctl_usage(ctl, "a list has no env form; use --output text or json") : EXIT_DONE;
+}
+
 int output_rows(struct ctl *ctl, const char *what, const struct field *fields, size_t columns, size_t rows)
 {
 	struct sbuf out = sbuf_in(ctl->a, 4096);
@@ -224,7 +229,7 @@ int output_rows(struct ctl *ctl, const char *what, const struct field *fields, s
 
 	switch (ctl->output) {
 	case OUTPUT_ENV:
-		return ctl_usage(ctl, "a list has no env form; use --output text or json");
+		return output_rows_check(ctl);
 	case OUTPUT_JSON:
 		json_open(&o, NULL, '[');
 		for (size_t row = 0; row < rows; row++)

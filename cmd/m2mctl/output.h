@@ -45,6 +45,9 @@ int output_credentials(struct ctl *ctl, struct str organization, const struct fi
 /* `rows` times `columns` fields, row after row. In text, no rows is the line "no `what`" on stderr. Env output has no lists: EXIT_USAGE. */
 int output_rows(struct ctl *ctl, const char *what, const struct field *fields, size_t columns, size_t rows);
 
+/* Whether output_rows would refuse, to be asked before an act that ends in a list. */
+int output_rows_check(const struct ctl *ctl);
+
 /* Text as it is, whatever --output says. */
 int output_text(const struct sbuf *built);
 

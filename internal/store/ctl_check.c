@@ -14,8 +14,6 @@
 #define SQL_LIVE_KEYS                                                                                                                      \
 	"select distinct key_id from m2m.client_secret where expires_at is null or expires_at > statement_timestamp() order by key_id"
 
-#define SQL_DEFAULT_USED "select exists (select from m2m.token_audit_default)"
-
 enum err ctl_facts_read(struct ctl_db *db, struct ctl_facts *ret)
 {
 	PG_RESULT r = NULL;
@@ -64,23 +62,5 @@ enum err ctl_missing_keys(struct ctl_db *db, const struct master_ring *ring, str
 	enum err err = ctl_transaction(db, find_missing, &task);
 	if (err == ERR_OK)
 		*ret = task.missing;
-	return err;
-}
-
-static enum err look_at_default(struct ctl_db *db, void *arg)
-{
-	PG_RESULT r = NULL;
-	enum err err = ctl_exec(db, SQL_DEFAULT_USED, NULL, &r);
-	if (err == ERR_OK)
-		*(bool *)arg = pg_bool(r, 0, 0);
-	return err;
-}
-
-enum err ctl_default_partition_used(struct ctl_db *db, bool *ret)
-{
-	bool used = false;
-	enum err err = ctl_transaction(db, look_at_default, &used);
-	if (err == ERR_OK)
-		*ret = used;
 	return err;
 }

@@ -25,7 +25,4 @@ MUST_CHECK enum err ctl_facts_read(struct ctl_db *db, struct ctl_facts *ret);
 /* The names of master keys that the ring lacks though live secrets were made with them, joined with spaces; "" for none. */
 MUST_CHECK enum err ctl_missing_keys(struct ctl_db *db, const struct master_ring *ring, struct str *ret);
 
-/* Whether the audit's default partition holds rows: those of weeks that had no partition of their own when they were written. */
-MUST_CHECK enum err ctl_default_partition_used(struct ctl_db *db, bool *ret);
-
 #endif

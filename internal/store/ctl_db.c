@@ -14,10 +14,10 @@
 
 #define SQL_MAY_BE_OWNER "select exists (select from pg_roles where rolname = 'm2m_owner' and pg_has_role(oid, 'member'))"
 
-/* $1 action, $2 organization, $3 client, $4 version, $5 actor, $6 request id, $7 detail */
+/* $1 action, $2 organization, $3 client, $4 version, $5 actor, $6 request id, $7 detail, $8 outcome */
 #define SQL_AUDIT                                                                                                                          \
 	"insert into m2m.admin_audit (action, outcome, organization_id, client_id, secret_version, actor, request_id, transport, detail)"  \
-	" values ($1::text, 'granted', $2::uuid, $3::text, $4::int4, $5::text, $6::uuid, 'c', $7::text::jsonb)"
+	" values ($1::text, $8::text, $2::uuid, $3::text, $4::int4, $5::text, $6::uuid, 'c', $7::text::jsonb)"
 
 enum err ctl_fail(struct ctl_db *db, enum err err, const char *format, ...)
 {
@@ -33,17 +33,30 @@ const char *ctl_why(const struct ctl_db *db)
 	return db == NULL ? "there is no memory left" : db->why;
 }
 
-/* libpq ends its messages with a newline and spreads some over several lines. */
+/* libpq ends its messages with a newline, spreads some over several lines, and has two spaces behind "FATAL:". */
 static enum err fail_with_libpq(struct ctl_db *db, enum err err, const char *message)
 {
 	ctl_fail(db, err, "%s", message);
-	size_t n = strlen(db->why);
-	while (n > 0 && db->why[n - 1] == '\n')
-		db->why[--n] = '\0';
-	for (size_t i = 0; i < n; i++)
-		if (db->why[i] == '\n' || db->why[i] == '\t')
-			db->why[i] = ' ';
+	size_t n = 0;
+	for (const char *c = db->why; *c != '\0'; c++) {
+		bool space = *c == ' ' || *c == '\n' || *c == '\t';
+		if (!space)
+			db->why[n++] = *c;
+		else if (n > 0 && db->why[n - 1] != ' ')
+			db->why[n++] = ' ';
+	}
+	if (n > 0 && db->why[n - 1] == ' ')
+		n--;
+	db->why[n] = '\0';
 	return err;
+}
+
+/* Why there is no connection. libpq keeps no code of a refused login, but its ping tells a server that is there and lets others in from one that isn't. */
+static enum err refusal(struct str url)
+{
+	const char *const names[] = {"dbname", "connect_timeout", NULL};
+	const char *const values[] = {url.p, "2", NULL};
+	return PQpingParams(names, values, 1) == PQPING_OK ? ERR_FORBIDDEN : ERR_STORE_UNAVAILABLE;
 }
 
 enum err ctl_open(struct arena *a, struct str url, struct str actor, struct ctl_db **ret)
@@ -62,7 +75,8 @@ enum err ctl_open(struct arena *a, struct str url, struct str actor, struct ctl_
 	const char *const values[] = {"10", dbname.p, "UTF8", "m2mctl", NULL};
 	db->conn = PQconnectdbParams(names, values, 1);
 	if (PQstatus(db->conn) != CONNECTION_OK)
-		return fail_with_libpq(db, ERR_STORE_UNAVAILABLE, db->conn == NULL ? "out of memory" : PQerrorMessage(db->conn));
+		return db->conn == NULL ? ctl_fail(db, ERR_NO_MEMORY, "there is no memory left")
+					: fail_with_libpq(db, refusal(dbname), PQerrorMessage(db->conn));
 
 	PG_RESULT session = NULL;
 	enum err err = ctl_exec(db, SQL_SESSION, NULL, &session);
@@ -166,7 +180,25 @@ enum err ctl_audit(struct ctl_db *db, const struct ctl_act *act)
 	pg_put_text(&p, db->actor);
 	pg_put_uuid(&p, &db->request_id);
 	pg_put_text(&p, act->detail);
+	pg_put_text(&p, str_of(act->outcome == NULL ? "granted" : act->outcome));
 	return ctl_do(db, SQL_AUDIT, &p);
+}
+
+static enum err audit_body(struct ctl_db *db, void *arg)
+{
+	return ctl_audit(db, arg);
+}
+
+enum err ctl_refuse(struct ctl_db *db, enum err err, const struct ctl_act *act)
+{
+	struct ctl_act copy = *act;
+	char why[sizeof db->why];
+	memcpy(why, db->why, sizeof why);
+	enum err recorded = ctl_transaction(db, audit_body, &copy);
+	if (recorded != ERR_OK)
+		return recorded;
+	memcpy(db->why, why, sizeof why);
+	return err;
 }
 
 void ctl_put_operator(struct ctl_db *db, struct pg_params *p, const struct uuid *organization_id)

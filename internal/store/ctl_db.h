@@ -2,6 +2,7 @@
  *
  * Functions that take a struct ctl_db answer an enum err and leave a sentence for a person in ctl_why:
  *   ERR_STORE_UNAVAILABLE  the database can't be reached, or can't do it now
+ *   ERR_FORBIDDEN          the database doesn't let this login in, or it has not the owner's rights
  *   ERR_NOT_FOUND          the named thing is not there
  *   ERR_MISMATCH           refused: a schema, a master key or a checksum that is not the expected one
  *   ERR_EXISTS             the name is taken

@@ -34,12 +34,16 @@ MUST_CHECK enum err ctl_transaction(struct ctl_db *db, ctl_body *body, void *arg
 /* The row of an act, to be called in the act's transaction. `detail` is a JSON object, or absent. */
 struct ctl_act {
 	const char *action;
+	const char *outcome;                /* NULL: granted */
 	const struct uuid *organization_id; /* or NULL */
 	struct str client_id;
 	int32_t secret_version; /* 0: none */
 	struct str detail;
 };
 MUST_CHECK enum err ctl_audit(struct ctl_db *db, const struct ctl_act *act);
+
+/* The row of an act that was refused, in a transaction of its own. Answers `err`, and leaves ctl_why as it is, unless the row can't be written. */
+enum err ctl_refuse(struct ctl_db *db, enum err err, const struct ctl_act *act);
 
 /* $1 to $10 of credential_sql.h for an operator with the role admin in this organization. */
 void ctl_put_operator(struct ctl_db *db, struct pg_params *p, const struct uuid *organization_id);

@@ -240,6 +240,8 @@ enum err ctl_migrate_down(struct ctl_db *db, migrate_progress *progress)
 		} else {
 			announce(progress, "taking back", &schema_files[newest]);
 			err = run(db, &schema_files[newest], revert, true);
+			if (err == ERR_INTERNAL) /* the file's own refusal, mostly: there is something that the older schema can't hold */
+				err = ctl_refuse(db, err, &(struct ctl_act){.action = "migrate_down", .outcome = "failed"});
 		}
 	}
 	unlock(db);

@@ -68,13 +68,17 @@ static void put_ring(struct pg_params *p, const struct master_ring *ring)
 	pg_put_array(p, PG_TEXT, ids, ring->n);
 }
 
-/* The words of credential_sql.h's outcomes. */
-static enum err outcome(struct ctl_db *db, struct str word, const struct client *client)
+/* The words of credential_sql.h's outcomes. A bearer whose organization is disabled gets no row there, since the gateway counts it among the denied ones; an operator's act does. */
+static enum err outcome(struct ctl_db *db, const char *action, struct str word, const struct client *client)
 {
 	if (str_eq(word, STR("granted")))
 		return ERR_OK;
 	if (str_eq(word, STR("invalid_token")))
-		return ctl_fail(db, ERR_NOT_FOUND, "the organization %.*s is disabled", STR_ARG(client->organization));
+		return ctl_refuse(db, ctl_fail(db, ERR_NOT_FOUND, "the organization %.*s is disabled", STR_ARG(client->organization)),
+				  &(struct ctl_act){.action = action,
+						    .outcome = "organization_disabled",
+						    .organization_id = &client->organization_id,
+						    .client_id = client->client_id});
 	if (str_eq(word, STR("client_not_found")))
 		return ctl_fail(db, ERR_NOT_FOUND, "the client %.*s is disabled", STR_ARG(client->client_id));
 	if (str_eq(word, STR("key_missing")))
@@ -146,7 +150,7 @@ enum err ctl_secret_read(struct ctl_db *db, const struct master_ring *ring, cons
 	struct task task = {.ring = ring, .client = client};
 	enum err err = ctl_transaction(db, read_body, &task);
 	if (err == ERR_OK)
-		err = outcome(db, pg_str(task.row, 0, 0), client);
+		err = outcome(db, "read_secret", pg_str(task.row, 0, 0), client);
 	if (err == ERR_OK)
 		err = derive_again(db, &task, ret);
 	PQclear(task.row);
@@ -199,7 +203,7 @@ static enum err rotate_once(struct ctl_db *db, struct task *task, struct client_
 {
 	enum err err = run(db, rotate_begin_body, task);
 	if (err == ERR_OK)
-		err = outcome(db, pg_str(task->row, 0, 0), task->client);
+		err = outcome(db, "rotate_secret", pg_str(task->row, 0, 0), task->client);
 	if (err != ERR_OK)
 		return err;
 	task->version = pg_int4(task->row, 0, 3);
@@ -211,7 +215,7 @@ static enum err rotate_once(struct ctl_db *db, struct task *task, struct client_
 		return err;
 	if (str_eq(pg_str(task->row, 0, 0), STR("conflict")))
 		return ctl_fail(db, ERR_CONFLICT, "other rotations of this client won the race %d times; try again", ROTATE_TRIES);
-	err = outcome(db, pg_str(task->row, 0, 0), task->client);
+	err = outcome(db, "rotate_secret", pg_str(task->row, 0, 0), task->client);
 	if (err != ERR_OK)
 		return err;
 

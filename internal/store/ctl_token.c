@@ -68,6 +68,17 @@ static enum err open_key(struct ctl_db *db, const struct master_ring *ring, cons
 					STR_ARG(pg_str(row, 0, 0)), STR_ARG(pg_str(row, 0, 3)));
 }
 
+/* The key that signs at this moment, and its row, which is the caller's to clear whatever is answered. */
+static enum err open_current(struct ctl_db *db, const struct master_ring *ring, PGresult **row, struct signing_key **ret)
+{
+	enum err err = ctl_exec(db, SQL_SIGNING_KEY, NULL, row);
+	if (err != ERR_OK)
+		return err;
+	if (PQntuples(*row) == 0)
+		return ctl_fail(db, ERR_NOT_FOUND, "there is no active signing key; run `m2mctl migrate up` with M2M_MASTER_KEYS_FILE set");
+	return open_key(db, ring, *row, ret);
+}
+
 static bool is_platform(const struct token_spec *spec)
 {
 	return spec->org.p == NULL;
@@ -146,12 +157,7 @@ static enum err mint(struct ctl_db *db, void *arg)
 	struct sbuf token = sbuf_in(db->a, 2048);
 	PG_RESULT row = NULL;
 
-	enum err err = ctl_exec(db, SQL_SIGNING_KEY, NULL, &row);
-	if (err != ERR_OK)
-		return err;
-	if (PQntuples(row) == 0)
-		return ctl_fail(db, ERR_NOT_FOUND, "there is no active signing key; run `m2mctl migrate up` with M2M_MASTER_KEYS_FILE set");
-	err = open_key(db, task->ring, row, &key);
+	enum err err = open_current(db, task->ring, &row, &key);
 	if (err != ERR_OK)
 		return err;
 	t->kid = ctl_copy(db, row, 0, 0);
@@ -173,7 +179,10 @@ static enum err find_organization(struct ctl_db *db, struct str slug_or_id, stru
 	if (err != ERR_OK)
 		return err;
 	if (org.disabled_at != 0)
-		return ctl_fail(db, ERR_NOT_FOUND, "the organization %.*s is disabled", STR_ARG(org.slug));
+		return ctl_refuse(db, ctl_fail(db, ERR_NOT_FOUND, "the organization %.*s is disabled", STR_ARG(org.slug)),
+				  &(struct ctl_act){.action = "mint_token",
+						    .outcome = "organization_disabled",
+						    .organization_id = &org.organization_id});
 	*ret = org.organization_id;
 	return ERR_OK;
 }
@@ -187,6 +196,31 @@ enum err ctl_token_mint(struct ctl_db *db, const struct master_ring *ring, const
 	err = ctl_transaction(db, mint, &task);
 	if (err == ERR_OK)
 		*ret = task.token;
+	return err;
+}
+
+struct signer_task {
+	const struct master_ring *ring;
+	struct str kid;
+};
+
+static enum err try_signer(struct ctl_db *db, void *arg)
+{
+	struct signer_task *task = arg;
+	__attribute__((cleanup(signing_key_cleanup))) struct signing_key *key = NULL;
+	PG_RESULT row = NULL;
+	enum err err = open_current(db, task->ring, &row, &key);
+	if (err == ERR_OK)
+		task->kid = ctl_copy(db, row, 0, 0);
+	return err;
+}
+
+enum err ctl_token_signer(struct ctl_db *db, const struct master_ring *ring, struct str *ret_kid)
+{
+	struct signer_task task = {.ring = ring};
+	enum err err = ctl_transaction(db, try_signer, &task);
+	if (err == ERR_OK)
+		*ret_kid = task.kid;
 	return err;
 }
 

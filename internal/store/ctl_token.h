@@ -32,6 +32,10 @@ struct minted_token {
 MUST_CHECK enum err ctl_token_mint(struct ctl_db *db, const struct master_ring *ring, const struct token_spec *spec,
 				   struct minted_token *ret);
 
+/* Whether a token could be minted now: *ret_kid is the key that signs, and it opens. ERR_NOT_FOUND: there is none; ERR_KEY_MISSING: the ring lacks the key that it is
+ * sealed with; ERR_MISMATCH: it doesn't open. */
+MUST_CHECK enum err ctl_token_signer(struct ctl_db *db, const struct master_ring *ring, struct str *ret_kid);
+
 /* A row of m2m.token_audit. */
 struct token_row {
 	int64_t issued_at, expires_at;

@@ -1,4 +1,4 @@
-/* What an operator meets in m2mctl besides organizations and migrations: keys, config check, what is printed for shells, clusters and readers. */
+/* What an operator meets in m2mctl besides organizations and migrations: keys, config check, the audit, what is printed for shells, clusters and readers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +26,8 @@ static void close_world(void)
 }
 
 TestSuite(ctl, .init = open_world, .fini = close_world, .timeout = 120);
+TestSuite(config_check, .init = open_world, .fini = close_world, .timeout = 120);
+TestSuite(audit, .init = open_world, .fini = close_world, .timeout = 120);
 
 static bool says(const char *text, const char *what)
 {
@@ -145,60 +147,87 @@ Test(ctl, two_that_revoke_at_once_leave_one_key_that_signs)
 
 /* ---- config check ---- */
 
-static void expect_fault(int code, const char *what)
+/* The line of the table that holds all of: what was looked at, the result, a part of the detail. */
+static bool found(const char *what, const char *result, const char *part)
 {
-	int got = ctl(&w.ctl_env, &r, "config", "check");
-	cr_expect(got == code && says(r.out, "FAULT") && says(r.out, what), "ended with %d, without '%s': %s%s", got, what, r.out, r.err);
+	for (const char *line = r.out; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
+		char text[2048];
+		snprintf(text, sizeof text, "%.*s", (int)strcspn(line, "\n"), line);
+		if (strncmp(text, what, strlen(what)) == 0 && says(text, result) && says(text, part))
+			return true;
+	}
+	return false;
 }
 
-Test(ctl, config_check_finds_nothing_wrong_with_what_is_right)
+#define expect_finding(want, what, result, part)                                                                                           \
+	do {                                                                                                                               \
+		expect_exit(want, "config", "check");                                                                                      \
+		cr_expect(found(what, result, part), "no %s about %s with '%s': %s", result, what, part, r.out);                           \
+	} while (0)
+
+#define expect_fault(want, what, part) expect_finding(want, what, "FAULT", part)
+
+static void take_admin_login(const char *login, const char *database)
 {
-	env_set(&w.ctl_env, "M2M_DATABASE_URL=postgresql://m2m_gateway@127.0.0.1:%u/%s", w.pg.port, w.database);
+	env_set(&w.ctl_env, "M2M_ADMIN_DATABASE_URL=postgresql://%s@127.0.0.1:%u/%s", login, w.pg.port, database);
+}
+
+static void take_gateway_login(const char *login, const char *database)
+{
+	env_set(&w.ctl_env, "M2M_DATABASE_URL=postgresql://%s@127.0.0.1:%u/%s", login, w.pg.port, database);
+}
+
+/* Logins belong to the cluster, which other tests use: each test names its own. */
+static void make_login(char out[96], const char *name, const char *clauses)
+{
+	snprintf(out, 96, "%s_%s", name, w.database);
+	sql_exec(world_db(&w), "create role %s login %s", out, clauses);
+}
+
+Test(config_check, finds_nothing_wrong_with_what_is_right)
+{
+	take_gateway_login("m2m_gateway", w.database);
 	cr_assert_eq(chmod(shared_master_keys(), 0600), 0);
 	expect_exit(0, "config", "check");
 	cr_expect_not(says(r.out, "FAULT") || says(r.out, "WARNING"), "%s", r.out);
+	static const char *const looked_at[] = {"settings", "database", "schema", "master keys", "signing key", "gateway's database"};
+	for (size_t i = 0; i < sizeof looked_at / sizeof *looked_at; i++)
+		cr_expect(found(looked_at[i], "OK", ""), "%s: %s", looked_at[i], r.out);
 }
 
-Test(ctl, config_check_explains_each_fault)
+Test(config_check, tells_every_faulty_setting_at_once)
 {
-	char path[TMP_PATH];
-	env_set(&w.ctl_env, "M2M_DATABASE_URL=postgresql://m2m_owner@127.0.0.1:%u/%s", w.pg.port, w.database);
-	expect_fault(3, "could change the audit");
-	env_set(&w.ctl_env, "M2M_DATABASE_URL=postgresql://m2m_gateway@127.0.0.1:%u/postgres", w.pg.port);
-	expect_fault(3, "different databases");
-	env_set(&w.ctl_env, "M2M_DATABASE_URL");
-
-	tmp_path(path, "issuers", ".json");
-	tmp_write(path, "[{\"issuer\":\"https://a.test\",\"audience\":\"x\",\"jwks_url\":\"http://a.test/"
-			"k\",\"organization_claim\":\"o\",\"colour\":1}]");
-	env_set(&w.ctl_env, "M2M_TRUSTED_ISSUERS_FILE=%s", path);
-	expect_fault(3, "issuer 1: jwks_url: expected an https:// URL");
-	cr_expect(says(r.out, "colour: there is no such member"), "%s", r.out);
-	env_set(&w.ctl_env, "M2M_TRUSTED_ISSUERS_FILE");
-
-	sql_exec(world_db(&w), "update m2m.client_secret set key_id = 'k7'");
-	expect_fault(6, "derived from k7");
-	sql_exec(world_db(&w), "update m2m.client_secret set key_id = 'k1'");
-	sql_exec(world_db(&w), "update m2m.signing_key set seal_key_id = 'k7'");
-	expect_fault(6, "sealed with the master key \"k7\"");
-	sql_exec(world_db(&w), "update m2m.signing_key set state = 'revoked', revoked_at = now()");
-	expect_fault(1, "none is active");
-	sql_exec(world_db(&w), "update m2m.key_check set check_value = sha256('x')");
-	expect_fault(6, "is not the one that this database knows");
-	sql_exec(world_db(&w), "update m2m.schema_migration set checksum = sha256('x') where version = 2");
-	expect_fault(6, "schema");
-	env_set(&w.ctl_env, "M2M_ADMIN_DATABASE_URL=postgresql://m2m_gateway@127.0.0.1:%u/%s", w.pg.port, w.database);
-	expect_fault(3, "may not act as m2m_owner");
-	env_set(&w.ctl_env, "M2M_ADMIN_DATABASE_URL=postgresql://nobody@127.0.0.1:%u/%s", w.pg.port, w.database);
-	cr_expect_neq(ctl(&w.ctl_env, &r, "config", "check"), 0);
-	cr_expect(says(r.out, "nobody"), "%s", r.out);
 	env_set(&w.ctl_env, "M2M_NO_SUCH_THING=1");
 	env_set(&w.ctl_env, "M2M_WORKERS=many");
+	env_set(&w.ctl_env, "M2M_TRUSTED_ISSUERS_FILE=/nowhere/issuers");
 	expect_exit(3, "config", "check");
-	cr_expect(says(r.err, "M2M_NO_SUCH_THING") && says(r.err, "M2M_WORKERS"), "all of them at once: %s", r.err);
+	cr_expect(says(r.err, "M2M_NO_SUCH_THING") && says(r.err, "M2M_WORKERS") && says(r.err, "/nowhere/issuers"), "%s", r.err);
 }
 
-Test(ctl, config_check_warns_of_a_key_file_that_others_may_read)
+Test(config_check, finds_a_key_file_that_can_not_be_read)
+{
+	env_set(&w.ctl_env, "M2M_MASTER_KEYS_FILE=/nowhere/master.keys");
+	expect_exit(3, "config", "check");
+	cr_expect(says(r.err, "/nowhere/master.keys") && says(r.err, "No such file"), "%s", r.err);
+}
+
+Test(config_check, finds_a_key_file_without_a_key)
+{
+	char path[TMP_PATH];
+	tmp_path(path, "bad", ".keys");
+	tmp_write(path, "k1: short\n");
+	env_set(&w.ctl_env, "M2M_MASTER_KEYS_FILE=%s", path);
+	expect_exit(3, "config", "check");
+	cr_expect(says(r.err, "M2M_MASTER_KEYS_FILE: line 1") && !says(r.err, "short"), "%s", r.err);
+}
+
+Test(config_check, finds_that_there_are_no_master_keys)
+{
+	env_set(&w.ctl_env, "M2M_MASTER_KEYS_FILE");
+	expect_fault(3, "master keys", "is not set");
+}
+
+Test(config_check, warns_of_a_key_file_that_others_may_read)
 {
 	char path[TMP_PATH];
 	char *keys = tmp_read(shared_master_keys(), NULL);
@@ -206,9 +235,271 @@ Test(ctl, config_check_warns_of_a_key_file_that_others_may_read)
 	tmp_write(path, keys);
 	cr_assert_eq(chmod(path, 0644), 0);
 	env_set(&w.ctl_env, "M2M_MASTER_KEYS_FILE=%s", path);
-	expect_exit(0, "config", "check");
-	cr_expect(says(r.out, "WARNING") && says(r.out, "0644"), "%s", r.out);
+	expect_finding(0, "master key file", "WARNING", "(mode 0644); chmod 600");
 	free(keys);
+}
+
+Test(config_check, finds_each_fault_in_the_list_of_issuers)
+{
+	char path[TMP_PATH];
+	tmp_path(path, "issuers", ".json");
+	tmp_write(path, "[{\"issuer\":\"https://a.test\",\"audience\":\"x\",\"jwks_url\":\"http://a.test/"
+			"k\",\"organization_claim\":\"o\",\"colour\":1}]");
+	env_set(&w.ctl_env, "M2M_TRUSTED_ISSUERS_FILE=%s", path);
+	expect_fault(3, "trusted issuers", "issuer 1: jwks_url: expected an https:// URL");
+	cr_expect(found("trusted issuers", "FAULT", "colour: there is no such member"), "%s", r.out);
+}
+
+Test(config_check, finds_a_database_that_is_not_there)
+{
+	env_set(&w.ctl_env, "M2M_ADMIN_DATABASE_URL=postgresql://m2m_owner@127.0.0.1:%u/m2m", free_port());
+	expect_fault(5, "database", "check host and port in M2M_ADMIN_DATABASE_URL");
+}
+
+Test(config_check, finds_a_login_that_does_not_exist)
+{
+	take_admin_login("nobody", w.database);
+	expect_fault(3, "database", "role \"nobody\" does not exist; check user, password and database in M2M_ADMIN_DATABASE_URL");
+	expect_exit(3, "org", "list");
+}
+
+Test(config_check, finds_a_database_name_that_does_not_exist)
+{
+	take_admin_login("m2m_owner", "nowhere");
+	expect_fault(3, "database", "\"nowhere\" does not exist");
+}
+
+Test(config_check, finds_a_login_without_the_owner_s_rights)
+{
+	take_admin_login("m2m_gateway", w.database);
+	expect_fault(3, "owner's rights", "may not act as m2m_owner");
+}
+
+Test(config_check, finds_a_schema_that_is_missing)
+{
+	char name[80];
+	snprintf(name, sizeof name, "%s_empty", w.database);
+	sql_exec(world_db(&w), "create database %s owner m2m_owner", name);
+	take_admin_login("m2m_owner", name);
+	expect_fault(6, "schema", "run `m2mctl migrate up`");
+}
+
+Test(config_check, finds_a_schema_that_is_older)
+{
+	expect_exit(0, "migrate", "down", "--yes");
+	expect_fault(6, "schema", "lacks migration 2");
+}
+
+Test(config_check, finds_a_schema_that_is_newer)
+{
+	sql_exec(world_db(&w), "insert into m2m.schema_migration (version, name, checksum) values (999, 'from_the_future', sha256('f'))");
+	expect_fault(6, "schema", "use a newer m2mctl");
+}
+
+Test(config_check, finds_a_schema_that_was_changed)
+{
+	sql_exec(world_db(&w), "update m2m.schema_migration set checksum = sha256('x') where version = 2");
+	expect_fault(6, "schema", "SHA-256 differs");
+}
+
+Test(config_check, finds_another_master_key_under_the_same_name)
+{
+	sql_exec(world_db(&w), "update m2m.key_check set check_value = sha256('x')");
+	expect_fault(6, "master keys", "is not the one that this database knows");
+}
+
+Test(config_check, finds_a_master_key_that_live_secrets_need)
+{
+	sql_exec(world_db(&w), "update m2m.client_secret set key_id = 'k7'");
+	expect_fault(6, "master keys", "derived from k7");
+	sql_exec(world_db(&w), "update m2m.client_secret set ended_at = now(), expires_at = '-infinity'");
+	expect_exit(0, "config", "check");
+}
+
+Test(config_check, finds_that_no_key_signs)
+{
+	sql_exec(world_db(&w), "update m2m.signing_key set state = 'revoked', revoked_at = now()");
+	expect_fault(1, "signing key", "`m2mctl migrate up` makes one");
+}
+
+Test(config_check, finds_a_signing_key_that_is_sealed_with_a_key_that_is_not_on_the_ring)
+{
+	sql_exec(world_db(&w), "update m2m.signing_key set seal_key_id = 'k7'");
+	expect_fault(6, "signing key", "sealed with the master key \"k7\"");
+}
+
+Test(config_check, finds_a_signing_key_that_does_not_open)
+{
+	sql_exec(world_db(&w), "update m2m.signing_key set sealed = sealed || '\\x00'");
+	expect_fault(6, "signing key", "can't be opened");
+}
+
+Test(config_check, warns_when_the_default_partition_is_in_use)
+{
+	sql_exec(world_db(&w),
+		 "insert into m2m.token_audit (issued_at, expires_at, jti, request_id, batch_id, transport, kid, caller, scope, audience)"
+		 " values ('2001-01-01', '2001-01-02', gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'r', 'k', 'c', '', 'a')");
+	expect_finding(0, "audit partitions", "WARNING", "the default partition holds rows");
+}
+
+Test(config_check, warns_when_the_partitions_end_soon)
+{
+	sql_exec(world_db(&w), "do $$ declare p regclass; begin"
+			       " for p in select inhrelid from pg_inherits where inhparent = 'm2m.token_audit'::regclass"
+			       "   and inhrelid <> 'm2m.token_audit_default'::regclass loop execute 'drop table ' || p; end loop; end $$");
+	expect_finding(0, "audit partitions", "WARNING", "end within a week");
+	expect_exit(0, "audit", "partitions", "--ahead", "28");
+	expect_exit(0, "config", "check");
+	cr_expect_not(says(r.out, "audit partitions"), "%s", r.out);
+	cr_expect_eq(acts("make_partitions"), 1);
+}
+
+Test(config_check, finds_two_urls_that_lead_to_two_databases)
+{
+	take_gateway_login("m2m_gateway", "postgres");
+	expect_fault(3, "gateway's database", "lead to different databases");
+}
+
+Test(config_check, finds_a_gateway_s_login_without_its_rights)
+{
+	char login[96];
+	make_login(login, "stranger", "");
+	take_gateway_login(login, w.database);
+	expect_fault(3, "gateway's database", "lacks the rights of m2m_gateway");
+}
+
+Test(config_check, finds_a_gateway_s_login_that_could_change_the_audit)
+{
+	char login[96];
+	take_gateway_login("m2m_owner", w.database);
+	expect_fault(3, "gateway's database", "could change the audit");
+	make_login(login, "super", "superuser");
+	take_gateway_login(login, w.database);
+	expect_fault(3, "gateway's database", "could change the audit");
+}
+
+Test(config_check, finds_a_gateway_s_login_that_is_not_let_in)
+{
+	take_gateway_login("nobody", w.database);
+	expect_fault(3, "gateway's database", "check user, password and database in M2M_DATABASE_URL");
+}
+
+Test(config_check, warns_of_commits_that_do_not_wait_for_the_disk)
+{
+	char login[96];
+	make_login(login, "hasty", "in role m2m_gateway");
+	sql_exec(world_db(&w), "alter role %s set synchronous_commit = off", login);
+	take_gateway_login(login, w.database);
+	expect_finding(0, "gateway's database", "WARNING", "synchronous_commit is off");
+}
+
+Test(config_check, has_an_exit_code_of_the_first_fault_and_a_json_form)
+{
+	take_gateway_login("nobody", w.database);
+	sql_exec(world_db(&w), "update m2m.signing_key set state = 'revoked', revoked_at = now()");
+	expect_exit(1, "config", "check", "--output", "json");
+	cr_expect(says(r.out, "{\"check\":\"signing key\",\"result\":\"FAULT\","), "%s", r.out);
+}
+
+/* ---- the audit ---- */
+
+/* As a gateway would, with acme's first secret. `jti` is SQL. */
+static void record_token(const char *jti)
+{
+	sql_exec(
+		world_db(&w),
+		"insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, transport,"
+		" client_id, kid, caller, scope, audience)"
+		" select now(), now() + interval '1 hour', %s, c.organization_id, gen_random_uuid(), gen_random_uuid(), 1, 'r',"
+		" c.client_id, k.kid, c.client_id, 'api', 'a' from m2m.client c, m2m.signing_key_current k where c.client_id = '%s'",
+		jti, acme.client_id);
+}
+
+Test(audit, tokens_are_listed_youngest_first_and_by_whose_they_are)
+{
+	struct org other;
+	org_create(&w, "other", &other);
+	expect_exit(0, "token", "mint", "--org", "other", "--subject", "bob");
+	record_token("gen_random_uuid()");
+	expect_exit(0, "audit", "tokens", "--output", "json");
+	cr_expect(says(r.out, acme.client_id) && says(r.out, "\"caller\":\"bob\"") && says(r.out, "\"transport\":\"m2mctl\""), "%s", r.out);
+	expect_exit(0, "audit", "tokens", "--org", "acme");
+	cr_expect(says(r.out, acme.client_id) && !says(r.out, "bob"), "%s", r.out);
+	expect_exit(0, "audit", "tokens", "--org", other.id, "--limit", "1");
+	cr_expect(says(r.out, "bob") && says(r.err, "--limit"), "%s%s", r.out, r.err);
+	expect_exit(0, "audit", "tokens", "--client", "m2m_0000000000000000000000");
+	cr_expect_str_eq(r.out, "");
+	expect_exit(4, "audit", "tokens", "--org", "nobody");
+	expect_exit(0, "org", "delete", "acme", "--yes");
+	expect_exit(0, "audit", "tokens", "--org", acme.id);
+	cr_expect(says(r.out, acme.client_id), "what was deleted stays on record: %s", r.out);
+}
+
+Test(audit, partitions_are_listed_and_made)
+{
+	int64_t before = sql_int(world_db(&w), "select count(*) from pg_inherits where inhparent = 'm2m.token_audit'::regclass");
+	expect_exit(0, "audit", "partitions", "--ahead", "70", "--output", "json");
+	cr_expect(says(r.out, "token_audit_default") && says(r.out, "\"from\":null"), "%s", r.out);
+	int64_t after = sql_int(world_db(&w), "select count(*) from pg_inherits where inhparent = 'm2m.token_audit'::regclass");
+	cr_expect_eq(after - before, 6, "70 days are 6 weeks more than 28");
+	expect_exit(2, "audit", "partitions", "--ahead", "401");
+}
+
+Test(audit, a_sound_record_is_verified)
+{
+	record_token("gen_random_uuid()");
+	expect_exit(0, "token", "mint", "--org", "acme");
+	expect_exit(0, "token", "mint", "--platform");
+	expect_exit(0, "client", "rotate", "--org", "acme", "--grace", "60");
+	record_token("gen_random_uuid()");
+	expect_exit(0, "client", "rotate", "--org", "acme");
+	expect_exit(0, "audit", "verify");
+	cr_expect_not(says(r.out, "FAULT"), "%s", r.out);
+}
+
+static void expect_contradiction(const char *what)
+{
+	expect_exit(6, "audit", "verify");
+	cr_expect(found(what, "FAULT", ""), "%s: %s", what, r.out);
+	unsigned faults = 0;
+	for (const char *at = r.out; (at = strstr(at, "FAULT")) != NULL; at++)
+		faults++;
+	cr_expect_eq(faults, 1, "%s", r.out);
+}
+
+Test(audit, a_token_that_stands_there_twice_is_found)
+{
+	for (int i = 0; i < 2; i++)
+		record_token("uuid '00000000-0000-7000-8000-000000000000'");
+	expect_contradiction("tokens recorded twice");
+}
+
+Test(audit, a_token_of_a_secret_that_had_ended_is_found)
+{
+	expect_exit(0, "client", "rotate", "--org", "acme");
+	sql_exec(world_db(&w), "update m2m.admin_audit set at = at - interval '1 hour' where action = 'rotate_secret'");
+	record_token("gen_random_uuid()");
+	expect_contradiction("secrets that gave a token after their end");
+}
+
+Test(audit, a_secret_that_nobody_made_is_found)
+{
+	sql_exec(world_db(&w), "delete from m2m.admin_audit where action = 'create_client'");
+	expect_contradiction("secrets without the act that made them");
+}
+
+Test(audit, a_token_of_a_revoked_key_is_found)
+{
+	record_token("gen_random_uuid()");
+	sql_exec(world_db(&w), "update m2m.signing_key set state = 'revoked', revoked_at = now() - interval '1 hour'");
+	expect_contradiction("tokens signed with a key after its revocation");
+}
+
+Test(audit, an_operator_s_token_that_nobody_minted_is_found)
+{
+	expect_exit(0, "token", "mint", "--org", "acme");
+	sql_exec(world_db(&w), "delete from m2m.admin_audit where action = 'mint_token'");
+	expect_contradiction("operators' tokens without the act that made them");
 }
 
 /* ---- what is printed ---- */
@@ -257,22 +548,124 @@ Test(ctl, bash_completes_groups_commands_options_and_values)
 	cr_expect(says(got, "--alg") && says(got, "--standby") && says(got, "--output"), "%s", got);
 	complete("m2mctl key rotate --alg E", 4, got);
 	cr_expect(says(got, " ES256") && says(got, " EdDSA") && !says(got, "RS256"), "%s", got);
-	expect_exit(0, "completion", "zsh");
-	cr_expect(says(r.out, "#compdef m2mctl"));
-	expect_exit(0, "completion", "fish");
-	cr_expect(says(r.out, "complete -c m2mctl"));
+	complete("m2mctl --output = ''", 3, got);
+	cr_expect(says(got, " json") && says(got, " k8s-secret"), "%s", got);
+	complete("m2mctl --output json audit ''", 4, got);
+	cr_expect(says(got, " tokens") && says(got, " verify"), "%s", got);
+	complete("m2mctl org list --output k", 4, got);
+	cr_expect_not(says(got, "k8s"), "a list is no credential: %s", got);
 }
 
-Test(ctl, the_manual_has_every_command_setting_and_exit_code)
+/* Runs a shell on a script, and answers what it printed; "" where there is no such shell. */
+static void ask_shell(const char *shell, const char *script, char out[4096])
 {
-	static char man[sizeof r.out];
+	char answer[TMP_PATH], text[1024];
+	tmp_path(answer, "answer", "");
+	tmp_write(answer, "");
+	snprintf(text, sizeof text, "if command -v %s > /dev/null; then %s '%s' > '%s'; fi", shell, shell, script, answer);
+	proc_run((const char *const[]){"sh", "-c", text, NULL});
+	char *got = tmp_read(answer, NULL);
+	snprintf(out, 4096, "%s", got);
+	free(got);
+}
+
+Test(ctl, zsh_takes_its_completion)
+{
+	char script[TMP_PATH], got[4096];
+	static char text[sizeof r.out + 256];
+	expect_exit(0, "completion", "zsh");
+	cr_expect_eq(strncmp(r.out, "#compdef m2mctl\n", 16), 0);
+	tmp_path(script, "completion", ".zsh");
+	snprintf(text, sizeof text, "autoload -Uz compinit; compinit -D\n%s\nprint -r -- $_comps[m2mctl]\n", r.out);
+	tmp_write(script, text);
+	ask_shell("zsh", script, got);
+	if (got[0] == '\0')
+		cr_skip_test("no zsh here");
+	cr_expect_str_eq(got, "_m2mctl\n");
+}
+
+Test(ctl, fish_completes_commands_options_and_values)
+{
+	char script[TMP_PATH], got[4096];
+	static char text[sizeof r.out + 256];
+	expect_exit(0, "completion", "fish");
+	tmp_path(script, "completion", ".fish");
+	snprintf(text, sizeof text,
+		 "%s\ncomplete -C 'm2mctl aud'\ncomplete -C 'm2mctl audit '\ncomplete -C 'm2mctl key rotate --'\n"
+		 "complete -C 'm2mctl key rotate --alg E'\n",
+		 r.out);
+	tmp_write(script, text);
+	ask_shell("fish", script, got);
+	if (got[0] == '\0')
+		cr_skip_test("no fish here");
+	cr_expect(says(got, "audit") && says(got, "verify\tHolds") && says(got, "--standby") && says(got, "EdDSA"), "%s", got);
+}
+
+/* The names of the commands as the overview lists them: "  group name  summary". Answers false behind the last one. */
+static bool next_command(const char **rest, char group[32], char name[32])
+{
+	while ((*rest = strchr(*rest, '\n')) != NULL) {
+		(*rest)++;
+		name[0] = '\0';
+		if (strncmp(*rest, "  ", 2) == 0 && sscanf(*rest + 2, "%31[a-z] %31[a-z-] ", group, name) == 2 &&
+		    ctl(&w.ctl_env, &r, group, name, "--help") == 0)
+			return true;
+		if (strncmp(*rest, "\nA first start", 14) == 0)
+			return false;
+	}
+	return false;
+}
+
+Test(ctl, the_manual_has_every_command_option_setting_and_exit_code)
+{
+	static char man[sizeof r.out], overview[sizeof r.out];
+	char group[32], name[32], want[128];
+	unsigned commands = 0, settings = 0;
 	expect_exit(0, "man");
-	cr_expect_eq(strncmp(r.out, ".\\\" ", 4), 0);
 	cr_expect(says(r.out, ".TH M2MCTL 1"));
 	snprintf(man, sizeof man, "%s", r.out);
-	static const char *const held[] = {
-		".SS \"migrate up\"",  ".SS \"org delete SLUG|ID", ".SS \"client default", ".SS \"key revoke KID",   ".SS \"config check\"",
-		"M2M_TRUSTED_ISSUERS", "M2M_ACCESS_TOKEN_TYPE",    ".SH EXIT STATUS",      "M2M_ADMIN_DATABASE_URL", "another master key"};
-	for (size_t i = 0; i < sizeof held / sizeof *held; i++)
-		cr_expect(says(man, held[i]), "%s", held[i]);
+	expect_exit(0, "--help");
+	snprintf(overview, sizeof overview, "%s", r.out);
+
+	for (const char *rest = overview; next_command(&rest, group, name); commands++) {
+		snprintf(want, sizeof want, ".SS \"%s %s", group, name);
+		cr_expect(says(man, want), "%s", want);
+		/* its options stand at the beginning of a help line each */
+		for (const char *line = r.out; (line = strstr(line, "\n  --")) != NULL; line += 3) {
+			size_t n = (size_t)snprintf(want, sizeof want, ".B \"");
+			for (const char *c = line + 3; *c != ' ' && *c != '\0' && n < sizeof want - 3; c++)
+				n += (size_t)snprintf(want + n, sizeof want - n, *c == '-' ? "\\-" : "%c", *c);
+			cr_expect(says(man, want), "%s", want);
+		}
+	}
+	cr_expect_geq(commands, 30);
+	for (const char *line = overview; (line = strstr(line, "\n  M2M_")) != NULL; line += 3, settings++) {
+		snprintf(want, sizeof want, ".TP\n.B \"%.*s\"", (int)strcspn(line + 3, " \n"), line + 3);
+		cr_expect(says(man, want), "%s", want);
+	}
+	cr_expect_geq(settings, 20);
+	for (int code = 0; code <= 6; code++) {
+		snprintf(want, sizeof want, ".TP\n.B %d\n", code);
+		cr_expect(says(man, want), "exit code %d", code);
+	}
+}
+
+Test(ctl, the_manual_is_rendered_without_a_warning)
+{
+	char page[TMP_PATH], complaints[TMP_PATH], text[1024];
+	expect_exit(0, "man");
+	tmp_path(page, "m2mctl", ".1");
+	tmp_path(complaints, "groff", ".log");
+	tmp_write(page, r.out);
+	snprintf(text, sizeof text,
+		 "if command -v groff; then groff -man -Tutf8 -ww '%s' 2> '%s'; else echo 'no groff' > '%s'; fi > /dev/null", page,
+		 complaints, complaints);
+	proc_run((const char *const[]){"sh", "-c", text, NULL});
+	char *said = tmp_read(complaints, NULL);
+	bool there = strcmp(said, "no groff\n") != 0;
+	if (there)
+		cr_expect_str_eq(said, "");
+	free(said);
+	if (!there)
+		cr_skip_test("no groff here");
 }

@@ -145,6 +145,64 @@ Test(migrate, down_takes_everything_back_and_up_makes_it_again)
 	gateway_start(&w.gateway, &w.gateway_env);
 }
 
+Test(migrate, the_second_one_is_taken_back_and_made_again_without_a_loss)
+{
+	struct org o;
+	char second[SECRET_MAX];
+	org_create(&w, "acme", &o);
+	world_ctl(&w, &r, "client", "create", "--org", "acme", "--lifetime", "900", "--output", "env");
+	ctl_value(&r, "M2M_CLIENT_ID", second, sizeof second);
+	world_ctl(&w, &r, "token", "mint", "--org", "acme");
+	const char *all =
+		"select string_agg(t::text, ' ' order by t::text) from (select client_id, organization_id, is_default, roles, scopes,"
+		" token_lifetime, secret_version from m2m.client) t";
+	char before[SQL_VALUE];
+	snprintf(before, sizeof before, "%s", sql_text(world_db(&w), "%s", all));
+	expect_exit(0, "migrate", "down", "--yes");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), 1);
+	cr_expect_str_eq(sql_text(world_db(&w), "%s", all), before);
+	expect_exit(0, "migrate", "up");
+	cr_expect_str_eq(sql_text(world_db(&w), "%s", all), before);
+	expect_exit(0, "client", "secret", "--org", "acme", "--output", "env");
+	cr_expect(says(r.out, o.secret), "%s", r.out);
+	expect_exit(0, "client", "default", second);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_key"), 1);
+	cr_expect_eq(acts("migrate_down"), 1);
+	expect_exit(0, "config", "check");
+}
+
+/* Down must fail with this sentence, change nothing, and leave its row. */
+static void expect_down_refused(const char *part)
+{
+	int64_t refused =
+		sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'migrate_down' and outcome = 'failed'");
+	expect_exit(1, "migrate", "down", "--yes");
+	cr_expect(says(r.err, part), "%s", r.err);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), SCHEMA);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'migrate_down' and outcome = 'failed'"),
+		     refused + 1);
+}
+
+Test(migrate, down_refuses_to_forget_what_the_older_schema_can_not_hold)
+{
+	char client[SECRET_MAX];
+	world_ctl(&w, &r, "org", "create", "acme", "--token-type", "at+jwt");
+	expect_down_refused("token type");
+	world_ctl(&w, &r, "client", "set", "--org", "acme", "--token-type", "default");
+	world_ctl(&w, &r, "client", "create", "--org", "acme", "--output", "env");
+	ctl_value(&r, "M2M_CLIENT_ID", client, sizeof client);
+	world_ctl(&w, &r, "client", "delete", client, "--yes");
+	expect_down_refused("deleted");
+}
+
+Test(migrate, down_refuses_while_there_are_rows_of_platform_tokens)
+{
+	world_ctl(&w, &r, "token", "mint", "--platform");
+	expect_down_refused("platform tokens");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where organization_id is null"), 1);
+}
+
 Test(migrate, an_unmigrated_database_is_refused_by_both_programs)
 {
 	take_empty_database("m2m_owner");
@@ -231,6 +289,12 @@ static const struct {
 	{"org", "show", {"SLUG|ID"}},
 	{"org", "disable", {"SLUG|ID"}},
 	{"org", "enable", {"SLUG|ID"}},
+	{"org", "set", {"SLUG|ID", "--name", "--issuer", "--external-id", "--no-external-id"}},
+	{"org", "delete", {"SLUG|ID", "--yes"}},
+	{"client", "create", {"--org", "--name", "--role", "--scope", "--audience", "--lifetime", "--token-type"}},
+	{"client", "list", {"--org"}},
+	{"client", "default", {"CLIENT_ID", "--org"}},
+	{"client", "delete", {"CLIENT_ID", "--org", "--yes"}},
 	{"client", "show", {"--org", "CLIENT_ID"}},
 	{"client", "secret", {"--org", "CLIENT_ID"}},
 	{"client", "rotate", {"--org", "CLIENT_ID", "--grace"}},
@@ -240,6 +304,9 @@ static const struct {
 	{"token", "mint", {"--org", "--subject", "--role", "--audience", "--lifetime"}},
 	{"token", "inspect", {"TOKEN", "stdin"}},
 	{"key", "list", {"--output"}},
+	{"audit", "tokens", {"--org", "--client", "--days", "--limit"}},
+	{"audit", "partitions", {"--ahead"}},
+	{"audit", "verify", {"--days"}},
 	{"config", "check", {"--output"}},
 };
 

@@ -1,0 +1,168 @@
+/* m2mctl audit: which tokens were issued, how the record of them is stored, and whether it agrees with itself. */
+#include "store/ctl_audit.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "options.h"
+#include "output.h"
+
+static int no_memory(void)
+{
+	ctl_say("there is no memory left");
+	return EXIT_FAILED;
+}
+
+/* ---- tokens ---- */
+
+static int print_tokens(struct ctl *ctl, const struct audit_token *tokens, size_t n)
+{
+	enum { COLUMNS = 12 };
+	struct field *fields = arena_alloc(ctl->a, n * COLUMNS * sizeof *fields);
+	if (fields == NULL)
+		return no_memory();
+	for (size_t i = 0; i < n; i++) {
+		const struct audit_token *t = &tokens[i];
+		struct field *row = fields + i * COLUMNS;
+		row[0] = field_time(ctl, "issued_at", t->issued_at);
+		row[1] = field_time(ctl, "expires_at", t->expires_at);
+		row[2] = field_text("organization", t->organization);
+		row[3] = field_text("client_id", t->client_id);
+		row[4] = t->secret_version == 0 ? field_raw("secret_version", STR_NONE) : field_number("secret_version", t->secret_version);
+		row[5] = field_text("caller", t->caller);
+		row[6] = field_words("scope", t->scope);
+		row[7] = field_text("audience", t->audience);
+		row[8] = field_text("transport", t->transport);
+		row[9] = field_text("remote_addr", t->remote_addr);
+		row[10] = field_text("kid", t->kid);
+		row[11] = field_uuid(ctl, "jti", t->jti);
+	}
+	return output_rows(ctl, "tokens", fields, COLUMNS, n);
+}
+
+static int tokens(struct ctl *ctl, char **args)
+{
+	const struct audit_token *rows = NULL;
+	size_t n = 0;
+	struct audit_question question = {.days = 1, .limit = 100};
+	const struct option options[] = {
+		{"--org", OPTION_TEXT, &question.org, 0, 0},
+		{"--client", OPTION_TEXT, &question.client_id, 0, 0},
+		{"--days", OPTION_NUMBER, &question.days, 1, AUDIT_DAYS_MAX},
+		{"--limit", OPTION_NUMBER, &question.limit, 1, AUDIT_LIMIT_MAX},
+	};
+	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
+	if (status == EXIT_DONE)
+		status = ctl_connect(ctl, 0);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, ctl_audit_tokens(ctl->db, &question, &rows, &n));
+	if (status == EXIT_DONE)
+		status = print_tokens(ctl, rows, n);
+	if (status == EXIT_DONE && n == (size_t)question.limit)
+		ctl_say("there may be more: --limit %d", question.limit);
+	return status;
+}
+
+/* ---- partitions ---- */
+
+static int print_partitions(struct ctl *ctl, const struct audit_partition *partitions, size_t n)
+{
+	enum { COLUMNS = 5 };
+	struct field *fields = arena_alloc(ctl->a, n * COLUMNS * sizeof *fields);
+	if (fields == NULL)
+		return no_memory();
+	for (size_t i = 0; i < n; i++) {
+		struct field *row = fields + i * COLUMNS;
+		row[0] = field_text("partition", partitions[i].name);
+		row[1] = field_time(ctl, "from", partitions[i].from);
+		row[2] = field_time(ctl, "until", partitions[i].until);
+		row[3] = field_bool("has_rows", partitions[i].has_rows);
+		row[4] = field_number("bytes", partitions[i].bytes);
+	}
+	return output_rows(ctl, "partitions", fields, COLUMNS, n);
+}
+
+static int partitions(struct ctl *ctl, char **args)
+{
+	const struct audit_partition *rows = NULL;
+	size_t n = 0;
+	int32_t ahead = -1;
+	int32_t made = 0;
+	const struct option options[] = {{"--ahead", OPTION_NUMBER, &ahead, 0, AUDIT_DAYS_MAX}};
+	int status = options_read(ctl, args, options, 1, NULL);
+	if (status == EXIT_DONE)
+		status = output_rows_check(ctl);
+	if (status == EXIT_DONE)
+		status = ctl_connect(ctl, 0);
+	if (status == EXIT_DONE && ahead >= 0)
+		status = ctl_ended(ctl, ctl_audit_partitions_ahead(ctl->db, ahead, &made));
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, ctl_audit_partitions(ctl->db, &rows, &n));
+	if (status != EXIT_DONE)
+		return status;
+	if (ahead >= 0)
+		ctl_say("made %d", made);
+	return print_partitions(ctl, rows, n);
+}
+
+/* ---- verify ---- */
+
+static void say_progress(size_t done, size_t of, const char *what)
+{
+	if (isatty(STDERR_FILENO))
+		ctl_say("%zu of %zu: %s?", done + 1, of, what);
+}
+
+static int verify(struct ctl *ctl, char **args)
+{
+	enum { COLUMNS = 3 };
+	const struct audit_check *checks = NULL;
+	size_t n = 0;
+	int32_t days = 30;
+	bool sound = true;
+	const struct option options[] = {{"--days", OPTION_NUMBER, &days, 1, AUDIT_DAYS_MAX}};
+	int status = options_read(ctl, args, options, 1, NULL);
+	if (status == EXIT_DONE)
+		status = ctl_connect(ctl, 0);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, ctl_audit_verify(ctl->db, days, say_progress, &checks, &n));
+	if (status != EXIT_DONE)
+		return status;
+
+	struct field *fields = arena_alloc(ctl->a, n * COLUMNS * sizeof *fields);
+	if (fields == NULL)
+		return no_memory();
+	for (size_t i = 0; i < n; i++) {
+		struct field *row = fields + i * COLUMNS;
+		row[0] = field_text("check", str_of(checks[i].what));
+		row[1] = field_text("result", checks[i].rows == 0 ? STR("OK") : STR("FAULT"));
+		row[2] = field_number("found", checks[i].rows);
+		sound = sound && checks[i].rows == 0;
+	}
+	status = output_rows(ctl, "checks", fields, COLUMNS, n);
+	return status == EXIT_DONE && !sound ? EXIT_REFUSED : status;
+}
+
+const struct command audit_commands[] = {
+	{"audit", "tokens", "[--org SLUG] [--client CLIENT_ID] [--days N] [--limit N]",
+	 "Lists the tokens that were issued, the youngest first",
+	 "  --org SLUG          of one organization, by slug or id; by id also of a deleted one\n"
+	 "  --client CLIENT_ID  of one client\n"
+	 "  --days N            how far back, 1 to 400 (default 1)\n"
+	 "  --limit N           how many at most, 1 to 10000 (default 100)\n\n"
+	 "More questions are answered by the views of the schema m2m: tokens_issued, secret_last_use, secrets_read and others.\n\n"
+	 "Example:\n  m2mctl audit tokens --org acme --days 7 --output json\n",
+	 tokens},
+	{"audit", "partitions", "[--ahead DAYS]", "Lists the parts that the record of tokens is stored in, a week each",
+	 "  --ahead DAYS  makes those of the next DAYS, 0 to 400, first; gateways do so by themselves (M2M_PARTITION_DAYS)\n\n"
+	 "Rows of weeks without a part of their own are in token_audit_default, which should be empty.\n\n"
+	 "Example:\n  m2mctl audit partitions\n",
+	 partitions},
+	{"audit", "verify", "[--days N]", "Holds the recorded tokens against clients, secrets, keys and acts",
+	 "  --days N  how far back, 1 to 400 (default 30)\n\n"
+	 "Each check counts what a sound record has none of. Exit code 6 when there is any.\n\n"
+	 "Example:\n  m2mctl audit verify --days 7\n",
+	 verify},
+	{"audit", NULL, NULL, NULL, NULL, NULL},
+};

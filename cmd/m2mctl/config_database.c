@@ -1,0 +1,183 @@
+#include "config_database.h"
+
+#include "base/clock.h"
+#include "store/ctl_audit.h"
+#include "store/ctl_check.h"
+#include "store/ctl_key.h"
+#include "store/ctl_token.h"
+
+#define OLDEST_SERVER    150000
+#define CLOCKS_APART_S   5
+#define AHEAD_AT_LEAST_S (7 * 86400)
+
+/* A database that doesn't answer, or doesn't let in: what is in the URL decides about both. */
+static const char *advice(enum err err)
+{
+	return err == ERR_FORBIDDEN ? "user, password and database" : "host and port";
+}
+
+static bool connect_and_read(struct ctl *ctl, struct findings *f, const char *what, const char *setting, struct str url, struct ctl_db **db,
+			     struct ctl_facts *facts)
+{
+	enum err err = ctl_open(ctl->a, url, ctl_actor(ctl), db);
+	if (err != ERR_OK) {
+		finding_fault(f, what, ctl_exit_code(err), "%s; check %s in %s", ctl_why(*db), advice(err), setting);
+		return false;
+	}
+	err = ctl_facts_read(*db, facts);
+	if (err != ERR_OK)
+		finding_fault(f, what, ctl_exit_code(err), "%s", ctl_why(*db));
+	else
+		finding_ok(f, what, "%.*s", STR_ARG(ctl_describe(*db)));
+	return err == ERR_OK;
+}
+
+/* ---- as m2mctl uses it ---- */
+
+/* PostgreSQL's own settings, on which promises rest. */
+static void check_server(struct findings *f, const struct ctl_facts *facts)
+{
+	if (facts->version_num < OLDEST_SERVER)
+		finding_fault(f, "server", EXIT_FAILED, "PostgreSQL %d; 15 or later is needed", facts->version_num / 10000);
+	if (!facts->fsync)
+		finding_warn(f, "server",
+			     "fsync is off: what was committed, and so audited, is lost when the machine crashes; switch it "
+			     "on in postgresql.conf");
+	int64_t apart_s = (clock_wall_us() - facts->clock) / 1000000;
+	if (apart_s > CLOCKS_APART_S || apart_s < -CLOCKS_APART_S)
+		finding_warn(f, "server",
+			     "its clock and this machine's are %lld seconds apart; tokens' times are the server's: let both be set by NTP",
+			     (long long)apart_s);
+}
+
+static void check_master_keys(struct ctl *ctl, struct findings *f)
+{
+	unsigned unknown = 0;
+	struct str missing = STR_NONE;
+	enum err err = ctl_key_compare(ctl->db, &ctl->config.ring, &unknown);
+	if (err == ERR_MISMATCH) {
+		finding_fault(f, "master keys", EXIT_REFUSED, "%s; give the key file of the gateways that run on it", ctl_why(ctl->db));
+		return;
+	}
+	if (err == ERR_OK)
+		err = ctl_missing_keys(ctl->db, &ctl->config.ring, &missing);
+	if (err != ERR_OK)
+		finding_fault(f, "master keys", ctl_exit_code(err), "%s", ctl_why(ctl->db));
+	else if (missing.n > 0)
+		finding_fault(f, "master keys", EXIT_REFUSED,
+			      "live secrets were derived from %.*s, which the ring lacks: their clients would be answered 503 key_missing; "
+			      "put it back on the ring",
+			      STR_ARG(missing));
+	else
+		finding_ok(f, "master keys", "%u on the ring, %u of them not yet known to the database", ctl->config.ring.n, unknown);
+}
+
+static void check_signing_key(struct ctl *ctl, struct findings *f)
+{
+	struct str kid = STR_NONE;
+	enum err err = ctl_token_signer(ctl->db, &ctl->config.ring, &kid);
+	if (err == ERR_NOT_FOUND)
+		finding_fault(f, "signing key", EXIT_FAILED, "none is active; `m2mctl migrate up` makes one");
+	else if (err != ERR_OK)
+		finding_fault(f, "signing key", ctl_exit_code(err), "%s", ctl_why(ctl->db));
+	else
+		finding_ok(f, "signing key", "%.*s opens", STR_ARG(kid));
+}
+
+static void check_partitions(struct ctl *ctl, struct findings *f, int64_t now)
+{
+	const struct audit_partition *all = NULL;
+	size_t n = 0;
+	int64_t until = 0;
+	bool stray = false;
+	enum err err = ctl_audit_partitions(ctl->db, &all, &n);
+	for (size_t i = 0; i < n; i++) {
+		stray = stray || (all[i].is_default && all[i].has_rows);
+		until = all[i].until > until ? all[i].until : until;
+	}
+	if (err != ERR_OK)
+		finding_fault(f, "audit partitions", ctl_exit_code(err), "%s", ctl_why(ctl->db));
+	else if (stray)
+		finding_warn(f, "audit partitions",
+			     "the default partition holds rows: partitions weren't made ahead, or a clock was wrong; does a gateway run?");
+	else if (until < now + AHEAD_AT_LEAST_S * INT64_C(1000000))
+		finding_warn(f, "audit partitions",
+			     "they end within a week; a running gateway makes more, and so does `m2mctl audit partitions --ahead 28`");
+}
+
+/* False when the rest can't be asked. */
+static bool check_schema(struct ctl *ctl, struct findings *f, const struct ctl_facts *facts)
+{
+	if (!facts->owner) {
+		finding_fault(
+			f, "owner's rights", EXIT_CONFIG,
+			"the login %.*s may not act as m2m_owner; name the owner's in M2M_ADMIN_DATABASE_URL, or, as a superuser: grant "
+			"m2m_owner to \"%.*s\"",
+			STR_ARG(facts->login), STR_ARG(facts->login));
+		return false;
+	}
+	enum err err = ctl_require_schema(ctl->db);
+	if (err != ERR_OK)
+		finding_fault(f, "schema", ctl_exit_code(err), "%s", ctl_why(ctl->db));
+	else
+		finding_ok(f, "schema", "as this program knows it");
+	return err == ERR_OK;
+}
+
+static bool check_owner_login(struct ctl *ctl, struct findings *f, struct ctl_facts *facts)
+{
+	if (!connect_and_read(ctl, f, "database", "M2M_ADMIN_DATABASE_URL", ctl->config.admin_database_url, &ctl->db, facts))
+		return false;
+	check_server(f, facts);
+	if (!check_schema(ctl, f, facts))
+		return true;
+	if (ctl->config.has_master_keys) {
+		check_master_keys(ctl, f);
+		check_signing_key(ctl, f);
+	}
+	check_partitions(ctl, f, facts->clock);
+	return true;
+}
+
+/* ---- as the gateway uses it ---- */
+
+static bool is_durable(struct str synchronous_commit)
+{
+	return str_eq(synchronous_commit, STR("on")) || str_eq(synchronous_commit, STR("remote_apply"));
+}
+
+static void check_gateway_login(struct ctl *ctl, struct findings *f, const struct ctl_facts *admin)
+{
+	struct ctl_db *db = NULL;
+	struct ctl_facts facts;
+	static const char what[] = "gateway's database";
+	if (ctl->config.database_url.p == NULL)
+		return;
+	if (connect_and_read(ctl, f, what, "M2M_DATABASE_URL", ctl->config.database_url, &db, &facts)) {
+		if (admin != NULL && !str_eq(facts.place, admin->place))
+			finding_fault(f, what, EXIT_CONFIG,
+				      "M2M_DATABASE_URL and M2M_ADMIN_DATABASE_URL lead to different databases; make them the same");
+		if (!facts.gateway)
+			finding_fault(f, what, EXIT_CONFIG,
+				      "the login %.*s lacks the rights of m2m_gateway; as a superuser: grant m2m_gateway to \"%.*s\"",
+				      STR_ARG(facts.login), STR_ARG(facts.login));
+		if (facts.superuser || facts.owner)
+			finding_fault(f, what, EXIT_CONFIG,
+				      "the login %.*s could change the audit; give the gateway one with the rights of m2m_gateway and no "
+				      "more",
+				      STR_ARG(facts.login));
+		if (!is_durable(facts.synchronous_commit))
+			finding_warn(f, what,
+				     "synchronous_commit is %.*s for %.*s; the gateway switches it on, but nothing else does: alter role "
+				     "\"%.*s\" set synchronous_commit = on",
+				     STR_ARG(facts.synchronous_commit), STR_ARG(facts.login), STR_ARG(facts.login));
+	}
+	ctl_close(db);
+}
+
+void check_databases(struct ctl *ctl, struct findings *f)
+{
+	struct ctl_facts admin;
+	bool reached = check_owner_login(ctl, f, &admin);
+	check_gateway_login(ctl, f, reached ? &admin : NULL);
+}

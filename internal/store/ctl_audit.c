@@ -1,0 +1,245 @@
+#include "store/ctl_audit.h"
+
+#include "store/admin_statement.h"
+#include "store/ctl_exec.h"
+
+/* ---- tokens ---- */
+
+/* $1 slug or null, $2 id or null, $3 client id or null, $4 days, $5 limit. Deleted organizations' tokens are found too. */
+#define SQL_TOKENS                                                                                                                         \
+	"select t.issued_at, t.expires_at, t.jti, t.organization, t.client_id, t.secret_version, t.caller, t.scope, t.audience,"           \
+	" t.transport, host(t.remote_addr), t.kid from m2m.tokens_issued t"                                                                \
+	" where t.issued_at > statement_timestamp() - make_interval(days => $4::int4)"                                                     \
+	" and ($1::text is null or t.organization = $1::text) and ($2::uuid is null or t.organization_id = $2::uuid)"                      \
+	" and ($3::text is null or t.client_id = $3::text) order by t.issued_at desc, t.jti limit $5::int4"
+
+/* $1 slug or null, $2 id or null */
+#define SQL_ORG_WAS "select exists (select from m2m.organization o where o.slug = $1::text or o.organization_id = $2::uuid)"
+
+struct tokens_task {
+	const struct audit_question *question;
+	struct audit_token *rows;
+	size_t n;
+};
+
+static enum err check_org(struct ctl_db *db, struct str org)
+{
+	PG_RESULT was = NULL;
+	struct pg_params p;
+	pg_params_init(&p, db->a);
+	admin_put_org(&p, org);
+	enum err err = ctl_exec(db, SQL_ORG_WAS, &p, &was);
+	if (err == ERR_OK && !pg_bool(was, 0, 0))
+		err = ctl_fail(db, ERR_NOT_FOUND, "there is no organization \"%.*s\", and there was none", STR_ARG(org));
+	return err;
+}
+
+static enum err read_tokens(struct ctl_db *db, void *arg)
+{
+	struct tokens_task *task = arg;
+	const struct audit_question *q = task->question;
+	PG_RESULT r = NULL;
+	struct pg_params p;
+	enum err err = q->org.p == NULL ? ERR_OK : check_org(db, q->org);
+	if (err != ERR_OK)
+		return err;
+
+	pg_params_init(&p, db->a);
+	admin_put_org(&p, q->org);
+	pg_put_text(&p, q->client_id);
+	pg_put_int4(&p, q->days);
+	pg_put_int4(&p, q->limit);
+	err = ctl_exec(db, SQL_TOKENS, &p, &r);
+	if (err != ERR_OK)
+		return err;
+	task->n = (size_t)PQntuples(r);
+	task->rows = arena_alloc(db->a, (task->n + 1) * sizeof *task->rows);
+	for (int i = 0; task->rows != NULL && i < (int)task->n; i++)
+		task->rows[i] = (struct audit_token){
+			.issued_at = pg_time_us(r, i, 0),
+			.expires_at = pg_time_us(r, i, 1),
+			.jti = pg_uuid(r, i, 2),
+			.organization = ctl_copy(db, r, i, 3),
+			.client_id = ctl_copy(db, r, i, 4),
+			.secret_version = pg_int4(r, i, 5),
+			.caller = ctl_copy(db, r, i, 6),
+			.scope = ctl_copy(db, r, i, 7),
+			.audience = ctl_copy(db, r, i, 8),
+			.transport = ctl_copy(db, r, i, 9),
+			.remote_addr = ctl_copy(db, r, i, 10),
+			.kid = ctl_copy(db, r, i, 11),
+		};
+	return arena_overflowed(db->a) ? ctl_fail(db, ERR_NO_MEMORY, "there are more tokens than there is memory for") : ERR_OK;
+}
+
+enum err ctl_audit_tokens(struct ctl_db *db, const struct audit_question *question, const struct audit_token **ret, size_t *ret_n)
+{
+	struct tokens_task task = {.question = question};
+	enum err err = ctl_transaction(db, read_tokens, &task);
+	if (err == ERR_OK) {
+		*ret = task.rows;
+		*ret_n = task.n;
+	}
+	return err;
+}
+
+/* ---- partitions ---- */
+
+/* The catalog has a partition's bounds as text only. Whether one has rows is told by its size: counting would read them all. */
+#define SQL_PARTITIONS                                                                                                                     \
+	"select c.relname::text, bound = 'DEFAULT', case when bound = 'DEFAULT' then exists (select from m2m.token_audit_default)"         \
+	"  else pg_relation_size(c.oid) > 0 end, substring(bound from 'FROM \\(''([^'']+)''')::timestamptz,"                               \
+	" substring(bound from 'TO \\(''([^'']+)''')::timestamptz, pg_total_relation_size(c.oid)"                                          \
+	" from pg_inherits i join pg_class c on c.oid = i.inhrelid, pg_get_expr(c.relpartbound, c.oid) bound"                              \
+	" where i.inhparent = 'm2m.token_audit'::regclass order by 4 nulls last, 1"
+
+#define SQL_AHEAD "select m2m.audit_partitions_ahead($1::int4)"
+
+struct partitions_task {
+	struct audit_partition *rows;
+	size_t n;
+};
+
+static enum err read_partitions(struct ctl_db *db, void *arg)
+{
+	struct partitions_task *task = arg;
+	PG_RESULT r = NULL;
+	enum err err = ctl_exec(db, SQL_PARTITIONS, NULL, &r);
+	if (err != ERR_OK)
+		return err;
+	task->n = (size_t)PQntuples(r);
+	task->rows = arena_alloc(db->a, (task->n + 1) * sizeof *task->rows);
+	for (int i = 0; task->rows != NULL && i < (int)task->n; i++)
+		task->rows[i] = (struct audit_partition){
+			.name = ctl_copy(db, r, i, 0),
+			.is_default = pg_bool(r, i, 1),
+			.has_rows = pg_bool(r, i, 2),
+			.from = pg_is_null(r, i, 3) ? 0 : pg_time_us(r, i, 3),
+			.until = pg_is_null(r, i, 4) ? 0 : pg_time_us(r, i, 4),
+			.bytes = pg_int8(r, i, 5),
+		};
+	return arena_overflowed(db->a) ? ctl_fail(db, ERR_NO_MEMORY, "there is no memory left") : ERR_OK;
+}
+
+enum err ctl_audit_partitions(struct ctl_db *db, const struct audit_partition **ret, size_t *ret_n)
+{
+	struct partitions_task task = {.n = 0};
+	enum err err = ctl_transaction(db, read_partitions, &task);
+	if (err == ERR_OK) {
+		*ret = task.rows;
+		*ret_n = task.n;
+	}
+	return err;
+}
+
+struct ahead_task {
+	int32_t days, made;
+};
+
+static enum err make_ahead(struct ctl_db *db, void *arg)
+{
+	struct ahead_task *task = arg;
+	PG_RESULT r = NULL;
+	struct pg_params p;
+	pg_params_init(&p, db->a);
+	pg_put_int4(&p, task->days);
+	enum err err = ctl_exec(db, SQL_AHEAD, &p, &r);
+	if (err == ERR_OK)
+		task->made = pg_int4(r, 0, 0);
+	if (err != ERR_OK || task->made == 0)
+		return err;
+	return ctl_audit(db, &(struct ctl_act){.action = "make_partitions",
+					       .detail = arena_printf(db->a, "{\"days\":%d,\"made\":%d}", task->days, task->made)});
+}
+
+enum err ctl_audit_partitions_ahead(struct ctl_db *db, int32_t days, int32_t *ret_made)
+{
+	struct ahead_task task = {.days = days};
+	enum err err = ctl_transaction(db, make_ahead, &task);
+	if (err == ERR_OK)
+		*ret_made = task.made;
+	return err;
+}
+
+/* ---- verifying ---- */
+
+#define RECENT(column) column " > statement_timestamp() - make_interval(days => $1::int4)"
+#define TOKENS         "from m2m.token_audit t where " RECENT("t.issued_at")
+
+/* A statement's time is taken before its snapshot, and that of a rotation before its commit: what overlapped may look the wrong way round, but not for long. */
+#define SLACK "interval '1 minute'"
+
+/* When a secret ended for good: at the end of its grace, or with the act that left it none. */
+#define SECRET_END                                                                                                                         \
+	"case when s.expires_at > '-infinity' then s.expires_at else (select min(a.at) from m2m.admin_audit a"                             \
+	" where a.client_id = s.client_id and a.outcome = 'granted' and (a.action = 'delete_client'"                                       \
+	"  or a.action = 'rotate_secret' and a.secret_version > s.version and a.detail->>'grace_seconds' = '0')) end"
+
+/* $1 days. */
+static const struct {
+	const char *what, *sql;
+} checks[] = {
+	{"tokens recorded twice", "select count(*) from (select t.jti " TOKENS " group by t.jti having count(*) > 1) twice"},
+	{"tokens from the future", "select count(*) from m2m.token_audit t where t.issued_at > statement_timestamp() + " SLACK},
+	{"tokens with a lifetime that none can have",
+	 "select count(*) " TOKENS " and (t.expires_at <= t.issued_at or t.expires_at > t.issued_at + interval '30 days')"},
+	{"tokens of a client that the organization never had",
+	 "select count(*) " TOKENS " and t.client_id is not null and not exists (select from m2m.client c"
+	 " where c.client_id = t.client_id and c.organization_id = t.organization_id)"},
+	{"tokens with a secret version that never was",
+	 "select count(*) " TOKENS " and t.client_id is not null and not exists (select from m2m.client_secret s"
+	 " where s.client_id = t.client_id and s.version = t.secret_version)"},
+	{"secrets that gave a token after their end",
+	 "select count(*) from m2m.client_secret s join (select t.client_id, t.secret_version, max(t.issued_at) as last " TOKENS
+	 " group by 1, 2) u on u.client_id = s.client_id and u.secret_version = s.version where u.last > " SECRET_END " + " SLACK},
+	{"secrets without the act that made them",
+	 "select count(*) from m2m.client_secret s where " RECENT(
+		 "s.created_at") " and not exists (select from m2m.admin_audit a"
+				 " where a.client_id = s.client_id and a.secret_version = s.version and a.outcome = 'granted'"
+				 " and a.action in ('create_client', 'rotate_secret'))"},
+	{"tokens signed with a key that never was",
+	 "select count(*) " TOKENS " and not exists (select from m2m.signing_key k where k.kid = t.kid)"},
+	{"tokens signed with a key after its revocation",
+	 "select count(*) " TOKENS " and exists (select from m2m.signing_key k where k.kid = t.kid and t.issued_at > k.revoked_at + " SLACK
+	 ")"},
+	{"operators' tokens without the act that made them",
+	 "select count(*) " TOKENS " and t.client_id is null and not exists (select from m2m.admin_audit a"
+	 " where a.request_id = t.request_id and a.action = 'mint_token' and a.outcome = 'granted')"},
+};
+enum { CHECKS = sizeof checks / sizeof checks[0] };
+
+struct verify_task {
+	int32_t days;
+	audit_progress *progress;
+	struct audit_check *rows;
+};
+
+static enum err ask_each(struct ctl_db *db, void *arg)
+{
+	struct verify_task *task = arg;
+	struct pg_params p;
+	enum err err = ERR_OK;
+	pg_params_init(&p, db->a);
+	pg_put_int4(&p, task->days);
+	for (size_t i = 0; err == ERR_OK && i < CHECKS; i++) {
+		PG_RESULT r = NULL;
+		task->progress(i, CHECKS, checks[i].what);
+		err = ctl_exec(db, checks[i].sql, &p, &r);
+		if (err == ERR_OK)
+			task->rows[i] = (struct audit_check){checks[i].what, pg_int8(r, 0, 0)};
+	}
+	return err;
+}
+
+enum err ctl_audit_verify(struct ctl_db *db, int32_t days, audit_progress *progress, const struct audit_check **ret, size_t *ret_n)
+{
+	struct verify_task task = {.days = days, .progress = progress, .rows = arena_alloc(db->a, CHECKS * sizeof *task.rows)};
+	if (task.rows == NULL)
+		return ctl_fail(db, ERR_NO_MEMORY, "there is no memory left");
+	enum err err = ctl_transaction(db, ask_each, &task);
+	if (err == ERR_OK) {
+		*ret = task.rows;
+		*ret_n = CHECKS;
+	}
+	return err;
+}

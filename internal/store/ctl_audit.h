@@ -1,0 +1,62 @@
+/* The audit as an operator looks at it: which tokens were issued, how it is stored, and whether it agrees with itself. */
+#ifndef M2M_STORE_CTL_AUDIT_H
+#define M2M_STORE_CTL_AUDIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/uuid.h"
+#include "store/ctl_db.h"
+
+#define AUDIT_DAYS_MAX  400
+#define AUDIT_LIMIT_MAX 10000
+
+/* A row of m2m.tokens_issued. Times are microseconds since 1970, as everywhere here. */
+struct audit_token {
+	int64_t issued_at, expires_at;
+	struct uuid jti;
+	struct str organization, client_id; /* absent: the platform's, the operator's */
+	int32_t secret_version;             /* 0: the operator's */
+	struct str caller, scope, audience, transport, remote_addr, kid;
+};
+
+struct audit_question {
+	struct str org;       /* slug or id; absent: all */
+	struct str client_id; /* absent: all */
+	int32_t days;         /* how far back, 1 to AUDIT_DAYS_MAX */
+	int32_t limit;        /* 1 to AUDIT_LIMIT_MAX */
+};
+
+/* The youngest ones first. ERR_NOT_FOUND: there is no such organization, and no row of one that there was. */
+MUST_CHECK enum err ctl_audit_tokens(struct ctl_db *db, const struct audit_question *question, const struct audit_token **ret,
+				     size_t *ret_n);
+
+struct audit_partition {
+	struct str name;
+	bool is_default;     /* takes what no other one does, and should be empty */
+	bool has_rows;       /* or had some */
+	int64_t from, until; /* of issued_at, `until` excluded; 0: the default's */
+	int64_t bytes;       /* with its indexes */
+};
+
+/* By time, the default one last. */
+MUST_CHECK enum err ctl_audit_partitions(struct ctl_db *db, const struct audit_partition **ret, size_t *ret_n);
+
+/* Makes those of the next `days`, 0 to AUDIT_DAYS_MAX, that aren't there yet. *ret_made counts them. */
+MUST_CHECK enum err ctl_audit_partitions_ahead(struct ctl_db *db, int32_t days, int32_t *ret_made);
+
+/* One question that a sound audit answers with no rows. */
+struct audit_check {
+	const char *what; /* what the rows would be */
+	int64_t rows;
+};
+
+/* Told before each question, since each may read all rows of those days. */
+typedef void audit_progress(size_t done, size_t of, const char *what);
+
+/* Holds the tokens of the last `days` (1 to AUDIT_DAYS_MAX) against clients, secrets, keys and acts, and these against each other. */
+MUST_CHECK enum err ctl_audit_verify(struct ctl_db *db, int32_t days, audit_progress *progress, const struct audit_check **ret,
+				     size_t *ret_n);
+
+#endif
