@@ -22,7 +22,7 @@ struct jwt {
 	const struct json *claims_json;
 	enum jwt_alg alg;
 	struct str kid;
-	struct str typ; /* absent, "JWT" or "at+jwt" */
+	struct str typ; /* absent, or one of those below, as it was written */
 };
 
 /* Takes a compact token apart without trusting it. ERR_MALFORMED for anything but: three base64url parts of bounded length, a header object whose
