@@ -125,8 +125,8 @@ static int create(struct ctl *ctl, char **args)
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
 	if (status == EXIT_DONE && org.p == NULL)
 		status = ctl_usage(ctl, "whose client? Give --org SLUG");
-	if (status != EXIT_DONE || (status = check_text(ctl, "--name", name)) != EXIT_DONE ||
-	    (status = client_options_check(ctl, &given)) != EXIT_DONE || (status = ctl_connect(ctl, CONFIG_NEED_MASTER_KEYS)) != EXIT_DONE)
+	if (status != EXIT_DONE || (status = client_options_check(ctl, &given, name)) != EXIT_DONE ||
+	    (status = ctl_connect(ctl, CONFIG_NEED_MASTER_KEYS)) != EXIT_DONE)
 		return status;
 
 	struct client client;
@@ -234,7 +234,7 @@ static int set(struct ctl *ctl, char **args)
 		return status;
 	if (!client_options_given(&given) && name.p == NULL && !make_default)
 		return ctl_usage(ctl, "nothing to set");
-	if ((status = check_text(ctl, "--name", name)) != EXIT_DONE || (status = client_options_check(ctl, &given)) != EXIT_DONE)
+	if ((status = client_options_check(ctl, &given, name)) != EXIT_DONE)
 		return status;
 
 	struct client client;

@@ -1,13 +1,17 @@
 #include "client_options.h"
 
-int client_options_check(struct ctl *ctl, const struct client_options *o)
+int client_options_check(struct ctl *ctl, const struct client_options *o, struct str name)
 {
 	int status = check_roles(ctl, &o->roles, true);
 	if (status == EXIT_DONE)
 		status = check_scopes(ctl, &o->scopes);
 	if (status == EXIT_DONE)
 		status = check_audiences(ctl, &o->audiences);
-	return status;
+	if (status != EXIT_DONE)
+		return status;
+	struct client_spec spec = client_options_change(o);
+	spec.name = name;
+	return check_spec(ctl, client_spec_fault(&spec));
 }
 
 bool client_options_given(const struct client_options *o)

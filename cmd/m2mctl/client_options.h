@@ -17,15 +17,16 @@ struct client_options {
 /* Rows of a table of struct option, for a struct client_options. */
 #define CLIENT_OPTION_ROWS(o)                                                                                                              \
 	{"--role", OPTION_WORDS, &(o).roles, 0, 0}, {"--scope", OPTION_WORDS, &(o).scopes, 0, 0},                                          \
-		{"--audience", OPTION_WORDS, &(o).audiences, 0, 0}, {"--lifetime", OPTION_NUMBER, &(o).lifetime, 60, 2592000},             \
+		{"--audience", OPTION_WORDS, &(o).audiences, 0, 0},                                                                        \
+		{"--lifetime", OPTION_NUMBER, &(o).lifetime, CLIENT_LIFETIME_MIN, CLIENT_LIFETIME_MAX},                                    \
 	{                                                                                                                                  \
 		"--token-type", OPTION_TEXT, &(o).token_type, 0, 0                                                                         \
 	}
 /* The same options in a usage string. */
 #define CLIENT_USAGE "[--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] [--token-type JWT|at+jwt]"
 
-/* Prints the usage line itself and answers EXIT_DONE or EXIT_USAGE. */
-int client_options_check(struct ctl *ctl, const struct client_options *o);
+/* `name`: the client's, or absent. Prints the usage line itself and answers EXIT_DONE or EXIT_USAGE. */
+int client_options_check(struct ctl *ctl, const struct client_options *o, struct str name);
 bool client_options_given(const struct client_options *o);
 
 /* What is to be changed. Borrows from `o`. */

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 
-#include "base/utf8.h"
 #include "commands.h"
 #include "config/words.h"
 #include "k8s_secret.h"
@@ -185,20 +184,9 @@ int check_audiences(struct ctl *ctl, const struct word_list *audiences)
 	return EXIT_DONE;
 }
 
-/* It is printed to terminals: whole characters, no control characters. The schema's limit counts characters. */
-int check_text(struct ctl *ctl, const char *option, struct str text)
+int check_spec(struct ctl *ctl, const char *fault)
 {
-	size_t characters = 0;
-
-	while (text.n > 0) {
-		size_t n = utf8_next(text);
-		if (n == 0 || (unsigned char)text.p[0] < 0x20 || text.p[0] == 0x7f)
-			return ctl_usage(ctl, "%s: expected UTF-8 text without control characters", option);
-		text = str_from(text.p + n, text.n - n);
-		if (++characters > 200)
-			return ctl_usage(ctl, "%s: expected at most 200 characters", option);
-	}
-	return EXIT_DONE;
+	return fault == NULL ? EXIT_DONE : ctl_usage(ctl, "%s", fault);
 }
 
 int check_yes(struct ctl *ctl, bool yes, const char *what_happens)

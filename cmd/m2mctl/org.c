@@ -2,41 +2,9 @@
 #include "store/ctl_org.h"
 
 #include "client_options.h"
-#include "config/words.h"
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
-
-#define EXTERNAL_ID_MAX 200
-
-/* The schema's form, and nothing that --org would take for an id. */
-static int check_slug(struct ctl *ctl, struct str slug)
-{
-	struct uuid id;
-	bool good = slug.n >= 1 && slug.n <= 63 && slug.p[0] != '-' && str_is_word(slug, "-");
-	for (size_t i = 0; good && i < slug.n; i++)
-		good = slug.p[i] < 'A' || slug.p[i] > 'Z';
-	if (!good || uuid_parse(slug, &id) == ERR_OK)
-		return ctl_usage(ctl, "a SLUG is 1 to 63 of a-z, 0-9 and '-', does not begin with '-', and is not a UUID");
-	return EXIT_DONE;
-}
-
-/* An issuer's own word for the organization, as claim_organization (trust/claim.h) takes it. */
-static int check_outside(struct ctl *ctl, struct str issuer, struct str external_id)
-{
-	if ((issuer.p == NULL) != (external_id.p == NULL))
-		return ctl_usage(ctl, "--issuer and --external-id belong together");
-	if (issuer.p != NULL && !word_is_audience(issuer))
-		return ctl_usage(ctl, "--issuer: expected the token's iss: visible ASCII characters, at most %d", AUDIENCE_MAX);
-	if (external_id.p != NULL && (external_id.n == 0 || external_id.n > EXTERNAL_ID_MAX))
-		return ctl_usage(ctl, "--external-id: expected 1 to %d bytes", EXTERNAL_ID_MAX);
-	return check_text(ctl, "--external-id", external_id);
-}
-
-static int check_name(struct ctl *ctl, struct str name)
-{
-	return name.p != NULL && name.n == 0 ? ctl_usage(ctl, "--name: expected some text") : check_text(ctl, "--name", name);
-}
 
 static int print_created(struct ctl *ctl, const struct org *org, const struct client_secret *secret)
 {
@@ -67,9 +35,8 @@ static int create(struct ctl *ctl, char **args)
 		return ctl_usage(ctl, "SLUG is missing");
 	if (spec.name.p == NULL)
 		spec.name = spec.slug;
-	if ((status = check_slug(ctl, spec.slug)) != EXIT_DONE || (status = check_name(ctl, spec.name)) != EXIT_DONE ||
-	    (status = check_outside(ctl, spec.issuer, spec.external_id)) != EXIT_DONE ||
-	    (status = client_options_check(ctl, &client)) != EXIT_DONE)
+	if ((status = client_options_check(ctl, &client, STR_NONE)) != EXIT_DONE ||
+	    (status = check_spec(ctl, org_spec_fault(&spec))) != EXIT_DONE)
 		return status;
 
 	status = ctl_connect(ctl, CONFIG_NEED_MASTER_KEYS);
@@ -176,8 +143,7 @@ static int set(struct ctl *ctl, char **args)
 		return ctl_usage(ctl, "nothing to set");
 	if (no_external_id && (change.issuer.p != NULL || change.external_id.p != NULL))
 		return ctl_usage(ctl, "--no-external-id goes without --issuer and --external-id");
-	if ((status = check_name(ctl, change.name)) != EXIT_DONE ||
-	    (status = check_outside(ctl, change.issuer, change.external_id)) != EXIT_DONE)
+	if ((status = check_spec(ctl, org_change_fault(&change))) != EXIT_DONE)
 		return status;
 	if (no_external_id)
 		change.issuer = change.external_id = STR("");

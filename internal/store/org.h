@@ -64,4 +64,12 @@ struct org_change {
 	enum change disabled;
 };
 
+/* The rules for what people and programs may ask for, the same over the API and on the command line: NULL, or a static sentence about the first that is
+ * broken. What isn't given is not looked at, except an organization's slug. */
+#define CLIENT_LIFETIME_MIN 60      /* seconds; as the schema has it */
+#define CLIENT_LIFETIME_MAX 2592000 /* 30 days: for as long a retired signing key stays published */
+const char *client_spec_fault(const struct client_spec *spec);
+const char *org_spec_fault(const struct org_spec *spec); /* and of its client */
+const char *org_change_fault(const struct org_change *change);
+
 #endif

@@ -10,7 +10,7 @@
 #include "harness/proc.h"
 #include "harness/require.h"
 
-#define ARGS_MAX 32
+#define ARGS_MAX 64
 
 static void take_text(const char *path, char *out, size_t cap)
 {

@@ -133,8 +133,23 @@ Test(orgs, what_is_not_given_to_org_set_stays)
 	cr_expect_str_eq(org_has("acme", "(name, issuer, external_id)"), "(New,\"\",)");
 	cr_expect_eq(acts("set_organization", "granted"), 3);
 	expect_refusal(2, "nothing to set", "org", "set", "acme");
-	expect_refusal(2, "belong together", "org", "set", "acme", "--issuer", "https://id.test/");
+	expect_refusal(2, "must be given together", "org", "set", "acme", "--issuer", "https://id.test/");
 	expect_refusal(2, "goes without", "org", "set", "acme", "--no-external-id", "--issuer", "x", "--external-id", "y");
+}
+
+Test(orgs, m2mctl_holds_to_the_same_rules_as_the_api)
+{
+	expect_exit(0, "client", "set", "--org", "acme", "--scope", "s0", "--scope", "s1", "--scope", "s2", "--scope", "s3", "--scope",
+		    "s4", "--scope", "s5", "--scope", "s6", "--scope", "s7", "--scope", "s8", "--scope", "s9", "--scope", "s10", "--scope",
+		    "s11", "--scope", "s12", "--scope", "s13", "--scope", "s14", "--scope", "s15", "--scope", "s16", "--scope", "s17",
+		    "--scope", "s18", "--scope", "s19");
+	cr_expect_eq(sql_int(world_db(&w), "select cardinality(scopes) from m2m.client"), 20);
+	expect_refusal(2, "at most once", "client", "set", "--org", "acme", "--role", "admin", "--role", "admin");
+	expect_refusal(2, "different scope tokens", "client", "set", "--org", "acme", "--scope", "a", "--scope", "a");
+	expect_refusal(2, "1 to 8 different audiences", "org", "create", "b", "--audience", "a", "--audience", "a");
+	expect_refusal(2, "not shaped like a UUID", "org", "create", "00000000-0000-7000-8000-000000000000");
+	expect_refusal(2, "not first a hyphen", "org", "create", "--", "-b");
+	expect_refusal(2, "without control characters", "org", "set", "acme", "--name", "a\nb");
 }
 
 Test(orgs, a_refused_change_says_on_record_what_was_named)
