@@ -71,15 +71,8 @@ static void answered(void *arg, enum err err, const PGresult *r)
 
 static enum err submit(struct store *s, const char *statement, const struct pg_params *p, struct call call)
 {
-	struct call *kept = malloc(sizeof *kept);
-	if (kept == NULL)
-		return ERR_OVERLOADED;
-	*kept = call;
-	kept->s = s;
-	enum err err = pg_conn_send(s->serve_conn, statement, p, (int)s->config->request_timeout_ms, answered, kept);
-	if (err != ERR_OK)
-		free(kept);
-	return err;
+	call.s = s;
+	return store_ask(s, statement, p, answered, &call, sizeof call);
 }
 
 enum err admin_org_list(struct store *s, struct str after, int32_t limit, admin_done *done, void *arg)

@@ -93,6 +93,18 @@ void store_params(struct store *s, struct pg_params *p)
 	pg_params_init(p, s->scratch);
 }
 
+enum err store_ask(struct store *s, const char *statement, const struct pg_params *p, pg_unit_done *answered, const void *call, size_t n)
+{
+	void *kept = malloc(n);
+	if (kept == NULL)
+		return ERR_OVERLOADED;
+	memcpy(kept, call, n);
+	enum err err = pg_conn_send(s->serve_conn, statement, p, (int)s->config->request_timeout_ms, answered, kept);
+	if (err != ERR_OK)
+		free(kept);
+	return err;
+}
+
 void store_put_bearer(struct pg_params *p, const struct store_bearer *b)
 {
 	bool operator_token = b->client_id.p == NULL;

@@ -97,6 +97,10 @@ void denied_free(struct store *s);
 
 /* The parameters start in the store's scratch arena. */
 void store_params(struct store *s, struct pg_params *p);
+/* Sends a statement over the serving connection. `answered` gets a copy of the `n` bytes of `call` and frees it; on failure it isn't called.
+ * Fails with ERR_OVERLOADED. */
+MUST_CHECK enum err store_ask(struct store *s, const char *statement, const struct pg_params *p, pg_unit_done *answered, const void *call,
+			      size_t n);
 void store_put_bearer(struct pg_params *p, const struct store_bearer *b);
 void store_put_origin(struct pg_params *p, const struct store_origin *o);
 void store_put_ring(struct store *s, struct pg_params *p);
