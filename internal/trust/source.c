@@ -67,8 +67,11 @@ static bool take_set(struct source *s, struct str text, uint64_t version)
 	if (str_eq(text, s->keys.text))
 		return false;
 	char *copy = malloc(text.n + 1);
-	if (copy == NULL)
+	if (copy == NULL) {
+		memset(s->seen, 0, sizeof s->seen); /* a file's: or this text would count as taken */
+		complain(s, "out of memory");
 		return false;
+	}
 	memcpy(copy, text.p, text.n);
 	free(s->text);
 	s->text = copy;
