@@ -109,16 +109,19 @@ static void take_members(struct op *op, const struct json *object, const struct 
 
 /* ---- bodies ---- */
 
+/* The members of a struct client_spec that a new client and a changed one have in common. */
+#define CLIENT_MEMBERS(c)                                                                                                                  \
+	{"name", take_text, &(c)->name}, {"roles", take_words, &(c)->roles}, {"scopes", take_words, &(c)->scopes},                         \
+		{"audiences", take_words, &(c)->audiences}, {"token_lifetime", take_lifetime, &(c)->token_lifetime},                       \
+	{                                                                                                                                  \
+		"token_type", take_token_type, &(c)->token_type                                                                            \
+	}
+
 static bool take_client(struct op *op, const struct json *v, void *target)
 {
 	struct client_spec *c = target;
 	const struct member members[] = {
-		{"name", take_text, &c->name},
-		{"roles", take_words, &c->roles},
-		{"scopes", take_words, &c->scopes},
-		{"audiences", take_words, &c->audiences},
-		{"token_lifetime", take_lifetime, &c->token_lifetime},
-		{"token_type", take_token_type, &c->token_type},
+		CLIENT_MEMBERS(c),
 		{NULL, NULL, NULL},
 	};
 	if (v->type != JSON_OBJECT)
@@ -131,12 +134,7 @@ static void take_client_change(struct op *op, const struct json *object)
 {
 	struct client_spec *c = &op->in.client;
 	const struct member members[] = {
-		{"name", take_text, &c->name},
-		{"roles", take_words, &c->roles},
-		{"scopes", take_words, &c->scopes},
-		{"audiences", take_words, &c->audiences},
-		{"token_lifetime", take_lifetime, &c->token_lifetime},
-		{"token_type", take_token_type, &c->token_type},
+		CLIENT_MEMBERS(c),
 		{"disabled", take_change, &c->disabled},
 		{"default", take_default, &c->make_default},
 		{NULL, NULL, NULL},
