@@ -68,8 +68,8 @@ struct org_change {
  * broken. What isn't given is not looked at, except an organization's slug. */
 #define CLIENT_LIFETIME_MIN 60      /* seconds; as the schema has it */
 #define CLIENT_LIFETIME_MAX 2592000 /* 30 days: for as long a retired signing key stays published */
-const char *client_spec_fault(const struct client_spec *spec);
-const char *org_spec_fault(const struct org_spec *spec); /* and of its client */
-const char *org_change_fault(const struct org_change *change);
+const char *client_spec_fault(const struct client_spec *c);
+const char *org_spec_fault(const struct org_spec *o); /* and of its client */
+const char *org_change_fault(const struct org_change *c);
 
 #endif
