@@ -83,26 +83,86 @@ static int print_partitions(struct ctl *ctl, const struct audit_partition *parti
 	return output_rows(ctl, "partitions", fields, COLUMNS, n);
 }
 
+static void say_dropping(struct str partition, enum audit_drop what)
+{
+	static const char *const texts[] = {
+		[DROP_WAITING] = "waiting for others to let go of the audit, to drop",
+		[DROP_DONE] = "dropped",
+		[DROP_WOULD] = "would drop",
+	};
+	ctl_say("%s %.*s", texts[what], STR_ARG(partition));
+}
+
+/* "13months", "90days": a number and one of four units. */
+static bool read_age(struct str text, struct audit_retention *ret)
+{
+	static const struct {
+		const char *name;
+		int32_t months, days;
+	} units[] = {{"day", 0, 1}, {"week", 0, 7}, {"month", 1, 0}, {"year", 12, 0}};
+	size_t digits = 0;
+	int64_t number;
+	while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
+		digits++;
+	struct str unit = str_from(text.p + digits, text.n - digits);
+	if (unit.n > 1 && unit.p[unit.n - 1] == 's')
+		unit.n--;
+	if (str_to_i64(str_from(text.p, digits), 1, 4000, &number) != ERR_OK)
+		return false;
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (str_eq(unit, str_of(units[i].name))) {
+			ret->months = (int32_t)number * units[i].months;
+			ret->days = (int32_t)number * units[i].days;
+			return true;
+		}
+	return false;
+}
+
+static int check_keep(struct ctl *ctl, struct str keep, struct audit_retention *ret)
+{
+	if (keep.p == NULL)
+		return ret->dry_run ? ctl_usage(ctl, "--dry-run goes with --keep") : EXIT_DONE;
+	if (!read_age(keep, ret))
+		return ctl_usage(ctl, "--keep: expected a number and days, weeks, months or years, such as 13months");
+	if (ret->months == 0 && ret->days < 31)
+		return ctl_usage(ctl, "--keep: expected at least 31 days, since a token may live for 30");
+	return EXIT_DONE;
+}
+
 static int partitions(struct ctl *ctl, char **args)
 {
 	const struct audit_partition *rows = NULL;
 	size_t n = 0;
 	int32_t ahead = -1;
 	int32_t made = 0;
-	const struct option options[] = {{"--ahead", OPTION_NUMBER, &ahead, 0, AUDIT_DAYS_MAX}};
-	int status = options_read(ctl, args, options, 1, NULL);
+	struct str keep = STR_NONE;
+	struct audit_retention retention = {.wait_s = 60};
+	int32_t dropped = 0;
+	const struct option options[] = {
+		{"--ahead", OPTION_NUMBER, &ahead, 0, AUDIT_DAYS_MAX},
+		{"--keep", OPTION_TEXT, &keep, 0, 0},
+		{"--dry-run", OPTION_FLAG, &retention.dry_run, 0, 0},
+		{"--wait", OPTION_NUMBER, &retention.wait_s, 0, 86400},
+	};
+	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
+	if (status == EXIT_DONE)
+		status = check_keep(ctl, keep, &retention);
 	if (status == EXIT_DONE)
 		status = output_rows_check(ctl);
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE && ahead >= 0)
 		status = ctl_ended(ctl, ctl_audit_partitions_ahead(ctl->db, ahead, &made));
+	if (status == EXIT_DONE && keep.p != NULL)
+		status = ctl_ended(ctl, ctl_audit_retain(ctl->db, &retention, say_dropping, &dropped));
 	if (status == EXIT_DONE)
 		status = ctl_ended(ctl, ctl_audit_partitions(ctl->db, &rows, &n));
 	if (status != EXIT_DONE)
 		return status;
 	if (ahead >= 0)
 		ctl_say("made %d", made);
+	if (keep.p != NULL && !retention.dry_run)
+		ctl_say("dropped %d", dropped);
 	return print_partitions(ctl, rows, n);
 }
 
@@ -154,10 +214,18 @@ const struct command audit_commands[] = {
 	 "More questions are answered by the views of the schema m2m: tokens_issued, secret_last_use, secrets_read and others.\n\n"
 	 "Example:\n  m2mctl audit tokens --org acme --days 7 --output json\n",
 	 tokens},
-	{"audit", "partitions", "[--ahead DAYS]", "Lists the parts that the record of tokens is stored in, a week each",
-	 "  --ahead DAYS  makes those of the next DAYS, 0 to 400, first; gateways do so by themselves (M2M_PARTITION_DAYS)\n\n"
+	{"audit", "partitions", "[--ahead DAYS] [--keep AGE [--dry-run] [--wait SECONDS]]",
+	 "Lists the parts that the record of tokens is stored in, a week each, and drops old ones",
+	 "  --ahead DAYS    makes those of the next DAYS, 0 to 400, first; gateways do so by themselves (M2M_PARTITION_DAYS)\n"
+	 "  --keep AGE      drops, for good, those whose rows are all older than AGE: a number and days, weeks, months or years,\n"
+	 "                  at least 31 days\n"
+	 "  --dry-run       only says which ones would go\n"
+	 "  --wait SECONDS  how long to try for each one while others are at the audit (default 60)\n\n"
+	 "Dropping keeps tokens waiting for 0.15 seconds at most: a moment that can't be had at once is tried for again.\n"
 	 "Rows of weeks without a part of their own are in token_audit_default, which should be empty.\n\n"
-	 "Example:\n  m2mctl audit partitions\n",
+	 "Example:\n"
+	 "  m2mctl audit partitions\n"
+	 "  m2mctl audit partitions --keep 13months\n",
 	 partitions},
 	{"audit", "verify", "[--days N]", "Holds the recorded tokens against clients, secrets, keys and acts",
 	 "  --days N  how far back, 1 to 400 (default 30)\n\n"

@@ -1,5 +1,8 @@
 #include "store/ctl_audit.h"
 
+#include <time.h>
+
+#include "base/clock.h"
 #include "store/admin_statement.h"
 #include "store/ctl_exec.h"
 
@@ -158,6 +161,104 @@ enum err ctl_audit_partitions_ahead(struct ctl_db *db, int32_t days, int32_t *re
 	enum err err = ctl_transaction(db, make_ahead, &task);
 	if (err == ERR_OK)
 		*ret_made = task.made;
+	return err;
+}
+
+/* ---- retention ---- */
+
+/* $1 months, $2 days */
+#define SQL_PARTITIONS_PAST                                                                                                                \
+	"select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid, pg_get_expr(c.relpartbound, c.oid) bound"        \
+	" where i.inhparent = 'm2m.token_audit'::regclass and c.relname ~ '^token_audit_p[0-9]{8}$'"                                       \
+	" and substring(bound from 'TO \\(''([^'']+)''')::timestamptz <= least(statement_timestamp() - interval '31 days',"                \
+	"  statement_timestamp() - make_interval(months => $1::int4, days => $2::int4)) order by 1"
+
+#define SQL_DROP_PARTITION "select m2m.audit_drop_partition($1::text)"
+
+#define RETRY_MS 200
+
+struct past_task {
+	const struct audit_retention *retention;
+	struct str *names;
+	size_t n;
+};
+
+static enum err read_past(struct ctl_db *db, void *arg)
+{
+	struct past_task *task = arg;
+	PG_RESULT r = NULL;
+	struct pg_params p;
+	pg_params_init(&p, db->a);
+	pg_put_int4(&p, task->retention->months);
+	pg_put_int4(&p, task->retention->days);
+	enum err err = ctl_exec(db, SQL_PARTITIONS_PAST, &p, &r);
+	if (err != ERR_OK)
+		return err;
+	task->n = (size_t)PQntuples(r);
+	task->names = arena_alloc(db->a, (task->n + 1) * sizeof *task->names);
+	for (int i = 0; task->names != NULL && i < (int)task->n; i++)
+		task->names[i] = ctl_copy(db, r, i, 0);
+	return arena_overflowed(db->a) ? ctl_fail(db, ERR_NO_MEMORY, "there is no memory left") : ERR_OK;
+}
+
+struct drop_task {
+	struct str name;
+	bool dropped; /* false: another one was faster */
+};
+
+static enum err drop_one(struct ctl_db *db, void *arg)
+{
+	struct drop_task *task = arg;
+	PG_RESULT r = NULL;
+	struct pg_params p;
+	pg_params_init(&p, db->a);
+	pg_put_text(&p, task->name);
+	enum err err = ctl_exec(db, SQL_DROP_PARTITION, &p, &r);
+	if (err != ERR_OK)
+		return err;
+	task->dropped = pg_bool(r, 0, 0);
+	if (!task->dropped)
+		return ERR_OK;
+	return ctl_audit(db, &(struct ctl_act){.action = "drop_partition",
+					       .detail = arena_printf(db->a, "{\"partition\":\"%.*s\"}", STR_ARG(task->name))});
+}
+
+/* Tries until it is done, or until the time is over in which somebody else always held the audit. */
+static enum err drop_patiently(struct ctl_db *db, struct drop_task *task, int32_t wait_s, audit_dropping *told)
+{
+	const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
+	int64_t deadline = clock_mono_us() + wait_s * INT64_C(1000000);
+	for (bool first = true;; first = false) {
+		enum err err = ctl_transaction(db, drop_one, task);
+		if (err == ERR_OK || !ctl_lock_timed_out(db))
+			return err;
+		if (clock_mono_us() >= deadline)
+			return ctl_fail(db, ERR_CONFLICT, "%.*s stays: for %d seconds somebody was always at the audit; try again later",
+					STR_ARG(task->name), wait_s);
+		if (first)
+			told(task->name, DROP_WAITING);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+enum err ctl_audit_retain(struct ctl_db *db, const struct audit_retention *retention, audit_dropping *told, int32_t *ret_dropped)
+{
+	struct past_task past = {.retention = retention};
+	enum err err = ctl_transaction(db, read_past, &past);
+	int32_t dropped = 0;
+	for (size_t i = 0; err == ERR_OK && i < past.n; i++) {
+		struct drop_task task = {.name = past.names[i]};
+		if (retention->dry_run) {
+			told(task.name, DROP_WOULD);
+			continue;
+		}
+		err = drop_patiently(db, &task, retention->wait_s, told);
+		if (err == ERR_OK && task.dropped) {
+			told(task.name, DROP_DONE);
+			dropped++;
+		}
+	}
+	*ret_dropped = dropped;
 	return err;
 }
 

@@ -46,6 +46,22 @@ MUST_CHECK enum err ctl_audit_partitions(struct ctl_db *db, const struct audit_p
 /* Makes those of the next `days`, 0 to AUDIT_DAYS_MAX, that aren't there yet. *ret_made counts them. */
 MUST_CHECK enum err ctl_audit_partitions_ahead(struct ctl_db *db, int32_t days, int32_t *ret_made);
 
+/* How long rows are kept: those of a week leave together, once the last of them is older than this and than 31 days (a token lives 30 at most). */
+struct audit_retention {
+	int32_t months, days;
+	int32_t wait_s; /* for one partition: how long to try for the moment that taking it out needs, while readers and writers go on */
+	bool dry_run;   /* only tell */
+};
+
+/* Told of each partition that has left, or would, or has to wait for others. */
+enum audit_drop { DROP_WAITING, DROP_DONE, DROP_WOULD };
+typedef void audit_dropping(struct str partition, enum audit_drop what);
+
+/* Drops what is older, the oldest first, each in a transaction of its own with its row in admin_audit. ERR_CONFLICT: the moment never came; what is
+ * dropped by then stays so. *ret_dropped counts them, on a failure too. */
+MUST_CHECK enum err ctl_audit_retain(struct ctl_db *db, const struct audit_retention *retention, audit_dropping *told,
+				     int32_t *ret_dropped);
+
 /* One question that a sound audit answers with no rows. */
 struct audit_check {
 	const char *what; /* what the rows would be */

@@ -104,6 +104,8 @@ static enum err check(struct ctl_db *db, const PGresult *r)
 	if (err == ERR_OK)
 		return ERR_OK;
 	const char *primary = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	db->lock_timed_out = state != NULL && strcmp(state, "55P03") == 0;
 	return fail_with_libpq(db, err, primary != NULL ? primary : PQerrorMessage(db->conn));
 }
 
@@ -121,6 +123,11 @@ enum err ctl_exec(struct ctl_db *db, const char *sql, const struct pg_params *p,
 	else
 		PQclear(r);
 	return err;
+}
+
+bool ctl_lock_timed_out(const struct ctl_db *db)
+{
+	return db->lock_timed_out;
 }
 
 enum err ctl_do(struct ctl_db *db, const char *sql, const struct pg_params *p)

@@ -12,6 +12,7 @@ struct ctl_db {
 	struct str actor;
 	struct uuid request_id; /* one per run of m2mctl: ties the rows of one command together */
 	char why[1024];
+	bool lock_timed_out; /* why the last failed statement failed */
 };
 
 /* Puts the sentence down and answers `err`. */
@@ -22,6 +23,9 @@ MUST_CHECK enum err ctl_exec(struct ctl_db *db, const char *sql, const struct pg
 
 /* The same for a statement whose result is of no interest. */
 MUST_CHECK enum err ctl_do(struct ctl_db *db, const char *sql, const struct pg_params *p);
+
+/* True if the last statement that failed did so because others held what it needed for longer than lock_timeout. */
+bool ctl_lock_timed_out(const struct ctl_db *db);
 
 /* Runs a whole file of statements, without parameters. */
 MUST_CHECK enum err ctl_script(struct ctl_db *db, const char *sql);

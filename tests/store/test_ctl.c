@@ -287,7 +287,7 @@ Test(config_check, finds_a_schema_that_is_missing)
 Test(config_check, finds_a_schema_that_is_older)
 {
 	expect_exit(0, "migrate", "down", "--yes");
-	expect_fault(6, "schema", "lacks migration 2");
+	expect_fault(6, "schema", "lacks migration 3");
 }
 
 Test(config_check, finds_a_schema_that_is_newer)
@@ -445,6 +445,109 @@ Test(audit, partitions_are_listed_and_made)
 	expect_exit(2, "audit", "partitions", "--ahead", "401");
 }
 
+/* A week as gateways made it that long ago, with one row. */
+static void make_old_week(int weeks_ago, char name[64])
+{
+	snprintf(
+		name, 64, "%s",
+		sql_text(
+			world_db(&w),
+			"select 'token_audit_p' || to_char(date_trunc('week', now() at time zone 'UTC') - interval '%d weeks', 'YYYYMMDD')",
+			weeks_ago));
+	sql_exec(world_db(&w),
+		 "set timezone = 'UTC'; set role m2m_owner; create table m2m.%s (like m2m.token_audit including all);"
+		 " do $$ declare monday timestamptz := date_trunc('week', now()) - interval '%d weeks'; begin"
+		 " execute format('alter table m2m.token_audit attach partition m2m.%s for values from (%%L) to (%%L)', monday,"
+		 "  monday + interval '7 days');"
+		 " insert into m2m.token_audit (issued_at, expires_at, jti, request_id, batch_id, transport, kid, caller, scope, audience)"
+		 " values (monday, monday, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'r', 'k', 'c', '', 'a'); end $$; reset "
+		 "role",
+		 name, weeks_ago, name);
+}
+
+static bool is_there(const char *partition)
+{
+	return sql_int(world_db(&w), "select count(*) from pg_class where relname = '%s'", partition) == 1;
+}
+
+static int64_t old_rows(void)
+{
+	return sql_int(world_db(&w), "select count(*) from m2m.token_audit where issued_at < now() - interval '28 days'");
+}
+
+Test(audit, weeks_that_are_older_than_what_is_kept_leave_and_no_others)
+{
+	char oldest[64], older[64], kept[64], young[64];
+	make_old_week(80, oldest);
+	make_old_week(60, older);
+	make_old_week(56, kept); /* 13 months are 395 days at least, 56 weeks and a day at most 393 */
+	make_old_week(5, young);
+	expect_exit(0, "audit", "partitions", "--keep", "13months", "--dry-run");
+	cr_expect(says(r.err, oldest) && says(r.err, older) && says(r.err, "would drop") && !says(r.err, kept), "%s", r.err);
+	cr_expect_eq(old_rows(), 4);
+
+	expect_exit(0, "audit", "partitions", "--keep", "13months");
+	cr_expect(says(r.err, "dropped 2"), "%s", r.err);
+	cr_expect(!says(r.out, oldest) && !says(r.out, older) && says(r.out, kept) && says(r.out, "token_audit_default"), "%s", r.out);
+	cr_expect(!is_there(oldest) && !is_there(older) && is_there(kept));
+	cr_expect_eq(old_rows(), 2);
+	cr_expect_eq(acts("drop_partition"), 2);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where detail->>'partition' = '%s'", oldest), 1);
+
+	expect_exit(0, "audit", "partitions", "--keep", "31days", "--ahead", "0");
+	cr_expect(!is_there(kept) && is_there(young) == (sql_int(world_db(&w),
+								 "select (extract(isodow from now() at time zone 'UTC') < 4)::int") == 1),
+		  "35 days and the part of a week ago it began, 28 and that ago it ended: %s", r.out);
+	int64_t weeks = sql_int(world_db(&w), "select count(*) from pg_inherits where inhparent = 'm2m.token_audit'::regclass");
+	cr_expect_geq(weeks, 6, "this week, those to come and the default partition");
+}
+
+Test(audit, an_age_that_is_too_short_or_none_is_refused)
+{
+	static const char *const ages[] = {"30days", "4weeks", "0months", "13", "months", "13fortnights", "-1year", "4001years", ""};
+	char old[64];
+	make_old_week(80, old);
+	for (size_t i = 0; i < sizeof ages / sizeof ages[0]; i++) {
+		expect_exit(2, "audit", "partitions", "--keep", ages[i]);
+		cr_expect(says(r.err, "--keep"), "%s: %s", ages[i], r.err);
+	}
+	expect_exit(2, "audit", "partitions", "--dry-run");
+	cr_expect(is_there(old));
+}
+
+Test(audit, a_reader_delays_a_drop_and_no_token)
+{
+	char old[64], url[PG_URL];
+	struct ctl_job job;
+	make_old_week(80, old);
+	pg_url(&w.pg, "m2m_owner", w.database, url);
+	PGconn *reader = sql_open(url);
+	pg_url(&w.pg, "m2m_gateway", w.database, url);
+	PGconn *writer = sql_open(url);
+	sql_exec(reader, "begin; select count(*) from m2m.token_audit");
+	expect_exit(1, "audit", "partitions", "--keep", "1year", "--wait", "0");
+	cr_expect(says(r.err, old) && says(r.err, "try again later"), "%s", r.err);
+	cr_expect(is_there(old));
+	cr_expect_eq(acts("drop_partition"), 0);
+
+	ctl_start(&w.ctl_env, &job, &r, (const char *const[]){"audit", "partitions", "--keep", "1year", "--wait", "60", NULL});
+	/* What had to queue behind a drop that waits as long as the reader does would fail. */
+	sql_exec(writer, "set lock_timeout = '2s'");
+	for (int i = 0; i < 40; i++) {
+		sql_exec(writer, "insert into m2m.token_audit (issued_at, expires_at, jti, request_id, batch_id, transport, kid, caller, "
+				 "scope, audience)"
+				 " values (now(), now(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'r', 'k', 'c', '', 'a')");
+		sleep_ms(25);
+	}
+	cr_expect(is_there(old), "the reader still holds it");
+	sql_exec(reader, "commit");
+	cr_expect_eq(ctl_finish(&job, &r), 0, "%s", r.err);
+	cr_expect(says(r.err, "waiting for others") && says(r.err, "dropped 1"), "%s", r.err);
+	cr_expect_not(is_there(old));
+	PQfinish(reader);
+	PQfinish(writer);
+}
+
 Test(audit, a_sound_record_is_verified)
 {
 	record_token("gen_random_uuid()");
@@ -474,17 +577,23 @@ Test(audit, a_token_that_stands_there_twice_is_found)
 	expect_contradiction("tokens recorded twice");
 }
 
+/* Whoever has the owner's rights can. */
+static void tamper(const char *statement)
+{
+	sql_exec(world_db(&w), "set role m2m_owner; %s; reset role", statement);
+}
+
 Test(audit, a_token_of_a_secret_that_had_ended_is_found)
 {
 	expect_exit(0, "client", "rotate", "--org", "acme");
-	sql_exec(world_db(&w), "update m2m.admin_audit set at = at - interval '1 hour' where action = 'rotate_secret'");
+	tamper("update m2m.admin_audit set at = at - interval '1 hour' where action = 'rotate_secret'");
 	record_token("gen_random_uuid()");
 	expect_contradiction("secrets that gave a token after their end");
 }
 
 Test(audit, a_secret_that_nobody_made_is_found)
 {
-	sql_exec(world_db(&w), "delete from m2m.admin_audit where action = 'create_client'");
+	tamper("delete from m2m.admin_audit where action = 'create_client'");
 	expect_contradiction("secrets without the act that made them");
 }
 
@@ -498,7 +607,7 @@ Test(audit, a_token_of_a_revoked_key_is_found)
 Test(audit, an_operator_s_token_that_nobody_minted_is_found)
 {
 	expect_exit(0, "token", "mint", "--org", "acme");
-	sql_exec(world_db(&w), "delete from m2m.admin_audit where action = 'mint_token'");
+	tamper("delete from m2m.admin_audit where action = 'mint_token'");
 	expect_contradiction("operators' tokens without the act that made them");
 }
 

@@ -181,6 +181,60 @@ Test(roles, the_gateway_can_neither_change_nor_read_the_audit)
 	PQfinish(db);
 }
 
+/* Each table of the audit, each week of it, and one that was made later. */
+static void expect_append_only(PGconn *db)
+{
+	static const char *const tables[] = {"m2m.token_audit", "m2m.admin_audit", "m2m.denied_audit"};
+	for (unsigned i = 0; i < 3; i++) {
+		cr_expect_str_eq(sql_state(db, "update %s set client_id = 'x'", tables[i]), REFUSED, "%s", tables[i]);
+		cr_expect_str_eq(sql_state(db, "delete from %s", tables[i]), REFUSED, "%s", tables[i]);
+		cr_expect_str_eq(sql_state(db, "truncate %s", tables[i]), REFUSED, "%s", tables[i]);
+	}
+	struct names weeks = names_of(PARTITIONS);
+	unsigned tried = 0, held = 0;
+	for (const char *week; (week = next_name(&weeks)) != NULL; tried++) {
+		cr_expect_str_eq(sql_state(db, "truncate %s", week), REFUSED, "%s", week);
+		if (sql_int(world_db(&w), "select count(*) from %s", week) == 0)
+			continue; /* without rows there is nothing to refuse */
+		held++;
+		cr_expect_str_eq(sql_state(db, "update %s set scope = 'x'", week), REFUSED, "%s", week);
+		cr_expect_str_eq(sql_state(db, "delete from %s", week), REFUSED, "%s", week);
+	}
+	cr_expect_geq(tried, 10);
+	cr_expect_eq(held, 3, "this week's, a later one's, the default one's");
+	cr_expect_str_eq(sql_state(db, "merge into m2m.token_audit t using (select 1) o on true when matched then delete"), REFUSED);
+}
+
+Test(roles, the_audit_is_append_only_for_a_superuser_and_for_a_login_that_was_granted_all)
+{
+	PGconn *super = world_db(&w);
+	char granted[64];
+	sql_exec(super, "select m2m.audit_partitions_ahead(100)");
+	sql_exec(super,
+		 "insert into m2m.token_audit (issued_at, expires_at, jti, request_id, batch_id, transport, kid, caller, scope, audience)"
+		 " select at, at, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'r', 'k', 'c', '', 'a'"
+		 " from unnest(array[now() + interval '100 days', now() + interval '10 years']) at");
+	expect_append_only(super);
+
+	make_login(granted, "granted", "m2m_auditor");
+	sql_exec(super, "grant all on all tables in schema m2m to %s", granted);
+	sql_exec(super, "alter role %s bypassrls", granted);
+	PGconn *db = as(granted);
+	expect_append_only(db);
+	PQfinish(db);
+	cr_expect_eq(sql_int(super, "select count(*) from m2m.token_audit"), 8);
+	sql_exec(super, "reassign owned by %s to postgres; drop owned by %s", granted, granted);
+
+	/* The owner can: that is what tamper evidence is for. */
+	sql_exec(super, "set role m2m_owner");
+	expect_each(super,
+		    each("update m2m.token_audit set scope = 'x'", "delete from m2m.admin_audit", "truncate m2m.denied_audit",
+			 "truncate m2m.token_audit"),
+		    DONE);
+	sql_exec(super, "reset role");
+	cr_expect_eq(sql_int(super, "select count(*) from m2m.token_audit"), 0);
+}
+
 Test(roles, the_gateway_has_no_ddl_and_no_way_to_become_another_role)
 {
 	PGconn *db = as("m2m_gateway");
@@ -193,9 +247,10 @@ Test(roles, the_gateway_has_no_ddl_and_no_way_to_become_another_role)
 			 "drop table m2m.client cascade", "drop schema m2m cascade",
 			 "create or replace view m2m.signing_key_current as select 'k' as kid",
 			 "create or replace function m2m.audit_partitions_ahead(days int) returns int language sql as 'select 1'",
-			 "drop function m2m.audit_partitions_ahead(int)", "create policy mine on m2m.organization using (true)",
-			 "set role m2m_owner", "set role m2m_auditor", "set session authorization m2m_owner",
-			 "alter role m2m_gateway createrole", "create role mine"),
+			 "drop function m2m.audit_partitions_ahead(int)", "select m2m.audit_drop_partition('token_audit_default')",
+			 "alter table m2m.token_audit disable trigger append_only", "drop trigger append_only on m2m.token_audit",
+			 "create policy mine on m2m.organization using (true)", "set role m2m_owner", "set role m2m_auditor",
+			 "set session authorization m2m_owner", "alter role m2m_gateway createrole", "create role mine"),
 		    REFUSED);
 	PQfinish(db);
 }
