@@ -6,9 +6,10 @@
 #include "store/ctl_key.h"
 #include "store/ctl_token.h"
 
-#define OLDEST_SERVER    150000
-#define CLOCKS_APART_S   5
-#define AHEAD_AT_LEAST_S (7 * 86400)
+#define OLDEST_SERVER      150000
+#define CLOCKS_APART_S     5
+#define AHEAD_AT_LEAST_S   (7 * 86400)
+#define COUNTED_AT_LEAST_S (8 * 86400) /* a missed night or a holiday is no fault */
 
 /* A database that doesn't answer, or doesn't let in: what is in the URL decides about both. */
 static const char *advice(enum err err)
@@ -105,6 +106,18 @@ static void check_partitions(struct ctl *ctl, struct findings *f, int64_t now)
 			     "they end within a week; a running gateway makes more, and so does `m2mctl audit partitions --ahead 28`");
 }
 
+static void check_counts(struct ctl *ctl, struct findings *f, int64_t now)
+{
+	int64_t until = 0;
+	enum err err = ctl_audit_counted_until(ctl->db, &until);
+	if (err != ERR_OK)
+		finding_fault(f, "audit counts", ctl_exit_code(err), "%s", ctl_why(ctl->db));
+	else if (until < now - COUNTED_AT_LEAST_S * INT64_C(1000000))
+		finding_warn(f, "audit counts",
+			     "days that are long over aren't counted, so that answers that add up are slow; let `m2mctl audit count` run "
+			     "every night");
+}
+
 /* False when the rest can't be asked. */
 static bool check_schema(struct ctl *ctl, struct findings *f, const struct ctl_facts *facts)
 {
@@ -136,6 +149,7 @@ static bool check_owner_login(struct ctl *ctl, struct findings *f, struct ctl_fa
 		check_signing_key(ctl, f);
 	}
 	check_partitions(ctl, f, facts->clock);
+	check_counts(ctl, f, facts->clock);
 	return true;
 }
 

@@ -164,18 +164,90 @@ enum err ctl_audit_partitions_ahead(struct ctl_db *db, int32_t days, int32_t *re
 	return err;
 }
 
-/* ---- retention ---- */
+/* ---- counting ---- */
 
-/* $1 months, $2 days */
-#define SQL_PARTITIONS_PAST                                                                                                                \
-	"select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid, pg_get_expr(c.relpartbound, c.oid) bound"        \
-	" where i.inhparent = 'm2m.token_audit'::regclass and c.relname ~ '^token_audit_p[0-9]{8}$'"                                       \
-	" and substring(bound from 'TO \\(''([^'']+)''')::timestamptz <= least(statement_timestamp() - interval '31 days',"                \
-	"  statement_timestamp() - make_interval(months => $1::int4, days => $2::int4)) order by 1"
-
-#define SQL_DROP_PARTITION "select m2m.audit_drop_partition($1::text)"
+#define SQL_COUNT_DAY     "select to_char(c.day, 'YYYY-MM-DD'), c.waiting from m2m.audit_count_day() c"
+#define SQL_COUNTED_UNTIL "select until from m2m.token_usage_until"
 
 #define RETRY_MS 200
+
+static void pause_between_tries(void)
+{
+	const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
+	(void)nanosleep(&pause, NULL);
+}
+
+struct count_task {
+	struct str day;
+	bool waiting;
+};
+
+static enum err count_day(struct ctl_db *db, void *arg)
+{
+	struct count_task *task = arg;
+	PG_RESULT r = NULL;
+	enum err err = ctl_exec(db, SQL_COUNT_DAY, NULL, &r);
+	if (err != ERR_OK)
+		return err;
+	task->day = pg_is_null(r, 0, 0) ? STR_NONE : ctl_copy(db, r, 0, 0);
+	task->waiting = pg_bool(r, 0, 1);
+	return ERR_OK;
+}
+
+enum err ctl_audit_count(struct ctl_db *db, int32_t wait_s, audit_counting *told, int32_t *ret_days)
+{
+	int64_t deadline = clock_mono_us() + wait_s * INT64_C(1000000);
+	int32_t days = 0;
+	enum err err;
+	for (unsigned waits = 0;;) {
+		struct count_task task = {.waiting = false};
+		err = ctl_transaction(db, count_day, &task);
+		if (err != ERR_OK || (!task.waiting && task.day.p == NULL))
+			break;
+		if (!task.waiting) {
+			told(task.day);
+			days++;
+		} else if (waits > 0 && clock_mono_us() >= deadline) { /* the first time it has only asked who is there */
+			err = ctl_fail(db, ERR_CONFLICT,
+				       "days stay uncounted: a transaction that may add to them was open for %d seconds; try again later",
+				       wait_s);
+			break;
+		} else if (waits++ > 0) {
+			if (waits == 2)
+				told(STR_NONE);
+			pause_between_tries();
+		}
+	}
+	*ret_days = days;
+	return err;
+}
+
+static enum err read_counted_until(struct ctl_db *db, void *arg)
+{
+	PG_RESULT r = NULL;
+	enum err err = ctl_exec(db, SQL_COUNTED_UNTIL, NULL, &r);
+	if (err == ERR_OK)
+		*(int64_t *)arg = pg_time_us(r, 0, 0);
+	return err;
+}
+
+enum err ctl_audit_counted_until(struct ctl_db *db, int64_t *ret)
+{
+	return ctl_transaction(db, read_counted_until, ret);
+}
+
+/* ---- retention ---- */
+
+/* $1 months, $2 days, $3 uncounted weeks too */
+#define SQL_PARTITIONS_PAST                                                                                                                \
+	"select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid, pg_get_expr(c.relpartbound, c.oid) bound,"       \
+	" lateral (select substring(bound from 'TO \\(''([^'']+)''')::timestamptz as week_end) w"                                          \
+	" where i.inhparent = 'm2m.token_audit'::regclass and c.relname ~ '^token_audit_p[0-9]{8}$'"                                       \
+	" and week_end <= least(statement_timestamp() - interval '31 days',"                                                               \
+	"  statement_timestamp() - make_interval(months => $1::int4, days => $2::int4))"                                                   \
+	" and ($3::bool or week_end <= (select until from m2m.token_usage_until)) order by 1"
+
+#define SQL_DROP_PARTITION "select m2m.audit_drop_partition($1::text)"
 
 struct past_task {
 	const struct audit_retention *retention;
@@ -191,6 +263,7 @@ static enum err read_past(struct ctl_db *db, void *arg)
 	pg_params_init(&p, db->a);
 	pg_put_int4(&p, task->retention->months);
 	pg_put_int4(&p, task->retention->days);
+	pg_put_bool(&p, task->retention->dry_run); /* nothing is counted then */
 	enum err err = ctl_exec(db, SQL_PARTITIONS_PAST, &p, &r);
 	if (err != ERR_OK)
 		return err;
@@ -226,7 +299,6 @@ static enum err drop_one(struct ctl_db *db, void *arg)
 /* Tries until it is done, or until the time is over in which somebody else always held the audit. */
 static enum err drop_patiently(struct ctl_db *db, struct drop_task *task, int32_t wait_s, audit_dropping *told)
 {
-	const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
 	int64_t deadline = clock_mono_us() + wait_s * INT64_C(1000000);
 	for (bool first = true;; first = false) {
 		enum err err = ctl_transaction(db, drop_one, task);
@@ -237,7 +309,7 @@ static enum err drop_patiently(struct ctl_db *db, struct drop_task *task, int32_
 					STR_ARG(task->name), wait_s);
 		if (first)
 			told(task->name, DROP_WAITING);
-		(void)nanosleep(&pause, NULL);
+		pause_between_tries();
 	}
 }
 
@@ -303,6 +375,13 @@ static const struct {
 	{"tokens signed with a key after its revocation",
 	 "select count(*) " TOKENS " and exists (select from m2m.signing_key k where k.kid = t.kid and t.issued_at > k.revoked_at + " SLACK
 	 ")"},
+	{"days whose count differs from their tokens",
+	 "select count(*) from (select u.day, sum(u.tokens) as tokens from m2m.token_usage u"
+	 "  where u.day > (statement_timestamp() - make_interval(days => $1::int4))::date group by u.day) counted"
+	 " full join (select (t.issued_at at time zone 'UTC')::date as day, count(*) as tokens " TOKENS
+	 "  and t.issued_at < (select until from m2m.token_usage_until) group by 1) recorded using (day)"
+	 " where counted.tokens is distinct from recorded.tokens"
+	 "  and day > ((statement_timestamp() - make_interval(days => $1::int4)) at time zone 'UTC')::date"},
 	{"operators' tokens without the act that made them",
 	 "select count(*) " TOKENS " and t.client_id is null and not exists (select from m2m.admin_audit a"
 	 " where a.request_id = t.request_id and a.action = 'mint_token' and a.outcome = 'granted')"},

@@ -46,6 +46,16 @@ MUST_CHECK enum err ctl_audit_partitions(struct ctl_db *db, const struct audit_p
 /* Makes those of the next `days`, 0 to AUDIT_DAYS_MAX, that aren't there yet. *ret_made counts them. */
 MUST_CHECK enum err ctl_audit_partitions_ahead(struct ctl_db *db, int32_t days, int32_t *ret_made);
 
+/* Told of each day (YYYY-MM-DD) that is counted now, or absent: what is under way is waited for. */
+typedef void audit_counting(struct str day);
+
+/* Counts, into m2m.token_usage, the tokens of the days that are over and not counted yet; nothing to count is success. ERR_CONFLICT: a transaction that may still
+ * add rows to them was open for all of `wait_s`; what is counted by then stays so. *ret_days counts the days, on a failure too. */
+MUST_CHECK enum err ctl_audit_count(struct ctl_db *db, int32_t wait_s, audit_counting *told, int32_t *ret_days);
+
+/* The time before which all tokens are counted. */
+MUST_CHECK enum err ctl_audit_counted_until(struct ctl_db *db, int64_t *ret);
+
 /* How long rows are kept: those of a week leave together, once the last of them is older than this and than 31 days (a token lives 30 at most). */
 struct audit_retention {
 	int32_t months, days;
@@ -57,7 +67,7 @@ struct audit_retention {
 enum audit_drop { DROP_WAITING, DROP_DONE, DROP_WOULD };
 typedef void audit_dropping(struct str partition, enum audit_drop what);
 
-/* Drops what is older, the oldest first, each in a transaction of its own with its row in admin_audit. ERR_CONFLICT: the moment never came; what is
+/* Drops what is older and counted, the oldest first, each in a transaction of its own with its row in admin_audit. ERR_CONFLICT: the moment never came; what is
  * dropped by then stays so. *ret_dropped counts them, on a failure too. */
 MUST_CHECK enum err ctl_audit_retain(struct ctl_db *db, const struct audit_retention *retention, audit_dropping *told,
 				     int32_t *ret_dropped);
