@@ -47,6 +47,17 @@ static void add_rows(const struct org *o)
 		 o->client_id);
 }
 
+static char acme_jti[40];
+
+/* Last week's tokens as they were counted, in the same day and key. */
+static void add_counts(const struct org *o)
+{
+	sql_exec(world_db(&w),
+		 "insert into m2m.token_usage values (current_date, '%s', '%s', 1, 'k', 5, now() - interval '8 days', now() - interval '7 "
+		 "days')",
+		 o->id, o->client_id);
+}
+
 static void map(const char *login, const struct org *o)
 {
 	sql_exec(world_db(&w), "insert into m2m.organization_auditor values ('%s', '%s')", login, o->id);
@@ -59,6 +70,10 @@ static void prepare(void)
 	org_create(&w, "other", &other);
 	add_rows(&acme);
 	add_rows(&other);
+	add_counts(&acme);
+	add_counts(&other);
+	snprintf(acme_jti, sizeof acme_jti, "%s",
+		 sql_text(world_db(&w), "select jti from m2m.token_audit where organization_id = '%s'", acme.id));
 	make_login(auditor_login, "auditor", "m2m_auditor");
 	make_login(acme_login, "acme", "m2m_organization_auditor");
 	make_login(both_login, "both", "m2m_organization_auditor");
@@ -370,11 +385,13 @@ Test(roles, the_auditor_reads_the_audit_and_every_view)
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.token_audit"), 6);
 	cr_expect_eq(sql_int(db, "select count(distinct organization_id) from m2m.admin_audit where action = 'read_secret'"), 2);
 	cr_expect_eq(sql_int(db, "select sum(attempts) from m2m.denied_audit"), 8);
-	cr_expect_eq(sql_int(db, "select sum(tokens) from m2m.tokens_per_day where organization = 'acme'"), 3);
+	cr_expect_eq(sql_int(db, "select sum(tokens) from m2m.tokens_per_day where organization = 'acme'"), 8);
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.tokens_alive_now"), 6);
 	cr_expect_eq(sql_int(db, "select tokens from m2m.tokens_by_secret_version where client_id = '%s' and secret_version = 1",
 			     acme.client_id),
-		     3);
+		     8);
+	cr_expect_eq(sql_int(db, "select count(*) from m2m.token_story('%s') where event = 'token issued'", acme_jti), 1);
+	cr_expect_eq(sql_int(db, "select count(*) from m2m.tokens_signed_with('k')"), 6);
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.secret_last_use where last_used_at is not null"), 2);
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.organization_auditor where organization_id = '%s'", acme.id), 2);
 	expect_each(db,
@@ -420,6 +437,11 @@ static void expect_sees(PGconn *db, int acmes, int others)
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.secrets_read where organization_id = '%s'", acme.id), acmes);
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.secrets_read"), acmes + others);
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.tokens_per_day"), acmes + others);
+	cr_expect_eq(sql_int(db, "select count(*) from m2m.token_usage"), acmes + others, "what was counted of last week");
+	cr_expect_eq(sql_int(db, "select count(distinct organization_id) from m2m.token_usage_to_now"), acmes + others);
+	cr_expect_eq(sql_int(db, "select coalesce(sum(organizations), 0) from m2m.tokens_by_signing_key where kid = 'k'"), acmes + others);
+	cr_expect_eq(sql_int(db, "select count(*) from m2m.secrets_read_or_rotated"), acmes + others);
+	cr_expect_eq(sql_int(db, "select count(*) from m2m.token('%s')", acme_jti), acmes);
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.tokens_by_secret_version"), acmes + others);
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.tokens_by_secret_version where client_id = '%s'", acme.client_id), acmes);
 	cr_expect_eq(sql_int(db, "select count(distinct organization_id) from m2m.admin_audit"), acmes + others);
@@ -463,8 +485,12 @@ Test(roles, an_organization_auditor_cannot_widen_what_it_sees)
 	sql_exec(db, "set row_security = on");
 	expect_each(db,
 		    each("select from m2m.client", "select from m2m.client_secret", "select from m2m.denied_audit",
-			 "select from m2m.secret_last_use", "select from m2m.denied_attempts", "select from m2m.signing_key",
-			 "select from m2m.key_check", "select from m2m.idempotency",
+			 "select from m2m.secret_last_use", "select from m2m.denied_attempts", "select from m2m.client_last_use",
+			 "select from m2m.clients_never_used", "select from m2m.secrets_used_after_rotation",
+			 "select from m2m.failed_attempts_by_client", "select from m2m.failed_attempts_by_address",
+			 "select from m2m.token_story(gen_random_uuid())", "select m2m.audit_count_day()",
+			 "insert into m2m.token_usage default values", "update m2m.token_usage_until set until = 'infinity'",
+			 "select from m2m.signing_key", "select from m2m.key_check", "select from m2m.idempotency",
 			 "alter table m2m.token_audit disable row level security", "create policy mine on m2m.token_audit using (true)",
 			 "drop policy organization_reads on m2m.token_audit"),
 		    REFUSED);
