@@ -268,6 +268,11 @@ enum err signing_key_of_public(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_
 	return key_make(alg, pkey, false, ret);
 }
 
+enum err signing_key_of_private(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret)
+{
+	return key_make(alg, pkey, true, ret);
+}
+
 void signing_key_free(struct signing_key *key)
 {
 	if (key == NULL)

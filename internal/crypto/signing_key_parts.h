@@ -26,6 +26,8 @@ struct signing_key {
 
 /* A public key that was parsed elsewhere; `pkey` is taken over, also on failure. ERR_MISMATCH as signing_key_from_jwk. */
 MUST_CHECK enum err signing_key_of_public(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret);
+/* The same for one with its private part. */
+MUST_CHECK enum err signing_key_of_private(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret);
 
 /* Signs the bytes in the form JOSE wants (RFC 7518 sections 3.3 to 3.5, RFC 8037 section 3.1). ERR_NOT_PRESENT for a public key, ERR_CRYPTO. */
 MUST_CHECK enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t signature[SIGNATURE_MAX], size_t *ret_n);

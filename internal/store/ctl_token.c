@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "crypto/jwt.h"
 #include "crypto/seal.h"
+#include "store/audit_writer.h"
 #include "store/ctl_exec.h"
 #include "store/ctl_org.h"
 #include "json/json_write.h"
@@ -112,6 +113,46 @@ static struct str compose_claims(struct arena *a, const struct token_spec *spec,
 	return sbuf_str(&text);
 }
 
+static void writer_cleanup(struct audit_writer **w)
+{
+	audit_writer_free(*w);
+}
+
+/* Seals the one row in its own transaction: nothing follows that could. */
+static enum err seal_row(struct ctl_db *db, const struct mint_task *task, const struct uuid *organization, struct uuid batch_id)
+{
+	const struct minted_token *t = &task->token;
+	__attribute__((cleanup(writer_cleanup))) struct audit_writer *writer = NULL;
+	struct pg_params p;
+
+	enum err err = audit_writer_new(&task->ring->keys[0], 1, &writer);
+	if (err == ERR_OK) {
+		audit_writer_batch_begin(writer, batch_id, t->issued_at);
+		audit_writer_row(writer, &(struct audit_row){.issued_at = t->issued_at,
+							     .expires_at = t->expires_at,
+							     .jti = t->jti,
+							     .organization_id = organization,
+							     .request_id = db->request_id,
+							     .batch_id = batch_id,
+							     .transport = 'c',
+							     .kid = t->kid,
+							     .caller = task->spec->subject,
+							     .scope = STR(""),
+							     .audience = task->spec->audience});
+		err = audit_writer_prepare(writer, SEAL_LAST);
+	}
+	if (err != ERR_OK)
+		return ctl_fail(db, err, "the token's record could not be sealed: %s", err_info(err)->text);
+	pg_params_init(&p, db->a);
+	audit_writer_put_key(writer, db->a, &p);
+	err = ctl_do(db, SQL_AUDIT_KEY, &p);
+	if (err != ERR_OK)
+		return err;
+	pg_params_init(&p, db->a);
+	audit_writer_put(writer, &p);
+	return ctl_do(db, SQL_SEAL, &p);
+}
+
 /* `issued_at` is the database's own value, handed back as it came. */
 static enum err record(struct ctl_db *db, const struct mint_task *task, struct str issued_at)
 {
@@ -130,6 +171,8 @@ static enum err record(struct ctl_db *db, const struct mint_task *task, struct s
 	pg_put_text(&p, task->spec->subject);
 	pg_put_text(&p, task->spec->audience);
 	enum err err = ctl_do(db, SQL_RECORD, &p);
+	if (err == ERR_OK)
+		err = seal_row(db, task, organization, batch);
 	if (err != ERR_OK)
 		return err;
 

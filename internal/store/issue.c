@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/audit_writer.h"
 #include "store/outcome.h"
 #include "store/store_parts.h"
 
@@ -54,9 +55,14 @@ const char issue_sql[] =
 	"   client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent)"
 	"  select at, expires_at, jti, organization_id, request_id, $19::uuid, version, transport, client_id, $18::text, caller, "
 	"granted_scope,"
-	"   granted_audience, remote_addr::inet, user_agent, traceparent from dec where outcome = 'granted')"
-	" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type from dec order by "
-	"ord";
+	"   granted_audience, remote_addr::inet, user_agent, traceparent from dec where outcome = 'granted'),"
+	" seal as (" SQL_AUDIT_SEAL("$20", "$21", "$22", "$23", "$24", "$25", "$26", "$27", "$28", "$29",
+				    "$30") ")"
+					   " select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, "
+					   "granted_audience, token_type from dec order by "
+					   "ord";
+
+#define SEAL_IDLE_US 1000000
 
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 
@@ -185,7 +191,7 @@ static void batch_answered(void *arg, enum err err, const PGresult *r);
 static void send_batch(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
-	if (!list_empty(&q->flying) || q->waiting_count == 0)
+	if (!list_empty(&q->flying) || q->sealing || q->waiting_count == 0)
 		return;
 	unsigned n = 0;
 	while (n < s->config->batch_max && !list_empty(&q->waiting)) {
@@ -207,11 +213,13 @@ static void send_batch(struct store *s)
 	}
 	store_put_ring(s, &p);
 	pg_put_text(&p, key == NULL ? STR_NONE : signing_key_kid(key));
-	struct uuid batch_id = uuid_v7(clock_wall_us());
-	pg_put_uuid(&p, &batch_id);
-
-	enum err err = key == NULL ? s->why_no_key
-				   : pg_conn_send(s->issue_conn, STMT_ISSUE, &p, (int)s->config->request_timeout_ms, batch_answered, s);
+	enum err err = key == NULL ? s->why_no_key : audit_writer_prepare(q->writer, SEAL_WITH_BATCH);
+	if (err == ERR_OK) {
+		struct uuid batch_id = audit_writer_batch(q->writer);
+		pg_put_uuid(&p, &batch_id);
+		audit_writer_put(q->writer, &p);
+		err = pg_conn_send(s->issue_conn, STMT_ISSUE, &p, (int)s->config->request_timeout_ms, batch_answered, s);
+	}
 	if (err != ERR_OK) {
 		struct list failed;
 		list_init(&failed);
@@ -230,12 +238,52 @@ static void take_row(struct issue_request *req, const PGresult *r, int row, stru
 	req->secret_version = pg_int4(r, row, 2);
 	int64_t at_us = pg_time_us(r, row, 3);
 	req->issued_at = at_us / 1000000;
+	req->issued_at_us = at_us;
 	req->lifetime = pg_int4(r, row, 4);
 	req->organization_id = pg_uuid(r, row, 5);
 	req->granted_scope = pg_str(r, row, 6);
 	req->granted_audience = pg_str(r, row, 7);
 	req->token_type = pg_str(r, row, 8);
 	req->key = key;
+}
+
+/* The row as the statement has written it. */
+static void seal_row(struct audit_writer *writer, const struct issue_request *req, struct uuid batch_id)
+{
+	const struct audit_row row = {
+		.issued_at = req->issued_at_us,
+		.expires_at = (req->issued_at + req->lifetime) * INT64_C(1000000),
+		.jti = req->jti,
+		.organization_id = &req->organization_id,
+		.request_id = req->origin->request_id,
+		.batch_id = batch_id,
+		.secret_version = req->secret_version,
+		.transport = req->origin->transport,
+		.client_id = req->client_id,
+		.kid = signing_key_kid(req->key),
+		.caller = req->origin->actor,
+		.scope = req->granted_scope,
+		.audience = req->granted_audience,
+		.remote_addr = req->origin->remote_addr,
+		.user_agent = req->origin->user_agent,
+		.traceparent = req->origin->traceparent,
+	};
+	audit_writer_row(writer, &row);
+}
+
+/* Reads the result into the requests, and what was written into the seal to come. */
+static void take_rows(struct store *s, const struct list *answered, const PGresult *r, struct signing_key *key)
+{
+	struct audit_writer *writer = s->issue.writer;
+	struct uuid batch_id = audit_writer_batch(writer);
+	int row = 0;
+	audit_writer_stored(writer, pg_time_us(r, 0, 3));
+	LIST_EACH (it, answered) {
+		struct issue_request *req = REQUEST(it);
+		take_row(req, r, row++, key);
+		if (req->err == ERR_OK)
+			seal_row(writer, req, batch_id);
+	}
 }
 
 static void batch_answered(void *arg, enum err err, const PGresult *r)
@@ -247,22 +295,24 @@ static void batch_answered(void *arg, enum err err, const PGresult *r)
 	list_init(&answered);
 	move_all(&q->flying, &answered);
 	q->flying_keys = NULL;
-	s->last_issue_answer_us = clock_mono_us();
+	s->last_issue_answer_us = q->written_us = clock_mono_us();
 	store_note_write(s, err);
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
+		take_rows(s, &answered, r, keyset_current(keys->set));
 		send_batch(s); /* the database works on the next while we sign this one */
-	else
+		event_add(q->prepare, &(struct timeval){0, 0});
+	} else {
+		audit_writer_lost(q->writer);
 		atomic_fetch_add_explicit(&s->counters.statement_failures, 1, memory_order_relaxed);
+	}
 
 	bool reload = false;
-	int row = 0;
-	for (struct list *n; (n = list_pop(&answered)) != NULL; row++) {
+	for (struct list *n; (n = list_pop(&answered)) != NULL;) {
 		struct issue_request *req = REQUEST(n);
 		if (err != ERR_OK) {
 			finish(req, ERR_STORE_UNAVAILABLE); /* whatever it was: what can't be recorded isn't issued */
 			continue;
 		}
-		take_row(req, r, row, keyset_current(keys->set));
 		if (req->err == ERR_STALE_KEY && !req->last_try) {
 			req->last_try = true;
 			put(&q->stale, req);
@@ -312,6 +362,59 @@ static void on_send(evutil_socket_t fd, short what, void *arg)
 	send_batch(arg);
 }
 
+/* ---- seals ---- */
+
+/* In the turn after the one that answered, so that no token waits for it; a batch that is sent earlier makes its seal itself. */
+static void on_prepare(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct store *s = arg;
+	if (list_empty(&s->issue.flying) && !s->issue.sealing && audit_writer_prepare(s->issue.writer, SEAL_WITH_BATCH) != ERR_OK)
+		log_message(LOG_ERROR, "audit_seal_failed", "a seal can't be signed; tokens wait until one can");
+}
+
+static void seal_answered(void *arg, enum err err, const PGresult *r)
+{
+	struct store *s = arg;
+	struct issue_queue *q = &s->issue;
+	q->sealing = false;
+	s->last_issue_answer_us = q->written_us = clock_mono_us();
+	store_note_write(s, err);
+	if (err == ERR_OK)
+		audit_writer_stored(q->writer, pg_time_us(r, 0, 0));
+	else
+		audit_writer_lost(q->writer);
+	send_batch(s);
+	event_add(q->prepare, &(struct timeval){0, 0});
+}
+
+static void send_seal(struct store *s, enum audit_seal_kind kind)
+{
+	struct issue_queue *q = &s->issue;
+	struct pg_params p;
+	if (q->sealing || !list_empty(&q->flying) || !pg_conn_is_up(s->issue_conn) || audit_writer_prepare(q->writer, kind) != ERR_OK)
+		return;
+	arena_reset(q->arena);
+	pg_params_init(&p, q->arena);
+	audit_writer_put(q->writer, &p);
+	q->sealing = pg_conn_send(s->issue_conn, STMT_SEAL, &p, (int)s->config->request_timeout_ms, seal_answered, s) == ERR_OK;
+}
+
+void issue_tick(struct store *s)
+{
+	if (audit_writer_behind(s->issue.writer) && clock_mono_us() - s->issue.written_us >= SEAL_IDLE_US)
+		send_seal(s, SEAL_ALONE);
+}
+
+bool issue_ended(struct store *s)
+{
+	struct issue_queue *q = &s->issue;
+	if (!q->ending && (audit_writer_behind(q->writer) || audit_writer_began(q->writer)))
+		send_seal(s, SEAL_LAST);
+	q->ending = true; /* tried once: a database that won't take it must not hold up the end */
+	return !q->sealing;
+}
+
 enum err issue_submit(struct store *s, struct issue_request *r)
 {
 	struct issue_queue *q = &s->issue;
@@ -356,7 +459,10 @@ enum err issue_queue_init(struct store *s)
 	q->arena = arena_new(16384 + (size_t)s->config->batch_max * 8192);
 	q->column = calloc(s->config->batch_max, sizeof *q->column);
 	q->send = event_new(s->base, -1, 0, on_send, s);
-	return q->arena == NULL || q->column == NULL || q->send == NULL ? ERR_NO_MEMORY : ERR_OK;
+	q->prepare = event_new(s->base, -1, 0, on_prepare, s);
+	if (q->arena == NULL || q->column == NULL || q->send == NULL || q->prepare == NULL)
+		return ERR_NO_MEMORY;
+	return audit_writer_new(&s->config->ring.keys[0], s->config->batch_max, &q->writer);
 }
 
 void issue_queue_free(struct store *s)
@@ -365,6 +471,9 @@ void issue_queue_free(struct store *s)
 		issue_connection_changed(s);
 	if (s->issue.send != NULL)
 		event_free(s->issue.send);
+	if (s->issue.prepare != NULL)
+		event_free(s->issue.prepare);
+	audit_writer_free(s->issue.writer);
 	arena_free(s->issue.arena);
 	free(s->issue.column);
 }

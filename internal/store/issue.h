@@ -28,7 +28,8 @@ struct issue_request {
 		err; /* ERR_OK, or INVALID_TOKEN, FORBIDDEN, KEY_MISSING, INVALID_CLIENT, INVALID_SCOPE, INVALID_TARGET, STALE_KEY, STORE_UNAVAILABLE */
 	int32_t secret_version;
 	int64_t issued_at; /* seconds since 1970, by the database's clock */
-	int32_t lifetime;  /* seconds; the row's expires_at is issued_at + lifetime */
+	int64_t issued_at_us;
+	int32_t lifetime; /* seconds; the row's expires_at is issued_at + lifetime */
 	struct uuid organization_id;
 	struct str granted_scope;
 	struct str granted_audience;

@@ -5,8 +5,6 @@
 #include <endian.h>
 #include <string.h>
 
-#define UNIX_TO_PG_EPOCH_US 946684800000000LL
-
 void pg_params_init(struct pg_params *p, struct arena *a)
 {
 	p->a = a;
@@ -72,6 +70,15 @@ void pg_put_int8(struct pg_params *p, int64_t v)
 {
 	uint64_t wire = htobe64((uint64_t)v);
 	put_copy(p, PG_INT8, &wire, sizeof wire);
+}
+
+void pg_put_time(struct pg_params *p, int64_t us)
+{
+	uint64_t wire = htobe64((uint64_t)(us - UNIX_TO_PG_EPOCH_US));
+	if (us == 0)
+		put(p, PG_TIMESTAMPTZ, NULL, 0);
+	else
+		put_copy(p, PG_TIMESTAMPTZ, &wire, sizeof wire);
 }
 
 void pg_put_bool(struct pg_params *p, bool v)

@@ -11,7 +11,8 @@
 #include "base/str.h"
 #include "base/uuid.h"
 
-#define PG_PARAMS_MAX 32
+#define PG_PARAMS_MAX       32
+#define UNIX_TO_PG_EPOCH_US 946684800000000LL
 
 /* OIDs of the types that statements declare for their parameters (server/catalog/pg_type.dat: fixed since PostgreSQL 7). */
 enum pg_oid {
@@ -42,6 +43,7 @@ void pg_put_uuid(struct pg_params *p, const struct uuid *u); /* NULL: null */
 void pg_put_int4(struct pg_params *p, int32_t v);
 void pg_put_int4_or_null(struct pg_params *p, int32_t v, bool null);
 void pg_put_int8(struct pg_params *p, int64_t v);
+void pg_put_time(struct pg_params *p, int64_t us); /* microseconds since 1970; 0: null */
 void pg_put_bool(struct pg_params *p, bool v);
 void pg_put_char(struct pg_params *p, char c);
 /* A one-dimensional array of `n` elements that are in binary form already; absent ones are null. */

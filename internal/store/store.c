@@ -21,6 +21,7 @@
 
 static const struct pg_statement issue_statements[] = {
 	{STMT_ISSUE, issue_sql},
+	{STMT_SEAL, SQL_SEAL},
 	/* With $1 it commits a record of no consequence to the WAL, to learn whether the server takes writes again. */
 	{STMT_PROBE, "select current_setting('transaction_read_only') = 'on',"
 		     " case when $1::bool then pg_logical_emit_message(true, 'm2m-gateway', '') end"},
@@ -36,6 +37,7 @@ static const struct pg_statement serve_statements[] = {
 		    " where v.state <> 'revoked' and coalesce(v.published_until, 'infinity') > statement_timestamp() order by k.kid"},
 	{STMT_DENIED, denied_sql},
 	{STMT_PARTITIONS, "select m2m.audit_partitions_ahead($1::int4)"},
+	{STMT_AUDIT_KEY, SQL_AUDIT_KEY},
 	{STMT_ORG_LIST, SQL_ORG_LIST},
 	{STMT_ORG_FIND, SQL_ORG_FIND},
 	{STMT_ORG_RESOLVE, SQL_ORG_RESOLVE},
@@ -266,8 +268,13 @@ bool store_ready(const struct store *s)
 
 bool store_idle(const struct store *s)
 {
-	return s->issue.waiting_count == 0 && list_empty(&s->issue.flying) && list_empty(&s->issue.stale) &&
+	return s->issue.waiting_count == 0 && list_empty(&s->issue.flying) && list_empty(&s->issue.stale) && !s->issue.sealing &&
 	       pg_conn_in_flight(s->serve_conn) == 0;
+}
+
+bool store_ended(struct store *s)
+{
+	return issue_ended(s);
 }
 
 struct store_counters *store_counters(struct store *s)
@@ -294,7 +301,10 @@ static void housekeeping(struct store *s)
 	pg_put_int4(&p, (int32_t)s->config->partition_days);
 	enum err err = pg_conn_send(s->serve_conn, STMT_PARTITIONS, &p, timeout_ms, housekeeping_answered, s);
 	store_params(s, &p);
-	if (err != ERR_OK || pg_conn_send(s->serve_conn, STMT_FORGET, &p, timeout_ms, housekeeping_answered, s) != ERR_OK)
+	if (err == ERR_OK)
+		err = pg_conn_send(s->serve_conn, STMT_FORGET, &p, timeout_ms, housekeeping_answered, s);
+	audit_writer_put_key(s->issue.writer, s->scratch, &p);
+	if (err != ERR_OK || pg_conn_send(s->serve_conn, STMT_AUDIT_KEY, &p, timeout_ms, housekeeping_answered, s) != ERR_OK)
 		s->next_partitions_us = 0;
 }
 
@@ -313,6 +323,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			denied_flush(s);
 		}
 	}
+	issue_tick(s);
 	probe(s);
 }
 

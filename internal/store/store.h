@@ -65,4 +65,7 @@ struct store_counters *store_counters(struct store *s);
 /* True when nothing waits and nothing is in flight. */
 bool store_idle(const struct store *s);
 
+/* To be asked again and again when no more requests come: ends the audit's writer in order. True when that is done, or can't be. */
+bool store_ended(struct store *s);
+
 #endif

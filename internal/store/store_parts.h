@@ -4,12 +4,15 @@
 
 #include "base/list.h"
 #include "crypto/digest.h"
+#include "store/audit_writer.h"
 #include "store/issue.h"
 #include "store/pg_conn.h"
 #include "store/store.h"
 
 /* Statement names, as prepared on each connection. */
 #define STMT_ISSUE          "issue"
+#define STMT_SEAL           "seal"
+#define STMT_AUDIT_KEY      "audit_key"
 #define STMT_PROBE          "probe"
 #define STMT_KEYS           "keys"
 #define STMT_READ_CLIENT_ID "read_client_id"
@@ -51,6 +54,12 @@ struct issue_queue {
 	struct event *send; /* fires at the end of the loop's turn, so that requests that arrived together travel together */
 	struct arena *arena;
 	struct str *column; /* batch_max strings: one array parameter at a time */
+
+	struct audit_writer *writer;
+	struct event *prepare; /* the next seal is made when this batch's answers are on their way */
+	bool sealing;          /* a seal is in flight by itself; batches wait for it */
+	bool ending;
+	int64_t written_us; /* when the last batch or seal was answered */
 };
 
 struct denied_table;
@@ -91,6 +100,10 @@ MUST_CHECK enum err issue_queue_init(struct store *s);
 void issue_queue_free(struct store *s);
 void issue_keys_reloaded(struct store *s);
 void issue_connection_changed(struct store *s);
+/* Once a second: a batch that no other follows is sealed all the same. */
+void issue_tick(struct store *s);
+/* See store_ended. */
+bool issue_ended(struct store *s);
 
 MUST_CHECK enum err denied_init(struct store *s);
 void denied_free(struct store *s);

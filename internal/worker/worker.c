@@ -41,11 +41,10 @@ static bool drained(struct worker *w)
 {
 	if (!rest_server_idle(w->rest) || !grpc_server_idle(w->grpc) || !store_idle(w->store))
 		return false;
-	if (w->flushed)
-		return true;
+	if (!w->flushed)
+		denied_flush(w->store);
 	w->flushed = true;
-	denied_flush(w->store);
-	return store_idle(w->store);
+	return store_ended(w->store) && store_idle(w->store);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
