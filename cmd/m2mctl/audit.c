@@ -2,8 +2,10 @@
 #include "store/ctl_audit.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "audit_seals.h"
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
@@ -203,33 +205,59 @@ static void say_progress(size_t done, size_t of, const char *what)
 		ctl_say("%zu of %zu: %s?", done + 1, of, what);
 }
 
-static int verify(struct ctl *ctl, char **args)
+/* Fills a row for each question. */
+static int contradictions(struct ctl *ctl, int32_t days, struct field *fields, size_t *ret_n, bool *ret_sound)
 {
-	enum { COLUMNS = 3 };
 	const struct audit_check *checks = NULL;
-	size_t n = 0;
-	int32_t days = 30;
-	bool sound = true;
-	const struct option options[] = {{"--days", OPTION_NUMBER, &days, 1, AUDIT_DAYS_MAX}};
-	int status = options_read(ctl, args, options, 1, NULL);
-	if (status == EXIT_DONE)
-		status = ctl_connect(ctl, 0);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_audit_verify(ctl->db, days, say_progress, &checks, &n));
-	if (status != EXIT_DONE)
-		return status;
-
-	struct field *fields = arena_alloc(ctl->a, n * COLUMNS * sizeof *fields);
-	if (fields == NULL)
-		return no_memory();
-	for (size_t i = 0; i < n; i++) {
-		struct field *row = fields + i * COLUMNS;
+	int status = ctl_ended(ctl, ctl_audit_verify(ctl->db, days, say_progress, &checks, ret_n));
+	for (size_t i = 0; status == EXIT_DONE && i < *ret_n; i++) {
+		struct field *row = fields + i * SEAL_CHECK_COLUMNS;
 		row[0] = field_text("check", str_of(checks[i].what));
 		row[1] = field_text("result", checks[i].rows == 0 ? STR("OK") : STR("FAULT"));
 		row[2] = field_number("found", checks[i].rows);
-		sound = sound && checks[i].rows == 0;
+		row[3] = field_raw("which", STR_NONE);
+		*ret_sound = *ret_sound && checks[i].rows == 0;
 	}
-	status = output_rows(ctl, "checks", fields, COLUMNS, n);
+	return status;
+}
+
+/* What is named stands in JSON; people have read it on stderr. */
+static int print_checks(struct ctl *ctl, struct field *fields, size_t n)
+{
+	if (ctl->output == OUTPUT_JSON)
+		return output_rows(ctl, "checks", fields, SEAL_CHECK_COLUMNS, n);
+	for (size_t i = 0; i < n; i++)
+		memmove(fields + i * (SEAL_CHECK_COLUMNS - 1), fields + i * SEAL_CHECK_COLUMNS, (SEAL_CHECK_COLUMNS - 1) * sizeof *fields);
+	return output_rows(ctl, "checks", fields, SEAL_CHECK_COLUMNS - 1, n);
+}
+
+static int verify(struct ctl *ctl, char **args)
+{
+	struct field fields[(SEAL_FAULTS + AUDIT_CHECKS_MAX) * SEAL_CHECK_COLUMNS];
+	size_t n = 0;
+	size_t asked = 0;
+	int32_t days = 30;
+	struct str heads = STR_NONE;
+	struct str only = STR_NONE;
+	bool sound = true;
+	const struct option options[] = {{"--days", OPTION_NUMBER, &days, 1, AUDIT_DAYS_MAX},
+					 {"--head", OPTION_TEXT, &heads, 0, 0},
+					 {"--only", OPTION_TEXT, &only, 0, 0}};
+	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
+	if (status == EXIT_DONE && heads.p != NULL && str_eq(only, STR("contradictions")))
+		status = ctl_usage(ctl, "--head is for seals");
+	if (status == EXIT_DONE)
+		status = output_rows_check(ctl);
+	if (status == EXIT_DONE)
+		status = ctl_connect(ctl, 0);
+	if (status == EXIT_DONE && !str_eq(only, STR("contradictions"))) {
+		status = seals_check(ctl, days, heads, fields, &sound);
+		n = SEAL_FAULTS;
+	}
+	if (status == EXIT_DONE && !str_eq(only, STR("seals")))
+		status = contradictions(ctl, days, fields + n * SEAL_CHECK_COLUMNS, &asked, &sound);
+	if (status == EXIT_DONE)
+		status = print_checks(ctl, fields, n + asked);
 	return status == EXIT_DONE && !sound ? EXIT_REFUSED : status;
 }
 
@@ -263,10 +291,29 @@ const struct command audit_commands[] = {
 	 "too.\n\n"
 	 "Example:\n  m2mctl audit count\n",
 	 count},
-	{"audit", "verify", "[--days N]", "Holds the recorded tokens against clients, secrets, keys and acts",
-	 "  --days N  how far back, 1 to 400 (default 30)\n\n"
-	 "Each check counts what a sound record has none of. Exit code 6 when there is any.\n\n"
-	 "Example:\n  m2mctl audit verify --days 7\n",
+	{"audit", "verify", "[--days N] [--head FILE] [--only seals|contradictions]",
+	 "Checks that no token's record was changed, removed or added, and that records agree with each other",
+	 "  --days N     how far back, 1 to 400 (default 30)\n"
+	 "  --head FILE  also against what `m2mctl audit head --output json` printed earlier: so that a cut-off end shows too\n"
+	 "  --only WHAT  only the seals, or only what records say of each other\n\n"
+	 "Every record is held against its batch's seal, and every seal against its signature and the one before; what differs is named.\n"
+	 "The seals' keys are derived from the master keys (M2M_MASTER_KEYS_FILE), or are those of FILE; with neither, those that the\n"
+	 "database has. Then tokens are held against clients, secrets, keys and acts. The last batch of a writer isn't sealed before\n"
+	 "the next one, or two seconds of quiet. Exit code 6 when anything is wrong. The role m2m_auditor is enough for --only seals.\n\n"
+	 "Example:\n"
+	 "  m2mctl audit verify --days 7\n"
+	 "  m2mctl audit verify --only seals --head heads.json\n",
 	 verify},
+	{"audit", "head", "[--days N]", "Lists how far each writer of the record has come, signed",
+	 "  --days N  writers that wrote in the last N days, 1 to 400 (default 400)\n\n"
+	 "Kept where the database's owner can't change it, it shows later whether the end of the record was cut off, and vouches for\n"
+	 "the seals' keys: m2mctl audit verify --head FILE. The role m2m_auditor is enough.\n\n"
+	 "Example:\n  m2mctl audit head --output json > heads.json\n",
+	 audit_head},
+	{"audit", "prove", "JTI", "Prints the proof that a token's record is the one that was sealed",
+	 "Whoever has the public key can check it without the database: SHA-256 of 0x00 and `row` leads along `path` to the root that\n"
+	 "stands in `seal`, from byte 123 on, and `signature` is ES256 of the SHA-256 of `seal`. The role m2m_auditor is enough.\n\n"
+	 "Example:\n  m2mctl audit prove 01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b --output json > proof.json\n",
+	 audit_prove},
 	{"audit", NULL, NULL, NULL, NULL, NULL},
 };

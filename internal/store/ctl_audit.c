@@ -387,6 +387,7 @@ static const struct {
 	 " where a.request_id = t.request_id and a.action = 'mint_token' and a.outcome = 'granted')"},
 };
 enum { CHECKS = sizeof checks / sizeof checks[0] };
+_Static_assert(CHECKS <= AUDIT_CHECKS_MAX, "what the header says");
 
 struct verify_task {
 	int32_t days;

@@ -81,7 +81,9 @@ struct audit_check {
 /* Told before each question, since each may read all rows of those days. */
 typedef void audit_progress(size_t done, size_t of, const char *what);
 
-/* Holds the tokens of the last `days` (1 to AUDIT_DAYS_MAX) against clients, secrets, keys and acts, and these against each other. */
+#define AUDIT_CHECKS_MAX 16
+
+/* At most AUDIT_CHECKS_MAX answers. Holds the tokens of the last `days` (1 to AUDIT_DAYS_MAX) against clients, secrets, keys and acts, and these against each other. */
 MUST_CHECK enum err ctl_audit_verify(struct ctl_db *db, int32_t days, audit_progress *progress, const struct audit_check **ret,
 				     size_t *ret_n);
 
