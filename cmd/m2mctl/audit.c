@@ -299,7 +299,7 @@ const struct command audit_commands[] = {
 	 "Every record is held against its batch's seal, and every seal against its signature and the one before; what differs is named.\n"
 	 "The seals' keys are derived from the master keys (M2M_MASTER_KEYS_FILE), or are those of FILE; with neither, those that the\n"
 	 "database has. Then tokens are held against clients, secrets, keys and acts. The last batch of a writer isn't sealed before\n"
-	 "the next one, or two seconds of quiet. Exit code 6 when anything is wrong. The role m2m_auditor is enough for --only seals.\n\n"
+	 "the next one, or two seconds of quiet. Exit code 6 when anything is wrong. The role m2m_auditor is enough.\n\n"
 	 "Example:\n"
 	 "  m2mctl audit verify --days 7\n"
 	 "  m2mctl audit verify --only seals --head heads.json\n",

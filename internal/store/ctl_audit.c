@@ -78,7 +78,7 @@ static enum err read_tokens(struct ctl_db *db, void *arg)
 enum err ctl_audit_tokens(struct ctl_db *db, const struct audit_question *question, const struct audit_token **ret, size_t *ret_n)
 {
 	struct tokens_task task = {.question = question};
-	enum err err = ctl_transaction(db, read_tokens, &task);
+	enum err err = ctl_snapshot(db, read_tokens, &task);
 	if (err == ERR_OK) {
 		*ret = task.rows;
 		*ret_n = task.n;
@@ -127,7 +127,7 @@ static enum err read_partitions(struct ctl_db *db, void *arg)
 enum err ctl_audit_partitions(struct ctl_db *db, const struct audit_partition **ret, size_t *ret_n)
 {
 	struct partitions_task task = {.n = 0};
-	enum err err = ctl_transaction(db, read_partitions, &task);
+	enum err err = ctl_snapshot(db, read_partitions, &task);
 	if (err == ERR_OK) {
 		*ret = task.rows;
 		*ret_n = task.n;
@@ -233,7 +233,7 @@ static enum err read_counted_until(struct ctl_db *db, void *arg)
 
 enum err ctl_audit_counted_until(struct ctl_db *db, int64_t *ret)
 {
-	return ctl_transaction(db, read_counted_until, ret);
+	return ctl_snapshot(db, read_counted_until, ret);
 }
 
 /* ---- retention ---- */
@@ -417,7 +417,7 @@ enum err ctl_audit_verify(struct ctl_db *db, int32_t days, audit_progress *progr
 	struct verify_task task = {.days = days, .progress = progress, .rows = arena_alloc(db->a, CHECKS * sizeof *task.rows)};
 	if (task.rows == NULL)
 		return ctl_fail(db, ERR_NO_MEMORY, "there is no memory left");
-	enum err err = ctl_transaction(db, ask_each, &task);
+	enum err err = ctl_snapshot(db, ask_each, &task);
 	if (err == ERR_OK) {
 		*ret = task.rows;
 		*ret_n = CHECKS;

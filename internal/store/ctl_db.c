@@ -6,13 +6,17 @@
 #include "base/clock.h"
 #include "store/ctl_exec.h"
 
+#define READ_WRITE "begin isolation level read committed read write"
+#define SNAPSHOT   "begin isolation level repeatable read read only"
+
 /* The session's settings. A stronger synchronous_commit that the database asks for is kept. */
 #define SQL_SESSION                                                                                                                        \
 	"select set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply'"       \
 	" else 'on' end, false), set_config('client_min_messages', 'warning', false), set_config('lock_timeout', '15s', false),"           \
 	" set_config('search_path', 'pg_catalog', false), pg_is_in_recovery()"
 
-#define SQL_MAY_BE_OWNER "select exists (select from pg_roles where rolname = 'm2m_owner' and pg_has_role(oid, 'member'))"
+/* $1 role */
+#define SQL_MAY_BE "select exists (select from pg_roles where rolname = $1::text and pg_has_role(oid, 'member'))"
 
 /* $1 action, $2 organization, $3 client, $4 version, $5 actor, $6 request id, $7 detail, $8 outcome */
 #define SQL_AUDIT                                                                                                                          \
@@ -142,14 +146,14 @@ enum err ctl_script(struct ctl_db *db, const char *sql)
 	return check(db, r);
 }
 
-/* Isolation is said, not inherited: the statements are written for read committed. */
-static enum err run_transaction(struct ctl_db *db, bool as_owner, ctl_body *body, void *arg)
+/* Isolation is said, not inherited: the statements are written for read committed. `become` NULL: stay the login. */
+static enum err run_transaction(struct ctl_db *db, const char *begin, const char *become, ctl_body *body, void *arg)
 {
-	enum err err = ctl_do(db, "begin isolation level read committed read write", NULL);
+	enum err err = ctl_do(db, begin, NULL);
 	if (err != ERR_OK)
 		return err;
-	if (as_owner)
-		err = ctl_do(db, "set local role m2m_owner", NULL);
+	if (become != NULL)
+		err = ctl_do(db, become, NULL);
 	if (err == ERR_OK)
 		err = body(db, arg);
 	if (err == ERR_OK)
@@ -160,20 +164,49 @@ static enum err run_transaction(struct ctl_db *db, bool as_owner, ctl_body *body
 
 enum err ctl_transaction_plain(struct ctl_db *db, ctl_body *body, void *arg)
 {
-	return run_transaction(db, false, body, arg);
+	return run_transaction(db, READ_WRITE, NULL, body, arg);
+}
+
+static enum err may_be(struct ctl_db *db, const char *role, bool *ret)
+{
+	PG_RESULT may = NULL;
+	struct pg_params p;
+	pg_params_init(&p, db->a);
+	pg_put_text(&p, str_of(role));
+	enum err err = ctl_exec(db, SQL_MAY_BE, &p, &may);
+	if (err == ERR_OK)
+		*ret = pg_bool(may, 0, 0);
+	return err;
+}
+
+static enum err not_the_owner(struct ctl_db *db)
+{
+	return ctl_fail(db, ERR_FORBIDDEN,
+			"the login %s is not a member of the role m2m_owner (run `m2mctl migrate up`, or: grant m2m_owner to %s)",
+			PQuser(db->conn), PQuser(db->conn));
 }
 
 enum err ctl_transaction(struct ctl_db *db, ctl_body *body, void *arg)
 {
-	PG_RESULT may = NULL;
-	enum err err = ctl_exec(db, SQL_MAY_BE_OWNER, NULL, &may);
+	bool owner = false;
+	enum err err = may_be(db, "m2m_owner", &owner);
 	if (err != ERR_OK)
 		return err;
-	if (!pg_bool(may, 0, 0))
-		return ctl_fail(db, ERR_FORBIDDEN,
-				"the login %s is not a member of the role m2m_owner (run `m2mctl migrate up`, or: grant m2m_owner to %s)",
-				PQuser(db->conn), PQuser(db->conn));
-	return run_transaction(db, true, body, arg);
+	return owner ? run_transaction(db, READ_WRITE, "set local role m2m_owner", body, arg) : not_the_owner(db);
+}
+
+enum err ctl_snapshot(struct ctl_db *db, ctl_body *body, void *arg)
+{
+	bool owner = false;
+	bool auditor = false;
+	enum err err = may_be(db, "m2m_owner", &owner);
+	if (err == ERR_OK && !owner)
+		err = may_be(db, "m2m_auditor", &auditor);
+	if (err != ERR_OK)
+		return err;
+	if (!owner && !auditor)
+		return not_the_owner(db);
+	return run_transaction(db, SNAPSHOT, owner ? "set local role m2m_owner" : "set local role m2m_auditor", body, arg);
 }
 
 enum err ctl_audit(struct ctl_db *db, const struct ctl_act *act)

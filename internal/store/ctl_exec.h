@@ -35,6 +35,9 @@ typedef enum err ctl_body(struct ctl_db *db, void *arg);
 MUST_CHECK enum err ctl_transaction_plain(struct ctl_db *db, ctl_body *body, void *arg);
 MUST_CHECK enum err ctl_transaction(struct ctl_db *db, ctl_body *body, void *arg);
 
+/* The same for what only reads, all of it in one snapshot; m2m_auditor may do it too. */
+MUST_CHECK enum err ctl_snapshot(struct ctl_db *db, ctl_body *body, void *arg);
+
 /* The row of an act, to be called in the act's transaction. `detail` is a JSON object, or absent. */
 struct ctl_act {
 	const char *action;

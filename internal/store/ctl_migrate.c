@@ -71,7 +71,7 @@ enum err ctl_migrate_status(struct ctl_db *db, const struct migration **ret, siz
 	PG_RESULT there = NULL;
 	enum err err = ctl_exec(db, SQL_SCHEMA_THERE, NULL, &there);
 	if (err == ERR_OK && pg_bool(there, 0, 0))
-		err = ctl_transaction(db, read_applied, &status);
+		err = ctl_snapshot(db, read_applied, &status);
 	if (err == ERR_OK) {
 		*ret = status.all;
 		*ret_n = status.n;

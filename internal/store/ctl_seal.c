@@ -71,31 +71,6 @@ struct stored_seal read_seal(const PGresult *r, int row)
 	return s;
 }
 
-/* ---- reading without a role of one's own ---- */
-
-/* One snapshot for all that is read; the owner sees past row-level security, and whoever isn't the owner is the auditor. */
-#define SQL_BECOME_OWNER                                                                                                                   \
-	"select set_config('role', 'm2m_owner', true) from pg_roles r where r.rolname = 'm2m_owner' and pg_has_role(r.oid, 'member')"
-
-struct snapshot {
-	ctl_body *body;
-	void *arg;
-};
-
-static enum err in_snapshot(struct ctl_db *db, void *arg)
-{
-	const struct snapshot *snapshot = arg;
-	enum err err = ctl_do(db, "set transaction isolation level repeatable read, read only", NULL);
-	if (err == ERR_OK)
-		err = ctl_do(db, SQL_BECOME_OWNER, NULL);
-	return err == ERR_OK ? snapshot->body(db, snapshot->arg) : err;
-}
-
-static enum err read_only(struct ctl_db *db, ctl_body *body, void *arg)
-{
-	return ctl_transaction_plain(db, in_snapshot, &(struct snapshot){body, arg});
-}
-
 /* ---- keys ---- */
 
 static enum err add_key(struct seal_keys *keys, struct signing_key *key, bool vouched)
@@ -152,10 +127,12 @@ static enum err gather_keys(struct seal_checking *c)
 /* $1 days. From when on rows are to be looked at; what the oldest week that is kept begins with; since when there are seals. Rows that no week took are in the default
  * partition, whatever their time. */
 #define SQL_BOUNDS                                                                                                                         \
-	"select statement_timestamp() - make_interval(days => $1::int4), least((select min(b.week) from pg_inherits i"                     \
-	"  join pg_class c on c.oid = i.inhrelid, lateral (select substring(pg_get_expr(c.relpartbound, c.oid)"                            \
-	"   from 'FROM \\(''([^'']+)''')::timestamptz as week) b where i.inhparent = 'm2m.audit_seal'::regclass),"                         \
-	"  (select min(issued_at) from m2m.token_audit_default)), (select since from m2m.audit_seal_since)"
+	"with first as (select min(b.week) as week from pg_inherits i join pg_class c on c.oid = i.inhrelid,"                              \
+	"  lateral (select substring(pg_get_expr(c.relpartbound, c.oid) from 'FROM \\(''([^'']+)''')::timestamptz as week) b"               \
+	"  where i.inhparent = 'm2m.audit_seal'::regclass)"                                                                                \
+	" select statement_timestamp() - make_interval(days => $1::int4), least((select week from first),"                                 \
+	"  (select min(t.issued_at) from m2m.token_audit t where t.issued_at < (select week from first))),"                                \
+	" (select since from m2m.audit_seal_since)"
 
 static enum err check(struct ctl_db *db, void *arg)
 {
@@ -180,7 +157,7 @@ enum err ctl_seal_check(struct ctl_db *db, const struct seal_check_spec *spec, s
 {
 	struct seal_check found = {.rows = 0};
 	struct seal_checking c = {.db = db, .spec = spec, .found = &found, .hasher = hasher_new()};
-	enum err err = c.hasher == NULL ? ctl_fail(db, ERR_NO_MEMORY, "there is no memory left") : read_only(db, check, &c);
+	enum err err = c.hasher == NULL ? ctl_fail(db, ERR_NO_MEMORY, "there is no memory left") : ctl_snapshot(db, check, &c);
 	hasher_free(c.hasher);
 	for (size_t i = 0; i < c.keys.n; i++)
 		signing_key_free(c.keys.of[i].key);
@@ -234,7 +211,7 @@ static enum err read_heads(struct ctl_db *db, void *arg)
 enum err ctl_seal_heads(struct ctl_db *db, int32_t days, const struct seal_head **ret, size_t *ret_n)
 {
 	struct heads_task task = {.days = days};
-	enum err err = read_only(db, read_heads, &task);
+	enum err err = ctl_snapshot(db, read_heads, &task);
 	if (err == ERR_OK) {
 		*ret = task.heads;
 		*ret_n = task.n;
@@ -351,7 +328,7 @@ enum err ctl_seal_prove(struct ctl_db *db, const struct uuid *jti, struct seal_p
 	struct prove_task task = {
 		.jti = jti, .db = db, .hasher = hasher_new(), .leaves = arena_alloc(db->a, LEAVES_MAX * sizeof *task.leaves)};
 	enum err err = task.hasher == NULL || task.leaves == NULL ? ctl_fail(db, ERR_NO_MEMORY, "there is no memory left")
-								  : read_only(db, prove, &task);
+								  : ctl_snapshot(db, prove, &task);
 	hasher_free(task.hasher);
 	if (err == ERR_OK)
 		*ret = task.proof;

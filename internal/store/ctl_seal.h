@@ -1,7 +1,6 @@
 /* The audit's seals, from the side of who doubts it: does every row still say what was sealed, is none missing, is none there that nobody wrote; where each writer
  * stands; and the proof of one row. What a seal is stands in migrations/0005 and crypto/audit_seal.h.
- *
- * Everything is read in one snapshot, as m2m_owner where the login may, else as itself: the role m2m_auditor is enough. */
+ * Each reads in one snapshot; the role m2m_auditor is enough. */
 #ifndef M2M_STORE_CTL_SEAL_H
 #define M2M_STORE_CTL_SEAL_H
 

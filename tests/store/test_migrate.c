@@ -9,7 +9,7 @@
 #include "harness/world.h"
 #include "json/json_read.h"
 
-#define SCHEMA 4 /* migrations there are */
+#define SCHEMA 5 /* migrations there are */
 
 SHARED_CLUSTER("");
 
@@ -314,7 +314,9 @@ static const struct {
 	{"key", "list", {"--output"}},
 	{"audit", "tokens", {"--org", "--client", "--days", "--limit"}},
 	{"audit", "partitions", {"--ahead"}},
-	{"audit", "verify", {"--days"}},
+	{"audit", "verify", {"--days", "--head", "--only"}},
+	{"audit", "head", {"--days"}},
+	{"audit", "prove", {"JTI"}},
 	{"config", "check", {"--output"}},
 };
 
