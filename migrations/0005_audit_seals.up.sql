@@ -11,20 +11,20 @@ create table m2m.audit_key (
 
 -- A seal travels in the statement that writes the next batch of token_audit, or alone when there is none. Each writer (one connection of a gateway, for as long as it
 -- knows what became of all it sent; one run of m2mctl) numbers its seals; each names the one before by its hash, the batch it travels with, and the batch before by the
--- root of its rows. So all but the last batch of a writer is sealed, and that one is named.
+-- root of its rows. So all but the last batch of a writer is sealed, and that one is named. No constraints: what doesn't fit shows when it is verified, and a batch pays for each.
 create table m2m.audit_seal (
 	at              timestamptz not null, -- statement_timestamp(), and with it issued_at of the batch it travels with
 	writer          uuid not null,
-	seq             bigint not null check (seq > 0),
-	previous        bytea not null check (octet_length(previous) = 32), -- SHA-256 of the seal before, as it was signed; zeros: none
+	seq             bigint not null, -- from 1
+	previous        bytea not null, -- SHA-256 of the seal before, as it was signed; zeros: none
 	previous_at     timestamptz,           -- its time, and with it issued_at of the batch that is sealed here; null: neither is there
 	batch_id        uuid,                  -- of the rows that are written with this seal; null: none
 	sealed_batch_id uuid,                  -- of the rows that are sealed by it; null: none
-	root            bytea not null check (octet_length(root) = 32), -- their Merkle tree's (RFC 9162 section 2.1), in the order of jti
-	tags            bytea not null check (octet_length(tags) % 8 = 0), -- 8 bytes for each, to name what differs: the jti's last four and its leaf's first four
+	root            bytea not null, -- their Merkle tree's (RFC 9162 section 2.1), in the order of jti
+	tags            bytea not null, -- 8 bytes for each, to name what differs: the jti's last four and its leaf's first four
 	last            boolean not null,      -- the writer has ended in order
 	kid             text collate "C" not null,
-	signature       bytea not null check (octet_length(signature) = 64) -- ES256 (RFC 7518 section 3.4) of the SHA-256 of all from `previous` to `tags`
+	signature       bytea not null -- ES256 (RFC 7518 section 3.4) of the SHA-256 of all from `previous` to `tags`
 ) partition by range (at);
 -- Signatures and hashes don't get smaller by compressing.
 alter table m2m.audit_seal alter tags set storage external, alter root set storage external, alter previous set storage external,
@@ -50,14 +50,12 @@ create function m2m.audit_partition_make(parent text, week timestamptz) returns 
 language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
 	part text := parent || '_p' || to_char(week, 'YYYYMMDD');
-	time_column text := case parent when 'audit_seal' then 'at' else 'issued_at' end;
 begin
 	if to_regclass('m2m.' || part) is not null then
 		return false;
 	end if;
 	-- A whole seal on its page: it is written once and hardly ever read. (A row of token_audit never gets that large.)
-	execute format('create table m2m.%I (like m2m.%I including all, check (%I >= %L and %I < %L)) with (toast_tuple_target = 8160)',
-	               part, parent, time_column, week, time_column, week + interval '7 days');
+	execute format('create table m2m.%I (like m2m.%I including all) with (toast_tuple_target = 8160)', part, parent);
 	execute format('create trigger append_only_truncate before truncate on m2m.%I execute function m2m.audit_is_append_only()', part);
 	execute format('alter table m2m.%I attach partition m2m.%I for values from (%L) to (%L)', parent, part, week, week + interval '7 days');
 	return true;
