@@ -13,12 +13,13 @@
 #define SLICE_US     INT64_C(60000000)
 #define SLICE_MAX_US (6 * INT64_C(3600000000))
 
-/* copy takes no parameters, but a setting of the transaction may stand in its query. */
+/* copy takes no parameters, but a setting of the transaction may stand in its query: in a subquery, since it would be read anew for each row. */
 #define SQL_SPAN                                                                                                                           \
 	"select set_config('m2m.rows_from', $1::timestamptz::text, true), set_config('m2m.rows_until', $2::timestamptz::text, true)"
 #define SQL_ROWS                                                                                                                           \
-	"copy (select " AUDIT_ROW_COLUMNS " from m2m.token_audit where issued_at >= current_setting('m2m.rows_from')::timestamptz"         \
-	" and issued_at < current_setting('m2m.rows_until')::timestamptz) to stdout (format binary)"
+	"copy (select " AUDIT_ROW_COLUMNS                                                                                                  \
+	" from m2m.token_audit where issued_at >= (select current_setting('m2m.rows_from')::timestamptz)"                                  \
+	" and issued_at < (select current_setting('m2m.rows_until')::timestamptz)) to stdout (format binary)"
 
 /* $1 from, $2 until. Batches that are sealed, then those that only the seal they came with knows. A seal is written after its rows, but clocks may be set back. */
 #define SQL_BATCHES                                                                                                                        \
