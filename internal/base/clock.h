@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "base/str.h"
+
 int64_t clock_mono_us(void); /* microseconds since an arbitrary start */
 int64_t clock_wall_us(void); /* microseconds since 1970-01-01 UTC */
 
@@ -12,5 +14,9 @@ int64_t clock_wall_us(void); /* microseconds since 1970-01-01 UTC */
 
 /* RFC 3339 UTC with microseconds; 27 characters, no NUL. */
 void clock_rfc3339(int64_t unix_us, char out[CLOCK_RFC3339_LEN]);
+
+/* The time that RFC 3339 text means, in microseconds since 1970; what is finer is cut off. ERR_MALFORMED: another form, a date or time that there isn't (a leap second is taken
+ * for the second before it), or one before 1970. */
+MUST_CHECK enum err clock_parse_rfc3339(struct str text, int64_t *ret);
 
 #endif

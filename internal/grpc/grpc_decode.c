@@ -63,6 +63,32 @@ static void decode_rotate(struct op *op, struct str message)
 		op_set_grace(op, m->grace_seconds);
 }
 
+/* Microseconds since 1970; 0 for none, negative for one that op refuses. */
+static int64_t time_of(const Google__Protobuf__Timestamp *t)
+{
+	const int64_t last_second = INT64_C(253402300799); /* 9999-12-31T23:59:59Z */
+	if (t == NULL)
+		return 0;
+	if (t->seconds < 0 || t->seconds > last_second || t->nanos < 0 || t->nanos > 999999999)
+		return -1;
+	return t->seconds * 1000000 + t->nanos / 1000;
+}
+
+static void decode_token_list(struct op *op, struct str message)
+{
+	const M2m__V1__ListTokenAuditRequest *m = unpack(op, &m2m__v1__list_token_audit_request__descriptor, message);
+	if (m == NULL)
+		return;
+	op->in.client_id = given(m->client_id);
+	op->in.jti = given(m->jti);
+	op->in.secret_version = m->secret_version;
+	op->in.remote_addr = given(m->remote_addr);
+	op->in.issued_after = time_of(m->issued_after);
+	op->in.issued_before = time_of(m->issued_before);
+	op->in.page_size = m->page_size;
+	op->in.page_token = given(m->page_token);
+}
+
 void grpc_decode(struct op *op, struct str message)
 {
 	if (op->err != ERR_OK)
@@ -79,6 +105,9 @@ void grpc_decode(struct op *op, struct str message)
 		break;
 	case OP_ROTATE_SECRET:
 		decode_rotate(op, message);
+		break;
+	case OP_LIST_TOKEN_AUDIT:
+		decode_token_list(op, message);
 		break;
 	default: /* REST only: grpc_find_op doesn't find it */
 		break;

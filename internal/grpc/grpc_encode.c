@@ -108,6 +108,63 @@ static struct str encode_rotation(struct op *op, bool gzip)
 	return frame(op, &m.base, gzip);
 }
 
+/* A message and the two that it points to. */
+struct token_message {
+	M2m__V1__AuditedToken m;
+	Google__Protobuf__Timestamp issued, expires;
+};
+
+static char *uuid_text(struct arena *a, struct uuid id)
+{
+	char out[UUID_TEXT_LEN];
+	uuid_format(id, out);
+	return text(a, str_from(out, sizeof out));
+}
+
+/* proto3 has no null: what is absent is empty. */
+static char *text_or_empty(struct arena *a, struct str s)
+{
+	return text(a, s.p == NULL ? STR("") : s);
+}
+
+static void put_token(struct arena *a, const struct listed_token *t, struct token_message *ret)
+{
+	ret->m = (M2m__V1__AuditedToken)M2M__V1__AUDITED_TOKEN__INIT;
+	ret->issued = timestamp(t->issued_at);
+	ret->expires = timestamp(t->expires_at);
+	ret->m.jti = uuid_text(a, t->jti);
+	ret->m.issued_at = &ret->issued;
+	ret->m.expires_at = &ret->expires;
+	ret->m.client_id = text_or_empty(a, t->client_id);
+	ret->m.secret_version = t->secret_version;
+	ret->m.kid = text_or_empty(a, t->kid);
+	ret->m.caller = text_or_empty(a, t->caller);
+	ret->m.scope = text_or_empty(a, t->scope);
+	ret->m.audience = text_or_empty(a, t->audience);
+	ret->m.transport = text(a, str_of(op_transport_name(t->transport)));
+	ret->m.remote_addr = text_or_empty(a, t->remote_addr);
+	ret->m.user_agent = text_or_empty(a, t->user_agent);
+	ret->m.request_id = uuid_text(a, t->request_id);
+}
+
+static struct str encode_tokens(struct op *op, bool gzip)
+{
+	M2m__V1__ListTokenAuditResponse m = M2M__V1__LIST_TOKEN_AUDIT_RESPONSE__INIT;
+	size_t n = op->out.rows;
+	struct token_message *messages = arena_alloc(op->arena, n * sizeof *messages);
+	M2m__V1__AuditedToken **list = arena_alloc(op->arena, n * sizeof *list);
+	if (messages == NULL || list == NULL)
+		return STR_NONE;
+	for (size_t i = 0; i < n; i++) {
+		put_token(op->arena, &op->out.tokens[i], &messages[i]);
+		list[i] = &messages[i].m;
+	}
+	m.tokens = list;
+	m.n_tokens = n;
+	m.next_page_token = text_or_empty(op->arena, op->out.next_page_token);
+	return arena_overflowed(op->arena) ? STR_NONE : frame(op, &m.base, gzip);
+}
+
 struct str grpc_encode(struct op *op, bool gzip)
 {
 	switch (op->spec->id) {
@@ -119,6 +176,8 @@ struct str grpc_encode(struct op *op, bool gzip)
 		return encode_token(op, gzip);
 	case OP_ROTATE_SECRET:
 		return encode_rotation(op, gzip);
+	case OP_LIST_TOKEN_AUDIT:
+		return encode_tokens(op, gzip);
 	default: /* REST only: no call leads here */
 		return STR_NONE;
 	}

@@ -27,6 +27,7 @@
 #include "store/credential.h"
 #include "store/issue.h"
 #include "store/store.h"
+#include "store/token_list.h"
 #include "trust/trust.h"
 
 enum op_id {
@@ -83,10 +84,16 @@ struct op_input {
 	int32_t grace_seconds;
 	struct str idempotency_key;
 
+	struct str page_token;
+	int32_t page_size; /* 0: not given; negative: none that can be */
+
+	/* of the list of tokens, besides client_id; what isn't given is absent or 0, what can't be understood negative */
+	struct str jti, remote_addr;
+	int32_t secret_version;
+	int64_t issued_after, issued_before; /* microseconds since 1970 */
+
 	/* of the operator's API */
 	struct str organization; /* slug or id */
-	struct str page_token;
-	int32_t page_size;
 	struct org_spec new_org;
 	struct org_change org_change;
 	struct client_spec client;
@@ -102,8 +109,10 @@ struct op_output {
 	const char *document_type; /* its media type; NULL: application/json */
 	int32_t max_age;           /* seconds the document may be cached */
 
-	const struct org *orgs; /* of the operator's API, in the op's arena */
+	/* of lists, and of the operator's API; in the op's arena */
+	const struct org *orgs;
 	const struct client *clients;
+	const struct listed_token *tokens;
 	size_t rows;
 	struct str next_page_token; /* absent: this was the last page */
 };
@@ -133,6 +142,8 @@ struct op {
 	struct issue_request issue;
 	struct credential_rotation rotation;
 	struct credential_new fresh;
+	struct token_filter listed;
+	struct uuid listed_jti;
 	char secret[SECRET_LEN];
 	unsigned conflicts;
 
@@ -176,6 +187,9 @@ void op_abandon(struct op *op, enum err why);
 
 /* What its answer over HTTP says (RFC 9110 section 15), and the access line of either transport. */
 int op_http_status(const struct op *op);
+
+/* The word for a row's transport, as the audit's views have it: "rest", "grpc" or "m2mctl". */
+const char *op_transport_name(char transport);
 
 /* Sets the outcome; steps write `return op_fail(op, ERR_..., "why")`. `detail` is static or NULL. */
 enum op_verdict op_fail(struct op *op, enum err err, const char *detail);

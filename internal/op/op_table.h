@@ -12,6 +12,7 @@
 	OP(GET_CLIENT_SECRET, "get_client_secret", "GET",  "/m2m/client-secret", "GetClientSecret",    OP_ADMIN,  OP_ERRORS_PROBLEM, op_get_client_secret_steps) \
 	OP(ISSUE_TOKEN,       "issue_token",       "POST", "/m2m/token",         "IssueToken",         OP_ADMIN,  OP_ERRORS_GRANT,   op_issue_token_steps) \
 	OP(ROTATE_SECRET,     "rotate_secret",     "POST", "/m2m/rotate",        "RotateClientSecret", OP_ADMIN,  OP_ERRORS_PROBLEM, op_rotate_secret_steps) \
+	OP(LIST_TOKEN_AUDIT,  "list_token_audit",  "GET",  "/m2m/audit/tokens",  "ListTokenAudit",     OP_ADMIN,  OP_ERRORS_PROBLEM, op_list_token_audit_steps) \
 	OP(OAUTH_TOKEN,       "oauth_token",       "POST", "/oauth2/token",      NULL,                 OP_CLIENT, OP_ERRORS_OAUTH,   op_oauth_token_steps) \
 	OP(LIST_ORGANIZATIONS,  "list_organizations",  "GET",    "/admin/organizations",                NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_list_organizations_steps) \
 	OP(CREATE_ORGANIZATION, "create_organization", "POST",   "/admin/organizations",                NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_create_organization_steps) \

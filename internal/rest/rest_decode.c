@@ -303,6 +303,9 @@ void rest_decode(struct evhttp_request *req, struct op *op)
 	case OP_ROTATE_CLIENT:
 		decode_rotate(req, op);
 		break;
+	case OP_LIST_TOKEN_AUDIT:
+		rest_decode_token_list(op, evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req)));
+		break;
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
 		rest_decode_page(op, evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req)));

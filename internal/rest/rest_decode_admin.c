@@ -1,5 +1,6 @@
 #include "rest/rest_decode_admin.h"
 
+#include "base/clock.h"
 #include "rest/form.h"
 #include "json/json_read.h"
 
@@ -193,23 +194,71 @@ void rest_decode_admin(struct op *op, struct str body)
 
 /* ---- queries ---- */
 
-void rest_decode_page(struct op *op, const char *query)
+static void take_page_size(struct op *op, struct str text)
 {
-	struct form form;
 	int64_t size = 0;
-	if (query == NULL)
-		return;
-	if (form_parse(op->arena, str_of(query), NULL, &form) != ERR_OK) {
-		refuse(op, "A parameter is malformed or repeated.");
-		return;
-	}
-	struct str size_text = form_get(&form, "page_size");
-	op->in.page_token = form_get(&form, "page_token");
-	for (unsigned i = 0; i < form.n; i++)
-		if (!str_eq(form.fields[i].name, STR("page_size")) && !str_eq(form.fields[i].name, STR("page_token")))
-			refuse(op, "Only the parameters page_size and page_token are known here.");
-	if (size_text.p != NULL && str_to_i64(size_text, 1, ADMIN_PAGE_MAX, &size) != ERR_OK)
+	if (text.p != NULL && str_to_i64(text, 1, ADMIN_PAGE_MAX, &size) != ERR_OK)
 		op->in.page_size = -1; /* op says what it may be */
 	else
 		op->in.page_size = (int32_t)size;
+}
+
+/* False: the op has failed. `known` ends with NULL. */
+static bool take_query(struct op *op, const char *query, const char *const *known, const char *which, struct form *ret)
+{
+	if (form_parse(op->arena, str_of(query), NULL, ret) != ERR_OK) {
+		refuse(op, "A parameter is malformed or repeated.");
+		return false;
+	}
+	for (unsigned i = 0; i < ret->n; i++) {
+		const char *const *k = known;
+		while (*k != NULL && !str_eq(ret->fields[i].name, str_of(*k)))
+			k++;
+		if (*k == NULL) {
+			refuse(op, which);
+			return false;
+		}
+	}
+	return true;
+}
+
+static int64_t time_of(struct str text)
+{
+	int64_t us = 0;
+	return text.p == NULL || clock_parse_rfc3339(text, &us) == ERR_OK ? us : -1; /* op says what it may be */
+}
+
+void rest_decode_token_list(struct op *op, const char *query)
+{
+	static const char *const known[] = {"client_id",     "jti",       "secret_version", "remote_addr", "issued_after",
+					    "issued_before", "page_size", "page_token",     NULL};
+	struct form form;
+	int64_t version = 0;
+	if (query == NULL ||
+	    !take_query(op, query, known,
+			"Only the parameters client_id, jti, secret_version, remote_addr, issued_after, issued_before, page_size and "
+			"page_token are known here.",
+			&form))
+		return;
+	struct str version_text = form_get(&form, "secret_version");
+	if (version_text.p != NULL && str_to_i64(version_text, 1, INT32_MAX, &version) != ERR_OK)
+		version = -1;
+	op->in.secret_version = (int32_t)version;
+	op->in.client_id = form_get(&form, "client_id");
+	op->in.jti = form_get(&form, "jti");
+	op->in.remote_addr = form_get(&form, "remote_addr");
+	op->in.issued_after = time_of(form_get(&form, "issued_after"));
+	op->in.issued_before = time_of(form_get(&form, "issued_before"));
+	op->in.page_token = form_get(&form, "page_token");
+	take_page_size(op, form_get(&form, "page_size"));
+}
+
+void rest_decode_page(struct op *op, const char *query)
+{
+	static const char *const known[] = {"page_size", "page_token", NULL};
+	struct form form;
+	if (query == NULL || !take_query(op, query, known, "Only the parameters page_size and page_token are known here.", &form))
+		return;
+	op->in.page_token = form_get(&form, "page_token");
+	take_page_size(op, form_get(&form, "page_size"));
 }

@@ -66,6 +66,38 @@ static void write_client(struct json_out *o, const struct client *c)
 	put_disabled(o, c->disabled_at);
 }
 
+static void write_token(struct json_out *o, const struct listed_token *t)
+{
+	put_uuid(o, "jti", t->jti);
+	rest_put_time(o, "issued_at", t->issued_at);
+	rest_put_time(o, "expires_at", t->expires_at);
+	json_put_str(o, "client_id", t->client_id);
+	if (t->secret_version != 0)
+		json_put_int(o, "secret_version", t->secret_version);
+	else
+		json_put_str(o, "secret_version", STR_NONE);
+	json_put_str(o, "kid", t->kid);
+	json_put_str(o, "caller", t->caller);
+	json_put_str(o, "scope", t->scope);
+	json_put_str(o, "audience", t->audience);
+	json_put_str(o, "transport", str_of(op_transport_name(t->transport)));
+	json_put_str(o, "remote_addr", t->remote_addr);
+	json_put_str(o, "user_agent", t->user_agent);
+	put_uuid(o, "request_id", t->request_id);
+}
+
+static void write_tokens(struct json_out *o, const struct op_output *out)
+{
+	json_open(o, "tokens", '[');
+	for (size_t i = 0; i < out->rows; i++) {
+		json_open(o, NULL, '{');
+		write_token(o, &out->tokens[i]);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+	json_put_str(o, "next_page_token", out->next_page_token);
+}
+
 static void write_page(struct json_out *o, const struct op *op)
 {
 	const struct op_output *out = &op->out;
@@ -86,6 +118,9 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 {
 	const struct op_output *out = &op->out;
 	switch (op->spec->id) {
+	case OP_LIST_TOKEN_AUDIT:
+		write_tokens(o, out);
+		break;
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
 		write_page(o, op);

@@ -31,6 +31,15 @@
 	" from (select) one left join caller on true"                                                                                      \
 	" left join m2m.client t on t.organization_id = caller.organization_id and t.is_default and t.disabled_at is null"
 
+/* $1..$4, $5 client_id text, $6 jti uuid, $7 secret_version int, $8 remote_addr text, $9 since, $10 until, $11 below this time and $12 jti; each or null. $13 rows int.
+ * Answers (outcome, and what m2m.organization_tokens answers) for each row, or once, with nulls, when there is none. */
+#define SQL_TOKEN_LIST                                                                                                                     \
+	SQL_CALLER                                                                                                                         \
+	" select case when caller.live is not true then 'invalid_token' when not caller.admin then 'forbidden' else 'granted' end, t.*"    \
+	" from (select) one left join caller on true left join lateral m2m.organization_tokens("                                           \
+	"  case when caller.live and caller.admin then caller.organization_id end, $5::text, $6::uuid, $7::int4, $8::text::inet,"          \
+	"  $9::timestamptz, $10::timestamptz, $11::timestamptz, $12::uuid, $13::int4) t on true"
+
 /* $1..$10, $11 client_id text (null: the organization's default client), $12 ring text[].
  * Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, created_at); records the reading, refused or not, of every live caller. */
 #define SQL_READ_SECRET                                                                                                                    \

@@ -35,6 +35,7 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_KEYS, "select k.kid, k.alg, k.public_jwk, k.sealed, k.seal_key_id, v.current"
 		    " from m2m.signing_key k join m2m.signing_keys v on v.kid = k.kid"
 		    " where v.state <> 'revoked' and coalesce(v.published_until, 'infinity') > statement_timestamp() order by k.kid"},
+	{STMT_TOKEN_LIST, SQL_TOKEN_LIST},
 	{STMT_DENIED, denied_sql},
 	{STMT_PARTITIONS, "select m2m.audit_partitions_ahead($1::int4)"},
 	{STMT_AUDIT_KEY, SQL_AUDIT_KEY},

@@ -22,6 +22,7 @@
 #define STMT_DENIED         "denied"
 #define STMT_PARTITIONS     "partitions"
 #define STMT_FORGET         "forget"
+#define STMT_TOKEN_LIST     "token_list"
 #define STMT_ORG_LIST       "org_list"
 #define STMT_ORG_FIND       "org_find"
 #define STMT_ORG_RESOLVE    "org_resolve"

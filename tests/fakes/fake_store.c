@@ -58,6 +58,20 @@ enum err credential_rotate(struct store *s, const struct store_bearer *bearer, c
 	return take_on_credential(s, FAKE_ROTATE, bearer, origin, done, arg);
 }
 
+enum err token_list(struct store *s, const struct store_bearer *bearer, const struct token_filter *filter, const struct token_place *before,
+		    int32_t limit, token_list_done *done, void *arg)
+{
+	s->bearer = bearer;
+	s->filter = *filter;
+	s->before_given = before != NULL;
+	if (before != NULL)
+		s->before = *before;
+	s->limit = limit;
+	s->list_done = done;
+	s->arg = arg;
+	return take_on(s, FAKE_TOKEN_LIST);
+}
+
 /* ---- the operator's ---- */
 
 static enum err take_on_admin(struct store *s, enum fake_call call, const struct store_origin *origin, struct str org, struct str client_id,

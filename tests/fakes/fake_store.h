@@ -8,6 +8,7 @@
 #include "store/credential.h"
 #include "store/issue.h"
 #include "store/store.h"
+#include "store/token_list.h"
 
 enum fake_call {
 	FAKE_NONE,
@@ -16,6 +17,7 @@ enum fake_call {
 	FAKE_ROTATE_BEGIN,
 	FAKE_ROTATE,
 	FAKE_ISSUE,
+	FAKE_TOKEN_LIST,
 	FAKE_ORG_LIST,
 	FAKE_ORG_FIND,
 	FAKE_ORG_RESOLVE,
@@ -51,6 +53,10 @@ struct store {
 	struct str org, client_id, after, issuer, external;
 	int32_t limit;
 	struct uuid organization_id;
+	struct token_filter filter; /* of token_list */
+	bool before_given;
+	struct token_place before;
+	token_list_done *list_done;
 	struct org_spec new_org;
 	const struct org_change *org_change;
 	struct client_spec client;

@@ -1,0 +1,162 @@
+/* The organization's own record of tokens: authenticate -> check what was asked -> one statement, which says whether the caller may -> rows, copied into the op. */
+#include <arpa/inet.h>
+#include <endian.h>
+
+#include "base/base64.h"
+#include "op/op_steps.h"
+
+#define PAGE_DEFAULT 50
+
+/* A page token: the place it begins below, and what it is a page of, so that it can't be taken for another list's. */
+struct page_token {
+	uint8_t issued_at[8];
+	uint8_t jti[16];
+	uint8_t list[8];
+};
+_Static_assert(sizeof(struct page_token) == 32, "bytes only");
+
+static enum op_verdict refuse(struct op *op, const char *sentence)
+{
+	return op_fail(op, ERR_INVALID_REQUEST, sentence);
+}
+
+/* An address, or a network: what PostgreSQL's inet takes, without its abbreviations. */
+static bool is_network(struct str text)
+{
+	char address[INET6_ADDRSTRLEN];
+	uint8_t bytes[16];
+	int64_t bits = 0;
+	struct str rest = text;
+	struct str first = str_split(&rest, '/');
+	if (first.n == 0 || first.n >= sizeof address)
+		return false;
+	memcpy(address, first.p, first.n);
+	address[first.n] = '\0';
+	bool four = inet_pton(AF_INET, address, bytes) == 1;
+	if (!four && inet_pton(AF_INET6, address, bytes) != 1)
+		return false;
+	return rest.p == NULL || str_to_i64(rest, 0, four ? 32 : 128, &bits) == ERR_OK;
+}
+
+static enum op_verdict read_filter(struct op *op)
+{
+	struct op_input *in = &op->in;
+	struct token_filter *f = &op->listed;
+	*f = (struct token_filter){.client_id = in->client_id,
+				   .secret_version = in->secret_version,
+				   .remote_addr = in->remote_addr,
+				   .since = in->issued_after,
+				   .until = in->issued_before};
+	if (in->page_size == 0)
+		in->page_size = PAGE_DEFAULT;
+	if (in->page_size < 0 || in->page_size > TOKEN_PAGE_MAX)
+		return refuse(op, "page_size must be an integer from 1 to 100.");
+	if (in->client_id.p != NULL && !client_id_well_formed(in->client_id))
+		return refuse(op, "client_id must be a client id.");
+	if (in->jti.p != NULL && uuid_parse(in->jti, &op->listed_jti) != ERR_OK)
+		return refuse(op, "jti must be a UUID.");
+	f->jti = in->jti.p != NULL ? &op->listed_jti : NULL;
+	if (in->secret_version < 0)
+		return refuse(op, "secret_version must be a positive integer.");
+	if (in->remote_addr.p != NULL && !is_network(in->remote_addr))
+		return refuse(op, "remote_addr must be an IP address, or a network in CIDR form.");
+	if (in->issued_after < 0 || in->issued_before < 0)
+		return refuse(op, "issued_after and issued_before must be times of RFC 3339, such as 2026-11-24T08:00:00Z.");
+	return OP_MORE;
+}
+
+/* What the list is of, in eight bytes. */
+static enum err name_list(const struct op *op, uint8_t out[8])
+{
+	const struct op_input *in = &op->in;
+	uint8_t hash[SHA256_LEN];
+	struct sbuf text = sbuf_in(op->arena, 512);
+	sbuf_printf(&text, "%.*s|%.*s|%d|%.*s|%lld|%lld", STR_ARG(in->client_id), STR_ARG(in->jti), in->secret_version,
+		    STR_ARG(in->remote_addr), (long long)in->issued_after, (long long)in->issued_before);
+	struct str s = sbuf_str(&text);
+	enum err err = s.p == NULL ? ERR_NO_MEMORY : sha256(s.p, s.n, hash);
+	if (err == ERR_OK)
+		memcpy(out, hash, 8);
+	return err;
+}
+
+static enum op_verdict read_page_token(struct op *op, struct token_place *ret)
+{
+	struct page_token token;
+	uint8_t list[8];
+	uint64_t issued_at;
+	size_t n = 0;
+	enum err err = name_list(op, list);
+	if (err != ERR_OK)
+		return op_fail(op, err, NULL);
+	if (base64url_decode(op->in.page_token, &token, sizeof token, &n) != ERR_OK || n != sizeof token)
+		return refuse(op, "page_token must be the next_page_token of an earlier page.");
+	if (memcmp(token.list, list, sizeof list) != 0)
+		return refuse(op, "page_token is of a list with other parameters.");
+	memcpy(&issued_at, token.issued_at, sizeof issued_at);
+	ret->issued_at = (int64_t)be64toh(issued_at);
+	memcpy(ret->jti.b, token.jti, sizeof token.jti);
+	return OP_MORE;
+}
+
+static enum err put_page_token(struct op *op, const struct token_place *place)
+{
+	struct page_token token;
+	uint64_t issued_at = htobe64((uint64_t)place->issued_at);
+	struct sbuf out = sbuf_in(op->arena, BASE64URL_LEN(sizeof token) + 1);
+	memcpy(token.issued_at, &issued_at, sizeof issued_at);
+	memcpy(token.jti, place->jti.b, sizeof token.jti);
+	enum err err = name_list(op, token.list);
+	sbuf_put_base64url(&out, str_from(&token, sizeof token));
+	op->out.next_page_token = sbuf_str(&out);
+	return err;
+}
+
+const char *op_transport_name(char transport)
+{
+	return transport == 'r' ? "rest" : transport == 'g' ? "grpc" : "m2mctl";
+}
+
+static void copy_token(struct arena *a, const struct listed_token *from, struct listed_token *to)
+{
+	*to = *from;
+	to->client_id = arena_copy(a, from->client_id);
+	to->kid = arena_copy(a, from->kid);
+	to->caller = arena_copy(a, from->caller);
+	to->scope = arena_copy(a, from->scope);
+	to->audience = arena_copy(a, from->audience);
+	to->remote_addr = arena_copy(a, from->remote_addr);
+	to->user_agent = arena_copy(a, from->user_agent);
+}
+
+static void take_page(void *arg, enum err err, const struct token_page *page)
+{
+	struct op *op = arg;
+	struct listed_token *rows = err == ERR_OK ? arena_alloc(op->arena, page->n * sizeof *rows) : NULL;
+	for (size_t i = 0; rows != NULL && i < page->n; i++)
+		copy_token(op->arena, &page->rows[i], &rows[i]);
+	if (rows != NULL) {
+		op->out.tokens = rows;
+		op->out.rows = page->n;
+		if (page->more)
+			err = put_page_token(op, &page->next);
+	}
+	if (err == ERR_OK && arena_overflowed(op->arena))
+		err = ERR_NO_MEMORY;
+	op_resume(op, err);
+}
+
+static enum op_verdict list_tokens(struct op *op)
+{
+	struct token_place before;
+	enum op_verdict verdict = read_filter(op);
+	if (verdict == OP_MORE && op->in.page_token.p != NULL)
+		verdict = read_page_token(op, &before);
+	if (verdict != OP_MORE)
+		return verdict;
+	enum err err = token_list(op->env->store, &op->caller, &op->listed, op->in.page_token.p != NULL ? &before : NULL, op->in.page_size,
+				  take_page, op);
+	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
+}
+
+op_step *const op_list_token_audit_steps[] = {op_authenticate, list_tokens, NULL};

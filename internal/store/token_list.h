@@ -1,0 +1,48 @@
+/* An organization's own record of tokens, for its admins: the gateway asks a function of the database that gives it the caller's organization and no other
+ * (migrations/0006). Listing isn't an act, and is not recorded. */
+#ifndef M2M_STORE_TOKEN_LIST_H
+#define M2M_STORE_TOKEN_LIST_H
+
+#include "store/store.h"
+
+#define TOKEN_PAGE_MAX 100
+
+/* What a listed token must be; what isn't given doesn't matter. */
+struct token_filter {
+	struct str client_id;
+	const struct uuid *jti; /* NULL: any */
+	int32_t secret_version; /* 0: any */
+	struct str remote_addr; /* an address, or a network in CIDR form */
+	int64_t since, until;   /* of issued_at, microseconds since 1970, `until` excluded; 0: no bound */
+};
+
+/* A place in the list, which is in the order of time and jti, the youngest first. */
+struct token_place {
+	int64_t issued_at;
+	struct uuid jti;
+};
+
+/* A row of token_audit. Text is borrowed until the callback returns. */
+struct listed_token {
+	int64_t issued_at, expires_at;
+	struct uuid jti, request_id;
+	int32_t secret_version; /* 0: an operator's token */
+	char transport;
+	struct str client_id, kid, caller, scope, audience, remote_addr, user_agent;
+};
+
+struct token_page {
+	const struct listed_token *rows;
+	size_t n; /* it may be fewer than asked for, and more to come */
+	bool more;
+	struct token_place next; /* where the next page begins, when there is more */
+};
+
+/* err: ERR_OK, INVALID_TOKEN, FORBIDDEN, STORE_UNAVAILABLE, INTERNAL. `page` is NULL unless ERR_OK. */
+typedef void token_list_done(void *arg, enum err err, const struct token_page *page);
+
+/* `before` NULL: from the youngest. limit: 1 to TOKEN_PAGE_MAX. Answers ERR_OK when the statement is on its way; otherwise `done` isn't called. */
+MUST_CHECK enum err token_list(struct store *s, const struct store_bearer *bearer, const struct token_filter *filter,
+			       const struct token_place *before, int32_t limit, token_list_done *done, void *arg);
+
+#endif
