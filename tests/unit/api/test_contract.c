@@ -374,9 +374,16 @@ static const Message *message_named(const char *type)
 	return proto->message_type[i];
 }
 
-/* What may stand more than once is a string or an array of strings in JSON. */
+static void same_fields(const char *type, const struct json *properties);
+
+/* What may stand more than once is a string or an array of strings in JSON; or it is a list of objects. */
 static void repeated_field_is(const Field *field, const struct json *schema)
 {
+	if (field->type == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_MESSAGE) {
+		cr_assert(str_eq(text_of(json_get(schema, "type")), STR("array")), "%s", field->name);
+		same_fields(field->type_name, FIND(schema, "items", "properties"));
+		return;
+	}
 	const struct json *alternatives = json_get(schema, "oneOf");
 	cr_assert(field->type == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_STRING && count(alternatives) == 2, "%s",
 		  field->name);
@@ -408,14 +415,17 @@ static void field_is(const Field *field, const struct json *schema)
 	default:
 		cr_assert_fail("%s: a type that the JSON bodies don't have", field->name);
 	}
-	cr_assert(str_eq(text_of(json_get(schema, "type")), type), "%s", field->name);
-	cr_assert(str_eq(text_of(json_get(schema, "format")), format), "%s", field->name);
+	/* what is null in JSON is empty in proto3, and a UUID is a string there */
+	const struct json *types = json_get(schema, "type");
+	bool nullable = types != NULL && types->type == JSON_ARRAY && count(types) == 2 && contains(types, STR("null"));
+	cr_assert(nullable ? contains(types, type) : str_eq(text_of(types), type), "%s", field->name);
+	struct str json_format = text_of(json_get(schema, "format"));
+	cr_assert(str_eq(json_format, format) || (str_eq(type, STR("string")) && str_eq(json_format, STR("uuid"))), "%s", field->name);
 }
 
-static void same_fields(const char *type, const struct json *schema)
+static void same_fields(const char *type, const struct json *properties)
 {
 	const Message *message = message_named(type);
-	const struct json *properties = json_get(schema, "properties");
 	cr_assert_eq(count(properties), message->n_field, "%s has %zu fields, the JSON object %zu", type, message->n_field,
 		     count(properties));
 	for (size_t i = 0; i < message->n_field; i++) {
@@ -433,8 +443,8 @@ Test(contract, a_response_message_has_the_members_of_the_json_object)
 			if (spec->grpc == NULL)
 				continue;
 			const struct json *schema = FIND(content_of(spec, "200", "application/json"), "schema");
-			same_fields(method_named(spec->grpc)->output_type, schema);
 			const struct json *properties = json_get(schema, "properties");
+			same_fields(method_named(spec->grpc)->output_type, properties);
 			for (const struct json *it = properties->child; it != NULL; it = it->next)
 				cr_assert(contains(json_get(schema, "required"), it->key), "%s: %.*s is always there", spec->name,
 					  STR_ARG(it->key));
@@ -442,13 +452,48 @@ Test(contract, a_response_message_has_the_members_of_the_json_object)
 		}
 }
 
-Test(contract, a_request_message_has_the_members_of_the_json_body)
+static const struct json *query_parameter(const struct json *parameters, const char *name)
+{
+	for (const struct json *it = parameters == NULL ? NULL : parameters->child; it != NULL; it = it->next) {
+		const struct json *parameter = resolve(it);
+		if (str_eq(text_of(json_get(parameter, "in")), STR("query")) &&
+		    (name == NULL || str_eq(text_of(json_get(parameter, "name")), str_of(name))))
+			return parameter;
+	}
+	return NULL;
+}
+
+static size_t count_query_parameters(const struct json *parameters)
+{
+	size_t n = 0;
+	for (const struct json *it = parameters == NULL ? NULL : parameters->child; it != NULL; it = it->next)
+		n += str_eq(text_of(json_get(resolve(it), "in")), STR("query"));
+	return n;
+}
+
+/* google.api.http: without a body, the fields are the query's parameters. */
+static void same_members(const struct op_spec *spec, const Message *message)
+{
+	const struct json *parameters = json_get(described(spec), "parameters");
+	if (strcmp(spec->method, "GET") != 0) {
+		same_fields(method_named(spec->grpc)->input_type,
+			    FIND(described(spec), "requestBody", "content", "application/json", "schema", "properties"));
+		return;
+	}
+	cr_assert_eq(count_query_parameters(parameters), message->n_field, "%s", spec->name);
+	for (size_t i = 0; i < message->n_field; i++) {
+		const struct json *parameter = query_parameter(parameters, message->field[i]->name);
+		cr_assert_not_null(parameter, "%s: %s", spec->name, message->field[i]->name);
+		field_is(message->field[i], resolve(json_get(parameter, "schema")));
+	}
+}
+
+Test(contract, a_request_message_has_the_members_of_the_json_body_or_of_the_query)
 {
 	for
 		EACH_OP(spec)
 		{
 			if (spec->grpc != NULL)
-				same_fields(method_named(spec->grpc)->input_type,
-					    FIND(described(spec), "requestBody", "content", "application/json", "schema"));
+				same_members(spec, message_named(method_named(spec->grpc)->input_type));
 		}
 }

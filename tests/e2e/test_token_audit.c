@@ -1,0 +1,350 @@
+/* An organization's own record of tokens, over both transports: what is listed, whose, in which order, and what is refused. */
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/expect.h"
+#include "harness/proc.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+#define PATH "/m2m/audit/tokens"
+
+static struct world w;
+static struct org acme, other;
+static char admin[TOKEN_MAX], other_admin[TOKEN_MAX];
+static struct http_reply r;
+
+static void open_world(void)
+{
+	world_open(&w);
+	org_create(&w, "acme", &acme);
+	org_create(&w, "other", &other);
+	mint(&w, "acme", "admin", admin);
+	mint(&w, "other", "admin", other_admin);
+}
+
+static void close_world(void)
+{
+	world_close(&w);
+}
+
+TestSuite(token_audit, .init = open_world, .fini = close_world, .timeout = 120);
+
+static int list(const char *bearer, const char *query)
+{
+	char path[1024];
+	snprintf(path, sizeof path, PATH "%s", query);
+	return get(&w, path, bearer, &r);
+}
+
+static unsigned occurrences(const char *text, const char *part)
+{
+	unsigned n = 0;
+	for (const char *at = text; (at = strstr(at, part)) != NULL; at += strlen(part))
+		n++;
+	return n;
+}
+
+static unsigned listed(void)
+{
+	return occurrences(r.body, "\"jti\":");
+}
+
+static bool says(const char *part)
+{
+	return strstr(r.body, part) != NULL;
+}
+
+/* A row as the gateway would have written it so long ago; its jti is random, and no UUIDv7. */
+static void add_row(const struct org *o, const char *ago, const char *address, int version)
+{
+	sql_exec(
+		world_db(&w),
+		"insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, transport,"
+		" client_id, kid, caller, scope, audience, remote_addr) select now() - interval '%s', now(), gen_random_uuid(), '%s',"
+		" gen_random_uuid(), gen_random_uuid(), %d, 'r', '%s', 'k', '%s', 'api', 'a', '%s'",
+		ago, o->id, version, o->client_id, o->client_id, address);
+}
+
+Test(token_audit, a_row_is_what_was_recorded)
+{
+	char token[TOKEN_MAX], jti[64], text[128];
+	client_token(&w, &acme, token);
+	claim_text(token, "jti", jti, sizeof jti);
+	snprintf(text, sizeof text, "?jti=%s", jti);
+	expect_status(list(admin, text), 200);
+	cr_assert_eq(listed(), 1, "%s", r.body);
+	snprintf(text, sizeof text, "\"jti\":\"%s\"", jti);
+	cr_expect(says(text), "%s", r.body);
+	snprintf(text, sizeof text, "\"client_id\":\"%s\",\"secret_version\":1", acme.client_id);
+	cr_expect(says(text) && says("\"scope\":\"api\"") && says("\"transport\":\"rest\"") && says("\"remote_addr\":\"127.0.0.1\"") &&
+			  says("\"next_page_token\":null"),
+		  "%s", r.body);
+	snprintf(text, sizeof text, "\"issued_at\":\"%s\"",
+		 sql_text(world_db(&w),
+			  "select to_char(issued_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') from m2m.token_audit where "
+			  "jti = '%s'",
+			  jti));
+	cr_expect(says(text), "%s: %s", text, r.body);
+	char caching[64];
+	cr_expect_str_eq(http_header(&r, "Cache-Control", caching, sizeof caching), "no-store");
+	/* the operator's own */
+	expect_status(list(admin, ""), 200);
+	cr_expect(listed() == 2 && says("\"client_id\":null,\"secret_version\":null") && says("\"transport\":\"m2mctl\""), "%s", r.body);
+}
+
+Test(token_audit, nobody_sees_another_organization_s)
+{
+	char token[TOKEN_MAX], jti[64], query[256];
+	client_token(&w, &other, token);
+	claim_text(token, "jti", jti, sizeof jti);
+	expect_status(list(admin, ""), 200);
+	cr_expect(!says(jti) && !says(other.client_id), "%s", r.body);
+	snprintf(query, sizeof query, "?jti=%s", jti);
+	expect_status(list(admin, query), 200);
+	cr_expect_eq(listed(), 0, "%s", r.body);
+	snprintf(query, sizeof query, "?client_id=%s", other.client_id);
+	expect_status(list(admin, query), 200);
+	cr_expect_eq(listed(), 0, "%s", r.body);
+	expect_status(list(other_admin, query), 200);
+	cr_expect_eq(listed(), 1, "%s", r.body);
+	/* a page token of the other's list gives the own one only */
+	add_row(&other, "1 hour", "192.0.2.1", 1);
+	expect_status(list(other_admin, "?page_size=1"), 200);
+	char page[128];
+	body_text(&r, "next_page_token", page, sizeof page);
+	snprintf(query, sizeof query, "?page_size=1&page_token=%s", page);
+	expect_status(list(admin, query), 200);
+	cr_expect(!says(other.client_id), "%s", r.body);
+}
+
+Test(token_audit, only_an_admin_of_an_organization_is_answered)
+{
+	char member[TOKEN_MAX], client[TOKEN_MAX];
+	struct ctl_result out;
+	mint(&w, "acme", "member", member);
+	expect_status(list(NULL, ""), 401);
+	expect_status(list(member, ""), 403);
+	cr_expect(is_problem(&r, "forbidden"), "%s", r.body);
+	client_token(&w, &acme, client);
+	expect_status(list(client, ""), 200);
+	world_ctl(&w, &out, "client", "rotate", "--org", "acme");
+	expect_status(list(client, ""), 401);
+	world_ctl(&w, &out, "org", "disable", "other");
+	expect_status(list(other_admin, ""), 401);
+}
+
+Test(token_audit, filters_narrow_the_list)
+{
+	static const struct {
+		const char *query;
+		unsigned want;
+	} cases[] = {
+		{"", 7}, /* with the operator's own */
+		{"?secret_version=2", 2},
+		{"?secret_version=3", 0},
+		{"?remote_addr=192.0.2.1", 2},
+		{"?remote_addr=192.0.2.0%2F24", 4},
+		{"?remote_addr=2001:db8::/32", 1},
+		{"?remote_addr=192.0.2.0/24&secret_version=2", 1},
+		{"?jti=01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b", 0},
+	};
+	add_row(&acme, "1 minute", "192.0.2.1", 1);
+	add_row(&acme, "2 hours", "192.0.2.1", 1);
+	add_row(&acme, "3 days", "192.0.2.2", 1);
+	add_row(&acme, "40 days", "192.0.2.3", 2);
+	add_row(&acme, "400 days", "2001:db8::1", 2);
+	add_row(&acme, "1 second", "198.51.100.1", 1);
+	add_row(&other, "1 minute", "192.0.2.1", 2);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		expect_status(list(admin, cases[i].query), 200);
+		cr_expect_eq(listed(), cases[i].want, "%s: %s", cases[i].query, r.body);
+	}
+	/* the bounds of time: one is part of the span, the other is not */
+	char query[256];
+	snprintf(query, sizeof query, "?issued_after=%s",
+		 sql_text(world_db(&w),
+			  "select to_char(issued_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') from m2m.token_audit where"
+			  " remote_addr = '192.0.2.2'"));
+	expect_status(list(admin, query), 200);
+	cr_expect_eq(listed(), 5, "%s: %s", query, r.body);
+	char *name = strstr(query, "after");
+	memmove(name + 6, name + 5, strlen(name + 5) + 1);
+	memcpy(name, "before", 6);
+	expect_status(list(admin, query), 200);
+	cr_expect_eq(listed(), 2, "%s: %s", query, r.body);
+}
+
+Test(token_audit, pages_follow_one_another_without_gap_or_repetition)
+{
+	/* many of the same time, and some older than any week there is */
+	sql_exec(world_db(&w),
+		 "insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, "
+		 "transport, client_id,"
+		 " kid, caller, scope, audience) select now() - interval '1 minute' * (n / 10) * (n / 10), now(), gen_random_uuid(), '%s',"
+		 " gen_random_uuid(), gen_random_uuid(), 1, 'r', '%s', 'k', 'c', '', 'a' from generate_series(1, 230) n",
+		 acme.id, acme.client_id);
+	add_row(&acme, "500 days", "192.0.2.1", 1);
+	static char seen[300][40];
+	unsigned n = 0, pages = 0;
+	char token[128] = "", query[256];
+	do {
+		snprintf(query, sizeof query, "?client_id=%s&page_size=7%s%s", acme.client_id, token[0] != '\0' ? "&page_token=" : "",
+			 token);
+		expect_status(list(admin, query), 200);
+		cr_assert_leq(listed(), 7);
+		for (const char *at = r.body; (at = strstr(at, "\"jti\":\"")) != NULL && n < 300; at++)
+			snprintf(seen[n++], sizeof seen[0], "%.36s", at + 7);
+		body_text(&r, "next_page_token", token, sizeof token);
+	} while (token[0] != '\0' && ++pages < 200);
+	cr_assert_eq(n, 231, "%u on %u pages", n, pages);
+	sql_exec(world_db(&w), "create temporary table seen (ord int, jti uuid)");
+	for (unsigned i = 0; i < n; i++)
+		sql_exec(world_db(&w), "insert into seen values (%u, '%s')", i, seen[i]);
+	cr_expect_eq(sql_int(world_db(&w),
+			     "select count(*) from (select s.ord, row_number() over (order by t.issued_at desc, t.jti desc) - 1 as want"
+			     " from seen s join m2m.token_audit t using (jti)) o where ord <> want"),
+		     0, "the youngest first");
+}
+
+/* Somebody holds the week before: the page ends after a while with what there is, and says that there is more. */
+Test(token_audit, a_search_that_takes_long_ends_its_page_early)
+{
+	char url[PG_URL], page[128], query[256], week[64];
+	snprintf(week, sizeof week, "m2m.token_audit_p%s",
+		 sql_text(world_db(&w), "select to_char(date_trunc('week', (now() - interval '14 days') at time zone 'UTC'), 'YYYYMMDD')"));
+	sql_exec(world_db(&w), "begin; set local role m2m_owner; select m2m.audit_partition_make('token_audit', date_trunc('week',"
+			       " (now() - interval '14 days') at time zone 'UTC') at time zone 'UTC'); commit");
+	add_row(&acme, "1 minute", "192.0.2.1", 1);
+	add_row(&acme, "14 days", "192.0.2.14", 1);
+	add_row(&acme, "50 days", "192.0.2.50", 1);
+	pg_url(&w.pg, "postgres", w.database, url);
+	PGconn *holder = sql_open(url);
+	snprintf(query, sizeof query, "begin; lock table %s; select pg_sleep(0.7); commit", week);
+	cr_assert_eq(PQsendQuery(holder, query), 1);
+	while (sql_int(world_db(&w), "select count(*) from pg_locks where relation = '%s'::regclass and mode = 'AccessExclusiveLock'",
+		       week) == 0)
+		sleep_ms(5);
+	snprintf(query, sizeof query, "?client_id=%s", acme.client_id);
+	expect_status(list(admin, query), 200);
+	cr_expect(says("192.0.2.1\"") && !says("192.0.2.50"), "%s", r.body);
+	body_text(&r, "next_page_token", page, sizeof page);
+	cr_assert_neq(page[0], '\0', "%s", r.body);
+	unsigned rows = listed();
+	for (int pages = 0; page[0] != '\0' && pages < 9; pages++) {
+		snprintf(query, sizeof query, "?client_id=%s&page_token=%s", acme.client_id, page);
+		expect_status(list(admin, query), 200);
+		rows += listed();
+		body_text(&r, "next_page_token", page, sizeof page);
+	}
+	cr_expect_eq(rows, 3, "%s", r.body);
+	for (PGresult *end; (end = PQgetResult(holder)) != NULL; PQclear(end))
+		;
+	PQfinish(holder);
+}
+
+Test(token_audit, what_can_not_be_is_refused_with_its_name)
+{
+	static const char *const cases[][2] = {
+		{"?page_size=0", "page_size"},
+		{"?page_size=101", "page_size"},
+		{"?page_size=ten", "page_size"},
+		{"?client_id=acme", "client_id"},
+		{"?jti=1", "jti"},
+		{"?secret_version=0", "secret_version"},
+		{"?secret_version=99999999999", "secret_version"},
+		{"?remote_addr=localhost", "remote_addr"},
+		{"?remote_addr=192.0.2.0/33", "remote_addr"},
+		{"?remote_addr=192.0.2.0/", "remote_addr"},
+		{"?remote_addr=192.0.2", "remote_addr"},
+		{"?issued_after=yesterday", "issued_after"},
+		{"?issued_before=2026-02-30T00:00:00Z", "issued_before"},
+		{"?issued_before=1969-12-31T23:59:59Z", "issued_before"},
+		{"?organization=other", "client_id, jti"},
+		{"?jti=01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b&jti=01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b", "repeated"},
+		{"?page_token=x", "page_token"},
+		{"?page_token=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "other parameters"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		expect_status(list(admin, cases[i][0]), 400);
+		cr_expect(is_problem(&r, "invalid_request") && says(cases[i][1]), "%s: %s", cases[i][0], r.body);
+	}
+	expect_status(post_json(&w, PATH, admin, "{}", &r), 405);
+	/* a page token goes with its parameters */
+	char query[256], token[128];
+	add_row(&acme, "1 hour", "192.0.2.1", 1);
+	expect_status(list(admin, "?page_size=1"), 200);
+	body_text(&r, "next_page_token", token, sizeof token);
+	snprintf(query, sizeof query, "?page_size=1&secret_version=1&page_token=%s", token);
+	expect_status(list(admin, query), 400);
+	cr_expect(says("other parameters"), "%s", r.body);
+}
+
+/* The gateway's login may ask the function and read nothing itself. */
+Test(token_audit, the_gateway_s_login_still_reads_no_row_of_the_audit)
+{
+	char url[PG_URL];
+	pg_url(&w.pg, "m2m_gateway", w.database, url);
+	PGconn *db = sql_open(url);
+	cr_expect_str_eq(sql_state(db, "select from m2m.token_audit"), "42501");
+	cr_expect_str_eq(
+		sql_state(db, "select * from m2m.organization_tokens('%s', null, null, null, null, null, null, null, null, 10)", acme.id),
+		"00000");
+	cr_expect_eq(sql_int(db, "select count(*) from m2m.organization_tokens(null, null, null, null, null, null, null, null, null, 10)"),
+		     0);
+	cr_expect_eq(sql_int(db,
+			     "select count(*) from m2m.organization_tokens('%s', null, null, null, null, null, null, null, null, 100000)",
+			     acme.id),
+		     0);
+	PQfinish(db);
+}
+
+/* In a static buffer. */
+static int grpc_list(const struct pb *message, struct grpc_reply *g)
+{
+	return grpc_call(w.gateway.grpc,
+			 &(struct grpc_request){.path = "/m2m.v1.M2MClients/ListTokenAudit", .bearer = admin, .message = message}, g);
+}
+
+Test(token_audit, grpc_answers_the_same)
+{
+	static struct grpc_reply g;
+	char text[256];
+	add_row(&acme, "1 hour", "192.0.2.1", 2);
+	add_row(&acme, "2 hours", "192.0.2.9", 2);
+	struct pb message = {.n = 0};
+	pb_put_int(&message, 3, 2); /* secret_version */
+	pb_put_text(&message, 4, "192.0.2.0/24");
+	pb_put_int(&message, 7, 1); /* page_size */
+	cr_assert_eq(grpc_list(&message, &g), 0);
+	struct str reply = grpc_message(&g, 0, NULL), row = pb_bytes(reply, 1);
+	cr_expect_str_eq(pb_text(row, 4, text, sizeof text), acme.client_id);
+	cr_expect_eq(pb_int(row, 5), 2);
+	cr_expect_str_eq(pb_text(row, 10, text, sizeof text), "rest");
+	cr_expect_str_eq(pb_text(row, 11, text, sizeof text), "192.0.2.1");
+	cr_expect_eq(pb_time_us(row, 2),
+		     sql_int(world_db(&w), "select (extract(epoch from issued_at) * 1000000)::bigint from m2m.token_audit"
+					   " where remote_addr = '192.0.2.1'"));
+	/* the next page is a page of the same list over REST, since it is the same operation */
+	cr_assert_neq(pb_text(reply, 2, text, sizeof text)[0], '\0');
+	char query[512];
+	snprintf(query, sizeof query, "?secret_version=2&remote_addr=192.0.2.0/24&page_size=1&page_token=%s", text);
+	expect_status(list(admin, query), 200);
+	cr_expect(listed() == 1 && says("192.0.2.9") && says("\"next_page_token\":null"), "%s", r.body);
+	pb_put_text(&message, 8, text);
+	cr_assert_eq(grpc_list(&message, &g), 0);
+	reply = grpc_message(&g, 0, NULL);
+	cr_expect_str_eq(pb_text(pb_bytes(reply, 1), 11, text, sizeof text), "192.0.2.9");
+	cr_expect_str_eq(pb_text(reply, 2, text, sizeof text), "");
+
+	struct pb wrong = {.n = 0};
+	pb_put_text(&wrong, 2, "no-uuid");
+	cr_expect_eq(grpc_list(&wrong, &g), 3);
+	wrong = (struct pb){.n = 0};
+	pb_put_int(&wrong, 7, 101);
+	cr_expect_eq(grpc_list(&wrong, &g), 3);
+	wrong = (struct pb){.n = 0};
+	pb_put_int(&wrong, 3, -1);
+	cr_expect_eq(grpc_list(&wrong, &g), 3);
+}
