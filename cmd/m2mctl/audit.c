@@ -3,9 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "audit_report.h"
 #include "audit_seals.h"
+#include "base/clock.h"
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
@@ -18,15 +21,15 @@ static int no_memory(void)
 
 /* ---- tokens ---- */
 
-static int print_tokens(struct ctl *ctl, const struct audit_token *tokens, size_t n)
+enum { TOKEN_COLUMNS = 12 };
+
+/* NULL: out of memory, which was said. */
+static struct field *token_fields(struct ctl *ctl, const struct audit_token *tokens, size_t n)
 {
-	enum { COLUMNS = 12 };
-	struct field *fields = arena_alloc(ctl->a, n * COLUMNS * sizeof *fields);
-	if (fields == NULL)
-		return no_memory();
-	for (size_t i = 0; i < n; i++) {
+	struct field *fields = arena_alloc(ctl->a, (n + 1) * TOKEN_COLUMNS * sizeof *fields);
+	for (size_t i = 0; fields != NULL && i < n; i++) {
 		const struct audit_token *t = &tokens[i];
-		struct field *row = fields + i * COLUMNS;
+		struct field *row = fields + i * TOKEN_COLUMNS;
 		row[0] = field_time(ctl, "issued_at", t->issued_at);
 		row[1] = field_time(ctl, "expires_at", t->expires_at);
 		row[2] = field_text("organization", t->organization);
@@ -40,30 +43,123 @@ static int print_tokens(struct ctl *ctl, const struct audit_token *tokens, size_
 		row[10] = field_text("kid", t->kid);
 		row[11] = field_uuid(ctl, "jti", t->jti);
 	}
-	return output_rows(ctl, "tokens", fields, COLUMNS, n);
+	if (fields == NULL)
+		(void)no_memory();
+	return fields;
+}
+
+static int list_tokens(struct ctl *ctl, const struct audit_question *question)
+{
+	const struct audit_token *rows = NULL;
+	size_t n = 0;
+	int status = ctl_ended(ctl, ctl_audit_tokens(ctl->db, question, &rows, &n));
+	if (status != EXIT_DONE)
+		return status;
+	struct field *fields = token_fields(ctl, rows, n);
+	status = fields == NULL ? EXIT_FAILED : output_rows(ctl, "tokens", fields, TOKEN_COLUMNS, n);
+	if (status == EXIT_DONE && n == (size_t)question->limit)
+		ctl_say("there may be more: --limit %d", question->limit);
+	return status;
+}
+
+#define FOLLOW_MEMORY (256 * 1024 * 1024) /* a second's rows, at any rate */
+
+/* The first time the latest ones, the oldest of them first as in all that follow. */
+static int follow_once(struct ctl *ctl, const struct audit_question *question, struct str *seen, bool *first)
+{
+	const struct audit_token *rows = NULL;
+	size_t n = 0;
+	bool began = seen->p != NULL;
+	int status = ctl_ended(ctl, ctl_audit_follow(ctl->db, question, seen, &rows, &n));
+	struct audit_token *ordered = arena_alloc(ctl->a, (n + 1) * sizeof *ordered);
+	if (status != EXIT_DONE || ordered == NULL)
+		return status != EXIT_DONE ? status : no_memory();
+	for (size_t i = 0; i < n; i++)
+		ordered[i] = rows[began ? i : n - 1 - i];
+	struct field *fields = token_fields(ctl, ordered, n);
+	status = fields == NULL ? EXIT_FAILED : output_next_rows(ctl, *first, fields, TOKEN_COLUMNS, n);
+	*first = *first && n == 0;
+	return status;
+}
+
+/* Until the database or the reader is gone, or a signal ends it. Each turn's memory is the turn's. */
+static int follow_tokens(struct ctl *ctl, const struct audit_question *question)
+{
+	static char snapshot[65536]; /* its text grows with the transactions under way */
+	struct str seen = STR_NONE;
+	struct arena *kept = ctl->a;
+	struct arena *turn = arena_new(FOLLOW_MEMORY);
+	bool first = true;
+	int status = turn == NULL ? no_memory() : EXIT_DONE;
+	ctl->a = turn;
+	(void)ctl_swap_arena(ctl->db, turn);
+	while (status == EXIT_DONE) {
+		status = follow_once(ctl, question, &seen, &first);
+		if (status == EXIT_DONE && seen.n > sizeof snapshot)
+			status = no_memory();
+		if (status != EXIT_DONE)
+			break;
+		memcpy(snapshot, seen.p, seen.n);
+		seen = str_from(snapshot, seen.n);
+		arena_reset(turn);
+		(void)nanosleep(&(const struct timespec){.tv_nsec = 500000000}, NULL);
+	}
+	ctl->a = kept;
+	(void)ctl_swap_arena(ctl->db, kept);
+	arena_free(turn);
+	return status;
+}
+
+static int read_time(struct ctl *ctl, const char *name, struct str text, int64_t *ret)
+{
+	if (text.p != NULL && clock_parse_rfc3339(text, ret) != ERR_OK)
+		return ctl_usage(ctl, "%s: expected a time of RFC 3339, such as 2026-11-24T08:00:00Z", name);
+	return EXIT_DONE;
 }
 
 static int tokens(struct ctl *ctl, char **args)
 {
-	const struct audit_token *rows = NULL;
-	size_t n = 0;
-	struct audit_question question = {.days = 1, .limit = 100};
+	struct audit_question question = {.days = 0, .limit = 0};
+	struct str since = STR_NONE;
+	struct str until = STR_NONE;
+	struct str jti_text = STR_NONE;
+	struct uuid jti;
+	bool follow = false;
 	const struct option options[] = {
 		{"--org", OPTION_TEXT, &question.org, 0, 0},
 		{"--client", OPTION_TEXT, &question.client_id, 0, 0},
 		{"--days", OPTION_NUMBER, &question.days, 1, AUDIT_DAYS_MAX},
+		{"--since", OPTION_TEXT, &since, 0, 0},
+		{"--until", OPTION_TEXT, &until, 0, 0},
+		{"--jti", OPTION_TEXT, &jti_text, 0, 0},
+		{"--kid", OPTION_TEXT, &question.kid, 0, 0},
+		{"--secret-version", OPTION_NUMBER, &question.secret_version, 1, INT32_MAX},
+		{"--address", OPTION_TEXT, &question.remote_addr, 0, 0},
+		{"--alive", OPTION_FLAG, &question.alive, 0, 0},
+		{"--follow", OPTION_FLAG, &follow, 0, 0},
 		{"--limit", OPTION_NUMBER, &question.limit, 1, AUDIT_LIMIT_MAX},
 	};
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
 	if (status == EXIT_DONE)
+		status = read_time(ctl, "--since", since, &question.since);
+	if (status == EXIT_DONE)
+		status = read_time(ctl, "--until", until, &question.until);
+	if (status == EXIT_DONE && question.days != 0 && since.p != NULL)
+		status = ctl_usage(ctl, "--days and --since say the same thing: give one of them");
+	if (status == EXIT_DONE && jti_text.p != NULL && uuid_parse(jti_text, &jti) != ERR_OK)
+		status = ctl_usage(ctl, "--jti: expected a UUID");
+	if (status == EXIT_DONE && question.remote_addr.p != NULL && !str_is_network(question.remote_addr))
+		status = ctl_usage(ctl, "--address: expected an IP address, or a network in CIDR form");
+	if (status == EXIT_DONE)
+		status = output_rows_check(ctl);
+	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_audit_tokens(ctl->db, &question, &rows, &n));
-	if (status == EXIT_DONE)
-		status = print_tokens(ctl, rows, n);
-	if (status == EXIT_DONE && n == (size_t)question.limit)
-		ctl_say("there may be more: --limit %d", question.limit);
-	return status;
+	if (status != EXIT_DONE)
+		return status;
+	question.jti = jti_text.p != NULL ? &jti : NULL;
+	question.days = question.days != 0 ? question.days : question.alive ? 30 : 1; /* no token lives longer */
+	question.limit = question.limit != 0 ? question.limit : follow ? 10 : 100;
+	return follow ? follow_tokens(ctl, &question) : list_tokens(ctl, &question);
 }
 
 /* ---- partitions ---- */
@@ -262,15 +358,49 @@ static int verify(struct ctl *ctl, char **args)
 }
 
 const struct command audit_commands[] = {
-	{"audit", "tokens", "[--org SLUG] [--client CLIENT_ID] [--days N] [--limit N]",
+	{"audit", "tokens",
+	 "[--org SLUG] [--client CLIENT_ID] [--days N] [--since TIME] [--until TIME] [--jti JTI] [--kid KID] [--secret-version N]"
+	 " [--address ADDRESS] [--alive] [--follow] [--limit N]",
 	 "Lists the tokens that were issued, the youngest first",
-	 "  --org SLUG          of one organization, by slug or id; by id also of a deleted one\n"
-	 "  --client CLIENT_ID  of one client\n"
-	 "  --days N            how far back, 1 to 400 (default 1)\n"
-	 "  --limit N           how many at most, 1 to 10000 (default 100)\n\n"
-	 "More questions are answered by the views of the schema m2m: tokens_issued, secret_last_use, secrets_read and others.\n\n"
-	 "Example:\n  m2mctl audit tokens --org acme --days 7 --output json\n",
+	 "  --org SLUG           of one organization, by slug or id; by id also of a deleted one\n"
+	 "  --client CLIENT_ID   of one client\n"
+	 "  --days N             how far back, 1 to 400 (default 1; with --alive 30)\n"
+	 "  --since TIME         issued then or later, as 2026-11-24T08:00:00Z; in place of --days\n"
+	 "  --until TIME         issued earlier\n"
+	 "  --jti JTI            the one token with this id\n"
+	 "  --kid KID            signed with this key\n"
+	 "  --secret-version N   obtained with this version of the secret\n"
+	 "  --address ADDRESS    asked for from this address, or network in CIDR form\n"
+	 "  --alive              that have not expired\n"
+	 "  --follow             the last ones, and then each new one as it is recorded, the oldest first; ends with Ctrl-C\n"
+	 "  --limit N            how many at most, 1 to 10000 (default 100); with --follow how many to begin with (default 10)\n\n"
+	 "More questions: m2mctl audit report. The role m2m_auditor is enough.\n\n"
+	 "Example:\n"
+	 "  m2mctl audit tokens --org acme --days 7 --output csv\n"
+	 "  m2mctl audit tokens --address 192.0.2.0/24 --follow\n",
 	 tokens},
+	{"audit", "report", "REPORT [--org SLUG] [--client CLIENT_ID] [--limit N]", "Answers one of the auditor's questions",
+	 "  --org SLUG          of one organization, by slug\n"
+	 "  --client CLIENT_ID  of one client\n"
+	 "  --limit N           how many rows at most, 1 to 10000 (default 100)\n\n"
+	 "REPORT is one of\n"
+	 "  tokens_per_day              tokens of each organization and day (UTC), for billing\n"
+	 "  tokens_by_secret_version    how many tokens each secret gave, and how many are alive\n"
+	 "  tokens_by_signing_key       how many tokens each key signed\n"
+	 "  secret_last_use             when each secret was used last\n"
+	 "  client_last_use             when each client got a token last\n"
+	 "  clients_never_used          clients that never got one\n"
+	 "  secrets_used_after_rotation what a replaced secret still gave\n"
+	 "  secrets_read_or_rotated     who read or rotated which secret\n"
+	 "  failed_attempts_by_client   refusals of each client\n"
+	 "  failed_attempts_by_address  refusals of each address\n"
+	 "They are views of the schema m2m, which answer any other question in SQL. The role m2m_auditor is enough.\n\n"
+	 "Example:\n  m2mctl audit report tokens_per_day --org acme --output csv\n",
+	 audit_report},
+	{"audit", "story", "JTI", "Tells all that is known of one token, in its order",
+	 "Its secret, its issue, its end, and what became of its client, organization and key. The role m2m_auditor is enough.\n\n"
+	 "Example:\n  m2mctl audit story 01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b\n",
+	 audit_story},
 	{"audit", "partitions", "[--ahead DAYS] [--keep AGE [--dry-run] [--wait SECONDS]]",
 	 "Lists the parts that the record of tokens is stored in, a week each, and drops old ones",
 	 "  --ahead DAYS    makes those of the next DAYS, 0 to 400, first; gateways do so by themselves (M2M_PARTITION_DAYS)\n"

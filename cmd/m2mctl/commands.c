@@ -47,13 +47,16 @@ bool command_prints_credentials(const struct command *command)
 
 const char *command_output(const struct command *command)
 {
-	return command_prints_credentials(command) ? "[--output text|json|env|k8s-secret]" : "[--output text|json|env]";
+	return command_prints_credentials(command) ? "[--output text|json|csv|env|k8s-secret]" : "[--output text|json|csv|env]";
 }
 
 bool output_of(const char *name, enum output *ret)
 {
-	static const char *const names[] = {
-		[OUTPUT_TEXT] = "text", [OUTPUT_JSON] = "json", [OUTPUT_ENV] = "env", [OUTPUT_K8S_SECRET] = "k8s-secret"};
+	static const char *const names[] = {[OUTPUT_TEXT] = "text",
+					    [OUTPUT_JSON] = "json",
+					    [OUTPUT_CSV] = "csv",
+					    [OUTPUT_ENV] = "env",
+					    [OUTPUT_K8S_SECRET] = "k8s-secret"};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		if (strcmp(name, names[i]) == 0) {
 			*ret = (enum output)i;
@@ -85,7 +88,7 @@ static void print_lines(const char *prefix, const char *text)
 
 void help_print(struct ctl *ctl)
 {
-	fputs("usage: m2mctl [--output text|json|env|k8s-secret] GROUP COMMAND [arguments]\n"
+	fputs("usage: m2mctl [--output text|json|csv|env|k8s-secret] GROUP COMMAND [arguments]\n"
 	      "       m2mctl GROUP COMMAND --help\n"
 	      "       m2mctl --help | --version\n\n"
 	      "The operator's side of m2m-gateway: it works on the database over M2M_ADMIN_DATABASE_URL, and records in m2m.admin_audit "

@@ -95,7 +95,7 @@ static void put_cases(struct sbuf *out)
 {
 	sbuf_putz(out, "\tcase \"$group $name $before\" in\n");
 	put_each(out, put_value_cases);
-	sbuf_putz(out, "\t*' --output') words='text json env k8s-secret' ;;\n"
+	sbuf_putz(out, "\t*' --output') words='text json csv env k8s-secret' ;;\n"
 		       "\t*) case \"$group $name\" in\n"
 		       "\t' ') words='");
 	put_groups(out);
@@ -266,7 +266,7 @@ static int fish(struct ctl *ctl, char **args)
 			"complete -c m2mctl -f\n"
 			"complete -c m2mctl -l help\n"
 			"complete -c m2mctl -n __m2mctl_at -l version\n"
-			"complete -c m2mctl -n __m2mctl_at -l output -x -a 'text json env k8s-secret'\n");
+			"complete -c m2mctl -n __m2mctl_at -l output -x -a 'text json csv env k8s-secret'\n");
 	for (size_t g = 0; command_groups[g] != NULL; g++) {
 		if (command_groups[g]->name[0] == '\0')
 			continue;

@@ -28,7 +28,7 @@ enum exit_code {
 		EXIT_HELP = -1, /* within the program: help was asked for and printed */
 };
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_ENV, OUTPUT_K8S_SECRET };
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_ENV, OUTPUT_K8S_SECRET };
 
 struct command;
 

@@ -106,7 +106,7 @@ static int take_output(struct ctl *ctl, char ***args)
 	while (**args != NULL && strncmp(**args, "--output", 8) == 0) {
 		const char *value = (**args)[8] == '=' ? **args + 9 : *++*args;
 		if (value == NULL || !output_of(value, &ctl->output)) {
-			ctl_say("--output: expected text, json, env or k8s-secret");
+			ctl_say("--output: expected text, json, csv, env or k8s-secret");
 			return EXIT_USAGE;
 		}
 		++*args;

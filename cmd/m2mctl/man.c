@@ -171,7 +171,7 @@ static int man(struct ctl *ctl, char **args)
 		  ".nh\n"
 		  ".SH NAME\nm2mctl \\- the operator\\(aqs side of m2m\\-gateway\n"
 		  ".SH SYNOPSIS\n"
-		  ".B m2mctl\n[\\-\\-output text|json|env|k8s\\-secret] GROUP COMMAND [arguments]\n.br\n"
+		  ".B m2mctl\n[\\-\\-output text|json|csv|env|k8s\\-secret] GROUP COMMAND [arguments]\n.br\n"
 		  ".B m2mctl\nGROUP COMMAND \\-\\-help\n.br\n"
 		  ".B m2mctl\n\\-\\-help | \\-\\-version\n"
 		  ".SH DESCRIPTION\n"

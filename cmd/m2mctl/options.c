@@ -112,7 +112,7 @@ static int read_all(struct ctl *ctl, char **args, const struct option *options, 
 		}
 		if (is_output)
 			status = output_of(value.p, &ctl->output) ? EXIT_DONE
-								  : ctl_usage(ctl, "--output: expected text, json, env or k8s-secret");
+								  : ctl_usage(ctl, "--output: expected text, json, csv, env or k8s-secret");
 		else
 			status = take(ctl, option, value);
 	}

@@ -116,6 +116,41 @@ static void put_env(struct ctl *ctl, struct sbuf *out, const struct field *f)
 	sbuf_putc(out, '\n');
 }
 
+/* RFC 4180, for programs and for spreadsheets: these take a cell that begins so for a formula, whoever sent it (a user agent, say), and an apostrophe before it for text. */
+static void put_csv_value(struct sbuf *out, struct str value)
+{
+	sbuf_putc(out, '"');
+	if (value.n > 0 && memchr("=+-@\t\r", value.p[0], 6) != NULL)
+		sbuf_putc(out, '\'');
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] == '"')
+			sbuf_putc(out, '"');
+		sbuf_putc(out, value.p[i]);
+	}
+	sbuf_putc(out, '"');
+}
+
+/* Absent is nothing, and empty is "". */
+static void put_csv_row(struct ctl *ctl, struct sbuf *out, const struct field *fields, size_t columns)
+{
+	for (size_t i = 0; i < columns; i++) {
+		const struct field *f = &fields[i];
+		sbuf_putz(out, i > 0 ? "," : "");
+		if (f->kind == FIELD_NUMBER || f->kind == FIELD_BOOL)
+			sbuf_put(out, shown(ctl, f));
+		else if (f->text.p != NULL)
+			put_csv_value(out, f->text);
+	}
+	sbuf_putz(out, "\r\n");
+}
+
+static void put_csv_titles(struct sbuf *out, const struct field *fields, size_t columns)
+{
+	for (size_t i = 0; i < columns; i++)
+		sbuf_printf(out, "%s%s", i > 0 ? "," : "", fields[i].key);
+	sbuf_putz(out, "\r\n");
+}
+
 static void pad(struct sbuf *out, size_t n)
 {
 	while (n-- > 0)
@@ -148,6 +183,10 @@ int output_record(struct ctl *ctl, const struct field *fields, size_t n)
 	case OUTPUT_JSON:
 		put_object(&o, fields, n);
 		sbuf_putc(&out, '\n');
+		break;
+	case OUTPUT_CSV:
+		put_csv_titles(&out, fields, n);
+		put_csv_row(ctl, &out, fields, n);
 		break;
 	case OUTPUT_ENV:
 		for (size_t i = 0; i < n; i++)
@@ -219,7 +258,7 @@ static void put_table(struct ctl *ctl, struct sbuf *out, const struct field *fie
 
 int output_rows_check(const struct ctl *ctl)
 {
-	return ctl->output == OUTPUT_ENV ? ctl_usage(ctl, "a list has no env form; use --output text or json") : EXIT_DONE;
+	return ctl->output == OUTPUT_ENV ? ctl_usage(ctl, "a list has no env form; use --output text, json or csv") : EXIT_DONE;
 }
 
 int output_rows(struct ctl *ctl, const char *what, const struct field *fields, size_t columns, size_t rows)
@@ -230,6 +269,12 @@ int output_rows(struct ctl *ctl, const char *what, const struct field *fields, s
 	switch (ctl->output) {
 	case OUTPUT_ENV:
 		return output_rows_check(ctl);
+	case OUTPUT_CSV:
+		if (rows > 0)
+			put_csv_titles(&out, fields, columns);
+		for (size_t row = 0; row < rows; row++)
+			put_csv_row(ctl, &out, fields + row * columns, columns);
+		break;
 	case OUTPUT_JSON:
 		json_open(&o, NULL, '[');
 		for (size_t row = 0; row < rows; row++)
@@ -244,6 +289,34 @@ int output_rows(struct ctl *ctl, const char *what, const struct field *fields, s
 		else
 			put_table(ctl, &out, fields, columns, rows);
 		break;
+	}
+	return output_text(&out);
+}
+
+int output_next_rows(struct ctl *ctl, bool first, const struct field *fields, size_t columns, size_t rows)
+{
+	struct sbuf out = sbuf_in(ctl->a, 4096);
+	if (rows == 0)
+		return EXIT_DONE;
+	if (first && ctl->output == OUTPUT_TEXT)
+		put_table(ctl, &out, fields, columns, rows);
+	if (first && ctl->output == OUTPUT_CSV)
+		put_csv_titles(&out, fields, columns);
+	for (size_t row = 0; row < rows && !(first && ctl->output == OUTPUT_TEXT); row++) {
+		const struct field *f = fields + row * columns;
+		struct json_out o = json_out_start(&out);
+		if (ctl->output == OUTPUT_JSON) {
+			put_object(&o, f, columns);
+			sbuf_putc(&out, '\n');
+		} else if (ctl->output == OUTPUT_CSV) {
+			put_csv_row(ctl, &out, f, columns);
+		} else {
+			for (size_t i = 0; i < columns; i++) {
+				sbuf_putz(&out, i > 0 ? "  " : "");
+				sbuf_put(&out, shown(ctl, &f[i]));
+			}
+			sbuf_putc(&out, '\n');
+		}
 	}
 	return output_text(&out);
 }

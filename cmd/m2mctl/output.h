@@ -1,4 +1,4 @@
-/* Printing data in one of the forms of --output: aligned text, JSON, NAME=value lines that a shell can read, or, of credentials, the manifest of a Kubernetes Secret. */
+/* Printing data in one of the forms of --output: aligned text, JSON, CSV (RFC 4180), NAME=value lines that a shell can read, or, of credentials, the manifest of a Kubernetes Secret. */
 #ifndef M2MCTL_OUTPUT_H
 #define M2MCTL_OUTPUT_H
 
@@ -44,6 +44,9 @@ int output_credentials(struct ctl *ctl, struct str organization, const struct fi
 
 /* `rows` times `columns` fields, row after row. In text, no rows is the line "no `what`" on stderr. Env output has no lists: EXIT_USAGE. */
 int output_rows(struct ctl *ctl, const char *what, const struct field *fields, size_t columns, size_t rows);
+
+/* Rows of a list that goes on: the titles once, then every row by itself, in JSON one object a line. */
+int output_next_rows(struct ctl *ctl, bool first, const struct field *fields, size_t columns, size_t rows);
 
 /* Whether output_rows would refuse, to be asked before an act that ends in a list. */
 int output_rows_check(const struct ctl *ctl);

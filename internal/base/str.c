@@ -1,6 +1,8 @@
 /* Comparing, cutting and reading borrowed text. Nothing here allocates or writes to the text. */
 #include "base/str.h"
 
+#include <arpa/inet.h>
+
 static char lower(char c)
 {
 	if (c >= 'A' && c <= 'Z')
@@ -106,4 +108,20 @@ bool str_is_word(struct str s, const char *also)
 			return false;
 	}
 	return true;
+}
+
+bool str_is_network(struct str s)
+{
+	char address[INET6_ADDRSTRLEN];
+	uint8_t bytes[16];
+	int64_t bits = 0;
+	struct str first = str_split(&s, '/');
+	if (first.n == 0 || first.n >= sizeof address)
+		return false;
+	memcpy(address, first.p, first.n);
+	address[first.n] = '\0';
+	bool four = inet_pton(AF_INET, address, bytes) == 1;
+	if (!four && inet_pton(AF_INET6, address, bytes) != 1)
+		return false;
+	return s.p == NULL || str_to_i64(s, 0, four ? 32 : 128, &bits) == ERR_OK;
 }

@@ -55,4 +55,7 @@ static inline int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* An IP address, or a network in CIDR form: what PostgreSQL's inet takes, without its abbreviations. */
+bool str_is_network(struct str s);
+
 #endif

@@ -1,5 +1,4 @@
 /* The organization's own record of tokens: authenticate -> check what was asked -> one statement, which says whether the caller may -> rows, copied into the op. */
-#include <arpa/inet.h>
 #include <endian.h>
 
 #include "base/base64.h"
@@ -18,24 +17,6 @@ _Static_assert(sizeof(struct page_token) == 32, "bytes only");
 static enum op_verdict refuse(struct op *op, const char *sentence)
 {
 	return op_fail(op, ERR_INVALID_REQUEST, sentence);
-}
-
-/* An address, or a network: what PostgreSQL's inet takes, without its abbreviations. */
-static bool is_network(struct str text)
-{
-	char address[INET6_ADDRSTRLEN];
-	uint8_t bytes[16];
-	int64_t bits = 0;
-	struct str rest = text;
-	struct str first = str_split(&rest, '/');
-	if (first.n == 0 || first.n >= sizeof address)
-		return false;
-	memcpy(address, first.p, first.n);
-	address[first.n] = '\0';
-	bool four = inet_pton(AF_INET, address, bytes) == 1;
-	if (!four && inet_pton(AF_INET6, address, bytes) != 1)
-		return false;
-	return rest.p == NULL || str_to_i64(rest, 0, four ? 32 : 128, &bits) == ERR_OK;
 }
 
 static enum op_verdict read_filter(struct op *op)
@@ -58,7 +39,7 @@ static enum op_verdict read_filter(struct op *op)
 	f->jti = in->jti.p != NULL ? &op->listed_jti : NULL;
 	if (in->secret_version < 0)
 		return refuse(op, "secret_version must be a positive integer.");
-	if (in->remote_addr.p != NULL && !is_network(in->remote_addr))
+	if (in->remote_addr.p != NULL && !str_is_network(in->remote_addr))
 		return refuse(op, "remote_addr must be an IP address, or a network in CIDR form.");
 	if (in->issued_after < 0 || in->issued_before < 0)
 		return refuse(op, "issued_after and issued_before must be times of RFC 3339, such as 2026-11-24T08:00:00Z.");

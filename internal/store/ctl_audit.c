@@ -8,19 +8,44 @@
 
 /* ---- tokens ---- */
 
-/* $1 slug or null, $2 id or null, $3 client id or null, $4 days, $5 limit. Deleted organizations' tokens are found too. */
+/* $1 slug or null, $2 id or null, $3 client id, $4 since, $5 until, $6 jti, $7 kid, $8 secret version, $9 address or network, each or null, $10 only those that are alive,
+ * $11 days, which count without $4 and $6. Deleted organizations' tokens are found too. */
+#define TOKEN_COLUMNS                                                                                                                      \
+	"select t.issued_at, t.expires_at, t.jti, o.slug, t.client_id, t.secret_version, t.caller, t.scope, t.audience,"                   \
+	" case t.transport when 'r' then 'rest' when 'g' then 'grpc' else 'm2mctl' end, host(t.remote_addr), t.kid"                        \
+	" from m2m.token_audit t left join m2m.organization o using (organization_id)"
+#define TOKEN_FILTER                                                                                                                       \
+	" and ($1::text is null or o.slug = $1::text) and ($2::uuid is null or t.organization_id = $2::uuid)"                              \
+	" and ($3::text is null or t.client_id = $3::text) and ($5::timestamptz is null or t.issued_at < $5::timestamptz)"                 \
+	" and ($6::uuid is null or t.jti = $6::uuid) and ($7::text is null or t.kid = $7::text)"                                           \
+	" and ($8::int4 is null or t.secret_version = $8::int4) and ($9::text is null or t.remote_addr <<= $9::text::inet)"                \
+	" and (not $10::bool or t.expires_at > statement_timestamp())"
+
+/* $12 limit. A jti tells when it was made, give or take a gateway's clock. */
 #define SQL_TOKENS                                                                                                                         \
-	"select t.issued_at, t.expires_at, t.jti, t.organization, t.client_id, t.secret_version, t.caller, t.scope, t.audience,"           \
-	" t.transport, host(t.remote_addr), t.kid from m2m.tokens_issued t"                                                                \
-	" where t.issued_at > statement_timestamp() - make_interval(days => $4::int4)"                                                     \
-	" and ($1::text is null or t.organization = $1::text) and ($2::uuid is null or t.organization_id = $2::uuid)"                      \
-	" and ($3::text is null or t.client_id = $3::text) order by t.issued_at desc, t.jti limit $5::int4"
+	TOKEN_COLUMNS                                                                                                                      \
+	" where t.issued_at >= coalesce($4::timestamptz, m2m.jti_time($6::uuid) - interval '1 day',"                                       \
+	"  statement_timestamp() - make_interval(days => $11::int4))" TOKEN_FILTER " order by t.issued_at desc, t.jti limit $12::int4"
+
+/* $12 the snapshot before, as text. What it did not see was committed since, whenever it began; the time only keeps the search short. A row's xmin has lost the upper half
+ * of its transaction's number, which is that of now or one less. */
+#define SQL_TOKENS_SINCE                                                                                                                   \
+	TOKEN_COLUMNS                                                                                                                      \
+	", lateral (select pg_snapshot_xmax(pg_current_snapshot())::text::int8 as top, t.xmin::text::int8 as low) x"                       \
+	" where t.issued_at >= greatest($4::timestamptz, statement_timestamp() - interval '2 minutes')"                                    \
+	" and not pg_visible_in_snapshot(((x.top >> 32 << 32 | x.low) - case when x.low > (x.top & 4294967295) then 4294967296 else 0 "    \
+	"end)"                                                                                                                             \
+	"  ::text::xid8, $12::text::pg_snapshot) and ($11::int4 is not null)" TOKEN_FILTER " order by t.issued_at, t.jti"
+
+#define SQL_SNAPSHOT "select pg_current_snapshot()::text"
 
 /* $1 slug or null, $2 id or null */
 #define SQL_ORG_WAS "select exists (select from m2m.organization o where o.slug = $1::text or o.organization_id = $2::uuid)"
 
 struct tokens_task {
 	const struct audit_question *question;
+	const struct str *seen; /* the snapshot before, absent the first time; NULL: it doesn't matter */
+	struct str now;
 	struct audit_token *rows;
 	size_t n;
 };
@@ -37,6 +62,30 @@ static enum err check_org(struct ctl_db *db, struct str org)
 	return err;
 }
 
+static void put_question(struct ctl_db *db, struct pg_params *p, const struct audit_question *q)
+{
+	pg_params_init(p, db->a);
+	admin_put_org(p, q->org);
+	pg_put_text(p, q->client_id);
+	pg_put_time(p, q->since);
+	pg_put_time(p, q->until);
+	pg_put_uuid(p, q->jti);
+	pg_put_text(p, q->kid);
+	pg_put_int4_or_null(p, q->secret_version, q->secret_version == 0);
+	pg_put_text(p, q->remote_addr);
+	pg_put_bool(p, q->alive);
+	pg_put_int4(p, q->days);
+}
+
+static enum err read_snapshot(struct ctl_db *db, struct str *ret)
+{
+	PG_RESULT r = NULL;
+	enum err err = ctl_exec(db, SQL_SNAPSHOT, NULL, &r);
+	if (err == ERR_OK)
+		*ret = ctl_copy(db, r, 0, 0);
+	return err;
+}
+
 static enum err read_tokens(struct ctl_db *db, void *arg)
 {
 	struct tokens_task *task = arg;
@@ -47,12 +96,14 @@ static enum err read_tokens(struct ctl_db *db, void *arg)
 	if (err != ERR_OK)
 		return err;
 
-	pg_params_init(&p, db->a);
-	admin_put_org(&p, q->org);
-	pg_put_text(&p, q->client_id);
-	pg_put_int4(&p, q->days);
-	pg_put_int4(&p, q->limit);
-	err = ctl_exec(db, SQL_TOKENS, &p, &r);
+	put_question(db, &p, q);
+	if (task->seen != NULL && task->seen->p != NULL)
+		pg_put_text(&p, *task->seen);
+	else
+		pg_put_int4(&p, q->limit);
+	err = ctl_exec(db, task->seen != NULL && task->seen->p != NULL ? SQL_TOKENS_SINCE : SQL_TOKENS, &p, &r);
+	if (err == ERR_OK && task->seen != NULL)
+		err = read_snapshot(db, &task->now);
 	if (err != ERR_OK)
 		return err;
 	task->n = (size_t)PQntuples(r);
@@ -80,6 +131,19 @@ enum err ctl_audit_tokens(struct ctl_db *db, const struct audit_question *questi
 	struct tokens_task task = {.question = question};
 	enum err err = ctl_snapshot(db, read_tokens, &task);
 	if (err == ERR_OK) {
+		*ret = task.rows;
+		*ret_n = task.n;
+	}
+	return err;
+}
+
+enum err ctl_audit_follow(struct ctl_db *db, const struct audit_question *question, struct str *seen, const struct audit_token **ret,
+			  size_t *ret_n)
+{
+	struct tokens_task task = {.question = question, .seen = seen};
+	enum err err = ctl_snapshot(db, read_tokens, &task);
+	if (err == ERR_OK) {
+		*seen = task.now;
 		*ret = task.rows;
 		*ret_n = task.n;
 	}

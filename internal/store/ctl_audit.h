@@ -24,13 +24,23 @@ struct audit_token {
 struct audit_question {
 	struct str org;       /* slug or id; absent: all */
 	struct str client_id; /* absent: all */
-	int32_t days;         /* how far back, 1 to AUDIT_DAYS_MAX */
-	int32_t limit;        /* 1 to AUDIT_LIMIT_MAX */
+	int64_t since, until; /* of issued_at, microseconds since 1970, `until` excluded; 0: none */
+	int32_t days;         /* how far back without `since` and jti, 1 to AUDIT_DAYS_MAX */
+	const struct uuid *jti;
+	struct str kid, remote_addr; /* an address, or a network in CIDR form */
+	int32_t secret_version;      /* 0: any */
+	bool alive;                  /* not expired */
+	int32_t limit;               /* 1 to AUDIT_LIMIT_MAX */
 };
 
 /* The youngest ones first. ERR_NOT_FOUND: there is no such organization, and no row of one that there was. */
 MUST_CHECK enum err ctl_audit_tokens(struct ctl_db *db, const struct audit_question *question, const struct audit_token **ret,
 				     size_t *ret_n);
+
+/* The same again and again: with *seen absent as ctl_audit_tokens, then all that were committed since the call before, the oldest first, none twice and none left out, whenever
+ * their transactions began (up to two minutes ago). *seen is set for the next call, in the connection's memory; the caller copies it elsewhere before that is reset. */
+MUST_CHECK enum err ctl_audit_follow(struct ctl_db *db, const struct audit_question *question, struct str *seen,
+				     const struct audit_token **ret, size_t *ret_n);
 
 struct audit_partition {
 	struct str name;

@@ -97,6 +97,13 @@ void ctl_close(struct ctl_db *db)
 		PQfinish(db->conn);
 }
 
+struct arena *ctl_swap_arena(struct ctl_db *db, struct arena *a)
+{
+	struct arena *before = db->a;
+	db->a = a;
+	return before;
+}
+
 struct str ctl_describe(const struct ctl_db *db)
 {
 	return arena_printf(db->a, "%s at %s:%s/%s", PQuser(db->conn), PQhost(db->conn), PQport(db->conn), PQdb(db->conn));

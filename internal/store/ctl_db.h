@@ -29,4 +29,7 @@ struct str ctl_describe(const struct ctl_db *db);
 /* ERR_MISMATCH unless the database has exactly the schema that this program was built with. */
 MUST_CHECK enum err ctl_require_schema(struct ctl_db *db);
 
+/* From now on answers live in `a`; returns what they lived in before. For loops, which would fill the first one. */
+struct arena *ctl_swap_arena(struct ctl_db *db, struct arena *a);
+
 #endif
