@@ -32,6 +32,7 @@ static struct str object_text(struct ctl *ctl, const struct json *object)
 
 static struct field field_of(struct ctl *ctl, const struct json *v)
 {
+	int64_t number = 0;
 	const char *key = v->key.p; /* NUL-terminated, as json_read.h says of text */
 	switch (v->type) {
 	case JSON_NULL:
@@ -40,7 +41,7 @@ static struct field field_of(struct ctl *ctl, const struct json *v)
 	case JSON_FALSE:
 		return field_bool(key, v->type == JSON_TRUE);
 	case JSON_NUMBER:
-		return field_raw(key, v->text);
+		return json_integer(v, INT64_MIN, INT64_MAX, &number) == ERR_OK ? field_number(key, number) : field_text(key, v->text);
 	case JSON_ARRAY:
 		return field_words(key, raw_words(ctl, v));
 	case JSON_OBJECT:

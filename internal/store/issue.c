@@ -247,6 +247,12 @@ static void take_row(struct issue_request *req, const PGresult *r, int row, stru
 	req->key = key;
 }
 
+static void writer_lost(struct store *s)
+{
+	audit_writer_lost(s->issue.writer);
+	atomic_fetch_add_explicit(&s->counters.writers_lost, 1, memory_order_relaxed);
+}
+
 /* The row as the statement has written it. */
 static void seal_row(struct audit_writer *writer, const struct issue_request *req, struct uuid batch_id)
 {
@@ -299,10 +305,11 @@ static void batch_answered(void *arg, enum err err, const PGresult *r)
 	store_note_write(s, err);
 	if (err == ERR_OK) {
 		take_rows(s, &answered, r, keyset_current(keys->set));
+		atomic_fetch_add_explicit(&s->counters.seals, 1, memory_order_relaxed);
 		send_batch(s); /* the database works on the next while we sign this one */
 		event_add(q->prepare, &(struct timeval){0, 0});
 	} else {
-		audit_writer_lost(q->writer);
+		writer_lost(s);
 		atomic_fetch_add_explicit(&s->counters.statement_failures, 1, memory_order_relaxed);
 	}
 
@@ -380,10 +387,12 @@ static void seal_answered(void *arg, enum err err, const PGresult *r)
 	q->sealing = false;
 	s->last_issue_answer_us = q->written_us = clock_mono_us();
 	store_note_write(s, err);
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
 		audit_writer_stored(q->writer, pg_time_us(r, 0, 0));
-	else
-		audit_writer_lost(q->writer);
+		atomic_fetch_add_explicit(&s->counters.seals, 1, memory_order_relaxed);
+	} else {
+		writer_lost(s);
+	}
 	send_batch(s);
 	event_add(q->prepare, &(struct timeval){0, 0});
 }

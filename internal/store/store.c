@@ -16,6 +16,7 @@
 #define KEYS_POLL_US    4000000 /* with the tick that notices it, a change is known within 5 seconds: m2mctl counts on that */
 #define DENIED_FLUSH_US 60000000
 #define PARTITIONS_US   3600000000
+#define AUDIT_HEALTH_US 60000000
 #define PROBE_AFTER_US  2000000
 #define SERVE_UNITS_MAX 512
 
@@ -39,6 +40,7 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_DENIED, denied_sql},
 	{STMT_PARTITIONS, "select m2m.audit_partitions_ahead($1::int4)"},
 	{STMT_AUDIT_KEY, SQL_AUDIT_KEY},
+	{STMT_AUDIT_HEALTH, "select default_used, partitions_until from m2m.audit_health()"},
 	{STMT_ORG_LIST, SQL_ORG_LIST},
 	{STMT_ORG_FIND, SQL_ORG_FIND},
 	{STMT_ORG_RESOLVE, SQL_ORG_RESOLVE},
@@ -309,6 +311,28 @@ static void housekeeping(struct store *s)
 		s->next_partitions_us = 0;
 }
 
+static void health_answered(void *arg, enum err err, const PGresult *r)
+{
+	struct store *s = arg;
+	if (err != ERR_OK || PQntuples(r) != 1)
+		return;
+	bool used = pg_bool(r, 0, 0);
+	if (used && atomic_load_explicit(&s->counters.default_partition_used, memory_order_relaxed) == 0)
+		log_message(LOG_ERROR, "audit_default_partition_used",
+			    "the audit has rows of a week without a partition; m2mctl audit partitions shows which weeks there are");
+	atomic_store_explicit(&s->counters.default_partition_used, used, memory_order_relaxed);
+	atomic_store_explicit(&s->counters.partitions_until, (uint64_t)(pg_time_us(r, 0, 1) / 1000000), memory_order_relaxed);
+}
+
+static void ask_health(struct store *s)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	s->next_health_us = clock_mono_us() + AUDIT_HEALTH_US;
+	if (pg_conn_send(s->serve_conn, STMT_AUDIT_HEALTH, &p, (int)s->config->request_timeout_ms, health_answered, s) != ERR_OK)
+		s->next_health_us = 0;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
@@ -319,6 +343,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			store_reload_keys(s);
 		if (now >= s->next_partitions_us)
 			housekeeping(s);
+		if (now >= s->next_health_us)
+			ask_health(s);
 		if (now >= s->next_flush_us) {
 			s->next_flush_us = now + DENIED_FLUSH_US;
 			denied_flush(s);

@@ -40,6 +40,9 @@ struct store_origin {
 struct store_counters {
 	_Atomic uint64_t tokens_issued, batches, batch_rows, statement_failures, key_reloads;
 	_Atomic uint64_t queue_depth;
+	_Atomic uint64_t seals, writers_lost;
+	_Atomic uint64_t default_partition_used; /* 0 or 1, as of the last minute */
+	_Atomic uint64_t partitions_until;       /* seconds since 1970; 0: not known yet */
 };
 
 /* Opens one connection as the gateway will, blocking and bounded, and closes it. True: go on (also when the database can't be reached now, with a sentence in

@@ -22,6 +22,7 @@
 #define STMT_DENIED         "denied"
 #define STMT_PARTITIONS     "partitions"
 #define STMT_FORGET         "forget"
+#define STMT_AUDIT_HEALTH   "audit_health"
 #define STMT_TOKEN_LIST     "token_list"
 #define STMT_ORG_LIST       "org_list"
 #define STMT_ORG_FIND       "org_find"
@@ -86,7 +87,7 @@ struct store {
 	bool write_refused; /* the last write failed while the connection stayed: probe with a write until one goes through */
 	bool probing;
 	int64_t last_issue_answer_us;
-	int64_t next_keys_us, next_flush_us, next_partitions_us;
+	int64_t next_keys_us, next_flush_us, next_partitions_us, next_health_us;
 	struct arena *scratch; /* parameters of one statement; reset before each use */
 	struct str ring_ids[MASTER_RING_MAX];
 	struct store_counters counters;

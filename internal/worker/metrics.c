@@ -32,6 +32,7 @@ static void put_requests(struct worker *const *all, unsigned count, struct sbuf 
 void worker_metrics(struct worker *const *all, unsigned count, struct sbuf *out)
 {
 	uint64_t issued = 0, batches = 0, rows = 0, failures = 0, reloads = 0, depth = 0, ready = 0;
+	uint64_t seals = 0, lost = 0, default_used = 0, until = 0;
 	for (unsigned i = 0; i < count; i++) {
 		const struct store_counters *c = store_counters(all[i]->store);
 		const char *why = NULL;
@@ -42,6 +43,10 @@ void worker_metrics(struct worker *const *all, unsigned count, struct sbuf *out)
 		reloads += load(&c->key_reloads);
 		depth += load(&c->queue_depth);
 		ready += worker_ready(all[i], &why);
+		seals += load(&c->seals);
+		lost += load(&c->writers_lost);
+		default_used = load(&c->default_partition_used) > default_used ? 1 : default_used;
+		until = load(&c->partitions_until) > until ? load(&c->partitions_until) : until;
 	}
 	put(out, "m2m_workers", "gauge", "Worker threads.", count);
 	put(out, "m2m_workers_ready", "gauge", "Worker threads that can answer requests now.", ready);
@@ -51,5 +56,9 @@ void worker_metrics(struct worker *const *all, unsigned count, struct sbuf *out)
 	put(out, "m2m_issue_failures_total", "counter", "Issuing statements that failed.", failures);
 	put(out, "m2m_issue_queue_depth", "gauge", "Token requests waiting for an issuing statement.", depth);
 	put(out, "m2m_signing_key_reloads_total", "counter", "Changes of the signing key snapshot.", reloads);
+	put(out, "m2m_audit_seals_total", "counter", "Seals of the audit that have committed.", seals);
+	put(out, "m2m_audit_writers_lost_total", "counter", "Times that the outcome of a statement with a seal was not learned.", lost);
+	put(out, "m2m_audit_default_partition_used", "gauge", "1 if rows are in a default partition, which should be empty.", default_used);
+	put(out, "m2m_audit_partitions_until_timestamp_seconds", "gauge", "When the audit's weekly partitions that are made end.", until);
 	put_requests(all, count, out);
 }

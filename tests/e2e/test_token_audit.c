@@ -307,6 +307,38 @@ static int grpc_list(const struct pb *message, struct grpc_reply *g)
 			 &(struct grpc_request){.path = "/m2m.v1.M2MClients/ListTokenAudit", .bearer = admin, .message = message}, g);
 }
 
+static long metric(const char *name)
+{
+	char line[128];
+	long value = -1;
+	snprintf(line, sizeof line, "\n%s ", name);
+	if (http_call(w.gateway.ops, &(struct http_request){.path = "/metrics"}, &r) == 200 && strstr(r.body, line) != NULL)
+		sscanf(strstr(r.body, line) + strlen(line), "%ld", &value);
+	return value;
+}
+
+Test(token_audit, metrics_tell_how_partitions_and_seals_are)
+{
+	for (int i = 0; i < 100 && metric("m2m_audit_partitions_until_timestamp_seconds") <= 0; i++)
+		sleep_ms(100);
+	cr_expect_eq(metric("m2m_audit_partitions_until_timestamp_seconds"),
+		     (long)sql_int(world_db(&w),
+				   "select extract(epoch from max(to_timestamp(right(relname, 8), 'YYYYMMDD')) + interval '7 days')::bigint"
+				   " from pg_class where relname ~ '^token_audit_p[0-9]{8}$'"));
+	cr_expect_eq(metric("m2m_audit_default_partition_used"), 0);
+	char token[TOKEN_MAX];
+	client_token(&w, &acme, token);
+	cr_expect_geq(metric("m2m_audit_seals_total"), 1);
+	cr_expect_eq(metric("m2m_audit_writers_lost_total"), 0);
+	add_row(&acme, "500 days", "192.0.2.1", 1);
+	gateway_stop(&w.gateway, 15000);
+	gateway_start(&w.gateway, &w.gateway_env);
+	for (int i = 0; i < 100 && metric("m2m_audit_default_partition_used") != 1; i++)
+		sleep_ms(100);
+	cr_expect_eq(metric("m2m_audit_default_partition_used"), 1);
+	cr_expect_geq(gateway_log_count(&w.gateway, "audit_default_partition_used", NULL, 0), 1);
+}
+
 Test(token_audit, grpc_answers_the_same)
 {
 	static struct grpc_reply g;

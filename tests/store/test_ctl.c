@@ -1,4 +1,5 @@
 /* What an operator meets in m2mctl besides organizations and migrations: keys, config check, the audit, what is printed for shells, clusters and readers. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -433,6 +434,124 @@ Test(audit, tokens_are_listed_youngest_first_and_by_whose_they_are)
 	expect_exit(0, "org", "delete", "acme", "--yes");
 	expect_exit(0, "audit", "tokens", "--org", acme.id);
 	cr_expect(says(r.out, acme.client_id), "what was deleted stays on record: %s", r.out);
+}
+
+/* A row of that time and address; further columns as they are for all. */
+static void record_at(const char *time, const char *jti, const char *address, int version)
+{
+	sql_exec(
+		world_db(&w),
+		"insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, transport,"
+		" client_id, kid, caller, scope, audience, remote_addr, user_agent)"
+		" select %s, %s + interval '1 hour', '%s', c.organization_id, gen_random_uuid(), gen_random_uuid(), %d, 'r', c.client_id,"
+		" 'kid-of-' || %d, c.client_id, 'api', 'a', '%s', '=cmd|1' from m2m.client c where c.client_id = '%s'",
+		time, time, jti, version, version, address, acme.client_id);
+}
+
+#define JTI_A "00000000-0000-4000-8000-00000000000a"
+#define JTI_B "00000000-0000-4000-8000-00000000000b"
+#define JTI_C "00000000-0000-4000-8000-00000000000c"
+
+static void expect_tokens(const char *want, const char *const *options)
+{
+	const char *args[16] = {"audit", "tokens", "--output", "json"};
+	char got[8] = "";
+	for (unsigned i = 0; options[i] != NULL; i++)
+		args[4 + i] = options[i];
+	cr_assert_eq(ctl_run(&w.ctl_env, &r, args), 0, "%s", r.err);
+	for (const char *at = r.out; (at = strstr(at, "\"jti\":\"00000000")) != NULL; at += 8)
+		strncat(got, at + 7 + 35, 1);
+	cr_expect_str_eq(got, want, "%s %s: %s", options[0] == NULL ? "" : options[0], options[0] == NULL ? "" : options[1], r.out);
+}
+#define tokens_are(want, ...) expect_tokens(want, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+Test(audit, tokens_are_found_by_whatever_is_known_of_them)
+{
+	record_at("timestamptz '2026-01-05 10:00:00+00'", JTI_A, "192.0.2.1", 1);
+	record_at("now() - interval '2 hours'", JTI_B, "192.0.2.9", 1);
+	record_at("now()", JTI_C, "2001:db8::1", 2);
+	tokens_are("cb");
+	tokens_are("cba", "--since", "2026-01-05T10:00:00Z");
+	tokens_are("cb", "--since", "2026-01-05T10:00:00.000001Z");
+	tokens_are("a", "--since", "2026-01-01T00:00:00Z", "--until", "2026-01-06T00:00:00+01:00");
+	tokens_are("", "--since", "2026-01-01T00:00:00Z", "--until", "2026-01-05T10:00:00Z");
+	tokens_are("b", "--jti", JTI_B);
+	tokens_are("c", "--kid", "kid-of-2");
+	tokens_are("b", "--secret-version", "1");
+	tokens_are("b", "--address", "192.0.2.0/24");
+	tokens_are("c", "--address", "2001:db8::1");
+	tokens_are("c", "--alive");
+	tokens_are("c", "--limit", "1");
+	expect_exit(2, "audit", "tokens", "--since", "yesterday");
+	expect_exit(2, "audit", "tokens", "--jti", "x");
+	expect_exit(2, "audit", "tokens", "--address", "192.0.2");
+	expect_exit(2, "audit", "tokens", "--days", "2", "--since", "2026-01-05T10:00:00Z");
+}
+
+/* A transaction that began before and commits later is not left out, and nothing comes twice. */
+Test(audit, a_follower_gets_every_token_once_when_it_is_committed)
+{
+	struct ctl_job job;
+	char url[PG_URL];
+	record_at("now() - interval '1 minute'", JTI_A, "192.0.2.1", 1);
+	pg_url(&w.pg, "m2m_gateway", w.database, url);
+	PGconn *slow = sql_open(url);
+	sql_exec(slow, "begin; insert into m2m.token_audit (issued_at, expires_at, jti, request_id, batch_id, transport, kid, caller, "
+		       "scope, audience)"
+		       " values (statement_timestamp(), now(), '" JTI_B "', gen_random_uuid(), gen_random_uuid(), 'r', 'k', 'c', '', 'a')");
+	ctl_start(&w.ctl_env, &job, &r, (const char *const[]){"audit", "tokens", "--follow", "--output", "json", NULL});
+	sleep_ms(1500);
+	record_at("statement_timestamp()", JTI_C, "192.0.2.2", 1);
+	sleep_ms(1200);
+	sql_exec(slow, "commit");
+	sleep_ms(1800);
+	kill(job.pid, SIGTERM);
+	ctl_finish(&job, &r);
+	const char *a = strstr(r.out, JTI_A), *b = strstr(r.out, JTI_B), *c = strstr(r.out, JTI_C);
+	cr_assert(a != NULL && b != NULL && c != NULL, "%s%s", r.out, r.err);
+	cr_expect(a < c && c < b, "in the order of their commits: %s", r.out);
+	cr_expect(strstr(a + 1, JTI_A) == NULL && strstr(b + 1, JTI_B) == NULL && strstr(c + 1, JTI_C) == NULL, "%s", r.out);
+	PQfinish(slow);
+}
+
+Test(audit, reports_answer_and_a_cell_that_looks_like_a_formula_is_text)
+{
+	static const char *const reports[] = {"tokens_per_day",
+					      "tokens_by_secret_version",
+					      "tokens_by_signing_key",
+					      "secret_last_use",
+					      "client_last_use",
+					      "clients_never_used",
+					      "secrets_used_after_rotation",
+					      "secrets_read_or_rotated",
+					      "failed_attempts_by_client",
+					      "failed_attempts_by_address"};
+	expect_exit(0, "client", "create", "--org", "acme", "--name", "=HYPERLINK(\"x\")");
+	expect_exit(0, "client", "rotate", "--org", "acme", "--grace", "60");
+	record_at("statement_timestamp()", JTI_A, "192.0.2.1", 1);
+	sql_exec(world_db(&w), "insert into m2m.denied_audit values (now(), '%s', '192.0.2.7', 'invalid_client', 4, gen_random_uuid())",
+		 acme.client_id);
+	for (size_t i = 0; i < sizeof reports / sizeof reports[0]; i++) {
+		expect_exit(0, "audit", "report", reports[i]);
+		cr_expect(strstr(r.out, "\n") != NULL && !says(r.err, "no rows"), "%s: %s%s", reports[i], r.out, r.err);
+		expect_exit(0, "audit", "report", reports[i], "--output", "json", "--limit", "1");
+		cr_expect(r.out[0] == '[' && r.out[1] == '{', "%s: %s", reports[i], r.out);
+	}
+	expect_exit(0, "audit", "report", "clients_never_used", "--output", "csv");
+	cr_expect(says(r.out, "client_id,organization,organization_id,name,created_at,disabled_at\r\n") &&
+			  says(r.out, "\"'=HYPERLINK(\"\"x\"\")\""),
+		  "%s", r.out);
+	expect_exit(0, "audit", "report", "tokens_per_day", "--org", "acme", "--output", "csv");
+	cr_expect(says(r.out, "\"acme\"") && says(r.out, ",1\r\n"), "%s", r.out);
+	expect_exit(0, "audit", "report", "tokens_per_day", "--org", "nobody");
+	cr_expect(says(r.err, "no rows"), "%s", r.err);
+	expect_exit(2, "audit", "report", "everything");
+	expect_exit(2, "audit", "report");
+	expect_exit(2, "audit", "report", "tokens_per_day", "--client", acme.client_id);
+	expect_exit(0, "audit", "story", JTI_A);
+	cr_expect(says(r.out, "token issued") && says(r.out, "secret replaced"), "%s", r.out);
+	expect_exit(4, "audit", "story", JTI_B);
+	expect_exit(2, "audit", "story", "x");
 }
 
 Test(audit, partitions_are_listed_and_made)

@@ -1,8 +1,8 @@
--- What an organization's admin may ask of the audit over the API: one organization's tokens, the youngest first, a page at a time.
+-- The gateway may not read the audit. These functions answer it what it has to know: one organization's tokens for its admin, and whether partitions are as they should be.
 
 set local role m2m_owner;
 
--- The gateway's only way to read the audit; it gives the organization of the caller's token. Rows up to page + 1, youngest first, those below (before_at, before_jti) when
+-- The youngest first, a page at a time, for GET /m2m/audit/tokens; the gateway gives the organization of the caller's token. Rows up to page + 1, youngest first, those below (before_at, before_jti) when
 -- given. It goes back in spans of time that double, since there is no index by organization and time, and stops after a while: a last row with nothing but its time then
 -- says how far it has come.
 create function m2m.organization_tokens(organization uuid, client text, token uuid, version int, network inet, since timestamptz,
@@ -61,3 +61,13 @@ end
 $$;
 revoke all on function m2m.organization_tokens(uuid, text, uuid, int, inet, timestamptz, timestamptz, timestamptz, uuid, int) from public;
 grant execute on function m2m.organization_tokens(uuid, text, uuid, int, inet, timestamptz, timestamptz, timestamptz, uuid, int) to m2m_gateway;
+
+-- For the metrics: rows in a default partition are there because their week had none; and when the weeks that are made end.
+create function m2m.audit_health(out default_used boolean, out partitions_until timestamptz)
+language sql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+	select exists (select from m2m.token_audit_default) or exists (select from m2m.audit_seal_default),
+	       (select max(to_timestamp(substring(c.relname from '[0-9]{8}$'), 'YYYYMMDD')) + interval '7 days' from pg_inherits i
+	        join pg_class c on c.oid = i.inhrelid where i.inhparent = 'm2m.token_audit'::regclass)
+$$;
+revoke all on function m2m.audit_health() from public;
+grant execute on function m2m.audit_health() to m2m_gateway;
