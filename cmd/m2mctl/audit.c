@@ -408,7 +408,7 @@ const struct command audit_commands[] = {
 	 "                  at least 31 days\n"
 	 "  --dry-run       only says which ones would go\n"
 	 "  --wait SECONDS  how long to try for each one while others are at the audit (default 60)\n\n"
-	 "Dropping keeps tokens waiting for 0.15 seconds at most: a moment that can't be had at once is tried for again.\n"
+	 "Dropping keeps tokens waiting for 0.3 seconds at most: a moment that can't be had at once is tried for again.\n"
 	 "Rows of weeks without a part of their own are in token_audit_default, which should be empty.\n\n"
 	 "Example:\n"
 	 "  m2mctl audit partitions\n"
