@@ -12,6 +12,7 @@
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
+#include "store/ctl_export.h"
 
 static int no_memory(void)
 {
@@ -327,6 +328,13 @@ static int print_checks(struct ctl *ctl, struct field *fields, size_t n)
 	return output_rows(ctl, "checks", fields, SEAL_CHECK_COLUMNS - 1, n);
 }
 
+static int without_database(struct ctl *ctl)
+{
+	int status = ctl_read_config(ctl, 0);
+	ctl->db = status == EXIT_DONE ? ctl_offline(ctl->a) : NULL;
+	return status == EXIT_DONE && ctl->db == NULL ? no_memory() : status;
+}
+
 static int verify(struct ctl *ctl, char **args)
 {
 	struct field fields[(SEAL_FAULTS + AUDIT_CHECKS_MAX) * SEAL_CHECK_COLUMNS];
@@ -335,19 +343,25 @@ static int verify(struct ctl *ctl, char **args)
 	int32_t days = 30;
 	struct str heads = STR_NONE;
 	struct str only = STR_NONE;
+	struct str export = STR_NONE;
 	bool sound = true;
 	const struct option options[] = {{"--days", OPTION_NUMBER, &days, 1, AUDIT_DAYS_MAX},
 					 {"--head", OPTION_TEXT, &heads, 0, 0},
-					 {"--only", OPTION_TEXT, &only, 0, 0}};
+					 {"--only", OPTION_TEXT, &only, 0, 0},
+					 {"--export", OPTION_TEXT, &export, 0, 0}};
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
 	if (status == EXIT_DONE && heads.p != NULL && str_eq(only, STR("contradictions")))
 		status = ctl_usage(ctl, "--head is for seals");
+	if (status == EXIT_DONE && export.p != NULL && only.p != NULL && !str_eq(only, STR("seals")))
+		status = ctl_usage(ctl, "--export has no clients and keys to hold its rows against: --only seals");
+	if (export.p != NULL)
+		only = STR("seals");
 	if (status == EXIT_DONE)
 		status = output_rows_check(ctl);
 	if (status == EXIT_DONE)
-		status = ctl_connect(ctl, 0);
+		status = export.p != NULL ? without_database(ctl) : ctl_connect(ctl, 0);
 	if (status == EXIT_DONE && !str_eq(only, STR("contradictions"))) {
-		status = seals_check(ctl, days, heads, fields, &sound);
+		status = seals_check(ctl, days, heads, export, fields, &sound);
 		n = SEAL_FAULTS;
 	}
 	if (status == EXIT_DONE && !str_eq(only, STR("seals")))
@@ -421,11 +435,12 @@ const struct command audit_commands[] = {
 	 "too.\n\n"
 	 "Example:\n  m2mctl audit count\n",
 	 count},
-	{"audit", "verify", "[--days N] [--head FILE] [--only seals|contradictions]",
+	{"audit", "verify", "[--days N] [--head FILE] [--only seals|contradictions] [--export FILE]",
 	 "Checks that no token's record was changed, removed or added, and that records agree with each other",
 	 "  --days N     how far back, 1 to 400 (default 30)\n"
 	 "  --head FILE  also against what `m2mctl audit head --output json` printed earlier: so that a cut-off end shows too\n"
-	 "  --only WHAT  only the seals, or only what records say of each other\n\n"
+	 "  --only WHAT  only the seals, or only what records say of each other\n"
+	 "  --export FILE  not the database, but what `m2mctl audit export` wrote, without any database\n\n"
 	 "Every record is held against its batch's seal, and every seal against its signature and the one before; what differs is named.\n"
 	 "The seals' keys are derived from the master keys (M2M_MASTER_KEYS_FILE), or are those of FILE; with neither, those that the\n"
 	 "database has. Then tokens are held against clients, secrets, keys and acts. The last batch of a writer isn't sealed before\n"
@@ -440,6 +455,15 @@ const struct command audit_commands[] = {
 	 "the seals' keys: m2mctl audit verify --head FILE. The role m2m_auditor is enough.\n\n"
 	 "Example:\n  m2mctl audit head --output json > heads.json\n",
 	 audit_head},
+	{"audit", "export", "PARTITION --to FILE", "Writes a week of the record to a file that can be verified without the database",
+	 "  --to FILE  its rows; FILE.seals has the seals that vouch for them. Neither may be there yet\n\n"
+	 "Both are in PostgreSQL's binary copy format, and can be loaded again with it. The week must be over and counted (m2mctl audit\n"
+	 "count), so that no row can follow. With M2M_MASTER_KEYS_FILE the files are verified at once; m2mctl audit verify --export does\n"
+	 "it later. The role m2m_auditor is enough.\n\n"
+	 "Example:\n"
+	 "  m2mctl audit export token_audit_p20261116 --to token_audit_p20261116.copy\n"
+	 "  m2mctl audit verify --export token_audit_p20261116.copy --head heads.json\n",
+	 audit_export},
 	{"audit", "prove", "JTI", "Prints the proof that a token's record is the one that was sealed",
 	 "Whoever has the public key can check it without the database: SHA-256 of 0x00 and `row` leads along `path` to the root that\n"
 	 "stands in `seal`, from byte 123 on, and `signature` is ES256 of the SHA-256 of `seal`. The role m2m_auditor is enough.\n\n"

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "options.h"
 #include "store/ctl_audit.h"
+#include "store/ctl_export.h"
 #include "trust/source.h"
 #include "json/json_read.h"
 #include "json/json_write.h"
@@ -222,7 +223,7 @@ static void say_extent(const struct seal_check *found, int64_t took_us)
 		ctl_say("the keys that seals are checked with came from the database itself: give --head or M2M_MASTER_KEYS_FILE");
 }
 
-int seals_check(struct ctl *ctl, int32_t days, struct str heads_file, struct field *fields, bool *ret_sound)
+int seals_check(struct ctl *ctl, int32_t days, struct str heads_file, struct str export, struct field *fields, bool *ret_sound)
 {
 	struct naming naming = {.ctl = ctl};
 	struct seal_head *heads = NULL;
@@ -230,6 +231,10 @@ int seals_check(struct ctl *ctl, int32_t days, struct str heads_file, struct fie
 	struct seal_check found;
 	int64_t begun = clock_mono_us();
 	int status = heads_file.p == NULL ? EXIT_DONE : read_heads(ctl, heads_file, &heads, &heads_n);
+	if (status == EXIT_DONE && export.p != NULL && heads_n == 0 && ctl->config.ring.n == 0) {
+		ctl_say("nothing here vouches for the seals' keys: give --head or M2M_MASTER_KEYS_FILE");
+		status = EXIT_CONFIG;
+	}
 	if (status != EXIT_DONE)
 		return status;
 	for (int i = 0; i < SEAL_FAULTS; i++) {
@@ -244,7 +249,8 @@ int seals_check(struct ctl *ctl, int32_t days, struct str heads_file, struct fie
 					     .progress = say_rows,
 					     .fault = name_fault,
 					     .arg = &naming};
-	status = ctl_ended(ctl, ctl_seal_check(ctl->db, &spec, &found));
+	status = ctl_ended(ctl, export.p != NULL ? ctl_seal_check_files(ctl->db, export, &spec, &found)
+						 : ctl_seal_check(ctl->db, &spec, &found));
 	if (status != EXIT_DONE)
 		return status;
 	say_extent(&found, clock_mono_us() - begun);
@@ -259,4 +265,41 @@ int seals_check(struct ctl *ctl, int32_t days, struct str heads_file, struct fie
 		*ret_sound = *ret_sound && found.faults[i] == 0;
 	}
 	return EXIT_DONE;
+}
+
+/* ---- export ---- */
+
+int audit_export(struct ctl *ctl, char **args)
+{
+	struct field checks[SEAL_FAULTS * SEAL_CHECK_COLUMNS];
+	struct str partition = STR_NONE;
+	struct str file = STR_NONE;
+	struct audit_export made;
+	bool sound = true;
+	const struct option options[] = {{"--to", OPTION_TEXT, &file, 0, 0}};
+	int status = options_read(ctl, args, options, 1, &partition);
+	if (status == EXIT_DONE && (partition.p == NULL || file.p == NULL))
+		status = ctl_usage(ctl, "which partition, and --to which file?");
+	if (status == EXIT_DONE)
+		status = ctl_connect(ctl, 0);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, ctl_audit_export(ctl->db, partition, file, &made));
+	if (status == EXIT_DONE && ctl->config.ring.n > 0)
+		status = seals_check(ctl, 0, STR_NONE, file, checks, &sound);
+	else if (status == EXIT_DONE)
+		ctl_say("the files weren't checked, since M2M_MASTER_KEYS_FILE isn't set; `m2mctl audit verify --export` does it");
+	if (status != EXIT_DONE)
+		return status;
+	const struct field fields[] = {
+		field_text("partition", partition),
+		field_text("file", file),
+		field_number("rows", (int64_t)made.rows),
+		field_number("seals", (int64_t)made.seals),
+		field_number("bytes", (int64_t)made.bytes),
+		field_text("result", ctl->config.ring.n == 0 ? STR("not checked")
+				     : sound                 ? STR("OK")
+							     : STR("FAULT")),
+	};
+	status = output_record(ctl, fields, sizeof fields / sizeof fields[0]);
+	return status == EXIT_DONE && !sound ? EXIT_REFUSED : status;
 }

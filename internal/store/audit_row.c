@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <endian.h>
 
+#include "store/copy_tuple.h"
 #include "store/pg_value.h"
 
 #define FIELDS 16
@@ -87,25 +88,6 @@ bool audit_row_write(const struct audit_row *row, struct sbuf *out)
 	return address_ok && !out->overflow;
 }
 
-/* The field at *at, which is moved behind it. */
-static enum err next_field(struct str tuple, size_t *at, struct str *ret)
-{
-	uint32_t wire;
-	if (tuple.n < *at + sizeof wire)
-		return ERR_MALFORMED;
-	memcpy(&wire, tuple.p + *at, sizeof wire);
-	uint32_t n = ntohl(wire);
-	*at += sizeof wire;
-	*ret = STR_NONE;
-	if (n == UINT32_MAX)
-		return ERR_OK;
-	if (n > tuple.n - *at)
-		return ERR_MALFORMED;
-	*ret = str_from(tuple.p + *at, n);
-	*at += n;
-	return ERR_OK;
-}
-
 enum err audit_row_read(struct str tuple, int64_t *ret_issued_at, struct uuid *ret_jti, struct uuid *ret_batch_id)
 {
 	size_t at = JTI_AT + 16;
@@ -117,7 +99,7 @@ enum err audit_row_read(struct str tuple, int64_t *ret_issued_at, struct uuid *r
 	memcpy(&wire, tuple.p + ISSUED_AT_AT, sizeof wire);
 	memcpy(ret_jti->b, tuple.p + JTI_AT, sizeof ret_jti->b);
 	for (int skip = 0; skip < 3; skip++) { /* organization and request, then the batch */
-		enum err err = next_field(tuple, &at, &field);
+		enum err err = copy_next_field(tuple, &at, &field);
 		if (err != ERR_OK)
 			return err;
 	}

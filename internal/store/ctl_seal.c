@@ -102,12 +102,21 @@ static enum err add_public(struct seal_keys *keys, struct str jwk, bool vouched)
 	return add_key(keys, key, vouched);
 }
 
-static enum err gather_keys(struct seal_checking *c)
+static enum err add_database_keys(struct seal_checking *c)
 {
 	PG_RESULT r = NULL;
 	enum err err = ctl_exec(c->db, "select public_jwk from m2m.audit_key order by kid", NULL, &r);
 	for (int i = 0; err == ERR_OK && i < PQntuples(r); i++)
 		err = add_public(&c->keys, pg_str(r, i, 0), false);
+	return err;
+}
+
+enum err seal_checking_begin(struct seal_checking *c, bool database)
+{
+	c->hasher = hasher_new();
+	if (c->hasher == NULL)
+		return ctl_fail(c->db, ERR_NO_MEMORY, "there is no memory left");
+	enum err err = database ? add_database_keys(c) : ERR_OK;
 	for (unsigned i = 0; err == ERR_OK && i < c->spec->ring->n; i++) {
 		struct signing_key *key = NULL;
 		err = audit_key_derive(&c->spec->ring->keys[i], &key);
@@ -120,6 +129,13 @@ static enum err gather_keys(struct seal_checking *c)
 	if (err == ERR_TOO_LARGE)
 		return ctl_fail(c->db, err, "there are more than %d keys that seals are signed with", SEAL_KEYS_MAX);
 	return err;
+}
+
+void seal_checking_end(struct seal_checking *c)
+{
+	hasher_free(c->hasher);
+	for (size_t i = 0; i < c->keys.n; i++)
+		signing_key_free(c->keys.of[i].key);
 }
 
 /* ---- the check ---- */
@@ -147,7 +163,7 @@ static enum err check(struct ctl_db *db, void *arg)
 	c->kept = pg_time_us(r, 0, 1);
 	c->from = pg_time_us(r, 0, 0) > c->kept ? pg_time_us(r, 0, 0) : c->kept;
 	c->since = pg_time_us(r, 0, 2);
-	err = gather_keys(c);
+	err = seal_checking_begin(c, true);
 	if (err == ERR_OK)
 		err = seal_check_chains(c);
 	return err == ERR_OK ? seal_check_rows(c) : err;
@@ -156,11 +172,9 @@ static enum err check(struct ctl_db *db, void *arg)
 enum err ctl_seal_check(struct ctl_db *db, const struct seal_check_spec *spec, struct seal_check *ret)
 {
 	struct seal_check found = {.rows = 0};
-	struct seal_checking c = {.db = db, .spec = spec, .found = &found, .hasher = hasher_new()};
-	enum err err = c.hasher == NULL ? ctl_fail(db, ERR_NO_MEMORY, "there is no memory left") : ctl_snapshot(db, check, &c);
-	hasher_free(c.hasher);
-	for (size_t i = 0; i < c.keys.n; i++)
-		signing_key_free(c.keys.of[i].key);
+	struct seal_checking c = {.db = db, .spec = spec, .found = &found};
+	enum err err = ctl_snapshot(db, check, &c);
+	seal_checking_end(&c);
 	if (err == ERR_OK)
 		*ret = found;
 	return err;

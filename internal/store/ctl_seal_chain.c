@@ -55,8 +55,7 @@ static bool grow(void **p, size_t *cap, size_t n, size_t size)
 	return true;
 }
 
-/* Unknown keys are told of once. */
-static bool signature_fits(struct seal_checking *c, struct str kid, const uint8_t hash[SHA256_LEN], struct str signature)
+bool seal_signature_fits(struct seal_checking *c, struct str kid, const uint8_t hash[SHA256_LEN], struct str signature)
 {
 	for (size_t i = 0; i < c->keys.n; i++) {
 		if (!str_eq(kid, str_of(c->keys.of[i].kid)))
@@ -71,7 +70,7 @@ static bool signature_fits(struct seal_checking *c, struct str kid, const uint8_
 	return false;
 }
 
-static void name_changed(struct seal_checking *c, const struct audit_seal *seal, int64_t at, const char *how)
+void seal_name_changed(struct seal_checking *c, const struct audit_seal *seal, int64_t at, const char *how)
 {
 	seal_fault_found(c, SEAL_CHANGED, "seal %llu of writer %s, written %s: %s", (unsigned long long)seal->seq,
 			 uuid_name(seal->writer).text, time_name(at).text, how);
@@ -79,13 +78,13 @@ static void name_changed(struct seal_checking *c, const struct audit_seal *seal,
 
 static bool before_fits(struct chains *t)
 {
-	return signature_fits(t->c, str_of(t->kid), t->hash.b, str_from(t->signature, sizeof t->signature));
+	return seal_signature_fits(t->c, str_of(t->kid), t->hash.b, str_from(t->signature, sizeof t->signature));
 }
 
 static void check_before(struct chains *t)
 {
 	if (!t->named && !before_fits(t))
-		name_changed(t->c, &t->seal, t->at, "its signature doesn't fit");
+		seal_name_changed(t->c, &t->seal, t->at, "its signature doesn't fit");
 	t->named = true;
 }
 
@@ -102,8 +101,8 @@ static enum err name_each(struct seal_checking *c, struct uuid writer)
 		uint8_t hash[SHA256_LEN];
 		struct stored_seal s = read_seal(r, i);
 		err = audit_seal_hash(c->hasher, &s.seal, hash);
-		if (err == ERR_OK && !signature_fits(c, s.kid, hash, s.signature))
-			name_changed(c, &s.seal, s.at, "its signature doesn't fit");
+		if (err == ERR_OK && !seal_signature_fits(c, s.kid, hash, s.signature))
+			seal_name_changed(c, &s.seal, s.at, "its signature doesn't fit");
 	}
 	return err;
 }
@@ -124,9 +123,9 @@ static enum err writer_begins(struct chains *t, const struct stored_seal *s, con
 {
 	static const uint8_t none[SHA256_LEN];
 	struct seal_checking *c = t->c;
-	*ret_named = !signature_fits(c, s->kid, hash->b, s->signature);
+	*ret_named = !seal_signature_fits(c, s->kid, hash->b, s->signature);
 	if (*ret_named)
-		name_changed(c, &s->seal, s->at, "its signature doesn't fit");
+		seal_name_changed(c, &s->seal, s->at, "its signature doesn't fit");
 	bool earlier_is_kept = s->seal.previous_at >= c->from;
 	if (s->seal.seq > 1 && earlier_is_kept)
 		seal_fault_found(c, SEAL_MISSING, "seals up to %llu of writer %s, the last of them written %s",
@@ -148,25 +147,25 @@ static void check_link(struct chains *t, const struct stored_seal *s, const stru
 				 (unsigned long long)s->seal.seq - 1, uuid_name(s->seal.writer).text, time_name(t->at).text,
 				 time_name(s->at).text);
 		check_before(t);
-		*ret_named = !signature_fits(c, s->kid, hash->b, s->signature);
+		*ret_named = !seal_signature_fits(c, s->kid, hash->b, s->signature);
 		if (*ret_named)
-			name_changed(c, &s->seal, s->at, "its signature doesn't fit");
+			seal_name_changed(c, &s->seal, s->at, "its signature doesn't fit");
 		return;
 	}
 	if (s->seal.seq == t->seal.seq + 1 && memcmp(s->seal.previous, t->hash.b, sizeof t->hash.b) == 0) {
 		if (s->seal.previous_at != t->at && !t->named) {
-			name_changed(c, &t->seal, t->at, "it was written at another time, the next one says");
+			seal_name_changed(c, &t->seal, t->at, "it was written at another time, the next one says");
 			t->named = true;
 		}
 		return;
 	}
 	bool before_was_named = t->named || !before_fits(t);
 	check_before(t);
-	*ret_named = !signature_fits(c, s->kid, hash->b, s->signature);
+	*ret_named = !seal_signature_fits(c, s->kid, hash->b, s->signature);
 	if (*ret_named)
-		name_changed(c, &s->seal, s->at, "its signature doesn't fit");
+		seal_name_changed(c, &s->seal, s->at, "its signature doesn't fit");
 	else if (!before_was_named) {
-		name_changed(c, &s->seal, s->at, "it doesn't follow the one before it");
+		seal_name_changed(c, &s->seal, s->at, "it doesn't follow the one before it");
 		*ret_named = true;
 	}
 }
@@ -180,7 +179,7 @@ static void check_heads(struct chains *t, const struct stored_seal *s, const str
 			continue;
 		t->head_seen[i] = true;
 		if (memcmp(head->hash, hash->b, sizeof hash->b) != 0)
-			name_changed(t->c, &s->seal, s->at, "it differs from the head that was exported");
+			seal_name_changed(t->c, &s->seal, s->at, "it differs from the head that was exported");
 	}
 }
 
@@ -244,7 +243,7 @@ static enum err check_heads_themselves(struct seal_checking *c)
 {
 	for (size_t i = 0; i < c->spec->heads_n; i++) {
 		const struct seal_head *head = &c->spec->heads[i];
-		if (!signature_fits(c, head->kid, head->hash, head->signature))
+		if (!seal_signature_fits(c, head->kid, head->hash, head->signature))
 			return ctl_fail(c->db, ERR_MISMATCH, "the exported head of writer %s isn't what its signature says",
 					uuid_name(head->writer).text);
 	}

@@ -2,6 +2,7 @@
 #ifndef M2M_STORE_CTL_SEAL_PARTS_H
 #define M2M_STORE_CTL_SEAL_PARTS_H
 
+#include "store/audit_row.h"
 #include "store/ctl_exec.h"
 #include "store/ctl_seal.h"
 
@@ -49,10 +50,40 @@ struct name {
 struct name uuid_name(struct uuid u);
 struct name time_name(int64_t us);
 
+/* The hasher, and the keys: the database's too, when there is one. seal_checking_end frees what begin has made, also after a failure. */
+MUST_CHECK enum err seal_checking_begin(struct seal_checking *c, bool database);
+void seal_checking_end(struct seal_checking *c);
+
+/* Whether it is this kid's signature of the hash; a key that nobody vouches for is told of once, an unknown one fits nothing. */
+bool seal_signature_fits(struct seal_checking *c, struct str kid, const uint8_t hash[SHA256_LEN], struct str signature);
+void seal_name_changed(struct seal_checking *c, const struct audit_seal *seal, int64_t at, const char *how);
+
 /* Each seal against its signature, its neighbours and the heads. */
 MUST_CHECK enum err seal_check_chains(struct seal_checking *c);
 /* Each row against its batch's seal. */
 MUST_CHECK enum err seal_check_rows(struct seal_checking *c);
+
+/* The same for the batches that these seals are of: room for so many, filled from seals, held against rows (seal_batches_row is a seal_row of it). */
+struct seal_batches;
+MUST_CHECK enum err seal_batches_new(struct seal_checking *c, size_t n, struct seal_batches **ret);
+void seal_batches_free(struct seal_batches *b); /* NULL is allowed */
+/* The batch that it seals, with its tags, which must last; and the one that it came with. */
+void seal_batches_put(struct seal_batches *b, const struct stored_seal *s);
+MUST_CHECK enum err seal_batches_row(void *batches, struct str tuple);
+/* Names what differs. */
+MUST_CHECK enum err seal_batches_end(struct seal_batches *b);
+
+/* A week in two files. */
+MUST_CHECK enum err seal_check_files(struct ctl_db *db, const char *rows_path, const char *seals_path, const struct seal_check_spec *spec,
+				     struct seal_check *ret);
+
+/* copy takes no parameters, but settings of the transaction may stand in its query: in a subquery, since they would be read anew for each row. */
+#define SPAN_FROM  "(select current_setting('m2m.span_from')::timestamptz)"
+#define SPAN_UNTIL "(select current_setting('m2m.span_until')::timestamptz)"
+#define SQL_SPAN_ROWS                                                                                                                      \
+	"copy (select " AUDIT_ROW_COLUMNS " from m2m.token_audit where issued_at >= " SPAN_FROM " and issued_at < " SPAN_UNTIL             \
+	") to stdout (format binary)"
+MUST_CHECK enum err seal_set_span(struct ctl_db *db, int64_t from, int64_t until);
 
 /* Told of each row that was issued in [from, until), in no order: its bytes (audit_tree.h), which are gone afterwards. */
 typedef enum err seal_row(void *arg, struct str tuple);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "store/audit_row.h"
+#include "store/copy_tuple.h"
 #include "store/ctl_seal_parts.h"
 
 /* Slices are as long as gives about so many rows. */
@@ -13,13 +14,8 @@
 #define SLICE_US     INT64_C(60000000)
 #define SLICE_MAX_US (6 * INT64_C(3600000000))
 
-/* copy takes no parameters, but a setting of the transaction may stand in its query: in a subquery, since it would be read anew for each row. */
-#define SQL_SPAN                                                                                                                           \
-	"select set_config('m2m.rows_from', $1::timestamptz::text, true), set_config('m2m.rows_until', $2::timestamptz::text, true)"
-#define SQL_ROWS                                                                                                                           \
-	"copy (select " AUDIT_ROW_COLUMNS                                                                                                  \
-	" from m2m.token_audit where issued_at >= (select current_setting('m2m.rows_from')::timestamptz)"                                  \
-	" and issued_at < (select current_setting('m2m.rows_until')::timestamptz)) to stdout (format binary)"
+#define SQL_SET_SPAN                                                                                                                       \
+	"select set_config('m2m.span_from', $1::timestamptz::text, true), set_config('m2m.span_until', $2::timestamptz::text, true)"
 
 /* $1 from, $2 until. Batches that are sealed, then those that only the seal they came with knows. A seal is written after its rows, but clocks may be set back. */
 #define SQL_BATCHES                                                                                                                        \
@@ -40,37 +36,22 @@ struct batch {
 	bool sealed;
 	bool done; /* the rows are as sealed */
 	uint8_t root[SHA256_LEN];
-	size_t rows; /* sealed */
+	size_t rows;       /* sealed */
+	int64_t issued_at; /* and tags, where they are known; else they are asked for when they are needed */
+	struct str tags;
 	struct audit_leaf *leaves;
 	size_t n, cap;
 };
 
-struct slice {
+struct seal_batches {
 	struct seal_checking *c;
-	int64_t from, until;
+	int64_t from; /* the batches' time is not before it, where tags are still to be asked for */
 	uint64_t rows;
 	struct batch *batches;
 	size_t places; /* a power of two */
 };
 
 /* ---- rows from the database ---- */
-
-static const char copy_signature[11] = "PGCOPY\n\377\r\n";
-
-/* The first message begins with the file's header: signature, flags, and an extension behind its length. */
-static enum err skip_header(struct str *message)
-{
-	uint32_t wire;
-	size_t fixed = sizeof copy_signature + 8;
-	if (message->n < fixed || memcmp(message->p, copy_signature, sizeof copy_signature) != 0)
-		return ERR_MALFORMED;
-	memcpy(&wire, message->p + sizeof copy_signature + 4, sizeof wire);
-	size_t n = fixed + __builtin_bswap32(wire);
-	if (message->n < n)
-		return ERR_MALFORMED;
-	*message = str_from(message->p + n, message->n - n);
-	return ERR_OK;
-}
 
 static bool is_trailer(struct str message)
 {
@@ -87,23 +68,28 @@ static enum err read_copy(struct ctl_db *db, seal_row *told, void *arg)
 			return ctl_fail(db, ERR_STORE_UNAVAILABLE, "reading the audit's rows failed: %s", PQerrorMessage(db->conn));
 		struct str message = str_from(p, (size_t)n);
 		if (err == ERR_OK && first)
-			err = skip_header(&message);
+			err = copy_skip_header(&message);
 		if (err == ERR_OK && message.n > 0 && !is_trailer(message))
 			err = told(arg, message);
 	}
 	return err;
 }
 
-enum err seal_each_row(struct ctl_db *db, int64_t from, int64_t until, seal_row *told, void *arg)
+enum err seal_set_span(struct ctl_db *db, int64_t from, int64_t until)
 {
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	pg_put_time(&p, from);
 	pg_put_time(&p, until);
-	enum err err = ctl_do(db, SQL_SPAN, &p);
+	return ctl_do(db, SQL_SET_SPAN, &p);
+}
+
+enum err seal_each_row(struct ctl_db *db, int64_t from, int64_t until, seal_row *told, void *arg)
+{
+	enum err err = seal_set_span(db, from, until);
 	if (err != ERR_OK)
 		return err;
-	PG_RESULT begun = PQexec(db->conn, SQL_ROWS);
+	PG_RESULT begun = PQexec(db->conn, SQL_SPAN_ROWS);
 	if (PQresultStatus(begun) != PGRES_COPY_OUT)
 		return ctl_fail(db, ERR_INTERNAL, "the audit's rows can't be read: %s", PQresultErrorMessage(begun));
 	err = read_copy(db, told, arg);
@@ -116,7 +102,7 @@ enum err seal_each_row(struct ctl_db *db, int64_t from, int64_t until, seal_row 
 /* ---- the table of batches ---- */
 
 /* The last bytes of a UUIDv7 are random; the place of another kind is as good. */
-static struct batch *place_of(const struct slice *s, struct uuid id)
+static struct batch *place_of(const struct seal_batches *s, struct uuid id)
 {
 	uint64_t at;
 	memcpy(&at, id.b + 8, sizeof at);
@@ -127,41 +113,82 @@ static struct batch *place_of(const struct slice *s, struct uuid id)
 	}
 }
 
-static enum err read_batches(struct slice *s)
+enum err seal_batches_new(struct seal_checking *c, size_t n, struct seal_batches **ret)
 {
-	PG_RESULT r = NULL;
-	struct pg_params p;
-	pg_params_init(&p, s->c->db->a);
-	pg_put_time(&p, s->from);
-	pg_put_time(&p, s->until);
-	enum err err = ctl_exec(s->c->db, SQL_BATCHES, &p, &r);
-	if (err != ERR_OK)
-		return err;
-	int n = PQntuples(r);
-	for (s->places = 16; s->places < 2 * (size_t)n; s->places *= 2)
-		;
-	s->batches = calloc(s->places, sizeof *s->batches);
-	if (s->batches == NULL)
+	struct seal_batches *b = calloc(1, sizeof *b);
+	if (b == NULL)
 		return ERR_NO_MEMORY;
-	for (int i = 0; i < n; i++) {
-		struct str root = pg_str(r, i, 1);
-		struct batch *b = place_of(s, pg_uuid(r, i, 0));
-		b->id = pg_uuid(r, i, 0);
-		if (root.n != SHA256_LEN || b->sealed)
-			continue;
-		b->sealed = true;
-		b->rows = (size_t)pg_int4(r, i, 2);
-		memcpy(b->root, root.p, root.n);
+	b->c = c;
+	for (b->places = 16; b->places < 2 * n; b->places *= 2)
+		;
+	b->batches = calloc(b->places, sizeof *b->batches);
+	if (b->batches == NULL) {
+		free(b);
+		return ERR_NO_MEMORY;
 	}
+	*ret = b;
 	return ERR_OK;
 }
 
-static void slice_free(struct slice *s)
+void seal_batches_free(struct seal_batches *b)
 {
-	for (size_t i = 0; s->batches != NULL && i < s->places; i++)
-		free(s->batches[i].leaves);
-	free(s->batches);
-	s->batches = NULL;
+	if (b == NULL)
+		return;
+	for (size_t i = 0; i < b->places; i++)
+		free(b->batches[i].leaves);
+	free(b->batches);
+	free(b);
+}
+
+static struct batch *put_batch(struct seal_batches *s, struct uuid id)
+{
+	struct batch *b = place_of(s, id);
+	b->id = id;
+	return b;
+}
+
+static void put_sealed(struct batch *b, struct str root, size_t rows)
+{
+	if (b->sealed)
+		return; /* twice, after a statement whose outcome wasn't learned */
+	b->sealed = true;
+	b->rows = rows;
+	memcpy(b->root, root.p, SHA256_LEN);
+}
+
+void seal_batches_put(struct seal_batches *s, const struct stored_seal *seal)
+{
+	const struct audit_seal *a = &seal->seal;
+	if (!uuid_is_nil(a->batch_id))
+		(void)put_batch(s, a->batch_id);
+	if (uuid_is_nil(a->sealed_batch))
+		return;
+	struct batch *b = put_batch(s, a->sealed_batch);
+	put_sealed(b, str_from(a->root, sizeof a->root), a->tags.n / AUDIT_TAG_LEN);
+	b->tags = a->tags;
+	b->issued_at = a->previous_at;
+}
+
+static enum err read_batches(struct seal_checking *c, int64_t from, int64_t until, struct seal_batches **ret)
+{
+	PG_RESULT r = NULL;
+	struct pg_params p;
+	pg_params_init(&p, c->db->a);
+	pg_put_time(&p, from);
+	pg_put_time(&p, until);
+	enum err err = ctl_exec(c->db, SQL_BATCHES, &p, &r);
+	if (err == ERR_OK)
+		err = seal_batches_new(c, (size_t)PQntuples(r), ret);
+	if (err != ERR_OK)
+		return err;
+	(*ret)->from = from;
+	for (int i = 0; i < PQntuples(r); i++) {
+		struct str root = pg_str(r, i, 1);
+		struct batch *b = put_batch(*ret, pg_uuid(r, i, 0));
+		if (root.n == SHA256_LEN)
+			put_sealed(b, root, (size_t)pg_int4(r, i, 2));
+	}
+	return ERR_OK;
 }
 
 /* ---- rows against their batches ---- */
@@ -180,7 +207,7 @@ static enum err keep(struct batch *b, struct uuid jti, struct hasher *hasher, st
 }
 
 /* All there: what is as sealed needn't be kept. The leaves are hashed in a copy, since they tell what differs if they don't fit. */
-static enum err compare_root(struct slice *s, struct batch *b)
+static enum err compare_root(struct seal_batches *s, struct batch *b)
 {
 	uint8_t root[SHA256_LEN];
 	struct audit_leaf *copy = malloc((b->n + 1) * sizeof *copy);
@@ -205,9 +232,9 @@ static void name_row(struct seal_checking *c, enum seal_fault fault, struct uuid
 			 time_name(issued_at).text);
 }
 
-static enum err take_row(void *arg, struct str tuple)
+enum err seal_batches_row(void *batches, struct str tuple)
 {
-	struct slice *s = arg;
+	struct seal_batches *s = batches;
 	struct seal_checking *c = s->c;
 	struct uuid jti, batch_id;
 	int64_t issued_at;
@@ -271,31 +298,35 @@ static void name_differences(struct seal_checking *c, const struct batch *b, con
 		seal_fault_found(c, ROW_CHANGED, "some token of batch %s, issued %s", uuid_name(b->id).text, time_name(issued_at).text);
 }
 
-static enum err explain(struct slice *s, const struct batch *b)
+static enum err explain_with(struct seal_batches *s, const struct batch *b, struct str tags, int64_t issued_at)
+{
+	size_t n = tags.n / AUDIT_TAG_LEN;
+	bool *used = calloc(n + b->n + 1, sizeof *used);
+	if (used == NULL)
+		return ERR_NO_MEMORY;
+	name_differences(s->c, b, (const uint8_t *)tags.p, n, used, used + n, issued_at);
+	free(used);
+	return ERR_OK;
+}
+
+static enum err explain(struct seal_batches *s, const struct batch *b)
 {
 	PG_RESULT r = NULL;
 	struct pg_params p;
+	if (b->tags.p != NULL)
+		return explain_with(s, b, b->tags, b->issued_at);
 	pg_params_init(&p, s->c->db->a);
 	pg_put_uuid(&p, &b->id);
 	pg_put_time(&p, s->from);
 	enum err err = ctl_exec(s->c->db, SQL_TAGS, &p, &r);
 	if (err != ERR_OK || PQntuples(r) == 0)
 		return err;
-	struct str tags = pg_str(r, 0, 0);
-	size_t n = tags.n / AUDIT_TAG_LEN;
-	bool *used = calloc(n + b->n + 1, sizeof *used);
-	if (used == NULL)
-		return ERR_NO_MEMORY;
-	name_differences(s->c, b, (const uint8_t *)tags.p, n, used, used + n, pg_time_us(r, 0, 1));
-	free(used);
-	return ERR_OK;
+	return explain_with(s, b, pg_str(r, 0, 0), pg_time_us(r, 0, 1));
 }
 
-static enum err check_slice(struct slice *s)
+enum err seal_batches_end(struct seal_batches *s)
 {
-	enum err err = read_batches(s);
-	if (err == ERR_OK)
-		err = seal_each_row(s->c->db, s->from, s->until, take_row, s);
+	enum err err = ERR_OK;
 	for (size_t i = 0; err == ERR_OK && i < s->places; i++) {
 		struct batch *b = &s->batches[i];
 		if (b->sealed && !b->done && b->rows == 0 && b->n == 0)
@@ -303,8 +334,20 @@ static enum err check_slice(struct slice *s)
 		if (err == ERR_OK && b->sealed && !b->done)
 			err = explain(s, b);
 	}
-	slice_free(s);
-	return err == ERR_NO_MEMORY ? ctl_fail(s->c->db, err, "there is no memory left") : err;
+	return err;
+}
+
+static enum err check_slice(struct seal_checking *c, int64_t from, int64_t until, uint64_t *ret_rows)
+{
+	struct seal_batches *batches = NULL;
+	enum err err = read_batches(c, from, until, &batches);
+	if (err == ERR_OK)
+		err = seal_each_row(c->db, from, until, seal_batches_row, batches);
+	if (err == ERR_OK)
+		err = seal_batches_end(batches);
+	*ret_rows = batches == NULL ? 0 : batches->rows;
+	seal_batches_free(batches);
+	return err == ERR_NO_MEMORY ? ctl_fail(c->db, err, "there is no memory left") : err;
 }
 
 /* The last slice has no end: rows from the future, if there are any, are in it. */
@@ -324,12 +367,13 @@ enum err seal_check_rows(struct seal_checking *c)
 	int64_t now = clock_wall_us();
 	int64_t length = SLICE_US;
 	for (int64_t from = c->from; from < END_OF_TIME;) {
-		struct slice s = {.c = c, .from = from, .until = from + length < now ? from + length : END_OF_TIME};
-		enum err err = check_slice(&s);
+		uint64_t rows = 0;
+		int64_t until = from + length < now ? from + length : END_OF_TIME;
+		enum err err = check_slice(c, from, until, &rows);
 		if (err != ERR_OK)
 			return err;
-		from = s.until;
-		length = next_length(length, s.rows);
+		from = until;
+		length = next_length(length, rows);
 	}
 	return ERR_OK;
 }

@@ -1,7 +1,9 @@
 /* Tamper evidence: what gateways really wrote is sealed, and whatever is done to it afterwards, with the owner's rights, is found and named. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "crypto/audit_seal.h"
 #include "harness/expect.h"
@@ -551,6 +553,123 @@ Test(seals, what_can_not_be_proven_is_told_apart)
 	owner(of_victim("delete from m2m.audit_seal where sealed_batch_id = (select batch_id from m2m.token_audit where jti = ", ")"));
 	cr_expect_eq(ctl(&w.ctl_env, &out, "audit", "prove", victim), 4);
 	cr_expect(says(out.err, "isn't sealed"), "%s", out.err);
+}
+
+/* Today's rows, written long ago as far as the database can tell: all that is signed stays as it was, so the rows must keep their times; the week is made to be over
+ * by moving the mark of what is counted, which is all that tells it. */
+static void call_the_week_over(char partition[64])
+{
+	snprintf(partition, 64, "token_audit_p%s",
+		 sql_text(world_db(&w), "select to_char(date_trunc('week', now() at time zone 'UTC'), 'YYYYMMDD')"));
+	owner("update m2m.token_usage_until set until = now() + interval '8 days'");
+}
+
+static char exported[TMP_PATH];
+
+static int export_week(const char *partition)
+{
+	tmp_path(exported, "week", ".copy");
+	return ctl(&w.ctl_env, &out, "audit", "export", partition, "--to", exported);
+}
+
+static int verify_export(void)
+{
+	return ctl(&w.ctl_env, &out, "audit", "verify", "--export", exported, "--output", "json");
+}
+
+static void overwrite(const char *path, size_t at, char with)
+{
+	FILE *f = fopen(path, "r+b");
+	cr_assert(f != NULL && fseek(f, (long)at, SEEK_SET) == 0 && fputc(with, f) != EOF && fclose(f) == 0, "%s", path);
+}
+
+static size_t place_of(const char *path, const char *text)
+{
+	size_t n;
+	char *bytes = tmp_read(path, &n), *found_at = memmem(bytes, n, text, strlen(text));
+	cr_assert_not_null(found_at, "%s", text);
+	size_t at = (size_t)(found_at - bytes);
+	free(bytes);
+	return at;
+}
+
+Test(seals, a_week_that_is_over_is_exported_and_verified_without_the_database)
+{
+	char partition[64], seals[TMP_PATH + 8];
+	write_and_stop();
+	export_heads();
+	snprintf(partition, sizeof partition, "token_audit_p%s",
+		 sql_text(world_db(&w), "select to_char(date_trunc('week', now() at time zone 'UTC'), 'YYYYMMDD')"));
+	cr_expect_eq(export_week(partition), 1, "%s", out.out);
+	cr_expect(says(out.err, "isn't over and counted"), "%s", out.err);
+	call_the_week_over(partition);
+	cr_expect_eq(export_week("token_audit_p20010101"), 4, "%s", out.err);
+	cr_expect_eq(export_week("token_audit_default"), 4, "%s", out.err);
+	cr_assert_eq(export_week(partition), 0, "%s", out.err);
+	cr_expect(says(out.out, "OK") && says(out.err, " 0 rows aren't sealed"), "%s%s", out.out, out.err);
+	cr_expect_eq(ctl(&w.ctl_env, &out, "audit", "export", partition, "--to", exported), 1);
+	cr_expect(says(out.err, "is there already"), "%s", out.err);
+
+	/* what is loaded again is what was exported */
+	char command[1024];
+	snprintf(seals, sizeof seals, "%s.seals", exported);
+	sql_exec(world_db(&w), "create table public.loaded (like m2m.token_audit)");
+	char bin[TMP_PATH];
+	snprintf(command, sizeof command, "%s -q -h 127.0.0.1 -p %u -U postgres %s -c \"\\copy public.loaded from '%s' (format binary)\"",
+		 pg_program("psql", bin), w.pg.port, w.database, exported);
+	cr_assert_eq(system(command), 0, "%s", command);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from (table m2m.token_audit except table public.loaded) gone"), 0);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from public.loaded"),
+		     sql_int(world_db(&w), "select count(*) from m2m.token_audit"));
+
+	env_set(&w.ctl_env, "M2M_ADMIN_DATABASE_URL");
+	cr_expect_eq(verify_export(), 0, "%s%s", out.out, out.err);
+	env_set(&w.ctl_env, "M2M_MASTER_KEYS_FILE");
+	env_set(&w.ctl_env, "M2M_MASTER_KEYS");
+	cr_expect_eq(verify_export(), 3, "%s", out.err);
+	cr_expect_eq(ctl(&w.ctl_env, &out, "audit", "verify", "--export", exported, "--head", heads_file), 0, "%s%s", out.out, out.err);
+	cr_expect_eq(ctl(&w.ctl_env, &out, "audit", "verify", "--export", exported, "--head", heads_file, "--only", "contradictions"), 2);
+}
+
+Test(seals, whatever_is_done_to_an_export_is_found)
+{
+	char partition[64], seals[TMP_PATH + 8], copy[TMP_PATH];
+	write_and_stop();
+	call_the_week_over(partition);
+	cr_assert_eq(export_week(partition), 0, "%s", out.err);
+	snprintf(seals, sizeof seals, "%s.seals", exported);
+	snprintf(copy, sizeof copy, "%s", exported);
+
+	size_t at = place_of(exported, "integrator/1.0");
+	overwrite(exported, at, 'I');
+	cr_expect_eq(verify_export(), 6);
+	cr_expect(found(CHANGED) == 1 && faults() == 1, "%s", out.out);
+	overwrite(exported, at, 'i');
+	cr_expect_eq(verify_export(), 0, "%s%s", out.out, out.err);
+
+	/* a seal vouches for nothing once it is changed: its batch's rows are strangers then, or only announced */
+	size_t n;
+	char *bytes = tmp_read(seals, &n);
+	overwrite(seals, n - 10, (char)(bytes[n - 10] ^ 1));
+	cr_expect_eq(verify_export(), 6);
+	cr_expect_eq(found(SEAL_CHANGED), 1, "%s", out.out);
+	overwrite(seals, n - 10, bytes[n - 10]);
+	free(bytes);
+
+	bytes = tmp_read(exported, &n);
+	cr_assert_eq(truncate(exported, (off_t)n - 40), 0);
+	cr_expect_eq(verify_export(), 1, "%s", out.out);
+	cr_expect(says(out.err, "cut off"), "%s", out.err);
+	tmp_write(exported, "something else");
+	cr_expect_eq(verify_export(), 1);
+	cr_expect_eq(unlink(exported), 0);
+	cr_expect_eq(verify_export(), 4);
+	free(bytes);
+
+	/* a row that was changed before the export is found by the export itself */
+	owner(of_victim("update m2m.token_audit set scope = 'x' where jti = ", ""));
+	cr_expect_eq(export_week(partition), 6, "%s%s", out.out, out.err);
+	cr_expect(says(out.out, "FAULT") && says(out.err, victim), "%s%s", out.out, out.err);
 }
 
 Test(seals, nobody_but_the_owner_touches_them)
