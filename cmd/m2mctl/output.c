@@ -120,7 +120,7 @@ static void put_env(struct ctl *ctl, struct sbuf *out, const struct field *f)
 static void put_csv_value(struct sbuf *out, struct str value)
 {
 	sbuf_putc(out, '"');
-	if (value.n > 0 && memchr("=+-@\t\r", value.p[0], 6) != NULL)
+	if (value.n > 0 && value.p[0] != '\0' && strchr("=+-@\t\r", value.p[0]) != NULL)
 		sbuf_putc(out, '\'');
 	for (size_t i = 0; i < value.n; i++) {
 		if (value.p[i] == '"')

@@ -68,10 +68,10 @@ struct seal_batches;
 MUST_CHECK enum err seal_batches_new(struct seal_checking *c, size_t n, struct seal_batches **ret);
 void seal_batches_free(struct seal_batches *b); /* NULL is allowed */
 /* The batch that it seals, with its tags, which must last; and the one that it came with. */
-void seal_batches_put(struct seal_batches *b, const struct stored_seal *s);
+void seal_batches_put(struct seal_batches *s, const struct stored_seal *seal);
 MUST_CHECK enum err seal_batches_row(void *batches, struct str tuple);
 /* Names what differs. */
-MUST_CHECK enum err seal_batches_end(struct seal_batches *b);
+MUST_CHECK enum err seal_batches_end(struct seal_batches *s);
 
 /* A week in two files. */
 MUST_CHECK enum err seal_check_files(struct ctl_db *db, const char *rows_path, const char *seals_path, const struct seal_check_spec *spec,
