@@ -39,7 +39,8 @@ struct chains {
 	size_t ends_n, ends_cap;
 	struct continuation *continued;
 	size_t continued_n, continued_cap;
-	bool *head_seen;
+	const struct seal_head **heads; /* in the order of writer and seq; those before `head` are dealt with */
+	size_t head;
 };
 
 static bool grow(void **p, size_t *cap, size_t n, size_t size)
@@ -170,15 +171,35 @@ static void check_link(struct chains *t, const struct stored_seal *s, const stru
 	}
 }
 
+/* What was exported is there, unless its week was dropped since, or it is older than what is checked. */
+static void head_is_missing(struct chains *t, const struct seal_head *head)
+{
+	if (head->at >= t->c->from)
+		seal_fault_found(t->c, SEAL_MISSING, "seal %llu of writer %s, written %s, which the exported head is",
+				 (unsigned long long)head->seq, uuid_name(head->writer).text, time_name(head->at).text);
+}
+
+static int compare_heads(const void *a, const void *b)
+{
+	const struct seal_head *one = *(const struct seal_head *const *)a;
+	const struct seal_head *other = *(const struct seal_head *const *)b;
+	int order = memcmp(&one->writer, &other->writer, sizeof one->writer);
+	return order != 0 ? order : (one->seq > other->seq) - (one->seq < other->seq);
+}
+
+/* Seals come in the heads' order, so each head is looked at once. */
 static void check_heads(struct chains *t, const struct stored_seal *s, const struct hash *hash)
 {
-	const struct seal_check_spec *spec = t->c->spec;
-	for (size_t i = 0; i < spec->heads_n; i++) {
-		const struct seal_head *head = &spec->heads[i];
-		if (head->seq != s->seal.seq || memcmp(&head->writer, &s->seal.writer, sizeof head->writer) != 0)
-			continue;
-		t->head_seen[i] = true;
-		if (memcmp(head->hash, hash->b, sizeof hash->b) != 0)
+	const struct seal_head here = {.writer = s->seal.writer, .seq = s->seal.seq};
+	const struct seal_head *key = &here;
+	for (; t->head < t->c->spec->heads_n; t->head++) {
+		const struct seal_head *head = t->heads[t->head];
+		int order = compare_heads(&head, &key);
+		if (order > 0)
+			return;
+		if (order < 0)
+			head_is_missing(t, head);
+		else if (memcmp(head->hash, hash->b, sizeof hash->b) != 0)
 			seal_name_changed(t->c, &s->seal, s->at, "it differs from the head that was exported");
 	}
 }
@@ -228,17 +249,6 @@ static void check_continuations(struct chains *t)
 					 uuid_name(t->continued[i].writer).text);
 }
 
-/* What was exported is there, unless its week was dropped since, or it is older than what is checked. */
-static void check_heads_found(struct chains *t)
-{
-	const struct seal_check_spec *spec = t->c->spec;
-	for (size_t i = 0; i < spec->heads_n; i++)
-		if (!t->head_seen[i] && spec->heads[i].at >= t->c->from)
-			seal_fault_found(t->c, SEAL_MISSING, "seal %llu of writer %s, written %s, which the exported head is",
-					 (unsigned long long)spec->heads[i].seq, uuid_name(spec->heads[i].writer).text,
-					 time_name(spec->heads[i].at).text);
-}
-
 static enum err check_heads_themselves(struct seal_checking *c)
 {
 	for (size_t i = 0; i < c->spec->heads_n; i++) {
@@ -273,16 +283,20 @@ static enum err read_chains(struct chains *t)
 
 enum err seal_check_chains(struct seal_checking *c)
 {
-	struct chains t = {.c = c, .head_seen = arena_alloc(c->db->a, c->spec->heads_n + 1)};
-	if (t.head_seen == NULL)
+	struct chains t = {.c = c, .heads = arena_alloc(c->db->a, (c->spec->heads_n + 1) * sizeof(void *))};
+	if (t.heads == NULL)
 		return ctl_fail(c->db, ERR_NO_MEMORY, "there is no memory left");
+	for (size_t i = 0; i < c->spec->heads_n; i++)
+		t.heads[i] = &c->spec->heads[i];
+	if (c->spec->heads_n > 0)
+		qsort(t.heads, c->spec->heads_n, sizeof(void *), compare_heads);
 	enum err err = check_heads_themselves(c);
 	if (err == ERR_OK)
 		err = read_chains(&t);
-	if (err == ERR_OK) {
+	if (err == ERR_OK)
 		check_continuations(&t);
-		check_heads_found(&t);
-	}
+	for (; err == ERR_OK && t.head < c->spec->heads_n; t.head++)
+		head_is_missing(&t, t.heads[t.head]);
 	if (err == ERR_NO_MEMORY)
 		err = ctl_fail(c->db, err, "there is no memory left");
 	free(t.ends);
