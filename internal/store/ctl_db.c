@@ -9,11 +9,12 @@
 #define READ_WRITE "begin isolation level read committed read write"
 #define SNAPSHOT   "begin isolation level repeatable read read only"
 
-/* The session's settings. A stronger synchronous_commit that the database asks for is kept. */
+/* The session's settings. A stronger synchronous_commit that the database asks for is kept. What the views add up is planned for more rows than it reads, so that compiling it costs
+ * more than running it. */
 #define SQL_SESSION                                                                                                                        \
 	"select set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply'"       \
 	" else 'on' end, false), set_config('client_min_messages', 'warning', false), set_config('lock_timeout', '15s', false),"           \
-	" set_config('search_path', 'pg_catalog', false), pg_is_in_recovery()"
+	" set_config('search_path', 'pg_catalog', false), pg_is_in_recovery(), set_config('jit', 'off', false)"
 
 /* $1 role */
 #define SQL_MAY_BE "select exists (select from pg_roles where rolname = $1::text and pg_has_role(oid, 'member'))"

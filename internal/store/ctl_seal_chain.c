@@ -39,6 +39,7 @@ struct chains {
 	size_t ends_n, ends_cap;
 	struct continuation *continued;
 	size_t continued_n, continued_cap;
+	int64_t earliest;               /* seal */
 	const struct seal_head **heads; /* in the order of writer and seq; those before `head` are dealt with */
 	size_t head;
 };
@@ -220,6 +221,7 @@ static enum err take(struct chains *t, const struct stored_seal *s)
 		return err;
 	check_heads(t, s, &hash);
 	t->c->found->seals++;
+	t->earliest = s->at < t->earliest ? s->at : t->earliest;
 	t->hash_before = same ? t->hash : hash;
 	t->hash = hash;
 	t->any = true;
@@ -260,6 +262,19 @@ static enum err check_heads_themselves(struct seal_checking *c)
 	return ERR_OK;
 }
 
+#define CLOCK_SLACK_US INT64_C(60000000) /* of a clock that was set back */
+
+/* Rows from before there were seals are no fault, so that the time since when there are must not be one that somebody moved. */
+static void check_since(struct chains *t)
+{
+	struct seal_checking *c = t->c;
+	if (t->earliest < c->since - CLOCK_SLACK_US)
+		seal_fault_found(c, SEAL_CHANGED, "m2m.audit_seal_since says %s, and there is a seal of %s", time_name(c->since).text,
+				 time_name(t->earliest).text);
+	if (t->earliest < c->since)
+		c->since = t->earliest;
+}
+
 static enum err read_chains(struct chains *t)
 {
 	struct ctl_db *db = t->c->db;
@@ -283,7 +298,7 @@ static enum err read_chains(struct chains *t)
 
 enum err seal_check_chains(struct seal_checking *c)
 {
-	struct chains t = {.c = c, .heads = arena_alloc(c->db->a, (c->spec->heads_n + 1) * sizeof(void *))};
+	struct chains t = {.c = c, .earliest = INT64_MAX, .heads = arena_alloc(c->db->a, (c->spec->heads_n + 1) * sizeof(void *))};
 	if (t.heads == NULL)
 		return ctl_fail(c->db, ERR_NO_MEMORY, "there is no memory left");
 	for (size_t i = 0; i < c->spec->heads_n; i++)
@@ -293,8 +308,10 @@ enum err seal_check_chains(struct seal_checking *c)
 	enum err err = check_heads_themselves(c);
 	if (err == ERR_OK)
 		err = read_chains(&t);
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
 		check_continuations(&t);
+		check_since(&t);
+	}
 	for (; err == ERR_OK && t.head < c->spec->heads_n; t.head++)
 		head_is_missing(&t, t.heads[t.head]);
 	if (err == ERR_NO_MEMORY)

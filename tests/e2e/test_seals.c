@@ -516,6 +516,12 @@ Test(seals, rows_from_before_there_were_seals_are_counted_and_no_fault)
 	gateway_stop(&w.gateway, 15000);
 	expect_sound();
 	cr_expect(says(out.err, "1 rows are from before there were seals"), "%s", out.err);
+	/* and nobody makes a new row an old one by moving that time */
+	owner("insert into m2m.token_audit (issued_at, expires_at, jti, request_id, batch_id, transport, kid, caller, scope, audience)"
+	      " select now(), now(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'r', 'k', 'c', '', 'a';"
+	      " update m2m.audit_seal_since set since = now() + interval '1 day'");
+	cr_expect_eq(verify(), 6, "%s", out.out);
+	cr_expect(found(ADDED) == 1 && found(SEAL_CHANGED) == 1 && says(out.err, "audit_seal_since says"), "%s", out.err);
 }
 
 Test(seals, an_auditor_verifies_exports_and_proves_without_the_owners_rights)
