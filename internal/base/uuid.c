@@ -73,3 +73,9 @@ enum err uuid_parse(struct str text, struct uuid *ret)
 	*ret = u;
 	return ERR_OK;
 }
+
+bool uuid_is_nil(struct uuid u)
+{
+	static const struct uuid nil;
+	return memcmp(&u, &nil, sizeof u) == 0;
+}

@@ -2,6 +2,7 @@
 #ifndef M2M_BASE_UUID_H
 #define M2M_BASE_UUID_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -21,5 +22,8 @@ void uuid_format(struct uuid u, char out[UUID_TEXT_LEN]);
 
 /* Any version, either case, hyphens required. ERR_MALFORMED leaves *ret untouched. */
 MUST_CHECK enum err uuid_parse(struct str text, struct uuid *ret);
+
+/* All zeros (RFC 9562 section 5.9). */
+bool uuid_is_nil(struct uuid u);
 
 #endif

@@ -17,12 +17,6 @@
 _Static_assert(AUDIT_SEAL_HEAD_LEN == sizeof "\2" - 1 + sizeof LABEL - 1 + SHA256_LEN + 16 + 8 + 8 + 16 + 16 + 1 + SHA256_LEN,
 	       "the layout in the header");
 
-bool uuid_is_nil(struct uuid u)
-{
-	static const struct uuid nil;
-	return memcmp(&u, &nil, sizeof u) == 0;
-}
-
 static uint8_t *add(uint8_t *at, const void *p, size_t n)
 {
 	memcpy(at, p, n);

@@ -51,6 +51,4 @@ MUST_CHECK enum err audit_seal_sign(struct signing_key *key, const uint8_t hash[
 /* ERR_MISMATCH. */
 MUST_CHECK enum err audit_seal_verify(struct signing_key *key, const uint8_t hash[SHA256_LEN], struct str signature);
 
-bool uuid_is_nil(struct uuid u);
-
 #endif

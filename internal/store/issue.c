@@ -11,7 +11,9 @@
 #include "store/outcome.h"
 #include "store/store_parts.h"
 
-/* Parameters: arrays with one element per request, then the batch's own. `verifiers` holds one 32-byte verifier per ring key, in the order of $17.
+#define SEAL_OF_BATCH SQL_AUDIT_SEAL("$20", "$21", "$22", "$23", "$24", "$25", "$26", "$27", "$28", "$29", "$30")
+
+/* Parameters: arrays with one element per request, then the batch's own, and from $20 on the seal that travels with it (audit_writer.h). `verifiers` holds one 32-byte verifier per ring key, in the order of $17.
  * statement_timestamp() is when the server got this statement: later than the arrival of every request in it, so a rotation that had returned before is seen.
  * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at cut to the second plus the lifetime, in row and token. */
 const char issue_sql[] =
@@ -56,11 +58,9 @@ const char issue_sql[] =
 	"  select at, expires_at, jti, organization_id, request_id, $19::uuid, version, transport, client_id, $18::text, caller, "
 	"granted_scope,"
 	"   granted_audience, remote_addr::inet, user_agent, traceparent from dec where outcome = 'granted'),"
-	" seal as (" SQL_AUDIT_SEAL("$20", "$21", "$22", "$23", "$24", "$25", "$26", "$27", "$28", "$29",
-				    "$30") ")"
-					   " select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, "
-					   "granted_audience, token_type from dec order by "
-					   "ord";
+	" seal as (" SEAL_OF_BATCH ")"
+	" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type from dec order by "
+	"ord";
 
 #define SEAL_IDLE_US 1000000
 
