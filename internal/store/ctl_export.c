@@ -22,7 +22,7 @@
 
 /* Those that seal rows of the week, and those that came with them. */
 #define SQL_SEALS                                                                                                                          \
-	"copy (select " SEAL_COLUMNS " from m2m.audit_seal s where s.at >= " SPAN_FROM " - interval '1 day'"                               \
+	"copy (select " SEAL_COLUMNS " from m2m.audit_seal s where s.at >= " SPAN_FROM " - " SQL_CLOCK_SET_BACK                            \
 	" and (s.previous_at >= " SPAN_FROM " and s.previous_at < " SPAN_UNTIL " and s.sealed_batch_id is not null"                        \
 	"  or s.at >= " SPAN_FROM " and s.at < " SPAN_UNTIL " and s.batch_id is not null)) to stdout (format binary)"
 

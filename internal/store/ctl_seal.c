@@ -162,6 +162,7 @@ static enum err check(struct ctl_db *db, void *arg)
 		return err;
 	c->kept = pg_time_us(r, 0, 1);
 	c->from = pg_time_us(r, 0, 0) > c->kept ? pg_time_us(r, 0, 0) : c->kept;
+	c->seals_from = c->from - CLOCK_SET_BACK_US;
 	c->since = pg_time_us(r, 0, 2);
 	err = seal_checking_begin(c, true);
 	if (err == ERR_OK)
@@ -241,7 +242,8 @@ enum err ctl_seal_heads(struct ctl_db *db, int32_t days, const struct seal_head 
 /* $1 batch, $2 its time */
 #define SQL_SEAL_OF                                                                                                                        \
 	"select " SEAL_COLUMNS ", k.public_jwk from m2m.audit_seal s left join m2m.audit_key k on k.kid = s.kid"                           \
-	" where s.sealed_batch_id = $1::uuid and s.previous_at = $2::timestamptz and s.at >= $2::timestamptz - interval '1 day' limit 1"
+	" where s.sealed_batch_id = $1::uuid and s.previous_at = $2::timestamptz and s.at >= $2::timestamptz - " SQL_CLOCK_SET_BACK        \
+	" limit 1"
 
 #define LEAVES_MAX 1024 /* M2M_BATCH_MAX goes no higher */
 

@@ -96,7 +96,7 @@ static enum err name_each(struct seal_checking *c, struct uuid writer)
 	PG_RESULT r = NULL;
 	struct pg_params p;
 	pg_params_init(&p, c->db->a);
-	pg_put_time(&p, c->from);
+	pg_put_time(&p, c->seals_from);
 	pg_put_uuid(&p, &writer);
 	enum err err = ctl_exec(c->db, SQL_ONE_CHAIN, &p, &r);
 	for (int i = 0; err == ERR_OK && i < PQntuples(r); i++) {
@@ -128,7 +128,7 @@ static enum err writer_begins(struct chains *t, const struct stored_seal *s, con
 	*ret_named = !seal_signature_fits(c, s->kid, hash->b, s->signature);
 	if (*ret_named)
 		seal_name_changed(c, &s->seal, s->at, "its signature doesn't fit");
-	bool earlier_is_kept = s->seal.previous_at >= c->from;
+	bool earlier_is_kept = s->seal.previous_at >= c->seals_from && s->seal.previous_at >= c->kept;
 	if (s->seal.seq > 1 && earlier_is_kept)
 		seal_fault_found(c, SEAL_MISSING, "seals up to %llu of writer %s, the last of them written %s",
 				 (unsigned long long)s->seal.seq - 1, uuid_name(s->seal.writer).text, time_name(s->seal.previous_at).text);
@@ -280,7 +280,7 @@ static enum err read_chains(struct chains *t)
 	struct ctl_db *db = t->c->db;
 	struct pg_params p;
 	pg_params_init(&p, db->a);
-	pg_put_time(&p, t->c->from);
+	pg_put_time(&p, t->c->seals_from);
 	enum err err = ctl_do(db, SQL_CHAINS, &p);
 	for (int n = 1; err == ERR_OK && n > 0;) {
 		PG_RESULT r = NULL;

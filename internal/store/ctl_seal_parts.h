@@ -36,7 +36,8 @@ struct seal_checking {
 	struct seal_check *found;
 	struct hasher *hasher;
 	struct seal_keys keys;
-	int64_t from;  /* rows and seals from then on are checked */
+	int64_t from; /* rows from then on are checked */
+	int64_t seals_from; /* and seals, earlier by as much as a clock may have been set back: no seal counts for a row that was not checked itself */
 	int64_t kept;  /* what is older has been dropped with its week */
 	int64_t since; /* there are seals since then */
 };
@@ -84,6 +85,9 @@ MUST_CHECK enum err seal_check_files(struct ctl_db *db, const char *rows_path, c
 	"copy (select " AUDIT_ROW_COLUMNS " from m2m.token_audit where issued_at >= " SPAN_FROM " and issued_at < " SPAN_UNTIL             \
 	") to stdout (format binary)"
 MUST_CHECK enum err seal_set_span(struct ctl_db *db, int64_t from, int64_t until);
+
+#define SQL_CLOCK_SET_BACK "interval '1 day'"
+#define CLOCK_SET_BACK_US  INT64_C(86400000000)
 
 /* Told of each row that was issued in [from, until), in no order: its bytes (audit_tree.h), which are gone afterwards. */
 typedef enum err seal_row(void *arg, struct str tuple);

@@ -20,16 +20,15 @@
 /* $1 from, $2 until. Batches that are sealed, then those that only the seal they came with knows. A seal is written after its rows, but clocks may be set back. */
 #define SQL_BATCHES                                                                                                                        \
 	"select s.sealed_batch_id, s.root, octet_length(s.tags) / 8 from m2m.audit_seal s"                                                 \
-	" where s.at >= $1::timestamptz - interval '1 day' and s.previous_at >= $1::timestamptz and s.previous_at < $2::timestamptz"       \
+	" where s.at >= $1::timestamptz - " SQL_CLOCK_SET_BACK " and s.previous_at >= $1::timestamptz and s.previous_at < $2::timestamptz" \
 	"  and s.sealed_batch_id is not null"                                                                                              \
 	" union all select s.batch_id, null, 0 from m2m.audit_seal s"                                                                      \
 	" where s.at >= $1::timestamptz and s.at < $2::timestamptz and s.batch_id is not null"
 
 /* $1 batch, $2 from */
 #define SQL_TAGS                                                                                                                           \
-	"select s.tags, s.previous_at from m2m.audit_seal s where s.sealed_batch_id = $1::uuid and s.at >= $2::timestamptz - interval '1 " \
-	"day'"                                                                                                                             \
-	" and s.previous_at >= $2::timestamptz limit 1"
+	"select s.tags, s.previous_at from m2m.audit_seal s where s.sealed_batch_id = $1::uuid"                                            \
+	" and s.at >= $2::timestamptz - " SQL_CLOCK_SET_BACK " and s.previous_at >= $2::timestamptz limit 1"
 
 struct batch {
 	struct uuid id; /* nil: an empty place */

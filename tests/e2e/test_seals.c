@@ -137,7 +137,6 @@ Test(seals, a_quiet_gateway_leaves_nothing_unsealed)
 	for (int i = 0; i < 100 && (verify() != 0 || !says(out.err, " 0 rows aren't sealed")); i++)
 		sleep_ms(100);
 	expect_all_sealed();
-	/* and an IPv6 caller's row, where this machine has such an address, is checked in e2e_rest */
 }
 
 Test(seals, a_gateway_that_is_killed_leaves_at_most_a_batch_of_each_worker_unsealed_and_says_so)
@@ -504,6 +503,62 @@ Test(seals, a_forged_record_needs_a_key_that_somebody_vouches_for)
 	hasher_free(hasher);
 	signing_key_free(key);
 	crypto_fini();
+}
+
+/* A row's bytes, put together by PostgreSQL's own functions. */
+#define TUPLE                                                                                                                              \
+	"'\\x0010'::bytea || f(timestamptz_send(issued_at)) || f(timestamptz_send(expires_at)) || f(uuid_send(jti)) ||"                    \
+	" f(uuid_send(organization_id)) || f(uuid_send(request_id)) || f(uuid_send(batch_id)) || f(int4send(secret_version)) ||"           \
+	" f(charsend(transport)) || f(textsend(client_id)) || f(textsend(kid)) || f(textsend(caller)) || f(textsend(scope)) ||"            \
+	" f(textsend(audience)) || f(inet_send(remote_addr)) || f(textsend(user_agent)) || f(textsend(traceparent))"
+
+/* With a row's right root in a seal that nobody signed: it must not count, whatever time it claims, also one that is not looked at for itself. */
+Test(seals, a_seal_that_was_not_checked_vouches_for_no_row)
+{
+	static const char *const times[] = {"now()", "now() - interval '24 hours 30 minutes'", "now() - interval '29 days'",
+					    "now() + interval '1 hour'", "(select min(at) from m2m.audit_seal) - interval '1 hour'"};
+	write_and_stop();
+	sql_exec(world_db(&w), "create function public.f(b bytea) returns bytea language sql as"
+			       " $$select case when b is null then '\\xffffffff'::bytea else int4send(length(b)) || b end$$");
+	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+		snprintf(statement_text, sizeof statement_text,
+			 "set local search_path = public, pg_catalog; insert into m2m.token_audit select issued_at, expires_at,"
+			 " '11111111-2222-7333-8444-555555555555', organization_id, request_id, '01a20de6-07dc-7bc2-8876-8b22b9525ccf', "
+			 "secret_version,"
+			 " transport, client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent from m2m.token_audit "
+			 "where jti = '%s'",
+			 victim);
+		owner(statement_text);
+		char forge[2048];
+		snprintf(forge, sizeof forge,
+			 "set local search_path = public, pg_catalog; insert into m2m.audit_seal (at, writer, seq, previous, previous_at, "
+			 "sealed_batch_id,"
+			 " root, tags, last, kid, signature) select %s, gen_random_uuid(), 1, decode(repeat('00', 32), 'hex'), issued_at, "
+			 "batch_id,"
+			 " root, '\\x55555555'::bytea || substr(root, 1, 4), true, (select kid from m2m.audit_key limit 1), "
+			 "decode(repeat('01', 64), 'hex')"
+			 " from (select issued_at, batch_id, sha256('\\x00'::bytea || " TUPLE ") as root from m2m.token_audit"
+			 " where jti = '11111111-2222-7333-8444-555555555555') r",
+			 times[i]);
+		owner(forge);
+		for (int days = 0; days < 2; days++) {
+			int code = ctl(&w.ctl_env, &out, "audit", "verify", "--only", "seals", "--output", "json", "--days",
+				       days == 0 ? "1" : "30");
+			cr_expect_eq(code, 6, "%s: %s%s", times[i], out.out, out.err);
+			cr_expect_geq(found(SEAL_CHANGED) + found(ADDED), 1, "%s: %s", times[i], out.out);
+		}
+		restore();
+	}
+	expect_all_sealed();
+}
+
+Test(seals, addresses_are_hashed_as_postgresql_writes_them)
+{
+	static const char *const cases[][2] = {{"127.0.0.1", "022000047f000001"},
+					       {"::1", "0380001000000000000000000000000000000001"},
+					       {"::ffff:192.0.2.1", "0380001000000000000000000000ffffc0000201"}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) /* the bytes that unit_store wants of audit_row */
+		cr_expect_str_eq(sql_text(world_db(&w), "select encode(inet_send('%s'), 'hex')", cases[i][0]), cases[i][1]);
 }
 
 Test(seals, rows_from_before_there_were_seals_are_counted_and_no_fault)
