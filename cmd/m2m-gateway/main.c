@@ -6,17 +6,27 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "crypto/digest.h"
+#include "healthcheck.h"
 #include "store/store.h"
+#include "tls/tls.h"
 #include "worker/listen.h"
 #include "worker/worker.h"
 
 #define WORKERS_MAX 64
+#define LOOK_US     1000000 /* between looks at the certificates */
 
 /* Exit codes, as m2mctl's: 0 ended by a signal, 1 failed, 2 usage, 3 settings. */
 enum { EXIT_USAGE = 2, EXIT_SETTINGS = 3 };
+
+/* What the workers share, besides the config. */
+struct shared {
+	struct trust *trust;
+	struct tls *tls; /* NULL: plaintext */
+};
 
 static int complain(int code, struct str lines)
 {
@@ -33,9 +43,11 @@ static int help(void)
 		return EXIT_FAILURE;
 	struct sbuf text = sbuf_in(a, 8192);
 	sbuf_putz(&text,
-		  "Usage: m2m-gateway [--help | --version]\n\n"
+		  "Usage: m2m-gateway [--help | --version]\n"
+		  "       m2m-gateway healthcheck [--live | --startup]\n\n"
 		  "Issues OAuth 2.0 access tokens to machine clients, over PostgreSQL. It takes its settings from the environment;\n"
-		  "each may also be given as NAME_FILE, a file that holds the value. Prepare the database with: m2mctl migrate up\n\n");
+		  "each may also be given as NAME_FILE, a file that holds the value. Prepare the database with: m2mctl migrate up\n\n"
+		  "healthcheck asks the gateway of the same environment whether it is ready (or alive, or has started), and exits with 0 or 1.\n\n");
 	config_describe(&text);
 	printf("%.*s", STR_ARG(sbuf_str(&text)));
 	arena_free(a);
@@ -50,10 +62,11 @@ static void announce(const char *what, const struct config_listen *at)
 	log_begin(&line, LOG_INFO, "listening");
 	log_str(&line, "what", str_of(what));
 	log_str(&line, "address", str_of(text));
+	log_bool(&line, "tls", at->tls);
 	log_end(&line);
 }
 
-static enum err new_worker(const struct config *config, struct trust *trust, struct worker **ret, struct sbuf *why)
+static enum err new_worker(const struct config *config, const struct shared *shared, struct worker **ret, struct sbuf *why)
 {
 	int http_fd = -1, grpc_fd = -1;
 	enum err err = listen_open(&config->http, true, &http_fd, why);
@@ -64,11 +77,11 @@ static enum err new_worker(const struct config *config, struct trust *trust, str
 		close(http_fd);
 		return err;
 	}
-	*ret = worker_new(config, trust, http_fd, grpc_fd);
+	*ret = worker_new(config, shared->trust, shared->tls, http_fd, grpc_fd);
 	return *ret == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-static enum err start_workers(struct config *config, struct trust *trust, struct worker **workers, struct sbuf *why)
+static enum err start_workers(struct config *config, const struct shared *shared, struct worker **workers, struct sbuf *why)
 {
 	int fd = -1;
 	enum err err = listen_claim(&config->http, "M2M_HTTP_LISTEN", why);
@@ -77,7 +90,7 @@ static enum err start_workers(struct config *config, struct trust *trust, struct
 	if (err == ERR_OK)
 		err = listen_claim(&config->ops, "M2M_OPS_LISTEN", why);
 	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
-		err = new_worker(config, trust, &workers[i], why);
+		err = new_worker(config, shared, &workers[i], why);
 	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
 		worker_know_all(workers[i], workers, config->workers);
 	if (err == ERR_OK)
@@ -85,7 +98,7 @@ static enum err start_workers(struct config *config, struct trust *trust, struct
 	if (err == ERR_OK)
 		err = worker_serve_ops(workers[0], fd);
 	if (err == ERR_OK)
-		err = trust_start(trust);
+		err = trust_start(shared->trust);
 	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
 		err = worker_start(workers[i]);
 	return err;
@@ -106,7 +119,23 @@ static void end_workers(struct worker **workers, unsigned n, const sigset_t *sig
 		worker_free(workers[i]);
 }
 
-static int serve(struct config *config, struct trust *trust)
+/* The first of `signals` to come, or 0 after `limit_ms` (negative: no limit). Meanwhile this thread, which has nothing else to do, looks after the certificates. */
+static int wait_for_signal(const sigset_t *signals, int64_t limit_ms, struct tls *tls)
+{
+	const int64_t until_us = clock_mono_us() + limit_ms * 1000;
+	for (;;) {
+		int64_t left_us = limit_ms < 0 ? LOOK_US : until_us - clock_mono_us();
+		if (left_us <= 0)
+			return 0;
+		left_us = left_us < LOOK_US ? left_us : LOOK_US;
+		int got = sigtimedwait(signals, NULL, &(struct timespec){left_us / 1000000, left_us % 1000000 * 1000});
+		if (got > 0)
+			return got;
+		tls_look(tls);
+	}
+}
+
+static int serve(struct config *config, const struct shared *shared)
 {
 	struct worker *workers[WORKERS_MAX] = {NULL};
 	char text[1024];
@@ -123,7 +152,7 @@ static int serve(struct config *config, struct trust *trust)
 	if (why.n > 0)
 		log_message(LOG_WARN, "database_not_ready", "%s; trying again until it is", text);
 	why = sbuf_fixed(text, sizeof text);
-	if (start_workers(config, trust, workers, &why) != ERR_OK) {
+	if (start_workers(config, shared, workers, &why) != ERR_OK) {
 		end_workers(workers, config->workers, &signals);
 		return complain(EXIT_FAILURE, why.n == 0 ? STR("out of memory") : sbuf_str(&why));
 	}
@@ -131,9 +160,15 @@ static int serve(struct config *config, struct trust *trust)
 	announce("grpc", &config->grpc);
 	announce("ops", &config->ops);
 
-	int signal_number = 0;
-	sigwait(&signals, &signal_number);
-	log_message(LOG_INFO, "draining", "got %s", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+	int signal_number = wait_for_signal(&signals, -1, shared->tls);
+	const char *name = signal_number == SIGINT ? "SIGINT" : "SIGTERM";
+	if (signal_number == SIGTERM && config->shutdown_delay_ms > 0) {
+		log_message(LOG_INFO, "leaving", "got %s; not ready any more, serving on for %u ms", name, config->shutdown_delay_ms);
+		for (unsigned i = 0; i < config->workers; i++)
+			worker_leave(workers[i]);
+		wait_for_signal(&signals, config->shutdown_delay_ms, shared->tls); /* a second one cuts it short */
+	}
+	log_message(LOG_INFO, "draining", "got %s", name);
 	end_workers(workers, config->workers, &signals);
 	log_message(LOG_INFO, "stopped", "every request was answered");
 	return EXIT_SUCCESS;
@@ -147,24 +182,27 @@ int main(int argc, char **argv)
 		puts("m2m-gateway " M2M_VERSION);
 		return EXIT_SUCCESS;
 	}
+	if (argc > 1 && strcmp(argv[1], "healthcheck") == 0)
+		return healthcheck(argc - 1, argv + 1);
 	if (argc > 1)
-		return complain(EXIT_USAGE, STR("takes no arguments but --help and --version; settings come from the environment"));
+		return complain(EXIT_USAGE, STR("takes no arguments but healthcheck, --help and --version; settings come from the environment"));
 
 	static struct config config;
-	struct trust *trust = NULL;
+	struct shared shared = {NULL, NULL};
 	struct arena *a = arena_new(1 << 20);
 	if (a == NULL || crypto_init() != ERR_OK)
 		return complain(EXIT_FAILURE, STR("OpenSSL offers no SHA-256, HMAC, KBKDF or AES-256-GCM"));
 	struct sbuf faults = sbuf_in(a, 1024);
 	int code = EXIT_SETTINGS;
-	if (config_read(a, environ, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS, &config, &faults) != ERR_OK ||
-	    trust_open(&config, &trust, &faults) != ERR_OK) {
+	if (config_read(a, environ, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS | CONFIG_NEED_LISTENERS, &config, &faults) != ERR_OK ||
+	    trust_open(&config, &shared.trust, &faults) != ERR_OK || tls_open(&config, &shared.tls, &faults) != ERR_OK) {
 		complain(EXIT_SETTINGS, sbuf_str(&faults));
 	} else {
 		log_set_level(config.log_level);
-		code = serve(&config, trust);
-		trust_close(trust);
+		code = serve(&config, &shared);
 	}
+	trust_close(shared.trust);
+	tls_close(shared.tls);
 	config_wipe(&config);
 	arena_wipe_on_free(a);
 	arena_free(a);

@@ -147,15 +147,51 @@ static unsigned usable_cores(void)
 	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
 }
 
+static bool is_loopback(const struct config_listen *l)
+{
+	return strncmp(l->host, "127.", 4) == 0 || strcmp(l->host, "::1") == 0;
+}
+
+/* Credentials and tokens pass there in the clear: only when somebody has said so. */
+static void check_plaintext(const struct config_listen *l, bool allowed, const char *setting, const char *word, struct sbuf *faults)
+{
+	if (l->tls || allowed || is_loopback(l))
+		return;
+	sbuf_printf(faults,
+		    "%s: %s is not a loopback address, and this listener would not speak TLS; set M2M_TLS_CERT_FILE and M2M_TLS_KEY_FILE, or"
+		    " M2M_PLAINTEXT=%s\n",
+		    setting, l->host, word);
+}
+
+static void check_listeners(const struct config *c, struct sbuf *faults)
+{
+	if ((c->tls_cert.text.p == NULL) != (c->tls_key.text.p == NULL))
+		sbuf_printf(faults, "%s is set, but not %s\n", c->tls_cert.text.p != NULL ? "M2M_TLS_CERT" : "M2M_TLS_KEY",
+			    c->tls_cert.text.p != NULL ? "M2M_TLS_KEY" : "M2M_TLS_CERT");
+	if (c->tls_clients.text.p != NULL && !c->http.tls && !c->grpc.tls)
+		sbuf_putz(faults, "M2M_TLS_CLIENT_CA is set, but neither http nor grpc speaks TLS\n");
+	check_plaintext(&c->http, (c->plaintext & CONFIG_HTTP) != 0, "M2M_HTTP_LISTEN", "http", faults);
+	check_plaintext(&c->grpc, (c->plaintext & CONFIG_GRPC) != 0, "M2M_GRPC_LISTEN", "grpc", faults);
+	check_plaintext(&c->ops, (c->plaintext & CONFIG_OPS) != 0, "M2M_OPS_LISTEN", "ops", faults);
+}
+
 static void work_out_rest(struct arena *a, char *const *env, struct config *c)
 {
 	bool v6 = strchr(c->http.host, ':') != NULL;
+	bool certificate = c->tls_cert.text.p != NULL && c->tls_key.text.p != NULL;
 
 	c->trusted_issuers_path = arena_copy(a, lookup(env, "M2M_TRUSTED_ISSUERS", FILE_SUFFIX));
+	c->tls_cert.path = arena_copy(a, lookup(env, "M2M_TLS_CERT", FILE_SUFFIX));
+	c->tls_key.path = arena_copy(a, lookup(env, "M2M_TLS_KEY", FILE_SUFFIX));
+	c->tls_clients.path = arena_copy(a, lookup(env, "M2M_TLS_CLIENT_CA", FILE_SUFFIX));
+	c->http.tls = certificate && (c->plaintext & CONFIG_HTTP) == 0;
+	c->grpc.tls = certificate && (c->plaintext & CONFIG_GRPC) == 0;
+	c->ops.tls = certificate && (c->plaintext & CONFIG_OPS) == 0;
 	if (c->workers == 0)
 		c->workers = usable_cores();
 	if (c->issuer.p == NULL)
-		c->issuer = arena_printf(a, "http://%s%s%s:%u", v6 ? "[" : "", c->http.host, v6 ? "]" : "", c->http.port);
+		c->issuer = arena_printf(a, "%s://%s%s%s:%u", c->http.tls ? "https" : "http", v6 ? "[" : "", c->http.host, v6 ? "]" : "",
+					 c->http.port);
 }
 
 enum err config_read(struct arena *a, char *const *env, unsigned need, struct config *ret, struct sbuf *faults)
@@ -167,6 +203,8 @@ enum err config_read(struct arena *a, char *const *env, unsigned need, struct co
 	for (size_t i = 0; i < settings_n; i++)
 		read_setting(&settings[i], a, env, need, ret, faults);
 	work_out_rest(a, env, ret);
+	if ((need & CONFIG_NEED_LISTENERS) != 0 && faults->n == faults_before)
+		check_listeners(ret, faults);
 
 	if (faults->n == faults_before && !faults->overflow && !arena_overflowed(a))
 		return ERR_OK;

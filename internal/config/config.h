@@ -16,7 +16,16 @@
 struct config_listen {
 	char host[256]; /* "127.0.0.1", "::1", "0.0.0.0"; numeric */
 	uint16_t port;  /* 0: any free one */
+	bool tls;       /* whether it speaks TLS: there is a certificate, and M2M_PLAINTEXT doesn't name it */
 };
+
+/* A PEM text, and the file it was read from, if it was; both absent: not set. */
+struct config_pem {
+	struct str text, path;
+};
+
+/* Bits of M2M_PLAINTEXT. */
+enum config_listener { CONFIG_HTTP = 1, CONFIG_GRPC = 2, CONFIG_OPS = 4 };
 
 struct config {
 	struct str database_url;       /* M2M_DATABASE_URL: the gateway's */
@@ -24,7 +33,11 @@ struct config {
 	struct config_listen http;     /* M2M_HTTP_LISTEN, default 127.0.0.1:8080 */
 	struct config_listen grpc;     /* M2M_GRPC_LISTEN, default 127.0.0.1:9090 */
 	struct config_listen ops;      /* M2M_OPS_LISTEN, default 127.0.0.1:9100 */
-	struct str issuer;           /* M2M_ISSUER, default http://<http listen>; an http(s) URL without query, fragment, trailing slash */
+	unsigned plaintext;            /* M2M_PLAINTEXT, bits of enum config_listener: no TLS there, said so */
+	struct config_pem tls_cert;    /* M2M_TLS_CERT: chain, the server's own certificate first */
+	struct config_pem tls_key;     /* M2M_TLS_KEY: its private key */
+	struct config_pem tls_clients; /* M2M_TLS_CLIENT_CA: who must have signed a client's certificate; absent: none is asked for */
+	struct str issuer;             /* M2M_ISSUER, default http(s)://<http listen>; an http(s) URL without query, fragment, trailing slash */
 	struct str default_audience; /* M2M_DEFAULT_AUDIENCE, default "public-api": of clients made without --audience */
 	struct str default_scope;    /* M2M_DEFAULT_SCOPE, default "api": of clients made without --scope */
 	bool has_master_keys;
@@ -40,7 +53,8 @@ struct config {
 	unsigned request_timeout_ms;     /* M2M_REQUEST_TIMEOUT_MS, default 5000; 100 to 60000: the store's answer */
 	unsigned receive_timeout_ms;     /* M2M_RECEIVE_TIMEOUT_MS, default 10000; 100 to 60000: from a request's first byte to its last */
 	unsigned idle_timeout_ms;        /* M2M_IDLE_TIMEOUT_MS, default 75000; 1000 to 600000: a keep-alive connection without a request */
-	unsigned drain_ms;               /* M2M_DRAIN_MS, default 10000; 0 to 300000: after SIGTERM */
+	unsigned shutdown_delay_ms;      /* M2M_SHUTDOWN_DELAY_MS, default 5000; 0 to 300000: served on after SIGTERM, while readiness is red */
+	unsigned drain_ms;               /* M2M_DRAIN_MS, default 10000; 0 to 300000: for what is in flight after that */
 	unsigned jwks_max_age_s;         /* M2M_JWKS_MAX_AGE, default 300; 0 to 86400 */
 	unsigned partition_days;         /* M2M_PARTITION_DAYS, default 28; 7 to 400: audit partitions made ahead */
 	enum log_level log_level;        /* M2M_LOG_LEVEL: debug, info (default), warn, error */
@@ -48,7 +62,12 @@ struct config {
 
 /* Reads `environ`-shaped `env`, after crypto_init. Appends one clear line per fault (unknown M2M_* name, both NAME and NAME_FILE, unreadable file, bad value: the name, what was expected, never
  * a secret's value) to `faults`; any fault gives ERR_MALFORMED and leaves *ret wiped. `need` says which settings the program can't do without. Memory from `a`. */
-enum config_need { CONFIG_NEED_DATABASE = 1, CONFIG_NEED_ADMIN_DATABASE = 2, CONFIG_NEED_MASTER_KEYS = 4 };
+enum config_need {
+	CONFIG_NEED_DATABASE = 1,
+	CONFIG_NEED_ADMIN_DATABASE = 2,
+	CONFIG_NEED_MASTER_KEYS = 4,
+	CONFIG_NEED_LISTENERS = 8, /* what M2M_*_LISTEN, M2M_TLS_* and M2M_PLAINTEXT say together must be safe to serve on */
+};
 MUST_CHECK enum err config_read(struct arena *a, char *const *env, unsigned need, struct config *ret, struct sbuf *faults);
 void config_wipe(struct config *c);
 

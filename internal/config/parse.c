@@ -36,7 +36,7 @@ bool parse_number(const struct setting *s, struct arena *a, struct str text, str
 bool parse_listen(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
 {
 	(void)a;
-	struct config_listen out = {{0}, 0};
+	struct config_listen out = {.port = 0};
 	struct str host = text;
 	int family = AF_INET;
 	int64_t port = 0;
@@ -63,6 +63,32 @@ bool parse_listen(const struct setting *s, struct arena *a, struct str text, str
 	}
 	out.port = (uint16_t)port;
 	*(struct config_listen *)target(s, c) = out;
+	return true;
+}
+
+bool parse_plaintext(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	static const struct {
+		const char *name;
+		unsigned bits;
+	} words[] = {{"all", CONFIG_HTTP | CONFIG_GRPC | CONFIG_OPS}, {"http", CONFIG_HTTP}, {"grpc", CONFIG_GRPC}, {"ops", CONFIG_OPS}};
+	unsigned bits = 0;
+	bool good = true;
+
+	for (struct str word; good && (word = str_split(&text, ',')).p != NULL;) {
+		unsigned found = 0;
+		for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+			if (str_eq(str_trim(word), str_of(words[i].name)))
+				found = words[i].bits;
+		good = found != 0;
+		bits |= found;
+	}
+	if (!good) {
+		sbuf_putz(why, "expected all, or some of http,grpc,ops");
+		return false;
+	}
+	*(unsigned *)target(s, c) = bits;
 	return true;
 }
 

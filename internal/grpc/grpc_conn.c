@@ -341,8 +341,10 @@ void grpc_conn_free(struct grpc_conn *c)
 	nghttp2_session_del(c->session);
 	if (c->flush != NULL)
 		event_free(c->flush);
-	if (c->bev != NULL)
+	if (c->bev != NULL) {
+		tls_say_bye(grpc_server_tls(c->server), c->bev);
 		bufferevent_free(c->bev);
+	}
 	free(c);
 }
 
@@ -352,6 +354,7 @@ static void linger(struct grpc_conn *c)
 	c->state = LINGERING;
 	c->bye_us = clock_mono_us();
 	drop_calls(c);
+	tls_say_bye(grpc_server_tls(c->server), c->bev);
 	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
 	bufferevent_enable(c->bev, EV_READ);
 }
@@ -429,8 +432,9 @@ static void on_read(struct bufferevent *bev, void *arg)
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
-	(void)bev, (void)what; /* end of file, an error, or a client that takes too long to read */
-	grpc_conn_free(arg);
+	(void)bev;
+	if ((what & BEV_EVENT_CONNECTED) == 0) /* the end of a handshake; else end of file, an error, or a client that takes too long to read */
+		grpc_conn_free(arg);
 }
 
 /* ---- time ---- */
@@ -546,7 +550,7 @@ bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struc
 	c->budget_us = c->idle_since_us = c->received_us = clock_mono_us();
 	c->flush = event_new(base, -1, 0, on_flush, c);
 	c->session = new_session(c);
-	c->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	c->bev = tls_bufferevent(grpc_server_tls(server), TLS_GRPC, base, fd);
 	list_append(list, &c->node);
 	if (c->bev == NULL)
 		close(fd);

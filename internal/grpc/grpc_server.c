@@ -20,6 +20,7 @@
 struct grpc_server {
 	struct event_base *base;
 	struct op_env *env;
+	struct tls *tls; /* NULL: plaintext */
 	struct evconnlistener *listener; /* NULL: draining */
 	struct event *tick;
 	struct list conns;
@@ -39,6 +40,11 @@ struct op_env *grpc_server_env(struct grpc_server *s)
 struct event_base *grpc_server_base(struct grpc_server *s)
 {
 	return s->base;
+}
+
+struct tls *grpc_server_tls(struct grpc_server *s)
+{
+	return s->tls;
 }
 
 struct grpc_health *grpc_server_health(struct grpc_server *s)
@@ -131,7 +137,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life ---- */
 
-struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env, int fd)
+struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd)
 {
 	struct grpc_server *s = calloc(1, sizeof *s);
 	if (s == NULL) {
@@ -140,6 +146,7 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 	}
 	s->base = base;
 	s->env = env;
+	s->tls = tls;
 	list_init(&s->conns);
 	grpc_health_init(&s->health);
 	s->listener = evconnlistener_new(base, on_accept, s, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
@@ -171,9 +178,14 @@ void grpc_server_drain(struct grpc_server *s)
 		grpc_conn_drain(grpc_conn_of_node(it));
 }
 
-bool grpc_server_idle(struct grpc_server *s)
+bool grpc_server_idle(const struct grpc_server *s)
 {
 	return s->conn_count == 0 && s->call_count == 0;
+}
+
+unsigned grpc_server_connections(const struct grpc_server *s)
+{
+	return s->conn_count;
 }
 
 void grpc_server_free(struct grpc_server *s)

@@ -5,13 +5,14 @@
 #include <event2/event.h>
 
 #include "op/op.h"
+#include "tls/tls.h"
 
 struct grpc_server;
 struct grpc_health;
 struct grpc_reflection;
 
-/* `fd`: a bound, listening, non-blocking socket, taken over. NULL: out of memory (the socket is closed). `env` is borrowed. */
-struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env, int fd);
+/* `fd`: a bound, listening, non-blocking socket, taken over. NULL: out of memory (the socket is closed). `env` and `tls` (NULL: plaintext) are borrowed. */
+struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd);
 
 /* What grpc.health.v1.Health answers from now on; Watch streams are told when it changes. False before the first call. */
 void grpc_server_note_ready(struct grpc_server *s, bool ready);
@@ -20,8 +21,11 @@ void grpc_server_note_ready(struct grpc_server *s, bool ready);
  * its last call has been answered. */
 void grpc_server_drain(struct grpc_server *s);
 
-/* No call is open. */
-bool grpc_server_idle(struct grpc_server *s);
+/* No connection is open. */
+bool grpc_server_idle(const struct grpc_server *s);
+
+/* Open connections. */
+unsigned grpc_server_connections(const struct grpc_server *s);
 
 /* Every op must have been answered before. NULL is allowed. */
 void grpc_server_free(struct grpc_server *s);

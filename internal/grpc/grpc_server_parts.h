@@ -7,6 +7,7 @@
 
 struct op_env *grpc_server_env(struct grpc_server *s);
 struct event_base *grpc_server_base(struct grpc_server *s);
+struct tls *grpc_server_tls(struct grpc_server *s);
 
 /* One of the server's own methods; NULL if there is none at this path. */
 const struct grpc_method *grpc_server_method(struct str path);

@@ -80,7 +80,12 @@ static void on_other(struct evhttp_request *req, void *arg)
 	answer_text(req, 404, STR("try /livez, /readyz, /startupz or /metrics\n"));
 }
 
-struct ops_server *ops_server_new(struct event_base *base, const struct ops_source *source, int fd)
+static struct bufferevent *new_connection(struct event_base *base, void *tls)
+{
+	return tls_bufferevent(tls, TLS_OPS, base, -1);
+}
+
+struct ops_server *ops_server_new(struct event_base *base, const struct ops_source *source, struct tls *tls, int fd)
 {
 	struct ops_server *s = calloc(1, sizeof *s);
 	struct evconnlistener *listener = evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
@@ -91,6 +96,7 @@ struct ops_server *ops_server_new(struct event_base *base, const struct ops_sour
 	evhttp_set_max_headers_size(s->http, 8192);
 	evhttp_set_max_body_size(s->http, 1024);
 	evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	evhttp_set_bevcb(s->http, new_connection, tls);
 	evhttp_set_cb(s->http, "/livez", on_livez, s);
 	evhttp_set_cb(s->http, "/readyz", on_readyz, s);
 	evhttp_set_cb(s->http, "/startupz", on_startupz, s);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/sbuf.h"
+#include "tls/tls.h"
 
 struct ops_server;
 
@@ -17,8 +18,8 @@ struct ops_source {
 	void *arg;
 };
 
-/* `fd`: a listening socket, taken over. NULL: out of memory (the socket is closed). */
-struct ops_server *ops_server_new(struct event_base *base, const struct ops_source *source, int fd);
+/* `fd`: a listening socket, taken over. NULL: out of memory (the socket is closed). `tls` is borrowed; NULL: plaintext. */
+struct ops_server *ops_server_new(struct event_base *base, const struct ops_source *source, struct tls *tls, int fd);
 void ops_server_free(struct ops_server *s);
 
 #endif

@@ -29,13 +29,14 @@ struct rest_conn {
 	bool refused;    /* nothing more is read */
 	bool forwarding; /* our own additions to the input, not the socket's */
 	bool continued;  /* this request's 100 Continue was sent */
+	int64_t idle_us; /* since when it is seen to be idle, by who closes idle ones; 0: it wasn't */
 };
 
-/* Written straight to the socket, where no evhttp request exists to answer. Best effort, never blocks. */
+/* Past evhttp, where no request of it exists to answer. Best effort, never blocks. */
 static void answer_raw(struct rest_conn *c, struct str text)
 {
-	ssize_t n = send(bufferevent_getfd(c->bev), text.p, text.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	(void)n;
+	if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
+		tls_send_now(c->bev, text);
 }
 
 /* A whole problem+json reply (RFC 9457), as rest_encode.c writes it for requests. */
@@ -75,7 +76,15 @@ static void conn_free(struct rest_conn *c)
 static void on_closed(struct evhttp_connection *evcon, void *arg)
 {
 	(void)evcon;
-	conn_free(arg);
+	struct rest_conn *c = arg;
+	tls_say_bye(c->set->tls, c->bev);
+	conn_free(c);
+}
+
+static void begin_timer(struct rest_conn *c)
+{
+	const struct timeval limit = {c->set->receive_timeout_ms / 1000, (c->set->receive_timeout_ms % 1000) * 1000};
+	evtimer_add(c->timer, &limit);
 }
 
 static void attach(struct rest_conn *c)
@@ -95,16 +104,17 @@ static void attach(struct rest_conn *c)
 	if (c->over_limit) {
 		answer_problem(c, ERR_OVERLOADED, "There are too many connections.");
 		evhttp_connection_free(c->evcon);
+	} else if (tls_shaking(c->bev)) {
+		begin_timer(c);
 	}
 }
 
 static void follow_timer(struct rest_conn *c)
 {
-	const struct timeval limit = {c->set->receive_timeout_ms / 1000, (c->set->receive_timeout_ms % 1000) * 1000};
 	if (c->guard.seen == 0)
 		evtimer_del(c->timer);
 	else if (!evtimer_pending(c->timer, NULL))
-		evtimer_add(c->timer, &limit);
+		begin_timer(c);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -115,7 +125,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		attach(c);
 		return;
 	}
-	if (c->set->busy(c->evcon, c->set->arg)) {
+	if (tls_shaking(c->bev)) {
+		evhttp_connection_free(c->evcon);
+		return;
+	}
+	if (c->guard.seen == 0 || c->set->busy(c->evcon, c->set->arg)) {
 		follow_timer(c); /* an earlier request of this connection is still being worked on */
 		return;
 	}
@@ -213,17 +227,17 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
 
 /* ---- life ---- */
 
-void rest_conns_init(struct rest_conns *set, struct event_base *base, unsigned max, unsigned receive_timeout_ms,
+void rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max, unsigned receive_timeout_ms,
 		     bool (*busy)(struct evhttp_connection *evcon, void *arg), void *arg)
 {
-	*set = (struct rest_conns){.base = base, .max = max, .receive_timeout_ms = receive_timeout_ms, .busy = busy, .arg = arg};
+	*set = (struct rest_conns){.base = base, .tls = tls, .max = max, .receive_timeout_ms = receive_timeout_ms, .busy = busy, .arg = arg};
 	list_init(&set->all);
 }
 
 struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg)
 {
 	struct rest_conns *set = arg;
-	struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	struct bufferevent *bev = tls_bufferevent(set->tls, TLS_HTTP, base, -1);
 	struct rest_conn *c = calloc(1, sizeof *c);
 	if (bev == NULL || c == NULL)
 		goto fail;
@@ -253,16 +267,26 @@ fail:
 	return NULL;
 }
 
-void rest_conns_close_idle(struct rest_conns *set)
+static bool is_idle(const struct rest_conn *c)
+{
+	return c->evcon != NULL && c->guard.seen == 0 && !c->set->busy(c->evcon, c->set->arg) &&
+	       evbuffer_get_length(bufferevent_get_input(c->bev)) == 0 && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0;
+}
+
+void rest_conns_close_idle(struct rest_conns *set, int64_t now_us, int64_t idle_us)
 {
 	struct list *next;
 	for (struct list *it = set->all.next; it != &set->all; it = next) {
 		struct rest_conn *c = LIST_OWNER(it, struct rest_conn, node);
 		next = it->next;
-		if (c->evcon == NULL || c->guard.seen > 0 || set->busy(c->evcon, set->arg) ||
-		    evbuffer_get_length(bufferevent_get_input(c->bev)) > 0 || evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
+		if (!is_idle(c)) {
+			c->idle_us = 0;
 			continue;
-		evhttp_connection_free(c->evcon);
+		}
+		if (c->idle_us == 0)
+			c->idle_us = now_us;
+		if (now_us - c->idle_us >= idle_us)
+			evhttp_connection_free(c->evcon);
 	}
 }
 

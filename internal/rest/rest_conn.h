@@ -13,11 +13,13 @@
 
 #include "base/list.h"
 #include "base/str.h"
+#include "tls/tls.h"
 
 #define REST_REFUSED_PATH "/.refused/"
 
 struct rest_conns {
 	struct event_base *base;
+	struct tls *tls; /* NULL: plaintext */
 	struct list all;
 	unsigned count, max;
 	unsigned receive_timeout_ms;
@@ -26,14 +28,14 @@ struct rest_conns {
 	void *arg;
 };
 
-void rest_conns_init(struct rest_conns *set, struct event_base *base, unsigned max, unsigned receive_timeout_ms,
+void rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max, unsigned receive_timeout_ms,
 		     bool (*busy)(struct evhttp_connection *evcon, void *arg), void *arg);
 
 /* For evhttp_set_bevcb; `arg` is the struct rest_conns. */
 struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg);
 
-/* Closes the connections on which nothing is being received, worked on or sent. */
-void rest_conns_close_idle(struct rest_conns *set);
+/* To be asked again and again: closes the connections on which nothing has been received, worked on or sent for `idle_us`, as seen since the first time of asking. */
+void rest_conns_close_idle(struct rest_conns *set, int64_t now_us, int64_t idle_us);
 
 /* Before evhttp_free: lets it know those connections that the loop had no turn to attach. */
 void rest_conns_settle(struct rest_conns *set);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "rest/http_guard.h"
 #include "rest/rest_conn.h"
 #include "rest/rest_decode.h"
@@ -19,6 +20,7 @@ struct rest_server {
 	struct rest_conns conns;
 	struct list working; /* of rest_request */
 	bool draining;
+	int64_t idle_us; /* how long a connection is idle before it is closed, when draining */
 };
 
 struct rest_request {
@@ -141,7 +143,7 @@ static bool is_busy(struct evhttp_connection *evcon, void *arg)
 	return false;
 }
 
-struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, int fd)
+struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd)
 {
 	struct rest_server *s = calloc(1, sizeof *s);
 	struct evconnlistener *listener = evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
@@ -149,7 +151,7 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 		goto fail;
 	s->env = env;
 	list_init(&s->working);
-	rest_conns_init(&s->conns, base, env->config->connections_max, env->config->receive_timeout_ms, is_busy, s);
+	rest_conns_init(&s->conns, base, tls, env->config->connections_max, env->config->receive_timeout_ms, is_busy, s);
 	const struct timeval idle = {env->config->idle_timeout_ms / 1000, (env->config->idle_timeout_ms % 1000) * 1000};
 	evhttp_set_timeout_tv(s->http, &idle);
 	evhttp_set_max_headers_size(s->http, HTTP_HEAD_MAX + 1024);
@@ -173,20 +175,24 @@ fail:
 	return NULL;
 }
 
-void rest_server_drain(struct rest_server *s)
+void rest_server_drain(struct rest_server *s, unsigned idle_ms)
 {
 	s->draining = true;
+	s->idle_us = (int64_t)idle_ms * 1000;
 	if (s->socket != NULL)
 		evhttp_del_accept_socket(s->http, s->socket);
 	s->socket = NULL;
-	rest_conns_close_idle(&s->conns);
 }
 
-bool rest_server_idle(struct rest_server *s)
+bool rest_server_drained(struct rest_server *s)
 {
-	if (s->draining)
-		rest_conns_close_idle(&s->conns);
+	rest_conns_close_idle(&s->conns, clock_mono_us(), s->idle_us);
 	return list_empty(&s->working) && s->conns.count == 0;
+}
+
+unsigned rest_server_connections(const struct rest_server *s)
+{
+	return s->conns.count;
 }
 
 void rest_server_free(struct rest_server *s)

@@ -5,17 +5,22 @@
 #include <event2/event.h>
 
 #include "op/op.h"
+#include "tls/tls.h"
 
 struct rest_server;
 
-/* `fd`: a bound, listening, non-blocking socket, taken over. NULL: out of memory (the socket is closed). `env` is borrowed. */
-struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, int fd);
+/* `fd`: a bound, listening, non-blocking socket, taken over. NULL: out of memory (the socket is closed). `env` and `tls` (NULL: plaintext) are borrowed. */
+struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd);
 
-/* Stops accepting, closes what is idle, and answers what still arrives on open connections with Connection: close. */
-void rest_server_drain(struct rest_server *s);
+/* Stops accepting, answers what still arrives on open connections with Connection: close, and closes those that have been idle for `idle_ms`: a balancer that thought one good for its next
+ * request, before it knew better, would lose that request with it. */
+void rest_server_drain(struct rest_server *s, unsigned idle_ms);
 
-/* No request is being worked on and no reply being sent. */
-bool rest_server_idle(struct rest_server *s);
+/* To be asked again and again while draining. True when no connection is left. */
+bool rest_server_drained(struct rest_server *s);
+
+/* Open connections. */
+unsigned rest_server_connections(const struct rest_server *s);
 
 /* Every op must have been answered before. */
 void rest_server_free(struct rest_server *s);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "trust/trust_parts.h"
 
@@ -85,7 +86,7 @@ static void look_at_list(struct trust *t)
 	uint8_t digest[SHA256_LEN];
 	if (t->config->trusted_issuers_path.p == NULL)
 		return;
-	struct str text = source_read_file(t->config->trusted_issuers_path, ISSUERS_TEXT_MAX);
+	struct str text = file_read(t->config->trusted_issuers_path, ISSUERS_TEXT_MAX);
 	if (text.p == NULL) {
 		memset(digest, 0, sizeof digest);
 		if (memcmp(digest, t->list_seen, sizeof digest) != 0)

@@ -1,11 +1,10 @@
 #include "trust/source.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 
 #define AGE_DEFAULT_S 300
@@ -87,35 +86,12 @@ static bool take_set(struct source *s, struct str text, uint64_t version)
 
 /* ---- files ---- */
 
-struct str source_read_file(struct str path, size_t max)
-{
-	char *name = strndup(path.p, path.n);
-	char *bytes = malloc(max + 1);
-	int fd = name == NULL ? -1 : open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	size_t n = 0;
-	ssize_t got = fd < 0 || bytes == NULL ? -1 : 1;
-	while (got > 0 && n <= max) {
-		got = read(fd, bytes + n, max + 1 - n);
-		if (got > 0)
-			n += (size_t)got;
-	}
-	int why = n > max ? EFBIG : errno;
-	if (fd >= 0)
-		close(fd);
-	free(name);
-	if (got >= 0 && n <= max)
-		return str_from(bytes, n);
-	free(bytes);
-	errno = why;
-	return STR_NONE;
-}
-
 bool source_look(struct source *s, uint64_t version)
 {
 	uint8_t digest[SHA256_LEN];
 	if (s->entry->jwks_file.p == NULL)
 		return false;
-	struct str text = source_read_file(s->entry->jwks_file, JWKS_TEXT_MAX);
+	struct str text = file_read(s->entry->jwks_file, JWKS_TEXT_MAX);
 	if (text.p == NULL) {
 		complain(s, strerror(errno));
 		memset(s->seen, 0, sizeof s->seen);

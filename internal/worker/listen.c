@@ -2,8 +2,10 @@
 #include "worker/listen.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -76,4 +78,18 @@ enum err listen_open(const struct config_listen *at, bool shared, int *ret_fd, s
 	}
 	*ret_fd = fd;
 	return ERR_OK;
+}
+
+bool listen_refuse_new(int fd)
+{
+	/* of a segment whose byte 13 (RFC 9293 section 3.1) has SYN without ACK nothing is kept */
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = {sizeof code / sizeof *code, code};
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
 }

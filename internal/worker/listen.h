@@ -12,4 +12,8 @@ MUST_CHECK enum err listen_claim(struct config_listen *listen, const char *setti
 /* A non-blocking listening socket; with `shared`, one of several on the port (SO_REUSEPORT), each with an accept queue of its own. */
 MUST_CHECK enum err listen_open(const struct config_listen *listen, bool shared, int *ret_fd, struct sbuf *why);
 
+/* From now on the kernel makes no new connections there, while those that it has made can still be accepted: closing the socket resets what waits in its queue. A client that tries meanwhile
+ * is not answered, tries again after a second, and finds what is there then. False: the kernel can't do that. */
+bool listen_refuse_new(int fd);
+
 #endif

@@ -7,15 +7,19 @@
 #include "base/clock.h"
 #include "op/discovery.h"
 #include "store/denied.h"
+#include "worker/listen.h"
 #include "worker/worker_parts.h"
 
 #define TICK_MS 20
 #define END_NOW 1000 /* added to the eventfd */
+#define ACCEPT_MS 100  /* more than a round trip, less than a client's second SYN */
+#define IDLE_MS   1000
 
 static void note_readiness(struct worker *w)
 {
-	bool ready = !w->draining && store_ready(w->store);
-	atomic_store_explicit(&w->unready_reason, w->draining ? "draining" : store_unready_reason(w->store), memory_order_relaxed);
+	bool leaving = w->draining || atomic_load_explicit(&w->leaving, memory_order_relaxed);
+	bool ready = !leaving && store_ready(w->store);
+	atomic_store_explicit(&w->unready_reason, leaving ? "draining" : store_unready_reason(w->store), memory_order_relaxed);
 	atomic_store_explicit(&w->ready, ready, memory_order_release);
 	if (ready)
 		atomic_store_explicit(&w->has_been_ready, true, memory_order_relaxed);
@@ -39,12 +43,36 @@ static void tell_grpc_health(struct worker *w)
 /* Everything is answered and sent; the counts of refused attempts go last. */
 static bool drained(struct worker *w)
 {
-	if (!rest_server_idle(w->rest) || !grpc_server_idle(w->grpc) || !store_idle(w->store))
+	if (!rest_server_drained(w->rest) || !grpc_server_idle(w->grpc) || !store_idle(w->store))
 		return false;
 	if (!w->flushed)
 		denied_flush(w->store);
 	w->flushed = true;
 	return store_ended(w->store) && store_idle(w->store);
+}
+
+/* A balancer that is told by readiness has long gone elsewhere; one that isn't finds the port closed. */
+static void close_listeners(struct worker *w)
+{
+	unsigned delay_ms = w->config->shutdown_delay_ms;
+	w->closed = true;
+	rest_server_drain(w->rest, delay_ms < IDLE_MS ? delay_ms : IDLE_MS);
+	grpc_server_drain(w->grpc);
+}
+
+/* Connections that the kernel has already made are accepted for a moment more: closing the socket would reset them, with the requests that they may carry. */
+static void begin_drain(struct worker *w)
+{
+	int64_t now_us = clock_mono_us();
+	w->draining = true;
+	w->close_at_us = now_us;
+	w->drain_until_us = now_us + (int64_t)w->config->drain_ms * 1000;
+	note_readiness(w);
+	tell_grpc_health(w);
+	if (w->config->shutdown_delay_ms > 0 && listen_refuse_new(w->http_fd) && listen_refuse_new(w->grpc_fd))
+		w->close_at_us += ACCEPT_MS * 1000;
+	else
+		close_listeners(w);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -53,7 +81,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	struct worker *w = arg;
 	note_readiness(w);
 	tell_grpc_health(w);
-	if (w->draining && (drained(w) || clock_mono_us() >= w->drain_until_us))
+	if (!w->draining)
+		return;
+	int64_t now_us = clock_mono_us();
+	if (!w->closed && now_us >= w->close_at_us)
+		close_listeners(w);
+	if ((w->closed && drained(w)) || now_us >= w->drain_until_us)
 		event_base_loopbreak(w->base);
 }
 
@@ -68,14 +101,8 @@ static void on_command(evutil_socket_t fd, short what, void *arg)
 		event_base_loopbreak(w->base);
 		return;
 	}
-	if (w->draining)
-		return;
-	w->draining = true;
-	w->drain_until_us = clock_mono_us() + (int64_t)w->config->drain_ms * 1000;
-	note_readiness(w);
-	tell_grpc_health(w);
-	rest_server_drain(w->rest);
-	grpc_server_drain(w->grpc);
+	if (!w->draining)
+		begin_drain(w);
 }
 
 static void *run(void *arg)
@@ -86,12 +113,15 @@ static void *run(void *arg)
 	return NULL;
 }
 
-struct worker *worker_new(const struct config *config, struct trust *trust, int http_fd, int grpc_fd)
+struct worker *worker_new(const struct config *config, struct trust *trust, struct tls *tls, int http_fd, int grpc_fd)
 {
 	struct worker *w = calloc(1, sizeof *w);
 	if (w == NULL)
 		goto fail;
 	w->config = config;
+	w->tls = tls;
+	w->http_fd = http_fd;
+	w->grpc_fd = grpc_fd;
 	w->command = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	atomic_init(&w->unready_reason, "starting");
 	w->arena = arena_new(65536);
@@ -110,11 +140,11 @@ struct worker *worker_new(const struct config *config, struct trust *trust, int 
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
-	w->rest = rest_server_new(w->base, &w->env, http_fd);
+	w->rest = rest_server_new(w->base, &w->env, tls, http_fd);
 	http_fd = -1;
 	if (w->rest == NULL)
 		goto fail;
-	w->grpc = grpc_server_new(w->base, &w->env, grpc_fd);
+	w->grpc = grpc_server_new(w->base, &w->env, tls, grpc_fd);
 	grpc_fd = -1;
 	if (w->grpc == NULL)
 		goto fail;
@@ -132,6 +162,11 @@ enum err worker_start(struct worker *w)
 {
 	w->started = pthread_create(&w->thread, NULL, run, w) == 0;
 	return w->started ? ERR_OK : ERR_NO_MEMORY;
+}
+
+void worker_leave(struct worker *w)
+{
+	atomic_store_explicit(&w->leaving, true, memory_order_relaxed);
 }
 
 void worker_drain(struct worker *w, bool now)
@@ -215,6 +250,6 @@ void worker_know_all(struct worker *w, struct worker *const *all, unsigned count
 
 enum err worker_serve_ops(struct worker *w, int ops_fd)
 {
-	w->ops = ops_server_new(w->base, &(struct ops_source){say_ready, all_started, all_metrics, w}, ops_fd);
+	w->ops = ops_server_new(w->base, &(struct ops_source){say_ready, all_started, all_metrics, w}, w->tls, ops_fd);
 	return w->ops == NULL ? ERR_NO_MEMORY : ERR_OK;
 }

@@ -7,11 +7,12 @@
 
 #include "config/config.h"
 #include "op/op.h"
+#include "tls/tls.h"
 
 struct worker;
 
-/* `trust` is shared by the workers and outlives them. The listening sockets are taken over even on failure. NULL: out of memory. */
-struct worker *worker_new(const struct config *config, struct trust *trust, int http_fd, int grpc_fd);
+/* `trust` and `tls` (NULL: plaintext) are shared by the workers and outlive them. The listening sockets are taken over even on failure. NULL: out of memory. */
+struct worker *worker_new(const struct config *config, struct trust *trust, struct tls *tls, int http_fd, int grpc_fd);
 
 /* The workers of this process, `w` among them, for which it answers when it is asked for health or metrics; before worker_start. */
 void worker_know_all(struct worker *w, struct worker *const *all, unsigned count);
@@ -20,6 +21,9 @@ void worker_know_all(struct worker *w, struct worker *const *all, unsigned count
 MUST_CHECK enum err worker_serve_ops(struct worker *w, int ops_fd);
 
 MUST_CHECK enum err worker_start(struct worker *w);
+
+/* From any thread: isn't ready any more, and serves on, until worker_drain. */
+void worker_leave(struct worker *w);
 
 /* From any thread: stops accepting, finishes what is under way within M2M_DRAIN_MS, then ends the thread. `now`: ends without waiting. */
 void worker_drain(struct worker *w, bool now);

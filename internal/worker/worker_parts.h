@@ -15,6 +15,7 @@ struct worker {
 	struct event_base *base;
 	struct store *store;
 	struct trust_view *trust;
+	struct tls *tls;
 	struct arena *arena; /* what lives as long as the worker */
 	struct op_env env;
 	struct op_counters counters;
@@ -30,8 +31,11 @@ struct worker {
 	int command; /* eventfd: 1 drain, more: end now */
 	struct event *command_event;
 	struct event *tick;
+	int http_fd, grpc_fd;   /* the listeners', until they are closed */
+	_Atomic bool leaving;   /* shall be unready, and serve on */
 	bool draining, flushed;
-	int64_t drain_until_us;
+	bool closed; /* the listeners */
+	int64_t close_at_us, drain_until_us;
 
 	_Atomic bool ready, has_been_ready;
 	_Atomic(const char *) unready_reason;

@@ -43,6 +43,7 @@ static void gateway_settings(struct world *w)
 	env_set(e, "M2M_GRPC_LISTEN=127.0.0.1:0");
 	env_set(e, "M2M_OPS_LISTEN=127.0.0.1:0");
 	env_set(e, "M2M_WORKERS=2");
+	env_set(e, "M2M_SHUTDOWN_DELAY_MS=0"); /* no balancer has to notice */
 }
 
 void world_prepare(struct world *w, bool own_cluster)

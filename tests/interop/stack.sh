@@ -11,10 +11,12 @@
 # What a client needs is exported: M2M_URL (which is also the issuer), M2M_GRPC (host:port), M2M_CLIENT_ID,
 # M2M_CLIENT_SECRET, M2M_ADMIN_TOKEN, M2M_SIGNING_ALG, and in ENDED_SECRET one that a rotation has ended: only the database
 # can tell that it is wrong.
+# stack_ops is where it listens for operators (host:port), stack_log its log. It speaks TLS when M2M_TLS_CERT_FILE and
+# M2M_TLS_KEY_FILE are set before stack_serve.
 # Functions print to stderr what went wrong, and fail.
 
 stack_pg_bin=${PG_BIN:-/usr/lib/postgresql/15/bin}
-stack_dir='' stack_bin='' stack_pg_port='' stack_cluster='' stack_gateway='' stack_log='' stack_child=''
+stack_dir='' stack_bin='' stack_pg_port='' stack_cluster='' stack_gateway='' stack_ops='' stack_log='' stack_child=''
 
 # Others' settings would be refused as unknown, or speak of some other server.
 for variable in "${!M2M_@}" "${!PG@}"; do unset "$variable"; done
@@ -104,21 +106,26 @@ stack_gateway_ready() {
 	for ((tries = 0; tries < 600; tries++)); do
 		kill -0 "$stack_gateway" 2>/dev/null || return
 		ops=$(sed -n '/"event":"listening"/ { /"what":"ops"/ s/.*"address":"\([^"]*\)".*/\1/p }' "$stack_log")
-		if [[ $ops ]] && curl -fsS -o /dev/null --max-time 5 "http://$ops/readyz" 2>/dev/null; then return; fi
+		if [[ $ops ]] && M2M_OPS_LISTEN=$ops "$stack_bin/m2m-gateway" healthcheck 2>/dev/null; then
+			stack_ops=$ops
+			return
+		fi
 		sleep 0.1
 	done
 	return 1
 }
 
 stack_start_gateway() {
-	local tries port grpc_port
+	local tries port grpc_port scheme=http
+	if [[ ${M2M_TLS_CERT_FILE-} ]]; then scheme=https; fi # for a script that sets it after this file was sourced
 	for ((tries = 0; tries < 5; tries++)); do
 		stack_guess_port port
 		stack_guess_port grpc_port
-		export M2M_URL=http://127.0.0.1:$port M2M_ISSUER=http://127.0.0.1:$port M2M_GRPC=127.0.0.1:$grpc_port
+		export M2M_URL=$scheme://127.0.0.1:$port M2M_ISSUER=$scheme://127.0.0.1:$port M2M_GRPC=127.0.0.1:$grpc_port
 		stack_log=$stack_dir/gateway.$M2M_SIGNING_ALG.$tries.log
 		: >"$stack_log" # to be read before the gateway has written
 		M2M_HTTP_LISTEN=127.0.0.1:$port M2M_GRPC_LISTEN=$M2M_GRPC M2M_OPS_LISTEN=127.0.0.1:0 \
+			M2M_SHUTDOWN_DELAY_MS=${M2M_SHUTDOWN_DELAY_MS-0} \
 			"$stack_bin/m2m-gateway" >>"$stack_log" 2>&1 &
 		stack_gateway=$!
 		stack_gateway_ready && return

@@ -55,7 +55,7 @@ static void up_with(unsigned max, unsigned receive_timeout_ms)
 	log_set_level(LOG_ERROR);
 	base = event_base_new();
 	http = evhttp_new(base);
-	rest_conns_init(&conns, base, max, receive_timeout_ms, is_busy, NULL);
+	rest_conns_init(&conns, base, NULL, max, receive_timeout_ms, is_busy, NULL);
 	evhttp_set_allowed_methods(http, UINT16_MAX);
 	evhttp_set_bevcb(http, rest_conn_bufferevent, &conns);
 	evhttp_set_gencb(http, on_request, NULL);
@@ -201,11 +201,11 @@ Test(rest_conn, closes_what_is_idle_and_leaves_what_is_not)
 	int second = dial();
 	say(STR("GET /a HTTP/1.1\r\n" HOST));
 	cr_assert_eq(conns.count, 2);
-	rest_conns_close_idle(&conns);
+	rest_conns_close_idle(&conns, 1, 0);
 	cr_assert_eq(conns.count, 1);
 	say(STR("\r\n"));
 	served("/a ");
-	rest_conns_close_idle(&conns);
+	rest_conns_close_idle(&conns, 1, 0);
 	cr_assert_eq(conns.count, 0);
 	close(second);
 }

@@ -1,0 +1,14 @@
+/* What connections need of the present snapshot. Private to tls/. */
+#ifndef M2M_TLS_TLS_PARTS_H
+#define M2M_TLS_TLS_PARTS_H
+
+#include <openssl/ssl.h>
+
+#include "tls/tls.h"
+
+bool tls_speaks(const struct tls *t, enum tls_listener listener);
+/* A server's session under the present certificate. NULL: out of memory. */
+SSL *tls_session(struct tls *t, enum tls_listener listener);
+void tls_note_failed_handshake(struct tls *t);
+
+#endif
