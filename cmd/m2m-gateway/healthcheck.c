@@ -50,7 +50,8 @@ static int ask(const char *url)
 		    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, TIMEOUT_MS) == CURLE_OK &&
 		    curl_easy_setopt(e, CURLOPT_NOPROXY, "*") == CURLE_OK &&
 		    /* it is our own port, and its certificate is made out to the name that clients use */
-		    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK && curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK &&
+		    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
+		    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK &&
 		    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error) == CURLE_OK &&
 		    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take) == CURLE_OK &&
 		    curl_easy_setopt(e, CURLOPT_WRITEDATA, &answer) == CURLE_OK && curl_easy_perform(e) == CURLE_OK &&

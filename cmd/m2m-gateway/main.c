@@ -47,7 +47,8 @@ static int help(void)
 		  "       m2m-gateway healthcheck [--live | --startup]\n\n"
 		  "Issues OAuth 2.0 access tokens to machine clients, over PostgreSQL. It takes its settings from the environment;\n"
 		  "each may also be given as NAME_FILE, a file that holds the value. Prepare the database with: m2mctl migrate up\n\n"
-		  "healthcheck asks the gateway of the same environment whether it is ready (or alive, or has started), and exits with 0 or 1.\n\n");
+		  "healthcheck asks the gateway of the same environment whether it is ready (or alive, or has started), and exits with 0 "
+		  "or 1.\n\n");
 	config_describe(&text);
 	printf("%.*s", STR_ARG(sbuf_str(&text)));
 	arena_free(a);
@@ -185,7 +186,8 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "healthcheck") == 0)
 		return healthcheck(argc - 1, argv + 1);
 	if (argc > 1)
-		return complain(EXIT_USAGE, STR("takes no arguments but healthcheck, --help and --version; settings come from the environment"));
+		return complain(EXIT_USAGE,
+				STR("takes no arguments but healthcheck, --help and --version; settings come from the environment"));
 
 	static struct config config;
 	struct shared shared = {NULL, NULL};

@@ -157,10 +157,11 @@ static void check_plaintext(const struct config_listen *l, bool allowed, const c
 {
 	if (l->tls || allowed || is_loopback(l))
 		return;
-	sbuf_printf(faults,
-		    "%s: %s is not a loopback address, and this listener would not speak TLS; set M2M_TLS_CERT_FILE and M2M_TLS_KEY_FILE, or"
-		    " M2M_PLAINTEXT=%s\n",
-		    setting, l->host, word);
+	sbuf_printf(
+		faults,
+		"%s: %s is not a loopback address, and this listener would not speak TLS; set M2M_TLS_CERT_FILE and M2M_TLS_KEY_FILE, or"
+		" M2M_PLAINTEXT=%s\n",
+		setting, l->host, word);
 }
 
 static void check_listeners(const struct config *c, struct sbuf *faults)

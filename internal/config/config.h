@@ -37,7 +37,7 @@ struct config {
 	struct config_pem tls_cert;    /* M2M_TLS_CERT: chain, the server's own certificate first */
 	struct config_pem tls_key;     /* M2M_TLS_KEY: its private key */
 	struct config_pem tls_clients; /* M2M_TLS_CLIENT_CA: who must have signed a client's certificate; absent: none is asked for */
-	struct str issuer;             /* M2M_ISSUER, default http(s)://<http listen>; an http(s) URL without query, fragment, trailing slash */
+	struct str issuer; /* M2M_ISSUER, default http(s)://<http listen>; an http(s) URL without query, fragment, trailing slash */
 	struct str default_audience; /* M2M_DEFAULT_AUDIENCE, default "public-api": of clients made without --audience */
 	struct str default_scope;    /* M2M_DEFAULT_SCOPE, default "api": of clients made without --scope */
 	bool has_master_keys;
@@ -53,11 +53,11 @@ struct config {
 	unsigned request_timeout_ms;     /* M2M_REQUEST_TIMEOUT_MS, default 5000; 100 to 60000: the store's answer */
 	unsigned receive_timeout_ms;     /* M2M_RECEIVE_TIMEOUT_MS, default 10000; 100 to 60000: from a request's first byte to its last */
 	unsigned idle_timeout_ms;        /* M2M_IDLE_TIMEOUT_MS, default 75000; 1000 to 600000: a keep-alive connection without a request */
-	unsigned shutdown_delay_ms;      /* M2M_SHUTDOWN_DELAY_MS, default 5000; 0 to 300000: served on after SIGTERM, while readiness is red */
-	unsigned drain_ms;               /* M2M_DRAIN_MS, default 10000; 0 to 300000: for what is in flight after that */
-	unsigned jwks_max_age_s;         /* M2M_JWKS_MAX_AGE, default 300; 0 to 86400 */
-	unsigned partition_days;         /* M2M_PARTITION_DAYS, default 28; 7 to 400: audit partitions made ahead */
-	enum log_level log_level;        /* M2M_LOG_LEVEL: debug, info (default), warn, error */
+	unsigned shutdown_delay_ms; /* M2M_SHUTDOWN_DELAY_MS, default 5000; 0 to 300000: served on after SIGTERM, while readiness is red */
+	unsigned drain_ms;          /* M2M_DRAIN_MS, default 10000; 0 to 300000: for what is in flight after that */
+	unsigned jwks_max_age_s;    /* M2M_JWKS_MAX_AGE, default 300; 0 to 86400 */
+	unsigned partition_days;    /* M2M_PARTITION_DAYS, default 28; 7 to 400: audit partitions made ahead */
+	enum log_level log_level;   /* M2M_LOG_LEVEL: debug, info (default), warn, error */
 };
 
 /* Reads `environ`-shaped `env`, after crypto_init. Appends one clear line per fault (unknown M2M_* name, both NAME and NAME_FILE, unreadable file, bad value: the name, what was expected, never

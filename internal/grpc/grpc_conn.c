@@ -433,7 +433,8 @@ static void on_read(struct bufferevent *bev, void *arg)
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	(void)bev;
-	if ((what & BEV_EVENT_CONNECTED) == 0) /* the end of a handshake; else end of file, an error, or a client that takes too long to read */
+	if ((what & BEV_EVENT_CONNECTED) ==
+	    0) /* the end of a handshake; else end of file, an error, or a client that takes too long to read */
 		grpc_conn_free(arg);
 }
 

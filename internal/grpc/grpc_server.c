@@ -20,7 +20,7 @@
 struct grpc_server {
 	struct event_base *base;
 	struct op_env *env;
-	struct tls *tls; /* NULL: plaintext */
+	struct tls *tls;                 /* NULL: plaintext */
 	struct evconnlistener *listener; /* NULL: draining */
 	struct event *tick;
 	struct list conns;

@@ -230,7 +230,8 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
 void rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max, unsigned receive_timeout_ms,
 		     bool (*busy)(struct evhttp_connection *evcon, void *arg), void *arg)
 {
-	*set = (struct rest_conns){.base = base, .tls = tls, .max = max, .receive_timeout_ms = receive_timeout_ms, .busy = busy, .arg = arg};
+	*set = (struct rest_conns){
+		.base = base, .tls = tls, .max = max, .receive_timeout_ms = receive_timeout_ms, .busy = busy, .arg = arg};
 	list_init(&set->all);
 }
 

@@ -47,7 +47,8 @@ void tls_send_now(struct bufferevent *bev, struct str bytes)
 
 void tls_say_bye(struct tls *t, struct bufferevent *bev)
 {
-	static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis port speaks TLS.\n";
+	static const char text[] =
+		"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis port speaks TLS.\n";
 	SSL *ssl = ssl_of(bev);
 	if (ssl == NULL)
 		return;

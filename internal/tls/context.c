@@ -13,7 +13,7 @@ static void cleanup_bio(BIO **b)
 {
 	BIO_free(*b);
 }
-#define BIO_OF(text) __attribute__((cleanup(cleanup_bio))) BIO * text
+#define BIO_OF(text) __attribute__((cleanup(cleanup_bio))) BIO *text
 
 static void cleanup_x509(X509 **x)
 {
@@ -99,7 +99,8 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 
 static bool set_up(SSL_CTX *context, enum tls_listener listener)
 {
-	const unsigned char id = (unsigned char)listener; /* a session of one listener is none of another, which may not ask for certificates */
+	const unsigned char id =
+		(unsigned char)listener; /* a session of one listener is none of another, which may not ask for certificates */
 	static char is_grpc;
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

@@ -35,7 +35,6 @@ void source_free(struct source *s); /* NULL is allowed */
 /* The other list's entry means the same keys: the source may go on under it. */
 bool source_serves(const struct source *s, const struct issuer_entry *entry);
 
-
 /* Reads the file, if the source has one. True: a new good set was taken, under `version`. */
 bool source_look(struct source *s, uint64_t version);
 

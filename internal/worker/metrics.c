@@ -29,6 +29,18 @@ static void put_requests(struct worker *const *all, unsigned count, struct sbuf 
 	}
 }
 
+static void put_tls(struct tls *tls, struct sbuf *out)
+{
+	struct tls_state state;
+	if (!tls_state(tls, &state))
+		return;
+	put(out, "m2m_tls_certificate_expiry_timestamp_seconds", "gauge", "When the certificate in use ends.", (uint64_t)state.expires);
+	put(out, "m2m_tls_certificate_stale", "gauge", "1 if the certificate's files say something that can't be used.", state.stale);
+	put(out, "m2m_tls_certificate_reloads_total", "counter", "Changes of the certificate, its key or the client CAs.", state.reloads);
+	put(out, "m2m_tls_handshakes_failed_total", "counter", "Connections that ended with an error of TLS before a request.",
+	    state.handshakes_failed);
+}
+
 void worker_metrics(struct worker *const *all, unsigned count, struct sbuf *out)
 {
 	uint64_t issued = 0, batches = 0, rows = 0, failures = 0, reloads = 0, depth = 0, ready = 0;
@@ -60,5 +72,6 @@ void worker_metrics(struct worker *const *all, unsigned count, struct sbuf *out)
 	put(out, "m2m_audit_writers_lost_total", "counter", "Times that the outcome of a statement with a seal was not learned.", lost);
 	put(out, "m2m_audit_default_partition_used", "gauge", "1 if rows are in a default partition, which should be empty.", default_used);
 	put(out, "m2m_audit_partitions_until_timestamp_seconds", "gauge", "When the audit's weekly partitions that are made end.", until);
+	put_tls(all[0]->tls, out);
 	put_requests(all, count, out);
 }

@@ -10,8 +10,8 @@
 #include "worker/listen.h"
 #include "worker/worker_parts.h"
 
-#define TICK_MS 20
-#define END_NOW 1000 /* added to the eventfd */
+#define TICK_MS   20
+#define END_NOW   1000 /* added to the eventfd */
 #define ACCEPT_MS 100  /* more than a round trip, less than a client's second SYN */
 #define IDLE_MS   1000
 

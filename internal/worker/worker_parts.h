@@ -31,8 +31,8 @@ struct worker {
 	int command; /* eventfd: 1 drain, more: end now */
 	struct event *command_event;
 	struct event *tick;
-	int http_fd, grpc_fd;   /* the listeners', until they are closed */
-	_Atomic bool leaving;   /* shall be unready, and serve on */
+	int http_fd, grpc_fd; /* the listeners', until they are closed */
+	_Atomic bool leaving; /* shall be unready, and serve on */
 	bool draining, flushed;
 	bool closed; /* the listeners */
 	int64_t close_at_us, drain_until_us;
