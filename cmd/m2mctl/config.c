@@ -2,10 +2,12 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "config_database.h"
 #include "ctl.h"
 #include "findings.h"
 #include "options.h"
+#include "tls/tls.h"
 #include "trust/trust.h"
 
 #define ISSUER_FAULTS_MAX (FINDINGS_MAX / 2)
@@ -36,17 +38,40 @@ static void check_issuers(struct ctl *ctl, struct findings *f)
 	trust_close(trust);
 }
 
+static void check_certificate(struct ctl *ctl, struct findings *f)
+{
+	struct tls *tls = NULL;
+	struct tls_state state;
+	struct sbuf faults = sbuf_in(ctl->a, 512);
+	if (tls_open(&ctl->config, &tls, &faults) != ERR_OK) {
+		struct str rest = sbuf_str(&faults);
+		finding_fault(f, "TLS", EXIT_CONFIG, "%.*s", STR_ARG(str_split(&rest, '\n')));
+	} else if (tls_state(tls, &state)) {
+		char until[CLOCK_RFC3339_LEN];
+		int64_t left_s = state.expires - clock_wall_us() / 1000000;
+		clock_rfc3339(state.expires * 1000000, until);
+		if (left_s <= 0)
+			finding_fault(f, "TLS", EXIT_CONFIG, "the certificate ended at %.*s", (int)sizeof until, until);
+		else if (left_s < 7 * 86400)
+			finding_warn(f, "TLS", "the certificate ends at %.*s", (int)sizeof until, until);
+		else
+			finding_ok(f, "TLS", "certificate and key belong together");
+	}
+	tls_close(tls);
+}
+
 static int check(struct ctl *ctl, char **args)
 {
 	struct findings f = {.ctl = ctl};
 	int status = options_read(ctl, args, NULL, 0, NULL);
 	if (status == EXIT_DONE)
-		status = ctl_read_config(ctl, CONFIG_NEED_ADMIN_DATABASE);
+		status = ctl_read_config(ctl, CONFIG_NEED_ADMIN_DATABASE | CONFIG_NEED_LISTENERS);
 	if (status != EXIT_DONE)
 		return status;
 
 	finding_ok(&f, "settings", "understood");
 	check_master_key_file(ctl, &f);
+	check_certificate(ctl, &f);
 	check_issuers(ctl, &f);
 	check_databases(ctl, &f);
 	status = findings_print(&f);
@@ -54,7 +79,7 @@ static int check(struct ctl *ctl, char **args)
 }
 
 const struct command config_commands[] = {
-	{"config", "check", "", "Checks the settings, the keys, the trusted issuers, the database and both its logins",
+	{"config", "check", "", "Checks the settings, the keys, the certificate, the trusted issuers, the database and both its logins",
 	 "One line for each thing that was looked at. A FAULT stops the gateway, m2mctl, or what is promised; the exit code is that of the "
 	 "first "
 	 "one. A WARNING doesn't.\nM2M_DATABASE_URL is tried too when it is set. Faulty settings are told on stderr, one line each, before "

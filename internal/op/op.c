@@ -167,7 +167,9 @@ static void op_finish(struct op *op)
 		op->err = ERR_INTERNAL;
 	op->retry_after = retry_after(op);
 	unsigned row = op->spec == NULL ? OP_COUNT : op->spec->id;
-	atomic_fetch_add_explicit(&op->env->counters->outcomes[row][op->err], 1, memory_order_relaxed);
+	struct op_counters *counters = op->env->counters;
+	atomic_fetch_add_explicit(&counters->outcomes[op->origin.transport == 'g'][row][op->err], 1, memory_order_relaxed);
+	histogram_note(&counters->durations[row], &histogram_microseconds, (uint64_t)(clock_mono_us() - op->started_us));
 	count_denied(op);
 	write_access_line(op);
 	op->reply(op, op->transport);

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/histogram.h"
 #include "base/str.h"
 #include "config/config.h"
 #include "op/bearer_memo.h"
@@ -64,7 +65,8 @@ extern const struct op_spec op_specs[OP_COUNT];
 
 /* The worker's, written by its thread and read by the metrics. `unrouted` counts requests that matched no operation. */
 struct op_counters {
-	_Atomic uint64_t outcomes[OP_COUNT + 1][ERR_COUNT];
+	_Atomic uint64_t outcomes[2][OP_COUNT + 1][ERR_COUNT]; /* REST, gRPC */
+	struct histogram durations[OP_COUNT + 1];              /* microseconds from the request's being read to its answer */
 };
 
 struct op_env {

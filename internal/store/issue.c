@@ -228,8 +228,7 @@ static void send_batch(struct store *s)
 		return;
 	}
 	q->flying_keys = keyset_hold(s->keys);
-	atomic_fetch_add_explicit(&s->counters.batches, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&s->counters.batch_rows, n, memory_order_relaxed);
+	histogram_note(&s->counters.batch_sizes, &histogram_sizes, n);
 }
 
 static void take_row(struct issue_request *req, const PGresult *r, int row, struct signing_key *key)

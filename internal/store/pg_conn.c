@@ -17,7 +17,7 @@
 enum state { DOWN, DIALING, UP };
 
 struct unit {
-	int64_t deadline_us;
+	int64_t sent_us, deadline_us;
 	pg_unit_done *done;
 	void *arg;
 	PGresult *result;
@@ -152,6 +152,7 @@ static void finish_head(struct pg_conn *c)
 {
 	struct unit u = take_head(c);
 	rearm_deadline(c);
+	histogram_note(c->events.round_trips, &histogram_microseconds, (uint64_t)(clock_mono_us() - u.sent_us));
 	enum err err = u.result == NULL ? ERR_STORE_UNAVAILABLE : pg_err(u.result);
 	if (err == ERR_INTERNAL || err == ERR_STORE_UNAVAILABLE) {
 		struct str message = str_of(u.result == NULL ? "no result" : PQresultErrorMessage(u.result));
@@ -247,8 +248,9 @@ enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_
 		event_active(c->timer, EV_TIMEOUT, 0);
 		return ERR_STORE_UNAVAILABLE;
 	}
+	int64_t now_us = clock_mono_us();
 	c->units[(c->unit_first + c->unit_count) % c->unit_max] =
-		(struct unit){.done = done, .arg = arg, .deadline_us = clock_mono_us() + (int64_t)timeout_ms * 1000};
+		(struct unit){.done = done, .arg = arg, .sent_us = now_us, .deadline_us = now_us + (int64_t)timeout_ms * 1000};
 	if (++c->unit_count == 1)
 		rearm_deadline(c);
 	flush(c);

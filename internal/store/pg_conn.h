@@ -12,6 +12,7 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 
+#include "base/histogram.h"
 #include "store/pg_open.h"
 #include "store/pg_value.h"
 
@@ -19,7 +20,8 @@ struct pg_conn;
 
 struct pg_conn_events {
 	void (*up)(void *arg);
-	void (*down)(void *arg); /* after every unit in flight has been answered */
+	void (*down)(void *arg);       /* after every unit in flight has been answered */
+	struct histogram *round_trips; /* takes the microseconds from each unit's sending to its answer */
 	void *arg;
 };
 

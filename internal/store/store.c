@@ -33,7 +33,7 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_READ_SECRET, SQL_READ_SECRET},
 	{STMT_ROTATE_BEGIN, SQL_ROTATE_BEGIN},
 	{STMT_ROTATE, SQL_ROTATE},
-	{STMT_KEYS, "select k.kid, k.alg, k.public_jwk, k.sealed, k.seal_key_id, v.current"
+	{STMT_KEYS, "select k.kid, k.alg, k.public_jwk, k.sealed, k.seal_key_id, v.current, v.state, k.active_from"
 		    " from m2m.signing_key k join m2m.signing_keys v on v.kid = k.kid"
 		    " where v.state <> 'revoked' and coalesce(v.published_until, 'infinity') > statement_timestamp() order by k.kid"},
 	{STMT_TOKEN_LIST, SQL_TOKEN_LIST},
@@ -194,10 +194,37 @@ done:
 	return err;
 }
 
+static void copy_word(char *to, size_t cap, struct str from)
+{
+	size_t n = from.n < cap - 1 ? from.n : cap - 1;
+	memcpy(to, from.p, n);
+	to[n] = '\0';
+}
+
+static void know_keys(struct store *s, const PGresult *r)
+{
+	s->known_n = 0;
+	for (int i = 0; i < PQntuples(r) && s->known_n < STORE_KEYS_MAX; i++) {
+		struct store_key *k = &s->known[s->known_n++];
+		copy_word(k->kid, sizeof k->kid, pg_str(r, i, 0));
+		copy_word(k->alg, sizeof k->alg, pg_str(r, i, 1));
+		copy_word(k->state, sizeof k->state, pg_str(r, i, 6));
+		k->active_from = pg_time_us(r, i, 7) / 1000000;
+	}
+}
+
+const struct store_key *store_keys(const struct store *s, unsigned *ret_n)
+{
+	*ret_n = s->known_n;
+	return s->known;
+}
+
 static void keys_answered(void *arg, enum err err, const PGresult *r)
 {
 	struct store *s = arg;
 	s->keys_loading = false;
+	if (err == ERR_OK)
+		know_keys(s, r);
 	if (err == ERR_OK)
 		s->keys_usable = take_keys(s, r) == ERR_OK && keyset_current(s->keys->set) != NULL;
 	issue_keys_reloaded(s);
@@ -397,8 +424,9 @@ struct store *store_new(struct event_base *base, const struct config *config)
 	s->issue_spec = open_spec(config, true);
 	s->serve_spec = open_spec(config, false);
 	s->scratch = arena_new(262144);
-	s->issue_conn = pg_conn_new(base, &s->issue_spec, &(struct pg_conn_events){issue_up, issue_down, s}, 4);
-	s->serve_conn = pg_conn_new(base, &s->serve_spec, &(struct pg_conn_events){serve_up, serve_down, s}, SERVE_UNITS_MAX);
+	s->issue_conn = pg_conn_new(base, &s->issue_spec, &(struct pg_conn_events){issue_up, issue_down, &s->counters.issue_us, s}, 4);
+	s->serve_conn = pg_conn_new(base, &s->serve_spec, &(struct pg_conn_events){serve_up, serve_down, &s->counters.serve_us, s},
+				    SERVE_UNITS_MAX);
 	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
 	enum err err = issue_queue_init(s);
 	if (err == ERR_OK)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "base/sbuf.h"
 #include "base/str.h"
 #include "base/uuid.h"
@@ -38,12 +39,22 @@ struct store_origin {
 
 /* Counted by the worker's thread, read by the metrics of another: each a relaxed atomic. */
 struct store_counters {
-	_Atomic uint64_t tokens_issued, batches, batch_rows, statement_failures, key_reloads;
+	_Atomic uint64_t tokens_issued, statement_failures, key_reloads;
 	_Atomic uint64_t queue_depth;
 	_Atomic uint64_t seals, writers_lost;
 	_Atomic uint64_t default_partition_used; /* 0 or 1, as of the last minute */
 	_Atomic uint64_t partitions_until;       /* seconds since 1970; 0: not known yet */
+	struct histogram batch_sizes;            /* token requests in one issuing statement */
+	struct histogram issue_us, serve_us;     /* from a statement's sending to its answer, by connection */
 };
+
+/* A published signing key, as of the last poll. */
+struct store_key {
+	char kid[64];
+	char alg[8], state[8];
+	int64_t active_from; /* seconds since 1970 */
+};
+#define STORE_KEYS_MAX 32
 
 /* Opens one connection as the gateway will, blocking and bounded, and closes it. True: go on (also when the database can't be reached now, with a sentence in
  * `why`). False: it must not start; `why` says why. */
@@ -64,6 +75,9 @@ const char *store_unready_reason(const struct store *s);
 struct keyset *store_keyset(struct store *s);
 
 struct store_counters *store_counters(struct store *s);
+
+/* The published signing keys, STORE_KEYS_MAX at most; valid until the caller returns to the loop, whose thread it must be. */
+const struct store_key *store_keys(const struct store *s, unsigned *ret_n);
 
 /* True when nothing waits and nothing is in flight. */
 bool store_idle(const struct store *s);

@@ -75,6 +75,8 @@ struct store {
 
 	struct shared_keyset *keys; /* NULL before the first poll */
 	uint8_t keys_fingerprint[SHA256_LEN];
+	struct store_key known[STORE_KEYS_MAX];
+	unsigned known_n;
 	uint64_t generation;
 	bool keys_loading;
 	bool keys_usable; /* the last poll gave a key to sign with */

@@ -1,6 +1,7 @@
 /* Prometheus text exposition: the workers' counters added up at the moment of asking. */
 #include <inttypes.h>
 
+#include "worker/process_metrics.h"
 #include "worker/worker_parts.h"
 
 static uint64_t load(const _Atomic uint64_t *counter)
@@ -8,25 +9,164 @@ static uint64_t load(const _Atomic uint64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static void put(struct sbuf *out, const char *name, const char *type, const char *help, uint64_t value)
+static void head(struct sbuf *out, const char *name, const char *type, const char *help)
 {
-	sbuf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type, name, value);
+	sbuf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void put_requests(struct worker *const *all, unsigned count, struct sbuf *out)
+static void put(struct sbuf *out, const char *name, const char *type, const char *help, uint64_t value)
 {
-	sbuf_putz(out, "# HELP m2m_requests_total Requests answered, by operation and outcome.\n# TYPE m2m_requests_total counter\n");
-	for (unsigned operation = 0; operation <= OP_COUNT; operation++) {
-		for (unsigned err = 0; err < ERR_COUNT; err++) {
-			uint64_t sum = 0;
-			for (unsigned i = 0; i < count; i++)
-				sum += load(&all[i]->counters.outcomes[operation][err]);
-			if (sum > 0)
-				sbuf_printf(out, "m2m_requests_total{operation=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
-					    operation == OP_COUNT ? "unknown" : op_specs[operation].name,
-					    err == ERR_OK ? "granted" : err_info((enum err)err)->code, sum);
-		}
+	head(out, name, type, help);
+	sbuf_printf(out, "%s %" PRIu64 "\n", name, value);
+}
+
+/* ---- histograms ---- */
+
+/* `label`: NAME="value", or "" for none. `unit`: how many of the scale's units make one of the metric's. */
+static void put_series(struct sbuf *out, const char *name, const char *label, const struct histogram_sum *sum,
+		       const struct histogram_scale *scale, double unit)
+{
+	const char *comma = *label == '\0' ? "" : ",";
+	const char *open = *label == '\0' ? "" : "{", *shut = *label == '\0' ? "" : "}";
+	uint64_t so_far = 0;
+	for (unsigned i = 0; i < scale->n; i++) {
+		so_far += sum->counts[i];
+		sbuf_printf(out, "%s_bucket{%s%sle=\"%.10g\"} %" PRIu64 "\n", name, label, comma, (double)scale->bounds[i] / unit, so_far);
 	}
+	sbuf_printf(out, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, label, comma, sum->total);
+	sbuf_printf(out, "%s_sum%s%s%s %.10g\n%s_count%s%s%s %" PRIu64 "\n", name, open, label, shut, (double)sum->sum / unit, name, open,
+		    label, shut, sum->total);
+}
+
+static const char *operation_name(unsigned operation)
+{
+	return operation == OP_COUNT ? "unknown" : op_specs[operation].name;
+}
+
+static void put_durations(const struct worker *w, struct sbuf *out)
+{
+	static const char name[] = "m2m_request_duration_seconds";
+	head(out, name, "histogram", "From a request's having been read to its answer, by operation.");
+	for (unsigned operation = 0; operation <= OP_COUNT; operation++) {
+		struct histogram_sum sum = {{0}, 0, 0};
+		char label[96];
+		for (unsigned i = 0; i < w->all_count; i++)
+			histogram_add(&sum, &w->all[i]->counters.durations[operation]);
+		snprintf(label, sizeof label, "operation=\"%s\"", operation_name(operation));
+		if (sum.total > 0)
+			put_series(out, name, label, &sum, &histogram_microseconds, 1e6);
+	}
+}
+
+static void put_store_histograms(const struct worker *w, struct sbuf *out)
+{
+	static const char trips[] = "m2m_database_round_trip_seconds", sizes[] = "m2m_batch_tokens";
+	struct histogram_sum batch = {{0}, 0, 0}, issue = {{0}, 0, 0}, serve = {{0}, 0, 0};
+	for (unsigned i = 0; i < w->all_count; i++) {
+		const struct store_counters *c = store_counters(w->all[i]->store);
+		histogram_add(&batch, &c->batch_sizes);
+		histogram_add(&issue, &c->issue_us);
+		histogram_add(&serve, &c->serve_us);
+	}
+	head(out, sizes, "histogram", "Token requests that one issuing statement carried.");
+	put_series(out, sizes, "", &batch, &histogram_sizes, 1);
+	head(out, trips, "histogram", "From a statement's sending to its answer, by connection.");
+	put_series(out, trips, "connection=\"issue\"", &issue, &histogram_microseconds, 1e6);
+	put_series(out, trips, "connection=\"serve\"", &serve, &histogram_microseconds, 1e6);
+}
+
+/* ---- requests ---- */
+
+static uint64_t answered(const struct worker *w, unsigned transport, unsigned operation, enum err err)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < w->all_count; i++)
+		sum += load(&w->all[i]->counters.outcomes[transport][operation][err]);
+	return sum;
+}
+
+static void put_requests(const struct worker *w, struct sbuf *out)
+{
+	static const char *const transports[] = {"rest", "grpc"};
+	head(out, "m2m_requests_total", "counter", "Requests answered, by operation, transport and outcome.");
+	for (unsigned operation = 0; operation <= OP_COUNT; operation++)
+		for (unsigned transport = 0; transport < 2; transport++)
+			for (unsigned err = 0; err < ERR_COUNT; err++) {
+				uint64_t n = answered(w, transport, operation, (enum err)err);
+				if (n > 0)
+					sbuf_printf(out,
+						    "m2m_requests_total{operation=\"%s\",transport=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
+						    operation_name(operation), transports[transport],
+						    err == ERR_OK ? "granted" : err_info((enum err)err)->code, n);
+			}
+}
+
+/* What denied_audit counts: always there, so that a rate of them has a beginning. */
+static void put_denied(const struct worker *w, struct sbuf *out)
+{
+	static const enum err reasons[] = {ERR_INVALID_CLIENT, ERR_INVALID_TOKEN, ERR_FORBIDDEN};
+	head(out, "m2m_denied_attempts_total", "counter", "Requests refused for their credentials or rights, by reason.");
+	for (unsigned r = 0; r < sizeof reasons / sizeof *reasons; r++) {
+		uint64_t n = 0;
+		for (unsigned operation = 0; operation <= OP_COUNT; operation++)
+			n += answered(w, 0, operation, reasons[r]) + answered(w, 1, operation, reasons[r]);
+		sbuf_printf(out, "m2m_denied_attempts_total{reason=\"%s\"} %" PRIu64 "\n", err_info(reasons[r])->code, n);
+	}
+}
+
+/* ---- the rest ---- */
+
+static void put_store(const struct worker *w, struct sbuf *out)
+{
+	uint64_t issued = 0, failures = 0, reloads = 0, depth = 0, seals = 0, lost = 0, default_used = 0, until = 0;
+	for (unsigned i = 0; i < w->all_count; i++) {
+		const struct store_counters *c = store_counters(w->all[i]->store);
+		issued += load(&c->tokens_issued);
+		failures += load(&c->statement_failures);
+		reloads += load(&c->key_reloads);
+		depth += load(&c->queue_depth);
+		seals += load(&c->seals);
+		lost += load(&c->writers_lost);
+		default_used = load(&c->default_partition_used) > default_used ? 1 : default_used;
+		until = load(&c->partitions_until) > until ? load(&c->partitions_until) : until;
+	}
+	put(out, "m2m_tokens_issued_total", "counter", "Access tokens whose audit row has committed.", issued);
+	put(out, "m2m_issue_failures_total", "counter", "Issuing statements that failed.", failures);
+	put(out, "m2m_issue_queue_depth", "gauge", "Token requests waiting for an issuing statement.", depth);
+	put(out, "m2m_signing_key_reloads_total", "counter", "Changes of the signing key snapshot.", reloads);
+	put(out, "m2m_audit_seals_total", "counter", "Seals of the audit that have committed.", seals);
+	put(out, "m2m_audit_writers_lost_total", "counter", "Times that the outcome of a statement with a seal was not learned.", lost);
+	put(out, "m2m_audit_default_partition_used", "gauge", "1 if rows are in a default partition, which should be empty.", default_used);
+	put(out, "m2m_audit_partitions_until_timestamp_seconds", "gauge", "When the audit's weekly partitions that are made end.", until);
+}
+
+static void put_workers(const struct worker *w, struct sbuf *out)
+{
+	uint64_t ready = 0, http = 0, grpc = 0;
+	for (unsigned i = 0; i < w->all_count; i++) {
+		const char *why = NULL;
+		ready += worker_ready(w->all[i], &why);
+		http += atomic_load_explicit(&w->all[i]->http_connections, memory_order_relaxed);
+		grpc += atomic_load_explicit(&w->all[i]->grpc_connections, memory_order_relaxed);
+	}
+	head(out, "m2m_build_info", "gauge", "1, with the version.");
+	sbuf_putz(out, "m2m_build_info{version=\"" M2M_VERSION "\"} 1\n");
+	put(out, "m2m_ready", "gauge", "1 if every worker can answer requests now, as /readyz says.", ready == w->all_count);
+	put(out, "m2m_workers", "gauge", "Worker threads.", w->all_count);
+	put(out, "m2m_workers_ready", "gauge", "Worker threads that can answer requests now.", ready);
+	head(out, "m2m_connections", "gauge", "Open client connections, by listener.");
+	sbuf_printf(out, "m2m_connections{listener=\"http\"} %" PRIu64 "\nm2m_connections{listener=\"grpc\"} %" PRIu64 "\n", http, grpc);
+}
+
+static void put_keys(const struct worker *w, struct sbuf *out)
+{
+	static const char name[] = "m2m_signing_key_active_since_timestamp_seconds";
+	unsigned n = 0;
+	const struct store_key *keys = store_keys(w->store, &n);
+	head(out, name, "gauge", "From when a published signing key signs, by key, algorithm and state.");
+	for (unsigned i = 0; i < n; i++)
+		sbuf_printf(out, "%s{kid=\"%s\",alg=\"%s\",state=\"%s\"} %" PRId64 "\n", name, keys[i].kid, keys[i].alg, keys[i].state,
+			    keys[i].active_from);
 }
 
 static void put_tls(struct tls *tls, struct sbuf *out)
@@ -41,37 +181,15 @@ static void put_tls(struct tls *tls, struct sbuf *out)
 	    state.handshakes_failed);
 }
 
-void worker_metrics(struct worker *const *all, unsigned count, struct sbuf *out)
+void worker_metrics(const struct worker *w, struct sbuf *out)
 {
-	uint64_t issued = 0, batches = 0, rows = 0, failures = 0, reloads = 0, depth = 0, ready = 0;
-	uint64_t seals = 0, lost = 0, default_used = 0, until = 0;
-	for (unsigned i = 0; i < count; i++) {
-		const struct store_counters *c = store_counters(all[i]->store);
-		const char *why = NULL;
-		issued += load(&c->tokens_issued);
-		batches += load(&c->batches);
-		rows += load(&c->batch_rows);
-		failures += load(&c->statement_failures);
-		reloads += load(&c->key_reloads);
-		depth += load(&c->queue_depth);
-		ready += worker_ready(all[i], &why);
-		seals += load(&c->seals);
-		lost += load(&c->writers_lost);
-		default_used = load(&c->default_partition_used) > default_used ? 1 : default_used;
-		until = load(&c->partitions_until) > until ? load(&c->partitions_until) : until;
-	}
-	put(out, "m2m_workers", "gauge", "Worker threads.", count);
-	put(out, "m2m_workers_ready", "gauge", "Worker threads that can answer requests now.", ready);
-	put(out, "m2m_tokens_issued_total", "counter", "Access tokens whose audit row has committed.", issued);
-	put(out, "m2m_issue_batches_total", "counter", "Issuing statements sent.", batches);
-	put(out, "m2m_issue_batch_requests_total", "counter", "Token requests carried by issuing statements.", rows);
-	put(out, "m2m_issue_failures_total", "counter", "Issuing statements that failed.", failures);
-	put(out, "m2m_issue_queue_depth", "gauge", "Token requests waiting for an issuing statement.", depth);
-	put(out, "m2m_signing_key_reloads_total", "counter", "Changes of the signing key snapshot.", reloads);
-	put(out, "m2m_audit_seals_total", "counter", "Seals of the audit that have committed.", seals);
-	put(out, "m2m_audit_writers_lost_total", "counter", "Times that the outcome of a statement with a seal was not learned.", lost);
-	put(out, "m2m_audit_default_partition_used", "gauge", "1 if rows are in a default partition, which should be empty.", default_used);
-	put(out, "m2m_audit_partitions_until_timestamp_seconds", "gauge", "When the audit's weekly partitions that are made end.", until);
-	put_tls(all[0]->tls, out);
-	put_requests(all, count, out);
+	put_workers(w, out);
+	put_store(w, out);
+	put_store_histograms(w, out);
+	put_keys(w, out);
+	put_tls(w->tls, out);
+	put_denied(w, out);
+	put_requests(w, out);
+	put_durations(w, out);
+	process_metrics(out);
 }

@@ -81,6 +81,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	struct worker *w = arg;
 	note_readiness(w);
 	tell_grpc_health(w);
+	atomic_store_explicit(&w->http_connections, rest_server_connections(w->rest), memory_order_relaxed);
+	atomic_store_explicit(&w->grpc_connections, grpc_server_connections(w->grpc), memory_order_relaxed);
 	if (!w->draining)
 		return;
 	int64_t now_us = clock_mono_us();
@@ -239,7 +241,7 @@ static bool all_started(void *arg)
 static void all_metrics(void *arg, struct sbuf *out)
 {
 	const struct worker *w = arg;
-	worker_metrics(w->all, w->all_count, out);
+	worker_metrics(w, out);
 }
 
 void worker_know_all(struct worker *w, struct worker *const *all, unsigned count)

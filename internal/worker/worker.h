@@ -36,7 +36,7 @@ void worker_free(struct worker *w);
 bool worker_ready(const struct worker *w, const char **ret_why);
 bool worker_has_been_ready(const struct worker *w);
 
-/* The Prometheus text of these workers' counters, added up (metrics.c). */
-void worker_metrics(struct worker *const *all, unsigned count, struct sbuf *out);
+/* The Prometheus text of all workers that `w` knows, from its own thread (metrics.c). */
+void worker_metrics(const struct worker *w, struct sbuf *out);
 
 #endif

@@ -38,6 +38,7 @@ struct worker {
 	int64_t close_at_us, drain_until_us;
 
 	_Atomic bool ready, has_been_ready;
+	_Atomic unsigned http_connections, grpc_connections; /* as of the last tick */
 	_Atomic(const char *) unready_reason;
 };
 

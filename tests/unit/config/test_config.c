@@ -316,3 +316,50 @@ Test(config, help_lists_every_setting_with_its_default)
 	cr_assert_not_null(strstr(out.p, "M2M_TRUSTED_ISSUERS_FILE"));
 	cr_assert_not_null(strstr(out.p, "default: 127.0.0.1:8080"));
 }
+
+/* ---- who may be served in the clear ---- */
+
+#define CERT    "M2M_TLS_CERT=-----BEGIN CERTIFICATE-----"
+#define TLS_KEY "M2M_TLS_KEY=-----BEGIN PRIVATE KEY-----"
+
+Test(config, a_listener_in_the_clear_is_on_loopback_or_was_said_so)
+{
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, "M2M_HTTP_LISTEN=127.0.0.2:80", "M2M_GRPC_LISTEN=[::1]:1"), ERR_OK, "%s", faults_text);
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, "M2M_HTTP_LISTEN=10.0.0.1:80", "M2M_GRPC_LISTEN=[::]:1", "M2M_OPS_LISTEN=0.0.0.0:2"),
+		     ERR_MALFORMED);
+	cr_assert_eq(fault_lines(), 3);
+	cr_assert(faults_say("M2M_HTTP_LISTEN: 10.0.0.1 is not a loopback address"));
+	cr_assert(faults_say("M2M_GRPC_LISTEN: :: is not a loopback address"));
+	cr_assert(faults_say("M2M_PLAINTEXT=ops\n"));
+}
+
+Test(config, plaintext_is_said_listener_by_listener)
+{
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, "M2M_HTTP_LISTEN=10.0.0.1:80", "M2M_GRPC_LISTEN=[::]:1", "M2M_PLAINTEXT=http, grpc"),
+		     ERR_OK, "%s", faults_text);
+	cr_assert_eq(config.plaintext, CONFIG_HTTP | CONFIG_GRPC);
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, "M2M_OPS_LISTEN=10.0.0.1:80", "M2M_PLAINTEXT=all"), ERR_OK, "%s", faults_text);
+	cr_assert_eq(READ(0, "M2M_PLAINTEXT=http,"), ERR_MALFORMED);
+	cr_assert_eq(READ(0, "M2M_PLAINTEXT=HTTP"), ERR_MALFORMED);
+}
+
+Test(config, a_certificate_makes_every_listener_speak_tls_that_plaintext_does_not_name)
+{
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, CERT, TLS_KEY, "M2M_HTTP_LISTEN=0.0.0.0:443", "M2M_PLAINTEXT=ops"), ERR_OK, "%s",
+		     faults_text);
+	cr_assert(config.http.tls && config.grpc.tls);
+	cr_assert_not(config.ops.tls);
+	cr_assert(str_eq(config.issuer, STR("https://0.0.0.0:443")));
+	cr_assert_eq(READ(0, "M2M_WORKERS=1"), ERR_OK);
+	cr_assert_not(config.http.tls || config.grpc.tls || config.ops.tls);
+}
+
+Test(config, certificate_and_key_come_together)
+{
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, CERT), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_TLS_CERT is set, but not M2M_TLS_KEY"));
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, TLS_KEY), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_TLS_KEY is set, but not M2M_TLS_CERT"));
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, CERT, TLS_KEY, "M2M_PLAINTEXT=http,grpc", "M2M_TLS_CLIENT_CA=x"), ERR_MALFORMED);
+	cr_assert(faults_say("neither http nor grpc speaks TLS"));
+}

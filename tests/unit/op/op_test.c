@@ -167,7 +167,7 @@ void answered(const struct op *op, enum err err)
 	cr_assert(op->finished);
 	cr_assert_eq(replies, 1);
 	cr_assert_eq(store.waiting, FAKE_NONE);
-	cr_assert_gt(counters.outcomes[op->spec->id][err], 0);
+	cr_assert_gt(counters.outcomes[0][op->spec->id][err], 0);
 	if (err != ERR_OK) {
 		cr_assert_null(op->out.client_secret.p);
 		cr_assert_null(op->out.access_token.p);

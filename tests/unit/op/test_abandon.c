@@ -66,7 +66,7 @@ Test(abandon, a_queued_op_is_withdrawn_and_ends_at_once)
 		op_abandon(op, why[i]);
 		answered(op, why[i]);
 		cr_assert_null(op->retry_after);
-		cr_assert_eq(counters.outcomes[OP_OAUTH_TOKEN][why[i]], 1);
+		cr_assert_eq(counters.outcomes[0][OP_OAUTH_TOKEN][why[i]], 1);
 	}
 	cr_assert(log_has("\"outcome\":\"deadline_exceeded\",\"status\":504"));
 	cr_assert(log_has("\"outcome\":\"cancelled\",\"status\":499"));
@@ -85,7 +85,7 @@ Test(abandon, a_token_that_was_recorded_is_not_signed_for_nobody)
 	grant(NULL);
 	answered(op, ERR_OK);
 	cr_assert_null(op->out.access_token.p);
-	cr_assert_eq(counters.outcomes[OP_OAUTH_TOKEN][ERR_DEADLINE_EXCEEDED], 0);
+	cr_assert_eq(counters.outcomes[0][OP_OAUTH_TOKEN][ERR_DEADLINE_EXCEEDED], 0);
 	cr_assert(log_has("\"organization_id\":\"" ORGANIZATION "\""));
 	cr_assert(log_has("\"outcome\":\"granted\",\"abandoned\":\"deadline_exceeded\",\"status\":200"));
 }

@@ -157,7 +157,7 @@ Test(op, one_without_an_operation_is_counted_apart)
 	op_fail(op, ERR_NOT_FOUND, NULL);
 	op_run(op);
 	cr_assert_eq(replies, 1);
-	cr_assert_eq(counters.outcomes[OP_COUNT][ERR_NOT_FOUND], 1);
+	cr_assert_eq(counters.outcomes[0][OP_COUNT][ERR_NOT_FOUND], 1);
 	cr_assert_not_null(strstr(logged(), "\"operation\":\"unknown\""));
 }
 
