@@ -26,7 +26,7 @@ static void cleanup_key(EVP_PKEY **k)
 }
 
 /* A key with a passphrase would otherwise have OpenSSL ask at the terminal. */
-static int no_passphrase(char *buf, int n, int writing, void *arg)
+static int no_passphrase(char *buf, int n, int writing, void *arg) /* NOLINT(readability-non-const-parameter): its type is given */
 {
 	(void)buf, (void)n, (void)writing, (void)arg;
 	return -1;
