@@ -59,6 +59,7 @@ def grpc_client():
     message = read(message_file)[5:]
     metadata = [("authorization", "Bearer " + read(token_file).decode())]
     with grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]) as channel:
+        grpc.channel_ready_future(channel).result(timeout=20)  # the way to the balancer isn't what is tried here
         call = channel.unary_unary("/m2m.v1.M2MClients/IssueToken")
 
         def ask():
