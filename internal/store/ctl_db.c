@@ -2,9 +2,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "store/ctl_exec.h"
+#include "store/pg_open.h"
 
 #define READ_WRITE "begin isolation level read committed read write"
 #define SNAPSHOT   "begin isolation level repeatable read read only"
@@ -14,7 +16,8 @@
 #define SQL_SESSION                                                                                                                        \
 	"select set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply'"       \
 	" else 'on' end, false), set_config('client_min_messages', 'warning', false), set_config('lock_timeout', '15s', false),"           \
-	" set_config('search_path', 'pg_catalog', false), pg_is_in_recovery(), set_config('jit', 'off', false)"
+	" set_config('search_path', 'pg_catalog', false), pg_is_in_recovery(), set_config('jit', 'off', false),"                           \
+	" pg_backend_pid()"
 
 /* $1 role */
 #define SQL_MAY_BE "select exists (select from pg_roles where rolname = $1::text and pg_has_role(oid, 'member'))"
@@ -76,9 +79,12 @@ enum err ctl_open(struct arena *a, struct str url, struct str actor, struct ctl_
 	db->request_id = uuid_v7(clock_wall_us());
 
 	/* what stands behind connect_timeout, the URL, may set it again */
-	const char *const names[] = {"connect_timeout", "dbname", "client_encoding", "fallback_application_name", NULL};
-	const char *const values[] = {"10", dbname.p, "UTF8", "m2mctl", NULL};
+	const char *const names[] = {"connect_timeout", "target_session_attrs",      "dbname",
+				     "client_encoding", "fallback_application_name", NULL};
+	const char *const values[] = {"10", "read-write", dbname.p, "UTF8", "m2mctl", NULL};
 	db->conn = PQconnectdbParams(names, values, 1);
+	if (db->conn != NULL && strstr(PQerrorMessage(db->conn), "session is read-only") != NULL)
+		return ctl_fail(db, ERR_STORE_UNAVAILABLE, "the server is a standby (in recovery) or read-only; connect to the primary");
 	if (PQstatus(db->conn) != CONNECTION_OK)
 		return db->conn == NULL ? ctl_fail(db, ERR_NO_MEMORY, "there is no memory left")
 					: fail_with_libpq(db, refusal(dbname), PQerrorMessage(db->conn));
@@ -89,6 +95,8 @@ enum err ctl_open(struct arena *a, struct str url, struct str actor, struct ctl_
 		return err;
 	if (pg_bool(session, 0, 4))
 		return ctl_fail(db, ERR_STORE_UNAVAILABLE, "the server is a standby (in recovery); connect to the primary");
+	if (pg_int4(session, 0, 6) != PQbackendPID(db->conn))
+		return ctl_fail(db, ERR_FORBIDDEN, "%s", POOLER_REFUSED);
 	return ERR_OK;
 }
 

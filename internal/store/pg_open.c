@@ -66,7 +66,7 @@ static enum pg_open_outcome check_primary(PGconn *pg, const struct pg_open_spec 
 		pg, spec,
 		"select pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',"
 		" current_setting('synchronous_commit') in ('off', 'local', 'remote_write'), current_setting('server_version_num')::int,"
-		" to_regclass('m2m.schema_migration') is null",
+		" to_regclass('m2m.schema_migration') is null, pg_backend_pid()",
 		NULL);
 	if (pg_err(r) != ERR_OK)
 		return fault(pg, r, "the database refused a first question", why);
@@ -74,6 +74,10 @@ static enum pg_open_outcome check_primary(PGconn *pg, const struct pg_open_spec 
 		sbuf_putz(why, pg_bool(r, 0, 0) ? "the database is a standby in recovery; credentials are checked on the primary only"
 						: "the database is read-only");
 		return PG_OPEN_UNREACHABLE;
+	}
+	if (pg_int4(r, 0, 5) != PQbackendPID(pg)) {
+		sbuf_putz(why, POOLER_REFUSED);
+		return PG_OPEN_REFUSED;
 	}
 	if (pg_int4(r, 0, 3) < 150000) {
 		sbuf_putz(why, "PostgreSQL 15 or newer is needed");
