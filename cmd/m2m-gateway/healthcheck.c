@@ -86,7 +86,7 @@ int healthcheck(int argc, char **argv)
 		url_of(&config.ops, path, url, sizeof url);
 	config_wipe(&config);
 	arena_free(a);
-	int code = err == ERR_OK ? ask(url) : complain(3, text, "");
+	int code = err == ERR_OK ? ask(url) : complain(3, "the settings", text);
 	crypto_fini();
 	return code;
 }
