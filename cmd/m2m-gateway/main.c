@@ -13,6 +13,7 @@
 #include "healthcheck.h"
 #include "store/store.h"
 #include "tls/tls.h"
+#include "trace/trace.h"
 #include "worker/listen.h"
 #include "worker/worker.h"
 
@@ -21,12 +22,6 @@
 
 /* Exit codes, as m2mctl's: 0 ended by a signal, 1 failed, 2 usage, 3 settings. */
 enum { EXIT_USAGE = 2, EXIT_SETTINGS = 3 };
-
-/* What the workers share, besides the config. */
-struct shared {
-	struct trust *trust;
-	struct tls *tls; /* NULL: plaintext */
-};
 
 static int complain(int code, struct str lines)
 {
@@ -67,7 +62,7 @@ static void announce(const char *what, const struct config_listen *at)
 	log_end(&line);
 }
 
-static enum err new_worker(const struct config *config, const struct shared *shared, struct worker **ret, struct sbuf *why)
+static enum err new_worker(const struct config *config, const struct worker_shared *shared, struct worker **ret, struct sbuf *why)
 {
 	int http_fd = -1, grpc_fd = -1;
 	enum err err = listen_open(&config->http, true, &http_fd, why);
@@ -78,11 +73,11 @@ static enum err new_worker(const struct config *config, const struct shared *sha
 		close(http_fd);
 		return err;
 	}
-	*ret = worker_new(config, shared->trust, shared->tls, http_fd, grpc_fd);
+	*ret = worker_new(config, shared, http_fd, grpc_fd);
 	return *ret == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-static enum err start_workers(struct config *config, const struct shared *shared, struct worker **workers, struct sbuf *why)
+static enum err start_workers(struct config *config, const struct worker_shared *shared, struct worker **workers, struct sbuf *why)
 {
 	int fd = -1;
 	enum err err = listen_claim(&config->http, "M2M_HTTP_LISTEN", why);
@@ -100,6 +95,8 @@ static enum err start_workers(struct config *config, const struct shared *shared
 		err = worker_serve_ops(workers[0], fd);
 	if (err == ERR_OK)
 		err = trust_start(shared->trust);
+	if (err == ERR_OK)
+		err = trace_start(shared->trace);
 	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
 		err = worker_start(workers[i]);
 	return err;
@@ -136,7 +133,7 @@ static int wait_for_signal(const sigset_t *signals, int64_t limit_ms, struct tls
 	}
 }
 
-static int serve(struct config *config, const struct shared *shared)
+static int serve(struct config *config, const struct worker_shared *shared)
 {
 	struct worker *workers[WORKERS_MAX] = {NULL};
 	char text[1024];
@@ -190,7 +187,7 @@ int main(int argc, char **argv)
 				STR("takes no arguments but healthcheck, --help and --version; settings come from the environment"));
 
 	static struct config config;
-	struct shared shared = {NULL, NULL};
+	struct worker_shared shared = {NULL, NULL, NULL};
 	struct arena *a = arena_new(1 << 20);
 	if (a == NULL || crypto_init() != ERR_OK)
 		return complain(EXIT_FAILURE, STR("OpenSSL offers no SHA-256, HMAC, KBKDF or AES-256-GCM"));
@@ -199,10 +196,13 @@ int main(int argc, char **argv)
 	if (config_read(a, environ, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS | CONFIG_NEED_LISTENERS, &config, &faults) != ERR_OK ||
 	    trust_open(&config, &shared.trust, &faults) != ERR_OK || tls_open(&config, &shared.tls, &faults) != ERR_OK) {
 		complain(EXIT_SETTINGS, sbuf_str(&faults));
+	} else if (trace_open(&config, &shared.trace) != ERR_OK) {
+		code = complain(EXIT_FAILURE, STR("out of memory"));
 	} else {
 		log_set_level(config.log_level);
 		code = serve(&config, &shared);
 	}
+	trace_close(shared.trace);
 	trust_close(shared.trust);
 	tls_close(shared.tls);
 	config_wipe(&config);

@@ -101,6 +101,16 @@ bool parse_issuer(const struct setting *s, struct arena *a, struct str text, str
 	return keep(s, a, text, c, why);
 }
 
+bool parse_endpoint(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	if (text.n > 400 || !word_is_issuer(text)) {
+		sbuf_putz(why,
+			  "expected an http or https URL without user, query, fragment and trailing slash, such as http://localhost:4318");
+		return false;
+	}
+	return keep(s, a, text, c, why);
+}
+
 /* libpq takes more forms than this; a URL is the one that a person can see to be whole. */
 bool parse_database_url(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
 {

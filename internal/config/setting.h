@@ -23,6 +23,7 @@ extern const size_t settings_n;
 bool parse_number(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_listen(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_plaintext(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
+bool parse_endpoint(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_issuer(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_database_url(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_audience(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);

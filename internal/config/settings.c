@@ -59,6 +59,10 @@ const struct setting settings[] = {
 	 parse_number, AT(jwks_max_age_s), .min = 0, .max = 86400},
 	{"M2M_PARTITION_DAYS", "28", "28", "days of audit partitions made ahead",
 	 parse_number, AT(partition_days), .min = 7, .max = 400},
+	{"M2M_OTLP_ENDPOINT", NULL, "none", "URL of an OTLP/HTTP collector, such as http://localhost:4318, to which traces are sent",
+	 parse_endpoint, AT(otlp_endpoint)},
+	{"M2M_TRACE_PERCENT", "100", "100", "how many in 100 of the requests without a traceparent are traced; others as their traceparent says",
+	 parse_number, AT(trace_percent), .min = 0, .max = 100},
 	{"M2M_LOG_LEVEL", "info", "info", "debug, info, warn or error",
 	 parse_log_level, AT(log_level)},
 };

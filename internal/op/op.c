@@ -149,6 +149,35 @@ static void write_access_line(const struct op *op)
 	log_end(&line);
 }
 
+static uint8_t copy_text(char *to, size_t cap, struct str from)
+{
+	size_t n = from.n < cap ? from.n : cap;
+	if (n > 0)
+		memcpy(to, from.p, n);
+	return (uint8_t)n;
+}
+
+static void trace(const struct op *op)
+{
+	struct trace_span span = {.has_parent = false};
+	const struct err_info *info = err_info(op->err);
+	if (!trace_begin(op->env->traces, op->origin.traceparent, &span))
+		return;
+	span.end_us = clock_wall_us();
+	span.start_us = span.end_us - (clock_mono_us() - op->started_us);
+	span.operation = op->spec == NULL ? "unknown" : op->spec->name;
+	span.outcome = op->err == ERR_OK ? "granted" : info->code;
+	if (op->origin.transport == 'g')
+		span.rpc = op->spec == NULL || op->spec->grpc == NULL ? "unknown" : op->spec->grpc;
+	span.method = op->spec == NULL ? NULL : op->spec->method;
+	span.route = op->spec == NULL ? NULL : op->spec->path;
+	span.http_status = op_http_status(op);
+	span.grpc_status = op->err == ERR_OK ? 0 : info->grpc;
+	span.request_id_n = copy_text(span.request_id, sizeof span.request_id, op->request_id);
+	span.client_address_n = copy_text(span.client_address, sizeof span.client_address, op->origin.remote_addr);
+	trace_note(op->env->traces, &span);
+}
+
 static const char *retry_after(const struct op *op)
 {
 	if (op->err == ERR_INTERNAL)
@@ -172,6 +201,7 @@ static void op_finish(struct op *op)
 	histogram_note(&counters->durations[row], &histogram_microseconds, (uint64_t)(clock_mono_us() - op->started_us));
 	count_denied(op);
 	write_access_line(op);
+	trace(op);
 	op->reply(op, op->transport);
 }
 

@@ -29,6 +29,7 @@
 #include "store/issue.h"
 #include "store/store.h"
 #include "store/token_list.h"
+#include "trace/trace.h"
 #include "trust/trust.h"
 
 enum op_id {
@@ -75,7 +76,8 @@ struct op_env {
 	struct trust_view *trust;
 	struct bearer_memo *memo;
 	struct op_counters *counters;
-	struct str metadata; /* the RFC 8414 document, made once */
+	struct trace_queue *traces; /* NULL: off */
+	struct str metadata;        /* the RFC 8414 document, made once */
 };
 
 /* What the wire said. All borrowed from the op's arena; absent where not given. */

@@ -181,6 +181,15 @@ static void put_tls(struct tls *tls, struct sbuf *out)
 	    state.handshakes_failed);
 }
 
+static void put_traces(struct trace *trace, struct sbuf *out)
+{
+	struct trace_counts counts;
+	if (!trace_counts(trace, &counts))
+		return;
+	put(out, "m2m_traces_exported_total", "counter", "Spans that the collector has taken.", counts.exported);
+	put(out, "m2m_traces_dropped_total", "counter", "Spans that were not kept, or not taken.", counts.dropped);
+}
+
 void worker_metrics(const struct worker *w, struct sbuf *out)
 {
 	put_workers(w, out);
@@ -188,6 +197,7 @@ void worker_metrics(const struct worker *w, struct sbuf *out)
 	put_store_histograms(w, out);
 	put_keys(w, out);
 	put_tls(w->tls, out);
+	put_traces(w->trace, out);
 	put_denied(w, out);
 	put_requests(w, out);
 	put_durations(w, out);

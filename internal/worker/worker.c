@@ -115,13 +115,14 @@ static void *run(void *arg)
 	return NULL;
 }
 
-struct worker *worker_new(const struct config *config, struct trust *trust, struct tls *tls, int http_fd, int grpc_fd)
+struct worker *worker_new(const struct config *config, const struct worker_shared *shared, int http_fd, int grpc_fd)
 {
 	struct worker *w = calloc(1, sizeof *w);
 	if (w == NULL)
 		goto fail;
 	w->config = config;
-	w->tls = tls;
+	w->tls = shared->tls;
+	w->trace = shared->trace;
 	w->http_fd = http_fd;
 	w->grpc_fd = grpc_fd;
 	w->command = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -131,9 +132,10 @@ struct worker *worker_new(const struct config *config, struct trust *trust, stru
 	if (w->command < 0 || w->arena == NULL || w->base == NULL)
 		goto fail;
 	w->store = store_new(w->base, config);
-	w->trust = trust_view_new(trust, w->base);
+	w->trust = trust_view_new(shared->trust, w->base);
 	w->env = (struct op_env){
 		.config = config, .store = w->store, .trust = w->trust, .memo = bearer_memo_new(), .counters = &w->counters};
+	w->env.traces = trace_queue_new(shared->trace);
 	w->env.metadata = discovery_document(w->arena, config);
 	w->command_event = event_new(w->base, w->command, EV_READ | EV_PERSIST, on_command, w);
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
@@ -142,11 +144,11 @@ struct worker *worker_new(const struct config *config, struct trust *trust, stru
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
-	w->rest = rest_server_new(w->base, &w->env, tls, http_fd);
+	w->rest = rest_server_new(w->base, &w->env, w->tls, http_fd);
 	http_fd = -1;
 	if (w->rest == NULL)
 		goto fail;
-	w->grpc = grpc_server_new(w->base, &w->env, tls, grpc_fd);
+	w->grpc = grpc_server_new(w->base, &w->env, w->tls, grpc_fd);
 	grpc_fd = -1;
 	if (w->grpc == NULL)
 		goto fail;

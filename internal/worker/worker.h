@@ -11,8 +11,15 @@
 
 struct worker;
 
-/* `trust` and `tls` (NULL: plaintext) are shared by the workers and outlive them. The listening sockets are taken over even on failure. NULL: out of memory. */
-struct worker *worker_new(const struct config *config, struct trust *trust, struct tls *tls, int http_fd, int grpc_fd);
+/* What the workers of a process share besides the config; it outlives them. */
+struct worker_shared {
+	struct trust *trust;
+	struct tls *tls;     /* NULL: plaintext */
+	struct trace *trace; /* NULL: off */
+};
+
+/* The listening sockets are taken over even on failure. NULL: out of memory. */
+struct worker *worker_new(const struct config *config, const struct worker_shared *shared, int http_fd, int grpc_fd);
 
 /* The workers of this process, `w` among them, for which it answers when it is asked for health or metrics; before worker_start. */
 void worker_know_all(struct worker *w, struct worker *const *all, unsigned count);

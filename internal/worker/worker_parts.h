@@ -16,6 +16,7 @@ struct worker {
 	struct store *store;
 	struct trust_view *trust;
 	struct tls *tls;
+	struct trace *trace;
 	struct arena *arena; /* what lives as long as the worker */
 	struct op_env env;
 	struct op_counters counters;
