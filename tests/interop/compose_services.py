@@ -80,9 +80,10 @@ def mount_secrets(service):
         name = entry["source"] if isinstance(entry, dict) else entry
         with open(config["secrets"][name]["file"]) as f:
             text = f.read().replace("@postgres:5432/", f"@127.0.0.1:{port_of('postgres', 5432)}/")
-        with open(os.path.join(there, name), "w") as f:
-            f.write(text)
-        os.chmod(os.path.join(there, name), 0o444)
+        if not os.path.exists(os.path.join(there, name)):
+            with open(os.path.join(there, name), "w") as f:
+                f.write(text)
+            os.chmod(os.path.join(there, name), 0o444)
     return there
 
 
