@@ -201,6 +201,8 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
 	struct rest_conn *c = arg;
 	if (c->forwarding || info->n_added == 0)
 		return;
+	if (c->evcon != NULL && c->guard.seen == 0)
+		evtimer_del(c->timer); /* the handshake's; a request has a time of its own */
 	/* what stood there before is forwarded requests that evhttp hasn't read yet: keep it in front */
 	struct evbuffer *before = NULL;
 	c->forwarding = true;

@@ -2,6 +2,7 @@
  * nothing needs a restart. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,52 @@ Test(faults, sigterm_under_load_drains_and_every_answer_is_recorded)
 }
 
 /* ---- starts ---- */
+
+/* ---- leaving ---- */
+
+static int grpc_health(void)
+{
+	static struct grpc_reply g;
+	struct grpc_request q = {.path = "/grpc.health.v1.Health/Check"};
+	cr_assert_eq(grpc_call(w.gateway.grpc, &q, &g), 0);
+	struct str message = grpc_message(&g, 0, NULL);
+	return message.n == 2 ? message.p[1] : -1; /* status = 1: SERVING, 2: NOT_SERVING */
+}
+
+static void start_leaving(int delay_ms)
+{
+	gateway_stop(&w.gateway, 15000);
+	env_set(&w.gateway_env, "M2M_SHUTDOWN_DELAY_MS=%d", delay_ms);
+	gateway_start(&w.gateway, &w.gateway_env);
+	cr_assert_eq(grpc_health(), 1);
+	kill(w.gateway.pid, SIGTERM);
+	cr_assert(gateway_wait_ops(&w.gateway, "/readyz", 503, 1000));
+}
+
+Test(faults, a_gateway_that_leaves_is_unready_and_serves_on)
+{
+	char connection[32];
+	start_leaving(2000);
+	for (int i = 0; i < 5; i++) {
+		cr_expect_eq(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200, "%s", r.body);
+		cr_expect_str_neq(http_header(&r, "Connection", connection, sizeof connection), "close");
+		sleep_ms(100);
+	}
+	cr_expect_eq(gateway_ops_status(&w.gateway, "/readyz"), 503);
+	cr_expect_eq(gateway_ops_status(&w.gateway, "/livez"), 200);
+	cr_expect_eq(grpc_health(), 2);
+	cr_expect_neq(proc_wait(w.gateway.pid, 8000), PROC_RUNNING);
+	w.gateway.pid = 0;
+	cr_expect_eq(gateway_log_count(&w.gateway, "every request was answered", NULL, 0), 1);
+}
+
+Test(faults, a_second_signal_cuts_the_leaving_short)
+{
+	start_leaving(60000);
+	kill(w.gateway.pid, SIGTERM);
+	cr_expect_neq(proc_wait(w.gateway.pid, 8000), PROC_RUNNING);
+	w.gateway.pid = 0;
+}
 
 TestSuite(start, .init = prepare, .fini = close_world, .timeout = 120);
 

@@ -196,6 +196,24 @@ Test(rest_conn, a_request_behind_one_that_is_worked_on_waits)
 	served("/held /b /c ");
 }
 
+Test(rest_conn, closes_what_has_been_idle_for_long_enough)
+{
+	turn(SETTLED_MS);
+	rest_conns_close_idle(&conns, 1000, 500);
+	rest_conns_close_idle(&conns, 1499, 500);
+	cr_assert_eq(conns.count, 1, "only since the first look is it known to be idle");
+	say(STR("GET /a HTTP/1.1\r\n" HOST));
+	rest_conns_close_idle(&conns, 1500, 500);
+	cr_assert_eq(conns.count, 1, "a request is coming");
+	say(STR("\r\n"));
+	served("/a ");
+	rest_conns_close_idle(&conns, 1600, 500);
+	rest_conns_close_idle(&conns, 2099, 500);
+	cr_assert_eq(conns.count, 1, "it begins anew after a request");
+	rest_conns_close_idle(&conns, 2100, 500);
+	cr_assert_eq(conns.count, 0);
+}
+
 Test(rest_conn, closes_what_is_idle_and_leaves_what_is_not)
 {
 	int second = dial();
