@@ -85,7 +85,7 @@ void op_set_request_id(struct op *op, struct str given)
 
 int op_http_status(const struct op *op)
 {
-	if (op->err != ERR_OK)
+	if (op->err != ERR_OK || op->spec == NULL)
 		return err_info(op->err)->http;
 	switch (op->spec->id) {
 	case OP_CREATE_ORGANIZATION:
