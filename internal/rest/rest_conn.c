@@ -1,9 +1,18 @@
-/* Why it is done this way: evhttp has no hook between socket and parser but an evbuffer callback on the bufferevent's input, and tells of a connection's end only
- * through evhttp_connection_set_closecb. The evhttp_connection behind a bufferevent is the argument of its callbacks, known once evhttp has set them: right after
- * rest_conn_bufferevent has returned, so an event activated there finds it before any byte was read. */
+/* evhttp polls no socket here. Left to itself its bufferevent asks the kernel to watch the socket anew four times a request, and asks how much there is before it reads; so it is given one
+ * without a socket, and this file reads and writes: one call each a request. What evhttp does with that bufferevent stays as it is: it parses what stands in the input when bufferevent_trigger
+ * says so, leaves its reply in the output, is told when that was sent, and its idle time runs on the bufferevent's timers.
+ *
+ *   readable -> pending -> guard -> a whole request -> input, evhttp is told -> (the service works) -> output -> rest_conn_flush -> sent, evhttp is told -> the next of pending
+ *
+ * evhttp has one request at a time: it may only be told of input while it waits for a request, and only be freed while nobody works on one.
+ *
+ * evhttp makes a connection's bufferevent through rest_conn_bufferevent before it knows the connection, and tells of a connection's end only through evhttp_connection_set_closecb. The
+ * evhttp_connection behind a bufferevent is the argument of its callbacks, known once evhttp has set them: right after rest_conn_bufferevent has returned, so an event activated there finds it
+ * before any byte was read. */
 #include "rest/rest_conn.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -13,30 +22,94 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/uuid.h"
+#include "crypto/digest.h"
 #include "rest/http_guard.h"
 #include "rest/rest_encode.h"
+
+/* What a client may send ahead of the answers; the rest stays in its socket. */
+#define PENDING_MAX (64 * 1024)
+#define PIECES      8
 
 struct rest_conn {
 	struct list node;
 	struct rest_conns *set;
 	struct bufferevent *bev;
 	struct evhttp_connection *evcon; /* NULL until attached */
-	struct event *timer;             /* attaching first, then the receive timeout */
+	struct tls_stream stream;
+	struct event *readable, *writable; /* NULL until attached */
+	struct event *timer;               /* attaching first, then the receive timeout */
 	struct http_guard guard;
-	struct evbuffer *pending; /* bytes of an incomplete request */
+	struct evbuffer *pending; /* what came and evhttp doesn't have */
 	size_t dropped;           /* bytes of it that were read only to be thrown away */
 	bool over_limit;
-	bool refused;    /* nothing more is read */
-	bool forwarding; /* our own additions to the input, not the socket's */
-	bool continued;  /* this request's 100 Continue was sent */
-	int64_t idle_us; /* since when it is seen to be idle, by who closes idle ones; 0: it wasn't */
+	bool refused;     /* nothing more is looked at */
+	bool continued;   /* this request's 100 Continue was sent */
+	bool working;     /* evhttp has a request that isn't answered, or whose answer isn't sent */
+	bool reading;     /* `readable` is added */
+	bool ended;       /* the client sends no more */
+	bool feeding;     /* feed is at work, and takes the next request itself */
+	unsigned entered; /* functions that still need this memory */
+	bool gone;        /* evhttp has freed the connection meanwhile */
+	int64_t idle_us;  /* since when it is seen to be idle, by who closes idle ones; 0: it wasn't */
 };
 
-/* Past evhttp, where no request of it exists to answer. Best effort, never blocks. */
+static void conn_destroy(struct rest_conn *c)
+{
+	if (c->readable != NULL)
+		event_free(c->readable);
+	if (c->writable != NULL)
+		event_free(c->writable);
+	if (c->timer != NULL)
+		event_free(c->timer);
+	if (c->pending != NULL)
+		evbuffer_free(c->pending);
+	free(c);
+}
+
+static void enter(struct rest_conn *c)
+{
+	c->entered++;
+}
+
+static void leave(struct rest_conn *c)
+{
+	if (--c->entered == 0 && c->gone)
+		conn_destroy(c);
+}
+
+static void forget(struct rest_conn *c)
+{
+	list_remove(&c->node);
+	c->set->count--;
+	c->gone = true;
+	if (c->entered == 0) {
+		conn_destroy(c);
+		return;
+	}
+	if (c->readable != NULL)
+		event_del(c->readable);
+	if (c->writable != NULL)
+		event_del(c->writable);
+	event_del(c->timer);
+}
+
+/* The socket is evhttp's to close, right after this. */
+static void on_closed(struct evhttp_connection *evcon, void *arg)
+{
+	(void)evcon;
+	struct rest_conn *c = arg;
+	tls_stream_end(&c->stream);
+	forget(c);
+}
+
+/* Past evhttp, where no request of it exists to answer. Best effort. */
 static void answer_raw(struct rest_conn *c, struct str text)
 {
-	if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
-		tls_send_now(c->bev, text);
+	if (evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
+		return;
+	const struct iovec piece = {.iov_base = (char *)text.p, .iov_len = text.n};
+	ssize_t sent = tls_stream_write(&c->stream, &piece, 1);
+	(void)sent;
 }
 
 /* A whole problem+json reply (RFC 9457), as rest_encode.c writes it for requests. */
@@ -64,49 +137,12 @@ static void answer_problem(struct rest_conn *c, enum err err, const char *detail
 	log_end(&line);
 }
 
-static void conn_free(struct rest_conn *c)
-{
-	list_remove(&c->node);
-	c->set->count--;
-	event_free(c->timer);
-	evbuffer_free(c->pending);
-	free(c);
-}
-
-static void on_closed(struct evhttp_connection *evcon, void *arg)
-{
-	(void)evcon;
-	struct rest_conn *c = arg;
-	tls_say_bye(c->set->tls, c->bev);
-	conn_free(c);
-}
+/* ---- time ---- */
 
 static void begin_timer(struct rest_conn *c)
 {
 	const struct timeval limit = {c->set->receive_timeout_ms / 1000, (c->set->receive_timeout_ms % 1000) * 1000};
 	evtimer_add(c->timer, &limit);
-}
-
-static void attach(struct rest_conn *c)
-{
-	void *evcon = NULL;
-	bufferevent_getcb(c->bev, NULL, NULL, NULL, &evcon);
-	if (evcon == NULL) { /* evhttp ran out of memory and let go of it */
-		bufferevent_decref(c->bev);
-		conn_free(c);
-		return;
-	}
-	c->evcon = evcon;
-	evhttp_connection_set_closecb(c->evcon, on_closed, c);
-	bufferevent_decref(c->bev);
-	int one = 1;
-	setsockopt(bufferevent_getfd(c->bev), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (c->over_limit) {
-		answer_problem(c, ERR_OVERLOADED, "There are too many connections.");
-		evhttp_connection_free(c->evcon);
-	} else if (tls_shaking(c->bev)) {
-		begin_timer(c);
-	}
 }
 
 static void follow_timer(struct rest_conn *c)
@@ -117,55 +153,59 @@ static void follow_timer(struct rest_conn *c)
 		begin_timer(c);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+/* ---- what is read ---- */
+
+static void read_on(struct rest_conn *c)
 {
-	(void)fd, (void)what;
-	struct rest_conn *c = arg;
-	if (c->evcon == NULL) {
-		attach(c);
+	if (c->reading || c->ended || event_add(c->readable, NULL) != 0)
 		return;
-	}
-	if (tls_shaking(c->bev)) {
-		evhttp_connection_free(c->evcon);
-		return;
-	}
-	if (c->guard.seen == 0 || c->set->busy(c->evcon, c->set->arg)) {
-		follow_timer(c); /* an earlier request of this connection is still being worked on */
-		return;
-	}
-	answer_problem(c, ERR_REQUEST_TIMEOUT, err_info(ERR_REQUEST_TIMEOUT)->text);
-	evhttp_connection_free(c->evcon);
+	c->reading = true;
+	if (tls_stream_holds(&c->stream))
+		event_active(c->readable, EV_READ, 0);
 }
 
-/* ---- bytes ---- */
+static void read_no_more(struct rest_conn *c)
+{
+	event_del(c->readable);
+	c->reading = false;
+}
+
+/* The whole request stands in the input; evhttp parses it, and the service may even answer it, before this returns. */
+static void hand_over(struct rest_conn *c)
+{
+	evtimer_del(c->timer);
+	c->working = true;
+	c->set->asking = c;
+	bufferevent_trigger(c->bev, EV_READ, 0);
+	c->set->asking = NULL;
+	if (!c->gone)
+		rest_conn_flush(c);
+}
 
 static void forward_request(struct rest_conn *c, size_t n)
 {
 	struct evbuffer *input = bufferevent_get_input(c->bev);
-	c->forwarding = true;
 	if (c->guard.expects) { /* answered here already; evhttp would answer it again */
 		evbuffer_remove_buffer(c->pending, input, c->guard.expect_start);
 		evbuffer_drain(c->pending, c->guard.expect_end - c->guard.expect_start);
 		n -= c->guard.expect_end;
 	}
 	evbuffer_remove_buffer(c->pending, input, n);
-	c->forwarding = false;
 	c->continued = false;
 	http_guard_init(&c->guard);
+	hand_over(c);
 }
 
 static void forward_refusal(struct rest_conn *c, enum err why)
 {
 	c->refused = true;
-	c->forwarding = true;
 	evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
 	evbuffer_add_printf(bufferevent_get_input(c->bev), "GET " REST_REFUSED_PATH "%s HTTP/1.1\r\nHost: -\r\nConnection: close\r\n\r\n",
 			    err_info(why)->code);
-	c->forwarding = false;
-	evtimer_del(c->timer);
+	hand_over(c);
 }
 
-/* Feeds what is new at `from` in pending; true when a request was completed and forwarded, so that there may be more. */
+/* Feeds what the guard hasn't seen of pending; true when a request was completed and forwarded, so that there may be more. */
 static bool feed_once(struct rest_conn *c)
 {
 	size_t length = evbuffer_get_length(c->pending);
@@ -189,58 +229,187 @@ static bool feed_once(struct rest_conn *c)
 		evbuffer_drain(c->pending, length);
 		c->dropped += length;
 	}
-	if (http_guard_awaits_continue(&c->guard) && !c->continued && c->evcon != NULL && !c->set->busy(c->evcon, c->set->arg)) {
+	if (http_guard_awaits_continue(&c->guard) && !c->continued) {
 		c->continued = true;
 		answer_raw(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
 	}
 	return false;
 }
 
-static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
+/* One request after another, each when the one before is answered. At the end either evhttp works, or the connection is closed, or more must be read. */
+static void feed(struct rest_conn *c)
 {
-	struct rest_conn *c = arg;
-	if (c->forwarding || info->n_added == 0)
-		return;
-	if (c->evcon != NULL && c->guard.seen == 0)
-		evtimer_del(c->timer); /* the handshake's; a request has a time of its own */
-	/* what stood there before is forwarded requests that evhttp hasn't read yet: keep it in front */
-	struct evbuffer *before = NULL;
-	c->forwarding = true;
-	if (info->orig_size > 0) {
-		before = evbuffer_new();
-		if (before == NULL || evbuffer_remove_buffer(input, before, info->orig_size) < 0)
-			c->refused = true;
-	}
-	evbuffer_remove_buffer(input, c->pending, evbuffer_get_length(input));
-	if (before != NULL) {
-		evbuffer_add_buffer(input, before);
-		evbuffer_free(before);
-	}
-	c->forwarding = false;
-	if (c->refused) {
-		evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
-		return;
-	}
-	while (feed_once(c))
+	enter(c);
+	c->feeding = true;
+	while (!c->gone && !c->working && !c->refused && feed_once(c))
 		continue;
-	if (!c->refused)
+	c->feeding = false;
+	if (c->gone) {
+		leave(c);
+		return;
+	}
+	if (c->refused)
+		evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
+	if (!c->working && !c->refused)
 		follow_timer(c);
+	if (c->ended && !c->working)
+		bufferevent_trigger_event(c->bev, BEV_EVENT_READING | BEV_EVENT_EOF, 0);
+	else if (evbuffer_get_length(c->pending) >= PENDING_MAX)
+		read_no_more(c);
+	else
+		read_on(c);
+	leave(c);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct rest_conn *c = arg;
+	ssize_t n = 0;
+	enter(c);
+	do {
+		bool shaking = tls_stream_shaking(&c->stream);
+		n = tls_stream_read(&c->stream, c->set->chunk, sizeof c->set->chunk);
+		if (shaking && !tls_stream_shaking(&c->stream))
+			evtimer_del(c->timer); /* the handshake's; a request has a time of its own */
+		if (n == TLS_STREAM_LATER)
+			break;
+		if (n <= 0) {
+			c->ended = true;
+			read_no_more(c);
+		} else if (!c->refused) {
+			evbuffer_add(c->pending, c->set->chunk, (size_t)n);
+			crypto_wipe(c->set->chunk, (size_t)n); /* a secret may be in there */
+		}
+		if (!c->working || c->ended)
+			feed(c);
+		else if (evbuffer_get_length(c->pending) >= PENDING_MAX)
+			read_no_more(c);
+	} while (!c->gone && c->reading && (n == sizeof c->set->chunk || tls_stream_holds(&c->stream)));
+	if (!c->gone && c->stream.stuck)
+		event_add(c->writable, NULL);
+	leave(c);
+}
+
+/* ---- what is written ---- */
+
+/* True: all of it. */
+static bool write_output(struct rest_conn *c)
+{
+	struct evbuffer *output = bufferevent_get_output(c->bev);
+	while (evbuffer_get_length(output) > 0) {
+		struct evbuffer_iovec pieces[PIECES];
+		int n = evbuffer_peek(output, -1, NULL, pieces, PIECES);
+		ssize_t taken = tls_stream_write(&c->stream, pieces, n < PIECES ? n : PIECES);
+		if (taken == TLS_STREAM_LATER) {
+			event_add(c->writable, NULL);
+			return false;
+		}
+		if (taken < 0) {
+			c->ended = true; /* nobody reads the answer, and the connection ends with it */
+			read_no_more(c);
+			evbuffer_drain(output, evbuffer_get_length(output));
+			return true;
+		}
+		evbuffer_drain(output, (size_t)taken);
+	}
+	return true;
+}
+
+void rest_conn_flush(struct rest_conn *c)
+{
+	if (c->set->asking == c || evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
+		return; /* hand_over does it, once evhttp is done; or there is no answer yet */
+	if (!write_output(c))
+		return;
+	enter(c);
+	c->working = false;
+	bufferevent_trigger(c->bev, EV_WRITE, 0);
+	if (!c->gone && !c->feeding)
+		feed(c);
+	leave(c);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct rest_conn *c = arg;
+	if (c->stream.stuck && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
+		on_readable(fd, EV_READ, c); /* a handshake that had more to say than the socket took */
+	else
+		rest_conn_flush(c);
+}
+
+struct rest_conn *rest_conn_asking(const struct rest_conns *set)
+{
+	return set->asking;
 }
 
 /* ---- life ---- */
 
-void rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max, unsigned receive_timeout_ms,
-		     bool (*busy)(struct evhttp_connection *evcon, void *arg), void *arg)
+static bool take_socket(struct rest_conn *c)
 {
-	*set = (struct rest_conns){
-		.base = base, .tls = tls, .max = max, .receive_timeout_ms = receive_timeout_ms, .busy = busy, .arg = arg};
+	int fd = bufferevent_getfd(c->bev);
+	int one = 1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (bufferevent_setfd(c->bev, -1) != 0 || tls_stream_init(&c->stream, c->set->tls, TLS_HTTP, fd) != ERR_OK)
+		return false;
+	bufferevent_enable(c->bev, EV_READ); /* its idle time */
+	c->readable = event_new(c->set->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->writable = event_new(c->set->base, fd, EV_WRITE, on_writable, c);
+	if (c->readable == NULL || c->writable == NULL || event_add(c->readable, NULL) != 0)
+		return false;
+	c->reading = true;
+	return true;
+}
+
+static void attach(struct rest_conn *c)
+{
+	void *evcon = NULL;
+	bufferevent_getcb(c->bev, NULL, NULL, NULL, &evcon);
+	if (evcon == NULL) { /* evhttp ran out of memory and let go of it */
+		bufferevent_decref(c->bev);
+		forget(c);
+		return;
+	}
+	c->evcon = evcon;
+	evhttp_connection_set_closecb(c->evcon, on_closed, c);
+	bool good = take_socket(c);
+	bufferevent_decref(c->bev);
+	if (good && c->over_limit)
+		answer_problem(c, ERR_OVERLOADED, "There are too many connections.");
+	if (!good || c->over_limit)
+		evhttp_connection_free(c->evcon);
+	else if (tls_stream_shaking(&c->stream))
+		begin_timer(c);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct rest_conn *c = arg;
+	enter(c);
+	if (c->evcon == NULL) {
+		attach(c);
+	} else if (tls_stream_shaking(&c->stream)) {
+		evhttp_connection_free(c->evcon);
+	} else if (c->guard.seen > 0 && !c->working) {
+		answer_problem(c, ERR_REQUEST_TIMEOUT, err_info(ERR_REQUEST_TIMEOUT)->text);
+		evhttp_connection_free(c->evcon);
+	}
+	leave(c);
+}
+
+void rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max, unsigned receive_timeout_ms)
+{
+	*set = (struct rest_conns){.base = base, .tls = tls, .max = max, .receive_timeout_ms = receive_timeout_ms};
 	list_init(&set->all);
 }
 
 struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg)
 {
 	struct rest_conns *set = arg;
-	struct bufferevent *bev = tls_bufferevent(set->tls, TLS_HTTP, base, -1);
+	struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
 	struct rest_conn *c = calloc(1, sizeof *c);
 	if (bev == NULL || c == NULL)
 		goto fail;
@@ -249,7 +418,7 @@ struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg)
 	c->pending = evbuffer_new();
 	c->timer = evtimer_new(base, on_timer, c);
 	http_guard_init(&c->guard);
-	if (c->pending == NULL || c->timer == NULL || evbuffer_add_cb(bufferevent_get_input(bev), on_input, c) == NULL)
+	if (c->pending == NULL || c->timer == NULL)
 		goto fail;
 	c->over_limit = set->count >= set->max;
 	list_append(&set->all, &c->node);
@@ -258,13 +427,8 @@ struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg)
 	event_active(c->timer, EV_TIMEOUT, 0);
 	return bev;
 fail:
-	if (c != NULL) {
-		if (c->pending != NULL)
-			evbuffer_free(c->pending);
-		if (c->timer != NULL)
-			event_free(c->timer);
-		free(c);
-	}
+	if (c != NULL)
+		conn_destroy(c);
 	if (bev != NULL)
 		bufferevent_free(bev);
 	return NULL;
@@ -272,8 +436,7 @@ fail:
 
 static bool is_idle(const struct rest_conn *c)
 {
-	return c->evcon != NULL && c->guard.seen == 0 && !c->set->busy(c->evcon, c->set->arg) &&
-	       evbuffer_get_length(bufferevent_get_input(c->bev)) == 0 && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0;
+	return c->evcon != NULL && c->guard.seen == 0 && !c->working && evbuffer_get_length(c->pending) == 0;
 }
 
 void rest_conns_close_idle(struct rest_conns *set, int64_t now_us, int64_t idle_us)

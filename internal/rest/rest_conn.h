@@ -1,19 +1,16 @@
-/* The server side of one HTTP connection beneath evhttp: a guard before its parser, a time limit for receiving a request, and the count of connections.
+/* The server side of one HTTP connection beneath evhttp: its socket, plain or TLS, a guard before evhttp's parser, a time limit for receiving a request, and the count of connections.
  *
- *   socket -> bufferevent input -> (on_input takes the bytes out) -> guard -> pending -> a complete, well-formed request -> input -> evhttp
- *
- * evhttp sees only complete requests. One that the guard refused is replaced by a request for REST_REFUSED_PATH, which the dispatcher answers in our own words. */
+ * evhttp sees only complete requests, one at a time. One that the guard refused is replaced by a request for REST_REFUSED_PATH, which the dispatcher answers in our own words. */
 #ifndef M2M_REST_REST_CONN_H
 #define M2M_REST_REST_CONN_H
 
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <stdbool.h>
 
 #include "base/list.h"
 #include "base/str.h"
-#include "tls/tls.h"
+#include "tls/tls_stream.h"
 
 #define REST_REFUSED_PATH "/.refused/"
 
@@ -23,16 +20,22 @@ struct rest_conns {
 	struct list all;
 	unsigned count, max;
 	unsigned receive_timeout_ms;
-	/* Whether a request of this connection is being worked on. Such a connection must not be freed: evhttp would free the request under it. */
-	bool (*busy)(struct evhttp_connection *evcon, void *arg);
-	void *arg;
+	struct rest_conn *asking; /* whose request evhttp hands out at this moment; or NULL */
+	char chunk[16384];        /* what one read takes */
 };
 
-void rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max, unsigned receive_timeout_ms,
-		     bool (*busy)(struct evhttp_connection *evcon, void *arg), void *arg);
+struct rest_conn;
+
+void rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max, unsigned receive_timeout_ms);
 
 /* For evhttp_set_bevcb; `arg` is the struct rest_conns. */
 struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg);
+
+/* Within evhttp's request callback: the connection that the request came on. It stays until the request is answered. */
+struct rest_conn *rest_conn_asking(const struct rest_conns *set);
+
+/* To be called after evhttp_send_reply for that request: sends the answer, or as much of it as the socket takes. The connection may be gone afterwards. */
+void rest_conn_flush(struct rest_conn *c);
 
 /* To be asked again and again: closes the connections on which nothing has been received, worked on or sent for `idle_us`, as seen since the first time of asking. */
 void rest_conns_close_idle(struct rest_conns *set, int64_t now_us, int64_t idle_us);

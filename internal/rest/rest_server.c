@@ -26,6 +26,7 @@ struct rest_server {
 struct rest_request {
 	struct list node;
 	struct rest_server *server;
+	struct rest_conn *conn;
 	struct evhttp_request *req;
 	const char *allow;
 };
@@ -36,19 +37,8 @@ static void free_op_after_sending(const void *data, size_t n, void *op)
 	op_free(op);
 }
 
-static void reply(struct op *op, void *transport)
+static void send_reply(struct evhttp_request *req, struct op *op, int status, struct str body)
 {
-	struct rest_request *r = transport;
-	struct evhttp_request *req = r->req;
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
-	bool draining = r->server->draining;
-	struct str body = rest_encode(req, op, r->allow);
-	int status = op_http_status(op);
-	list_remove(&r->node);
-	free(r);
-	if (draining)
-		evhttp_add_header(headers, "Connection", "close");
-
 	if (status == 204) {
 		op_free(op);
 		evhttp_send_reply(req, status, rest_reason(status), NULL);
@@ -64,6 +54,18 @@ static void reply(struct op *op, void *transport)
 	}
 	if (out != NULL)
 		evbuffer_free(out);
+}
+
+static void reply(struct op *op, void *transport)
+{
+	struct rest_request *r = transport; /* in the op's arena */
+	struct rest_conn *conn = r->conn;
+	struct str body = rest_encode(r->req, op, r->allow);
+	list_remove(&r->node);
+	if (r->server->draining)
+		evhttp_add_header(evhttp_request_get_output_headers(r->req), "Connection", "close");
+	send_reply(r->req, op, op_http_status(op), body);
+	rest_conn_flush(conn);
 }
 
 /* The guard's own word, out of the path that rest_conn.c made. */
@@ -118,29 +120,20 @@ static void route(struct rest_request *r, struct op *op, struct str path)
 static void on_request(struct evhttp_request *req, void *arg)
 {
 	struct rest_server *s = arg;
-	struct rest_request *r = calloc(1, sizeof *r);
-	struct op *op = r == NULL ? NULL : op_new(s->env, NULL, reply, r);
-	if (op == NULL) {
-		free(r);
+	struct op *op = op_new(s->env, NULL, reply, NULL);
+	struct rest_request *r = op == NULL ? NULL : arena_alloc(op->arena, sizeof *r);
+	if (r == NULL) {
+		op_free(op);
 		evhttp_add_header(evhttp_request_get_output_headers(req), "Retry-After", "1");
 		evhttp_send_reply(req, 503, rest_reason(503), NULL);
 		return;
 	}
-	r->server = s;
-	r->req = req;
+	*r = (struct rest_request){.server = s, .conn = rest_conn_asking(&s->conns), .req = req};
+	op->transport = r;
 	list_append(&s->working, &r->node);
 	rest_decode_origin(req, op);
 	route(r, op, rest_path(req));
 	op_run(op);
-}
-
-static bool is_busy(struct evhttp_connection *evcon, void *arg)
-{
-	const struct rest_server *s = arg;
-	LIST_EACH (it, &s->working)
-		if (evhttp_request_get_connection(LIST_OWNER(it, struct rest_request, node)->req) == evcon)
-			return true;
-	return false;
 }
 
 struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd)
@@ -151,9 +144,11 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 		goto fail;
 	s->env = env;
 	list_init(&s->working);
-	rest_conns_init(&s->conns, base, tls, env->config->connections_max, env->config->receive_timeout_ms, is_busy, s);
+	rest_conns_init(&s->conns, base, tls, env->config->connections_max, env->config->receive_timeout_ms);
 	const struct timeval idle = {env->config->idle_timeout_ms / 1000, (env->config->idle_timeout_ms % 1000) * 1000};
-	evhttp_set_timeout_tv(s->http, &idle);
+	const struct timeval *common =
+		event_base_init_common_timeout(base, &idle); /* a queue: each request sets and clears it a few times */
+	evhttp_set_timeout_tv(s->http, common == NULL ? &idle : common);
 	evhttp_set_max_headers_size(s->http, HTTP_HEAD_MAX + 1024);
 	evhttp_set_max_body_size(s->http, HTTP_BODY_MAX + 1024);
 	evhttp_set_allowed_methods(s->http, UINT16_MAX); /* we answer 405 ourselves */

@@ -41,12 +41,6 @@ bool tls_state(struct tls *t, struct tls_state *ret);
  * untouched. */
 struct bufferevent *tls_bufferevent(struct tls *t, enum tls_listener listener, struct event_base *base, int fd);
 
-/* The handshake hasn't ended. False for plain ones. */
-bool tls_shaking(const struct bufferevent *bev);
-
-/* Sends at once, past the output buffer, which must be empty; best effort, never blocks. */
-void tls_send_now(struct bufferevent *bev, struct str bytes);
-
 /* Before our side is closed: close_notify (RFC 8446 section 6.1); a word in plain HTTP to who spoke that to a listener that doesn't. */
 void tls_say_bye(struct tls *t, struct bufferevent *bev);
 

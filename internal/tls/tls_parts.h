@@ -10,5 +10,7 @@ bool tls_speaks(const struct tls *t, enum tls_listener listener);
 /* A server's session under the present certificate. NULL: out of memory. */
 SSL *tls_session(struct tls *t, enum tls_listener listener);
 void tls_note_failed_handshake(struct tls *t);
+/* The last words on a session, `error` being OpenSSL's that ended it, or 0. */
+void tls_bye(struct tls *t, SSL *ssl, int fd, unsigned long error);
 
 #endif

@@ -1,0 +1,108 @@
+#include "tls/tls_stream.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "crypto/digest.h"
+#include "tls/tls_parts.h"
+
+#define RECORD_MAX 16384 /* RFC 8446 section 5.1 */
+
+enum err tls_stream_init(struct tls_stream *s, struct tls *t, enum tls_listener listener, int fd)
+{
+	*s = (struct tls_stream){.fd = fd, .tls = t};
+	if (!tls_speaks(t, listener))
+		return ERR_OK;
+	s->ssl = tls_session(t, listener);
+	if (s->ssl == NULL || SSL_set_fd(s->ssl, fd) != 1) {
+		SSL_free(s->ssl);
+		s->ssl = NULL;
+		return ERR_NO_MEMORY;
+	}
+	SSL_set_accept_state(s->ssl);
+	SSL_set_read_ahead(s->ssl, 1); /* one recv for a record, not one for its head and one for the rest */
+	return ERR_OK;
+}
+
+void tls_stream_end(struct tls_stream *s)
+{
+	if (s->ssl == NULL)
+		return;
+	tls_bye(s->tls, s->ssl, s->fd, s->error);
+	SSL_free(s->ssl);
+	s->ssl = NULL;
+}
+
+bool tls_stream_shaking(const struct tls_stream *s)
+{
+	return s->ssl != NULL && !SSL_is_init_finished(s->ssl);
+}
+
+bool tls_stream_holds(const struct tls_stream *s)
+{
+	return s->ssl != NULL && SSL_has_pending(s->ssl) == 1;
+}
+
+/* What a call that moved nothing means. */
+static ssize_t explain(struct tls_stream *s, int returned)
+{
+	int why = SSL_get_error(s->ssl, returned);
+	s->stuck = why == SSL_ERROR_WANT_WRITE;
+	if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
+		return TLS_STREAM_LATER;
+	unsigned long error = ERR_get_error();
+	ERR_clear_error();
+	/* where a request or a reply ends, HTTP itself says: one that was cut off is noticed without close_notify */
+	if (why == SSL_ERROR_ZERO_RETURN || ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		return 0;
+	if (s->error == 0)
+		s->error = error;
+	return TLS_STREAM_BROKEN;
+}
+
+static ssize_t explain_errno(void)
+{
+	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? TLS_STREAM_LATER : TLS_STREAM_BROKEN;
+}
+
+ssize_t tls_stream_read(struct tls_stream *s, void *bytes, size_t n)
+{
+	if (s->ssl == NULL) {
+		ssize_t taken = recv(s->fd, bytes, n, MSG_DONTWAIT);
+		return taken >= 0 ? taken : explain_errno();
+	}
+	size_t taken = 0;
+	s->stuck = false;
+	int returned = SSL_read_ex(s->ssl, bytes, n, &taken);
+	return returned == 1 ? (ssize_t)taken : explain(s, returned);
+}
+
+/* As one record, since a record costs more than its bytes' copying. They may be secrets. */
+static ssize_t write_record(struct tls_stream *s, const struct iovec *pieces, int n)
+{
+	char record[RECORD_MAX];
+	size_t length = 0, taken = 0;
+	for (int i = 0; i < n && length < sizeof record; i++) {
+		size_t part = pieces[i].iov_len < sizeof record - length ? pieces[i].iov_len : sizeof record - length;
+		memcpy(record + length, pieces[i].iov_base, part);
+		length += part;
+	}
+	s->stuck = false;
+	int returned = SSL_write_ex(s->ssl, record, length, &taken);
+	crypto_wipe(record, length);
+	if (returned == 1)
+		return (ssize_t)taken;
+	ssize_t why = explain(s, returned);
+	return why == 0 ? TLS_STREAM_BROKEN : why;
+}
+
+ssize_t tls_stream_write(struct tls_stream *s, const struct iovec *pieces, int n)
+{
+	if (s->ssl != NULL)
+		return write_record(s, pieces, n);
+	const struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)n};
+	ssize_t taken = sendmsg(s->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return taken >= 0 ? taken : explain_errno();
+}
