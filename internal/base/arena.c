@@ -70,12 +70,17 @@ static void blocks_free(struct block *b)
 
 struct arena *arena_new(size_t cap)
 {
+	return arena_new_sized(FIRST_BLOCK, cap);
+}
+
+struct arena *arena_new_sized(size_t first, size_t cap)
+{
 	struct arena *a = calloc(1, sizeof *a);
 	if (a == NULL)
 		return NULL;
 
 	a->cap = cap;
-	if (!SEPARATE && block_add(a, min_size(cap, FIRST_BLOCK)) == NULL) {
+	if (!SEPARATE && block_add(a, min_size(cap, first)) == NULL) {
 		free(a);
 		return NULL;
 	}
@@ -137,7 +142,7 @@ static void *take(struct arena *a, size_t n, size_t taken)
 	return p;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+void *arena_room(struct arena *a, size_t n)
 {
 	size_t left = a->cap - a->used;
 	/* An empty piece still takes a place: its address must be its own. Comparing first keeps the rounding from wrapping. */
@@ -149,17 +154,24 @@ void *arena_alloc(struct arena *a, size_t n)
 	}
 
 	a->used += taken;
-	return memset(p, 0, n);
+	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+	void *p = arena_room(a, n);
+	return p == NULL ? NULL : memset(p, 0, n);
 }
 
 struct str arena_copy(struct arena *a, struct str s)
 {
 	if (s.p == NULL)
 		return STR_NONE;
-	char *copy = arena_alloc(a, s.n + 1);
+	char *copy = arena_room(a, s.n + 1);
 	if (copy == NULL)
 		return STR_NONE;
 	memcpy(copy, s.p, s.n);
+	copy[s.n] = '\0';
 	return str_from(copy, s.n);
 }
 

@@ -18,6 +18,9 @@ struct arena;
 /* A region that holds at most `cap` bytes. NULL when memory is out. Free with arena_free. */
 MUST_CHECK struct arena *arena_new(size_t cap);
 
+/* The same, beginning with a block of `first` bytes: enough for what is mostly needed. */
+MUST_CHECK struct arena *arena_new_sized(size_t first, size_t cap);
+
 /* Wipes (so that the compiler can't drop it) everything ever handed out if arena_wipe_on_free was called, then frees all. NULL is allowed. */
 void arena_free(struct arena *a);
 
@@ -28,6 +31,9 @@ void arena_wipe_on_free(struct arena *a);
 
 /* `n` bytes aligned for any type, zeroed. NULL on overflow. n == 0 gives a unique non-NULL pointer. */
 void *arena_alloc(struct arena *a, size_t n);
+
+/* The same, not zeroed. */
+void *arena_room(struct arena *a, size_t n);
 
 /* A NUL-terminated copy (the NUL is not counted). Absent on overflow or if `s` is absent. */
 struct str arena_copy(struct arena *a, struct str s);

@@ -1,4 +1,4 @@
-/* A line gathers in the caller's struct and leaves in one write.
+/* A line grows in the caller's struct and leaves in one write, alone or with others of its thread.
  *
  * Each field is written into a copy of the buffer's state, which replaces the state only if the field fitted whole. The
  * state's overflow mark then means: something was left out. Room for the line's end is kept back from the start. */
@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,8 +16,19 @@
 #define END "}\n"
 enum { RESERVE = sizeof CUT + sizeof END };
 
+#define GATHERED_MAX 65536
+
+/* Of a thread that gathers. */
+struct gathered {
+	void (*soon)(void *arg);
+	void *arg;
+	size_t n;
+	char bytes[GATHERED_MAX];
+};
+
 static enum log_level threshold = LOG_INFO;
 static int out_fd = STDERR_FILENO;
+static _Thread_local struct gathered *gathered;
 
 void log_set_level(enum log_level least)
 {
@@ -33,6 +45,7 @@ void log_begin(struct log_line *l, enum log_level level, const char *event)
 	static const char *const names[] = {"debug", "info", "warn", "error"};
 
 	l->on = level >= threshold;
+	l->level = level;
 	if (!l->on)
 		return;
 
@@ -41,7 +54,11 @@ void log_begin(struct log_line *l, enum log_level level, const char *event)
 	l->buf = sbuf_fixed(l->bytes, sizeof l->bytes - RESERVE);
 	sbuf_putz(&l->buf, "{\"time\":\"");
 	sbuf_put(&l->buf, str_from(now, sizeof now));
-	sbuf_printf(&l->buf, "\",\"level\":\"%s\",\"event\":\"%s\"", names[level], event);
+	sbuf_putz(&l->buf, "\",\"level\":\"");
+	sbuf_putz(&l->buf, names[level]);
+	sbuf_putz(&l->buf, "\",\"event\":\"");
+	sbuf_putz(&l->buf, event);
+	sbuf_putc(&l->buf, '"');
 }
 
 /* A state to try a field on: the line so far and the field's key. */
@@ -105,6 +122,46 @@ static void write_all(const char *p, size_t n)
 	}
 }
 
+void log_flush(void)
+{
+	if (gathered == NULL || gathered->n == 0)
+		return;
+	write_all(gathered->bytes, gathered->n);
+	gathered->n = 0;
+}
+
+enum err log_gather(void (*soon)(void *arg), void *arg)
+{
+	log_flush();
+	if (soon == NULL) {
+		free(gathered);
+		gathered = NULL;
+		return ERR_OK;
+	}
+	if (gathered == NULL)
+		gathered = calloc(1, sizeof *gathered);
+	if (gathered == NULL)
+		return ERR_NO_MEMORY;
+	gathered->soon = soon;
+	gathered->arg = arg;
+	return ERR_OK;
+}
+
+static void put_line(enum log_level level, const char *p, size_t n)
+{
+	if (gathered == NULL || level >= LOG_WARN) {
+		log_flush(); /* in the order in which they were written */
+		write_all(p, n);
+		return;
+	}
+	if (n > sizeof gathered->bytes - gathered->n)
+		log_flush();
+	memcpy(gathered->bytes + gathered->n, p, n);
+	gathered->n += n;
+	if (gathered->n == n)
+		gathered->soon(gathered->arg);
+}
+
 void log_end(struct log_line *l)
 {
 	if (!l->on)
@@ -117,7 +174,7 @@ void log_end(struct log_line *l)
 	if (left_out)
 		sbuf_putz(&l->buf, CUT);
 	sbuf_putz(&l->buf, END);
-	write_all(l->buf.p, l->buf.n);
+	put_line(l->level, l->buf.p, l->buf.n);
 	errno = saved;
 }
 

@@ -1,4 +1,4 @@
-/* JSON lines on stderr, one write(2) each, so that lines of several threads don't mix.
+/* JSON lines on stderr, each whole in one write(2), so that lines of several threads don't mix. A thread that writes many may gather them (log_gather).
  *
  * A line is built with log_begin, typed fields, log_end: {"time":"...","level":"info","event":"...", fields...}. Lines are capped
  * at 8 KiB: what does not fit is left out and "truncated":true says so; the line stays valid JSON. Libraries
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/err.h"
 #include "base/sbuf.h"
 #include "base/str.h"
 
@@ -17,6 +18,7 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 struct log_line {
 	char bytes[8192];
 	struct sbuf buf;
+	enum log_level level;
 	bool on;
 };
 
@@ -30,6 +32,11 @@ void log_str(struct log_line *l, const char *key, struct str value); /* absent: 
 void log_int(struct log_line *l, const char *key, int64_t value);
 void log_bool(struct log_line *l, const char *key, bool value);
 void log_end(struct log_line *l);
+
+/* From now on this thread's lines below LOG_WARN wait, up to 64 KiB of them, for its log_flush or for a line that doesn't wait; `soon` is called when the first one begins to wait. For an event
+ * loop, which flushes once a turn. What waits is lost if the process is killed in that turn. Ends with log_gather(NULL, NULL), which flushes; ERR_NO_MEMORY leaves lines going out one by one. */
+MUST_CHECK enum err log_gather(void (*soon)(void *arg), void *arg);
+void log_flush(void);
 
 /* A line with one "message" field. */
 void log_message(enum log_level level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -18,9 +18,10 @@ struct sbuf sbuf_in(struct arena *a, size_t expected_size)
 {
 	static char nothing[1]; /* never written: keeps the text NUL-terminated where there is no memory for it */
 	size_t cap = expected_size < SIZE_MAX ? expected_size + 1 : SIZE_MAX;
-	char *p = arena_alloc(a, cap);
+	char *p = arena_room(a, cap);
 	if (p == NULL)
 		return (struct sbuf){.p = nothing, .cap = sizeof nothing, .arena = a, .overflow = true};
+	p[0] = '\0';
 	return (struct sbuf){.p = p, .cap = cap, .arena = a};
 }
 
@@ -29,7 +30,7 @@ static bool grow(struct sbuf *b, size_t extra)
 {
 	size_t need = b->n + extra + 1;
 	size_t cap = need > b->cap * 2 ? need : b->cap * 2;
-	char *p = b->arena == NULL ? NULL : arena_alloc(b->arena, cap);
+	char *p = b->arena == NULL ? NULL : arena_room(b->arena, cap);
 	if (p == NULL)
 		return false;
 	memcpy(p, b->p, b->n + 1);
@@ -119,6 +120,25 @@ static struct str json_instead(unsigned char c, size_t length, char space[6])
 	return str_from(space, sizeof escape);
 }
 
+/* How many bytes at the front of `s`, give or take a few, are ASCII and stand for themselves in a JSON string: eight at a time, since tokens are long. Adding 0x60 to a byte below 0x80 sets
+ * its top bit unless it is a control character; a byte that is equal to another one is 0 after an exclusive or, and only then adding 0x7f leaves its top bit clear. */
+static size_t json_plain_run(struct str s)
+{
+	const uint64_t ones = 0x0101010101010101, tops = 0x80 * ones;
+	size_t n = 0;
+	for (uint64_t w; n + sizeof w <= s.n; n += sizeof w) {
+		memcpy(&w, s.p + n, sizeof w);
+		if ((w & tops) != 0)
+			break;
+		uint64_t printable = w + 0x60 * ones;
+		uint64_t no_quote = (w ^ '"' * ones) + 0x7f * ones;
+		uint64_t no_backslash = (w ^ '\\' * ones) + 0x7f * ones;
+		if ((printable & no_quote & no_backslash & tops) != tops)
+			break;
+	}
+	return n;
+}
+
 void sbuf_put_json(struct sbuf *b, struct str s)
 {
 	if (s.p == NULL) {
@@ -128,7 +148,7 @@ void sbuf_put_json(struct sbuf *b, struct str s)
 
 	sbuf_putc(b, '"');
 	size_t plain = 0; /* from here to i nothing needs escaping: copied in one go */
-	for (size_t i = 0; i < s.n;) {
+	for (size_t i = json_plain_run(s); i < s.n;) {
 		char space[6];
 		size_t length = utf8_next(str_from(s.p + i, s.n - i));
 		struct str instead = json_instead((unsigned char)s.p[i], length, space);

@@ -153,16 +153,23 @@ void secret_hint(const char secret[SECRET_LEN], char out[SECRET_HINT_LEN])
 	memcpy(out, secret + BODY_LEN - SECRET_HINT_LEN, SECRET_HINT_LEN);
 }
 
-enum err secret_verifier(const struct master_key *key, struct str client_id, struct str secret, uint8_t out[SHA256_LEN])
+enum err secret_message(struct str client_id, struct str secret, char out[SECRET_MESSAGE_LEN])
 {
-	char message[CLIENT_ID_LEN + 1 + SECRET_LEN];
-
 	if (client_id.n != CLIENT_ID_LEN || secret.n != SECRET_LEN)
 		return ERR_MALFORMED;
-	memcpy(message, client_id.p, CLIENT_ID_LEN);
-	message[CLIENT_ID_LEN] = '\0';
-	memcpy(message + CLIENT_ID_LEN + 1, secret.p, SECRET_LEN);
-	enum err err = hmac_sha256(key->verifier_key, message, sizeof message, out);
+	memcpy(out, client_id.p, CLIENT_ID_LEN);
+	out[CLIENT_ID_LEN] = '\0';
+	memcpy(out + CLIENT_ID_LEN + 1, secret.p, SECRET_LEN);
+	return ERR_OK;
+}
+
+enum err secret_verifier(const struct master_key *key, struct str client_id, struct str secret, uint8_t out[SHA256_LEN])
+{
+	char message[SECRET_MESSAGE_LEN];
+	enum err err = secret_message(client_id, secret, message);
+	if (err != ERR_OK)
+		return err;
+	err = hmac_sha256(key->verifier_key, message, sizeof message, out);
 	crypto_wipe(message, sizeof message);
 	return err;
 }

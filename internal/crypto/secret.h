@@ -43,6 +43,10 @@ bool secret_well_formed(struct str s);
 /* The last four characters before the checksum's underscore: shown to people to tell secrets apart. */
 void secret_hint(const char secret[SECRET_LEN], char out[SECRET_HINT_LEN]);
 
+/* What a verifier is the HMAC of. The caller wipes it. ERR_MALFORMED: client_id or secret has not the length of one. */
+#define SECRET_MESSAGE_LEN (CLIENT_ID_LEN + 1 + SECRET_LEN)
+MUST_CHECK enum err secret_message(struct str client_id, struct str secret, char out[SECRET_MESSAGE_LEN]);
+
 /* `client_id` must be well formed, `secret` SECRET_LEN long. */
 MUST_CHECK enum err secret_verifier(const struct master_key *key, struct str client_id, struct str secret, uint8_t out[SHA256_LEN]);
 

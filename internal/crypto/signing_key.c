@@ -105,6 +105,9 @@ static EVP_MD_CTX *prepared_message(EVP_PKEY *pkey, message_init *init)
 
 static bool prepare(struct signing_key *key)
 {
+	key->hasher = hasher_new();
+	if (key->hasher == NULL)
+		return false;
 	if (key->alg == JWT_EDDSA) {
 		key->verify_message = prepared_message(key->pkey, EVP_DigestVerifyInit);
 		key->sign_message = key->private ? prepared_message(key->pkey, EVP_DigestSignInit) : NULL;
@@ -278,6 +281,7 @@ void signing_key_free(struct signing_key *key)
 	if (key == NULL)
 		return;
 	BIO_free(key->public_pem);
+	hasher_free(key->hasher);
 	EVP_PKEY_CTX_free(key->verify);
 	EVP_PKEY_CTX_free(key->sign);
 	EVP_MD_CTX_free(key->verify_message);
@@ -370,7 +374,7 @@ static enum err sign_digest(struct signing_key *key, struct str input, uint8_t *
 	uint8_t digest[SHA256_LEN], made[SIGNATURE_MAX];
 	size_t n = sizeof made;
 
-	enum err err = sha256(input.p, input.n, digest);
+	enum err err = hasher_sha256(key->hasher, &input, 1, digest);
 	if (err == ERR_OK && EVP_PKEY_sign(key->sign, made, &n, digest, sizeof digest) != 1)
 		err = ERR_CRYPTO;
 	if (err != ERR_OK)
@@ -400,7 +404,7 @@ static enum err verify_digest(struct signing_key *key, struct str input, struct 
 	} else if (n != (size_t)EVP_PKEY_get_size(key->pkey)) {
 		return ERR_MISMATCH; /* RFC 8017 section 8.1.2; OpenSSL takes a PSS signature whose leading zeros are left out */
 	}
-	enum err err = sha256(input.p, input.n, digest);
+	enum err err = hasher_sha256(key->hasher, &input, 1, digest);
 	if (err == ERR_OK && EVP_PKEY_verify(key->verify, p, n, digest, sizeof digest) != 1)
 		err = ERR_MISMATCH;
 	return err;

@@ -5,6 +5,7 @@
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 
+#include "crypto/hasher.h"
 #include "crypto/jwk.h"
 #include "crypto/signing_key.h"
 
@@ -19,6 +20,7 @@ struct signing_key {
 	EVP_PKEY_CTX *verify;
 	EVP_MD_CTX *sign_message; /* EdDSA's in their place, which take the message itself: keyed, to be copied for each use */
 	EVP_MD_CTX *verify_message;
+	struct hasher *hasher;
 	BIO *public_pem; /* in memory; libjwt parses it at every call */
 	char kid[KID_LEN + 1];
 	char headers[2][ENCODED_HEADER_MAX]; /* base64url of {"alg","typ","kid"}, indexed by at_jwt, NUL-terminated */

@@ -2,7 +2,6 @@
 #include "op/op.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,33 +10,30 @@
 #include "op/op_steps.h"
 #include "store/denied.h"
 
+/* What a token request takes. */
+#define OP_ARENA_FIRST 8192
 /* A cap, not a size: most requests stay within the arena's first block. The largest answer is a page of the operator's clients (ADMIN_PAGE_MAX). */
 #define OP_ARENA_MAX (4 * 1024 * 1024)
 
+/* clang-format off */
 const struct op_spec op_specs[OP_COUNT] = {
-#define OP(id_, name_, method_, path_, grpc_, who_, errors_, steps_)                                                                       \
-	[OP_##id_] = {.id = OP_##id_,                                                                                                      \
-		      .name = name_,                                                                                                       \
-		      .method = method_,                                                                                                   \
-		      .path = path_,                                                                                                       \
-		      .grpc = grpc_,                                                                                                       \
-		      .who = who_,                                                                                                         \
-		      .errors = errors_,                                                                                                   \
-		      .steps = steps_},
+#define OP(id_, name_, method_, path_, grpc_, who_, errors_, steps_) \
+	[OP_##id_] = {.id = OP_##id_, .name = name_, .method = method_, .path = path_, .path_n = sizeof(path_) - 1, .grpc = grpc_, .who = who_, \
+		      .errors = errors_, .steps = steps_},
 	OP_TABLE(OP)
 #undef OP
 };
+/* clang-format on */
 
 struct op *op_new(struct op_env *env, const struct op_spec *spec, void (*reply)(struct op *, void *), void *transport)
 {
-	struct op *op = calloc(1, sizeof *op);
-	if (op == NULL)
-		return NULL;
-	op->arena = arena_new(OP_ARENA_MAX);
-	if (op->arena == NULL) {
-		free(op);
+	struct arena *arena = env->spare_count > 0 ? env->spare[--env->spare_count] : arena_new_sized(OP_ARENA_FIRST, OP_ARENA_MAX);
+	struct op *op = arena == NULL ? NULL : arena_alloc(arena, sizeof *op);
+	if (op == NULL) {
+		arena_free(arena);
 		return NULL;
 	}
+	op->arena = arena;
 	op->env = env;
 	op->spec = spec;
 	op->step = spec == NULL ? NULL : spec->steps;
@@ -51,9 +47,21 @@ void op_free(struct op *op)
 {
 	if (op == NULL)
 		return;
+	struct op_env *env = op->env;
+	struct arena *arena = op->arena; /* the op itself is in it */
 	crypto_wipe(op->secret, sizeof op->secret);
-	arena_free(op->arena);
-	free(op);
+	if (env->spare_count == OP_SPARE_MAX) {
+		arena_free(arena);
+		return;
+	}
+	arena_reset(arena);
+	env->spare[env->spare_count++] = arena;
+}
+
+void op_env_clear(struct op_env *env)
+{
+	while (env->spare_count > 0)
+		arena_free(env->spare[--env->spare_count]);
 }
 
 /* As m2m.request_uuid does in SQL, so that an auditor finds the row by the id that the client sent. */

@@ -22,6 +22,7 @@
 #include "base/histogram.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "crypto/verifier_ring.h"
 #include "op/bearer_memo.h"
 #include "op/op_table.h"
 #include "store/admin.h"
@@ -56,6 +57,7 @@ struct op_spec {
 	const char *name;
 	const char *method;
 	const char *path;
+	size_t path_n;
 	const char *grpc; /* NULL: REST only */
 	enum op_who who;
 	enum op_errors errors;
@@ -70,15 +72,25 @@ struct op_counters {
 	struct histogram durations[OP_COUNT + 1];              /* microseconds from the request's being read to its answer */
 };
 
+#define OP_SPARE_MAX 256
+
 struct op_env {
 	const struct config *config;
 	struct store *store;
 	struct trust_view *trust;
 	struct bearer_memo *memo;
+	struct verifier_ring *verifiers;
 	struct op_counters *counters;
 	struct trace_queue *traces; /* NULL: off */
 	struct str metadata;        /* the RFC 8414 document, made once */
+
+	/* op.c's own: arenas of ops that have ended, for those to come */
+	struct arena *spare[OP_SPARE_MAX];
+	unsigned spare_count;
 };
+
+/* Frees what op.c keeps there. */
+void op_env_clear(struct op_env *env);
 
 /* What the wire said. All borrowed from the op's arena; absent where not given. */
 struct op_input {

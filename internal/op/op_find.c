@@ -1,6 +1,8 @@
 /* (method, path) or a gRPC method -> the operation, by the table. */
 #include "op/op.h"
 
+#include <string.h>
+
 static struct str *parameter_of(struct str segment, struct op_path *ret)
 {
 	if (str_eq(segment, STR("{organization}")))
@@ -56,9 +58,24 @@ static const char *allow_text(unsigned methods)
 	return texts[methods];
 }
 
+/* A path without parameters, as most requests have it. */
+static const struct op_spec *find_literal(struct str method, struct str path)
+{
+	for (size_t i = 0; i < OP_COUNT; i++)
+		if (str_eq(path, str_from(op_specs[i].path, op_specs[i].path_n)) && str_eq(method, str_of(op_specs[i].method)))
+			return strchr(op_specs[i].path, '{') == NULL ? &op_specs[i] : NULL;
+	return NULL;
+}
+
 const struct op_spec *op_find(struct str method, struct str path, struct op_path *ret_path, const char **ret_allow)
 {
 	unsigned allowed = 0;
+	const struct op_spec *literal = find_literal(method, path);
+	if (literal != NULL) {
+		*ret_path = (struct op_path){STR_NONE, STR_NONE};
+		*ret_allow = NULL;
+		return literal;
+	}
 	for (size_t i = 0; i < OP_COUNT; i++) {
 		struct op_path here;
 		if (!matches(str_of(op_specs[i].path), path, &here))

@@ -170,20 +170,18 @@ static void issued(struct issue_request *r)
 
 static enum op_verdict issue(struct op *op)
 {
-	const struct master_ring *ring = &op->env->config->ring;
-	uint8_t *verifiers = arena_alloc(op->arena, (size_t)ring->n * SHA256_LEN);
+	size_t length = (size_t)op->env->config->ring.n * SHA256_LEN;
+	uint8_t *verifiers = arena_alloc(op->arena, length);
 	if (verifiers == NULL)
 		return op_fail(op, ERR_INTERNAL, NULL);
-	for (unsigned i = 0; i < ring->n; i++) {
-		enum err err = secret_verifier(&ring->keys[i], op->in.client_id, op->in.client_secret, verifiers + (size_t)i * SHA256_LEN);
-		if (err != ERR_OK)
-			return op_fail(op, err, NULL);
-	}
+	enum err err = verifier_ring_make(op->env->verifiers, op->in.client_id, op->in.client_secret, verifiers);
+	if (err != ERR_OK)
+		return op_fail(op, err, NULL);
 	if (op->origin.actor.p == NULL)
 		op->origin.actor = op->in.client_id;
 	op->issue = (struct issue_request){
 		.client_id = op->in.client_id,
-		.verifiers = str_from(verifiers, (size_t)ring->n * SHA256_LEN),
+		.verifiers = str_from(verifiers, length),
 		.scope = op->in.scope,
 		.audience = op->in.audience,
 		.bearer = op->caller_known ? &op->caller : NULL,
@@ -192,7 +190,7 @@ static enum op_verdict issue(struct op *op)
 		.done = issued,
 		.arg = op,
 	};
-	enum err err = issue_submit(op->env->store, &op->issue);
+	err = issue_submit(op->env->store, &op->issue);
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
 

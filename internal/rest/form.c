@@ -18,6 +18,7 @@ enum err form_decode(struct arena *a, struct str s, bool plus, struct str *ret)
 {
 	char *out = arena_alloc(a, s.n + 1);
 	size_t n = 0;
+	unsigned char all = 0; /* the bits that any byte has */
 	if (out == NULL)
 		return ERR_TOO_LARGE;
 	for (size_t i = 0; i < s.n; i++) {
@@ -35,9 +36,10 @@ enum err form_decode(struct arena *a, struct str s, bool plus, struct str *ret)
 		if ((unsigned char)c < 0x20 || c == 0x7f)
 			return ERR_MALFORMED;
 		out[n++] = c;
+		all |= (unsigned char)c;
 	}
 	struct str decoded = str_from(out, n);
-	if (!is_utf8(decoded))
+	if (all >= 0x80 && !is_utf8(decoded))
 		return ERR_MALFORMED;
 	*ret = decoded;
 	return ERR_OK;

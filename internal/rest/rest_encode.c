@@ -1,8 +1,11 @@
 /* One body writer per operation, one per language of errors. */
 #include "rest/rest_encode.h"
 
+#include <event2/util.h>
 #include <stdio.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "rest/rest_encode_admin.h"
 #include "json/json_write.h"
 
@@ -146,6 +149,22 @@ static void add_error_headers(struct evkeyvalq *headers, const struct op *op, co
 		evhttp_add_header(headers, "Retry-After", op->retry_after);
 }
 
+/* RFC 9110 section 5.6.7; evhttp would make it anew for every answer. */
+static const char *date_now(void)
+{
+	static _Thread_local int64_t second;
+	static _Thread_local char text[40];
+	int64_t now = clock_wall_us() / 1000000;
+	if (now != second) {
+		const time_t t = (time_t)now;
+		struct tm tm;
+		gmtime_r(&t, &tm);
+		evutil_date_rfc1123(text, sizeof text, &tm);
+		second = now;
+	}
+	return text;
+}
+
 /* Where what was made can be read (RFC 9110 section 10.2.2). */
 static void add_location(struct evkeyvalq *headers, struct op *op)
 {
@@ -211,6 +230,7 @@ struct str rest_encode(struct evhttp_request *req, struct op *op, const char *al
 	bool oauth = op->err != ERR_OK && speaks_oauth(op);
 	if (op->err != ERR_OK)
 		add_error_headers(headers, op, allow);
+	evhttp_add_header(headers, "Date", date_now());
 	add_caching(headers, op);
 	add_location(headers, op);
 	if (op_http_status(op) != 204)

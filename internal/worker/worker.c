@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "op/discovery.h"
 #include "store/denied.h"
 #include "worker/listen.h"
@@ -107,11 +108,27 @@ static void on_command(evutil_socket_t fd, short what, void *arg)
 		begin_drain(w);
 }
 
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+	log_flush();
+}
+
+/* Behind what is active in this turn already. */
+static void flush_soon(void *arg)
+{
+	struct worker *w = arg;
+	event_active(w->flush, EV_TIMEOUT, 0);
+}
+
 static void *run(void *arg)
 {
 	struct worker *w = arg;
+	enum err ignored = log_gather(flush_soon, w); /* without memory for it lines go out one by one */
+	(void)ignored;
 	store_start(w->store);
 	event_base_dispatch(w->base);
+	ignored = log_gather(NULL, NULL);
 	return NULL;
 }
 
@@ -135,12 +152,15 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	w->trust = trust_view_new(shared->trust, w->base);
 	w->env = (struct op_env){
 		.config = config, .store = w->store, .trust = w->trust, .memo = bearer_memo_new(), .counters = &w->counters};
+	if (verifier_ring_new(&config->ring, &w->env.verifiers) != ERR_OK)
+		goto fail;
 	w->env.traces = trace_queue_new(shared->trace);
 	w->env.metadata = discovery_document(w->arena, config);
 	w->command_event = event_new(w->base, w->command, EV_READ | EV_PERSIST, on_command, w);
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
+	w->flush = event_new(w->base, -1, 0, on_flush, w);
 	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->env.metadata.p == NULL || w->command_event == NULL ||
-	    w->tick == NULL)
+	    w->tick == NULL || w->flush == NULL)
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
@@ -201,11 +221,15 @@ void worker_free(struct worker *w)
 		event_free(w->command_event);
 	if (w->tick != NULL)
 		event_free(w->tick);
+	if (w->flush != NULL)
+		event_free(w->flush);
 	if (w->base != NULL)
 		event_base_free(w->base);
 	if (w->command >= 0)
 		close(w->command);
 	bearer_memo_free(w->env.memo);
+	verifier_ring_free(w->env.verifiers);
+	op_env_clear(&w->env);
 	arena_free(w->arena);
 	free(w);
 }

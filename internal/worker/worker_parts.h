@@ -32,6 +32,7 @@ struct worker {
 	int command; /* eventfd: 1 drain, more: end now */
 	struct event *command_event;
 	struct event *tick;
+	struct event *flush;  /* at the end of a turn in which lines were logged */
 	int http_fd, grpc_fd; /* the listeners', until they are closed */
 	_Atomic bool leaving; /* shall be unready, and serve on */
 	bool draining, flushed;

@@ -135,3 +135,64 @@ Test(log, errno_survives_a_failed_write)
 	log_message(LOG_INFO, "nowhere", "x");
 	cr_assert_eq(errno, ENOENT);
 }
+
+static unsigned called;
+
+static void soon(void *arg)
+{
+	(void)arg;
+	called++;
+}
+
+Test(log, gathered_lines_leave_together_in_their_order)
+{
+	called = 0;
+	cr_assert_eq(log_gather(soon, NULL), ERR_OK);
+	log_message(LOG_INFO, "first", "x");
+	log_message(LOG_INFO, "second", "y");
+	cr_assert_eq(called, 1U, "once for what waits");
+	cr_assert(read_line().p == NULL);
+	log_flush();
+	struct str got = read_line();
+	cr_assert(contains(got, "\"first\"") && contains(got, "}\n{") && contains(got, "\"second\""), "'%.*s'", STR_ARG(got));
+	log_message(LOG_INFO, "third", "z");
+	cr_assert_eq(called, 2U);
+	cr_assert_eq(log_gather(NULL, NULL), ERR_OK);
+	cr_assert(contains(read_line(), "\"third\""), "what waits leaves when gathering ends");
+	log_message(LOG_INFO, "fourth", "z");
+	cr_assert(contains(read_line(), "\"fourth\""));
+}
+
+Test(log, a_warning_takes_what_waits_along)
+{
+	cr_assert_eq(log_gather(soon, NULL), ERR_OK);
+	log_message(LOG_INFO, "first", "x");
+	log_message(LOG_WARN, "second", "y");
+	struct str got = read_line();
+	cr_assert(contains(got, "\"first\"") && contains(got, "}\n{") && contains(got, "\"second\""), "'%.*s'", STR_ARG(got));
+	cr_assert_eq(log_gather(NULL, NULL), ERR_OK);
+	cr_assert(read_line().p == NULL);
+}
+
+static size_t count_lines(void)
+{
+	char bytes[4096];
+	size_t lines = 0;
+	for (ssize_t n = 0; (n = read(ends[0], bytes, sizeof bytes)) > 0;)
+		for (ssize_t i = 0; i < n; i++)
+			lines += bytes[i] == '\n';
+	return lines;
+}
+
+Test(log, more_lines_than_fit_lose_none)
+{
+	enum { LINES = 2000 };
+	size_t lines = 0;
+	cr_assert_eq(log_gather(soon, NULL), ERR_OK);
+	for (int i = 0; i < LINES; i++) {
+		log_message(LOG_INFO, "line", "%d and some words to make it longer", i);
+		lines += count_lines();
+	}
+	cr_assert_eq(log_gather(NULL, NULL), ERR_OK);
+	cr_assert_eq(lines + count_lines(), (size_t)LINES);
+}

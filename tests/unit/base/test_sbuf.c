@@ -1,5 +1,7 @@
 #include <criterion/criterion.h>
 
+#include <stdio.h>
+
 #include "base/sbuf.h"
 
 static void expect(const struct sbuf *b, const char *want)
@@ -111,6 +113,24 @@ Test(sbuf, json_strings_escape_what_rfc_8259_demands_and_nothing_else)
 	expect_json(STR("\n\x01\x1f"), "\"\\u000a\\u0001\\u001f\"");
 	expect_json(STR("a\0b"), "\"a\\u0000b\"");
 	expect_json(STR(""), "\"\"");
+}
+
+/* Text is looked at eight bytes at a time: every byte, at every place of such a group and behind one, against the same byte alone. */
+Test(sbuf, json_escapes_alike_wherever_a_byte_stands)
+{
+	for (unsigned c = 0; c < 256; c++) {
+		char text[24], alone[16], want[64];
+		struct sbuf one = sbuf_fixed(alone, sizeof alone);
+		char byte = (char)c;
+		sbuf_put_json(&one, str_from(&byte, 1));
+		for (size_t at = 0; at < sizeof text; at++) {
+			memset(text, 'x', sizeof text);
+			text[at] = byte;
+			snprintf(want, sizeof want, "\"%.*s%.*s%.*s\"", (int)at, "xxxxxxxxxxxxxxxxxxxxxxxx", (int)one.n - 2, alone + 1,
+				 (int)(sizeof text - at - 1), "xxxxxxxxxxxxxxxxxxxxxxxx");
+			expect_json(str_from(text, sizeof text), want);
+		}
+	}
 }
 
 Test(sbuf, json_keeps_valid_utf8_and_replaces_every_other_byte)

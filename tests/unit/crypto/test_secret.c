@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 
 #include "crypto/secret.h"
+#include "crypto/verifier_ring.h"
 #include "crypto_test.h"
 
 /* python3, with kb() as test_master_ring.c has it:
@@ -89,6 +90,26 @@ Test(secret, verifier_equals_another_implementations)
 	cr_assert_eq(secret_verifier(&ring.keys[0], STR(CLIENT_ID), STR(SECRET_MAX), out), ERR_OK);
 	cr_assert_str_neq(hex(out, sizeof out), VERIFIER_7);
 	cr_assert_eq(secret_verifier(&ring.keys[0], STR(CLIENT_ID), STR("m2ms_short"), out), ERR_MALFORMED);
+}
+
+Test(secret, a_ring_of_verifiers_is_each_keys_verifier_every_time)
+{
+	struct master_ring two = {.n = 2};
+	struct verifier_ring *v = NULL;
+	uint8_t got[2 * SHA256_LEN], want[2 * SHA256_LEN];
+
+	two.keys[0] = two.keys[1] = ring.keys[0];
+	two.keys[1].verifier_key[0] ^= 1;
+	cr_assert_eq(verifier_ring_new(&two, &v), ERR_OK);
+	for (int i = 0; i < 3; i++) { /* what one request leaves behind must not show in the next */
+		struct str secret = i == 1 ? STR(SECRET_MAX) : STR(SECRET_7);
+		cr_assert_eq(verifier_ring_make(v, STR(CLIENT_ID), secret, got), ERR_OK);
+		cr_assert_eq(secret_verifier(&two.keys[0], STR(CLIENT_ID), secret, want), ERR_OK);
+		cr_assert_eq(secret_verifier(&two.keys[1], STR(CLIENT_ID), secret, want + SHA256_LEN), ERR_OK);
+		cr_assert_arr_eq(got, want, sizeof want);
+	}
+	cr_assert_eq(verifier_ring_make(v, STR(CLIENT_ID), STR("m2ms_short"), got), ERR_MALFORMED);
+	verifier_ring_free(v);
 }
 
 Test(secret, a_derived_secret_is_well_formed)

@@ -36,6 +36,7 @@ void op_up(void)
 	cr_assert_eq(signing_key_generate(JWT_ES256, &key), ERR_OK);
 	store = (struct store){.keys = keyset_of(key, 1)};
 	env = (struct op_env){.config = &config, .store = &store, .memo = bearer_memo_new(), .counters = &counters};
+	cr_assert_eq(verifier_ring_new(&config.ring, &env.verifiers), ERR_OK);
 	replies = 0;
 }
 
@@ -43,6 +44,8 @@ void op_down(void)
 {
 	op_free(present);
 	bearer_memo_free(env.memo);
+	verifier_ring_free(env.verifiers);
+	op_env_clear(&env);
 	keyset_free(store.keys);
 	signing_key_free(key);
 	arena_free(arena);

@@ -1,0 +1,57 @@
+#include "crypto/verifier_ring.h"
+
+#include <stdlib.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include "crypto/algorithms.h"
+
+struct verifier_ring {
+	unsigned n;
+	EVP_MAC_CTX *keyed[MASTER_RING_MAX];
+};
+
+enum err verifier_ring_new(const struct master_ring *ring, struct verifier_ring **ret)
+{
+	struct verifier_ring *v = calloc(1, sizeof *v);
+	for (; v != NULL && v->n < ring->n; v->n++) {
+		v->keyed[v->n] = EVP_MAC_CTX_dup(crypto_algorithms()->hmac_sha256);
+		if (v->keyed[v->n] == NULL || EVP_MAC_init(v->keyed[v->n], ring->keys[v->n].verifier_key, SHA256_LEN, NULL) != 1) {
+			EVP_MAC_CTX_free(v->keyed[v->n]);
+			verifier_ring_free(v);
+			ERR_clear_error();
+			return ERR_NO_MEMORY;
+		}
+	}
+	if (v == NULL)
+		return ERR_NO_MEMORY;
+	*ret = v;
+	return ERR_OK;
+}
+
+void verifier_ring_free(struct verifier_ring *v)
+{
+	if (v == NULL)
+		return;
+	for (unsigned i = 0; i < v->n; i++)
+		EVP_MAC_CTX_free(v->keyed[i]);
+	free(v);
+}
+
+enum err verifier_ring_make(struct verifier_ring *v, struct str client_id, struct str secret, uint8_t *out)
+{
+	char message[SECRET_MESSAGE_LEN];
+	enum err err = secret_message(client_id, secret, message);
+	for (unsigned i = 0; err == ERR_OK && i < v->n; i++) {
+		/* without a key: begins anew under the one it has */
+		if (EVP_MAC_init(v->keyed[i], NULL, 0, NULL) != 1 ||
+		    EVP_MAC_update(v->keyed[i], (const unsigned char *)message, sizeof message) != 1 ||
+		    EVP_MAC_final(v->keyed[i], out + (size_t)i * SHA256_LEN, NULL, SHA256_LEN) != 1)
+			err = ERR_CRYPTO;
+	}
+	crypto_wipe(message, sizeof message);
+	if (err == ERR_CRYPTO)
+		ERR_clear_error();
+	return err;
+}
