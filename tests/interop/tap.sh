@@ -7,7 +7,7 @@
 #   run_client NAME COMMAND...    a client's tests
 #   install_node FOLDER           the packages of ./FOLDER as its lock file has them, in $tmp/FOLDER
 #   go_tool NAME MODULE VERSION   sets `tool` to the path of a Go program, which is built when no earlier run has
-#   debian_tool PROGRAM PACKAGE...  sets `tool` to a command that runs a program of Debian's packages, which are unpacked, not installed
+#   debian_tool PROGRAM PACKAGE...  sets `tool` to a command that runs a program of Debian's packages (debian.sh)
 #   remark FILE                   a file as remarks
 #   finish                        the plan, and the exit status
 #
@@ -26,6 +26,8 @@ bin=${M2M_TEST_BIN-} tmp=${M2M_TEST_TMP-} own_tmp=''
 count=0 failed=0
 # shellcheck source=tests/interop/stack.sh
 . "$here/stack.sh"
+# shellcheck source=tests/interop/debian.sh
+. "$here/debian.sh"
 
 result() {
 	count=$((count + 1))
@@ -139,26 +141,4 @@ go_tool() {
 		return 1
 	fi
 	mkdir -p "$folder" && cp "$tmp/go/$name" "$tool.$$" && mv "$tool.$$" "$tool"
-}
-
-# The first of PACKAGE... has PROGRAM (a path from the root), the others the libraries that a minimal system lacks. Unpacked and not
-# installed, since that would start servers on ports that are somebody's; kept from run to run. Fails where they can't be had, and
-# then `tool` tells it. Otherwise `tool` is a script, and `tool_root` the folder that stands for /.
-debian_tool() {
-	local program=$1 folder=${XDG_CACHE_HOME:-$HOME/.cache}/m2m-gateway package work=$tmp/unpack.$RANDOM
-	shift
-	tool_root=$folder/$1-$(dpkg --print-architecture)
-	tool=$tool_root/run-${program##*/}
-	if [[ -x $tool ]]; then return; fi
-	mkdir -p "$work/root" "$folder"
-	if ! (cd "$work" && job apt-get download -q "$@") >"$tmp/unpack.out" 2>&1; then
-		tool="apt-get download $*: $(tail -n 1 "$tmp/unpack.out")"
-		return 1
-	fi
-	for package in "$work"/*.deb; do dpkg-deb -x "$package" "$work/root"; done
-	# shellcheck disable=SC2016 # the script's own
-	printf '#!/bin/sh\nroot=${0%%/*}\nLD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-gnu) exec "$root%s" "$@"\n' "$program" \
-		>"$work/root/run-${program##*/}"
-	chmod 755 "$work/root" "$work/root/run-${program##*/}"
-	mv -T "$work/root" "$tool_root" 2>/dev/null || [[ -x $tool ]] # a run beside this one was faster
 }
