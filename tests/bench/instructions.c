@@ -1,0 +1,261 @@
+/* What tests/bench/instructions runs under valgrind: one worker of the gateway (its loop, evhttp, store and libpq, all real) in this thread, a fake database, and a client with 32 kept
+ * connections.
+ *
+ *   bench_instructions ALG TOKENS       prints: tokens N batches N
+ *
+ * In turns the worker's loop runs until it has nothing to do, then the database does what it has to, then the clients; only the first is counted, once the connections are warm. So nothing
+ * depends on time: every count is of the same work in the same order. Half of the clients ask one turn after the others, as when a batch gathers while another one is in flight:
+ *
+ *   turn 1    A is read and sent to the database       B is answered, signed, and its replies are written
+ *   turn 2    A is answered, signed and written        B is read and sent
+ *
+ * The gateway's clock stands still during a turn, so that the same digits are written; what runs by libevent's (probes, the poll for keys) is switched off. Access lines go to /dev/null. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "crypto/jwt.h"
+#include "crypto/seal.h"
+#include "crypto/secret.h"
+#include "fakes/fake_clock.h"
+#include "fakes/fake_postgres.h"
+#include "store/store_parts.h"
+#include "trust/trust.h"
+#include "worker/listen.h"
+#include "worker/worker_parts.h"
+
+/* Without valgrind's header, or outside of valgrind, nothing is counted. */
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#else
+#define CALLGRIND_START_INSTRUMENTATION ((void)0)
+#define CALLGRIND_STOP_INSTRUMENTATION  ((void)0)
+#define CALLGRIND_TOGGLE_COLLECT        ((void)0)
+#endif
+
+#define CLIENTS         32
+#define TURNS_A_ROUND   2 /* after which each client has had one answer */
+#define WARM_ROUNDS     8
+#define READY_TURNS_MAX 60000 /* of a millisecond */
+
+#define MASTER_KEYS "k1: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define TURN_US     1234
+#define CLIENT_ID   "m2m_instructionsPerToken00"
+
+struct kept {
+	int fd;
+	bool waiting;
+	size_t n;
+	char answer[4096];
+};
+
+struct bench {
+	struct arena *arena;
+	struct signing_key *key;
+	struct config config;
+	struct fake_postgres *postgres;
+	struct worker *worker;
+	struct kept clients[CLIENTS];
+	char request[1024];
+	size_t request_n;
+	unsigned starting; /* clients that may ask, while they begin */
+	unsigned tokens;
+};
+
+static void die(const char *what)
+{
+	fprintf(stderr, "bench_instructions: %s\n", what);
+	exit(EXIT_FAILURE);
+}
+
+static void need(enum err err, const char *what)
+{
+	if (err != ERR_OK)
+		die(what);
+}
+
+/* ---- the clients ---- */
+
+static void make_request(struct bench *b)
+{
+	char secret[SECRET_LEN], body[256];
+	const struct secret_params params = {.client_id = STR(CLIENT_ID), .version = 1};
+	need(secret_derive(&b->config.ring.keys[0], &params, secret), "no client secret");
+	int body_n =
+		snprintf(body, sizeof body, "grant_type=client_credentials&client_id=%s&client_secret=%.*s", CLIENT_ID, SECRET_LEN, secret);
+	int n = snprintf(b->request, sizeof b->request,
+			 "POST /oauth2/token HTTP/1.1\r\nHost: gateway.example:8080\r\nUser-Agent: instructions/1.0\r\nAccept: */*\r\n"
+			 "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
+			 body_n, body);
+	b->request_n = (size_t)n;
+}
+
+static void connect_client(struct bench *b, struct kept *c)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(b->config.http.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&at, sizeof at) != 0)
+		die("can't connect");
+}
+
+/* True when a whole answer is there. */
+static bool complete(const struct kept *c)
+{
+	const char *body = strstr(c->answer, "\r\n\r\n"), *length = strstr(c->answer, "Content-Length: ");
+	if (body == NULL || length == NULL || length > body)
+		return false;
+	return (size_t)(body + 4 - c->answer) + strtoul(length + sizeof "Content-Length: " - 1, NULL, 10) <= c->n;
+}
+
+/* The first one of all: what is measured must be the issuing of a token that verifies. */
+static void look_at_token(struct bench *b, struct kept *c)
+{
+	static const char before[] = "\"access_token\":\"";
+	char *token = strstr(c->answer, before);
+	struct jwt jwt;
+	if (token == NULL)
+		die(c->answer);
+	token += sizeof before - 1;
+	need(jwt_parse(b->arena, str_from(token, strcspn(token, "\"")), &jwt), "the token isn't one");
+	need(jwt_verify(b->key, &jwt), "the token's signature is wrong");
+}
+
+static void client_turn(struct bench *b, struct kept *c)
+{
+	if (c->waiting) {
+		ssize_t n = recv(c->fd, c->answer + c->n, sizeof c->answer - 1 - c->n, MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && errno != EAGAIN))
+			die("a connection was closed");
+		if (n < 0)
+			return;
+		c->n += (size_t)n;
+		c->answer[c->n] = '\0';
+		if (!complete(c))
+			return;
+		if (strncmp(c->answer, "HTTP/1.1 200 ", 13) != 0)
+			die(c->answer);
+		if (b->tokens++ == 0)
+			look_at_token(b, c);
+	}
+	if (send(c->fd, b->request, b->request_n, MSG_NOSIGNAL) != (ssize_t)b->request_n)
+		die("a request can't be sent");
+	c->waiting = true;
+	c->n = 0;
+}
+
+/* ---- turns ---- */
+
+static void turn(struct bench *b)
+{
+	CALLGRIND_TOGGLE_COLLECT;
+	event_base_loop(b->worker->base, EVLOOP_NONBLOCK);
+	CALLGRIND_TOGGLE_COLLECT;
+	fake_clock_advance_us(TURN_US);
+	fake_postgres_turn(b->postgres);
+	for (unsigned i = 0; i < b->starting; i++)
+		client_turn(b, &b->clients[i]);
+}
+
+static void rounds(struct bench *b, unsigned n)
+{
+	for (unsigned i = 0; i < n * TURNS_A_ROUND; i++)
+		turn(b);
+}
+
+/* ---- the gateway ---- */
+
+static void make_key(struct bench *b, const char *alg_name, struct fake_postgres_key *ret)
+{
+	static struct master_ring ring;
+	enum jwt_alg alg;
+	struct str der;
+	struct sbuf jwk = sbuf_in(b->arena, 1024);
+	need(jwt_alg_of(str_of(alg_name), &alg), "no such algorithm");
+	need(master_ring_parse(STR(MASTER_KEYS), &ring, NULL), "no master key");
+	need(signing_key_generate(alg, &b->key), "no signing key");
+	need(signing_key_public_jwk(b->key, &jwk), "no public key");
+	need(signing_key_to_der(b->key, b->arena, &der), "no private key");
+	need(seal(b->arena, &ring.keys[0], signing_key_kid(b->key), der, &ret->sealed), "no seal");
+	ret->kid = signing_key_kid(b->key);
+	ret->alg = str_of(alg_name);
+	ret->public_jwk = sbuf_str(&jwk);
+	ret->seal_key_id = STR("k1");
+}
+
+static void start_gateway(struct bench *b, uint16_t postgres_port)
+{
+	char url[128], keys[] = "M2M_MASTER_KEYS=" MASTER_KEYS, issuer[] = "M2M_ISSUER=https://gateway.example";
+	char http[] = "M2M_HTTP_LISTEN=127.0.0.1:0", grpc[] = "M2M_GRPC_LISTEN=127.0.0.1:0", workers[] = "M2M_WORKERS=1";
+	snprintf(url, sizeof url, "M2M_DATABASE_URL=postgresql://m2m_gateway@127.0.0.1:%u/m2m?sslmode=disable&gssencmode=disable",
+		 postgres_port);
+	char *env[] = {url, keys, issuer, http, grpc, workers, NULL};
+	struct sbuf why = sbuf_in(b->arena, 1024);
+	struct worker_shared shared = {NULL, NULL, NULL};
+	int http_fd, grpc_fd;
+	if (config_read(b->arena, env, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS | CONFIG_NEED_LISTENERS, &b->config, &why) !=
+		    ERR_OK ||
+	    trust_open(&b->config, &shared.trust, &why) != ERR_OK || listen_claim(&b->config.http, "M2M_HTTP_LISTEN", &why) != ERR_OK ||
+	    listen_claim(&b->config.grpc, "M2M_GRPC_LISTEN", &why) != ERR_OK ||
+	    listen_open(&b->config.http, true, &http_fd, &why) != ERR_OK || listen_open(&b->config.grpc, true, &grpc_fd, &why) != ERR_OK)
+		die(sbuf_str(&why).p);
+	b->worker = worker_new(&b->config, &shared, http_fd, grpc_fd);
+	if (b->worker == NULL)
+		die("no worker");
+	worker_know_all(b->worker, &b->worker, 1);
+	store_start(b->worker->store);
+	for (unsigned i = 0; !store_ready(b->worker->store); i++) {
+		if (i == READY_TURNS_MAX)
+			die(store_unready_reason(b->worker->store));
+		turn(b);
+		usleep(1000);
+	}
+	event_del(b->worker->tick);
+	event_del(b->worker->store->tick);
+}
+
+int main(int argc, char **argv)
+{
+	static struct bench b;
+	struct fake_postgres_key key;
+	uint16_t postgres_port;
+	unsigned wanted = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+	if (wanted == 0 || wanted % CLIENTS != 0)
+		die("say which algorithm and how many tokens, a multiple of 32");
+
+	b.arena = arena_new(1 << 20);
+	if (b.arena == NULL || crypto_init() != ERR_OK)
+		die("no OpenSSL");
+	log_set_fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
+	make_key(&b, argv[1], &key);
+	b.postgres = fake_postgres_new(&key, &postgres_port);
+	if (b.postgres == NULL)
+		die("no place for a database");
+	start_gateway(&b, postgres_port);
+	make_request(&b);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		connect_client(&b, &b.clients[i]);
+	rounds(&b, 1); /* accepts them */
+	b.starting = CLIENTS / 2;
+	turn(&b);
+	b.starting = CLIENTS;
+	rounds(&b, WARM_ROUNDS);
+
+	unsigned tokens = b.tokens, batches = fake_postgres_batches(b.postgres);
+	CALLGRIND_START_INSTRUMENTATION;
+	rounds(&b, wanted / CLIENTS);
+	CALLGRIND_STOP_INSTRUMENTATION;
+	tokens = b.tokens - tokens;
+	batches = fake_postgres_batches(b.postgres) - batches;
+	if (tokens != wanted || batches != wanted / CLIENTS * 2)
+		die("the turns are no longer as they are described here");
+	printf("tokens %u batches %u\n", tokens, batches);
+	fflush(stdout);
+	_exit(EXIT_SUCCESS); /* nothing is taken down: that is for the gateway's own tests */
+}
