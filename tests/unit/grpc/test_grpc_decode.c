@@ -188,9 +188,7 @@ Test(grpc_decode, thousands_of_unknown_fields_cost_nothing)
 	for (size_t i = 0; i < sizeof message; i += 2)
 		memcpy(message + i, "\x38\x01", 2);
 	refused(OP_ISSUE_TOKEN, str_from(message, sizeof message), ERR_BODY_TOO_LARGE);
-	size_t used = arena_used(op->arena);
-	refused(OP_ISSUE_TOKEN, STR(""), ERR_OK);
-	cr_assert_eq(used, arena_used(op->arena), "as much as an op alone");
+	cr_assert_lt(arena_used(op->arena), sizeof(struct op) + 64, "what the op itself takes");
 }
 
 Test(grpc_decode, the_largest_message_fits_into_an_op)
