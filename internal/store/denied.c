@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "crypto/secret.h"
 #include "store/store_parts.h"
 
@@ -83,20 +84,13 @@ static void count(struct denied_table *t, const struct bucket *kind, uint32_t at
 	}
 }
 
-/* An IPv6 address as its /64, since one attacker owns at least that much. */
 static void put_network(struct str remote_addr, char *out, size_t cap)
 {
-	char text[INET6_ADDRSTRLEN] = "";
-	struct in6_addr six;
-	if (remote_addr.p == NULL || remote_addr.n >= sizeof text)
-		return;
-	memcpy(text, remote_addr.p, remote_addr.n);
-	if (inet_pton(AF_INET6, text, &six) != 1) {
-		memcpy(out, text, remote_addr.n + 1);
-		return;
-	}
-	memset(six.s6_addr + 8, 0, 8);
-	if (inet_ntop(AF_INET6, &six, out, (socklen_t)cap - 4) != NULL)
+	struct in6_addr six = {.s6_addr = {0}};
+	size_t n = network_of(remote_addr, six.s6_addr);
+	if (n == sizeof(struct in_addr))
+		inet_ntop(AF_INET, six.s6_addr, out, (socklen_t)cap);
+	else if (n > 0 && inet_ntop(AF_INET6, &six, out, (socklen_t)cap - 4) != NULL)
 		memcpy(out + strlen(out), "/64", 4);
 }
 
