@@ -187,7 +187,7 @@ int main(int argc, char **argv)
 				STR("takes no arguments but healthcheck, --help and --version; settings come from the environment"));
 
 	static struct config config;
-	struct worker_shared shared = {NULL, NULL, NULL};
+	struct worker_shared shared = {NULL, NULL, NULL, NULL};
 	struct arena *a = arena_new(1 << 20);
 	if (a == NULL || crypto_init() != ERR_OK)
 		return complain(EXIT_FAILURE, STR("OpenSSL offers no SHA-256, HMAC, KBKDF or AES-256-GCM"));
@@ -196,12 +196,13 @@ int main(int argc, char **argv)
 	if (config_read(a, environ, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS | CONFIG_NEED_LISTENERS, &config, &faults) != ERR_OK ||
 	    trust_open(&config, &shared.trust, &faults) != ERR_OK || tls_open(&config, &shared.tls, &faults) != ERR_OK) {
 		complain(EXIT_SETTINGS, sbuf_str(&faults));
-	} else if (trace_open(&config, &shared.trace) != ERR_OK) {
+	} else if (trace_open(&config, &shared.trace) != ERR_OK || rate_limits_open(&config, &shared.limits) != ERR_OK) {
 		code = complain(EXIT_FAILURE, STR("out of memory"));
 	} else {
 		log_set_level(config.log_level);
 		code = serve(&config, &shared);
 	}
+	rate_limits_close(shared.limits);
 	trace_close(shared.trace);
 	trust_close(shared.trust);
 	tls_close(shared.tls);

@@ -29,7 +29,7 @@
 	ERR(CONFLICT,               "conflict",               409, 10, NULL,                     "Another change won the race too many times; try again.") \
 	ERR(ALREADY_EXISTS,         "already_exists",         409,  6, NULL,                     "There is one with this name already.") \
 	ERR(DEFAULT_CLIENT,         "default_client",         409,  9, NULL,                     "This is the organization's default client; make another one the default first.") \
-	ERR(RATE_LIMITED,           "rate_limited",           429,  8, NULL,                     "Too many requests; try again later.") \
+	ERR(RATE_LIMITED,           "rate_limited",           429,  8, "temporarily_unavailable","Too many requests; try again later.") \
 	ERR(VERSION_NOT_SUPPORTED,  "version_not_supported",  505, 12, NULL,                     "Only HTTP/1.1 and HTTP/1.0 are spoken here.") \
 	ERR(OVERLOADED,             "overloaded",             503,  8, "temporarily_unavailable","The service has more work queued than it can do in time; try again in a moment.") \
 	ERR(STORE_UNAVAILABLE,      "store_unavailable",      503, 14, "temporarily_unavailable","The database can't be reached or can't commit now; try again in a moment.") \

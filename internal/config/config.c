@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "base/rate_table.h"
 #include "config/setting.h"
 #include "crypto/digest.h"
 
@@ -176,6 +177,16 @@ static void check_listeners(const struct config *c, struct sbuf *faults)
 	check_plaintext(&c->ops, (c->plaintext & CONFIG_OPS) != 0, "M2M_OPS_LISTEN", "ops", faults);
 }
 
+/* A bucket takes at most RATE_FILL_MAX_S to fill; a burst without a rate says nothing, so that a limit can be taken off by its rate alone. */
+static void check_burst(unsigned rate, unsigned *burst, const char *setting, const char *rate_setting, struct sbuf *faults)
+{
+	if (*burst == 0)
+		*burst = 10 * rate;
+	if (rate > 0 && *burst > rate * RATE_FILL_MAX_S)
+		sbuf_printf(faults, "%s: %u is more than an hour's worth of %s, which is %u\n", setting, *burst, rate_setting,
+			    rate * RATE_FILL_MAX_S);
+}
+
 static void work_out_rest(struct arena *a, char *const *env, struct config *c)
 {
 	bool v6 = strchr(c->http.host, ':') != NULL;
@@ -204,6 +215,8 @@ enum err config_read(struct arena *a, char *const *env, unsigned need, struct co
 	for (size_t i = 0; i < settings_n; i++)
 		read_setting(&settings[i], a, env, need, ret, faults);
 	work_out_rest(a, env, ret);
+	check_burst(ret->client_rate, &ret->client_burst, "M2M_CLIENT_BURST", "M2M_CLIENT_RATE", faults);
+	check_burst(ret->address_rate, &ret->address_burst, "M2M_ADDRESS_BURST", "M2M_ADDRESS_RATE", faults);
 	if ((need & CONFIG_NEED_LISTENERS) != 0 && faults->n == faults_before)
 		check_listeners(ret, faults);
 

@@ -55,11 +55,16 @@ struct config {
 	unsigned idle_timeout_ms;        /* M2M_IDLE_TIMEOUT_MS, default 75000; 1000 to 600000: a keep-alive connection without a request */
 	unsigned shutdown_delay_ms; /* M2M_SHUTDOWN_DELAY_MS, default 5000; 0 to 300000: served on after SIGTERM, while readiness is red */
 	unsigned drain_ms;          /* M2M_DRAIN_MS, default 10000; 0 to 300000: for what is in flight after that */
-	struct str otlp_endpoint;   /* M2M_OTLP_ENDPOINT: traces go to <it>/v1/traces; absent: none do */
-	unsigned trace_percent;     /* M2M_TRACE_PERCENT, default 100; 0 to 100: of the requests without a traceparent */
-	unsigned jwks_max_age_s;    /* M2M_JWKS_MAX_AGE, default 300; 0 to 86400 */
-	unsigned partition_days;    /* M2M_PARTITION_DAYS, default 28; 7 to 400: audit partitions made ahead */
-	enum log_level log_level;   /* M2M_LOG_LEVEL: debug, info (default), warn, error */
+	unsigned
+		client_rate; /* M2M_CLIENT_RATE, default 0, which is no limit; up to 10000: requests for tokens a second, for each client */
+	unsigned client_burst;    /* M2M_CLIENT_BURST, default ten times the rate; 1 to 100000, an hour of the rate at most */
+	unsigned address_rate;    /* M2M_ADDRESS_RATE, the same for all requests of each remote address */
+	unsigned address_burst;   /* M2M_ADDRESS_BURST */
+	struct str otlp_endpoint; /* M2M_OTLP_ENDPOINT: traces go to <it>/v1/traces; absent: none do */
+	unsigned trace_percent;   /* M2M_TRACE_PERCENT, default 100; 0 to 100: of the requests without a traceparent */
+	unsigned jwks_max_age_s;  /* M2M_JWKS_MAX_AGE, default 300; 0 to 86400 */
+	unsigned partition_days;  /* M2M_PARTITION_DAYS, default 28; 7 to 400: audit partitions made ahead */
+	enum log_level log_level; /* M2M_LOG_LEVEL: debug, info (default), warn, error */
 };
 
 /* Reads `environ`-shaped `env`, after crypto_init. Appends one clear line per fault (unknown M2M_* name, both NAME and NAME_FILE, unreadable file, bad value: the name, what was expected, never

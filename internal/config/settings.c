@@ -1,5 +1,8 @@
 /* The table of settings: what config_read reads and what --help prints. Defaults are text and go through the same checks. */
+#include "base/rate_table.h"
 #include "config/setting.h"
+
+#define BURST_MAX 100000
 
 #define AT(member) .offset = offsetof(struct config, member)
 
@@ -59,6 +62,14 @@ const struct setting settings[] = {
 	 parse_number, AT(jwks_max_age_s), .min = 0, .max = 86400},
 	{"M2M_PARTITION_DAYS", "28", "28", "days of audit partitions made ahead",
 	 parse_number, AT(partition_days), .min = 7, .max = 400},
+	{"M2M_CLIENT_RATE", "0", "0, no limit", "tokens a second that one client may ask for, up to 10000; more are answered 429",
+	 parse_number, AT(client_rate), .min = 0, .max = RATE_PER_SECOND_MAX},
+	{"M2M_CLIENT_BURST", NULL, "ten times the rate", "how many at once after a pause, 1 to 100000",
+	 parse_number, AT(client_burst), .min = 1, .max = BURST_MAX},
+	{"M2M_ADDRESS_RATE", "0", "0, no limit", "requests a second from one address (IPv6: from one /64), up to 10000; more are answered 429",
+	 parse_number, AT(address_rate), .min = 0, .max = RATE_PER_SECOND_MAX},
+	{"M2M_ADDRESS_BURST", NULL, "ten times the rate", "how many at once after a pause, 1 to 100000",
+	 parse_number, AT(address_burst), .min = 1, .max = BURST_MAX},
 	{"M2M_OTLP_ENDPOINT", NULL, "none", "URL of an OTLP/HTTP collector, such as http://localhost:4318, to which traces are sent",
 	 parse_endpoint, AT(otlp_endpoint)},
 	{"M2M_TRACE_PERCENT", "100", "100", "how many in 100 of the requests without a traceparent are traced; others as their traceparent says",

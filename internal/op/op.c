@@ -190,6 +190,8 @@ static const char *retry_after(const struct op *op)
 {
 	if (op->err == ERR_INTERNAL)
 		return NULL;
+	if (op->err == ERR_RATE_LIMITED && op->retry_after != NULL)
+		return op->retry_after; /* the one refusal that knows */
 	int http = err_info(op->err)->http;
 	return http == 503 || http == 429 ? "1" : NULL;
 }
@@ -203,6 +205,8 @@ static void op_finish(struct op *op)
 	if (err_info(op->err)->http == 500)
 		op->err = ERR_INTERNAL;
 	op->retry_after = retry_after(op);
+	if (op->env->limits != NULL)
+		op_settle(op);
 	unsigned row = op->spec == NULL ? OP_COUNT : op->spec->id;
 	struct op_counters *counters = op->env->counters;
 	atomic_fetch_add_explicit(&counters->outcomes[op->origin.transport == 'g'][row][op->err], 1, memory_order_relaxed);
@@ -236,6 +240,8 @@ static void run_steps(struct op *op)
 
 void op_run(struct op *op)
 {
+	if (op->env->limits != NULL)
+		op_admit(op);
 	if (op->err != ERR_OK || op->spec == NULL)
 		op_finish(op);
 	else

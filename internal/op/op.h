@@ -25,6 +25,7 @@
 #include "crypto/verifier_ring.h"
 #include "op/bearer_memo.h"
 #include "op/op_table.h"
+#include "op/rate_limits.h"
 #include "store/admin.h"
 #include "store/credential.h"
 #include "store/issue.h"
@@ -82,6 +83,7 @@ struct op_env {
 	struct verifier_ring *verifiers;
 	struct op_counters *counters;
 	struct trace_queue *traces; /* NULL: off */
+	struct rate_limits *limits; /* of all workers; NULL: none */
 	struct str metadata;        /* the RFC 8414 document, made once */
 
 	/* op.c's own: arenas of ops that have ended, for those to come */
@@ -97,6 +99,7 @@ struct op_input {
 	struct str bearer;
 	struct str grant_type, client_id, client_secret, scope, audience; /* client_id: of /admin, the path's */
 	struct str resource;                                              /* RFC 8707; several are joined with spaces */
+	bool basic; /* the client authenticates as client_secret_basic, else as client_secret_post (RFC 6749 section 2.3.1) */
 	int32_t grace_seconds;
 	struct str idempotency_key;
 
@@ -154,6 +157,8 @@ struct op {
 	} outsider;        /* of a trusted issuer: what names its organization, and whether that may be made now */
 	bool asked_issuer; /* waited for an outside issuer's keys already */
 	bool platform;     /* the caller has the platform's role, and no organization */
+	bool repeat;       /* of a refused request, with the credentials in the other place: rate_limits.h */
+	bool recorded;     /* a token's row has committed */
 
 	struct issue_request issue;
 	struct credential_rotation rotation;

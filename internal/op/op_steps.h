@@ -34,6 +34,12 @@ op_step op_require_platform;
 /* After that: the caller acts as an admin of in.organization, which must exist and be enabled. */
 op_step op_act_for_organization;
 
+/* The limits of base's rate tables (rate_limits.h). op_admit may fail the op with RATE_LIMITED and sets retry_after; it and op_settle are called only where there are limits.
+ * op_limit_client is a step of what issues tokens, before anything is asked for. */
+void op_admit(struct op *op);
+op_step op_limit_client;
+void op_settle(struct op *op);
+
 /* What a new organization's default client has unless told otherwise. Strings are the config's. */
 void op_default_client(struct op *op, struct client_spec *ret);
 

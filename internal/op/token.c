@@ -164,6 +164,7 @@ static void issued(struct issue_request *r)
 		op_resume(op, r->err);
 		return;
 	}
+	op->recorded = true;
 	op->organization_id = r->organization_id;
 	op_resume(op, op->abandoned == ERR_OK ? compose(op) : ERR_OK);
 }
@@ -194,5 +195,5 @@ static enum op_verdict issue(struct op *op)
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
 
-op_step *const op_issue_token_steps[] = {op_authenticate, check_grant, issue, NULL};
-op_step *const op_oauth_token_steps[] = {check_grant, issue, NULL};
+op_step *const op_issue_token_steps[] = {op_authenticate, check_grant, op_limit_client, issue, NULL};
+op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, issue, NULL};

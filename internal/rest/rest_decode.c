@@ -105,6 +105,7 @@ static void decode_basic(struct evhttp_request *req, struct op *op)
 	if (rest.p == NULL || form_decode(op->arena, user, true, &op->in.client_id) != ERR_OK ||
 	    form_decode(op->arena, rest, true, &op->in.client_secret) != ERR_OK)
 		goto malformed;
+	op->in.basic = true;
 	return;
 malformed:
 	op_fail(op, ERR_INVALID_REQUEST, "The Authorization header is not well-formed HTTP Basic.");

@@ -190,6 +190,18 @@ static void put_traces(struct trace *trace, struct sbuf *out)
 	put(out, "m2m_traces_dropped_total", "counter", "Spans that were not kept, or not taken.", counts.dropped);
 }
 
+static void put_limits(const struct worker *w, struct sbuf *out)
+{
+	struct rate_limits_counts counts;
+	if (!rate_limits_counts(w->env.limits, &counts))
+		return;
+	head(out, "m2m_rate_limited_total", "counter", "Requests refused with 429, by what there were too many of.");
+	sbuf_printf(out, "m2m_rate_limited_total{limit=\"address\"} %" PRIu64 "\nm2m_rate_limited_total{limit=\"client\"} %" PRIu64 "\n",
+		    counts.by_address, counts.by_client);
+	put(out, "m2m_rate_limit_evictions_total", "counter", "Buckets of a limit that were given up for others before they were full.",
+	    counts.evicted);
+}
+
 void worker_metrics(const struct worker *w, struct sbuf *out)
 {
 	put_workers(w, out);
@@ -199,6 +211,7 @@ void worker_metrics(const struct worker *w, struct sbuf *out)
 	put_tls(w->tls, out);
 	put_traces(w->trace, out);
 	put_denied(w, out);
+	put_limits(w, out);
 	put_requests(w, out);
 	put_durations(w, out);
 	process_metrics(out);

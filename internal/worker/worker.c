@@ -84,9 +84,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	tell_grpc_health(w);
 	atomic_store_explicit(&w->http_connections, rest_server_connections(w->rest), memory_order_relaxed);
 	atomic_store_explicit(&w->grpc_connections, grpc_server_connections(w->grpc), memory_order_relaxed);
+	int64_t now_us = clock_mono_us();
+	rate_limits_sweep(w->env.limits, now_us);
 	if (!w->draining)
 		return;
-	int64_t now_us = clock_mono_us();
 	if (!w->closed && now_us >= w->close_at_us)
 		close_listeners(w);
 	if ((w->closed && drained(w)) || now_us >= w->drain_until_us)
@@ -155,6 +156,7 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	if (verifier_ring_new(&config->ring, &w->env.verifiers) != ERR_OK)
 		goto fail;
 	w->env.traces = trace_queue_new(shared->trace);
+	w->env.limits = shared->limits;
 	w->env.metadata = discovery_document(w->arena, config);
 	w->command_event = event_new(w->base, w->command, EV_READ | EV_PERSIST, on_command, w);
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);

@@ -14,8 +14,9 @@ struct worker;
 /* What the workers of a process share besides the config; it outlives them. */
 struct worker_shared {
 	struct trust *trust;
-	struct tls *tls;     /* NULL: plaintext */
-	struct trace *trace; /* NULL: off */
+	struct tls *tls;            /* NULL: plaintext */
+	struct trace *trace;        /* NULL: off */
+	struct rate_limits *limits; /* NULL: none */
 };
 
 /* The listening sockets are taken over even on failure. NULL: out of memory. */

@@ -18,6 +18,7 @@ Test(err, each_error_has_the_row_of_its_name)
 	cr_assert_eq(err_info(ERR_INVALID_CLIENT)->http, 401);
 	cr_assert_eq(err_info(ERR_INVALID_CLIENT)->grpc, 16);
 	cr_assert_str_eq(err_info(ERR_OVERLOADED)->oauth, "temporarily_unavailable");
+	cr_assert_str_eq(err_info(ERR_RATE_LIMITED)->oauth, "temporarily_unavailable");
 	cr_assert_str_eq(err_info(ERR_DEADLINE_EXCEEDED)->code, "deadline_exceeded");
 	cr_assert_eq(err_info(ERR_DEADLINE_EXCEEDED)->http, 504);
 	cr_assert_eq(err_info(ERR_DEADLINE_EXCEEDED)->grpc, 4);

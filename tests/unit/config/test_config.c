@@ -78,6 +78,8 @@ Test(config, an_empty_environment_gives_the_documented_defaults)
 	cr_assert_eq(config.drain_ms, 10000);
 	cr_assert_eq(config.jwks_max_age_s, 300);
 	cr_assert_eq(config.partition_days, 28);
+	cr_assert_eq(config.client_rate, 0);
+	cr_assert_eq(config.address_rate, 0);
 	cr_assert_eq(config.log_level, LOG_INFO);
 	cr_assert_not(config.has_master_keys);
 	cr_assert_null(config.database_url.p);
@@ -98,6 +100,44 @@ Test(config, every_setting_can_be_set)
 	cr_assert_eq(config.workers, 3);
 	cr_assert_eq(config.drain_ms, 0);
 	cr_assert_eq(config.log_level, LOG_DEBUG);
+}
+
+Test(config, a_burst_is_ten_times_its_rate_unless_told_otherwise)
+{
+	cr_assert_eq(READ(0, "M2M_CLIENT_RATE=5", "M2M_ADDRESS_RATE=100", "M2M_ADDRESS_BURST=150"), ERR_OK, "%s", faults_text);
+	cr_assert_eq(config.client_rate, 5);
+	cr_assert_eq(config.client_burst, 50);
+	cr_assert_eq(config.address_rate, 100);
+	cr_assert_eq(config.address_burst, 150);
+	cr_assert_eq(READ(0, "M2M_CLIENT_RATE=10000", "M2M_ADDRESS_RATE=1"), ERR_OK, "%s", faults_text);
+	cr_assert_eq(config.client_burst, 100000);
+	cr_assert_eq(config.address_burst, 10);
+}
+
+Test(config, a_bucket_fills_within_an_hour)
+{
+	cr_assert_eq(READ(0, "M2M_CLIENT_RATE=1", "M2M_CLIENT_BURST=3600", "M2M_ADDRESS_RATE=2", "M2M_ADDRESS_BURST=7200"), ERR_OK);
+	cr_assert_eq(READ(0, "M2M_CLIENT_RATE=1", "M2M_CLIENT_BURST=3601", "M2M_ADDRESS_RATE=2", "M2M_ADDRESS_BURST=7201"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_CLIENT_BURST: 3601 is more than an hour's worth of M2M_CLIENT_RATE, which is 3600\n"));
+	cr_assert(faults_say("M2M_ADDRESS_BURST: 7201 is more than an hour's worth of M2M_ADDRESS_RATE, which is 7200\n"));
+}
+
+/* So that a limit is taken off by one setting. */
+Test(config, a_burst_without_a_rate_is_no_fault)
+{
+	cr_assert_eq(READ(0, "M2M_CLIENT_RATE=0", "M2M_CLIENT_BURST=99999", "M2M_ADDRESS_BURST=5"), ERR_OK, "%s", faults_text);
+	cr_assert_eq(config.client_rate, 0);
+}
+
+Test(config, rates_and_bursts_have_bounds)
+{
+	cr_assert_eq(READ(0, "M2M_CLIENT_RATE=10001", "M2M_CLIENT_BURST=0", "M2M_ADDRESS_RATE=0.5", "M2M_ADDRESS_BURST=100001"),
+		     ERR_MALFORMED);
+	cr_assert_eq(fault_lines(), 4, "%s", faults_text);
+	cr_assert(faults_say("M2M_CLIENT_RATE: expected a whole number from 0 to 10000, not \"10001\"\n"));
+	cr_assert(faults_say("M2M_CLIENT_BURST: expected a whole number from 1 to 100000, not \"0\"\n"));
+	cr_assert(faults_say("M2M_ADDRESS_RATE: expected a whole number"));
+	cr_assert(faults_say("M2M_ADDRESS_BURST: expected a whole number"));
 }
 
 Test(config, the_issuer_follows_the_listen_address_with_brackets_for_ipv6)
