@@ -252,11 +252,10 @@ Test(contract, an_operation_answers_with_statuses_of_the_error_table)
 		}
 }
 
-/* 429 stays out, since nothing limits the rate yet. */
 Test(contract, every_status_of_the_error_table_is_some_operation_s)
 {
 	for (enum err err = ERR_OK + 1; err < ERR_COUNT; err++) {
-		bool found = !sent_over_rest(err) || err == ERR_RATE_LIMITED;
+		bool found = !sent_over_rest(err);
 		for
 			EACH_OP(spec)
 		for (const struct json *it = json_get(described(spec), "responses")->child; it != NULL; it = it->next)
@@ -284,6 +283,23 @@ Test(contract, errors_speak_the_language_of_their_operation)
 			cr_assert_eq(content_of(spec, "500", "application/json") != NULL, spec->errors == OP_ERRORS_OAUTH, "%s",
 				     spec->name);
 			cr_assert_eq(content_of(spec, "401", "application/json") != NULL, oauth, "%s", spec->name);
+		}
+}
+
+/* op_admit lets the documents pass that anyone may read. */
+Test(contract, every_operation_but_the_documents_may_be_limited)
+{
+	for
+		EACH_OP(spec)
+		{
+			const struct json *limited = FIND(described(spec), "responses", "429");
+			bool oauth = spec->errors == OP_ERRORS_OAUTH;
+			cr_assert_eq(limited != NULL, spec->who != OP_ANYONE, "%s", spec->name);
+			if (limited == NULL)
+				continue;
+			cr_assert_not_null(FIND(limited, "headers", "Retry-After"), "%s", spec->name);
+			cr_assert_eq(content_of(spec, "429", "application/json") != NULL, oauth, "%s", spec->name);
+			cr_assert_eq(content_of(spec, "429", "application/problem+json") != NULL, !oauth, "%s", spec->name);
 		}
 }
 
