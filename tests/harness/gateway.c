@@ -54,7 +54,7 @@ static uint16_t listening_port(const struct gateway *g, const char *what)
 	for (char *at = text; at != NULL && (at = strstr(at, "\"event\":\"listening\"")) != NULL; at++) {
 		snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at);
 		const char *address = strstr(line, "\"address\":\"");
-		if (strstr(line, field) != NULL && address != NULL)
+		if (strstr(line, field) != NULL && address != NULL && sscanf(address, "\"address\":\"[%*[^]]]:%u\"", &port) != 1)
 			sscanf(address, "\"address\":\"%*[^:]:%u\"", &port);
 	}
 	free(text);

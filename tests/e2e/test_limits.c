@@ -1,0 +1,280 @@
+/* M2M_CLIENT_RATE and M2M_ADDRESS_RATE as clients meet them, over both transports and with two workers: what is refused, what it is told, and who is spared.
+ *
+ * The clock goes on while a test runs, so what may be granted is known up to what came in meanwhile. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "harness/expect.h"
+#include "harness/proc.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+#define FORM "application/x-www-form-urlencoded"
+
+static struct world w;
+static struct org acme, globex;
+static char admin[TOKEN_MAX];
+static struct http_reply r;
+static struct grpc_reply g;
+
+static void start(void)
+{
+	gateway_start(&w.gateway, &w.gateway_env);
+	org_create(&w, "acme", &acme);
+	org_create(&w, "globex", &globex);
+	mint(&w, "acme", "admin", admin);
+}
+
+static void prepare(void)
+{
+	world_prepare(&w, false);
+}
+
+static void close_world(void)
+{
+	world_close(&w);
+}
+
+TestSuite(limits, .init = prepare, .fini = close_world, .timeout = 120);
+
+/* ---- asking ---- */
+
+/* From an address of this machine's, which its loopback interface has by itself. */
+static int call_from(const char *address, const struct http_request *q)
+{
+	static struct http_conn c;
+	struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET, .sin_port = htons(w.gateway.http)};
+	int status = 0;
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cr_assert_eq(inet_pton(AF_INET, address, &from.sin_addr), 1);
+	c.n = 0;
+	c.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(c.fd, (struct sockaddr *)&from, sizeof from) == 0 && connect(c.fd, (struct sockaddr *)&to, sizeof to) == 0)
+		status = http_call_on(&c, q, &r);
+	http_close(&c);
+	return status;
+}
+
+static int token_from_basic(const char *address, const char *client_id, const char *secret)
+{
+	char basic[256];
+	snprintf(basic, sizeof basic, "%s:%s", client_id, secret);
+	return call_from(address, &(struct http_request){
+					  .path = "/oauth2/token", .basic = basic, .type = FORM, .body = "grant_type=client_credentials"});
+}
+
+static int token_from_form(const char *address, const char *client_id, const char *secret)
+{
+	char form[512];
+	snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s&client_secret=%s", client_id, secret);
+	return call_from(address, &(struct http_request){.path = "/oauth2/token", .type = FORM, .body = form});
+}
+
+/* As Go's golang.org/x/oauth2 finds out what a server takes: Basic, and after any error at once the form. */
+static int token_as_stock_client(const char *address, const char *client_id, const char *secret)
+{
+	int status = token_from_basic(address, client_id, secret);
+	return status == 200 ? status : token_from_form(address, client_id, secret);
+}
+
+static int get_from(const char *address, const char *path)
+{
+	return call_from(address, &(struct http_request){.path = path, .bearer = admin});
+}
+
+/* How many of `tries` had the status, and in how many seconds, rounded up. */
+struct tally {
+	int n, seconds;
+};
+#define TALLY(tries, want, call)                                                                                                           \
+	({                                                                                                                                 \
+		int64_t begun_ = clock_mono_us();                                                                                          \
+		struct tally t_ = {0};                                                                                                     \
+		for (int i_ = 0; i_ < (tries); i_++)                                                                                       \
+			t_.n += (call) == (want);                                                                                          \
+		t_.seconds = (int)((clock_mono_us() - begun_) / 1000000) + 1;                                                              \
+		t_;                                                                                                                        \
+	})
+
+/* A burst and what came in meanwhile. */
+static void is_a_burst(struct tally t, int burst, int per_second)
+{
+	cr_assert(t.n >= burst && t.n <= burst + per_second * t.seconds, "%d in %d s", t.n, t.seconds);
+}
+
+/* The last answer says when to come again. */
+static void obey_retry_after(void)
+{
+	char value[32], *end = NULL;
+	http_header(&r, "Retry-After", value, sizeof value);
+	long seconds = strtol(value, &end, 10);
+	cr_assert(*value != '\0' && *end == '\0' && seconds >= 1 && seconds <= 3, "Retry-After: '%s'", value);
+	sleep_ms((int)seconds * 1000);
+}
+
+static long metric(const char *name)
+{
+	char line[128];
+	long value = -1;
+	snprintf(line, sizeof line, "\n%s ", name);
+	if (http_call(w.gateway.ops, &(struct http_request){.path = "/metrics"}, &r) == 200 && strstr(r.body, line) != NULL)
+		sscanf(strstr(r.body, line) + strlen(line), "%ld", &value);
+	return value;
+}
+
+/* ---- a client ---- */
+
+Test(limits, a_client_has_one_limit_whichever_worker_it_meets_and_is_told_when_to_come_again)
+{
+	env_set(&w.gateway_env, "M2M_CLIENT_RATE=1");
+	env_set(&w.gateway_env, "M2M_CLIENT_BURST=8");
+	start();
+	is_a_burst(TALLY(40, 200, oauth_token(w.gateway.http, acme.client_id, acme.secret, &r)), 8, 1);
+	while (oauth_token(w.gateway.http, acme.client_id, acme.secret, &r) == 200)
+		continue;
+	cr_assert(r.status == 429 && is_oauth_error(&r, "temporarily_unavailable"), "%s%s", r.head, r.body);
+	obey_retry_after();
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+
+	expect_status(oauth_token(w.gateway.http, globex.client_id, globex.secret, &r), 200);
+	while (m2m_token(&w, admin, acme.client_id, acme.secret, &r) == 200)
+		continue;
+	cr_assert(r.status == 429 && is_problem(&r, "rate_limited"), "%s%s", r.head, r.body);
+	expect_status(get(&w, "/m2m/client-id", admin, &r), 200);
+	cr_assert_geq(metric("m2m_rate_limited_total{limit=\"client\"}"), 30);
+	cr_assert_eq(metric("m2m_rate_limited_total{limit=\"address\"}"), 0);
+	cr_assert_geq(metric("m2m_requests_total{operation=\"oauth_token\",transport=\"rest\",outcome=\"rate_limited\"}"), 29);
+	cr_assert_eq(metric("m2m_denied_attempts_total{reason=\"invalid_client\"}"), 0);
+}
+
+Test(limits, over_grpc_the_same_limit_is_resource_exhausted_with_retry_info)
+{
+	struct grpc_details d;
+	char id[80];
+	env_set(&w.gateway_env, "M2M_CLIENT_RATE=1");
+	env_set(&w.gateway_env, "M2M_CLIENT_BURST=4");
+	start();
+	is_a_burst(TALLY(12, 0, grpc_token(&w, admin, acme.client_id, acme.secret, NULL, &g)), 4, 1);
+	while (grpc_token(&w, admin, acme.client_id, acme.secret, NULL, &g) == 0)
+		continue;
+	grpc_details(&g, &d);
+	cr_assert_eq(g.status, 8, "%s", g.fields);
+	cr_assert_str_eq(d.reason, "rate_limited");
+	cr_assert_str_eq(d.request_id, grpc_field(&g, "x-request-id", id, sizeof id));
+	cr_assert(d.retry_seconds >= 1 && d.retry_seconds <= 3, "%d", (int)d.retry_seconds);
+	while (oauth_token(w.gateway.http, acme.client_id, acme.secret, &r) == 200)
+		continue;
+	expect_status(r.status, 429);
+	sleep_ms((int)d.retry_seconds * 1000);
+	cr_assert_eq(grpc_token(&w, admin, acme.client_id, acme.secret, NULL, &g), 0, "%s", g.fields);
+}
+
+/* Who knows a client's id alone (it stands in every token) must not be able to keep it from its tokens. */
+Test(limits, wrong_secrets_from_elsewhere_take_nothing_from_the_client)
+{
+	char wrong[SECRET_MAX];
+	wrong_secret(wrong);
+	env_set(&w.gateway_env, "M2M_CLIENT_RATE=1");
+	env_set(&w.gateway_env, "M2M_CLIENT_BURST=8");
+	start();
+	is_a_burst(TALLY(60, 401, token_from_form("127.0.0.2", acme.client_id, wrong)), 8, 1);
+	is_a_burst(TALLY(20, 200, token_from_form("127.0.0.1", acme.client_id, acme.secret)), 8, 1);
+	while (token_from_form("127.0.0.2", acme.client_id, wrong) == 401)
+		continue;
+	expect_status(r.status, 429);
+	/* what was refused for its rate never came as far as the credentials */
+	cr_assert_leq(metric("m2m_denied_attempts_total{reason=\"invalid_client\"}"), 60);
+	cr_assert_leq(metric("m2m_tokens_issued_total"), 20);
+}
+
+/* ---- an address ---- */
+
+Test(limits, an_address_has_one_limit_for_everything_but_the_public_documents)
+{
+	env_set(&w.gateway_env, "M2M_ADDRESS_RATE=2");
+	env_set(&w.gateway_env, "M2M_ADDRESS_BURST=10");
+	start();
+	is_a_burst(TALLY(40, 200, get_from("127.0.0.2", "/m2m/client-id")), 10, 2);
+	static const char *const paths[] = {"/m2m/client-secret", "/admin/organizations", "/nowhere"};
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		while (get_from("127.0.0.2", paths[i]) != 429)
+			continue;
+		cr_assert(is_problem(&r, "rate_limited"), "%s: %s", paths[i], r.body);
+	}
+	while (token_from_form("127.0.0.2", acme.client_id, acme.secret) == 200)
+		continue;
+	cr_assert(r.status == 429 && is_oauth_error(&r, "temporarily_unavailable"), "%s", r.body);
+	obey_retry_after();
+	expect_status(token_from_form("127.0.0.2", acme.client_id, acme.secret), 200);
+
+	cr_assert_eq(TALLY(40, 200, get_from("127.0.0.2", "/.well-known/jwks.json")).n, 40);
+	expect_status(get_from("127.0.0.3", "/m2m/client-id"), 200);
+	cr_assert_geq(metric("m2m_rate_limited_total{limit=\"address\"}"), 20);
+	cr_assert_eq(metric("m2m_rate_limited_total{limit=\"client\"}"), 0);
+}
+
+static int grpc_id(void)
+{
+	return grpc_get_id(&w, admin, NULL, &g);
+}
+
+Test(limits, grpc_calls_count_for_the_address_and_health_checks_do_not)
+{
+	env_set(&w.gateway_env, "M2M_ADDRESS_RATE=1");
+	env_set(&w.gateway_env, "M2M_ADDRESS_BURST=6");
+	start();
+	is_a_burst(TALLY(20, 0, grpc_id()), 6, 1);
+	while (grpc_id() == 0)
+		continue;
+	cr_assert_eq(g.status, 8, "%s", g.fields);
+	cr_assert_eq(grpc_call(w.gateway.grpc, &(struct grpc_request){.path = "/grpc.health.v1.Health/Check"}, &g), 0, "%s", g.fields);
+}
+
+/* On [::] IPv4 clients come as ::ffff:a.b.c.d, all in one /64. */
+Test(limits, ipv4_clients_of_a_dual_stack_listener_are_told_apart)
+{
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+	bool has_ipv6 = fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof any) == 0;
+	close(fd);
+	if (has_ipv6) {
+		env_set(&w.gateway_env, "M2M_HTTP_LISTEN=[::]:0");
+		env_set(&w.gateway_env, "M2M_PLAINTEXT=http");
+	}
+	env_set(&w.gateway_env, "M2M_ADDRESS_RATE=1");
+	env_set(&w.gateway_env, "M2M_ADDRESS_BURST=5");
+	start();
+	is_a_burst(TALLY(20, 200, get_from("127.0.0.2", "/m2m/client-id")), 5, 1);
+	is_a_burst(TALLY(20, 200, get_from("127.0.0.3", "/m2m/client-id")), 5, 1);
+}
+
+/* ---- a stock client ---- */
+
+Test(limits, a_client_that_tries_basic_and_then_the_form_is_counted_once)
+{
+	char wrong[SECRET_MAX];
+	wrong_secret(wrong);
+	env_set(&w.gateway_env, "M2M_CLIENT_RATE=1");
+	env_set(&w.gateway_env, "M2M_CLIENT_BURST=10");
+	env_set(&w.gateway_env, "M2M_ADDRESS_RATE=1");
+	env_set(&w.gateway_env, "M2M_ADDRESS_BURST=10");
+	start();
+	is_a_burst(TALLY(30, 401, token_as_stock_client("127.0.0.2", acme.client_id, wrong)), 10, 1);
+	cr_assert_geq(metric("m2m_denied_attempts_total{reason=\"invalid_client\"}"), 20, "each refusal is recorded");
+	is_a_burst(TALLY(30, 200, token_as_stock_client("127.0.0.3", acme.client_id, acme.secret)), 10, 1);
+}
+
+/* ---- off ---- */
+
+Test(limits, nothing_is_limited_by_default)
+{
+	start();
+	cr_assert_eq(TALLY(60, 200, oauth_token(w.gateway.http, acme.client_id, acme.secret, &r)).n, 60);
+	cr_assert_eq(metric("m2m_rate_limited_total{limit=\"client\"}"), -1);
+}
