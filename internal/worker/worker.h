@@ -1,5 +1,5 @@
 /* One worker: a thread with its own event loop, listeners, store connections, key snapshot, bearer memo and counters. Workers share nothing but the
- * immutable config and the snapshots of the outside issuers; what others may read of a worker (readiness, counters) is atomic. */
+ * immutable config, the snapshots of the outside issuers and the limits' buckets, which are atomic; what others may read of a worker (readiness, counters) is atomic. */
 #ifndef M2M_WORKER_WORKER_H
 #define M2M_WORKER_WORKER_H
 
