@@ -171,6 +171,8 @@ static void issued(struct issue_request *r)
 
 static enum op_verdict issue(struct op *op)
 {
+	if (issue_is_full(op->env->store)) /* before anything is spent on it */
+		return op_fail(op, ERR_OVERLOADED, NULL);
 	size_t length = (size_t)op->env->config->ring.n * SHA256_LEN;
 	uint8_t *verifiers = arena_alloc(op->arena, length);
 	if (verifiers == NULL)

@@ -93,6 +93,8 @@ static enum err end_header(struct http_guard *g)
 		if (g->has_host)
 			return ERR_INVALID_REQUEST;
 		g->has_host = true;
+	} else if (name_is(g, "connection")) {
+		g->has_connection = true;
 	} else if (name_is(g, "expect")) {
 		if (g->expects || strcasecmp(g->value, "100-continue") != 0)
 			return ERR_EXPECTATION_FAILED;

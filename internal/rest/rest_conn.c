@@ -45,6 +45,7 @@ struct rest_conn {
 	bool refused;     /* nothing more is looked at */
 	bool continued;   /* this request's 100 Continue was sent */
 	bool working;     /* evhttp has a request that isn't answered, or whose answer isn't sent */
+	bool in_place;    /* the answer is ours: evhttp knows of no request */
 	bool reading;     /* `readable` is added */
 	bool ended;       /* the client sends no more */
 	bool feeding;     /* feed is at work, and takes the next request itself */
@@ -205,6 +206,22 @@ static void forward_refusal(struct rest_conn *c, enum err why)
 	hand_over(c);
 }
 
+/* The service may be unable to take a request on. Not asked about one that changes the connection's way, which evhttp sees to. */
+static bool refused_in_place(struct rest_conn *c, const char *bytes, size_t n)
+{
+	if (c->set->refuse == NULL || c->guard.http_1_0 || c->guard.has_connection || c->guard.expects)
+		return false;
+	struct str answer = c->set->refuse(c->set->refuse_arg, str_from(bytes, n));
+	if (answer.p == NULL || evbuffer_add(bufferevent_get_output(c->bev), answer.p, answer.n) != 0)
+		return false;
+	evbuffer_drain(c->pending, n);
+	http_guard_init(&c->guard);
+	evtimer_del(c->timer);
+	c->working = c->in_place = true;
+	rest_conn_flush(c);
+	return true;
+}
+
 /* Feeds what the guard hasn't seen of pending; true when a request was completed and forwarded, so that there may be more. */
 static bool feed_once(struct rest_conn *c)
 {
@@ -217,7 +234,8 @@ static bool feed_once(struct rest_conn *c)
 	enum err why = ERR_OK;
 	switch (http_guard_feed(&c->guard, bytes + from, length - from, &taken, &why)) {
 	case GUARD_COMPLETE:
-		forward_request(c, from + taken);
+		if (!refused_in_place(c, bytes, from + taken))
+			forward_request(c, from + taken);
 		return true;
 	case GUARD_REFUSED:
 		forward_refusal(c, why);
@@ -324,7 +342,10 @@ void rest_conn_flush(struct rest_conn *c)
 		return;
 	enter(c);
 	c->working = false;
-	bufferevent_trigger(c->bev, EV_WRITE, 0);
+	if (c->in_place)
+		c->in_place = false;
+	else
+		bufferevent_trigger(c->bev, EV_WRITE, 0);
 	if (!c->gone && !c->feeding)
 		feed(c);
 	leave(c);

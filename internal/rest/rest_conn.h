@@ -20,6 +20,9 @@ struct rest_conns {
 	struct list all;
 	unsigned count, max;
 	unsigned receive_timeout_ms;
+	/* Looks at a whole request before evhttp does; what it returns, unless absent, is the answer, sent in place of evhttp's. NULL: there is none. */
+	struct str (*refuse)(void *arg, struct str request);
+	void *refuse_arg;
 	struct rest_conn *asking; /* whose request evhttp hands out at this moment; or NULL */
 	char chunk[16384];        /* what one read takes */
 };

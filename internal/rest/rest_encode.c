@@ -99,23 +99,41 @@ static void write_output(struct json_out *o, const struct op *op)
 }
 
 /* RFC 6749 section 5.2. error_description is limited to ASCII without quote and backslash, which our sentences keep to. */
-static void write_oauth_error(struct json_out *o, const struct op *op)
+static void write_oauth_error(struct json_out *o, enum err err, const char *detail)
 {
-	const struct err_info *info = err_info(op->err);
+	const struct err_info *info = err_info(err);
 	json_put_str(o, "error", str_of(info->oauth != NULL ? info->oauth : "invalid_request"));
-	json_put_str(o, "error_description", str_of(op->err_detail != NULL ? op->err_detail : info->text));
+	json_put_str(o, "error_description", str_of(detail != NULL ? detail : info->text));
 }
 
 /* RFC 9457 */
-static void write_problem(struct json_out *o, const struct op *op)
+static void write_problem(struct json_out *o, enum err err, const char *detail, struct str request_id)
 {
-	const struct err_info *info = err_info(op->err);
+	const struct err_info *info = err_info(err);
 	json_put_str(o, "type", STR("about:blank"));
 	json_put_str(o, "title", str_of(rest_reason(info->http)));
 	json_put_int(o, "status", info->http);
-	json_put_str(o, "detail", str_of(op->err_detail != NULL ? op->err_detail : info->text));
+	json_put_str(o, "detail", str_of(detail != NULL ? detail : info->text));
 	json_put_str(o, "code", str_of(info->code));
-	json_put_str(o, "request_id", op->request_id);
+	json_put_str(o, "request_id", request_id);
+}
+
+/* Every body ends its last line, for people at a terminal. */
+static void end_body(struct json_out *o)
+{
+	json_close(o, '}');
+	sbuf_putc(o->buf, '\n');
+}
+
+void rest_error_body(struct sbuf *out, enum err err, const char *detail, struct str request_id, bool oauth)
+{
+	struct json_out o = json_out_start(out);
+	json_open(&o, NULL, '{');
+	if (oauth)
+		write_oauth_error(&o, err, detail);
+	else
+		write_problem(&o, err, detail, request_id);
+	end_body(&o);
 }
 
 static bool speaks_oauth(const struct op *op)
@@ -149,8 +167,8 @@ static void add_error_headers(struct evkeyvalq *headers, const struct op *op, co
 		evhttp_add_header(headers, "Retry-After", op->retry_after);
 }
 
-/* RFC 9110 section 5.6.7; evhttp would make it anew for every answer. */
-static const char *date_now(void)
+/* evhttp would make it anew for every answer. */
+const char *rest_date(void)
 {
 	static _Thread_local int64_t second;
 	static _Thread_local char text[40];
@@ -192,7 +210,7 @@ static void add_caching(struct evkeyvalq *headers, const struct op *op)
 	evhttp_add_header(headers, "Pragma", "no-cache"); /* RFC 6749 section 5.1 */
 }
 
-/* Every body ends its last line, for people at a terminal. A text that does so already goes out as it stands: the contract is not copied for each reader. */
+/* A text that ends its last line already goes out as it stands: the contract is not copied for each reader. */
 static struct str document_body(const struct op *op)
 {
 	struct str document = op->out.document;
@@ -205,15 +223,13 @@ static struct str written_body(const struct op *op, bool oauth)
 {
 	struct sbuf body = sbuf_in(op->arena, 2048);
 	struct json_out o = json_out_start(&body);
+	if (op->err != ERR_OK) {
+		rest_error_body(&body, op->err, op->err_detail, op->request_id, oauth);
+		return sbuf_str(&body);
+	}
 	json_open(&o, NULL, '{');
-	if (op->err == ERR_OK)
-		write_output(&o, op);
-	else if (oauth)
-		write_oauth_error(&o, op);
-	else
-		write_problem(&o, op);
-	json_close(&o, '}');
-	sbuf_putc(&body, '\n');
+	write_output(&o, op);
+	end_body(&o);
 	return sbuf_str(&body);
 }
 
@@ -230,7 +246,7 @@ struct str rest_encode(struct evhttp_request *req, struct op *op, const char *al
 	bool oauth = op->err != ERR_OK && speaks_oauth(op);
 	if (op->err != ERR_OK)
 		add_error_headers(headers, op, allow);
-	evhttp_add_header(headers, "Date", date_now());
+	evhttp_add_header(headers, "Date", rest_date());
 	add_caching(headers, op);
 	add_location(headers, op);
 	if (op_http_status(op) != 204)

@@ -12,12 +12,14 @@
 #include "rest/rest_conn.h"
 #include "rest/rest_decode.h"
 #include "rest/rest_encode.h"
+#include "rest/rest_shed.h"
 
 struct rest_server {
 	struct op_env *env;
 	struct evhttp *http;
 	struct evhttp_bound_socket *socket;
 	struct rest_conns conns;
+	struct rest_shed shed;
 	struct list working; /* of rest_request */
 	bool draining;
 	int64_t idle_us; /* how long a connection is idle before it is closed, when draining */
@@ -136,6 +138,12 @@ static void on_request(struct evhttp_request *req, void *arg)
 	op_run(op);
 }
 
+static struct str refuse(void *arg, struct str request)
+{
+	struct rest_server *s = arg;
+	return s->draining ? STR_NONE : rest_shed(&s->shed, request);
+}
+
 struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd)
 {
 	struct rest_server *s = calloc(1, sizeof *s);
@@ -145,6 +153,9 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 	s->env = env;
 	list_init(&s->working);
 	rest_conns_init(&s->conns, base, tls, env->config->connections_max, env->config->receive_timeout_ms);
+	s->shed.env = env;
+	s->conns.refuse = refuse;
+	s->conns.refuse_arg = s;
 	const struct timeval idle = {env->config->idle_timeout_ms / 1000, (env->config->idle_timeout_ms % 1000) * 1000};
 	const struct timeval *common =
 		event_base_init_common_timeout(base, &idle); /* a queue: each request sets and clears it a few times */

@@ -423,6 +423,11 @@ bool issue_ended(struct store *s)
 	return !q->sealing;
 }
 
+bool issue_is_full(const struct store *s)
+{
+	return s->issue.waiting_count >= s->config->queue_max;
+}
+
 enum err issue_submit(struct store *s, struct issue_request *r)
 {
 	struct issue_queue *q = &s->issue;
@@ -430,7 +435,7 @@ enum err issue_submit(struct store *s, struct issue_request *r)
 		return ERR_STORE_UNAVAILABLE;
 	if (s->keys == NULL || keyset_current(s->keys->set) == NULL)
 		return s->why_no_key;
-	if (q->waiting_count >= s->config->queue_max)
+	if (issue_is_full(s))
 		return ERR_OVERLOADED;
 	r->last_try = false;
 	put(&q->waiting, r);

@@ -46,6 +46,9 @@ struct issue_request {
 /* ERR_OVERLOADED: M2M_QUEUE_MAX wait already. ERR_STORE_UNAVAILABLE: not connected. ERR_STALE_KEY: no signing key. On an error done isn't called. */
 MUST_CHECK enum err issue_submit(struct store *s, struct issue_request *r);
 
+/* Whether issue_submit would answer ERR_OVERLOADED. */
+bool issue_is_full(const struct store *s);
+
 /* Takes a submitted request back that no statement carries yet. True: it is out, and done isn't called. False: it is under way, and done will be; refused with
  * stale_key it then doesn't go out once more, since nobody waits for it. */
 MUST_CHECK bool issue_withdraw(struct store *s, struct issue_request *r);

@@ -190,7 +190,9 @@ static void start_leaving(int delay_ms)
 	gateway_stop(&w.gateway, 15000);
 	env_set(&w.gateway_env, "M2M_SHUTDOWN_DELAY_MS=%d", delay_ms);
 	gateway_start(&w.gateway, &w.gateway_env);
-	cr_assert_eq(grpc_health(), 1);
+	int64_t begin = clock_mono_us();
+	while (grpc_health() != 1) /* each worker hears of the others' readiness at its next tick */
+		cr_assert_lt(clock_mono_us() - begin, 2000000);
 	kill(w.gateway.pid, SIGTERM);
 	cr_assert(gateway_wait_ops(&w.gateway, "/readyz", 503, 1000));
 }
@@ -221,6 +223,55 @@ Test(faults, a_second_signal_cuts_the_leaving_short)
 }
 
 TestSuite(start, .init = prepare, .fini = close_world, .timeout = 120);
+
+/* One request under way, one in the queue, which is then full: what comes is refused at once, in its route's language, and counted; what doesn't issue tokens is served. */
+Test(start, a_full_queue_refuses_tokens_at_once)
+{
+	struct http_conn under_way, queued, refused;
+	char retry[32], error[64], form[512];
+	env_set(&w.gateway_env, "M2M_QUEUE_MAX=1");
+	env_set(&w.gateway_env, "M2M_WORKERS=1");
+	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=5000");
+	gateway_start(&w.gateway, &w.gateway_env);
+	org_create(&w, "acme", &acme);
+	mint(&w, "acme", "admin", admin);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	expect_status(get(&w, "/m2m/client-id", admin, &r), 200);
+	pg_pause(&w.pg);
+	int n = snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s&client_secret=%s", acme.client_id, acme.secret);
+	char text[1024];
+	snprintf(
+		text, sizeof text,
+		"POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
+		n, form);
+	cr_assert(http_open(&under_way, w.gateway.http) && http_open(&queued, w.gateway.http) && http_open(&refused, w.gateway.http));
+	cr_assert(http_send_text(&under_way, text));
+	sleep_ms(200);
+	cr_assert(http_send_text(&queued, text));
+	sleep_ms(100);
+	int64_t begin = clock_mono_us();
+	cr_assert(http_send_text(&refused, text));
+	expect_status(http_read(&refused, &r, 1000, false), 503);
+	cr_assert_str_eq(body_text(&r, "error", error, sizeof error), "temporarily_unavailable");
+	cr_assert_str_eq(http_header(&r, "Retry-After", retry, sizeof retry), "1");
+	cr_assert_str_eq(http_header(&r, "Cache-Control", retry, sizeof retry), "no-store");
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 503);
+	expect_status(m2m_token(&w, admin, acme.client_id, acme.secret, &r), 503);
+	cr_assert(is_problem(&r, "overloaded"), "%s%s", r.head, r.body);
+	cr_assert_lt(clock_mono_us() - begin, 1000000);
+	expect_status(get(&w, "/.well-known/jwks.json", NULL, &r), 200);
+	pg_resume(&w.pg);
+	cr_assert_eq(http_read(&under_way, &r, 5000, false), 200);
+	cr_assert_eq(http_read(&queued, &r, 5000, false), 200);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	expect_status(http_call(w.gateway.ops, &(struct http_request){.path = "/metrics"}, &r), 200);
+	cr_assert_not_null(strstr(r.body, "m2m_requests_total{operation=\"oauth_token\",transport=\"rest\",outcome=\"overloaded\"} 2\n"),
+			   "%s", r.body);
+	cr_assert_not_null(strstr(r.body, "m2m_requests_total{operation=\"issue_token\",transport=\"rest\",outcome=\"overloaded\"} 1\n"));
+	http_close(&refused);
+	http_close(&under_way);
+	http_close(&queued);
+}
 
 /* Starts the gateway, which must end by itself with an error and one line that names what is wrong. */
 static void expect_start_error(const char *names)

@@ -176,6 +176,11 @@ enum err issue_submit(struct store *s, struct issue_request *r)
 	return take_on(s, FAKE_ISSUE);
 }
 
+bool issue_is_full(const struct store *s)
+{
+	return s->refuse == ERR_OVERLOADED;
+}
+
 bool issue_withdraw(struct store *s, struct issue_request *r)
 {
 	cr_assert(s->waiting == FAKE_ISSUE && r == s->request, "this request was not submitted");

@@ -199,6 +199,75 @@ Test(rest_conn, a_request_behind_one_that_is_worked_on_waits)
 	served("/held /b /c ");
 }
 
+static bool refusing;
+
+static struct str refuse(void *arg, struct str request)
+{
+	(void)arg;
+	return refusing && str_starts(request, STR("POST /token ")) ? STR("HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno") : STR_NONE;
+}
+
+Test(rest_conn, a_request_is_refused_in_place_and_the_connection_goes_on)
+{
+	conns.refuse = refuse;
+	refusing = true;
+	say(STR("POST /token HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nxyPOST /token HTTP/1.1\r\n" HOST "\r\nGET /a HTTP/1.1\r\n" HOST
+		"\r\n"));
+	served("/a ");
+	const char *heard = hear();
+	cr_assert(str_starts(str_of(heard), STR("HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nnoHTTP/1.1 503 Busy\r\nContent-Length: "
+						"2\r\n\r\nnoHTTP/1.1 200 OK\r\n")),
+		  "%s", heard);
+	refusing = false;
+	say(STR("POST /token HTTP/1.1\r\n" HOST "\r\n"));
+	served("/a /token ");
+}
+
+/* What changes the connection's way is evhttp's to see. */
+Test(rest_conn, what_ends_the_connection_is_not_refused_in_place)
+{
+	conns.refuse = refuse;
+	refusing = true;
+	say(STR("POST /token HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n"));
+	served("/token ");
+	cr_assert(closed());
+	close(client);
+	client = dial();
+	say(STR("POST /token HTTP/1.0\r\n\r\n"));
+	served("/token /token ");
+	cr_assert(closed());
+}
+
+/* Answers that the client doesn't read wait, and the requests behind them; none is lost. */
+Test(rest_conn, refusals_that_the_socket_does_not_take_wait)
+{
+	enum { REQUESTS = 40000 };
+	static const char request[] = "POST /token HTTP/1.1\r\n" HOST "\r\n";
+	static const size_t one = sizeof "HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno" - 1;
+	static char text[REQUESTS * (sizeof request - 1)];
+	size_t sent = 0, heard = 0;
+	for (size_t i = 0; i < REQUESTS; i++)
+		memcpy(text + i * (sizeof request - 1), request, sizeof request - 1);
+	conns.refuse = refuse;
+	refusing = true;
+	while (sent < sizeof text) {
+		ssize_t n = send(client, text + sent, sizeof text - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0)
+			sent += (size_t)n;
+		turn(1);
+		if (n <= 0) /* both ways are full: now it reads */
+			for (ssize_t got; (got = recv(client, answer, sizeof answer, MSG_DONTWAIT)) > 0;)
+				heard += (size_t)got;
+	}
+	for (int idle = 0; idle < 20 && heard < REQUESTS * one; idle++) {
+		turn(5);
+		for (ssize_t got; (got = recv(client, answer, sizeof answer, MSG_DONTWAIT)) > 0; idle = 0)
+			heard += (size_t)got;
+	}
+	cr_assert_eq(heard, REQUESTS * one);
+	served("");
+}
+
 Test(rest_conn, closes_what_has_been_idle_for_long_enough)
 {
 	turn(SETTLED_MS);

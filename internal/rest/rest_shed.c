@@ -1,0 +1,65 @@
+#include "rest/rest_shed.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "rest/rest_encode.h"
+
+#define LOG_EVERY_US INT64_C(1000000)
+
+/* The token operation whose request line this is, or NULL. */
+static const struct op_spec *token_operation(struct str request)
+{
+	static const enum op_id ids[] = {OP_OAUTH_TOKEN, OP_ISSUE_TOKEN};
+	if (!str_starts(request, STR("POST ")))
+		return NULL;
+	struct str target = str_from(request.p + 5, request.n - 5);
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+		const struct op_spec *spec = &op_specs[ids[i]];
+		if (str_starts(target, str_from(spec->path, spec->path_n)) && target.n > spec->path_n && target.p[spec->path_n] == ' ')
+			return spec;
+	}
+	return NULL;
+}
+
+static void log_now_and_then(struct rest_shed *s, int64_t now_us)
+{
+	struct log_line line;
+	s->unlogged++;
+	if (now_us - s->logged_us < LOG_EVERY_US)
+		return;
+	log_begin(&line, LOG_WARN, "overloaded");
+	log_int(&line, "refused", s->unlogged);
+	log_end(&line);
+	s->unlogged = 0;
+	s->logged_us = now_us;
+}
+
+struct str rest_shed(struct rest_shed *s, struct str request)
+{
+	if (!issue_is_full(s->env->store))
+		return STR_NONE;
+	const struct op_spec *spec = token_operation(request);
+	if (spec == NULL)
+		return STR_NONE;
+	bool oauth = spec->errors == OP_ERRORS_OAUTH;
+	char id[UUID_TEXT_LEN], space[512];
+	struct sbuf body = sbuf_fixed(space, sizeof space), out = sbuf_fixed(s->text, sizeof s->text);
+	uuid_format(uuid_v7(clock_wall_us()), id);
+	struct str request_id = str_from(id, sizeof id);
+	rest_error_body(&body, ERR_OVERLOADED, NULL, request_id, oauth);
+	sbuf_putz(&out, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nDate: ");
+	sbuf_putz(&out, rest_date());
+	sbuf_putz(&out, "\r\nCache-Control: no-store\r\nPragma: no-cache\r\nX-Content-Type-Options: nosniff\r\nContent-Type: ");
+	sbuf_putz(&out, oauth ? "application/json" : "application/problem+json");
+	sbuf_putz(&out, "\r\nX-Request-Id: ");
+	sbuf_put(&out, request_id);
+	sbuf_putz(&out, "\r\nContent-Length: ");
+	sbuf_puti(&out, (int64_t)body.n);
+	sbuf_putz(&out, "\r\n\r\n");
+	sbuf_put(&out, sbuf_str(&body));
+	if (sbuf_str(&body).p == NULL || sbuf_str(&out).p == NULL)
+		return STR_NONE;
+	atomic_fetch_add_explicit(&s->env->counters->outcomes[0][spec->id][ERR_OVERLOADED], 1, memory_order_relaxed);
+	log_now_and_then(s, clock_mono_us());
+	return sbuf_str(&out);
+}
