@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+"""What tests/bench/run has measured, as a table, as JSON, and as a chart.
+
+    report.py MODE CELLS FACTS JSON SVG
+
+CELLS has a JSON object for each load, FACTS what isn't of one load; JSON and SVG are paths, or empty. Round 0 is the warm-up. Medians of rounds.
+"""
+import json
+import statistics
+import sys
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+def median(rows, value):
+    return statistics.median(value(r) for r in rows)
+
+
+def summary(rows):
+    first = rows[0]
+    tokens = lambda r: max(r["delivered"], 1)
+    return {
+        **{k: first[k] for k in ("server", "alg", "scheme", "connections", "clients")},
+        **{k: first[k] for k in ("label", "rows") if k in first},
+        "rounds": len(rows),
+        "tokens_s": median(rows, lambda r: r["tokens_s"]),
+        "of_signing": median(rows, lambda r: r["tokens_s"] / r["sign_rate"]),
+        "p50_ms": median(rows, lambda r: r["latency_us"]["p50"] / 1000),
+        "p99_ms": median(rows, lambda r: r["latency_us"]["p99"] / 1000),
+        **{f"{k}_us": median(rows, lambda r, k=k: r["cpu_s"][k] / tokens(r) * 1e6) for k in ("server", "postgres", "load")},
+        "signature_us": median(rows, lambda r: 1e6 / r["sign_rate"]),
+        "resident_mib": median(rows, lambda r: r["resident"]["server"] / 2**20),
+        "not_200": sum(sum(r["non200"].values()) + r["errors"] for r in rows),
+        **({"commit_us": median(rows, lambda r: r["commit_us"])} if "commit_us" in first else {}),
+    }
+
+
+def group(cells):
+    groups = {}
+    for cell in cells:
+        if cell["round"] > 0:
+            key = (cell["server"], cell["alg"], cell["scheme"], cell["connections"], cell["clients"], cell.get("label"))
+            groups.setdefault(key, []).append(cell)
+    return [summary(rows) for rows in groups.values()]
+
+
+def best_peer(rows, alg, connections):
+    peers = [r for r in rows if r["server"] != "gateway" and r["alg"] == alg and r["connections"] == connections]
+    return max(peers, key=lambda r: r["of_signing"], default=None)
+
+
+HEAD = (f"{'server':<14} {'alg':<6} {'over':<6} {'conns':>5} {'clients':>8} {'tokens/s':>9} {'of signing':>10} {'p50 ms':>7} {'p99 ms':>7}"
+        f" {'us server':>9} {'us PG':>6} {'us wrk':>6} {'MiB':>6} {'x best peer':>11}")
+
+
+def line(r, rows):
+    peer = best_peer(rows, r["alg"], r["connections"])
+    times = f"{r['of_signing'] / peer['of_signing']:.1f}" if peer and r["server"] == "gateway" else ""
+    wrong = f"  {r['not_200']} answers were no 200" if r["not_200"] else ""
+    return (f"{r.get('label') or r['server']:<14} {r['alg']:<6} {r['scheme']:<6} {r['connections']:>5} {r['clients']:>8} {r['tokens_s']:>9.0f} {r['of_signing']:>10.2f}"
+            f" {r['p50_ms']:>7.1f} {r['p99_ms']:>7.1f} {r['server_us']:>9.1f} {r['postgres_us']:>6.1f} {r['load_us']:>6.1f} {r['resident_mib']:>6.1f} {times:>11}{wrong}")
+
+
+def print_table(rows, facts):
+    print(HEAD)
+    for r in rows:
+        print(line(r, rows))
+    print()
+    for r in rows:
+        if "commit_us" in r:
+            one = r["commit_us"] + r["signature_us"]
+            print(f"one connection, {r['alg']}: a token takes {r['p50_ms'] * 1000:.0f} us, {r['p50_ms'] * 1000 / one:.2f} times one commit ({r['commit_us']:.0f}) and one signature"
+                  f" ({r['signature_us']:.0f})")
+    for r in rows:
+        if r["server"] == "gateway" and r["connections"] == 256 and r["scheme"] == "http" and r["clients"] == 1000 and not r.get("label"):
+            print(f"256 connections, {r['alg']}: the gateway's CPU beyond the signature is {r['server_us'] - r['signature_us']:.1f} us a token")
+    for f in facts:
+        if "audit_bytes_per_token" in f:
+            print(f"{f['alg']}: {f['audit_bytes_per_token']} bytes of audit a token with its indexes, and {f['seal_bytes_per_token']} of seals")
+
+
+# ---- the chart ----
+
+COLORS = {"gateway": "#1f6feb", "oauth2-server": "#8c959f", "oidc-provider": "#b1bac4", "glewlwyd": "#d0d7de"}
+
+
+def bars(rows, alg, connections):
+    chosen = [r for r in rows if r["alg"] == alg and r["connections"] == connections and r["scheme"] == "http" and r["clients"] == 1000]
+    return sorted(chosen, key=lambda r: -r["tokens_s"])
+
+
+def svg(rows):
+    panels = [(alg, n) for alg in ("ES256", "RS256") for n in (32, 256) if bars(rows, alg, n)]
+    width, bar, gap, top = 760, 20, 30, 34
+    parts, y = [], top
+    for alg, n in panels:
+        shown = bars(rows, alg, n)
+        most = max(r["tokens_s"] for r in shown)
+        parts.append(f'<text x="10" y="{y}" class="h">{alg}, {n} connections</text>')
+        y += 10
+        for r in shown:
+            name = "m2m-gateway" if r["server"] == "gateway" else r["server"]
+            length = max(2, r["tokens_s"] / most * (width - 300))
+            parts.append(f'<text x="150" y="{y + 15}" text-anchor="end">{name}</text>')
+            parts.append(f'<rect x="160" y="{y}" width="{length:.0f}" height="{bar - 3}" fill="{COLORS.get(r["server"], "#d0d7de")}"/>')
+            parts.append(f'<text x="{166 + length:.0f}" y="{y + 14}">{r["tokens_s"]:,.0f}</text>')
+            y += bar
+        y += gap
+    title = f'<text x="10" y="18" class="h">Durable, recorded tokens a second, two cores shared by server, PostgreSQL and wrk</text>'
+    parts = [p.replace(f'y="{top}"', f'y="{top + 6}"', 1) if i == 0 else p for i, p in enumerate(parts)]
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" font-family="sans-serif" font-size="13">'
+            f'<style>.h{{font-weight:bold}} text{{fill:#1f2328}} @media (prefers-color-scheme: dark){{text{{fill:#e6edf3}}}}</style>{title}{"".join(parts)}</svg>\n')
+
+
+def main():
+    _, mode, cells, facts, json_path, svg_path = sys.argv
+    rows, facts = group(read(cells)), read(facts)
+    print_table(rows, facts)
+    if json_path:
+        with open(json_path, "w", encoding="utf-8") as f:
+            json.dump({"mode": mode, "loads": rows, "facts": facts}, f, indent=1)
+            f.write("\n")
+    if svg_path:
+        with open(svg_path, "w", encoding="utf-8") as f:
+            f.write(svg(rows))
+
+
+main()
