@@ -63,6 +63,7 @@ const char issue_sql[] =
 	"ord";
 
 #define SEAL_IDLE_US 1000000
+#define SLICE_US     3000 /* of signing in one turn of the loop */
 
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 
@@ -188,10 +189,26 @@ static void depth_changed(struct store *s)
 
 static void batch_answered(void *arg, enum err err, const PGresult *r);
 
+static struct issue_batch *free_batch(struct issue_queue *q)
+{
+	for (size_t i = 0; i < sizeof q->batches / sizeof *q->batches; i++)
+		if (q->batches[i].keys == NULL)
+			return &q->batches[i];
+	return NULL;
+}
+
+static void release_batch(struct issue_batch *b)
+{
+	keyset_drop(b->keys);
+	PQclear(b->result);
+	*b = (struct issue_batch){.keys = NULL};
+}
+
 static void send_batch(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
-	if (!list_empty(&q->flying) || q->sealing || q->waiting_count == 0)
+	struct issue_batch *batch = free_batch(q);
+	if (!list_empty(&q->flying) || q->sealing || q->waiting_count == 0 || batch == NULL)
 		return;
 	unsigned n = 0;
 	while (n < s->config->batch_max && !list_empty(&q->waiting)) {
@@ -227,7 +244,8 @@ static void send_batch(struct store *s)
 		finish_all(&failed, err);
 		return;
 	}
-	q->flying_keys = keyset_hold(s->keys);
+	batch->keys = keyset_hold(s->keys);
+	q->flying_batch = batch;
 	histogram_note(&s->counters.batch_sizes, &histogram_sizes, n);
 }
 
@@ -291,34 +309,37 @@ static void take_rows(struct store *s, const struct list *answered, const PGresu
 	}
 }
 
-static void batch_answered(void *arg, enum err err, const PGresult *r)
+/* Until the time is up: a signature takes up to a third of a millisecond, a batch has hundreds, and others wait for this loop too. */
+static void answer_some(struct store *s)
 {
-	struct store *s = arg;
 	struct issue_queue *q = &s->issue;
-	struct shared_keyset *keys = q->flying_keys;
-	struct list answered;
-	list_init(&answered);
-	move_all(&q->flying, &answered);
-	q->flying_keys = NULL;
-	s->last_issue_answer_us = q->written_us = clock_mono_us();
-	store_note_write(s, err);
-	if (err == ERR_OK) {
-		take_rows(s, &answered, r, keyset_current(keys->set));
-		atomic_fetch_add_explicit(&s->counters.seals, 1, memory_order_relaxed);
-		send_batch(s); /* the database works on the next while we sign this one */
-		event_add(q->prepare, &(struct timeval){0, 0});
-	} else {
-		writer_lost(s);
-		atomic_fetch_add_explicit(&s->counters.statement_failures, 1, memory_order_relaxed);
-	}
-
-	bool reload = false;
-	for (struct list *n; (n = list_pop(&answered)) != NULL;) {
-		struct issue_request *req = REQUEST(n);
-		if (err != ERR_OK) {
-			finish(req, ERR_STORE_UNAVAILABLE); /* whatever it was: what can't be recorded isn't issued */
-			continue;
+	int64_t until_us = clock_mono_us() + SLICE_US;
+	while (!list_empty(&q->answered) && clock_mono_us() < until_us) {
+		struct issue_request *r = REQUEST(list_pop(&q->answered));
+		struct issue_batch *batch = r->batch;
+		r->done(r);
+		if (--batch->left == 0) {
+			release_batch(batch);
+			send_batch(s);
 		}
+	}
+	if (!list_empty(&q->answered))
+		event_add(q->answer, &(struct timeval){0, 0});
+}
+
+static void on_answer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	answer_some(arg);
+}
+
+/* The batch's requests, each to where it goes on. True: some wait for a reload of the keys. */
+static bool sort_answered(struct store *s, struct list *requests, struct issue_batch *batch)
+{
+	struct issue_queue *q = &s->issue;
+	bool reload = false;
+	for (struct list *n; (n = list_pop(requests)) != NULL;) {
+		struct issue_request *req = REQUEST(n);
 		if (req->err == ERR_STALE_KEY && !req->last_try) {
 			req->last_try = true;
 			put(&q->stale, req);
@@ -327,16 +348,53 @@ static void batch_answered(void *arg, enum err err, const PGresult *r)
 		}
 		if (req->err == ERR_OK)
 			atomic_fetch_add_explicit(&s->counters.tokens_issued, 1, memory_order_relaxed);
-		req->done(req);
+		req->batch = batch;
+		batch->left++;
+		put(&q->answered, req);
 	}
-	keyset_drop(keys);
+	return reload;
+}
+
+static void batch_failed(struct store *s, struct list *requests, struct issue_batch *batch)
+{
+	writer_lost(s);
+	atomic_fetch_add_explicit(&s->counters.statement_failures, 1, memory_order_relaxed);
+	release_batch(batch);
+	finish_all(requests, ERR_STORE_UNAVAILABLE); /* whatever it was: what can't be recorded isn't issued */
+	if (s->issue.waiting_count > 0)
+		event_active(s->issue.send, EV_TIMEOUT, 0);
+}
+
+static void batch_answered(void *arg, enum err err, const PGresult *r)
+{
+	struct store *s = arg;
+	struct issue_queue *q = &s->issue;
+	struct issue_batch *batch = q->flying_batch;
+	struct list answered;
+	list_init(&answered);
+	move_all(&q->flying, &answered);
+	q->flying_batch = NULL;
+	s->last_issue_answer_us = q->written_us = clock_mono_us();
+	store_note_write(s, err);
+	if (err != ERR_OK) {
+		batch_failed(s, &answered, batch);
+		return;
+	}
+	batch->result = pg_conn_take_result(s->issue_conn);
+	take_rows(s, &answered, r, keyset_current(batch->keys->set));
+	atomic_fetch_add_explicit(&s->counters.seals, 1, memory_order_relaxed);
+	bool reload = sort_answered(s, &answered, batch);
+	if (batch->left == 0)
+		release_batch(batch);
+	send_batch(s); /* the database works on the next while we sign this one */
+	event_add(q->prepare, &(struct timeval){0, 0});
+	if (!event_pending(q->answer, EV_TIMEOUT, NULL))
+		answer_some(s); /* else an earlier batch is still being answered, in turns */
 	if (reload) {
 		store_reload_keys(s);
 		if (!s->keys_loading)
 			issue_keys_reloaded(s);
 	}
-	if (err != ERR_OK && q->waiting_count > 0)
-		event_active(q->send, EV_TIMEOUT, 0);
 }
 
 void issue_keys_reloaded(struct store *s)
@@ -467,21 +525,28 @@ enum err issue_queue_init(struct store *s)
 	struct issue_queue *q = &s->issue;
 	list_init(&q->waiting);
 	list_init(&q->flying);
+	list_init(&q->answered);
 	list_init(&q->stale);
 	/* a request's columns are bounded by what the transports let through: ids, 512 bytes of user agent, scope and audience */
 	q->arena = arena_new(16384 + (size_t)s->config->batch_max * 8192);
 	q->column = calloc(s->config->batch_max, sizeof *q->column);
 	q->send = event_new(s->base, -1, 0, on_send, s);
 	q->prepare = event_new(s->base, -1, 0, on_prepare, s);
-	if (q->arena == NULL || q->column == NULL || q->send == NULL || q->prepare == NULL)
+	q->answer = event_new(s->base, -1, 0, on_answer, s);
+	if (q->arena == NULL || q->column == NULL || q->send == NULL || q->prepare == NULL || q->answer == NULL)
 		return ERR_NO_MEMORY;
 	return audit_writer_new(&s->config->ring.keys[0], s->config->batch_max, &q->writer);
 }
 
 void issue_queue_free(struct store *s)
 {
-	if (s->issue.waiting.next != NULL)
+	if (s->issue.waiting.next != NULL) {
 		issue_connection_changed(s);
+		while (!list_empty(&s->issue.answered)) /* recorded: whoever waits for it gets it */
+			answer_some(s);
+	}
+	if (s->issue.answer != NULL)
+		event_free(s->issue.answer);
 	if (s->issue.send != NULL)
 		event_free(s->issue.send);
 	if (s->issue.prepare != NULL)

@@ -2,7 +2,7 @@
  * credential and writes every audit row in one transaction. While it is in flight the next batch gathers: no timer, no delay at low load, group
  * commit at high load. A request is done only after that transaction's commit is known.
  *
- *   issue_submit -> waiting -> (one batch in flight) -> commit known -> next batch sent -> done(request) for each
+ *   issue_submit -> waiting -> (one batch in flight) -> commit known -> next batch sent -> done(request) for each, some milliseconds' worth a turn of the loop
  *
  * A batch that names a signing key which is no longer current is refused as a whole (stale_key); its requests wait for the reloaded keys and go out once more. */
 #ifndef M2M_STORE_ISSUE_H
@@ -38,8 +38,9 @@ struct issue_request {
 
 	/* the queue's own */
 	struct list node;
-	const struct list *queue; /* where `node` was put last */
-	bool last_try;            /* refused with stale_key, it doesn't go out again */
+	struct issue_batch *batch; /* once answered */
+	const struct list *queue;  /* where `node` was put last */
+	bool last_try;             /* refused with stale_key, it doesn't go out again */
 	uint32_t wire_kind, wire_version;
 };
 

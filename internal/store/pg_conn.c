@@ -34,6 +34,7 @@ struct pg_conn {
 	struct event *timer; /* UP: the head unit's deadline; DOWN: the next dialing */
 	struct unit *units;  /* a ring of unit_max: what was sent and isn't answered */
 	unsigned unit_first, unit_count, unit_max;
+	PGresult *answering; /* of the unit whose `done` is called now, unless it was taken */
 	int retry_ms;
 
 	/* The dialing thread fills these and then writes to `dialed`; the loop reads them after that and after joining. */
@@ -159,8 +160,16 @@ static void finish_head(struct pg_conn *c)
 		struct str first = str_split(&message, '\n');
 		log_message(err == ERR_INTERNAL ? LOG_ERROR : LOG_WARN, "database_statement_failed", "%.*s", STR_ARG(first));
 	}
+	c->answering = u.result;
 	u.done(u.arg, err, u.result);
-	PQclear(u.result);
+	PQclear(pg_conn_take_result(c));
+}
+
+PGresult *pg_conn_take_result(struct pg_conn *c)
+{
+	PGresult *r = c->answering;
+	c->answering = NULL;
+	return r;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)

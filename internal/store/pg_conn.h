@@ -28,6 +28,9 @@ struct pg_conn_events {
 /* Called once per unit, from the event loop, never from pg_conn_send. `r` is borrowed and NULL unless err is what pg_err says of it. */
 typedef void pg_unit_done(void *arg, enum err err, const PGresult *r);
 
+/* Within that call: makes the result the caller's, who clears it. NULL: there is none. */
+PGresult *pg_conn_take_result(struct pg_conn *c);
+
 /* Starts dialing at pg_conn_start. `spec` is borrowed for the connection's life. NULL: out of memory. */
 struct pg_conn *pg_conn_new(struct event_base *base, const struct pg_open_spec *spec, const struct pg_conn_events *events,
 			    unsigned units_max);

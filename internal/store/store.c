@@ -298,8 +298,8 @@ bool store_ready(const struct store *s)
 
 bool store_idle(const struct store *s)
 {
-	return s->issue.waiting_count == 0 && list_empty(&s->issue.flying) && list_empty(&s->issue.stale) && !s->issue.sealing &&
-	       pg_conn_in_flight(s->serve_conn) == 0;
+	return s->issue.waiting_count == 0 && list_empty(&s->issue.flying) && list_empty(&s->issue.answered) &&
+	       list_empty(&s->issue.stale) && !s->issue.sealing && pg_conn_in_flight(s->serve_conn) == 0;
 }
 
 bool store_ended(struct store *s)

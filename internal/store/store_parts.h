@@ -47,13 +47,23 @@ struct shared_keyset {
 struct shared_keyset *keyset_hold(struct shared_keyset *k);
 void keyset_drop(struct shared_keyset *k); /* NULL is allowed */
 
+/* A batch that has left or whose commit is known, until its last request is answered: what these borrow. */
+struct issue_batch {
+	struct shared_keyset *keys; /* NULL: free */
+	PGresult *result;           /* once it is known */
+	unsigned left;              /* requests that aren't answered */
+};
+
 struct issue_queue {
 	struct list waiting; /* of issue_request */
 	struct list flying;
-	struct list stale; /* refused with stale_key once; go out again after the reload */
+	struct list answered; /* committed or refused, in order; each is signed and answered as time allows */
+	struct list stale;    /* refused with stale_key once; go out again after the reload */
 	unsigned waiting_count;
-	struct shared_keyset *flying_keys;
-	struct event *send; /* fires at the end of the loop's turn, so that requests that arrived together travel together */
+	struct issue_batch batches[2]; /* one in flight while another one is signed */
+	struct issue_batch *flying_batch;
+	struct event *answer; /* the loop's next turn goes on signing */
+	struct event *send;   /* fires at the end of the loop's turn, so that requests that arrived together travel together */
 	struct arena *arena;
 	struct str *column; /* batch_max strings: one array parameter at a time */
 

@@ -3,6 +3,7 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "crypto/seal.h"
 #include "store/store_parts.h"
@@ -11,6 +12,7 @@
 
 struct pg_conn {
 	unsigned sent, in_flight;
+	PGresult *result;
 	pg_unit_done *done;
 	void *arg;
 };
@@ -54,6 +56,13 @@ unsigned pg_conn_in_flight(const struct pg_conn *c)
 	return c->in_flight;
 }
 
+PGresult *pg_conn_take_result(struct pg_conn *c)
+{
+	PGresult *r = c->result;
+	c->result = NULL;
+	return r;
+}
+
 enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms, pg_unit_done *done,
 		      void *arg)
 {
@@ -74,7 +83,7 @@ static void answer_batch(int rows, const char *outcome)
 	char nothing[] = "";
 	char word[32];
 	PGresAttDesc columns[COLUMNS];
-	PG_RESULT r = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+	PGresult *r = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
 	int n = snprintf(word, sizeof word, "%s", outcome);
 	for (int c = 0; c < COLUMNS; c++)
 		columns[c] = (PGresAttDesc){.name = nothing, .format = 1};
@@ -83,7 +92,9 @@ static void answer_batch(int rows, const char *outcome)
 		for (int c = 0; c < COLUMNS; c++)
 			cr_assert_eq(PQsetvalue(r, row, c, c == OUTCOME ? word : NULL, c == OUTCOME ? n : -1), 1);
 	issuing.in_flight = 0;
+	issuing.result = r;
 	issuing.done(issuing.arg, ERR_OK, r);
+	PQclear(pg_conn_take_result(&issuing));
 }
 
 /* Without fresh keys: the queue goes on whatever came of it. */
@@ -152,6 +163,11 @@ static void turn(void)
 static void count_done(struct issue_request *r)
 {
 	done_count[r - requests]++;
+}
+
+static void count_nothing(struct issue_request *r)
+{
+	(void)r;
 }
 
 static struct issue_request *submit(unsigned i)
@@ -232,6 +248,87 @@ Test(issue, behind_a_full_batch_one_can_still_be_taken_out)
 	answer_batch(2, "granted");
 	done_is(1, 1, 0);
 	cr_assert_eq(issuing.sent, 1);
+}
+
+/* ---- answering ---- */
+
+static void take_long(struct issue_request *r)
+{
+	usleep(10000);
+	cr_assert(r->granted_scope.p == NULL, "what it borrows is still there: a null");
+	count_done(r);
+}
+
+static unsigned others;
+
+static void count_other(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+	others++;
+}
+
+/* A slow signature doesn't keep the loop from what else there is to do; the next batch is under way meanwhile, and its answers come behind. */
+Test(issue, answers_go_out_a_few_a_turn_and_in_order)
+{
+	struct event *other = event_new(store.base, -1, EV_PERSIST, count_other, NULL);
+	event_add(other, &(struct timeval){0, 100});
+	submit(0)->done = take_long;
+	submit(1)->done = take_long;
+	turn();
+	submit(2);
+	answer_batch(2, "granted");
+	done_is(1, 0, 0);
+	cr_assert_eq(issuing.sent, 2, "the next batch does not wait");
+	cr_assert_not(store_idle(&store));
+	answer_batch(1, "granted");
+	done_is(1, 0, 0);
+	cr_assert_not(issue_withdraw(&store, &requests[2]));
+	others = 0;
+	for (int i = 0; i < 10 && done_count[2] == 0; i++)
+		turn();
+	done_is(1, 1, 1);
+	cr_assert_gt(others, 0U);
+	cr_assert(store_idle(&store));
+	event_free(other);
+}
+
+/* Two batches whose requests wait for signatures are enough: a third one would gather answers faster than they can go out. */
+Test(issue, a_third_batch_waits_until_one_is_answered)
+{
+	submit(0)->done = take_long;
+	submit(1)->done = take_long;
+	turn();
+	submit(2)->done = take_long;
+	answer_batch(2, "granted");
+	cr_assert_eq(issuing.sent, 2);
+	answer_batch(1, "granted");
+	struct issue_request fourth = {
+		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = count_nothing};
+	cr_assert_eq(issue_submit(&store, &fourth), ERR_OK);
+	done_is(1, 0, 0);
+	event_base_loop(store.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	for (int i = 0; i < 10 && issuing.sent < 3; i++)
+		turn();
+	cr_assert_eq(done_count[1], 1);
+	cr_assert_eq(issuing.sent, 3);
+	answer_batch(1, "granted");
+	for (int i = 0; i < 10 && !store_idle(&store); i++)
+		turn();
+	cr_assert(store_idle(&store));
+}
+
+/* What has committed is answered, whatever ends the store. */
+Test(issue, the_end_of_the_store_answers_what_has_committed)
+{
+	submit(0)->done = take_long;
+	submit(1)->done = take_long;
+	turn();
+	answer_batch(2, "granted");
+	done_is(1, 0, 0);
+	issue_queue_free(&store);
+	done_is(1, 1, 0);
+	cr_assert_eq(requests[1].err, ERR_OK);
+	store.issue = (struct issue_queue){.waiting_count = 0};
 }
 
 static bool withdrawn_inside;
