@@ -64,6 +64,27 @@ def line(r, rows):
             f" {r['p50_ms']:>7.1f} {r['p99_ms']:>7.1f} {r['server_us']:>9.1f} {r['postgres_us']:>6.1f} {r['load_us']:>6.1f} {r['resident_mib']:>6.1f} {times:>11}{wrong}")
 
 
+def print_growth(rows):
+    """Each round's ratio to the first size of the same round, since the machine drifts."""
+    first = rows[0]
+    print(f"{'size':<34} {'tokens/s':>9} {'of signing':>10} {'of the first':>12} {'p99 ms':>7} {'us gateway':>10} {'us PG':>6}")
+    for r in rows:
+        print(f"{r['label']:<34} {r['tokens_s']:>9.0f} {r['of_signing']:>10.2f} {r['of_signing'] / first['of_signing']:>12.2f} {r['p99_ms']:>7.1f} {r['server_us']:>10.1f} {r['postgres_us']:>6.1f}")
+
+
+def print_overload(facts):
+    for alg in dict.fromkeys(f["alg"] for f in facts):
+        mine = [f for f in facts if f["alg"] == alg]
+        of = lambda value: statistics.median(value(f) for f in mine)
+        print(f"{alg}: peak {of(lambda f: f['peak']):.0f} tokens/s; offered {of(lambda f: f['offered_s'] / f['peak']):.2f} times that: goodput {of(lambda f: f['of_peak']):.2f} of the peak,"
+              f" {of(lambda f: f['refused'] / (f['refused'] + f['issued'])) * 100:.0f} % refused, {sum(f['other_answers'] for f in mine)} other answers")
+        for name, key in (("a refusal", "refusal_ms"), ("a token", "token_ms")):
+            if all(f[key] for f in mine):
+                print(f"    {name}: p50 {of(lambda f: f[key]['p50']):.1f} ms, p99 {of(lambda f: f[key]['p99']):.1f} ms")
+        for name in mine[0]["probes_ms"]:
+            print(f"    {name}: median {of(lambda f: f['probes_ms'][name]['median']):.1f} ms, the longest of all rounds {max(f['probes_ms'][name]['max'] for f in mine):.1f} ms")
+
+
 def print_table(rows, facts):
     print(HEAD)
     for r in rows:
@@ -118,7 +139,12 @@ def svg(rows):
 def main():
     _, mode, cells, facts, json_path, svg_path = sys.argv
     rows, facts = group(read(cells)), read(facts)
-    print_table(rows, facts)
+    if mode == "growth":
+        print_growth(rows)
+    elif mode == "overload":
+        print_overload(facts)
+    else:
+        print_table(rows, facts)
     if json_path:
         with open(json_path, "w", encoding="utf-8") as f:
             json.dump({"mode": mode, "loads": rows, "facts": facts}, f, indent=1)
