@@ -2,7 +2,7 @@
 # To be sourced by tests/bench/run: twice as many requests as the gateway can serve. The client (wrk, then h2load, which asks at a fixed rate, whatever is answered) has the last core, gateway and
 # PostgreSQL have the others, since what refusing costs is the question, not what asking costs.
 #
-# The peak is what wrk gets over 256 connections. Then h2load offers twice that over 1,000 connections, while somebody reads the secret, rotates it, and asks for health ten times a second.
+# The peak is what wrk gets over 256 connections. Then h2load offers twice that over 3,500 connections, more than the queue holds, while somebody reads the secret, rotates it, and asks for health ten times a second.
 
 # shellcheck disable=SC2317 # cleanup calls it
 stop_others() { :; }
@@ -13,12 +13,13 @@ overload_metric() {
 
 # overload_round ROUND
 overload_round() {
-	local peak offered connections=1000 issued refused good bad
+	local peak offered connections=3500 issued refused good bad
 	rm -f "$tmp"/tokens.*
 	taskset -c "$last" "$bench/load.py" "$M2M_URL/oauth2/token" 256 "$seconds" "$tmp/bodies" "$tmp/tokens" "server=$stack_gateway" >"$tmp/load"
 	peak=$(jq '.tokens / .duration_us * 1e6 | floor' "$tmp/load")
 	offered=$((peak * 2))
 	issued=$(overload_metric m2m_tokens_issued_total) refused=$(overload_metric 'm2m_requests_total{operation="oauth_token",transport="rest",outcome="overloaded"}')
+	rm -f "$tmp/h2load.log"
 	"$bench/probe.py" "$seconds" "$M2M_URL" "http://$stack_ops" "$M2M_ADMIN_TOKEN" >"$tmp/probe" &
 	taskset -c "$last" h2load --h1 -t 1 -c "$connections" -D "$seconds" --rps "$(awk "BEGIN {printf \"%.2f\", $offered / $connections}")" -d "$tmp/form" \
 		-H 'content-type: application/x-www-form-urlencoded' --log-file="$tmp/h2load.log" "$M2M_URL/oauth2/token" >"$tmp/h2load"
