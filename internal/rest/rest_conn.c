@@ -26,7 +26,7 @@
 #include "rest/http_guard.h"
 #include "rest/rest_encode.h"
 
-/* What a client may send ahead of the answers; the rest stays in its socket. */
+/* What a client may send ahead of the answers; the rest stays in its socket. A request that is being received may be longer, in small chunks: the guard bounds it. */
 #define PENDING_MAX (64 * 1024)
 #define PIECES      8
 
@@ -272,7 +272,7 @@ static void feed(struct rest_conn *c)
 		follow_timer(c);
 	if (c->ended && !c->working)
 		bufferevent_trigger_event(c->bev, BEV_EVENT_READING | BEV_EVENT_EOF, 0);
-	else if (evbuffer_get_length(c->pending) >= PENDING_MAX)
+	else if (c->working && evbuffer_get_length(c->pending) >= PENDING_MAX)
 		read_no_more(c);
 	else
 		read_on(c);

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include <arpa/inet.h>
+#include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <sys/socket.h>
@@ -298,6 +299,18 @@ Test(rest_conn, closes_what_is_idle_and_leaves_what_is_not)
 	rest_conns_close_idle(&conns, 1, 0);
 	cr_assert_eq(conns.count, 0);
 	close(second);
+}
+
+/* 13 bytes of the wire for one of the body. */
+Test(rest_conn, a_body_in_the_smallest_chunks_is_received)
+{
+	static char text[16384 * 13 + 256];
+	size_t n = (size_t)snprintf(text, sizeof text, "POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
+	for (int i = 0; i < 16384; i++, n += 13)
+		memcpy(text + n, "00000001\r\nx\r\n", 13);
+	memcpy(text + n, "0\r\n\r\n", 5);
+	say(str_from(text, n + 5));
+	served("/a ");
 }
 
 static void up_for_two(void)
