@@ -29,6 +29,8 @@
 /* What a client may send ahead of the answers; the rest stays in its socket. A request that is being received may be longer, in small chunks: the guard bounds it. */
 #define PENDING_MAX (64 * 1024)
 #define PIECES      8
+/* Before the others get their turn; a large request takes two. */
+#define READS_MAX 4
 
 struct rest_conn {
 	struct list node;
@@ -281,10 +283,13 @@ static void feed(struct rest_conn *c)
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd, (void)what;
+	(void)fd;
 	struct rest_conn *c = arg;
 	ssize_t n = 0;
+	int reads = 0;
 	enter(c);
+	if ((what & EV_TIMEOUT) != 0 && c->reading)
+		event_add(c->readable, NULL); /* its timeout took it out */
 	do {
 		bool shaking = tls_stream_shaking(&c->stream);
 		n = tls_stream_read(&c->stream, c->set->chunk, sizeof c->set->chunk);
@@ -303,7 +308,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 			feed(c);
 		else if (evbuffer_get_length(c->pending) >= PENDING_MAX)
 			read_no_more(c);
-	} while (!c->gone && c->reading && (n == sizeof c->set->chunk || tls_stream_holds(&c->stream)));
+	} while (!c->gone && c->reading && ++reads < READS_MAX && (n == sizeof c->set->chunk || tls_stream_holds(&c->stream)));
+	if (!c->gone && c->reading && reads == READS_MAX && tls_stream_holds(&c->stream))
+		event_add(c->readable, &(struct timeval){0, 0}); /* in the next turn; the socket itself may not tell */
 	if (!c->gone && c->stream.stuck)
 		event_add(c->writable, NULL);
 	leave(c);

@@ -313,6 +313,26 @@ Test(rest_conn, a_body_in_the_smallest_chunks_is_received)
 	served("/a ");
 }
 
+Test(rest_conn, one_that_never_pauses_leaves_others_their_turn)
+{
+	static char many[512 * 1024];
+	char one[1024];
+	int n = snprintf(one, sizeof one, "HEAD / HTTP/1.1\r\n" HOST "X-Padding: %0*d\r\n\r\n", 900, 0);
+	size_t length = 0;
+	for (; length + (size_t)n <= sizeof many; length += (size_t)n)
+		memcpy(many + length, one, (size_t)n);
+	int second = dial();
+	turn(SETTLED_MS);
+	setsockopt(client, SOL_SOCKET, SO_SNDBUF, &(int){1024 * 1024}, sizeof(int));
+	cr_assert_gt(send(client, many, length, MSG_DONTWAIT | MSG_NOSIGNAL), 200 * 1024);
+	cr_assert_gt(send(second, "GET /second HTTP/1.1\r\n" HOST "\r\n", 24 + sizeof HOST - 1, MSG_NOSIGNAL), 0);
+	turn(SETTLED_MS);
+	const char *there = strstr(seen, "/second ");
+	cr_assert_not_null(there);
+	cr_assert_lt(there - seen, 2 * 128, "behind %td requests of the other", (there - seen) / 2);
+	close(second);
+}
+
 static void up_for_two(void)
 {
 	up_with(2, 10000);
