@@ -173,6 +173,14 @@ static void read_no_more(struct rest_conn *c)
 	c->reading = false;
 }
 
+/* There is nobody any more: neither is more read, nor is worked on what was asked for and hasn't begun. */
+static void lose_client(struct rest_conn *c)
+{
+	c->ended = true;
+	read_no_more(c);
+	evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
+}
+
 /* The whole request stands in the input; evhttp parses it, and the service may even answer it, before this returns. */
 static void hand_over(struct rest_conn *c)
 {
@@ -232,6 +240,10 @@ static bool feed_once(struct rest_conn *c)
 	if (from >= length)
 		return false;
 	const char *bytes = (const char *)evbuffer_pullup(c->pending, -1);
+	if (bytes == NULL) { /* out of memory */
+		lose_client(c);
+		return false;
+	}
 	size_t taken = 0;
 	enum err why = ERR_OK;
 	switch (http_guard_feed(&c->guard, bytes + from, length - from, &taken, &why)) {
@@ -297,13 +309,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 			evtimer_del(c->timer); /* the handshake's; a request has a time of its own */
 		if (n == TLS_STREAM_LATER)
 			break;
-		if (n <= 0) {
+		if (n == 0) {
 			c->ended = true;
 			read_no_more(c);
-		} else if (!c->refused) {
-			evbuffer_add(c->pending, c->set->chunk, (size_t)n);
-			crypto_wipe(c->set->chunk, (size_t)n); /* a secret may be in there */
+		} else if (n < 0 || (!c->refused && evbuffer_add(c->pending, c->set->chunk, (size_t)n) != 0)) {
+			lose_client(c);
 		}
+		if (n > 0)
+			crypto_wipe(c->set->chunk, (size_t)n); /* a secret may be in there */
 		if (!c->working || c->ended)
 			feed(c);
 		else if (evbuffer_get_length(c->pending) >= PENDING_MAX)
@@ -331,8 +344,7 @@ static bool write_output(struct rest_conn *c)
 			return false;
 		}
 		if (taken < 0) {
-			c->ended = true; /* nobody reads the answer, and the connection ends with it */
-			read_no_more(c);
+			lose_client(c); /* nobody reads the answer, and the connection ends with it */
 			evbuffer_drain(output, evbuffer_get_length(output));
 			return true;
 		}

@@ -333,6 +333,32 @@ Test(rest_conn, one_that_never_pauses_leaves_others_their_turn)
 	close(second);
 }
 
+/* What a gone client has asked for is for nobody. */
+Test(rest_conn, what_stands_behind_a_request_whose_client_is_gone_is_dropped)
+{
+	say(STR("GET /held HTTP/1.1\r\n" HOST "\r\nGET /b HTTP/1.1\r\n" HOST "\r\n"));
+	setsockopt(client, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+	close(client);
+	turn(SETTLED_MS);
+	answer_held();
+	turn(SETTLED_MS);
+	served("/held ");
+	cr_assert_eq(conns.count, 0);
+	client = dial();
+}
+
+Test(rest_conn, who_sends_no_more_still_gets_the_answers)
+{
+	say(STR("GET /held HTTP/1.1\r\n" HOST "\r\nGET /b HTTP/1.1\r\n" HOST "\r\nGET /c"));
+	shutdown(client, SHUT_WR);
+	turn(SETTLED_MS);
+	answer_held();
+	turn(SETTLED_MS);
+	served("/held /b ");
+	cr_assert(closed());
+	cr_assert_eq(conns.count, 0);
+}
+
 static void up_for_two(void)
 {
 	up_with(2, 10000);
