@@ -476,7 +476,9 @@ fail:
 
 static bool is_idle(const struct rest_conn *c)
 {
-	return c->evcon != NULL && c->guard.seen == 0 && !c->working && evbuffer_get_length(c->pending) == 0;
+	char next; /* what has come and isn't read yet is seen only in the socket */
+	return c->evcon != NULL && c->guard.seen == 0 && !c->working && evbuffer_get_length(c->pending) == 0 &&
+	       recv(c->stream.fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
 void rest_conns_close_idle(struct rest_conns *set, int64_t now_us, int64_t idle_us)

@@ -359,6 +359,16 @@ Test(rest_conn, who_sends_no_more_still_gets_the_answers)
 	cr_assert_eq(conns.count, 0);
 }
 
+/* It is not read yet, but it has come. */
+Test(rest_conn, a_request_in_the_socket_is_not_idle)
+{
+	turn(SETTLED_MS);
+	rest_conns_close_idle(&conns, 1000, 500);
+	send(client, "G", 1, MSG_NOSIGNAL);
+	rest_conns_close_idle(&conns, 2000, 500);
+	cr_assert_eq(conns.count, 1);
+}
+
 static void up_for_two(void)
 {
 	up_with(2, 10000);
