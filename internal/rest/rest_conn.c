@@ -150,10 +150,12 @@ static void begin_timer(struct rest_conn *c)
 
 static void follow_timer(struct rest_conn *c)
 {
-	if (c->guard.seen == 0)
+	if (c->guard.seen == 0) {
 		evtimer_del(c->timer);
-	else if (!evtimer_pending(c->timer, NULL))
+	} else if (!evtimer_pending(c->timer, NULL)) {
+		bufferevent_disable(c->bev, EV_READ); /* it isn't idle any more; evhttp enables it again with the answer */
 		begin_timer(c);
+	}
 }
 
 /* ---- what is read ---- */

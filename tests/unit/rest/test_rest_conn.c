@@ -369,6 +369,51 @@ Test(rest_conn, a_request_in_the_socket_is_not_idle)
 	cr_assert_eq(conns.count, 1);
 }
 
+static void up_with_idle_time(void)
+{
+	up();
+	evhttp_set_timeout_tv(http, &(struct timeval){0, 200000});
+}
+
+TestSuite(rest_conn_idle, .init = up_with_idle_time, .fini = down);
+
+Test(rest_conn_idle, a_silent_connection_is_closed)
+{
+	turn(150);
+	cr_assert_eq(conns.count, 1);
+	turn(150);
+	cr_assert_eq(conns.count, 0);
+	cr_assert(closed());
+}
+
+Test(rest_conn_idle, a_request_that_has_begun_ends_idle_time)
+{
+	turn(150);
+	say(STR("GET /a HTTP/1.1\r\n"));
+	turn(150);
+	say(STR(HOST "\r\n"));
+	served("/a ");
+	turn(250);
+	cr_assert_eq(conns.count, 0, "it begins anew");
+}
+
+Test(rest_conn_idle, an_answer_that_nobody_reads_is_given_up)
+{
+	static char body[16 * 1024 * 1024];
+	say(STR("GET /held HTTP/1.1\r\n" HOST "\r\n"));
+	turn(250);
+	cr_assert_eq(conns.count, 1, "the service takes the time it takes");
+	struct evbuffer *out = evbuffer_new();
+	evbuffer_add_reference(out, body, sizeof body, NULL, NULL);
+	evhttp_send_reply(held, 200, "OK", out);
+	evbuffer_free(out);
+	rest_conn_flush(holder);
+	turn(100);
+	cr_assert_eq(conns.count, 1);
+	turn(200);
+	cr_assert_eq(conns.count, 0);
+}
+
 static void up_for_two(void)
 {
 	up_with(2, 10000);
