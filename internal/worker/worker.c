@@ -213,6 +213,10 @@ void worker_free(struct worker *w)
 {
 	if (w == NULL)
 		return;
+	if (w->rest != NULL)
+		rest_server_drain(
+			w->rest,
+			0); /* an answer that is given now is its connection's last: what stands behind it would find the store gone */
 	/* first what still has answers to give, through the transports: the issuers, whose answers may lead to the store, then the store */
 	trust_view_free(w->trust);
 	store_free(w->store);

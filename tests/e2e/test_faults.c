@@ -137,6 +137,32 @@ Test(faults, a_read_only_postgresql_is_a_503)
 	expect_recovery();
 }
 
+/* Neither may what stands behind it be begun: the store is being taken down. */
+Test(faults, a_request_that_is_given_up_at_the_end_is_its_connections_last)
+{
+	static struct http_conn c;
+	char text[2 * TOKEN_MAX];
+	char form[256];
+	gateway_stop(&w.gateway, 15000);
+	env_set(&w.gateway_env, "M2M_SHUTDOWN_DELAY_MS=1");
+	env_set(&w.gateway_env, "M2M_DRAIN_MS=0");
+	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=30000");
+	gateway_start(&w.gateway, &w.gateway_env);
+	pg_pause(&w.pg);
+	int n = snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s&client_secret=%s", acme.client_id, acme.secret);
+	snprintf(
+		text, sizeof text,
+		"GET /m2m/client-secret HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n"
+		"POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
+		admin, n, form);
+	cr_assert(http_open(&c, w.gateway.http));
+	cr_assert(http_send_text(&c, text));
+	sleep_ms(300);
+	gateway_stop(&w.gateway, 15000);
+	http_close(&c);
+	pg_resume(&w.pg);
+}
+
 Test(faults, a_rotation_lost_to_an_outage_is_repeated_with_its_idempotency_key)
 {
 	static struct http_reply first;
