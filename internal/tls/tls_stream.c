@@ -45,7 +45,7 @@ bool tls_stream_holds(const struct tls_stream *s)
 	return s->ssl != NULL && SSL_has_pending(s->ssl) == 1;
 }
 
-/* What a call that moved nothing means. */
+/* What a call that moved nothing means. SSL_get_error asks the thread's error queue too, so it was cleared before the call: another connection's error is none of this one's. */
 static ssize_t explain(struct tls_stream *s, int returned)
 {
 	int why = SSL_get_error(s->ssl, returned);
@@ -75,6 +75,7 @@ ssize_t tls_stream_read(struct tls_stream *s, void *bytes, size_t n)
 	}
 	size_t taken = 0;
 	s->stuck = false;
+	ERR_clear_error();
 	int returned = SSL_read_ex(s->ssl, bytes, n, &taken);
 	return returned == 1 ? (ssize_t)taken : explain(s, returned);
 }
@@ -90,6 +91,7 @@ static ssize_t write_record(struct tls_stream *s, const struct iovec *pieces, in
 		length += part;
 	}
 	s->stuck = false;
+	ERR_clear_error();
 	int returned = SSL_write_ex(s->ssl, record, length, &taken);
 	crypto_wipe(record, length);
 	if (returned == 1)
