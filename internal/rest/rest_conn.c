@@ -105,14 +105,11 @@ static void on_closed(struct evhttp_connection *evcon, void *arg)
 	forget(c);
 }
 
-/* Past evhttp, where no request of it exists to answer. Best effort. */
-static void answer_raw(struct rest_conn *c, struct str text)
+/* Past evhttp, where no request of it exists to answer. False: it, or its end, wasn't taken, and nothing may be written behind it. */
+static bool answer_raw(struct rest_conn *c, struct str text)
 {
-	if (evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
-		return;
 	const struct iovec piece = {.iov_base = (char *)text.p, .iov_len = text.n};
-	ssize_t sent = tls_stream_write(&c->stream, &piece, 1);
-	(void)sent;
+	return evbuffer_get_length(bufferevent_get_output(c->bev)) == 0 && tls_stream_write(&c->stream, &piece, 1) == (ssize_t)text.n;
 }
 
 /* A whole problem+json reply (RFC 9457), as rest_encode.c writes it for requests. */
@@ -132,7 +129,8 @@ static void answer_problem(struct rest_conn *c, enum err err, const char *detail
 		    "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n"
 		    "X-Request-Id: %.*s\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%s",
 		    info->http, rest_reason(info->http), b.n, (int)sizeof id, id, body);
-	answer_raw(c, sbuf_str(&h));
+	bool ignored = answer_raw(c, sbuf_str(&h)); /* best effort */
+	(void)ignored;
 	struct log_line line;
 	log_begin(&line, LOG_INFO, "connection_refused");
 	log_str(&line, "request_id", str_from(id, sizeof id));
@@ -265,7 +263,8 @@ static bool feed_once(struct rest_conn *c)
 	}
 	if (http_guard_awaits_continue(&c->guard) && !c->continued) {
 		c->continued = true;
-		answer_raw(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+		if (!answer_raw(c, STR("HTTP/1.1 100 Continue\r\n\r\n")))
+			lose_client(c); /* it reads nothing of what it is sent, and a piece of this would stand in the answer's place */
 	}
 	return false;
 }
