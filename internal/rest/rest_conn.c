@@ -29,8 +29,9 @@
 /* What a client may send ahead of the answers; the rest stays in its socket. A request that is being received may be longer, in small chunks: the guard bounds it. */
 #define PENDING_MAX (64 * 1024)
 #define PIECES      8
-/* Before the others get their turn; a large request takes two. */
-#define READS_MAX 4
+/* Before the others get their turn. A large request takes two reads. */
+#define READS_MAX  4
+#define SERVED_MAX 16
 
 struct rest_conn {
 	struct list node;
@@ -40,6 +41,7 @@ struct rest_conn {
 	struct tls_stream stream;
 	struct event *readable, *writable; /* NULL until attached */
 	struct event *timer;               /* attaching first, then the receive timeout */
+	struct event *again;               /* goes on in the next turn with what others had to be let before */
 	struct http_guard guard;
 	struct evbuffer *pending; /* what came and evhttp doesn't have */
 	size_t dropped;           /* bytes of it that were read only to be thrown away */
@@ -64,6 +66,8 @@ static void conn_destroy(struct rest_conn *c)
 		event_free(c->writable);
 	if (c->timer != NULL)
 		event_free(c->timer);
+	if (c->again != NULL)
+		event_free(c->again);
 	if (c->pending != NULL)
 		evbuffer_free(c->pending);
 	free(c);
@@ -94,6 +98,7 @@ static void forget(struct rest_conn *c)
 	if (c->writable != NULL)
 		event_del(c->writable);
 	event_del(c->timer);
+	event_del(c->again);
 }
 
 /* The socket is evhttp's to close, right after this. */
@@ -269,13 +274,20 @@ static bool feed_once(struct rest_conn *c)
 	return false;
 }
 
-/* One request after another, each when the one before is answered. At the end either evhttp works, or the connection is closed, or more must be read. */
+static void go_on_later(struct rest_conn *c)
+{
+	const struct timeval none = {0, 0};
+	evtimer_add(c->again, &none);
+}
+
+/* One request after another, each when the one before is answered. At the end either evhttp works, or the connection is closed, or more must be read, or it goes on in the next turn. */
 static void feed(struct rest_conn *c)
 {
+	int served = 0;
 	enter(c);
 	c->feeding = true;
-	while (!c->gone && !c->working && !c->refused && feed_once(c))
-		continue;
+	while (!c->gone && !c->working && !c->refused && served < SERVED_MAX && feed_once(c))
+		served++;
 	c->feeding = false;
 	if (c->gone) {
 		leave(c);
@@ -285,24 +297,26 @@ static void feed(struct rest_conn *c)
 		evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
 	if (!c->working && !c->refused)
 		follow_timer(c);
-	if (c->ended && !c->working)
-		bufferevent_trigger_event(c->bev, BEV_EVENT_READING | BEV_EVENT_EOF, 0);
-	else if (c->working && evbuffer_get_length(c->pending) >= PENDING_MAX)
+	if (served == SERVED_MAX && !c->working && !c->refused && evbuffer_get_length(c->pending) > 0) {
 		read_no_more(c);
-	else
+		go_on_later(c);
+	} else if (c->ended && !c->working) {
+		bufferevent_trigger_event(c->bev, BEV_EVENT_READING | BEV_EVENT_EOF, 0);
+	} else if (c->working && evbuffer_get_length(c->pending) >= PENDING_MAX) {
+		read_no_more(c);
+	} else {
 		read_on(c);
+	}
 	leave(c);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
+	(void)fd, (void)what;
 	struct rest_conn *c = arg;
 	ssize_t n = 0;
 	int reads = 0;
 	enter(c);
-	if ((what & EV_TIMEOUT) != 0 && c->reading)
-		event_add(c->readable, NULL); /* its timeout took it out */
 	do {
 		bool shaking = tls_stream_shaking(&c->stream);
 		n = tls_stream_read(&c->stream, c->set->chunk, sizeof c->set->chunk);
@@ -324,9 +338,20 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 			read_no_more(c);
 	} while (!c->gone && c->reading && ++reads < READS_MAX && (n == sizeof c->set->chunk || tls_stream_holds(&c->stream)));
 	if (!c->gone && c->reading && reads == READS_MAX && tls_stream_holds(&c->stream))
-		event_add(c->readable, &(struct timeval){0, 0}); /* in the next turn; the socket itself may not tell */
+		go_on_later(c); /* the socket itself may not tell */
 	if (!c->gone && c->stream.stuck)
 		event_add(c->writable, NULL);
+	leave(c);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct rest_conn *c = arg;
+	enter(c);
+	if (!c->working)
+		feed(c);
+	if (!c->gone && c->reading && tls_stream_holds(&c->stream))
+		on_readable(fd, what, c);
 	leave(c);
 }
 
@@ -458,8 +483,9 @@ struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg)
 	c->bev = bev;
 	c->pending = evbuffer_new();
 	c->timer = evtimer_new(base, on_timer, c);
+	c->again = evtimer_new(base, on_again, c);
 	http_guard_init(&c->guard);
-	if (c->pending == NULL || c->timer == NULL)
+	if (c->pending == NULL || c->timer == NULL || c->again == NULL)
 		goto fail;
 	c->over_limit = set->count >= set->max;
 	list_append(&set->all, &c->node);
