@@ -57,6 +57,7 @@ void op_set_bearer(struct op *op, unsigned count, struct str value)
 		op_fail(op, ERR_MISSING_TOKEN, NULL);
 	else
 		op->in.bearer = arena_copy(op->arena, value);
+	arena_wipe_on_free(op->arena); /* whatever it was, the memory is used again */
 }
 
 void op_set_idempotency_key(struct op *op, unsigned count, struct str value)
