@@ -232,6 +232,7 @@ static bool refused_in_place(struct rest_conn *c, const char *bytes, size_t n)
 	evbuffer_drain(c->pending, n);
 	http_guard_init(&c->guard);
 	evtimer_del(c->timer);
+	bufferevent_enable(c->bev, EV_READ); /* its idle time begins anew; it also ends a client that doesn't read the answer */
 	c->working = c->in_place = true;
 	rest_conn_flush(c);
 	return true;

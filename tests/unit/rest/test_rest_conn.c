@@ -239,6 +239,31 @@ Test(rest_conn, what_ends_the_connection_is_not_refused_in_place)
 	cr_assert(closed());
 }
 
+Test(rest_conn, a_client_that_is_refused_in_place_is_not_idle_until_it_stops_reading)
+{
+	static const char request[] = "POST /token HTTP/1.1\r\n" HOST "\r\n";
+	const struct timeval idle = {0, 300000};
+	const int small = 4096;
+	evhttp_set_timeout_tv(http, &idle);
+	close(client);
+	client = dial();
+	setsockopt(client, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+	conns.refuse = refuse;
+	refusing = true;
+	for (int i = 0; i < 12; i++)
+		say(str_from(request, sizeof request - 1));
+	cr_assert_eq(conns.count, 1, "it isn't idle while it asks");
+	/* until neither side's buffers take any more */
+	for (int stuck = 0; stuck < 4;) {
+		bool sent = send(client, request, sizeof request - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
+		stuck = sent ? 0 : stuck + 1;
+		if (!sent)
+			turn(SETTLED_MS);
+	}
+	turn(800);
+	cr_assert_eq(conns.count, 0);
+}
+
 /* Answers that the client doesn't read wait, and the requests behind them; none is lost. */
 Test(rest_conn, refusals_that_the_socket_does_not_take_wait)
 {
