@@ -12,6 +12,27 @@ struct verifier_ring {
 	EVP_MAC_CTX *keyed[MASTER_RING_MAX];
 };
 
+static bool make(struct verifier_ring *v, const char message[SECRET_MESSAGE_LEN], uint8_t *out)
+{
+	bool good = true;
+	for (unsigned i = 0; good && i < v->n; i++) {
+		EVP_MAC_CTX *ctx = v->keyed[i];
+		/* without a key: begins anew under the one it has */
+		good = EVP_MAC_init(ctx, NULL, 0, NULL) == 1 &&
+		       EVP_MAC_update(ctx, (const unsigned char *)message, SECRET_MESSAGE_LEN) == 1 &&
+		       EVP_MAC_final(ctx, out + (size_t)i * SHA256_LEN, NULL, SHA256_LEN) == 1;
+	}
+	return good;
+}
+
+/* OpenSSL before 3.0.3 goes on where it was, instead of beginning anew. */
+static bool begins_anew(struct verifier_ring *v)
+{
+	char message[SECRET_MESSAGE_LEN] = {0};
+	uint8_t first[MASTER_RING_MAX * SHA256_LEN], second[MASTER_RING_MAX * SHA256_LEN];
+	return make(v, message, first) && make(v, message, second) && crypto_equal(first, second, (size_t)v->n * SHA256_LEN);
+}
+
 enum err verifier_ring_new(const struct master_ring *ring, struct verifier_ring **ret)
 {
 	struct verifier_ring *v = calloc(1, sizeof *v);
@@ -26,6 +47,11 @@ enum err verifier_ring_new(const struct master_ring *ring, struct verifier_ring 
 	}
 	if (v == NULL)
 		return ERR_NO_MEMORY;
+	if (!begins_anew(v)) {
+		verifier_ring_free(v);
+		ERR_clear_error();
+		return ERR_CRYPTO;
+	}
 	*ret = v;
 	return ERR_OK;
 }
@@ -43,13 +69,8 @@ enum err verifier_ring_make(struct verifier_ring *v, struct str client_id, struc
 {
 	char message[SECRET_MESSAGE_LEN];
 	enum err err = secret_message(client_id, secret, message);
-	for (unsigned i = 0; err == ERR_OK && i < v->n; i++) {
-		/* without a key: begins anew under the one it has */
-		if (EVP_MAC_init(v->keyed[i], NULL, 0, NULL) != 1 ||
-		    EVP_MAC_update(v->keyed[i], (const unsigned char *)message, sizeof message) != 1 ||
-		    EVP_MAC_final(v->keyed[i], out + (size_t)i * SHA256_LEN, NULL, SHA256_LEN) != 1)
-			err = ERR_CRYPTO;
-	}
+	if (err == ERR_OK && !make(v, message, out))
+		err = ERR_CRYPTO;
 	crypto_wipe(message, sizeof message);
 	if (err == ERR_CRYPTO)
 		ERR_clear_error();

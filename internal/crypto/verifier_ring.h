@@ -7,7 +7,7 @@
 
 struct verifier_ring;
 
-/* ERR_NO_MEMORY. Nothing of `ring` is borrowed. */
+/* ERR_NO_MEMORY; ERR_CRYPTO: this OpenSSL (before 3.0.3) can't do it. Nothing of `ring` is borrowed. */
 MUST_CHECK enum err verifier_ring_new(const struct master_ring *ring, struct verifier_ring **ret);
 void verifier_ring_free(struct verifier_ring *v); /* NULL is allowed */
 

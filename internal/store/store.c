@@ -22,6 +22,7 @@
 
 static const struct pg_statement issue_statements[] = {
 	{STMT_ISSUE, issue_sql},
+	{STMT_ISSUE_BEARER, issue_bearer_sql},
 	{STMT_SEAL, SQL_SEAL},
 	/* With $1 it commits a record of no consequence to the WAL, to learn whether the server takes writes again. */
 	{STMT_PROBE, "select current_setting('transaction_read_only') = 'on',"

@@ -11,6 +11,7 @@
 
 /* Statement names, as prepared on each connection. */
 #define STMT_ISSUE          "issue"
+#define STMT_ISSUE_BEARER   "issue_bearer"
 #define STMT_SEAL           "seal"
 #define STMT_AUDIT_KEY      "audit_key"
 #define STMT_PROBE          "probe"
@@ -36,7 +37,7 @@
 #define STMT_CLIENT_CHANGE  "client_change"
 #define STMT_CLIENT_DELETE  "client_delete"
 
-extern const char issue_sql[];
+extern const char issue_sql[], issue_bearer_sql[];
 extern const char denied_sql[];
 
 /* A key snapshot that is shared by the store (the present one) and the batch in flight (the one whose kid it named). One thread, so a plain count. */
