@@ -22,6 +22,7 @@ struct grpc_server {
 	struct op_env *env;
 	struct tls *tls;                 /* NULL: plaintext */
 	struct evconnlistener *listener; /* NULL: draining */
+	bool accepting;
 	struct event *tick;
 	struct list conns;
 	unsigned conn_count, call_count;
@@ -131,6 +132,13 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		next = it->next;
 		grpc_conn_tick(grpc_conn_of_node(it), now_us);
 	}
+	if (s->listener != NULL && s->accepting)
+		evconnlistener_enable(s->listener);
+}
+
+void grpc_server_accept(struct grpc_server *s)
+{
+	s->accepting = true;
 	if (s->listener != NULL)
 		evconnlistener_enable(s->listener);
 }
@@ -149,7 +157,7 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 	s->tls = tls;
 	list_init(&s->conns);
 	grpc_health_init(&s->health);
-	s->listener = evconnlistener_new(base, on_accept, s, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	s->listener = evconnlistener_new(base, on_accept, s, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
 	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
 	s->arena = arena_new(REFLECTION_MAX);
 	s->reflection = s->arena == NULL ? NULL : grpc_reflection_new(s->arena);

@@ -17,6 +17,9 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 /* What grpc.health.v1.Health answers from now on; Watch streams are told when it changes. False before the first call. */
 void grpc_server_note_ready(struct grpc_server *s, bool ready);
 
+/* Begins to accept. What has connected before has waited for it. */
+void grpc_server_accept(struct grpc_server *s);
+
 /* Stops accepting and sends GOAWAY on every connection: first the notice that new streams go elsewhere, then, once clients have seen it, the last stream that counts. A connection closes when
  * its last call has been answered. */
 void grpc_server_drain(struct grpc_server *s);

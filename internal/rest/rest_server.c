@@ -147,7 +147,8 @@ static struct str refuse(void *arg, struct str request)
 struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd)
 {
 	struct rest_server *s = calloc(1, sizeof *s);
-	struct evconnlistener *listener = evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	struct evconnlistener *listener =
+		evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
 	if (s == NULL || listener == NULL || (s->http = evhttp_new(base)) == NULL)
 		goto fail;
 	s->env = env;
@@ -179,6 +180,12 @@ fail:
 		evhttp_free(s->http);
 	free(s);
 	return NULL;
+}
+
+void rest_server_accept(struct rest_server *s)
+{
+	if (s->socket != NULL)
+		evconnlistener_enable(evhttp_bound_socket_get_listener(s->socket));
 }
 
 void rest_server_drain(struct rest_server *s, unsigned idle_ms)

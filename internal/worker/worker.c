@@ -15,6 +15,7 @@
 #define END_NOW   1000 /* added to the eventfd */
 #define ACCEPT_MS 100  /* more than a round trip, less than a client's second SYN */
 #define IDLE_MS   1000
+#define BEGIN_MS  1000 /* how long connections wait for the database at the start, at most */
 
 static void note_readiness(struct worker *w)
 {
@@ -76,10 +77,22 @@ static void begin_drain(struct worker *w)
 		close_listeners(w);
 }
 
+/* A balancer that doesn't ask for readiness sends requests as soon as a port is open: they wait in the backlog until there is something to answer them with, for a moment. */
+static void begin_accepting(struct worker *w)
+{
+	if (!store_ready(w->store) && clock_mono_us() - w->started_us < BEGIN_MS * INT64_C(1000))
+		return;
+	w->accepting = true;
+	rest_server_accept(w->rest);
+	grpc_server_accept(w->grpc);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	struct worker *w = arg;
+	if (!w->accepting)
+		begin_accepting(w);
 	note_readiness(w);
 	tell_grpc_health(w);
 	atomic_store_explicit(&w->http_connections, rest_server_connections(w->rest), memory_order_relaxed);
@@ -125,6 +138,7 @@ static void flush_soon(void *arg)
 static void *run(void *arg)
 {
 	struct worker *w = arg;
+	w->started_us = clock_mono_us();
 	enum err ignored = log_gather(flush_soon, w); /* without memory for it lines go out one by one */
 	(void)ignored;
 	store_start(w->store);

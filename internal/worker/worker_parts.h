@@ -35,7 +35,8 @@ struct worker {
 	struct event *flush;  /* at the end of a turn in which lines were logged */
 	int http_fd, grpc_fd; /* the listeners', until they are closed */
 	_Atomic bool leaving; /* shall be unready, and serve on */
-	bool draining, flushed;
+	bool accepting, draining, flushed;
+	int64_t started_us;
 	bool closed; /* the listeners */
 	int64_t close_at_us, drain_until_us;
 
