@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # tests/bench/run sets what is not set here
 # To be sourced by tests/bench/run: the gateway on databases of several sizes, one after another in each round, so that the machine's drift meets all of them. ES256 over 256 connections, where
 # the database's part is largest.
 #

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # tests/bench/run sets what is not set here
 # To be sourced by tests/bench/run: twice as many requests as the gateway can serve. The client (wrk, then h2load, which asks at a fixed rate, whatever is answered) has the last core, gateway and
 # PostgreSQL have the others, since what refusing costs is the question, not what asking costs.
 #
@@ -47,11 +48,7 @@ run_overload() {
 	taskset -pc "0-$((last - 1))" $$ >/dev/null
 	stack_pg_ctl restart -s -w -t 60 -l "$stack_dir/pg/postgres.log" -o "-p $stack_pg_port -c listen_addresses=127.0.0.1 -c unix_socket_directories=" >/dev/null
 	for alg in $algs; do
-		say "m2m-gateway, $alg"
-		stack_serve "$alg" >&2
-		populate 1000 1000
-		rm -f "$tmp/public.pem"
-		gateway_cell http 32 1000 0 3
+		gateway_begin
 		for ((round = 1; round <= rounds; round++)); do overload_round; done
 		stack_stop_gateway
 	done

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # tests/bench/run sets what is not set here
 # To be sourced by tests/bench/run: one worker, two workers, and two processes of one worker each on one database, in turns. With two processes each gets half of the connections.
 
 scaling_second='' scaling_second_url=''
@@ -52,11 +53,7 @@ label() {
 run_scaling() {
 	local round n workers
 	for alg in $algs; do
-		say "m2m-gateway, $alg"
-		stack_serve "$alg" >&2
-		populate 1000 1000
-		rm -f "$tmp/public.pem"
-		gateway_cell http 32 1000 0 3
+		gateway_begin
 		stack_stop_gateway
 		for ((round = 1; round <= rounds; round++)); do
 			for n in 32 256; do
