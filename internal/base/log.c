@@ -132,12 +132,6 @@ void log_flush(void)
 
 enum err log_gather(void (*soon)(void *arg), void *arg)
 {
-	log_flush();
-	if (soon == NULL) {
-		free(gathered);
-		gathered = NULL;
-		return ERR_OK;
-	}
 	if (gathered == NULL)
 		gathered = calloc(1, sizeof *gathered);
 	if (gathered == NULL)
@@ -145,6 +139,13 @@ enum err log_gather(void (*soon)(void *arg), void *arg)
 	gathered->soon = soon;
 	gathered->arg = arg;
 	return ERR_OK;
+}
+
+void log_gather_end(void)
+{
+	log_flush();
+	free(gathered);
+	gathered = NULL;
 }
 
 static void put_line(enum log_level level, const char *p, size_t n)

@@ -34,9 +34,10 @@ void log_bool(struct log_line *l, const char *key, bool value);
 void log_end(struct log_line *l);
 
 /* From now on this thread's lines below LOG_WARN wait, up to 64 KiB of them, for its log_flush or for a line that doesn't wait; `soon` is called when the first one begins to wait. For an event
- * loop, which flushes once a turn. What waits is lost if the process is killed in that turn. Ends with log_gather(NULL, NULL), which flushes; ERR_NO_MEMORY leaves lines going out one by one. */
+ * loop, which flushes once a turn. What waits is lost if the process is killed in that turn. ERR_NO_MEMORY leaves lines going out one by one. */
 MUST_CHECK enum err log_gather(void (*soon)(void *arg), void *arg);
 void log_flush(void);
+void log_gather_end(void); /* flushes; lines go out one by one again */
 
 /* A line with one "message" field. */
 void log_message(enum log_level level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));

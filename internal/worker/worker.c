@@ -143,7 +143,7 @@ static void *run(void *arg)
 	(void)ignored;
 	store_start(w->store);
 	event_base_dispatch(w->base);
-	ignored = log_gather(NULL, NULL);
+	log_gather_end();
 	return NULL;
 }
 

@@ -33,14 +33,16 @@ static enum err make_client(const struct master_key *key, long number, bool know
 {
 	char client_id[CLIENT_ID_LEN], secret[SECRET_LEN], organization[UUID_TEXT_LEN], hint[SECRET_HINT_LEN] = {'x', 'x', 'x', 'x'};
 	uint8_t verifier[SHA256_LEN];
-	struct secret_params params = {.organization_id = uuid_v7(clock_wall_us()), .client_id = {client_id, sizeof client_id}, .version = 1};
+	struct secret_params params = {
+		.organization_id = uuid_v7(clock_wall_us()), .client_id = {client_id, sizeof client_id}, .version = 1};
 	enum err err = client_id_make(client_id);
 	if (err == ERR_OK)
 		err = crypto_random(params.salt, sizeof params.salt);
 	if (err == ERR_OK && known)
 		err = secret_derive(key, &params, secret);
 	if (err == ERR_OK)
-		err = known ? secret_verifier(key, params.client_id, str_from(secret, sizeof secret), verifier) : crypto_random(verifier, sizeof verifier);
+		err = known ? secret_verifier(key, params.client_id, str_from(secret, sizeof secret), verifier)
+			    : crypto_random(verifier, sizeof verifier);
 	if (err != ERR_OK)
 		return err;
 	if (known)
@@ -54,7 +56,8 @@ static enum err make_client(const struct master_key *key, long number, bool know
 	put_hex(out.secret, verifier, sizeof verifier);
 	fprintf(out.secret, "\t%.*s\n", SECRET_HINT_LEN, hint);
 	if (known)
-		fprintf(out.bodies, "grant_type=client_credentials&client_id=%.*s&client_secret=%.*s\n", CLIENT_ID_LEN, client_id, SECRET_LEN, secret);
+		fprintf(out.bodies, "grant_type=client_credentials&client_id=%.*s&client_secret=%.*s\n", CLIENT_ID_LEN, client_id,
+			SECRET_LEN, secret);
 	return ERR_OK;
 }
 

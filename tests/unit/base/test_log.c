@@ -157,7 +157,7 @@ Test(log, gathered_lines_leave_together_in_their_order)
 	cr_assert(contains(got, "\"first\"") && contains(got, "}\n{") && contains(got, "\"second\""), "'%.*s'", STR_ARG(got));
 	log_message(LOG_INFO, "third", "z");
 	cr_assert_eq(called, 2U);
-	cr_assert_eq(log_gather(NULL, NULL), ERR_OK);
+	log_gather_end();
 	cr_assert(contains(read_line(), "\"third\""), "what waits leaves when gathering ends");
 	log_message(LOG_INFO, "fourth", "z");
 	cr_assert(contains(read_line(), "\"fourth\""));
@@ -170,7 +170,7 @@ Test(log, a_warning_takes_what_waits_along)
 	log_message(LOG_WARN, "second", "y");
 	struct str got = read_line();
 	cr_assert(contains(got, "\"first\"") && contains(got, "}\n{") && contains(got, "\"second\""), "'%.*s'", STR_ARG(got));
-	cr_assert_eq(log_gather(NULL, NULL), ERR_OK);
+	log_gather_end();
 	cr_assert(read_line().p == NULL);
 }
 
@@ -193,6 +193,6 @@ Test(log, more_lines_than_fit_lose_none)
 		log_message(LOG_INFO, "line", "%d and some words to make it longer", i);
 		lines += count_lines();
 	}
-	cr_assert_eq(log_gather(NULL, NULL), ERR_OK);
+	log_gather_end();
 	cr_assert_eq(lines + count_lines(), (size_t)LINES);
 }
