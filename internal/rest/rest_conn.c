@@ -46,16 +46,15 @@ struct rest_conn {
 	struct evbuffer *pending; /* what came and evhttp doesn't have */
 	size_t dropped;           /* bytes of it that were read only to be thrown away */
 	bool over_limit;
-	bool refused;     /* nothing more is looked at */
-	bool continued;   /* this request's 100 Continue was sent */
-	bool working;     /* evhttp has a request that isn't answered, or whose answer isn't sent */
-	bool in_place;    /* the answer is ours: evhttp knows of no request */
-	bool reading;     /* `readable` is added */
-	bool ended;       /* the client sends no more */
-	bool feeding;     /* feed is at work, and takes the next request itself */
-	unsigned entered; /* functions that still need this memory */
-	bool gone;        /* evhttp has freed the connection meanwhile */
-	int64_t idle_us;  /* since when it is seen to be idle, by who closes idle ones; 0: it wasn't */
+	bool refused;    /* nothing more is looked at */
+	bool continued;  /* this request's 100 Continue was sent */
+	bool working;    /* evhttp has a request that isn't answered, or whose answer isn't sent */
+	bool in_place;   /* the answer is ours: evhttp knows of no request */
+	bool reading;    /* `readable` is added */
+	bool ended;      /* the client sends no more */
+	bool feeding;    /* feed is at work, and takes the next request itself */
+	bool gone;       /* evhttp has freed the connection meanwhile */
+	int64_t idle_us; /* since when it is seen to be idle, by who closes idle ones; 0: it wasn't */
 };
 
 static void conn_destroy(struct rest_conn *c)
@@ -73,32 +72,34 @@ static void conn_destroy(struct rest_conn *c)
 	free(c);
 }
 
-static void enter(struct rest_conn *c)
-{
-	c->entered++;
-}
-
-static void leave(struct rest_conn *c)
-{
-	if (--c->entered == 0 && c->gone)
-		conn_destroy(c);
-}
-
+/* Its memory stays until the loop's callback has ended, which may be about this connection. */
 static void forget(struct rest_conn *c)
 {
-	list_remove(&c->node);
-	c->set->count--;
+	struct event *const events[] = {c->readable, c->writable, c->timer, c->again};
+	for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+		if (events[i] != NULL)
+			event_del(events[i]);
 	c->gone = true;
-	if (c->entered == 0) {
-		conn_destroy(c);
-		return;
+	c->set->count--;
+	list_remove(&c->node);
+	list_append(&c->set->gone, &c->node);
+	event_active(c->set->bury, EV_TIMEOUT, 0);
+}
+
+static void bury(struct rest_conns *set)
+{
+	struct list *next;
+	for (struct list *it = set->gone.next; it != &set->gone; it = next) {
+		next = it->next;
+		conn_destroy(LIST_OWNER(it, struct rest_conn, node));
 	}
-	if (c->readable != NULL)
-		event_del(c->readable);
-	if (c->writable != NULL)
-		event_del(c->writable);
-	event_del(c->timer);
-	event_del(c->again);
+	list_init(&set->gone);
+}
+
+static void on_bury(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	bury(arg);
 }
 
 /* The socket is evhttp's to close, right after this. */
@@ -285,15 +286,12 @@ static void go_on_later(struct rest_conn *c)
 static void feed(struct rest_conn *c)
 {
 	int served = 0;
-	enter(c);
 	c->feeding = true;
 	while (!c->gone && !c->working && !c->refused && served < SERVED_MAX && feed_once(c))
 		served++;
 	c->feeding = false;
-	if (c->gone) {
-		leave(c);
+	if (c->gone)
 		return;
-	}
 	if (c->refused)
 		evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
 	if (!c->working && !c->refused)
@@ -308,7 +306,6 @@ static void feed(struct rest_conn *c)
 	} else {
 		read_on(c);
 	}
-	leave(c);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -317,7 +314,6 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	struct rest_conn *c = arg;
 	ssize_t n = 0;
 	int reads = 0;
-	enter(c);
 	do {
 		bool shaking = tls_stream_shaking(&c->stream);
 		n = tls_stream_read(&c->stream, c->set->chunk, sizeof c->set->chunk);
@@ -342,18 +338,15 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		go_on_later(c); /* the socket itself may not tell */
 	if (!c->gone && c->stream.stuck)
 		event_add(c->writable, NULL);
-	leave(c);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
 	struct rest_conn *c = arg;
-	enter(c);
 	if (!c->working)
 		feed(c);
 	if (!c->gone && c->reading && tls_stream_holds(&c->stream))
 		on_readable(fd, what, c);
-	leave(c);
 }
 
 /* ---- what is written ---- */
@@ -386,7 +379,6 @@ void rest_conn_flush(struct rest_conn *c)
 		return; /* hand_over does it, once evhttp is done; or there is no answer yet */
 	if (!write_output(c))
 		return;
-	enter(c);
 	c->working = false;
 	if (c->in_place)
 		c->in_place = false;
@@ -394,7 +386,6 @@ void rest_conn_flush(struct rest_conn *c)
 		bufferevent_trigger(c->bev, EV_WRITE, 0);
 	if (!c->gone && !c->feeding)
 		feed(c);
-	leave(c);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -455,7 +446,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	struct rest_conn *c = arg;
-	enter(c);
 	if (c->evcon == NULL) {
 		attach(c);
 	} else if (tls_stream_shaking(&c->stream)) {
@@ -464,13 +454,24 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		answer_problem(c, ERR_REQUEST_TIMEOUT, err_info(ERR_REQUEST_TIMEOUT)->text);
 		evhttp_connection_free(c->evcon);
 	}
-	leave(c);
 }
 
-void rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max, unsigned receive_timeout_ms)
+enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max, unsigned receive_timeout_ms)
 {
 	*set = (struct rest_conns){.base = base, .tls = tls, .max = max, .receive_timeout_ms = receive_timeout_ms};
 	list_init(&set->all);
+	list_init(&set->gone);
+	set->bury = event_new(base, -1, 0, on_bury, set);
+	return set->bury == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+void rest_conns_clear(struct rest_conns *set)
+{
+	if (set->bury == NULL)
+		return;
+	bury(set);
+	event_free(set->bury);
+	set->bury = NULL;
 }
 
 struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg)

@@ -17,7 +17,8 @@
 struct rest_conns {
 	struct event_base *base;
 	struct tls *tls; /* NULL: plaintext */
-	struct list all;
+	struct list all, gone;
+	struct event *bury; /* frees those that are gone */
 	unsigned count, max;
 	unsigned receive_timeout_ms;
 	/* Looks at a whole request before evhttp does; what it returns, unless absent, is the answer, sent in place of evhttp's. NULL: there is none. */
@@ -29,7 +30,9 @@ struct rest_conns {
 
 struct rest_conn;
 
-void rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max, unsigned receive_timeout_ms);
+MUST_CHECK enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max,
+				    unsigned receive_timeout_ms); /* ERR_NO_MEMORY */
+void rest_conns_clear(struct rest_conns *set);                    /* after evhttp_free */
 
 /* For evhttp_set_bevcb; `arg` is the struct rest_conns. */
 struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg);

@@ -153,7 +153,8 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 		goto fail;
 	s->env = env;
 	list_init(&s->working);
-	rest_conns_init(&s->conns, base, tls, env->config->connections_max, env->config->receive_timeout_ms);
+	if (rest_conns_init(&s->conns, base, tls, env->config->connections_max, env->config->receive_timeout_ms) != ERR_OK)
+		goto fail;
 	s->shed.env = env;
 	s->conns.refuse = refuse;
 	s->conns.refuse_arg = s;
@@ -178,6 +179,8 @@ fail:
 		close(fd);
 	if (s != NULL && s->http != NULL)
 		evhttp_free(s->http);
+	if (s != NULL)
+		rest_conns_clear(&s->conns);
 	free(s);
 	return NULL;
 }
@@ -214,5 +217,6 @@ void rest_server_free(struct rest_server *s)
 		return;
 	rest_conns_settle(&s->conns);
 	evhttp_free(s->http);
+	rest_conns_clear(&s->conns);
 	free(s);
 }

@@ -61,7 +61,7 @@ static void up_with(unsigned max, unsigned receive_timeout_ms)
 	log_set_level(LOG_ERROR);
 	base = event_base_new();
 	http = evhttp_new(base);
-	rest_conns_init(&conns, base, NULL, max, receive_timeout_ms);
+	cr_assert_eq(rest_conns_init(&conns, base, NULL, max, receive_timeout_ms), ERR_OK);
 	evhttp_set_allowed_methods(http, UINT16_MAX);
 	evhttp_set_bevcb(http, rest_conn_bufferevent, &conns);
 	evhttp_set_gencb(http, on_request, NULL);
@@ -80,6 +80,7 @@ static void down(void)
 	close(client);
 	rest_conns_settle(&conns);
 	evhttp_free(http);
+	rest_conns_clear(&conns);
 	event_base_free(base);
 	cr_assert_eq(conns.count, 0);
 }
