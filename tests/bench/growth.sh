@@ -54,8 +54,7 @@ growth_round() {
 	rm -f "$tmp/public.pem"
 	gateway_cell http 256 "$2" 0 3
 	gateway_cell http 256 "$2" "$4"
-	jq -c --argjson rows "$3" '. + {rows: $rows, label: "\(.clients) clients, \($rows) rows"}' <<<"$(tail -n 1 "$tmp/cells")" >"$tmp/last"
-	sed -i '$d' "$tmp/cells" && cat "$tmp/last" >>"$tmp/cells"
+	amend --argjson rows "$3" '. + {rows: $rows, label: "\(.clients) clients, \($rows) rows"}'
 	stack_stop_gateway
 }
 

@@ -34,6 +34,7 @@ def summary(rows):
         "signature_us": median(rows, lambda r: 1e6 / r["sign_rate"]),
         "resident_mib": median(rows, lambda r: r["resident"]["server"] / 2**20),
         "not_200": sum(sum(r["non200"].values()) + r["errors"] for r in rows),
+        **({"wal_bytes": median(rows, lambda r: r["wal_bytes"])} if "wal_bytes" in first else {}),
         **({"commit_us": median(rows, lambda r: r["commit_us"])} if "commit_us" in first else {}),
     }
 
@@ -97,7 +98,7 @@ def print_table(rows, facts):
                   f" ({r['signature_us']:.0f})")
     for r in rows:
         if r["server"] == "gateway" and r["connections"] == 256 and r["scheme"] == "http" and r["clients"] == 1000 and not r.get("label"):
-            print(f"256 connections, {r['alg']}: the gateway's CPU beyond the signature is {r['server_us'] - r['signature_us']:.1f} us a token")
+            print(f"256 connections, {r['alg']}: the gateway's CPU beyond the signature is {r['server_us'] - r['signature_us']:.1f} us a token; a token writes {r['wal_bytes']:.0f} bytes of WAL")
     for f in facts:
         if "audit_bytes_per_token" in f:
             print(f"{f['alg']}: {f['audit_bytes_per_token']} bytes of audit a token with its indexes, and {f['seal_bytes_per_token']} of seals")

@@ -44,12 +44,6 @@ scaling_pair() {
 	row gateway http "$1" 1000 "$2" "$rate" "$tmp/load"
 }
 
-# label TEXT: the last load's.
-label() {
-	jq -c --arg text "$1" '. + {label: $text}' <<<"$(tail -n 1 "$tmp/cells")" >"$tmp/last"
-	sed -i '$d' "$tmp/cells" && cat "$tmp/last" >>"$tmp/cells"
-}
-
 run_scaling() {
 	local round n workers
 	for alg in $algs; do
@@ -61,12 +55,12 @@ run_scaling() {
 					export M2M_WORKERS=$workers
 					stack_start_gateway
 					gateway_cell http $n 1000 "$round"
-					label "$workers worker(s)"
+					amend --arg text "$workers worker(s)" '. + {label: $text}'
 					if ((workers == 2)); then stack_stop_gateway; fi
 					if ((workers == 1)); then
 						scaling_start_second
 						scaling_pair $n "$round"
-						label '2 processes'
+						amend '. + {label: "2 processes"}'
 						stop_others
 						stack_stop_gateway
 					fi
