@@ -95,6 +95,8 @@ static enum err end_header(struct http_guard *g)
 		g->has_host = true;
 	} else if (name_is(g, "connection")) {
 		g->has_connection = true;
+	} else if (name_is(g, "x-request-id")) {
+		g->has_request_id = true;
 	} else if (name_is(g, "expect")) {
 		if (g->expects || strcasecmp(g->value, "100-continue") != 0)
 			return ERR_EXPECTATION_FAILED;

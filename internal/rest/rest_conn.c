@@ -222,10 +222,11 @@ static void forward_refusal(struct rest_conn *c, enum err why)
 	hand_over(c);
 }
 
-/* The service may be unable to take a request on. Not asked about one that changes the connection's way, which evhttp sees to. */
+/* The service may be unable to take a request on. Not asked about one that changes the connection's way, which evhttp sees to, nor about one whose id has
+ * to come back. */
 static bool refused_in_place(struct rest_conn *c, const char *bytes, size_t n)
 {
-	if (c->set->refuse == NULL || c->guard.http_1_0 || c->guard.has_connection || c->guard.expects)
+	if (c->set->refuse == NULL || c->guard.http_1_0 || c->guard.has_connection || c->guard.has_request_id || c->guard.expects)
 		return false;
 	struct str answer = c->set->refuse(c->set->refuse_arg, str_from(bytes, n));
 	if (answer.p == NULL || evbuffer_add(bufferevent_get_output(c->bev), answer.p, answer.n) != 0)

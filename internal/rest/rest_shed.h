@@ -12,7 +12,7 @@ struct rest_shed {
 	char text[1024];
 };
 
-/* `request` is a whole, well-formed HTTP/1.1 request whose connection stays. The whole response, which lives until the next call; absent: it has to be served. */
+/* `request` is a whole, well-formed HTTP/1.1 request whose connection stays, without an id of its own. The whole response, which lives until the next call; absent: it has to be served. */
 struct str rest_shed(struct rest_shed *s, struct str request);
 
 #endif

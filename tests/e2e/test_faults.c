@@ -282,6 +282,11 @@ Test(start, a_full_queue_refuses_tokens_at_once)
 	cr_assert_str_eq(http_header(&r, "Retry-After", retry, sizeof retry), "1");
 	cr_assert_str_eq(http_header(&r, "Cache-Control", retry, sizeof retry), "no-store");
 	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 503);
+	char named[1200];
+	snprintf(named, sizeof named, "POST /oauth2/token HTTP/1.1\r\nX-Request-Id: nightly-7\r\n%s", strstr(text, "Host: x"));
+	cr_assert(http_send_text(&refused, named));
+	expect_status(http_read(&refused, &r, 1000, false), 503);
+	cr_assert_str_eq(http_header(&r, "X-Request-Id", retry, sizeof retry), "nightly-7", "whoever names a request finds it again");
 	expect_status(m2m_token(&w, admin, acme.client_id, acme.secret, &r), 503);
 	cr_assert(is_problem(&r, "overloaded"), "%s%s", r.head, r.body);
 	cr_assert_lt(clock_mono_us() - begin, 1000000);
@@ -291,7 +296,7 @@ Test(start, a_full_queue_refuses_tokens_at_once)
 	cr_assert_eq(http_read(&queued, &r, 5000, false), 200);
 	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
 	expect_status(http_call(w.gateway.ops, &(struct http_request){.path = "/metrics"}, &r), 200);
-	cr_assert_not_null(strstr(r.body, "m2m_requests_total{operation=\"oauth_token\",transport=\"rest\",outcome=\"overloaded\"} 2\n"),
+	cr_assert_not_null(strstr(r.body, "m2m_requests_total{operation=\"oauth_token\",transport=\"rest\",outcome=\"overloaded\"} 3\n"),
 			   "%s", r.body);
 	cr_assert_not_null(strstr(r.body, "m2m_requests_total{operation=\"issue_token\",transport=\"rest\",outcome=\"overloaded\"} 1\n"));
 	http_close(&refused);
