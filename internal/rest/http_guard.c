@@ -77,7 +77,7 @@ static enum err take_length(struct http_guard *g)
 	return ERR_OK;
 }
 
-/* The header line is complete: the few that say how long the request is, or whose it is, may stand once and in one form only. */
+/* The header line is complete: the few that say how long the request is, or where it goes, may stand once and in one form only. */
 static enum err end_header(struct http_guard *g)
 {
 	while (g->value_n > 0 && g->value_n < sizeof g->value && (g->value[g->value_n - 1] == ' ' || g->value[g->value_n - 1] == '\t'))
@@ -95,8 +95,6 @@ static enum err end_header(struct http_guard *g)
 		g->has_host = true;
 	} else if (name_is(g, "connection")) {
 		g->has_connection = true;
-	} else if (name_is(g, "x-request-id")) {
-		g->has_request_id = true;
 	} else if (name_is(g, "expect")) {
 		if (g->expects || strcasecmp(g->value, "100-continue") != 0)
 			return ERR_EXPECTATION_FAILED;

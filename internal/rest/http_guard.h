@@ -52,7 +52,7 @@ struct http_guard {
 	size_t value_n; /* may exceed the array: such a value is none of those that matter */
 	size_t header_start;
 	uint64_t content_length;
-	bool http_1_0, has_length, has_chunked, has_host, has_connection, has_request_id, expects;
+	bool http_1_0, has_length, has_chunked, has_host, has_connection, expects;
 	size_t expect_start, expect_end; /* where the Expect line stands, when expects */
 	enum err swallow;                /* the refusal to give once the body was read */
 };

@@ -2,7 +2,10 @@
  * without a socket, and this file reads and writes: one call each a request. What evhttp does with that bufferevent stays as it is: it parses what stands in the input when bufferevent_trigger
  * says so, leaves its reply in the output, is told when that was sent, and its idle time runs on the bufferevent's timers.
  *
- *   readable -> pending -> guard -> a whole request -> input, evhttp is told -> (the service works) -> output -> rest_conn_flush -> sent, evhttp is told -> the next of pending
+ *   readable -> guard -> a whole request -> take -> (the service works) -> rest_conn_answer -> sent -> the next request
+ *                                        or -> input, evhttp is told -> (the service works) -> output -> rest_conn_flush -> sent, evhttp is told -> the next
+ *
+ * Nearly every request goes the first way: it is looked at where it was read, and its answer is sent from where it was written. What can't be worked on yet waits in `pending`.
  *
  * evhttp has one request at a time: it may only be told of input while it waits for a request, and only be freed while nobody works on one.
  *
@@ -43,13 +46,15 @@ struct rest_conn {
 	struct event *timer;               /* attaching first, then the receive timeout */
 	struct event *again;               /* goes on in the next turn with what others had to be let before */
 	struct http_guard guard;
-	struct evbuffer *pending; /* what came and evhttp doesn't have */
+	struct str fresh;         /* what was read and isn't looked at yet, in the set's chunk, while it is being read */
+	struct evbuffer *pending; /* what came before that and nobody works on */
 	size_t dropped;           /* bytes of it that were read only to be thrown away */
 	bool over_limit;
 	bool refused;    /* nothing more is looked at */
 	bool continued;  /* this request's 100 Continue was sent */
-	bool working;    /* evhttp has a request that isn't answered, or whose answer isn't sent */
-	bool in_place;   /* the answer is ours: evhttp knows of no request */
+	bool working;    /* there is a request that isn't answered, or whose answer isn't sent */
+	bool in_place;   /* it was taken: evhttp knows of no request */
+	bool last;       /* the connection ends with the answer, in place */
 	bool reading;    /* `readable` is added */
 	bool ended;      /* the client sends no more */
 	bool feeding;    /* feed is at work, and takes the next request itself */
@@ -183,6 +188,7 @@ static void read_no_more(struct rest_conn *c)
 static void lose_client(struct rest_conn *c)
 {
 	c->ended = true;
+	c->fresh = STR_NONE;
 	read_no_more(c);
 	evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
 }
@@ -222,52 +228,93 @@ static void forward_refusal(struct rest_conn *c, enum err why)
 	hand_over(c);
 }
 
-/* The service may be unable to take a request on. Not asked about one that changes the connection's way, which evhttp sees to, nor about one whose id has
- * to come back. */
-static bool refused_in_place(struct rest_conn *c, const char *bytes, size_t n)
+/* ---- requests that are taken before evhttp is asked ---- */
+
+static bool may_be_taken(const struct rest_conn *c)
 {
-	if (c->set->refuse == NULL || c->guard.http_1_0 || c->guard.has_connection || c->guard.has_request_id || c->guard.expects)
+	const struct http_guard *g = &c->guard;
+	return c->set->take != NULL && !g->http_1_0 && !g->has_connection && !g->has_chunked && !g->expects;
+}
+
+/* It isn't idle while it is being worked on. */
+static bool take(struct rest_conn *c, struct str request)
+{
+	if (!may_be_taken(c))
 		return false;
-	struct str answer = c->set->refuse(c->set->refuse_arg, str_from(bytes, n));
-	if (answer.p == NULL || evbuffer_add(bufferevent_get_output(c->bev), answer.p, answer.n) != 0)
-		return false;
-	evbuffer_drain(c->pending, n);
 	http_guard_init(&c->guard);
 	evtimer_del(c->timer);
-	bufferevent_enable(c->bev, EV_READ); /* its idle time begins anew; it also ends a client that doesn't read the answer */
 	c->working = c->in_place = true;
-	rest_conn_flush(c);
+	if (!c->set->take(c->set->take_arg, c, request)) {
+		c->working = c->in_place = false;
+		return false;
+	}
+	if (c->working)
+		bufferevent_disable(c->bev, EV_READ);
 	return true;
 }
 
-/* Feeds what the guard hasn't seen of pending; true when a request was completed and forwarded, so that there may be more. */
+/* ---- feeding the guard ---- */
+
+/* What was read and couldn't be worked on waits in pending. */
+static void keep_fresh(struct rest_conn *c)
+{
+	if (c->fresh.n > 0 && evbuffer_add(c->pending, c->fresh.p, c->fresh.n) != 0)
+		lose_client(c);
+	c->fresh = STR_NONE;
+}
+
+/* The unanswered bytes: pending's, or if nothing is pending what was just read. Absent: out of memory. */
+static struct str unanswered(struct rest_conn *c)
+{
+	size_t n = evbuffer_get_length(c->pending);
+	if (n == 0)
+		return c->fresh;
+	keep_fresh(c);
+	n = evbuffer_get_length(c->pending);
+	return str_from(evbuffer_pullup(c->pending, -1), n);
+}
+
+static void consume(struct rest_conn *c, size_t n)
+{
+	if (c->fresh.n > 0)
+		c->fresh = str_from(c->fresh.p + n, c->fresh.n - n);
+	else
+		evbuffer_drain(c->pending, n);
+}
+
+/* Feeds what the guard hasn't seen; true when a request was completed and somebody works on it, or has answered it, so that there may be more. */
 static bool feed_once(struct rest_conn *c)
 {
-	size_t length = evbuffer_get_length(c->pending);
+	struct str bytes = unanswered(c);
 	size_t from = c->guard.seen - c->dropped;
-	if (from >= length)
+	if (from >= bytes.n)
 		return false;
-	const char *bytes = (const char *)evbuffer_pullup(c->pending, -1);
-	if (bytes == NULL) { /* out of memory */
+	if (bytes.p == NULL) { /* out of memory */
 		lose_client(c);
 		return false;
 	}
 	size_t taken = 0;
 	enum err why = ERR_OK;
-	switch (http_guard_feed(&c->guard, bytes + from, length - from, &taken, &why)) {
+	switch (http_guard_feed(&c->guard, bytes.p + from, bytes.n - from, &taken, &why)) {
 	case GUARD_COMPLETE:
-		if (!refused_in_place(c, bytes, from + taken))
+		if (take(c, str_from(bytes.p, from + taken))) {
+			consume(c, from + taken);
+		} else {
+			keep_fresh(c);
 			forward_request(c, from + taken);
+		}
 		return true;
 	case GUARD_REFUSED:
+		c->fresh = STR_NONE;
 		forward_refusal(c, why);
 		return false;
 	case GUARD_MORE:
 		break;
 	}
+	keep_fresh(c);
 	if (c->guard.swallow != ERR_OK) {
-		evbuffer_drain(c->pending, length);
-		c->dropped += length;
+		evbuffer_drain(c->pending, bytes.n);
+		c->dropped += bytes.n;
 	}
 	if (http_guard_awaits_continue(&c->guard) && !c->continued) {
 		c->continued = true;
@@ -293,6 +340,7 @@ static void feed(struct rest_conn *c)
 	c->feeding = false;
 	if (c->gone)
 		return;
+	keep_fresh(c);
 	if (c->refused)
 		evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
 	if (!c->working && !c->refused)
@@ -325,15 +373,20 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		if (n == 0) {
 			c->ended = true;
 			read_no_more(c);
-		} else if (n < 0 || (!c->refused && evbuffer_add(c->pending, c->set->chunk, (size_t)n) != 0)) {
+		} else if (n < 0) {
 			lose_client(c);
+		} else if (!c->refused) {
+			c->fresh = str_from(c->set->chunk, (size_t)n);
+		}
+		if (!c->working || c->ended) {
+			feed(c);
+		} else {
+			keep_fresh(c);
+			if (evbuffer_get_length(c->pending) >= PENDING_MAX)
+				read_no_more(c);
 		}
 		if (n > 0)
 			crypto_wipe(c->set->chunk, (size_t)n); /* a secret may be in there */
-		if (!c->working || c->ended)
-			feed(c);
-		else if (evbuffer_get_length(c->pending) >= PENDING_MAX)
-			read_no_more(c);
 	} while (!c->gone && c->reading && ++reads < READS_MAX && (n == sizeof c->set->chunk || tls_stream_holds(&c->stream)));
 	if (!c->gone && c->reading && reads == READS_MAX && tls_stream_holds(&c->stream))
 		go_on_later(c); /* the socket itself may not tell */
@@ -374,19 +427,71 @@ static bool write_output(struct rest_conn *c)
 	return true;
 }
 
+/* All of the answer is out. */
+static void answer_sent(struct rest_conn *c)
+{
+	bool in_place = c->in_place;
+	c->working = c->in_place = false;
+	if (!in_place)
+		bufferevent_trigger(c->bev, EV_WRITE, 0);
+	else if (c->last)
+		evhttp_connection_free(c->evcon);
+	if (!c->gone && !c->feeding)
+		feed(c);
+}
+
 void rest_conn_flush(struct rest_conn *c)
 {
 	if (c->set->asking == c || evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
 		return; /* hand_over does it, once evhttp is done; or there is no answer yet */
-	if (!write_output(c))
-		return;
-	c->working = false;
-	if (c->in_place)
-		c->in_place = false;
+	if (write_output(c))
+		answer_sent(c);
+}
+
+/* The rest of an answer waits for the socket. False: out of memory, and then nothing of it is kept. */
+static bool keep_answer(struct rest_conn *c, struct str head, struct str body, evbuffer_ref_cleanup_cb release, void *owner)
+{
+	struct evbuffer *output = bufferevent_get_output(c->bev);
+	bool kept = evbuffer_add(output, head.p, head.n) == 0;
+	if (release != NULL && body.n > 0)
+		kept = kept && evbuffer_add_reference(output, body.p, body.n, release, owner) == 0;
 	else
-		bufferevent_trigger(c->bev, EV_WRITE, 0);
-	if (!c->gone && !c->feeding)
-		feed(c);
+		kept = kept && evbuffer_add(output, body.p, body.n) == 0;
+	if (!kept)
+		evbuffer_drain(output, evbuffer_get_length(output));
+	else if (release != NULL && body.n == 0)
+		release(NULL, 0, owner);
+	return kept;
+}
+
+static struct str without(struct str s, size_t *n)
+{
+	size_t first = *n < s.n ? *n : s.n;
+	*n -= first;
+	return first == 0 ? s : str_from(s.p + first, s.n - first);
+}
+
+void rest_conn_answer(struct rest_conn *c, struct str head, struct str body, bool last, evbuffer_ref_cleanup_cb release, void *owner)
+{
+	const struct iovec pieces[] = {{(char *)head.p, head.n}, {(char *)body.p, body.n}};
+	bufferevent_enable(c->bev, EV_READ); /* its idle time begins anew; it also ends a client that doesn't read the answer */
+	c->last = last;
+	ssize_t taken = tls_stream_write(&c->stream, pieces, body.n > 0 ? 2 : 1);
+	size_t sent = taken < 0 ? 0 : (size_t)taken;
+	if (taken != TLS_STREAM_BROKEN && sent < head.n + body.n) {
+		head = without(head, &sent);
+		body = without(body, &sent);
+		if (keep_answer(c, head, body, release, owner)) {
+			rest_conn_flush(c);
+			return;
+		}
+		taken = TLS_STREAM_BROKEN;
+	}
+	if (taken == TLS_STREAM_BROKEN)
+		lose_client(c); /* nobody reads the answer, or all of it, and the connection ends with it */
+	if (release != NULL)
+		release(NULL, 0, owner);
+	answer_sent(c);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -397,6 +502,14 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 		on_readable(fd, EV_READ, c); /* a handshake that had more to say than the socket took */
 	else
 		rest_conn_flush(c);
+}
+
+struct str rest_conn_peer(const struct rest_conn *c)
+{
+	char *address = NULL;
+	ev_uint16_t port = 0;
+	evhttp_connection_get_peer(c->evcon, &address, &port);
+	return str_of(address);
 }
 
 struct rest_conn *rest_conn_asking(const struct rest_conns *set)

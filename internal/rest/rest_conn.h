@@ -1,9 +1,11 @@
 /* The server side of one HTTP connection beneath evhttp: its socket, plain or TLS, a guard before evhttp's parser, a time limit for receiving a request, and the count of connections.
  *
- * evhttp sees only complete requests, one at a time. One that the guard refused is replaced by a request for REST_REFUSED_PATH, which the dispatcher answers in our own words. */
+ * Complete requests, one at a time, go to who serves them, past evhttp (rest_conns.take); those that this one doesn't take go to evhttp. One that the guard refused is replaced by a request for
+ * REST_REFUSED_PATH, which the dispatcher answers in our own words. */
 #ifndef M2M_REST_REST_CONN_H
 #define M2M_REST_REST_CONN_H
 
+#include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <stdbool.h>
@@ -14,6 +16,8 @@
 
 #define REST_REFUSED_PATH "/.refused/"
 
+struct rest_conn;
+
 struct rest_conns {
 	struct event_base *base;
 	struct tls *tls; /* NULL: plaintext */
@@ -21,14 +25,13 @@ struct rest_conns {
 	struct event *bury; /* frees those that are gone */
 	unsigned count, max;
 	unsigned receive_timeout_ms;
-	/* Looks at a whole request before evhttp does; what it returns, unless absent, is the answer, sent in place of evhttp's. NULL: there is none. */
-	struct str (*refuse)(void *arg, struct str request);
-	void *refuse_arg;
+	/* Asked about each whole, well-formed request that leaves the connection as it is, before evhttp is: true if it is answered with rest_conn_answer, now or later. Its bytes are gone after
+	 * the call. NULL: evhttp gets all. */
+	bool (*take)(void *arg, struct rest_conn *c, struct str request);
+	void *take_arg;
 	struct rest_conn *asking; /* whose request evhttp hands out at this moment; or NULL */
 	char chunk[16384];        /* what one read takes */
 };
-
-struct rest_conn;
 
 MUST_CHECK enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max,
 				    unsigned receive_timeout_ms); /* ERR_NO_MEMORY */
@@ -39,6 +42,13 @@ struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg);
 
 /* Within evhttp's request callback: the connection that the request came on. It stays until the request is answered. */
 struct rest_conn *rest_conn_asking(const struct rest_conns *set);
+
+/* The address of the client; absent when it isn't known. */
+struct str rest_conn_peer(const struct rest_conn *c);
+
+/* The answer to a request that `take` took, exactly once: sends it, or as much of it as the socket takes, the rest later. The connection may be gone afterwards. `last`: it is closed behind the answer.
+ * `release(NULL, 0, owner)` is called when head and body aren't needed any more, possibly at once; NULL: they are copied, as far as they have to wait. `body` may be absent. */
+void rest_conn_answer(struct rest_conn *c, struct str head, struct str body, bool last, evbuffer_ref_cleanup_cb release, void *owner);
 
 /* To be called after evhttp_send_reply for that request: sends the answer, or as much of it as the socket takes. The connection may be gone afterwards. */
 void rest_conn_flush(struct rest_conn *c);

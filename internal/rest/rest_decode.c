@@ -1,10 +1,6 @@
 /* Headers first, then the body by its content type. Everything is copied into the op's arena, since the op may outlive the request. */
 #include "rest/rest_decode.h"
 
-#include <event2/buffer.h>
-#include <event2/keyvalq_struct.h>
-#include <sys/queue.h>
-
 #include "base/base64.h"
 #include "op/op_input.h"
 #include "rest/form.h"
@@ -13,77 +9,30 @@
 
 enum media { MEDIA_NONE, MEDIA_FORM, MEDIA_JSON, MEDIA_MERGE_PATCH, MEDIA_OTHER };
 
-/* ---- request line and headers ---- */
+/* ---- headers ---- */
 
-struct str rest_method(struct evhttp_request *req)
+/* Of a header that may stand once: its value, or absent. */
+static struct str only(const struct rest_message *m, enum rest_header h)
 {
-	switch (evhttp_request_get_command(req)) {
-	case EVHTTP_REQ_GET:
-		return STR("GET");
-	case EVHTTP_REQ_POST:
-		return STR("POST");
-	case EVHTTP_REQ_PATCH:
-		return STR("PATCH");
-	case EVHTTP_REQ_DELETE:
-		return STR("DELETE");
-	case EVHTTP_REQ_HEAD:
-		return STR("HEAD");
-	default:
-		return STR("other");
-	}
+	return m->headers[h].count == 1 ? m->headers[h].value : STR_NONE;
 }
 
-struct str rest_path(struct evhttp_request *req)
+void rest_decode_origin(const struct rest_message *m, struct op *op)
 {
-	const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req));
-	return str_of(path == NULL ? "" : path);
+	op_set_request_id(op, only(m, REST_X_REQUEST_ID));
+	op_set_origin(op, 'r', m->peer, m->headers[REST_USER_AGENT].value, only(m, REST_TRACEPARENT));
 }
 
-/* How often a header stands there; *ret is the first one's value. */
-static unsigned find_header(struct evhttp_request *req, const char *name, struct str *ret)
+static void decode_bearer(const struct rest_message *m, struct op *op)
 {
-	unsigned n = 0;
-	const struct evkeyval *h;
-	*ret = STR_NONE;
-	TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next)
-	{
-		if (!str_eq_nocase(str_of(h->key), str_of(name)))
-			continue;
-		if (n++ == 0)
-			*ret = str_trim(str_of(h->value));
-	}
-	return n;
-}
-
-void rest_decode_origin(struct evhttp_request *req, struct op *op)
-{
-	struct str request_id;
-	struct str user_agent;
-	struct str traceparent;
-	char *address = NULL;
-	ev_uint16_t port = 0;
-	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
-	if (evcon != NULL)
-		evhttp_connection_get_peer(evcon, &address, &port);
-	op_set_request_id(op, find_header(req, "x-request-id", &request_id) == 1 ? request_id : STR_NONE);
-	find_header(req, "user-agent", &user_agent);
-	if (find_header(req, "traceparent", &traceparent) != 1)
-		traceparent = STR_NONE;
-	op_set_origin(op, 'r', str_of(address), user_agent, traceparent);
-}
-
-static void decode_bearer(struct evhttp_request *req, struct op *op)
-{
-	struct str value;
-	unsigned n = find_header(req, "authorization", &value);
-	op_set_bearer(op, n, value);
+	op_set_bearer(op, m->headers[REST_AUTHORIZATION].count, m->headers[REST_AUTHORIZATION].value);
 }
 
 /* RFC 6749 section 2.3.1: user and password are form-encoded, then joined, then base64. */
-static void decode_basic(struct evhttp_request *req, struct op *op)
+static void decode_basic(const struct rest_message *m, struct op *op)
 {
-	struct str value;
-	unsigned n = find_header(req, "authorization", &value);
+	struct str value = m->headers[REST_AUTHORIZATION].value;
+	unsigned n = m->headers[REST_AUTHORIZATION].count;
 	if (n == 0)
 		return;
 	if (n > 1) {
@@ -112,10 +61,10 @@ malformed:
 }
 
 /* RFC 9110 section 8.3: type/subtype, then parameters. Of these only charset=utf-8 means anything to us, and it is what we take anyway. */
-static enum media media_of(struct evhttp_request *req)
+static enum media media_of(const struct rest_message *m)
 {
-	struct str value;
-	unsigned n = find_header(req, "content-type", &value);
+	struct str value = m->headers[REST_CONTENT_TYPE].value;
+	unsigned n = m->headers[REST_CONTENT_TYPE].count;
 	if (n == 0)
 		return MEDIA_NONE;
 	struct str type = str_trim(str_split(&value, ';'));
@@ -131,16 +80,13 @@ static enum media media_of(struct evhttp_request *req)
 
 /* ---- bodies ---- */
 
-static struct str body_of(struct evhttp_request *req, struct op *op)
+/* A copy, since the op outlives the message. */
+static struct str body_of(const struct rest_message *m, struct op *op)
 {
-	struct evbuffer *in = evhttp_request_get_input_buffer(req);
-	size_t n = evbuffer_get_length(in);
-	char *bytes = arena_alloc(op->arena, n + 1);
-	if (bytes == NULL || evbuffer_copyout(in, bytes, n) != (ev_ssize_t)n) {
+	struct str body = arena_copy(op->arena, m->body);
+	if (body.p == NULL)
 		op_fail(op, ERR_BODY_TOO_LARGE, NULL);
-		return STR_NONE;
-	}
-	return str_from(bytes, n);
+	return body;
 }
 
 static void malformed_parameter(struct op *op)
@@ -208,15 +154,15 @@ static void grant_from_json(struct op *op, struct str body, struct grant *g)
 	resource_from_json(op, json_get(object, "resource"), &g->resource);
 }
 
-static void decode_grant(struct evhttp_request *req, struct op *op, bool json_allowed)
+static void decode_grant(const struct rest_message *m, struct op *op, bool json_allowed)
 {
 	struct grant g = {STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE};
-	struct str body = body_of(req, op);
-	enum media media = media_of(req);
+	struct str body = body_of(m, op);
+	enum media media = media_of(m);
 	arena_wipe_on_free(op->arena); /* a secret is in there */
 	if (op->err != ERR_OK)
 		return;
-	if (evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req)) != NULL) {
+	if (m->query != NULL) {
 		op_fail(op, ERR_INVALID_REQUEST, "Parameters are taken from the body only (RFC 6749 section 2.3.1).");
 		return;
 	}
@@ -243,18 +189,16 @@ static void decode_grant(struct evhttp_request *req, struct op *op, bool json_al
 	op->in.resource = g.resource;
 }
 
-static void decode_rotate(struct evhttp_request *req, struct op *op)
+static void decode_rotate(const struct rest_message *m, struct op *op)
 {
 	static const struct json_limits limits = {.max_depth = 2, .max_values = 16};
-	struct str body = body_of(req, op);
+	struct str body = body_of(m, op);
 	const struct json *object = NULL;
 	int64_t grace = -1; /* stays so without an integer, which is refused like one out of range */
-	struct str key;
-	unsigned n = find_header(req, "idempotency-key", &key);
-	op_set_idempotency_key(op, n, key);
+	op_set_idempotency_key(op, m->headers[REST_IDEMPOTENCY_KEY].count, m->headers[REST_IDEMPOTENCY_KEY].value);
 	if (op->err != ERR_OK || body.n == 0)
 		return;
-	if (media_of(req) != MEDIA_JSON) {
+	if (media_of(m) != MEDIA_JSON) {
 		op_fail(op, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
 		return;
 	}
@@ -266,27 +210,27 @@ static void decode_rotate(struct evhttp_request *req, struct op *op)
 	op_set_grace(op, err == ERR_NOT_PRESENT ? 0 : grace);
 }
 
-static void decode_admin(struct evhttp_request *req, struct op *op)
+static void decode_admin(const struct rest_message *m, struct op *op)
 {
 	bool patch = op->spec->id == OP_UPDATE_ORGANIZATION || op->spec->id == OP_UPDATE_CLIENT;
-	struct str body = body_of(req, op);
-	enum media media = media_of(req);
+	struct str body = body_of(m, op);
+	enum media media = media_of(m);
 	if (op->err == ERR_OK && media != MEDIA_JSON && !(patch && media == MEDIA_MERGE_PATCH))
 		op_fail(op, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
 	if (op->err == ERR_OK)
 		rest_decode_admin(op, body);
 }
 
-void rest_decode(struct evhttp_request *req, struct op *op)
+void rest_decode(const struct rest_message *m, struct op *op)
 {
 	switch (op->spec->who) {
 	case OP_MEMBER:
 	case OP_ADMIN:
 	case OP_PLATFORM:
-		decode_bearer(req, op);
+		decode_bearer(m, op);
 		break;
 	case OP_CLIENT:
-		decode_basic(req, op);
+		decode_basic(m, op);
 		break;
 	case OP_ANYONE:
 		break;
@@ -295,27 +239,27 @@ void rest_decode(struct evhttp_request *req, struct op *op)
 		return;
 	switch (op->spec->id) {
 	case OP_ISSUE_TOKEN:
-		decode_grant(req, op, true);
+		decode_grant(m, op, true);
 		break;
 	case OP_OAUTH_TOKEN:
-		decode_grant(req, op, false);
+		decode_grant(m, op, false);
 		break;
 	case OP_ROTATE_SECRET:
 	case OP_ROTATE_CLIENT:
-		decode_rotate(req, op);
+		decode_rotate(m, op);
 		break;
 	case OP_LIST_TOKEN_AUDIT:
-		rest_decode_token_list(op, evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req)));
+		rest_decode_token_list(op, m->query);
 		break;
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
-		rest_decode_page(op, evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req)));
+		rest_decode_page(op, m->query);
 		break;
 	case OP_CREATE_ORGANIZATION:
 	case OP_UPDATE_ORGANIZATION:
 	case OP_CREATE_CLIENT:
 	case OP_UPDATE_CLIENT:
-		decode_admin(req, op);
+		decode_admin(m, op);
 		break;
 	default:
 		break;

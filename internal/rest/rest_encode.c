@@ -1,8 +1,8 @@
 /* One body writer per operation, one per language of errors. */
 #include "rest/rest_encode.h"
 
+#include <assert.h>
 #include <event2/util.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -152,19 +152,48 @@ static bool speaks_oauth(const struct op *op)
 	}
 }
 
-static void add_error_headers(struct evkeyvalq *headers, const struct op *op, const char *allow)
+void rest_answer_add(struct rest_answer *a, struct str name, struct str value)
+{
+	if (value.p == NULL)
+		return;
+	assert(a->n < REST_FIELDS_MAX);
+	a->fields[a->n].name = name;
+	a->fields[a->n++].value = value;
+}
+
+void rest_answer_put_head(const struct rest_answer *a, struct sbuf *out)
+{
+	sbuf_put(out, STR("HTTP/1.1 "));
+	sbuf_puti(out, a->status);
+	sbuf_putc(out, ' ');
+	sbuf_putz(out, rest_reason(a->status));
+	for (unsigned i = 0; i < a->n; i++) {
+		sbuf_put(out, STR("\r\n"));
+		sbuf_put(out, a->fields[i].name);
+		sbuf_put(out, STR(": "));
+		sbuf_put(out, a->fields[i].value);
+	}
+	if (a->status != 204) {
+		sbuf_put(out, STR("\r\nContent-Length: "));
+		sbuf_puti(out, (int64_t)a->body.n);
+	}
+	sbuf_put(out, STR("\r\n\r\n"));
+}
+
+static void add_error_fields(struct rest_answer *a, const struct op *op, const char *allow)
 {
 	bool basic = op->spec != NULL && op->spec->who == OP_CLIENT;
+	struct str challenge = STR_NONE;
 	if (op->err == ERR_INVALID_TOKEN)
-		evhttp_add_header(headers, "WWW-Authenticate", "Bearer " REALM ", error=\"invalid_token\"");
+		challenge = STR("Bearer " REALM ", error=\"invalid_token\"");
 	else if (op->err == ERR_FORBIDDEN)
-		evhttp_add_header(headers, "WWW-Authenticate", "Bearer " REALM ", error=\"insufficient_scope\"");
+		challenge = STR("Bearer " REALM ", error=\"insufficient_scope\"");
 	else if (err_info(op->err)->http == 401)
-		evhttp_add_header(headers, "WWW-Authenticate", basic ? "Basic " REALM : "Bearer " REALM);
-	if (op->err == ERR_METHOD_NOT_ALLOWED && allow != NULL)
-		evhttp_add_header(headers, "Allow", allow);
-	if (op->retry_after != NULL)
-		evhttp_add_header(headers, "Retry-After", op->retry_after);
+		challenge = basic ? STR("Basic " REALM) : STR("Bearer " REALM);
+	rest_answer_add(a, STR("WWW-Authenticate"), challenge);
+	if (op->err == ERR_METHOD_NOT_ALLOWED)
+		rest_answer_add(a, STR("Allow"), str_of(allow));
+	rest_answer_add(a, STR("Retry-After"), str_of(op->retry_after));
 }
 
 /* evhttp would make it anew for every answer. */
@@ -184,13 +213,10 @@ const char *rest_date(void)
 }
 
 /* Where what was made can be read (RFC 9110 section 10.2.2). */
-static void add_location(struct evkeyvalq *headers, struct op *op)
+static void add_location(struct rest_answer *a, struct op *op)
 {
-	if (op_http_status(op) != 201)
-		return;
-	struct str path = rest_path_of_created(op);
-	if (path.p != NULL)
-		evhttp_add_header(headers, "Location", path.p);
+	if (a->status == 201)
+		rest_answer_add(a, STR("Location"), rest_path_of_created(op));
 }
 
 static bool has_document(const struct op *op)
@@ -198,16 +224,14 @@ static bool has_document(const struct op *op)
 	return op->err == ERR_OK && op->out.document.p != NULL;
 }
 
-static void add_caching(struct evkeyvalq *headers, const struct op *op)
+static void add_caching(struct rest_answer *a, const struct op *op)
 {
 	if (has_document(op)) {
-		char value[48];
-		snprintf(value, sizeof value, "public, max-age=%d", op->out.max_age);
-		evhttp_add_header(headers, "Cache-Control", value);
+		rest_answer_add(a, STR("Cache-Control"), arena_printf(op->arena, "public, max-age=%d", op->out.max_age));
 		return;
 	}
-	evhttp_add_header(headers, "Cache-Control", "no-store");
-	evhttp_add_header(headers, "Pragma", "no-cache"); /* RFC 6749 section 5.1 */
+	rest_answer_add(a, STR("Cache-Control"), STR("no-store"));
+	rest_answer_add(a, STR("Pragma"), STR("no-cache")); /* RFC 6749 section 5.1 */
 }
 
 /* A text that ends its last line already goes out as it stands: the contract is not copied for each reader. */
@@ -233,26 +257,29 @@ static struct str written_body(const struct op *op, bool oauth)
 	return sbuf_str(&body);
 }
 
-static const char *media_type(const struct op *op, bool oauth)
+static struct str media_type(const struct op *op, bool oauth)
 {
 	if (op->err != ERR_OK && !oauth)
-		return "application/problem+json";
-	return has_document(op) && op->out.document_type != NULL ? op->out.document_type : "application/json";
+		return STR("application/problem+json");
+	return has_document(op) && op->out.document_type != NULL ? str_of(op->out.document_type) : STR("application/json");
 }
 
-struct str rest_encode(struct evhttp_request *req, struct op *op, const char *allow)
+void rest_encode(struct op *op, const char *allow, struct rest_answer *ret)
 {
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
 	bool oauth = op->err != ERR_OK && speaks_oauth(op);
+	ret->status = op_http_status(op);
+	ret->n = 0;
 	if (op->err != ERR_OK)
-		add_error_headers(headers, op, allow);
-	evhttp_add_header(headers, "Date", rest_date());
-	add_caching(headers, op);
-	add_location(headers, op);
-	if (op_http_status(op) != 204)
-		evhttp_add_header(headers, "Content-Type", media_type(op, oauth));
-	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-	if (op->request_id.p != NULL)
-		evhttp_add_header(headers, "X-Request-Id", op->request_id.p);
-	return has_document(op) ? document_body(op) : written_body(op, oauth);
+		add_error_fields(ret, op, allow);
+	rest_answer_add(ret, STR("Date"), str_of(rest_date()));
+	add_caching(ret, op);
+	add_location(ret, op);
+	if (ret->status != 204)
+		rest_answer_add(ret, STR("Content-Type"), media_type(op, oauth));
+	rest_answer_add(ret, STR("X-Content-Type-Options"), STR("nosniff"));
+	rest_answer_add(ret, STR("X-Request-Id"), op->request_id);
+	if (ret->status == 204)
+		ret->body = STR_NONE;
+	else
+		ret->body = has_document(op) ? document_body(op) : written_body(op, oauth);
 }

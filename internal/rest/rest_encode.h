@@ -1,13 +1,28 @@
-/* From a finished op to an HTTP reply: status, headers and body. */
+/* From a finished op to an HTTP answer: status, header fields and body. */
 #ifndef M2M_REST_REST_ENCODE_H
 #define M2M_REST_REST_ENCODE_H
 
-#include <event2/http.h>
-
 #include "op/op.h"
 
-/* Adds the headers to the request's output and returns the body, which lives as long as the op. `allow`: the methods that the path takes, for 405. */
-struct str rest_encode(struct evhttp_request *req, struct op *op, const char *allow);
+#define REST_FIELDS_MAX 12
+
+/* Texts are static or in the op's arena, those of fields NUL-terminated. */
+struct rest_answer {
+	int status;
+	unsigned n;
+	struct {
+		struct str name, value;
+	} fields[REST_FIELDS_MAX]; /* without Content-Length, which whoever sends it knows */
+	struct str body;           /* absent: out of memory, unless the status is 204 */
+};
+
+/* `allow`: the methods that the path takes, for 405. */
+void rest_encode(struct op *op, const char *allow, struct rest_answer *ret);
+
+void rest_answer_add(struct rest_answer *a, struct str name, struct str value); /* an absent value adds nothing */
+
+/* The head as it goes over the wire, with Content-Length (but for 204, RFC 9110 section 8.6) and the empty line. */
+void rest_answer_put_head(const struct rest_answer *a, struct sbuf *out);
 
 /* The body of an error: RFC 6749 section 5.2, or RFC 9457. `detail` may be NULL: the error table's sentence. */
 void rest_error_body(struct sbuf *out, enum err err, const char *detail, struct str request_id, bool oauth);

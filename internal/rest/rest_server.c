@@ -1,4 +1,5 @@
-/* evhttp hands over a complete request -> an op -> its reply. A request is answered exactly once, also when its client has gone: evhttp finds that out by itself. */
+/* A complete request -> an op -> its answer. Nearly all are read and answered on the connection itself (take); those of a rarer form come by way of evhttp (on_request), and go back by it. A request
+ * is answered exactly once, also when its client has gone: the connection, or evhttp, finds that out by itself. */
 #include "rest/rest_server.h"
 
 #include <event2/buffer.h>
@@ -13,6 +14,8 @@
 #include "rest/rest_decode.h"
 #include "rest/rest_encode.h"
 #include "rest/rest_shed.h"
+
+#define HEAD_EXPECTED 512
 
 struct rest_server {
 	struct op_env *env;
@@ -29,7 +32,7 @@ struct rest_request {
 	struct list node;
 	struct rest_server *server;
 	struct rest_conn *conn;
-	struct evhttp_request *req;
+	struct evhttp_request *req; /* NULL: the connection was asked, evhttp knows of no request */
 	const char *allow;
 };
 
@@ -39,35 +42,57 @@ static void free_op_after_sending(const void *data, size_t n, void *op)
 	op_free(op);
 }
 
-static void send_reply(struct evhttp_request *req, struct op *op, int status, struct str body)
+/* The body stays in the op's memory until it was sent, so that what held a secret is wiped, not copied. */
+static void answer_by_evhttp(struct evhttp_request *req, struct op *op, const struct rest_answer *a)
 {
-	if (status == 204) {
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+	for (unsigned i = 0; i < a->n; i++)
+		evhttp_add_header(headers, a->fields[i].name.p, a->fields[i].value.p);
+	if (a->status == 204) {
 		op_free(op);
-		evhttp_send_reply(req, status, rest_reason(status), NULL);
+		evhttp_send_reply(req, a->status, rest_reason(a->status), NULL);
 		return;
 	}
-	/* the body stays in the op's memory until it was sent, so that what held a secret is wiped, not copied */
 	struct evbuffer *out = evbuffer_new();
-	if (out == NULL || body.p == NULL || evbuffer_add_reference(out, body.p, body.n, free_op_after_sending, op) != 0) {
+	if (out == NULL || a->body.p == NULL || evbuffer_add_reference(out, a->body.p, a->body.n, free_op_after_sending, op) != 0) {
 		op_free(op);
 		evhttp_send_reply(req, 503, rest_reason(503), NULL);
 	} else {
-		evhttp_send_reply(req, status, rest_reason(status), out);
+		evhttp_send_reply(req, a->status, rest_reason(a->status), out);
 	}
 	if (out != NULL)
 		evbuffer_free(out);
+}
+
+static void answer_in_place(struct rest_conn *conn, struct op *op, const struct rest_answer *a, bool last)
+{
+	struct sbuf head = sbuf_in(op->arena, HEAD_EXPECTED);
+	rest_answer_put_head(a, &head);
+	if (sbuf_str(&head).p != NULL && (a->body.p != NULL || a->status == 204)) {
+		rest_conn_answer(conn, sbuf_str(&head), a->body, last, free_op_after_sending, op);
+	} else {
+		op_free(op);
+		rest_conn_answer(conn, STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"), STR_NONE,
+				 last, NULL, NULL);
+	}
 }
 
 static void reply(struct op *op, void *transport)
 {
 	struct rest_request *r = transport; /* in the op's arena */
 	struct rest_conn *conn = r->conn;
-	struct str body = rest_encode(r->req, op, r->allow);
+	struct rest_answer answer;
+	bool last = r->server->draining;
 	list_remove(&r->node);
-	if (r->server->draining)
-		evhttp_add_header(evhttp_request_get_output_headers(r->req), "Connection", "close");
-	send_reply(r->req, op, op_http_status(op), body);
-	rest_conn_flush(conn);
+	rest_encode(op, r->allow, &answer);
+	if (last)
+		rest_answer_add(&answer, STR("Connection"), STR("close"));
+	if (r->req == NULL) {
+		answer_in_place(conn, op, &answer, last);
+	} else {
+		answer_by_evhttp(r->req, op, &answer);
+		rest_conn_flush(conn);
+	}
 }
 
 /* The guard's own word, out of the path that rest_conn.c made. */
@@ -91,16 +116,15 @@ static const struct op_spec *first_of(struct str path, const char *allow)
 	return op_find(str_trim(str_split(&methods, ',')), path, &ignored, &none);
 }
 
-static void route(struct rest_request *r, struct op *op, struct str path)
+static void route(struct rest_request *r, struct op *op, const struct rest_message *m)
 {
 	struct op_path parameters = {STR_NONE, STR_NONE};
-	if (str_starts(path, STR(REST_REFUSED_PATH))) {
-		enum err err = refusal(path);
+	if (str_starts(m->path, STR(REST_REFUSED_PATH))) {
+		enum err err = refusal(m->path);
 		op_fail(op, err, err == ERR_INVALID_REQUEST ? "The request is not well-formed HTTP/1.1." : NULL);
 		return;
 	}
-	struct str method = rest_method(r->req);
-	op->spec = op_find(method, path, &parameters, &r->allow);
+	op->spec = op_find(m->method, m->path, &parameters, &r->allow);
 	if (op->spec != NULL) {
 		op->in.organization = arena_copy(op->arena, parameters.organization);
 		op->in.client_id = arena_copy(op->arena, parameters.client_id);
@@ -108,40 +132,58 @@ static void route(struct rest_request *r, struct op *op, struct str path)
 		op_fail(op, ERR_NOT_FOUND, NULL);
 		return;
 	} else {
-		op->spec = first_of(path, r->allow);
+		op->spec = first_of(m->path, r->allow);
 		/* what anyone may read has a head too (RFC 9110 section 9.3.2); reading a credential is an act, and has none */
-		if (!str_eq(method, STR("HEAD")) || op->spec->who != OP_ANYONE) {
+		if (!str_eq(m->method, STR("HEAD")) || op->spec->who != OP_ANYONE) {
 			op_fail(op, ERR_METHOD_NOT_ALLOWED, NULL);
 			return;
 		}
 	}
 	op->step = op->spec->steps;
-	rest_decode(r->req, op);
+	rest_decode(m, op);
+}
+
+/* False: out of memory, and nobody answers. */
+static bool serve(struct rest_server *s, struct rest_conn *conn, struct evhttp_request *req, const struct rest_message *m)
+{
+	struct op *op = op_new(s->env, NULL, reply, NULL);
+	struct rest_request *r = op == NULL ? NULL : arena_alloc(op->arena, sizeof *r);
+	if (r == NULL) {
+		op_free(op);
+		return false;
+	}
+	*r = (struct rest_request){.server = s, .conn = conn, .req = req};
+	op->transport = r;
+	list_append(&s->working, &r->node);
+	rest_decode_origin(m, op);
+	route(r, op, m);
+	op_run(op);
+	return true;
 }
 
 static void on_request(struct evhttp_request *req, void *arg)
 {
 	struct rest_server *s = arg;
-	struct op *op = op_new(s->env, NULL, reply, NULL);
-	struct rest_request *r = op == NULL ? NULL : arena_alloc(op->arena, sizeof *r);
-	if (r == NULL) {
-		op_free(op);
-		evhttp_add_header(evhttp_request_get_output_headers(req), "Retry-After", "1");
-		evhttp_send_reply(req, 503, rest_reason(503), NULL);
+	struct rest_message m;
+	if (rest_message_of_evhttp(req, &m) && serve(s, rest_conn_asking(&s->conns), req, &m))
 		return;
-	}
-	*r = (struct rest_request){.server = s, .conn = rest_conn_asking(&s->conns), .req = req};
-	op->transport = r;
-	list_append(&s->working, &r->node);
-	rest_decode_origin(req, op);
-	route(r, op, rest_path(req));
-	op_run(op);
+	evhttp_add_header(evhttp_request_get_output_headers(req), "Retry-After", "1");
+	evhttp_send_reply(req, 503, rest_reason(503), NULL);
 }
 
-static struct str refuse(void *arg, struct str request)
+static bool take(void *arg, struct rest_conn *conn, struct str request)
 {
 	struct rest_server *s = arg;
-	return s->draining ? STR_NONE : rest_shed(&s->shed, request);
+	struct rest_message m;
+	if (s->draining || !rest_message_read(request, &m))
+		return false;
+	struct str refusal = rest_shed(&s->shed, &m);
+	if (refusal.p != NULL) {
+		rest_conn_answer(conn, refusal, STR_NONE, false, NULL, NULL);
+		return true;
+	}
+	m.peer = rest_conn_peer(conn);
+	return serve(s, conn, NULL, &m);
 }
 
 struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd)
@@ -156,8 +198,8 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 	if (rest_conns_init(&s->conns, base, tls, env->config->connections_max, env->config->receive_timeout_ms) != ERR_OK)
 		goto fail;
 	s->shed.env = env;
-	s->conns.refuse = refuse;
-	s->conns.refuse_arg = s;
+	s->conns.take = take;
+	s->conns.take_arg = s;
 	const struct timeval idle = {env->config->idle_timeout_ms / 1000, (env->config->idle_timeout_ms % 1000) * 1000};
 	const struct timeval *common =
 		event_base_init_common_timeout(base, &idle); /* a queue: each request sets and clears it a few times */

@@ -6,16 +6,13 @@
 
 #define LOG_EVERY_US INT64_C(1000000)
 
-/* The token operation whose request line this is, or NULL. */
-static const struct op_spec *token_operation(struct str request)
+/* The token operation that is asked for, or NULL. */
+static const struct op_spec *token_operation(const struct rest_message *m)
 {
 	static const enum op_id ids[] = {OP_OAUTH_TOKEN, OP_ISSUE_TOKEN};
-	if (!str_starts(request, STR("POST ")))
-		return NULL;
-	struct str target = str_from(request.p + 5, request.n - 5);
 	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
 		const struct op_spec *spec = &op_specs[ids[i]];
-		if (str_starts(target, str_from(spec->path, spec->path_n)) && target.n > spec->path_n && target.p[spec->path_n] == ' ')
+		if (str_eq(m->path, str_from(spec->path, spec->path_n)) && str_eq(m->method, str_of(spec->method)))
 			return spec;
 	}
 	return NULL;
@@ -34,11 +31,11 @@ static void log_now_and_then(struct rest_shed *s, int64_t now_us)
 	s->logged_us = now_us;
 }
 
-struct str rest_shed(struct rest_shed *s, struct str request)
+struct str rest_shed(struct rest_shed *s, const struct rest_message *m)
 {
-	if (!issue_is_full(s->env->store))
+	if (!issue_is_full(s->env->store) || m->headers[REST_X_REQUEST_ID].count > 0)
 		return STR_NONE;
-	const struct op_spec *spec = token_operation(request);
+	const struct op_spec *spec = token_operation(m);
 	if (spec == NULL)
 		return STR_NONE;
 	bool oauth = spec->errors == OP_ERRORS_OAUTH;

@@ -1,9 +1,10 @@
-/* What a token request is answered with while the queue of its worker is full: at once, on its bytes alone, without evhttp, an op or a line in the log for each. A refusal has to cost a
+/* What a token request is answered with while the queue of its worker is full: at once, without an op or a line in the log for each. A refusal has to cost a
  * fraction of a token, or a flood of requests takes the time of those that are served. It is counted like every other answer; the log has one line a second with how many there were. */
 #ifndef M2M_REST_REST_SHED_H
 #define M2M_REST_REST_SHED_H
 
 #include "op/op.h"
+#include "rest/rest_message.h"
 
 struct rest_shed {
 	struct op_env *env;
@@ -12,7 +13,7 @@ struct rest_shed {
 	char text[1024];
 };
 
-/* `request` is a whole, well-formed HTTP/1.1 request whose connection stays, without an id of its own. The whole response, which lives until the next call; absent: it has to be served. */
-struct str rest_shed(struct rest_shed *s, struct str request);
+/* The whole response, which lives until the next call; absent: `m` has to be served, also because it has an id that has to come back. */
+struct str rest_shed(struct rest_shed *s, const struct rest_message *m);
 
 #endif

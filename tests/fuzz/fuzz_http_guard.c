@@ -1,11 +1,12 @@
 /* Whatever bytes come and however they are cut: the guard gives one verdict per request and the same ends, reads nothing beyond a piece, and lets nothing through that it
- * promises to refuse. The first byte of the input says how long the pieces are. */
+ * promises to refuse; and rest_message_read finds in what it lets through what stands there. The first byte of the input says how long the pieces are. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rest/http_guard.h"
+#include "rest/rest_message.h"
 
 #define REQUESTS_MAX 64
 
@@ -35,6 +36,13 @@ static void check_request(const char *p, size_t n, const struct http_guard *g)
 	must(!(g->has_length && g->has_chunked));
 	must(g->body <= HTTP_BODY_MAX && g->headers <= HTTP_HEADERS_MAX);
 	must(g->has_chunked || (size_t)(p + n - (head_end + 4)) == g->content_length);
+	struct rest_message m;
+	if (!g->has_chunked && rest_message_read(str_from(p, n), &m)) {
+		must(m.path.n > 0 && m.path.p[0] == '/' && memchr(m.path.p, '%', m.path.n) == NULL && m.query == NULL);
+		must(m.body.p == head_end + 4 && m.body.n == n - (size_t)(m.body.p - p));
+		for (int h = 0; h < REST_HEADERS; h++)
+			must((m.headers[h].count == 0) == (m.headers[h].value.p == NULL) && m.headers[h].count <= HTTP_HEADERS_MAX);
+	}
 	must(!g->expects || (g->expect_end <= n && p[g->expect_end - 1] == '\n' && p[g->expect_start - 1] == '\n'));
 }
 

@@ -201,35 +201,70 @@ Test(rest_conn, a_request_behind_one_that_is_worked_on_waits)
 	served("/held /b /c ");
 }
 
-static bool refusing;
+/* ---- what is taken before evhttp is asked ---- */
 
-static struct str refuse(void *arg, struct str request)
+static bool taking;
+static struct rest_conn *taken[4]; /* those that asked for /later */
+static size_t taken_n;
+static unsigned released;
+
+static void release(const void *data, size_t n, void *owner)
 {
-	(void)arg;
-	return refusing && str_starts(request, STR("POST /token ")) ? STR("HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno") : STR_NONE;
+	cr_assert(data == NULL || n > 0);
+	++*(unsigned *)owner;
 }
 
-Test(rest_conn, a_request_is_refused_in_place_and_the_connection_goes_on)
+#define BUSY      "HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno"
+#define LATE_HEAD "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
+#define LATE      LATE_HEAD "late"
+
+static bool take(void *arg, struct rest_conn *c, struct str request)
 {
-	conns.refuse = refuse;
-	refusing = true;
+	(void)arg;
+	if (taking && str_starts(request, STR("POST /token "))) {
+		rest_conn_answer(c, STR(BUSY), STR_NONE, false, NULL, NULL);
+	} else if (str_starts(request, STR("POST /later "))) {
+		cr_assert_lt(taken_n, sizeof taken / sizeof *taken);
+		taken[taken_n++] = c;
+	} else if (str_starts(request, STR("POST /last "))) {
+		rest_conn_answer(c, STR(LATE_HEAD), STR("late"), true, release, &released);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void answer_taken(size_t i)
+{
+	rest_conn_answer(taken[i], STR(LATE_HEAD), STR("late"), false, release, &released);
+	cr_assert_eq(released, i + 1);
+	turn(SETTLED_MS);
+}
+
+static void up_taking(void)
+{
+	up();
+	conns.take = take;
+	taking = true;
+}
+
+TestSuite(rest_conn_taken, .init = up_taking, .fini = down);
+
+Test(rest_conn_taken, a_request_is_answered_in_place_and_the_connection_goes_on)
+{
 	say(STR("POST /token HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nxyPOST /token HTTP/1.1\r\n" HOST "\r\nGET /a HTTP/1.1\r\n" HOST
 		"\r\n"));
 	served("/a ");
 	const char *heard = hear();
-	cr_assert(str_starts(str_of(heard), STR("HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nnoHTTP/1.1 503 Busy\r\nContent-Length: "
-						"2\r\n\r\nnoHTTP/1.1 200 OK\r\n")),
-		  "%s", heard);
-	refusing = false;
+	cr_assert(str_starts(str_of(heard), STR(BUSY BUSY "HTTP/1.1 200 OK\r\n")), "%s", heard);
+	taking = false;
 	say(STR("POST /token HTTP/1.1\r\n" HOST "\r\n"));
 	served("/a /token ");
 }
 
 /* What changes the connection's way is evhttp's to see. */
-Test(rest_conn, what_ends_the_connection_is_not_refused_in_place)
+Test(rest_conn_taken, what_ends_the_connection_is_not_taken)
 {
-	conns.refuse = refuse;
-	refusing = true;
 	say(STR("POST /token HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n"));
 	served("/token ");
 	cr_assert(closed());
@@ -240,7 +275,131 @@ Test(rest_conn, what_ends_the_connection_is_not_refused_in_place)
 	cr_assert(closed());
 }
 
-Test(rest_conn, a_client_that_is_refused_in_place_is_not_idle_until_it_stops_reading)
+Test(rest_conn_taken, neither_is_a_chunked_one_nor_one_that_expects)
+{
+	say(STR("POST /token HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n2\r\nxy\r\n0\r\n\r\n"));
+	say(STR("POST /token HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\nxy"));
+	served("/token /token ");
+}
+
+Test(rest_conn_taken, a_request_in_pieces_is_whole_when_it_is_taken)
+{
+	static const char text[] =
+		"POST /token HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nxyPOST /token HTTP/1.1\r\n" HOST "\r\nPOST /to";
+	for (size_t i = 0; i < sizeof text - 1; i++) {
+		cr_assert_eq(send(client, text + i, 1, MSG_NOSIGNAL), 1);
+		turn(1);
+	}
+	cr_assert_str_eq(hear(), BUSY BUSY);
+	say(STR("ken HTTP/1.1\r\n" HOST "\r\n"));
+	cr_assert_str_eq(hear(), BUSY);
+	served("");
+}
+
+Test(rest_conn_taken, what_follows_waits_for_the_answer)
+{
+	say(STR("POST /later HTTP/1.1\r\n" HOST "\r\nGET /a HTTP/1.1\r\n" HOST "\r\nPOST /later HTTP/1.1\r\n" HOST "\r\nPOST /token HT"));
+	say(STR("TP/1.1\r\n" HOST "\r\n"));
+	served("");
+	cr_assert_str_eq(hear(), "");
+	answer_taken(0);
+	served("/a ");
+	cr_assert(str_starts(str_of(hear()), STR(LATE "HTTP/1.1 200 OK\r\n")));
+	answer_taken(1);
+	cr_assert_str_eq(hear(), LATE BUSY);
+}
+
+Test(rest_conn_taken, it_is_not_idle_while_it_is_worked_on)
+{
+	const struct timeval idle = {0, 100000};
+	evhttp_set_timeout_tv(http, &idle);
+	close(client);
+	client = dial();
+	say(STR("POST /later HTTP/1.1\r\n" HOST "\r\n"));
+	turn(400);
+	rest_conns_close_idle(&conns, 1, 0);
+	cr_assert_eq(conns.count, 1);
+	answer_taken(0);
+	cr_assert_str_eq(hear(), LATE);
+	turn(400);
+	cr_assert_eq(conns.count, 0, "afterwards it is");
+	cr_assert(closed());
+}
+
+Test(rest_conn_taken, the_last_answer_is_sent_and_the_connection_closed)
+{
+	say(STR("POST /last HTTP/1.1\r\n" HOST "\r\nPOST /last HTTP/1.1\r\n" HOST "\r\n"));
+	cr_assert_eq(released, 1);
+	cr_assert_eq(conns.count, 0);
+	cr_assert_str_eq(hear(), LATE);
+	cr_assert(closed());
+}
+
+Test(rest_conn_taken, an_answer_for_nobody_is_let_go_of)
+{
+	say(STR("POST /later HTTP/1.1\r\n" HOST "\r\n"));
+	const struct linger reset = {.l_onoff = 1};
+	setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	close(client);
+	client = -1;
+	turn(SETTLED_MS);
+	cr_assert_eq(conns.count, 1, "it stays until it is answered");
+	answer_taken(0);
+	cr_assert_eq(conns.count, 0);
+}
+
+Test(rest_conn_taken, a_client_that_sends_no_more_reads_its_answer)
+{
+	say(STR("POST /later HTTP/1.1\r\n" HOST "\r\nPOST /later HTTP/1.1\r\n" HOST "\r\n"));
+	shutdown(client, SHUT_WR);
+	turn(SETTLED_MS);
+	answer_taken(0);
+	answer_taken(1);
+	cr_assert_str_eq(hear(), LATE LATE);
+	cr_assert_eq(conns.count, 0);
+}
+
+/* Larger than what the socket takes at once: a piece of it is sent from where it was written, the rest from the output. */
+static void answer_at_length(bool last, bool with_release)
+{
+	enum { LENGTH = 8 * 1024 * 1024 };
+	static char body[LENGTH];
+	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n";
+	for (size_t i = 0; i < LENGTH; i++)
+		body[i] = (char)('a' + i % 23);
+	say(STR("POST /later HTTP/1.1\r\n" HOST "\r\nPOST /token HTTP/1.1\r\n" HOST "\r\n"));
+	rest_conn_answer(taken[0], str_from(head, sizeof head - 1), str_from(body, LENGTH), last, with_release ? release : NULL, &released);
+	cr_assert_eq(released, 0, "the socket can't have taken all");
+	size_t heard = 0;
+	static char got[LENGTH + 4096];
+	for (int quiet = 0; quiet < 20; quiet++) {
+		for (ssize_t n; (n = recv(client, got + heard, sizeof got - heard, MSG_DONTWAIT)) > 0; quiet = 0)
+			heard += (size_t)n;
+		turn(5);
+	}
+	size_t whole = sizeof head - 1 + LENGTH;
+	cr_assert_eq(heard, whole + (last ? 0 : sizeof BUSY - 1));
+	cr_assert(memcmp(got, head, sizeof head - 1) == 0 && memcmp(got + sizeof head - 1, body, LENGTH) == 0);
+	cr_assert_eq(released, with_release ? 1 : 0);
+	cr_assert_eq(conns.count, last ? 0 : 1);
+}
+
+Test(rest_conn_taken, a_long_answer_waits_for_the_socket)
+{
+	answer_at_length(false, true);
+}
+
+Test(rest_conn_taken, a_long_answer_without_an_owner_is_copied)
+{
+	answer_at_length(false, false);
+}
+
+Test(rest_conn_taken, a_long_last_answer_is_sent_before_the_connection_is_closed)
+{
+	answer_at_length(true, true);
+}
+
+Test(rest_conn_taken, a_client_is_not_idle_until_it_stops_reading)
 {
 	static const char request[] = "POST /token HTTP/1.1\r\n" HOST "\r\n";
 	const struct timeval idle = {0, 300000};
@@ -249,8 +408,6 @@ Test(rest_conn, a_client_that_is_refused_in_place_is_not_idle_until_it_stops_rea
 	close(client);
 	client = dial();
 	setsockopt(client, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-	conns.refuse = refuse;
-	refusing = true;
 	for (int i = 0; i < 12; i++)
 		say(str_from(request, sizeof request - 1));
 	cr_assert_eq(conns.count, 1, "it isn't idle while it asks");
@@ -266,17 +423,15 @@ Test(rest_conn, a_client_that_is_refused_in_place_is_not_idle_until_it_stops_rea
 }
 
 /* Answers that the client doesn't read wait, and the requests behind them; none is lost. */
-Test(rest_conn, refusals_that_the_socket_does_not_take_wait)
+Test(rest_conn_taken, answers_that_the_socket_does_not_take_wait)
 {
 	enum { REQUESTS = 40000 };
 	static const char request[] = "POST /token HTTP/1.1\r\n" HOST "\r\n";
-	static const size_t one = sizeof "HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno" - 1;
+	static const size_t one = sizeof BUSY - 1;
 	static char text[REQUESTS * (sizeof request - 1)];
 	size_t sent = 0, heard = 0;
 	for (size_t i = 0; i < REQUESTS; i++)
 		memcpy(text + i * (sizeof request - 1), request, sizeof request - 1);
-	conns.refuse = refuse;
-	refusing = true;
 	while (sent < sizeof text) {
 		ssize_t n = send(client, text + sent, sizeof text - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0)
@@ -286,9 +441,9 @@ Test(rest_conn, refusals_that_the_socket_does_not_take_wait)
 			for (ssize_t got; (got = recv(client, answer, sizeof answer, MSG_DONTWAIT)) > 0;)
 				heard += (size_t)got;
 	}
-	for (int idle = 0; idle < 20 && heard < REQUESTS * one; idle++) {
+	for (int quiet = 0; quiet < 20 && heard < REQUESTS * one; quiet++) {
 		turn(5);
-		for (ssize_t got; (got = recv(client, answer, sizeof answer, MSG_DONTWAIT)) > 0; idle = 0)
+		for (ssize_t got; (got = recv(client, answer, sizeof answer, MSG_DONTWAIT)) > 0; quiet = 0)
 			heard += (size_t)got;
 	}
 	cr_assert_eq(heard, REQUESTS * one);

@@ -1,41 +1,46 @@
-/* What stands in a reply, asked of evhttp requests that no socket ever carried. */
+/* What stands in an answer. */
 #include <criterion/criterion.h>
-
-#include <event2/keyvalq_struct.h>
 
 #include "rest/rest_encode.h"
 #include "json/json_read.h"
 
 static struct op *op;
-static struct evhttp_request *req;
+static struct rest_answer answer;
 static const char *allow;
 
 static void make(enum op_id id)
 {
 	static struct op_env env;
-	req = evhttp_request_new(NULL, NULL);
 	op = op_new(&env, &op_specs[id], NULL, NULL);
-	cr_assert(req != NULL && op != NULL);
+	cr_assert_not_null(op);
 	op_set_request_id(op, STR("r-1"));
 }
 
 static void down(void)
 {
 	op_free(op);
-	evhttp_request_free(req);
 }
 
 TestSuite(rest_encode, .fini = down);
 
+static struct str encoded(const char *allowed)
+{
+	rest_encode(op, allowed, &answer);
+	return answer.body;
+}
+
 static void body_is(const char *want)
 {
-	struct str body = rest_encode(req, op, allow);
+	struct str body = encoded(allow);
 	cr_assert(str_eq(body, str_of(want)), "got '%.*s'", STR_ARG(body));
 }
 
 static void header_is(const char *name, const char *want)
 {
-	const char *got = evhttp_find_header(evhttp_request_get_output_headers(req), name);
+	const char *got = NULL;
+	for (unsigned i = 0; i < answer.n; i++)
+		if (str_eq(answer.fields[i].name, str_of(name)))
+			got = answer.fields[i].value.p;
 	if (want == NULL)
 		cr_assert_null(got, "%s: %s", name, got);
 	else
@@ -112,7 +117,7 @@ Test(rest_encode, a_document_says_what_it_is_and_goes_out_as_it_stands)
 	make(OP_OPENAPI_YAML);
 	op->out.document = STR("openapi: 3.1.0\n");
 	op->out.document_type = "application/yaml";
-	struct str body = rest_encode(req, op, NULL);
+	struct str body = encoded(NULL);
 	cr_assert(str_eq(body, op->out.document), "one end of line, not two");
 	cr_assert_eq(body.p, op->out.document.p, "a text of 50 KB is not copied for each reader");
 	header_is("Content-Type", "application/yaml");
@@ -124,7 +129,7 @@ Test(rest_encode, an_error_is_no_document)
 	op->out.document = STR("openapi: 3.1.0\n");
 	op->out.document_type = "application/yaml";
 	op_fail(op, ERR_INTERNAL, NULL);
-	rest_encode(req, op, NULL);
+	encoded(NULL);
 	header_is("Content-Type", "application/problem+json");
 	is_never_stored();
 }
@@ -135,7 +140,7 @@ Test(rest_encode, no_secret_leaves_with_an_error)
 	make(OP_GET_CLIENT_SECRET);
 	op->out = (struct op_output){.client_id = STR("m2m_x"), .client_secret = STR("m2ms_y"), .document = STR("m2ms_y")};
 	op->err = ERR_INTERNAL;
-	struct str body = rest_encode(req, op, NULL);
+	struct str body = encoded(NULL);
 	cr_assert_null(memmem(body.p, body.n, "m2m", 3), "%.*s", STR_ARG(body));
 	is_never_stored();
 }
@@ -164,12 +169,38 @@ Test(rest_encode, a_problem_of_a_path_that_does_not_exist)
 		"Found\",\"status\":404,\"detail\":\"Nothing.\",\"code\":\"not_found\",\"request_id\":\"r-1\"}\n");
 }
 
+Test(rest_encode, a_head_goes_over_the_wire)
+{
+	char space[512];
+	struct sbuf head = sbuf_fixed(space, sizeof space);
+	answer = (struct rest_answer){.status = 200, .body = STR("{}\n")};
+	rest_answer_add(&answer, STR("Content-Type"), STR("application/json"));
+	rest_answer_add(&answer, STR("Retry-After"), STR_NONE);
+	rest_answer_add(&answer, STR("X-Request-Id"), STR("r-1"));
+	rest_answer_put_head(&answer, &head);
+	make(OP_JWKS);
+	cr_assert_str_eq(space, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: r-1\r\nContent-Length: 3\r\n\r\n");
+}
+
+/* RFC 9110 section 8.6 */
+Test(rest_encode, what_has_no_content_has_no_length)
+{
+	char space[512];
+	struct sbuf head = sbuf_fixed(space, sizeof space);
+	make(OP_DELETE_CLIENT);
+	encoded(NULL);
+	rest_answer_put_head(&answer, &head);
+	cr_assert(str_starts(sbuf_str(&head), STR("HTTP/1.1 204 No Content\r\n")), "%s", space);
+	cr_assert_null(strstr(space, "\r\nContent-"), "%s", space);
+	cr_assert_null(answer.body.p);
+}
+
 Test(rest_encode, a_wrong_method_names_the_right_one)
 {
 	make(OP_ROTATE_SECRET);
 	allow = "POST";
 	op_fail(op, ERR_METHOD_NOT_ALLOWED, NULL);
-	rest_encode(req, op, allow);
+	encoded(allow);
 	header_is("Allow", "POST");
 }
 
@@ -179,7 +210,7 @@ static bool speaks_oauth(enum op_id id, enum err err)
 		down();
 	make(id);
 	op_fail(op, err, NULL);
-	struct str body = rest_encode(req, op, NULL);
+	struct str body = encoded(NULL);
 	bool oauth = str_starts(body, STR("{\"error\":\""));
 	header_is("Content-Type", oauth ? "application/json" : "application/problem+json");
 	return oauth;
@@ -209,7 +240,7 @@ Test(rest_encode, every_oauth_error_is_one_that_clients_can_read)
 		struct str word = STR_NONE;
 		struct str sentence = STR_NONE;
 		cr_assert(speaks_oauth(OP_OAUTH_TOKEN, err));
-		struct str body = rest_encode(req, op, NULL);
+		struct str body = encoded(NULL);
 		cr_assert_eq(json_parse(op->arena, str_from(body.p, body.n - 1), (struct json_limits){1, 8}, &object), ERR_OK);
 		cr_assert_eq(json_string(json_get(object, "error"), &word), ERR_OK);
 		cr_assert_eq(json_string(json_get(object, "error_description"), &sentence), ERR_OK);

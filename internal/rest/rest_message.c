@@ -1,0 +1,111 @@
+#include "rest/rest_message.h"
+
+#include <event2/buffer.h>
+#include <event2/keyvalq_struct.h>
+#include <sys/queue.h>
+
+static struct str header_name(enum rest_header h)
+{
+	switch (h) {
+	case REST_AUTHORIZATION:
+		return STR("authorization");
+	case REST_CONTENT_TYPE:
+		return STR("content-type");
+	case REST_IDEMPOTENCY_KEY:
+		return STR("idempotency-key");
+	case REST_TRACEPARENT:
+		return STR("traceparent");
+	case REST_USER_AGENT:
+		return STR("user-agent");
+	case REST_X_REQUEST_ID:
+		return STR("x-request-id");
+	default:
+		return STR_NONE;
+	}
+}
+
+static void note_header(struct rest_message *m, struct str name, struct str value)
+{
+	for (unsigned h = 0; h < REST_HEADERS; h++) {
+		struct str known = header_name(h);
+		if (known.n != name.n || !str_eq_nocase(known, name))
+			continue;
+		if (m->headers[h].count++ == 0)
+			m->headers[h].value = str_trim(value);
+		return;
+	}
+}
+
+static struct str method_of(const struct evhttp_request *req)
+{
+	switch (evhttp_request_get_command(req)) {
+	case EVHTTP_REQ_GET:
+		return STR("GET");
+	case EVHTTP_REQ_POST:
+		return STR("POST");
+	case EVHTTP_REQ_PATCH:
+		return STR("PATCH");
+	case EVHTTP_REQ_DELETE:
+		return STR("DELETE");
+	case EVHTTP_REQ_HEAD:
+		return STR("HEAD");
+	default:
+		return STR("other");
+	}
+}
+
+bool rest_message_of_evhttp(struct evhttp_request *req, struct rest_message *ret)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	const char *path = evhttp_uri_get_path(uri);
+	struct evbuffer *body = evhttp_request_get_input_buffer(req);
+	size_t n = evbuffer_get_length(body);
+	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
+	char *address = NULL;
+	ev_uint16_t port = 0;
+	if (evcon != NULL)
+		evhttp_connection_get_peer(evcon, &address, &port);
+	*ret = (struct rest_message){.method = method_of(req),
+				     .path = str_of(path == NULL ? "" : path),
+				     .query = evhttp_uri_get_query(uri),
+				     .peer = str_of(address)};
+	const struct evkeyval *h;
+	TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next)
+	{
+		note_header(ret, str_of(h->key), str_of(h->value));
+	}
+	const char *bytes = n == 0 ? "" : (const char *)evbuffer_pullup(body, -1);
+	ret->body = str_from(bytes, n);
+	return bytes != NULL;
+}
+
+/* No '%', and nothing else that a reader of URIs could take for more than a path (RFC 3986 section 3.3). */
+static bool is_plain_path(struct str target)
+{
+	return str_is_word(target, "/-._~") && !str_starts(target, STR("//"));
+}
+
+/* What stands before the next CR LF. */
+static struct str take_line(struct str *rest)
+{
+	struct str line = str_split(rest, '\r');
+	*rest = rest->n == 0 ? STR_NONE : str_from(rest->p + 1, rest->n - 1);
+	return line;
+}
+
+bool rest_message_read(struct str request, struct rest_message *ret)
+{
+	struct str rest = request;
+	struct str line = take_line(&rest);
+	struct str method = str_split(&line, ' ');
+	struct str target = str_split(&line, ' ');
+	if (!(str_eq(method, STR("GET")) || str_eq(method, STR("POST"))) || !is_plain_path(target))
+		return false;
+	*ret = (struct rest_message){.method = method, .path = target};
+	while ((line = take_line(&rest)).n > 0) {
+		struct str name = str_split(&line, ':');
+		note_header(ret, name, line);
+	}
+	ret->body = rest;
+	return rest.p != NULL;
+}

@@ -1,0 +1,41 @@
+/* A request as the decoders see it, whoever has read it from the wire: evhttp, or rest_message_read for the plain form that nearly every request has. All of it is borrowed from whoever
+ * read it, and gone once the request has been decoded. */
+#ifndef M2M_REST_REST_MESSAGE_H
+#define M2M_REST_REST_MESSAGE_H
+
+#include <event2/http.h>
+#include <stdbool.h>
+
+#include "base/str.h"
+
+/* The headers that mean something here; of others nothing is kept. */
+enum rest_header {
+	REST_AUTHORIZATION,
+	REST_CONTENT_TYPE,
+	REST_IDEMPOTENCY_KEY,
+	REST_TRACEPARENT,
+	REST_USER_AGENT,
+	REST_X_REQUEST_ID,
+	REST_HEADERS
+};
+
+struct rest_message {
+	struct str method;
+	struct str path;
+	const char *query; /* NULL: there is no '?' */
+	struct str peer;   /* the client's address; rest_message_read doesn't know it */
+	struct {
+		unsigned count;   /* how often it stands there */
+		struct str value; /* of the first one, trimmed */
+	} headers[REST_HEADERS];
+	struct str body;
+};
+
+/* False: out of memory. */
+MUST_CHECK bool rest_message_of_evhttp(struct evhttp_request *req, struct rest_message *ret);
+
+/* From the bytes of a request that http_guard has found complete and whose body isn't chunked. False: it is left to evhttp, since method or target are of a rarer form: any method but GET and
+ * POST, a query, an escape. */
+MUST_CHECK bool rest_message_read(struct str request, struct rest_message *ret);
+
+#endif

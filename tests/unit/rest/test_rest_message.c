@@ -1,0 +1,156 @@
+/* A request that was read from its bytes says what evhttp says of it: each is given to both. */
+#include <criterion/criterion.h>
+
+#include <arpa/inet.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "rest/rest_conn.h"
+#include "rest/rest_message.h"
+
+#define HOST "Host: api.example\r\n"
+
+static struct event_base *base;
+static struct evhttp *http;
+static struct evhttp_bound_socket *bound;
+static struct rest_conns conns;
+static int client;
+
+/* What `take` has read, as a text that can be compared. */
+static char read_text[32768], evhttp_text[32768];
+static bool was_read;
+
+static void tell(const struct rest_message *m, char *out, size_t cap)
+{
+	int n = snprintf(out, cap, "%.*s %.*s query=%s", STR_ARG(m->method), STR_ARG(m->path), m->query == NULL ? "(none)" : m->query);
+	for (int h = 0; h < REST_HEADERS; h++)
+		n += snprintf(out + n, cap - (size_t)n, "\n%d: %u '%.*s'", h, m->headers[h].count, STR_ARG(m->headers[h].value));
+	snprintf(out + n, cap - (size_t)n, "\nbody=%zu '%.*s'", m->body.n, STR_ARG(m->body));
+}
+
+static bool take(void *arg, struct rest_conn *c, struct str request)
+{
+	(void)arg, (void)c;
+	struct rest_message m;
+	was_read = rest_message_read(request, &m);
+	if (was_read)
+		tell(&m, read_text, sizeof read_text);
+	return false;
+}
+
+static void on_request(struct evhttp_request *req, void *arg)
+{
+	(void)arg;
+	struct rest_message m;
+	cr_assert(rest_message_of_evhttp(req, &m));
+	cr_assert(str_eq(m.peer, STR("127.0.0.1")));
+	cr_assert(str_eq(rest_conn_peer(rest_conn_asking(&conns)), m.peer));
+	tell(&m, evhttp_text, sizeof evhttp_text);
+	evhttp_send_reply(req, 200, "OK", NULL);
+}
+
+static void up(void)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof address;
+	log_set_level(LOG_ERROR);
+	base = event_base_new();
+	http = evhttp_new(base);
+	cr_assert_eq(rest_conns_init(&conns, base, NULL, 4, 10000), ERR_OK);
+	conns.take = take;
+	evhttp_set_allowed_methods(http, UINT16_MAX);
+	evhttp_set_bevcb(http, rest_conn_bufferevent, &conns);
+	evhttp_set_gencb(http, on_request, NULL);
+	bound = evhttp_bind_socket_with_handle(http, "127.0.0.1", 0);
+	cr_assert_not_null(bound);
+	cr_assert_eq(getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address, &length), 0);
+	client = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(connect(client, (struct sockaddr *)&address, length), 0);
+}
+
+static void down(void)
+{
+	close(client);
+	rest_conns_settle(&conns);
+	evhttp_free(http);
+	rest_conns_clear(&conns);
+	event_base_free(base);
+}
+
+TestSuite(rest_message, .init = up, .fini = down);
+
+static void ask(struct str text)
+{
+	const struct timeval limit = {0, 50000};
+	char ignored[4096];
+	was_read = false;
+	read_text[0] = evhttp_text[0] = '\0';
+	cr_assert_eq(send(client, text.p, text.n, MSG_NOSIGNAL), (ssize_t)text.n);
+	event_base_loopexit(base, &limit);
+	event_base_dispatch(base);
+	while (recv(client, ignored, sizeof ignored, MSG_DONTWAIT) > 0)
+		continue;
+	cr_assert(evhttp_text[0] != '\0', "evhttp has not seen %.*s", STR_ARG(text));
+}
+
+Test(rest_message, both_readers_agree)
+{
+	static const struct str requests[] = {
+		STR("GET /a HTTP/1.1\r\n" HOST "\r\n"),
+		STR("GET / HTTP/1.1\r\n" HOST "\r\n"),
+		STR("GET /.well-known/jwks.json HTTP/1.1\r\n" HOST "User-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n"),
+		STR("GET /a/../b/./c//d/ HTTP/1.1\r\n" HOST "\r\n"),
+		STR("GET /a~b_c-d.e HTTP/1.1\r\n" HOST "\r\n"),
+		STR("POST /oauth2/token HTTP/1.1\r\n" HOST
+		    "content-type: application/x-www-form-urlencoded\r\nContent-Length: 5\r\n\r\na=b\r\n"),
+		STR("POST /a HTTP/1.1\r\n" HOST
+		    "CONTENT-TYPE:application/json\r\nAUTHORIZATION: \t Bearer  a b \t \r\nContent-Length: 0\r\n\r\n"),
+		STR("POST /a HTTP/1.1\r\n" HOST "Authorization: one\r\nAuthorization: two\r\nX-Request-Id: 1\r\nx-request-id: 2\r\n"
+		    "X-REQUEST-ID: 3\r\n\r\n"),
+		STR("POST /a HTTP/1.1\r\n" HOST "Idempotency-Key:\r\nTraceparent: \r\nUser-Agent:   \r\n\r\n"),
+		STR("POST /a HTTP/1.1\r\n" HOST
+		    "Idempotency-Key: a:b: c\r\nTraceparent: \xc3\xa4\xff\r\nuser-agen: x\r\nuser-agentt: x\r\n\r\n"),
+		STR("POST /a HTTP/1.1\r\n" HOST "Traceparent: 1\r\nUser-Agent: GET /b HTTP/1.1\r\nContent-Length: 8\r\n\r\n\r\n\r\nGET "),
+	};
+	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+		ask(requests[i]);
+		cr_assert(was_read, "%.*s", STR_ARG(requests[i]));
+		cr_assert_str_eq(read_text, evhttp_text);
+	}
+}
+
+/* What is of a rarer form, or could be understood in two ways, is left to evhttp. */
+Test(rest_message, rarer_forms_are_left_to_evhttp)
+{
+	static const struct str requests[] = {
+		STR("GET /a?b=c HTTP/1.1\r\n" HOST "\r\n"), STR("GET /a? HTTP/1.1\r\n" HOST "\r\n"),
+		STR("GET /%61 HTTP/1.1\r\n" HOST "\r\n"),   STR("GET //a/b HTTP/1.1\r\n" HOST "\r\n"),
+		STR("GET /a;b HTTP/1.1\r\n" HOST "\r\n"),   STR("GET /a:b@c HTTP/1.1\r\n" HOST "\r\n"),
+		STR("HEAD /a HTTP/1.1\r\n" HOST "\r\n"),    STR("PATCH /a HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}"),
+		STR("DELETE /a HTTP/1.1\r\n" HOST "\r\n"),  STR("get /a HTTP/1.1\r\n" HOST "\r\n"),
+	};
+	for (size_t i = 0; i < sizeof requests / sizeof *requests - 1; i++) {
+		ask(requests[i]);
+		cr_assert_not(was_read, "%.*s", STR_ARG(requests[i]));
+	}
+	struct rest_message m;
+	cr_assert_not(rest_message_read(requests[9], &m), "methods are case-sensitive (RFC 9110 section 9.1)");
+}
+
+/* The guard lets none of these through; whoever forgets it reads nothing beyond the bytes. */
+Test(rest_message, what_is_cut_short_is_not_read)
+{
+	static const char whole[] = "POST /a HTTP/1.1\r\n" HOST "Traceparent: 1\r\n\r\n";
+	struct rest_message m;
+	for (size_t n = 0; n < sizeof whole - 1; n++) {
+		char *copy = malloc(n + 1);
+		memcpy(copy, whole, n);
+		copy = realloc(copy, n > 0 ? n : 1);
+		cr_assert_not(rest_message_read(str_from(copy, n), &m), "%zu bytes", n);
+		free(copy);
+	}
+	cr_assert(rest_message_read(str_from(whole, sizeof whole - 1), &m));
+}
