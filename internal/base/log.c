@@ -52,11 +52,11 @@ void log_begin(struct log_line *l, enum log_level level, const char *event)
 	char now[CLOCK_RFC3339_LEN];
 	clock_rfc3339(clock_wall_us(), now);
 	l->buf = sbuf_fixed(l->bytes, sizeof l->bytes - RESERVE);
-	sbuf_putz(&l->buf, "{\"time\":\"");
+	sbuf_put(&l->buf, STR("{\"time\":\""));
 	sbuf_put(&l->buf, str_from(now, sizeof now));
-	sbuf_putz(&l->buf, "\",\"level\":\"");
+	sbuf_put(&l->buf, STR("\",\"level\":\""));
 	sbuf_putz(&l->buf, names[level]);
-	sbuf_putz(&l->buf, "\",\"event\":\"");
+	sbuf_put(&l->buf, STR("\",\"event\":\""));
 	sbuf_putz(&l->buf, event);
 	sbuf_putc(&l->buf, '"');
 }
@@ -66,9 +66,7 @@ static struct sbuf field(const struct log_line *l, const char *key)
 {
 	struct sbuf trial = l->buf;
 	trial.overflow = false;
-	sbuf_putz(&trial, ",\"");
-	sbuf_putz(&trial, key);
-	sbuf_putz(&trial, "\":");
+	sbuf_put_json_key(&trial, true, str_of(key));
 	return trial;
 }
 

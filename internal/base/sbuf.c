@@ -39,8 +39,7 @@ static bool grow(struct sbuf *b, size_t extra)
 	return true;
 }
 
-/* Where `n` bytes may be written, already counted and NUL-terminated; NULL after an overflow. */
-static char *room(struct sbuf *b, size_t n)
+char *sbuf_room(struct sbuf *b, size_t n)
 {
 	if (b->overflow || (b->cap - b->n <= n && !grow(b, n))) {
 		b->overflow = true;
@@ -56,7 +55,7 @@ void sbuf_put(struct sbuf *b, struct str s)
 {
 	if (s.p == NULL)
 		return;
-	char *at = room(b, s.n);
+	char *at = sbuf_room(b, s.n);
 	if (at != NULL)
 		memcpy(at, s.p, s.n);
 }
@@ -68,7 +67,9 @@ void sbuf_putz(struct sbuf *b, const char *z)
 
 void sbuf_putc(struct sbuf *b, char c)
 {
-	sbuf_put(b, str_from(&c, 1));
+	char *at = sbuf_room(b, 1);
+	if (at != NULL)
+		*at = c;
 }
 
 void sbuf_puti(struct sbuf *b, int64_t v)
@@ -94,7 +95,7 @@ void sbuf_printf(struct sbuf *b, const char *format, ...)
 	if (n < 0)
 		b->overflow = true;
 
-	char *at = b->overflow ? NULL : room(b, (size_t)n);
+	char *at = b->overflow ? NULL : sbuf_room(b, (size_t)n);
 	if (at == NULL)
 		return;
 	va_start(args, format);
@@ -120,29 +121,38 @@ static struct str json_instead(unsigned char c, size_t length, char space[6])
 	return str_from(space, sizeof escape);
 }
 
-/* How many bytes at the front of `s`, give or take a few, are ASCII and stand for themselves in a JSON string: eight at a time, since tokens are long. Adding 0x60 to a byte below 0x80 sets
- * its top bit unless it is a control character; a byte that is equal to another one is 0 after an exclusive or, and only then adding 0x7f leaves its top bit clear. */
-static size_t json_plain_run(struct str s)
+/* Eight bytes that are ASCII and stand for themselves in a JSON string. Adding 0x60 to a byte below 0x80 sets its top bit unless it is a control character; a byte that is equal to another one
+ * is 0 after an exclusive or, and only then adding 0x7f leaves its top bit clear. */
+static bool json_plain(uint64_t w)
 {
 	const uint64_t ones = 0x0101010101010101, tops = 0x80 * ones;
+	if ((w & tops) != 0)
+		return false;
+	uint64_t printable = w + 0x60 * ones;
+	uint64_t no_quote = (w ^ '"' * ones) + 0x7f * ones;
+	uint64_t no_backslash = (w ^ '\\' * ones) + 0x7f * ones;
+	return (printable & no_quote & no_backslash & tops) == tops;
+}
+
+/* How many bytes at the front of `s`, give or take a few, are like that: eight at a time, since tokens are long. */
+static size_t json_plain_run(struct str s)
+{
 	size_t n = 0;
-	for (uint64_t w; n + sizeof w <= s.n; n += sizeof w) {
+	uint64_t w = 0;
+	for (; n + sizeof w <= s.n; n += sizeof w) {
 		memcpy(&w, s.p + n, sizeof w);
-		if ((w & tops) != 0)
-			break;
-		uint64_t printable = w + 0x60 * ones;
-		uint64_t no_quote = (w ^ '"' * ones) + 0x7f * ones;
-		uint64_t no_backslash = (w ^ '\\' * ones) + 0x7f * ones;
-		if ((printable & no_quote & no_backslash & tops) != tops)
-			break;
+		if (!json_plain(w))
+			return n;
 	}
-	return n;
+	memset(&w, 'x', sizeof w);
+	memcpy(&w, s.p + n, s.n - n);
+	return json_plain(w) ? s.n : n;
 }
 
 void sbuf_put_json(struct sbuf *b, struct str s)
 {
 	if (s.p == NULL) {
-		sbuf_putz(b, "null");
+		sbuf_put(b, STR("null"));
 		return;
 	}
 
@@ -163,11 +173,23 @@ void sbuf_put_json(struct sbuf *b, struct str s)
 	sbuf_putc(b, '"');
 }
 
+void sbuf_put_json_key(struct sbuf *b, bool comma, struct str key)
+{
+	char *at = sbuf_room(b, (comma ? 1 : 0) + key.n + 3);
+	if (at == NULL)
+		return;
+	if (comma)
+		*at++ = ',';
+	*at++ = '"';
+	memcpy(at, key.p, key.n);
+	memcpy(at + key.n, "\":", 2);
+}
+
 void sbuf_put_base64url(struct sbuf *b, struct str bytes)
 {
 	if (bytes.p == NULL)
 		return;
-	char *at = room(b, BASE64URL_LEN(bytes.n));
+	char *at = sbuf_room(b, BASE64URL_LEN(bytes.n));
 	if (at != NULL)
 		base64url_encode(at, bytes.p, bytes.n);
 }

@@ -21,6 +21,9 @@ struct sbuf {
 struct sbuf sbuf_fixed(char *p, size_t cap);                /* cap >= 1 */
 struct sbuf sbuf_in(struct arena *a, size_t expected_size); /* grows inside the arena by doubling */
 
+/* Where the next `n` bytes are to be written, which count as written already; NULL after an overflow. */
+char *sbuf_room(struct sbuf *b, size_t n);
+
 void sbuf_put(struct sbuf *b, struct str s); /* absent adds nothing */
 void sbuf_putz(struct sbuf *b, const char *z);
 void sbuf_putc(struct sbuf *b, char c);
@@ -30,6 +33,9 @@ void sbuf_printf(struct sbuf *b, const char *format, ...) __attribute__((format(
 /* `s` as a JSON string with its quotes (RFC 8259 section 7). Bytes that are not valid UTF-8 become U+FFFD, control characters \u00XX;
  * '<', '>' and '&' stay as they are. Absent is written as null. */
 void sbuf_put_json(struct sbuf *b, struct str s);
+
+/* A member's name as it is (our own literals only), with the colon behind it, and a comma before it if one is due. */
+void sbuf_put_json_key(struct sbuf *b, bool comma, struct str key);
 
 /* base64url without padding (RFC 4648 section 5). */
 void sbuf_put_base64url(struct sbuf *b, struct str bytes);

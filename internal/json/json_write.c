@@ -9,14 +9,11 @@ struct json_out json_out_start(struct sbuf *buf)
 /* What stands before a value: the comma if one is due, and the key in an object. */
 static void lead_in(struct json_out *o, const char *key)
 {
-	if (o->comma)
+	if (key != NULL)
+		sbuf_put_json_key(o->buf, o->comma, str_of(key));
+	else if (o->comma)
 		sbuf_putc(o->buf, ',');
 	o->comma = true;
-	if (key == NULL)
-		return;
-	sbuf_putc(o->buf, '"');
-	sbuf_putz(o->buf, key);
-	sbuf_putz(o->buf, "\":");
 }
 
 void json_open(struct json_out *o, const char *key, char bracket)

@@ -29,6 +29,11 @@ static bool is_value_char(unsigned char c)
 	return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
+static bool is_target_char(unsigned char c)
+{
+	return c > 0x20 && c < 0x7f && c != '#';
+}
+
 static enum err start_header(struct http_guard *g)
 {
 	if (++g->headers > HTTP_HEADERS_MAX)
@@ -42,10 +47,9 @@ static enum err start_header(struct http_guard *g)
 
 static void add_name(struct http_guard *g, unsigned char c)
 {
-	if (g->line < sizeof g->name - 1)
+	if (g->line < sizeof g->name)
 		g->name[g->line] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 	g->line++;
-	g->name[g->line < sizeof g->name ? g->line : sizeof g->name - 1] = '\0';
 }
 
 static void add_value(struct http_guard *g, unsigned char c)
@@ -57,9 +61,15 @@ static void add_value(struct http_guard *g, unsigned char c)
 	g->value_n++;
 }
 
-static bool name_is(const struct http_guard *g, const char *name)
+static bool name_is(const struct http_guard *g, struct str name)
 {
-	return g->line == strlen(name) && strcmp(g->name, name) == 0;
+	return str_eq(name, str_from(g->name, g->line <= sizeof g->name ? g->line : 0));
+}
+
+/* Of others only the name is looked at, if that. */
+static bool value_matters(const struct http_guard *g)
+{
+	return name_is(g, STR("content-length")) || name_is(g, STR("transfer-encoding")) || name_is(g, STR("expect"));
 }
 
 static enum err take_length(struct http_guard *g)
@@ -77,25 +87,31 @@ static enum err take_length(struct http_guard *g)
 	return ERR_OK;
 }
 
-/* The header line is complete: the few that say how long the request is, or where it goes, may stand once and in one form only. */
-static enum err end_header(struct http_guard *g)
+static void end_value(struct http_guard *g)
 {
 	while (g->value_n > 0 && g->value_n < sizeof g->value && (g->value[g->value_n - 1] == ' ' || g->value[g->value_n - 1] == '\t'))
 		g->value_n--;
 	g->value[g->value_n < sizeof g->value ? g->value_n : sizeof g->value - 1] = '\0';
-	if (name_is(g, "content-length"))
+}
+
+/* The header line is complete: the few that say how long the request is, or where it goes, may stand once and in one form only. */
+static enum err end_header(struct http_guard *g)
+{
+	if (g->value_matters)
+		end_value(g);
+	if (name_is(g, STR("content-length")))
 		return take_length(g);
-	if (name_is(g, "transfer-encoding")) {
+	if (name_is(g, STR("transfer-encoding"))) {
 		if (g->has_chunked || strcasecmp(g->value, "chunked") != 0)
 			return ERR_INVALID_REQUEST;
 		g->has_chunked = true;
-	} else if (name_is(g, "host")) {
+	} else if (name_is(g, STR("host"))) {
 		if (g->has_host)
 			return ERR_INVALID_REQUEST;
 		g->has_host = true;
-	} else if (name_is(g, "connection")) {
+	} else if (name_is(g, STR("connection"))) {
 		g->has_connection = true;
-	} else if (name_is(g, "expect")) {
+	} else if (name_is(g, STR("expect"))) {
 		if (g->expects || strcasecmp(g->value, "100-continue") != 0)
 			return ERR_EXPECTATION_FAILED;
 		g->expects = true;
@@ -195,7 +211,7 @@ static enum err head_char(struct http_guard *g, unsigned char c, bool *ret_compl
 	case GUARD_TARGET:
 		if (c == ' ' && g->line > 0)
 			return expect_char(g, c, ' ', GUARD_VERSION);
-		if (c < 0x21 || c > 0x7e || c == '#' || (g->line == 0 && c != '/'))
+		if (!is_target_char(c) || (g->line == 0 && c != '/'))
 			return ERR_INVALID_REQUEST;
 		return ++g->line <= HTTP_TARGET_MAX ? ERR_OK : ERR_URI_TOO_LONG;
 	case GUARD_VERSION:
@@ -213,6 +229,7 @@ static enum err head_char(struct http_guard *g, unsigned char c, bool *ret_compl
 	case GUARD_HEADER_NAME:
 		if (c == ':') {
 			g->state = GUARD_HEADER_VALUE;
+			g->value_matters = value_matters(g);
 			return ERR_OK;
 		}
 		if (!is_token_char(c))
@@ -276,17 +293,28 @@ static size_t take_run(struct http_guard *g, size_t available, bool *ret_complet
 	return run;
 }
 
-/* The rest of a value that is too long to be one of those that matter: most bytes of a head are in such values. */
-static size_t take_value(struct http_guard *g, const char *p, size_t n)
+/* Most bytes of a head stand in values that don't matter here, in names, and in the target: they are taken a run at a time. What ends a run, and what isn't allowed in it, is head_char's. */
+static size_t take_head_run(struct http_guard *g, const char *p, size_t n)
 {
 	size_t run = 0;
 	size_t left = HTTP_HEAD_MAX - g->seen;
 	if (n > left)
 		n = left;
-	while (run < n && is_value_char((unsigned char)p[run]))
-		run++;
+	if (g->state == GUARD_HEADER_VALUE && (g->value_n >= sizeof g->value || !g->value_matters)) {
+		while (run < n && is_value_char((unsigned char)p[run]))
+			run++;
+		g->value_n += run;
+	} else if (g->state == GUARD_HEADER_NAME) {
+		while (run < n && is_token_char((unsigned char)p[run]))
+			add_name(g, (unsigned char)p[run++]);
+	} else if (g->state == GUARD_TARGET && g->line > 0) {
+		if (n > HTTP_TARGET_MAX - g->line)
+			n = HTTP_TARGET_MAX - g->line;
+		while (run < n && is_target_char((unsigned char)p[run]))
+			run++;
+		g->line += run;
+	}
 	g->seen += run;
-	g->value_n += run;
 	return run;
 }
 
@@ -300,8 +328,8 @@ enum guard_verdict http_guard_feed(struct http_guard *g, const char *p, size_t n
 			i += take_run(g, n - i, &complete);
 			continue;
 		}
-		if (g->state == GUARD_HEADER_VALUE && g->value_n >= sizeof g->value && g->seen < HTTP_HEAD_MAX)
-			i += take_value(g, p + i, n - i);
+		if (g->state < GUARD_BODY && g->seen < HTTP_HEAD_MAX)
+			i += take_head_run(g, p + i, n - i);
 		if (i == n)
 			break;
 		unsigned char c = (unsigned char)p[i++];
