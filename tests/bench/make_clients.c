@@ -24,9 +24,12 @@ static FILE *create(const char *dir, const char *name)
 
 static void put_hex(FILE *f, const uint8_t *p, size_t n)
 {
+	static const char digits[] = "0123456789abcdef";
 	fputs("\\\\x", f);
-	for (size_t i = 0; i < n; i++)
-		fprintf(f, "%02x", p[i]);
+	for (size_t i = 0; i < n; i++) {
+		putc_unlocked(digits[p[i] >> 4], f);
+		putc_unlocked(digits[p[i] & 15], f);
+	}
 }
 
 static enum err make_client(const struct master_key *key, long number, bool known)
