@@ -6,9 +6,15 @@
 # PostgreSQL has its default settings but for shared_buffers, a gigabyte, since nobody keeps ten million clients in 128 MiB. Rows that are there beforehand are of this week, whose partition the
 # tokens go to: their indexes are the ones that are written.
 #
+# Where there are many clients, those that ask are spread over all of them, in no order, and each load, the warm-up too, has others than the loads before: what PostgreSQL still holds of those
+# helps no more than it would with that many clients. What shared_buffers doesn't hold comes from the kernel's cache, into which all but the audit's rows is read before: a disk that is read for
+# each client is not what is asked here.
+#
 #   GROWTH_CLIENTS, GROWTH_ROWS   other sizes, the smallest first
 
 growth_clients=${GROWTH_CLIENTS-1000 1000000 10000000} growth_rows=${GROWTH_ROWS-0 10000000 50000000}
+growth_many=100000     # fewer clients than this all ask in each load, again and again
+growth_asking_s=30000  # of many, so many ask in a second of a load; more than the gateway answers here
 
 # shellcheck source=tests/bench/bulk_load.sh
 . "$bench/bulk_load.sh"
@@ -22,30 +28,78 @@ growth_use() {
 	superuser=postgresql://postgres@$at
 }
 
+growth_label() {
+	printf '%s clients, %s rows' "$1" "$2"
+}
+
 # growth_database NAME CLIENTS ROWS
 growth_database() {
-	local begun=$SECONDS known=$(($2 < 100000 ? $2 : 100000))
+	local begun=$SECONDS known=$((2 * rounds * seconds * growth_asking_s))
+	((known < $2)) || known=$2
 	export M2M_SIGNING_ALG=$alg M2M_MASTER_KEYS_FILE=$tmp/master.keys
 	growth_use "$1"
 	stack_sql <<<"create database $1 owner m2m_owner"
 	"$bin/m2mctl" migrate up >"$tmp/migrate.log"
 	bulk_clients "$superuser" "$2" "$known"
-	mv "$tmp/bodies" "$tmp/bodies.$1"
+	growth_deal_bodies "$1" "$2"
 	(($3 == 0)) || bulk_tokens "$superuser" "$3"
 	rm -r "$tmp/clients"
-	say "$2 clients and $3 tokens made in $((SECONDS - begun)) s"
+	growth_sizes "$2" "$3" >>"$tmp/facts"
+	say "$2 clients and $3 tokens made in $((SECONDS - begun)) s: $(tail -n 1 "$tmp/facts")"
+}
+
+# growth_deal_bodies NAME CLIENTS: a file for each load.
+growth_deal_bodies() {
+	local loads=1
+	(($2 < growth_many)) || loads=$((2 * rounds))
+	shuf "$tmp/bodies" | split -n "r/$loads" -d -a 4 - "$tmp/bodies.$1."
+	rm "$tmp/bodies"
+}
+
+# growth_take_bodies NAME LOAD: those of the load, which is counted from 0.
+growth_take_bodies() {
+	local files=("$tmp/bodies.$1."*)
+	cp "${files[$2 % ${#files[@]}]}" "$tmp/bodies"
+}
+
+# growth_sizes CLIENTS ROWS: bytes of the tables and of their indexes.
+growth_sizes() {
+	ask "select json_build_object('size', '$(growth_label "$1" "$2")', 'bytes', json_object_agg(name, json_build_object('total', total, 'indexes', indexes)))
+		from (select name, sum(pg_total_relation_size(part)) as total, sum(pg_indexes_size(part)) as indexes
+			from unnest('{organization,client,client_secret,token_audit}'::text[]) name
+			cross join lateral (select ('m2m.' || name)::regclass as part union select relid from pg_partition_tree(('m2m.' || name)::regclass)) p
+			group by name order by name) s"
+}
+
+# Blocks of the clients' tables and indexes that were not in shared_buffers, and tokens recorded, since ever. Only what ended connections did is counted in full.
+growth_counts() {
+	ask "select sum(heap_blks_read + idx_blks_read) filter (where relname in ('organization', 'client', 'client_secret')), (select sum(n_tup_ins) from pg_stat_user_tables where relname like 'token_audit%')
+		from pg_statio_user_tables where schemaname = 'm2m'"
+}
+
+# Into the kernel's cache, not into shared_buffers.
+growth_read() {
+	bulk_psql "$superuser" -c 'set client_min_messages = warning' -c 'create extension if not exists pg_prewarm' -c "select sum(pg_prewarm(oid, 'read')) from pg_class
+		where relnamespace = 'm2m'::regnamespace and (relkind = 'i' or relkind = 'r' and relname not like 'token_audit%')" >/dev/null
 }
 
 # growth_round NAME CLIENTS ROWS ROUND
 growth_round() {
+	local reads tokens reads_after tokens_after
 	growth_use "$1"
+	growth_read
+	IFS='|' read -r reads tokens < <(growth_counts)
 	stack_start_gateway
-	cp "$tmp/bodies.$1" "$tmp/bodies"
 	rm -f "$tmp/public.pem"
+	growth_take_bodies "$1" $((2 * ($4 - 1)))
 	gateway_cell http 256 "$2" 0 3
+	growth_take_bodies "$1" $((2 * ($4 - 1) + 1))
 	gateway_cell http 256 "$2" "$4"
-	amend --argjson rows "$3" '. + {rows: $rows, label: "\(.clients) clients, \($rows) rows"}'
 	stack_stop_gateway
+	sleep 1 # connections end
+	IFS='|' read -r reads_after tokens_after < <(growth_counts)
+	amend --argjson rows "$3" --arg text "$(growth_label "$2" "$3")" --argjson reads $((reads_after - reads)) --argjson tokens $((tokens_after - tokens)) \
+		'. + {rows: $rows, label: $text, reads: ($reads / $tokens)}'
 }
 
 run_growth() {

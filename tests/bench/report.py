@@ -65,12 +65,32 @@ def line(r, rows):
             f" {r['p50_ms']:>7.1f} {r['p99_ms']:>7.1f} {r['server_us']:>9.1f} {r['postgres_us']:>6.1f} {r['load_us']:>6.1f} {r['resident_mib']:>6.1f} {times:>11}{wrong}")
 
 
-def print_growth(rows):
-    """Each round's ratio to the first size of the same round, since the machine drifts."""
-    first = rows[0]
-    print(f"{'size':<34} {'tokens/s':>9} {'of signing':>10} {'of the first':>12} {'p99 ms':>7} {'us gateway':>10} {'us PG':>6}")
+def compare(rows, cells):
+    """Adds each round's ratio to the first size of the same round, since the machine drifts."""
+    measured = [c for c in cells if c["round"] > 0]
+    of_signing = lambda c: c["tokens_s"] / c["sign_rate"]
+    first = {c["round"]: of_signing(c) for c in measured if c["label"] == rows[0]["label"]}
     for r in rows:
-        print(f"{r['label']:<34} {r['tokens_s']:>9.0f} {r['of_signing']:>10.2f} {r['of_signing'] / first['of_signing']:>12.2f} {r['p99_ms']:>7.1f} {r['server_us']:>10.1f} {r['postgres_us']:>6.1f}")
+        mine = [c for c in measured if c["label"] == r["label"]]
+        r["of_first"] = [of_signing(c) / first[c["round"]] for c in mine]
+        r["reads"] = statistics.median(c["reads"] for c in mine)
+
+
+def print_growth(rows, facts):
+    print("medians of rounds; of the first: tokens/s of signing in relation to the first size's of the same round, and the least and the most of that; reads: blocks of the clients' tables and")
+    print("indexes that were not in shared_buffers, a token, from the gateway's start on")
+    print(f"{'size':<34} {'tokens/s':>9} {'of signing':>10} {'of the first':>19} {'p99 ms':>7} {'us gateway':>10} {'us PG':>6} {'us wrk':>6} {'reads':>6}")
+    for r in rows:
+        ratio = f"{statistics.median(r['of_first']):.2f} ({min(r['of_first']):.2f}-{max(r['of_first']):.2f})"
+        wrong = f"  {r['not_200']} answers were no 200" if r["not_200"] else ""
+        print(f"{r['label']:<34} {r['tokens_s']:>9.0f} {r['of_signing']:>10.2f} {ratio:>19} {r['p99_ms']:>7.1f} {r['server_us']:>10.1f} {r['postgres_us']:>6.1f} {r['load_us']:>6.1f}"
+              f" {r['reads']:>6.2f}{wrong}")
+    print()
+    tables = list(facts[0]["bytes"])
+    print(f"{'MiB (of which indexes)':<34}" + "".join(f" {name:>17}" for name in tables))
+    for f in facts:
+        sizes = (f"{f['bytes'][name]['total'] / 2**20:.1f} ({f['bytes'][name]['indexes'] / 2**20:.1f})" for name in tables)
+        print(f"{f['size']:<34}" + "".join(f" {text:>17}" for text in sizes))
 
 
 def print_overload(facts):
@@ -139,9 +159,11 @@ def svg(rows):
 
 def main():
     _, mode, cells, facts, json_path, svg_path = sys.argv
-    rows, facts = group(read(cells)), read(facts)
+    cells, facts = read(cells), read(facts)
+    rows = group(cells)
     if mode == "growth":
-        print_growth(rows)
+        compare(rows, cells)
+        print_growth(rows, facts)
     elif mode == "overload":
         print_overload(facts)
     else:
