@@ -43,6 +43,7 @@ struct issue_request {
 	bool last_try;             /* refused with stale_key, it doesn't go out again */
 	uint32_t wire_kind, wire_version;
 };
+#define ISSUE_REQUEST(node_) LIST_OWNER(node_, struct issue_request, node)
 
 /* ERR_OVERLOADED: M2M_QUEUE_MAX wait already. ERR_STORE_UNAVAILABLE: not connected. ERR_STALE_KEY: no signing key. On an error done isn't called. */
 MUST_CHECK enum err issue_submit(struct store *s, struct issue_request *r);

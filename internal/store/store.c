@@ -11,6 +11,7 @@
 #include "store/admin_sql.h"
 #include "store/credential_sql.h"
 #include "store/denied.h"
+#include "store/issue_statement.h"
 #include "store/store_parts.h"
 
 #define KEYS_POLL_US    4000000 /* with the tick that notices it, a change is known within 5 seconds: m2mctl counts on that */

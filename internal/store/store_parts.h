@@ -37,7 +37,6 @@
 #define STMT_CLIENT_CHANGE  "client_change"
 #define STMT_CLIENT_DELETE  "client_delete"
 
-extern const char issue_sql[], issue_bearer_sql[];
 extern const char denied_sql[];
 
 /* A key snapshot that is shared by the store (the present one) and the batch in flight (the one whose kid it named). One thread, so a plain count. */

@@ -1,0 +1,234 @@
+#include "store/issue_statement.h"
+
+#include <arpa/inet.h>
+#include <stddef.h>
+
+#include "store/outcome.h"
+#include "store/store_parts.h"
+
+#define SEAL_OF_BATCH SQL_AUDIT_SEAL("$20", "$21", "$22", "$23", "$24", "$25", "$26", "$27", "$28", "$29", "$30")
+
+/* What a request with a bearer is checked for besides: the bearer's own client, the version of the secret that it was obtained with, and its organization. */
+#define BEARER_CASES                                                                                                                       \
+	"   when req.bearer_kind <> 0 and (bo.organization_id is null or req.bearer_kind = 1 and bs.version is null) then 'invalid_token'" \
+	"   when req.bearer_kind <> 0 and not coalesce('admin' = any(bc.roles), req.bearer_admin) then 'forbidden'"                        \
+	"   when req.bearer_kind <> 0 and bo.organization_id is distinct from c.organization_id then 'invalid_client'"
+#define BEARER_JOINS                                                                                                                       \
+	" left join m2m.client bc on bc.client_id = req.bearer_client and bc.disabled_at is null"                                          \
+	" left join m2m.client_secret bs on bs.client_id = req.bearer_client and bs.version = req.bearer_version"                          \
+	"  and (bs.expires_at is null or bs.expires_at > statement_timestamp())"                                                           \
+	" left join m2m.organization bo on bo.organization_id = coalesce(bc.organization_id, req.bearer_organization)"                     \
+	"  and bo.disabled_at is null"
+
+/* Parameters: arrays with one element per request, then the batch's own, and from $20 on the seal that travels with it (audit_writer.h). `verifiers` holds one 32-byte verifier per ring key, in the order of $17.
+ * statement_timestamp() is when the server got this statement: later than the arrival of every request in it, so a rotation that had returned before is seen.
+ * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at cut to the second plus the lifetime, in row and token. */
+#define ISSUE_SQL(bearer_cases, bearer_joins)                                                                                              \
+	"with req as (select * from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::uuid[], $7::\"char\"[], "      \
+	"$8::text[],"                                                                                                                      \
+	"  $9::text[], $10::text[], $11::text[], $12::int4[], $13::text[], $14::int4[], $15::uuid[], $16::bool[]) with ordinality"         \
+	" as t(jti, client_id, verifiers, scope, audience, request_id, transport, caller, remote_addr, user_agent, traceparent,"           \
+	"  bearer_kind, bearer_client, bearer_version, bearer_organization, bearer_admin, ord)),"                                          \
+	" dec as ("                                                                                                                        \
+	" select req.*, c.organization_id, s.version, c.token_lifetime, c.token_type, statement_timestamp() as at,"                        \
+	"  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"                           \
+	"  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "               \
+	"granted_audience,"                                                                                                                \
+	"  case"                                                                                                                           \
+	"   when (select kid from m2m.signing_key_current) is distinct from $18::text then 'stale_key'" bearer_cases                       \
+	"   when c.client_id is null or o.organization_id is null then 'invalid_client'"                                                   \
+	"   when s.version is null and s.key_missing then 'key_missing'"                                                                   \
+	"   when s.version is null then 'invalid_client'"                                                                                  \
+	"   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"                                     \
+	"   when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'"                              \
+	"   else 'granted' end as outcome"                                                                                                 \
+	" from req"                                                                                                                        \
+	" left join m2m.client c on c.client_id = req.client_id and c.disabled_at is null"                                                 \
+	" left join m2m.organization o on o.organization_id = c.organization_id and o.disabled_at is null"                                 \
+	" left join lateral ("                                                                                                             \
+	"  select max(v.version) filter (where v.verifier = substr(req.verifiers, 32 * array_position($17::text[], v.key_id) - 31, 32)) "  \
+	"as version,"                                                                                                                      \
+	"   bool_or(v.key_id <> all($17::text[])) as key_missing"                                                                          \
+	"  from m2m.client_secret v where v.client_id = req.client_id and (v.expires_at is null or v.expires_at > '-infinity')"            \
+	"   and (v.expires_at is null or v.expires_at > statement_timestamp())) s on true" bearer_joins "),"                               \
+	" ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, "        \
+	"transport,"                                                                                                                       \
+	"   client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent)"                                                \
+	"  select at, expires_at, jti, organization_id, request_id, $19::uuid, version, transport, client_id, $18::text, caller, "         \
+	"granted_scope,"                                                                                                                   \
+	"   granted_audience, remote_addr::inet, user_agent, traceparent from dec where outcome = 'granted'),"                             \
+	" seal as (" SEAL_OF_BATCH ")"                                                                                                     \
+	" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type from dec order "  \
+	"by ord"
+
+/* Most batches are clients' own requests only. PostgreSQL sets up each join anew for every statement, which is most of a small batch's cost, so they have a statement without the bearers'. */
+const char issue_sql[] = ISSUE_SQL("", "");
+const char issue_bearer_sql[] = ISSUE_SQL(BEARER_CASES, BEARER_JOINS);
+
+enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
+
+/* ---- one column of the batch at a time ---- */
+
+typedef struct str column_of(struct issue_request *r);
+
+static struct str col_jti(struct issue_request *r)
+{
+	return str_from(r->jti.b, sizeof r->jti.b);
+}
+static struct str col_client_id(struct issue_request *r)
+{
+	return r->client_id;
+}
+static struct str col_verifiers(struct issue_request *r)
+{
+	return r->verifiers;
+}
+static struct str col_scope(struct issue_request *r)
+{
+	return r->scope;
+}
+static struct str col_audience(struct issue_request *r)
+{
+	return r->audience;
+}
+static struct str col_request_id(struct issue_request *r)
+{
+	return str_from(r->origin->request_id.b, 16);
+}
+static struct str col_transport(struct issue_request *r)
+{
+	return str_from(&r->origin->transport, 1);
+}
+static struct str col_caller(struct issue_request *r)
+{
+	return r->origin->actor;
+}
+static struct str col_remote_addr(struct issue_request *r)
+{
+	return r->origin->remote_addr;
+}
+static struct str col_user_agent(struct issue_request *r)
+{
+	return r->origin->user_agent;
+}
+static struct str col_traceparent(struct issue_request *r)
+{
+	return r->origin->traceparent;
+}
+static struct str col_bearer_client(struct issue_request *r)
+{
+	return r->bearer == NULL ? STR_NONE : r->bearer->client_id;
+}
+static struct str col_bearer_admin(struct issue_request *r)
+{
+	return r->bearer != NULL && r->bearer->admin ? STR("\1") : STR("\0");
+}
+
+static struct str col_bearer_kind(struct issue_request *r)
+{
+	r->wire_kind = htonl(r->bearer == NULL ? BEARER_NONE : r->bearer->client_id.p != NULL ? BEARER_CLIENT : BEARER_OPERATOR);
+	return str_from(&r->wire_kind, sizeof r->wire_kind);
+}
+
+static struct str col_bearer_version(struct issue_request *r)
+{
+	r->wire_version = htonl(r->bearer == NULL ? 0 : (uint32_t)r->bearer->secret_version);
+	return str_from(&r->wire_version, sizeof r->wire_version);
+}
+
+static struct str col_bearer_organization(struct issue_request *r)
+{
+	if (r->bearer == NULL || r->bearer->client_id.p != NULL)
+		return STR_NONE;
+	return str_from(r->bearer->organization_id.b, sizeof r->bearer->organization_id.b);
+}
+
+/* In the order of $1 to $16. */
+static const struct {
+	enum pg_oid type;
+	column_of *value;
+} columns[] = {
+	{PG_UUID, col_jti},           {PG_TEXT, col_client_id},      {PG_BYTEA, col_verifiers},          {PG_TEXT, col_scope},
+	{PG_TEXT, col_audience},      {PG_UUID, col_request_id},     {PG_CHAR, col_transport},           {PG_TEXT, col_caller},
+	{PG_TEXT, col_remote_addr},   {PG_TEXT, col_user_agent},     {PG_TEXT, col_traceparent},         {PG_INT4, col_bearer_kind},
+	{PG_TEXT, col_bearer_client}, {PG_INT4, col_bearer_version}, {PG_UUID, col_bearer_organization}, {PG_BOOL, col_bearer_admin},
+};
+
+static void put_column(struct pg_params *p, enum pg_oid type, column_of *value, const struct list *requests, struct str *scratch)
+{
+	size_t n = 0;
+	LIST_EACH (it, requests)
+		scratch[n++] = value(ISSUE_REQUEST(it));
+	pg_put_array(p, type, scratch, n);
+}
+
+static bool any_bearer(const struct list *requests)
+{
+	LIST_EACH (it, requests)
+		if (ISSUE_REQUEST(it)->bearer != NULL)
+			return true;
+	return false;
+}
+
+const char *issue_statement_put(struct store *s, const struct list *requests, struct str kid, struct pg_params *p)
+{
+	const struct audit_writer *writer = s->issue.writer;
+	struct uuid batch_id = audit_writer_batch(writer);
+	for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
+		put_column(p, columns[c].type, columns[c].value, requests, s->issue.column);
+	store_put_ring(s, p);
+	pg_put_text(p, kid);
+	pg_put_uuid(p, &batch_id);
+	audit_writer_put(writer, p);
+	return any_bearer(requests) ? STMT_ISSUE_BEARER : STMT_ISSUE;
+}
+
+/* ---- what it answers ---- */
+
+static void take_row(struct issue_request *req, const PGresult *r, int row)
+{
+	req->err = outcome_err(pg_str(r, row, 1));
+	req->secret_version = pg_int4(r, row, 2);
+	int64_t at_us = pg_time_us(r, row, 3);
+	req->issued_at = at_us / 1000000;
+	req->issued_at_us = at_us;
+	req->lifetime = pg_int4(r, row, 4);
+	req->organization_id = pg_uuid(r, row, 5);
+	req->granted_scope = pg_str(r, row, 6);
+	req->granted_audience = pg_str(r, row, 7);
+	req->token_type = pg_str(r, row, 8);
+}
+
+void issue_statement_take(const struct list *requests, const PGresult *r)
+{
+	int row = 0;
+	LIST_EACH (it, requests)
+		take_row(ISSUE_REQUEST(it), r, row++);
+}
+
+int64_t issue_statement_time(const PGresult *r)
+{
+	return pg_time_us(r, 0, 3);
+}
+
+struct audit_row issue_statement_wrote(const struct issue_request *r, struct uuid batch_id)
+{
+	return (struct audit_row){
+		.issued_at = r->issued_at_us,
+		.expires_at = (r->issued_at + r->lifetime) * INT64_C(1000000),
+		.jti = r->jti,
+		.organization_id = &r->organization_id,
+		.request_id = r->origin->request_id,
+		.batch_id = batch_id,
+		.secret_version = r->secret_version,
+		.transport = r->origin->transport,
+		.client_id = r->client_id,
+		.kid = signing_key_kid(r->key),
+		.caller = r->origin->actor,
+		.scope = r->granted_scope,
+		.audience = r->granted_audience,
+		.remote_addr = r->origin->remote_addr,
+		.user_agent = r->origin->user_agent,
+		.traceparent = r->origin->traceparent,
+	};
+}
