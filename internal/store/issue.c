@@ -97,12 +97,15 @@ static void writer_lost(struct store *s)
 	atomic_fetch_add_explicit(&s->counters.writers_lost, 1, memory_order_relaxed);
 }
 
-/* Reads the result into the requests, and what was written into the seal to come. */
-static void take_rows(struct store *s, const struct list *answered, const PGresult *r, struct signing_key *key)
+/* Reads the result into the requests, and what was written into the seal to come. False: the result isn't one of these requests. */
+static bool take_rows(struct store *s, const struct list *answered, const PGresult *r, struct signing_key *key)
 {
 	struct audit_writer *writer = s->issue.writer;
 	struct uuid batch_id = audit_writer_batch(writer);
-	issue_statement_take(answered, r);
+	if (!issue_statement_take(s, answered, r)) {
+		log_message(LOG_ERROR, "database_statement_failed", "the issuing statement doesn't answer each request with one row");
+		return false;
+	}
 	audit_writer_stored(writer, issue_statement_time(r));
 	LIST_EACH (it, answered) {
 		struct issue_request *req = ISSUE_REQUEST(it);
@@ -112,6 +115,7 @@ static void take_rows(struct store *s, const struct list *answered, const PGresu
 		struct audit_row row = issue_statement_wrote(req, batch_id);
 		audit_writer_row(writer, &row);
 	}
+	return true;
 }
 
 /* Until the time is up: a signature takes up to a third of a millisecond, a batch has hundreds, and others wait for this loop too. */
@@ -181,12 +185,11 @@ static void batch_answered(void *arg, enum err err, const PGresult *r)
 	q->flying_batch = NULL;
 	s->last_issue_answer_us = q->written_us = clock_mono_us();
 	store_note_write(s, err);
-	if (err != ERR_OK) {
+	if (err != ERR_OK || !take_rows(s, &answered, r, keyset_current(batch->keys->set))) {
 		batch_failed(s, &answered, batch);
 		return;
 	}
-	batch->result = pg_conn_take_result(s->issue_conn);
-	take_rows(s, &answered, r, keyset_current(batch->keys->set));
+	batch->result = pg_conn_take_result(s->issue_conn); /* what was read is borrowed from it */
 	atomic_fetch_add_explicit(&s->counters.seals, 1, memory_order_relaxed);
 	bool reload = sort_answered(s, &answered, batch);
 	if (batch->left == 0)
@@ -335,10 +338,11 @@ enum err issue_queue_init(struct store *s)
 	/* a request's columns are bounded by what the transports let through: ids, 512 bytes of user agent, scope and audience */
 	q->arena = arena_new(16384 + (size_t)s->config->batch_max * 8192);
 	q->column = calloc(s->config->batch_max, sizeof *q->column);
+	q->rows = calloc(s->config->batch_max, sizeof *q->rows);
 	q->send = event_new(s->base, -1, 0, on_send, s);
 	q->prepare = event_new(s->base, -1, 0, on_prepare, s);
 	q->answer = event_new(s->base, -1, 0, on_answer, s);
-	if (q->arena == NULL || q->column == NULL || q->send == NULL || q->prepare == NULL || q->answer == NULL)
+	if (q->arena == NULL || q->column == NULL || q->rows == NULL || q->send == NULL || q->prepare == NULL || q->answer == NULL)
 		return ERR_NO_MEMORY;
 	return audit_writer_new(&s->config->ring.keys[0], s->config->batch_max, &q->writer);
 }
@@ -359,4 +363,5 @@ void issue_queue_free(struct store *s)
 	audit_writer_free(s->issue.writer);
 	arena_free(s->issue.arena);
 	free(s->issue.column);
+	free(s->issue.rows);
 }

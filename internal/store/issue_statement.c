@@ -6,9 +6,11 @@
 #include "store/outcome.h"
 #include "store/store_parts.h"
 
-#define SEAL_OF_BATCH SQL_AUDIT_SEAL("$20", "$21", "$22", "$23", "$24", "$25", "$26", "$27", "$28", "$29", "$30")
+#define SEAL_OF_BATCH SQL_AUDIT_SEAL("$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25")
 
 /* What a request with a bearer is checked for besides: the bearer's own client, the version of the secret that it was obtained with, and its organization. */
+#define BEARER_ARRAYS  ", $26::int4[], $27::text[], $28::int4[], $29::uuid[], $30::bool[]"
+#define BEARER_COLUMNS ", bearer_kind, bearer_client, bearer_version, bearer_organization, bearer_admin"
 #define BEARER_CASES                                                                                                                       \
 	"   when req.bearer_kind <> 0 and (bo.organization_id is null or req.bearer_kind = 1 and bs.version is null) then 'invalid_token'" \
 	"   when req.bearer_kind <> 0 and not coalesce('admin' = any(bc.roles), req.bearer_admin) then 'forbidden'"                        \
@@ -20,22 +22,25 @@
 	" left join m2m.organization bo on bo.organization_id = coalesce(bc.organization_id, req.bearer_organization)"                     \
 	"  and bo.disabled_at is null"
 
-/* Parameters: arrays with one element per request, then the batch's own, and from $20 on the seal that travels with it (audit_writer.h). `verifiers` holds one 32-byte verifier per ring key, in the order of $17.
+/* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and $14 the batch's kid and id, from $15 on stands the seal that travels with it
+ * (audit_writer.h), from $26 on what only requests with a bearer have. `verifiers` holds one 32-byte verifier per ring key, in the order of $12.
  * statement_timestamp() is when the server got this statement: later than the arrival of every request in it, so a rotation that had returned before is seen.
- * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at cut to the second plus the lifetime, in row and token. */
-#define ISSUE_SQL(bearer_cases, bearer_joins)                                                                                              \
-	"with req as (select * from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::uuid[], $7::\"char\"[], "      \
-	"$8::text[],"                                                                                                                      \
-	"  $9::text[], $10::text[], $11::text[], $12::int4[], $13::text[], $14::int4[], $15::uuid[], $16::bool[]) with ordinality"         \
-	" as t(jti, client_id, verifiers, scope, audience, request_id, transport, caller, remote_addr, user_agent, traceparent,"           \
-	"  bearer_kind, bearer_client, bearer_version, bearer_organization, bearer_admin, ord)),"                                          \
+ * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at cut to the second plus the lifetime, in row and token.
+ * Rows come in any order, each with its request's place in it (`ord`): to sort even one costs PostgreSQL 15 us. */
+#define ISSUE_SQL(bearer_arrays, bearer_columns, bearer_cases, bearer_joins)                                                               \
+	"with req as (select * from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::uuid[], $7::\"char\"[],"       \
+	"  $8::text[], $9::text[], $10::text[], $11::text[]" bearer_arrays ") with ordinality"                                             \
+	" as t(jti, client_id, verifiers, scope, audience, request_id, transport, caller, remote_addr, user_agent,"                        \
+	"  traceparent" bearer_columns ", ord)),"                                                                                          \
 	" dec as ("                                                                                                                        \
-	" select req.*, c.organization_id, s.version, c.token_lifetime, c.token_type, statement_timestamp() as at,"                        \
+	" select req.ord, req.jti, req.client_id, req.request_id, req.transport, req.caller, req.remote_addr,"                             \
+	"  req.user_agent, req.traceparent, c.organization_id, s.version, c.token_lifetime, c.token_type,"                                 \
+	"  statement_timestamp() as at,"                                                                                                   \
 	"  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"                           \
 	"  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "               \
 	"granted_audience,"                                                                                                                \
 	"  case"                                                                                                                           \
-	"   when (select kid from m2m.signing_key_current) is distinct from $18::text then 'stale_key'" bearer_cases                       \
+	"   when (select kid from m2m.signing_key_current) is distinct from $13::text then 'stale_key'" bearer_cases                       \
 	"   when c.client_id is null or o.organization_id is null then 'invalid_client'"                                                   \
 	"   when s.version is null and s.key_missing then 'key_missing'"                                                                   \
 	"   when s.version is null then 'invalid_client'"                                                                                  \
@@ -46,24 +51,23 @@
 	" left join m2m.client c on c.client_id = req.client_id and c.disabled_at is null"                                                 \
 	" left join m2m.organization o on o.organization_id = c.organization_id and o.disabled_at is null"                                 \
 	" left join lateral ("                                                                                                             \
-	"  select max(v.version) filter (where v.verifier = substr(req.verifiers, 32 * array_position($17::text[], v.key_id) - 31, 32)) "  \
+	"  select max(v.version) filter (where v.verifier = substr(req.verifiers, 32 * array_position($12::text[], v.key_id) - 31, 32)) "  \
 	"as version,"                                                                                                                      \
-	"   bool_or(v.key_id <> all($17::text[])) as key_missing"                                                                          \
+	"   bool_or(v.key_id <> all($12::text[])) as key_missing"                                                                          \
 	"  from m2m.client_secret v where v.client_id = req.client_id and (v.expires_at is null or v.expires_at > '-infinity')"            \
 	"   and (v.expires_at is null or v.expires_at > statement_timestamp())) s on true" bearer_joins "),"                               \
 	" ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, "        \
 	"transport,"                                                                                                                       \
 	"   client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent)"                                                \
-	"  select at, expires_at, jti, organization_id, request_id, $19::uuid, version, transport, client_id, $18::text, caller, "         \
+	"  select at, expires_at, jti, organization_id, request_id, $14::uuid, version, transport, client_id, $13::text, caller, "         \
 	"granted_scope,"                                                                                                                   \
 	"   granted_audience, remote_addr::inet, user_agent, traceparent from dec where outcome = 'granted'),"                             \
 	" seal as (" SEAL_OF_BATCH ")"                                                                                                     \
-	" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type from dec order "  \
-	"by ord"
+	" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type from dec"
 
 /* Most batches are clients' own requests only. PostgreSQL sets up each join anew for every statement, which is most of a small batch's cost, so they have a statement without the bearers'. */
-const char issue_sql[] = ISSUE_SQL("", "");
-const char issue_bearer_sql[] = ISSUE_SQL(BEARER_CASES, BEARER_JOINS);
+const char issue_sql[] = ISSUE_SQL("", "", "", "");
+const char issue_bearer_sql[] = ISSUE_SQL(BEARER_ARRAYS, BEARER_COLUMNS, BEARER_CASES, BEARER_JOINS);
 
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 
@@ -143,23 +147,30 @@ static struct str col_bearer_organization(struct issue_request *r)
 	return str_from(r->bearer->organization_id.b, sizeof r->bearer->organization_id.b);
 }
 
-/* In the order of $1 to $16. */
-static const struct {
+struct column {
 	enum pg_oid type;
 	column_of *value;
-} columns[] = {
-	{PG_UUID, col_jti},           {PG_TEXT, col_client_id},      {PG_BYTEA, col_verifiers},          {PG_TEXT, col_scope},
-	{PG_TEXT, col_audience},      {PG_UUID, col_request_id},     {PG_CHAR, col_transport},           {PG_TEXT, col_caller},
-	{PG_TEXT, col_remote_addr},   {PG_TEXT, col_user_agent},     {PG_TEXT, col_traceparent},         {PG_INT4, col_bearer_kind},
-	{PG_TEXT, col_bearer_client}, {PG_INT4, col_bearer_version}, {PG_UUID, col_bearer_organization}, {PG_BOOL, col_bearer_admin},
 };
 
-static void put_column(struct pg_params *p, enum pg_oid type, column_of *value, const struct list *requests, struct str *scratch)
+/* In the order of $1 to $11, and of $26 to $30. */
+static const struct column columns[] = {
+	{PG_UUID, col_jti},         {PG_TEXT, col_client_id},  {PG_BYTEA, col_verifiers},  {PG_TEXT, col_scope},
+	{PG_TEXT, col_audience},    {PG_UUID, col_request_id}, {PG_CHAR, col_transport},   {PG_TEXT, col_caller},
+	{PG_TEXT, col_remote_addr}, {PG_TEXT, col_user_agent}, {PG_TEXT, col_traceparent},
+};
+static const struct column bearer_columns[] = {
+	{PG_INT4, col_bearer_kind},         {PG_TEXT, col_bearer_client}, {PG_INT4, col_bearer_version},
+	{PG_UUID, col_bearer_organization}, {PG_BOOL, col_bearer_admin},
+};
+
+static void put_columns(struct store *s, struct pg_params *p, const struct column *c, size_t columns_n, const struct list *requests)
 {
-	size_t n = 0;
-	LIST_EACH (it, requests)
-		scratch[n++] = value(ISSUE_REQUEST(it));
-	pg_put_array(p, type, scratch, n);
+	for (size_t i = 0; i < columns_n; i++) {
+		size_t n = 0;
+		LIST_EACH (it, requests)
+			s->issue.column[n++] = c[i].value(ISSUE_REQUEST(it));
+		pg_put_array(p, c[i].type, s->issue.column, n);
+	}
 }
 
 static bool any_bearer(const struct list *requests)
@@ -174,13 +185,15 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 {
 	const struct audit_writer *writer = s->issue.writer;
 	struct uuid batch_id = audit_writer_batch(writer);
-	for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
-		put_column(p, columns[c].type, columns[c].value, requests, s->issue.column);
+	put_columns(s, p, columns, sizeof columns / sizeof *columns, requests);
 	store_put_ring(s, p);
 	pg_put_text(p, kid);
 	pg_put_uuid(p, &batch_id);
 	audit_writer_put(writer, p);
-	return any_bearer(requests) ? STMT_ISSUE_BEARER : STMT_ISSUE;
+	if (!any_bearer(requests))
+		return STMT_ISSUE;
+	put_columns(s, p, bearer_columns, sizeof bearer_columns / sizeof *bearer_columns, requests);
+	return STMT_ISSUE_BEARER;
 }
 
 /* ---- what it answers ---- */
@@ -199,11 +212,33 @@ static void take_row(struct issue_request *req, const PGresult *r, int row)
 	req->token_type = pg_str(r, row, 8);
 }
 
-void issue_statement_take(const struct list *requests, const PGresult *r)
+/* Where the row of each request is. False unless each has one, and no row is anything else. */
+static bool find_rows(const PGresult *r, int *rows, int n)
 {
-	int row = 0;
+	if (PQntuples(r) != n)
+		return false;
+	for (int i = 0; i < n; i++)
+		rows[i] = -1;
+	for (int row = 0; row < n; row++) {
+		int64_t ord = pg_int8(r, row, 0); /* from 1 */
+		if (ord < 1 || ord > n || rows[ord - 1] != -1)
+			return false;
+		rows[ord - 1] = row;
+	}
+	return true;
+}
+
+bool issue_statement_take(struct store *s, const struct list *requests, const PGresult *r)
+{
+	int n = 0;
 	LIST_EACH (it, requests)
-		take_row(ISSUE_REQUEST(it), r, row++);
+		n++;
+	if (!find_rows(r, s->issue.rows, n))
+		return false;
+	int i = 0;
+	LIST_EACH (it, requests)
+		take_row(ISSUE_REQUEST(it), r, s->issue.rows[i++]);
+	return true;
 }
 
 int64_t issue_statement_time(const PGresult *r)

@@ -17,8 +17,9 @@ extern const char issue_sql[], issue_bearer_sql[];
 /* All parameters, for at most batch_max requests that are to be signed with the key `kid`; returns the name of the statement that takes them. */
 const char *issue_statement_put(struct store *s, const struct list *requests, struct str kid, struct pg_params *p);
 
-/* Reads the result into what issue.h says is out, but for the key. Strings are borrowed from it. */
-void issue_statement_take(const struct list *requests, const PGresult *r);
+/* Reads the result into what issue.h says is out, but for the key. Strings are borrowed from it. False, and nothing was read, unless it has exactly one row for each of the
+ * requests, which are in the order in which they were put. */
+MUST_CHECK bool issue_statement_take(struct store *s, const struct list *requests, const PGresult *r);
 
 /* The statement's time, which each row has (microseconds since 1970). */
 int64_t issue_statement_time(const PGresult *r);

@@ -66,6 +66,7 @@ struct issue_queue {
 	struct event *send;   /* fires at the end of the loop's turn, so that requests that arrived together travel together */
 	struct arena *arena;
 	struct str *column; /* batch_max strings: one array parameter at a time */
+	int *rows;          /* batch_max: where in the result each request's row is */
 
 	struct audit_writer *writer;
 	struct event *prepare; /* the next seal is made when this batch's answers are on their way */

@@ -1,5 +1,6 @@
 /* The issuing queue against a connection that obeys the test. These pg_conn_* are found before the library's; the loop is real, and nothing of it waits. */
 #include <criterion/criterion.h>
+#include <endian.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,25 +77,40 @@ enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_
 	return ERR_OK;
 }
 
-/* Every row of the batch has this outcome. */
-static void answer_batch(int rows, const char *outcome)
+struct row {
+	int64_t ord;
+	const char *outcome;
+};
+
+static void answer_rows(const struct row *rows, int n)
 {
-	enum { COLUMNS = 8, OUTCOME = 1 };
-	char nothing[] = "";
-	char word[32];
+	enum { ORD, OUTCOME, COLUMNS = 9 };
+	char nothing[] = "", word[32];
 	PGresAttDesc columns[COLUMNS];
 	PGresult *r = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
-	int n = snprintf(word, sizeof word, "%s", outcome);
 	for (int c = 0; c < COLUMNS; c++)
 		columns[c] = (PGresAttDesc){.name = nothing, .format = 1};
 	cr_assert_eq(PQsetResultAttrs(r, COLUMNS, columns), 1);
-	for (int row = 0; row < rows; row++)
-		for (int c = 0; c < COLUMNS; c++)
-			cr_assert_eq(PQsetvalue(r, row, c, c == OUTCOME ? word : NULL, c == OUTCOME ? n : -1), 1);
+	for (int row = 0; row < n; row++) {
+		uint64_t ord = htobe64((uint64_t)rows[row].ord);
+		cr_assert_eq(PQsetvalue(r, row, ORD, (char *)&ord, sizeof ord), 1);
+		cr_assert_eq(PQsetvalue(r, row, OUTCOME, word, snprintf(word, sizeof word, "%s", rows[row].outcome)), 1);
+		for (int c = OUTCOME + 1; c < COLUMNS; c++)
+			cr_assert_eq(PQsetvalue(r, row, c, NULL, -1), 1);
+	}
 	issuing.in_flight = 0;
 	issuing.result = r;
 	issuing.done(issuing.arg, ERR_OK, r);
 	PQclear(pg_conn_take_result(&issuing));
+}
+
+/* Every row of the batch has this outcome. */
+static void answer_batch(int rows, const char *outcome)
+{
+	struct row all[REQUESTS];
+	for (int i = 0; i < rows; i++)
+		all[i] = (struct row){i + 1, outcome};
+	answer_rows(all, rows);
 }
 
 /* Without fresh keys: the queue goes on whatever came of it. */
@@ -248,6 +264,79 @@ Test(issue, behind_a_full_batch_one_can_still_be_taken_out)
 	answer_batch(2, "granted");
 	done_is(1, 1, 0);
 	cr_assert_eq(issuing.sent, 1);
+}
+
+/* ---- the rows of a result ---- */
+
+Test(issue, rows_belong_to_requests_by_their_ord_in_whatever_order_they_come)
+{
+	submit(0);
+	submit(1);
+	turn();
+	answer_rows((struct row[]){{2, "invalid_client"}, {1, "invalid_scope"}}, 2);
+	done_is(1, 1, 0);
+	cr_assert_eq(requests[0].err, ERR_INVALID_SCOPE);
+	cr_assert_eq(requests[1].err, ERR_INVALID_CLIENT);
+}
+
+/* What isn't known to be recorded isn't issued; and whoever came later is served. */
+static void refuses_result(const struct row *rows, int n)
+{
+	submit(0);
+	submit(1);
+	turn();
+	unsigned sent = issuing.sent;
+	submit(2);
+	answer_rows(rows, n);
+	done_is(1, 1, 0);
+	cr_assert_eq(requests[0].err, ERR_STORE_UNAVAILABLE);
+	cr_assert_eq(requests[1].err, ERR_STORE_UNAVAILABLE);
+	cr_assert_null(requests[0].key);
+	cr_assert_eq(atomic_load(&store.counters.tokens_issued), 0);
+	cr_assert_eq(atomic_load(&store.counters.statement_failures), 1);
+	cr_assert_eq(atomic_load(&store.counters.writers_lost), 1,
+		     "the rows may be there, so the next writer seals what this one should have");
+	turn();
+	cr_assert_eq(issuing.sent, sent + 1);
+	answer_batch(1, "granted");
+	done_is(1, 1, 1);
+	cr_assert_eq(requests[2].err, ERR_OK);
+	cr_assert(store_idle(&store));
+}
+
+Test(issue, a_request_without_a_row_fails_its_batch)
+{
+	refuses_result((struct row[]){{1, "granted"}}, 1);
+}
+
+Test(issue, so_does_a_result_without_rows)
+{
+	refuses_result(NULL, 0);
+}
+
+Test(issue, so_does_a_request_with_two_rows)
+{
+	refuses_result((struct row[]){{1, "granted"}, {1, "granted"}}, 2);
+}
+
+Test(issue, so_does_a_row_too_many)
+{
+	refuses_result((struct row[]){{1, "granted"}, {2, "granted"}, {2, "granted"}}, 3);
+}
+
+Test(issue, so_does_a_row_before_the_first_request)
+{
+	refuses_result((struct row[]){{0, "granted"}, {1, "granted"}}, 2);
+}
+
+Test(issue, so_does_a_row_behind_the_last_request)
+{
+	refuses_result((struct row[]){{1, "granted"}, {3, "granted"}}, 2);
+}
+
+Test(issue, so_does_a_row_far_from_any_request)
+{
+	refuses_result((struct row[]){{1, "granted"}, {INT64_MIN, "granted"}}, 2);
 }
 
 /* ---- answering ---- */
