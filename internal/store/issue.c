@@ -1,6 +1,7 @@
 /* The issuing queue (issue.h tells the life of a request; issue_statement.h has what is sent). */
 #include "store/issue.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -58,6 +59,14 @@ static void release_batch(struct issue_batch *b)
 	*b = (struct issue_batch){.keys = NULL};
 }
 
+/* `send` will come, in this turn of the loop or the next one, and takes along whatever waits then. */
+static bool sends_soon(const struct issue_queue *q)
+{
+	return event_pending(q->send, EV_TIMEOUT, NULL) != 0;
+}
+
+/* Nobody is left waiting: when something waits and can't be sent now, then a batch or a seal is in flight, or two batches are being answered, and the end of each of these comes
+ * here again. */
 static void send_batch(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
@@ -84,6 +93,8 @@ static void send_batch(struct store *s)
 		list_init(&failed);
 		move_all(&q->flying, &failed);
 		finish_all(&failed, err);
+		if (q->waiting_count > 0) /* more than one batch takes */
+			event_active(q->send, EV_TIMEOUT, 0);
 		return;
 	}
 	batch->keys = keyset_hold(s->keys);
@@ -129,7 +140,8 @@ static void answer_some(struct store *s)
 		r->done(r);
 		if (--batch->left == 0) {
 			release_batch(batch);
-			send_batch(s);
+			if (!sends_soon(q))
+				send_batch(s);
 		}
 	}
 	if (!list_empty(&q->answered))
@@ -139,6 +151,7 @@ static void answer_some(struct store *s)
 static void on_answer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
+	send_batch(arg); /* whoever waits has waited for one slice already */
 	answer_some(arg);
 }
 
@@ -174,6 +187,52 @@ static void batch_failed(struct store *s, struct list *requests, struct issue_ba
 		event_active(s->issue.send, EV_TIMEOUT, 0);
 }
 
+/* ---- what comes first, when a commit is known: the next batch or the tokens of this one ----
+ *
+ * With cores to spare the next batch does: the database works on it while we sign. Where gateway and database share the cores they don't work at the same time anyway, and
+ * what counts is that a batch costs PostgreSQL as much as some ten rows besides its own. So there we gather: tokens go out first, and in the loop's next turn, when the sockets
+ * have been read, the next batch takes along who came meanwhile, those among them who had their tokens and ask again. That turn comes after one slice of signing at most.
+ *
+ * The kernel tells which it is: sched_yield returns at once unless somebody else is waiting for this core. */
+
+#define GATHER_MAX      32  /* that many requests are no small batch */
+#define CROWDED_US      5   /* a sched_yield that nobody made use of takes less than one */
+#define CROWDED_BATCHES 256 /* how long cores count as short after that */
+
+static void give_way(struct issue_queue *q)
+{
+	int64_t since_us = clock_mono_us();
+	sched_yield();
+	if (clock_mono_us() - since_us >= CROWDED_US)
+		q->crowded = CROWDED_BATCHES;
+	else if (q->crowded > 0)
+		q->crowded--;
+}
+
+/* Something waits, but less than would make a batch of a good size; when nothing does, there is nobody to wait for. */
+static bool is_small(const struct store *s)
+{
+	unsigned n = s->issue.waiting_count;
+	return n > 0 && n < GATHER_MAX && n < s->config->batch_max;
+}
+
+static void go_on(struct store *s)
+{
+	struct issue_queue *q = &s->issue;
+	if (event_pending(q->answer, EV_TIMEOUT, NULL))
+		return; /* an earlier batch is still being answered: these answers come behind, and the next slice begins with sending what can be sent */
+	if (q->crowded > 0 && is_small(s) && !list_empty(&q->answered)) {
+		event_add(q->send, &(struct timeval){0, 0});
+		answer_some(s);
+		give_way(q); /* the answers are out: whoever got one may ask again by the next turn */
+	} else {
+		if (is_small(s))
+			give_way(q);
+		send_batch(s);
+		answer_some(s);
+	}
+}
+
 static void batch_answered(void *arg, enum err err, const PGresult *r)
 {
 	struct store *s = arg;
@@ -194,10 +253,8 @@ static void batch_answered(void *arg, enum err err, const PGresult *r)
 	bool reload = sort_answered(s, &answered, batch);
 	if (batch->left == 0)
 		release_batch(batch);
-	send_batch(s); /* the database works on the next while we sign this one */
+	go_on(s);
 	event_add(q->prepare, &(struct timeval){0, 0});
-	if (!event_pending(q->answer, EV_TIMEOUT, NULL))
-		answer_some(s); /* else an earlier batch is still being answered, in turns */
 	if (reload) {
 		store_reload_keys(s);
 		if (!s->keys_loading)
@@ -307,7 +364,7 @@ enum err issue_submit(struct store *s, struct issue_request *r)
 	put(&q->waiting, r);
 	q->waiting_count++;
 	depth_changed(s);
-	if (list_empty(&q->flying))
+	if (list_empty(&q->flying) && !sends_soon(q))
 		event_active(q->send, EV_TIMEOUT, 0);
 	return ERR_OK;
 }

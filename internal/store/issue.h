@@ -2,7 +2,13 @@
  * credential and writes every audit row in one transaction. While it is in flight the next batch gathers: no timer, no delay at low load, group
  * commit at high load. A request is done only after that transaction's commit is known.
  *
- *   issue_submit -> waiting -> (one batch in flight) -> commit known -> next batch sent -> done(request) for each, some milliseconds' worth a turn of the loop
+ *   issue_submit -> waiting -> (one batch in flight) -> commit known -> done(request) for each, some milliseconds' worth (a slice) a turn of the loop
+ *
+ * When a commit is known the next batch is sent first, and then this one is signed, so that the database works meanwhile. Where gateway and database have to share the cores, a small
+ * next batch gathers for one slice more: this one is signed first, and those who come until the loop's next turn go along.
+ *
+ * A request that waits is sent or fails, whatever happens: each end of what it waits for (a batch or a seal in flight, two batches that are being answered, keys that are
+ * being reloaded) sends the next batch or schedules that, and a lost connection fails all that wait.
  *
  * A batch that names a signing key which is no longer current is refused as a whole (stale_key); its requests wait for the reloaded keys and go out once more. */
 #ifndef M2M_STORE_ISSUE_H

@@ -63,7 +63,8 @@ struct issue_queue {
 	struct issue_batch batches[2]; /* one in flight while another one is signed */
 	struct issue_batch *flying_batch;
 	struct event *answer; /* the loop's next turn goes on signing */
-	struct event *send;   /* fires at the end of the loop's turn, so that requests that arrived together travel together */
+	struct event *send;   /* fires at the end of the loop's turn, or of the next: requests that arrived together travel together */
+	unsigned crowded;     /* cores count as short for so many small batches more */
 	struct arena *arena;
 	struct str *column; /* batch_max strings: one array parameter at a time */
 	int *rows;          /* batch_max: where in the result each request's row is */

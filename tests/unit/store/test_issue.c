@@ -2,8 +2,11 @@
 #include <criterion/criterion.h>
 #include <endian.h>
 #include <event2/event.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "crypto/seal.h"
@@ -13,6 +16,8 @@
 
 struct pg_conn {
 	unsigned sent, in_flight;
+	bool down, refuses;
+	const char *statement;
 	PGresult *result;
 	pg_unit_done *done;
 	void *arg;
@@ -48,8 +53,7 @@ void pg_conn_free(struct pg_conn *c)
 
 bool pg_conn_is_up(const struct pg_conn *c)
 {
-	(void)c;
-	return true;
+	return !c->down;
 }
 
 unsigned pg_conn_in_flight(const struct pg_conn *c)
@@ -67,15 +71,34 @@ PGresult *pg_conn_take_result(struct pg_conn *c)
 enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms, pg_unit_done *done,
 		      void *arg)
 {
-	(void)statement, (void)timeout_ms;
+	(void)timeout_ms;
 	cr_assert_eq(c->in_flight, 0);
 	cr_assert(pg_params_ok(params));
+	if (c->down || c->refuses)
+		return ERR_STORE_UNAVAILABLE;
+	c->statement = statement;
 	c->sent++;
 	c->in_flight = 1;
 	c->done = done;
 	c->arg = arg;
 	return ERR_OK;
 }
+
+/* ---- who else wants the core ---- */
+
+static unsigned yields;
+static useconds_t yield_us;
+
+/* Found before the C library's. */
+int sched_yield(void)
+{
+	yields++;
+	if (yield_us > 0)
+		usleep(yield_us);
+	return (int)syscall(SYS_sched_yield);
+}
+
+/* ---- answers ---- */
 
 struct row {
 	int64_t ord;
@@ -158,6 +181,14 @@ static void up(void)
 	cr_assert_eq(issue_queue_init(&store), ERR_OK);
 }
 
+static void batches_of(unsigned max)
+{
+	issue_queue_free(&store);
+	store.issue = (struct issue_queue){.waiting_count = 0};
+	config.batch_max = max;
+	cr_assert_eq(issue_queue_init(&store), ERR_OK);
+}
+
 static void down(void)
 {
 	issue_queue_free(&store);
@@ -174,6 +205,12 @@ TestSuite(issue, .init = up, .fini = down);
 static void turn(void)
 {
 	event_base_loop(store.base, EVLOOP_NONBLOCK);
+}
+
+/* turn() goes on until there is nothing left to do at once. */
+static void one_turn(void)
+{
+	event_base_loop(store.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 }
 
 static void count_done(struct issue_request *r)
@@ -395,7 +432,7 @@ Test(issue, a_third_batch_waits_until_one_is_answered)
 		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = count_nothing};
 	cr_assert_eq(issue_submit(&store, &fourth), ERR_OK);
 	done_is(1, 0, 0);
-	event_base_loop(store.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	one_turn();
 	for (int i = 0; i < 10 && issuing.sent < 3; i++)
 		turn();
 	cr_assert_eq(done_count[1], 1);
@@ -418,6 +455,225 @@ Test(issue, the_end_of_the_store_answers_what_has_committed)
 	done_is(1, 1, 0);
 	cr_assert_eq(requests[1].err, ERR_OK);
 	store.issue = (struct issue_queue){.waiting_count = 0};
+}
+
+/* ---- what comes first: the next batch or the tokens of this one ---- */
+
+enum cores { TO_SPARE, SHORT = 100 };
+
+static unsigned sent_when_done[REQUESTS];
+
+static void note_sent(struct issue_request *r)
+{
+	sent_when_done[r - requests] = issuing.sent;
+	count_done(r);
+}
+
+static void note_sent_slowly(struct issue_request *r)
+{
+	note_sent(r);
+	usleep(10000); /* more than a slice */
+}
+
+/* One batch's commit is known, of `n` requests, while `waiting` more wait. */
+static void commit_while_some_wait(enum cores cores, unsigned n, unsigned waiting, void (*done)(struct issue_request *r),
+				   const char *outcome)
+{
+	for (unsigned i = 0; i < n; i++)
+		submit(i)->done = done;
+	turn();
+	cr_assert_eq(issuing.sent, 1);
+	for (unsigned i = n; i < n + waiting; i++)
+		submit(i)->done = done;
+	yields = 0;
+	store.issue.crowded = cores;
+	answer_batch((int)n, outcome);
+}
+
+Test(issue, with_cores_to_spare_the_next_batch_is_sent_before_the_tokens_of_this_one)
+{
+	commit_while_some_wait(TO_SPARE, 1, 1, note_sent, "granted");
+	done_is(1, 0, 0);
+	cr_assert_eq(sent_when_done[0], 2);
+	cr_assert_eq(yields, 1, "is anybody else waiting for this core?");
+}
+
+Test(issue, where_cores_are_short_tokens_go_out_first_and_the_next_batch_in_the_next_turn)
+{
+	commit_while_some_wait(SHORT, 1, 1, note_sent, "granted");
+	done_is(1, 0, 0);
+	cr_assert_eq(sent_when_done[0], 1);
+	cr_assert_eq(issuing.sent, 1);
+	cr_assert_eq(yields, 1);
+	cr_assert_not(store_idle(&store));
+	one_turn();
+	cr_assert_eq(issuing.sent, 2);
+	answer_batch(1, "granted");
+	done_is(1, 1, 0);
+	cr_assert(store_idle(&store));
+}
+
+static void commit_of_the_first(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+	answer_batch(1, "granted");
+}
+
+static void submit_one(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	submit(*(const unsigned *)arg);
+}
+
+/* Who comes in the rest of the turn in which the commit was known, and who comes in the next one, whose socket is read before. */
+Test(issue, whoever_comes_meanwhile_goes_along)
+{
+	static const unsigned third = 2, fourth = 3;
+	int pipes[2];
+	cr_assert_eq(pipe(pipes), 0);
+	cr_assert_eq(write(pipes[1], "", 1), 1);
+	struct event *commit = event_new(store.base, -1, 0, commit_of_the_first, NULL);
+	struct event *in_this_turn = event_new(store.base, -1, 0, submit_one, (void *)&third);
+	struct event *in_the_next = event_new(store.base, pipes[0], EV_READ, submit_one, (void *)&fourth);
+	batches_of(3);
+	submit(0);
+	turn();
+	submit(1);
+	store.issue.crowded = SHORT;
+	event_active(commit, EV_TIMEOUT, 0);
+	event_active(in_this_turn, EV_TIMEOUT, 0);
+	one_turn();
+	done_is(1, 0, 0);
+	cr_assert_eq(issuing.sent, 1);
+	event_add(in_the_next, NULL);
+	one_turn();
+	cr_assert_eq(issuing.sent, 2);
+	answer_batch(3, "granted");
+	done_is(1, 1, 1);
+	cr_assert_eq(done_count[3], 1);
+	event_free(commit);
+	event_free(in_this_turn);
+	event_free(in_the_next);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+Test(issue, gathering_ends_with_the_first_slice_of_signing)
+{
+	commit_while_some_wait(SHORT, 2, 1, note_sent_slowly, "granted");
+	done_is(1, 0, 0);
+	cr_assert_eq(issuing.sent, 1);
+	event_del(store.issue.answer); /* that slice comes first in its turn */
+	event_active(store.issue.answer, EV_TIMEOUT, 0);
+	turn();
+	done_is(1, 1, 0);
+	cr_assert_eq(sent_when_done[1], 2, "it was sent before the second slice");
+	answer_batch(1, "granted");
+	done_is(1, 1, 1);
+}
+
+Test(issue, nobody_gathers_behind_refusals_for_longer_than_a_turn)
+{
+	commit_while_some_wait(SHORT, 2, 1, count_done, "invalid_client");
+	done_is(1, 1, 0);
+	one_turn();
+	cr_assert_eq(issuing.sent, 2);
+}
+
+/* A lone client has nobody to wait for. */
+Test(issue, when_nobody_waits_nothing_is_yielded)
+{
+	commit_while_some_wait(SHORT, 1, 0, count_done, "granted");
+	cr_assert_eq(yields, 0);
+	cr_assert_eq(store.issue.crowded, SHORT);
+	submit(1);
+	one_turn();
+	cr_assert_eq(issuing.sent, 2, "and it goes out at once");
+}
+
+Test(issue, a_full_batch_does_not_gather)
+{
+	commit_while_some_wait(SHORT, 1, 2, note_sent, "granted");
+	cr_assert_eq(sent_when_done[0], 2);
+	cr_assert_eq(yields, 0);
+}
+
+Test(issue, keys_that_are_no_longer_current_leave_nothing_to_sign_and_nobody_gathers)
+{
+	commit_while_some_wait(SHORT, 1, 1, count_done, "stale_key");
+	done_is(0, 0, 0);
+	cr_assert_eq(issuing.sent, 2);
+	end_reload();
+	answer_batch(1, "granted");
+	turn();
+	cr_assert_eq(issuing.sent, 3);
+	answer_batch(1, "granted");
+	done_is(1, 1, 0);
+}
+
+Test(issue, a_connection_that_is_lost_while_some_gather_fails_them)
+{
+	commit_while_some_wait(SHORT, 1, 1, count_done, "granted");
+	issuing.down = true;
+	issue_connection_changed(&store);
+	done_is(1, 1, 0);
+	cr_assert_eq(requests[1].err, ERR_STORE_UNAVAILABLE);
+	turn();
+	cr_assert_eq(issuing.sent, 1);
+}
+
+Test(issue, one_that_gathers_is_taken_out)
+{
+	commit_while_some_wait(SHORT, 1, 1, count_done, "granted");
+	cr_assert(issue_withdraw(&store, &requests[1]));
+	turn();
+	cr_assert_eq(issuing.sent, 1);
+	cr_assert(store_idle(&store));
+	submit(2);
+	turn();
+	cr_assert_eq(issuing.sent, 2);
+}
+
+Test(issue, the_end_of_the_store_fails_those_that_gather)
+{
+	commit_while_some_wait(SHORT, 1, 1, count_done, "granted");
+	issue_queue_free(&store);
+	done_is(1, 1, 0);
+	store.issue = (struct issue_queue){.waiting_count = 0};
+}
+
+Test(issue, cores_count_as_short_when_giving_way_took_a_while)
+{
+	yield_us = 100;
+	commit_while_some_wait(TO_SPARE, 1, 1, count_done, "granted");
+	cr_assert_gt(store.issue.crowded, (unsigned)SHORT);
+}
+
+/* Each small batch after which nobody wanted the core counts down. This machine may be busy, so more than one gets a chance. */
+Test(issue, and_no_longer_so_when_it_did_not_for_many_batches)
+{
+	bool counted = false;
+	commit_while_some_wait(SHORT, 1, 1, count_done, "granted");
+	for (int i = 0; i < 1000 && !counted; i++) {
+		counted = store.issue.crowded == SHORT - 1;
+		turn();
+		submit(0);
+		store.issue.crowded = SHORT;
+		answer_batch(1, "granted");
+	}
+	cr_assert(counted);
+}
+
+/* More than one batch waits, and the first can't be sent. */
+Test(issue, a_batch_that_cannot_be_sent_leaves_nobody_behind)
+{
+	for (unsigned i = 0; i < 3; i++)
+		submit(i);
+	issuing.refuses = true;
+	turn();
+	done_is(1, 1, 1);
+	cr_assert_eq(requests[2].err, ERR_STORE_UNAVAILABLE);
+	cr_assert(store_idle(&store));
 }
 
 static bool withdrawn_inside;
@@ -505,4 +761,175 @@ Test(issue, a_stale_key_is_not_tried_again_for_nobody)
 	cr_assert_eq(r->err, ERR_STALE_KEY);
 	turn();
 	cr_assert_eq(issuing.sent, 1);
+}
+
+/* ---- whatever happens ---- */
+
+#define CHAOS 12
+
+static struct chaos {
+	struct issue_request request;
+	bool submitted, slow;
+	unsigned done, expected;
+} chaos[CHAOS];
+
+static void chaos_done(struct issue_request *r)
+{
+	struct chaos *c = r->arg;
+	cr_assert(c->submitted);
+	c->submitted = false;
+	c->done++;
+	if (c->slow)
+		usleep(3500); /* a slice is over */
+}
+
+static void chaos_submit(struct chaos *c)
+{
+	if (c->submitted)
+		return;
+	c->request = (struct issue_request){
+		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = chaos_done, .arg = c};
+	if (issue_submit(&store, &c->request) != ERR_OK)
+		return;
+	c->submitted = true;
+	c->slow = rand() % 32 == 0;
+	c->expected++;
+}
+
+static void chaos_withdraw(struct chaos *c)
+{
+	if (!c->submitted || !issue_withdraw(&store, &c->request))
+		return;
+	c->submitted = false;
+	c->expected--;
+}
+
+static int in_batch(void)
+{
+	int n = 0;
+	LIST_EACH (it, &store.issue.flying)
+		n++;
+	return n;
+}
+
+static void answer(const char *outcome)
+{
+	if (issuing.in_flight == 0)
+		return;
+	if (strcmp(issuing.statement, STMT_SEAL) == 0)
+		answer_rows((struct row[]){{1, "-"}}, 1); /* what it has isn't looked at */
+	else
+		answer_batch(in_batch(), outcome);
+}
+
+static void fail_statement(void)
+{
+	if (issuing.in_flight == 0)
+		return;
+	issuing.in_flight = 0;
+	issuing.done(issuing.arg, rand() % 2 == 0 ? ERR_INTERNAL : ERR_STORE_UNAVAILABLE, NULL);
+}
+
+static void lose_connection(void)
+{
+	issuing.down = true;
+	fail_statement();
+	issue_connection_changed(&store);
+}
+
+static void reload_ends(void)
+{
+	if (serving.in_flight == 0)
+		return;
+	end_reload();
+}
+
+/* Something is to come that ends each wait. */
+static void nobody_is_stuck(void)
+{
+	struct issue_queue *q = &store.issue;
+	if (q->waiting_count > 0)
+		cr_assert(issuing.in_flight > 0 || event_pending(q->send, EV_TIMEOUT, NULL) || event_pending(q->answer, EV_TIMEOUT, NULL));
+	if (!list_empty(&q->answered))
+		cr_assert(event_pending(q->answer, EV_TIMEOUT, NULL));
+	if (!list_empty(&q->stale))
+		cr_assert_gt(serving.in_flight, 0U);
+}
+
+static void something_happens(void)
+{
+	static const char *const outcomes[] = {"granted", "granted", "granted", "invalid_client", "stale_key", "?"};
+	struct chaos *one = &chaos[rand() % CHAOS];
+	switch (rand() % 16) {
+	default:
+		chaos_submit(one);
+		break;
+	case 0:
+		chaos_withdraw(one);
+		break;
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+		answer(outcomes[(size_t)rand() % (sizeof outcomes / sizeof *outcomes)]);
+		break;
+	case 5:
+	case 6:
+	case 7:
+		one_turn();
+		break;
+	case 8:
+		reload_ends();
+		break;
+	case 9:
+		store.issue.crowded = rand() % 2 == 0 ? TO_SPARE : SHORT;
+		break;
+	case 10:
+		store.issue.written_us = 0;
+		store.issue.ending = rand() % 2 == 0;
+		issue_tick(&store);
+		(void)issue_ended(&store);
+		break;
+	case 11:
+		issuing.down = false;
+		issuing.refuses = rand() % 8 == 0;
+		break;
+	case 12:
+		if (rand() % 8 == 0)
+			lose_connection();
+		else if (rand() % 2 == 0)
+			fail_statement();
+		break;
+	}
+}
+
+static void all_end(void)
+{
+	issuing.down = issuing.refuses = false;
+	for (int i = 0; i < 100 && !store_idle(&store); i++) {
+		answer("granted");
+		reload_ends();
+		turn();
+	}
+}
+
+/* Each request is answered once, or taken out, whatever happens to the queue and in whatever order. */
+Test(issue, nobody_waits_for_ever)
+{
+	enum { RUNS = 300, STEPS = 100 };
+	config.queue_max = 8;
+	batches_of(3);
+	for (unsigned run = 0; run < RUNS; run++) {
+		srand(run);
+		for (int step = 0; step < STEPS; step++) {
+			something_happens();
+			nobody_is_stuck();
+		}
+		all_end();
+		cr_assert(store_idle(&store), "run %u", run);
+		for (size_t i = 0; i < CHAOS; i++) {
+			cr_assert_not(chaos[i].submitted, "run %u", run);
+			cr_assert_eq(chaos[i].done, chaos[i].expected, "run %u", run);
+		}
+	}
 }
