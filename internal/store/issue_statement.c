@@ -26,6 +26,7 @@
  * (audit_writer.h), from $26 on what only requests with a bearer have. `verifiers` holds one 32-byte verifier per ring key, in the order of $12.
  * statement_timestamp() is when the server got this statement: later than the arrival of every request in it, so a rotation that had returned before is seen.
  * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at cut to the second plus the lifetime, in row and token.
+ * `o` is there only if the client's organization is disabled (a deleted one is too): these few are an index of their own.
  * Rows come in any order, each with its request's place in it (`ord`): to sort even one costs PostgreSQL 15 us. */
 #define ISSUE_SQL(bearer_arrays, bearer_columns, bearer_cases, bearer_joins)                                                               \
 	"with req as (select * from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::uuid[], $7::\"char\"[],"       \
@@ -41,7 +42,7 @@
 	"granted_audience,"                                                                                                                \
 	"  case"                                                                                                                           \
 	"   when (select kid from m2m.signing_key_current) is distinct from $13::text then 'stale_key'" bearer_cases                       \
-	"   when c.client_id is null or o.organization_id is null then 'invalid_client'"                                                   \
+	"   when c.client_id is null or o.organization_id is not null then 'invalid_client'"                                               \
 	"   when s.version is null and s.key_missing then 'key_missing'"                                                                   \
 	"   when s.version is null then 'invalid_client'"                                                                                  \
 	"   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"                                     \
@@ -49,7 +50,7 @@
 	"   else 'granted' end as outcome"                                                                                                 \
 	" from req"                                                                                                                        \
 	" left join m2m.client c on c.client_id = req.client_id and c.disabled_at is null"                                                 \
-	" left join m2m.organization o on o.organization_id = c.organization_id and o.disabled_at is null"                                 \
+	" left join m2m.organization o on o.organization_id = c.organization_id and o.disabled_at is not null"                             \
 	" left join lateral ("                                                                                                             \
 	"  select max(v.version) filter (where v.verifier = substr(req.verifiers, 32 * array_position($12::text[], v.key_id) - 31, 32)) "  \
 	"as version,"                                                                                                                      \
