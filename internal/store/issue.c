@@ -209,11 +209,16 @@ static void give_way(struct issue_queue *q)
 		q->crowded--;
 }
 
-/* Something waits, but less than would make a batch of a good size; when nothing does, there is nobody to wait for. */
+/* What waits is less than would make a batch of a good size. */
 static bool is_small(const struct store *s)
 {
-	unsigned n = s->issue.waiting_count;
-	return n > 0 && n < GATHER_MAX && n < s->config->batch_max;
+	return s->issue.waiting_count < GATHER_MAX && s->issue.waiting_count < s->config->batch_max;
+}
+
+/* There is somebody to wait for: a lone client, who has got its token and asks for the next one, has nobody. */
+static bool have_company(const struct issue_queue *q)
+{
+	return !list_empty(&q->answered) && (q->waiting_count > 0 || q->answered.next != q->answered.prev);
 }
 
 static void go_on(struct store *s)
@@ -221,12 +226,12 @@ static void go_on(struct store *s)
 	struct issue_queue *q = &s->issue;
 	if (event_pending(q->answer, EV_TIMEOUT, NULL))
 		return; /* an earlier batch is still being answered: these answers come behind, and the next slice begins with sending what can be sent */
-	if (q->crowded > 0 && is_small(s) && !list_empty(&q->answered)) {
+	if (q->crowded > 0 && is_small(s) && have_company(q)) {
 		event_add(q->send, &(struct timeval){0, 0});
 		answer_some(s);
 		give_way(q); /* the answers are out: whoever got one may ask again by the next turn */
 	} else {
-		if (is_small(s))
+		if (q->waiting_count > 0 && is_small(s))
 			give_way(q);
 		send_batch(s);
 		answer_some(s);

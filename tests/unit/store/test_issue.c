@@ -580,6 +580,19 @@ Test(issue, nobody_gathers_behind_refusals_for_longer_than_a_turn)
 	cr_assert_eq(issuing.sent, 2);
 }
 
+/* Nobody waits, but those who get their tokens now may ask again. */
+Test(issue, several_that_are_answered_may_come_back_together)
+{
+	commit_while_some_wait(SHORT, 2, 0, count_done, "granted");
+	done_is(1, 1, 0);
+	cr_assert_eq(yields, 1);
+	submit(2);
+	submit(3);
+	one_turn();
+	cr_assert_eq(issuing.sent, 2);
+	cr_assert_eq(store.issue.waiting_count, 0);
+}
+
 /* A lone client has nobody to wait for. */
 Test(issue, when_nobody_waits_nothing_is_yielded)
 {
