@@ -248,7 +248,7 @@ static bool take(struct rest_conn *c, struct str request)
 		c->working = c->in_place = false;
 		return false;
 	}
-	if (c->working)
+	if (c->working && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) /* an answer that waits for the client has its time */
 		bufferevent_disable(c->bev, EV_READ);
 	return true;
 }

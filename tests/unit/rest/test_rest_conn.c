@@ -228,6 +228,10 @@ static bool take(void *arg, struct rest_conn *c, struct str request)
 		taken[taken_n++] = c;
 	} else if (str_starts(request, STR("POST /last "))) {
 		rest_conn_answer(c, STR(LATE_HEAD), STR("late"), true, release, &released);
+	} else if (str_starts(request, STR("POST /long "))) {
+		static char body[8 * 1024 * 1024];
+		rest_conn_answer(c, STR("HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n"), str_from(body, sizeof body), false, release,
+				 &released);
 	} else {
 		return false;
 	}
@@ -420,6 +424,20 @@ Test(rest_conn_taken, a_client_is_not_idle_until_it_stops_reading)
 	}
 	turn(800);
 	cr_assert_eq(conns.count, 0);
+}
+
+/* Also when the answer was ready at once. */
+Test(rest_conn_taken, a_client_that_reads_nothing_of_its_answer_is_given_up)
+{
+	const struct timeval idle = {0, 200000};
+	evhttp_set_timeout_tv(http, &idle);
+	close(client);
+	client = dial();
+	say(STR("POST /long HTTP/1.1\r\n" HOST "\r\n"));
+	cr_assert_eq(released, 0, "the socket can't have taken all");
+	turn(400);
+	cr_assert_eq(conns.count, 0);
+	cr_assert_eq(released, 1);
 }
 
 /* Answers that the client doesn't read wait, and the requests behind them; none is lost. */
