@@ -299,10 +299,12 @@ static bool feed_once(struct rest_conn *c)
 	case GUARD_COMPLETE:
 		if (take(c, str_from(bytes.p, from + taken))) {
 			consume(c, from + taken);
-		} else {
-			keep_fresh(c);
-			forward_request(c, from + taken);
+			return true;
 		}
+		keep_fresh(c);
+		if (evbuffer_get_length(c->pending) == 0) /* out of memory: the client is lost */
+			return false;
+		forward_request(c, from + taken);
 		return true;
 	case GUARD_REFUSED:
 		c->fresh = STR_NONE;

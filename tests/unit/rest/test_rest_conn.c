@@ -468,6 +468,66 @@ Test(rest_conn_taken, answers_that_the_socket_does_not_take_wait)
 	served("");
 }
 
+/* ---- out of memory ---- */
+
+static long countdown = -1; /* of libevent's allocations; at 0 it fails */
+
+static void *scarce_malloc(size_t n)
+{
+	return countdown >= 0 && countdown-- == 0 ? NULL : malloc(n);
+}
+
+static void *scarce_realloc(void *p, size_t n)
+{
+	return countdown >= 0 && countdown-- == 0 ? NULL : realloc(p, n);
+}
+
+static void up_with_scarce_memory(void)
+{
+	event_set_mem_functions(scarce_malloc, scarce_realloc, free);
+	up_taking();
+}
+
+TestSuite(rest_conn_memory, .init = up_with_scarce_memory, .fini = down);
+
+static void turn_with(long allocations)
+{
+	event_base_loopexit(base, &(struct timeval){0, SETTLED_MS * 1000});
+	countdown = allocations;
+	event_base_dispatch(base);
+	cr_assert_lt(countdown, 0, "none has failed");
+}
+
+/* Neither its head, nor its body. */
+Test(rest_conn_memory, an_answer_that_can_not_be_kept_is_let_go_of)
+{
+	for (long i = 0; i < 2; i++) {
+		turn(SETTLED_MS);
+		released = 0;
+		cr_assert_gt(send(client, "POST /long HTTP/1.1\r\n" HOST "\r\n", 23 + sizeof HOST - 1, MSG_NOSIGNAL), 0);
+		turn_with(i);
+		cr_assert_eq(released, 1);
+		cr_assert_eq(conns.count, 0);
+		cr_assert(closed());
+		close(client);
+		client = dial();
+	}
+}
+
+/* evhttp is not told of a request that couldn't be kept for it: it would wait for one, and the connection for its answer. */
+Test(rest_conn_memory, a_request_that_can_not_be_kept_ends_the_connection)
+{
+	static const char text[] =
+		"POST /token HTTP/1.1\r\n" HOST "\r\nGET /a HTTP/1.1\r\n" HOST "\r\nPOST /token HTTP/1.1\r\n" HOST "\r\n";
+	turn(SETTLED_MS);
+	send(client, text, sizeof text - 1, MSG_NOSIGNAL);
+	turn_with(0);
+	served("");
+	cr_assert_str_eq(hear(), BUSY);
+	cr_assert_eq(conns.count, 0);
+	cr_assert(closed());
+}
+
 Test(rest_conn, closes_what_has_been_idle_for_long_enough)
 {
 	turn(SETTLED_MS);
