@@ -5,6 +5,7 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -42,15 +43,25 @@ static void free_op_after_sending(const void *data, size_t n, void *op)
 	op_free(op);
 }
 
+/* evhttp sends what it is given after a HEAD too, where the client takes it for the beginning of the next answer; and says no length there (RFC 9110 sections 8.6 and 9.3.2). */
+static void answer_with_head(struct evhttp_request *req, const struct rest_answer *a)
+{
+	char length[24];
+	snprintf(length, sizeof length, "%zu", a->body.n);
+	if (a->body.p != NULL)
+		evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Length", length);
+	evhttp_send_reply(req, a->status, rest_reason(a->status), NULL);
+}
+
 /* The body stays in the op's memory until it was sent, so that what held a secret is wiped, not copied. */
 static void answer_by_evhttp(struct evhttp_request *req, struct op *op, const struct rest_answer *a)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
 	for (unsigned i = 0; i < a->n; i++)
 		evhttp_add_header(headers, a->fields[i].name.p, a->fields[i].value.p);
-	if (a->status == 204) {
+	if (a->status == 204 || evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
+		answer_with_head(req, a);
 		op_free(op);
-		evhttp_send_reply(req, a->status, rest_reason(a->status), NULL);
 		return;
 	}
 	struct evbuffer *out = evbuffer_new();
