@@ -4,6 +4,7 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,8 +26,13 @@ static void answer(struct evhttp_request *req, int status, const char *type, str
 	evhttp_add_header(headers, "Cache-Control", "no-store");
 	if (status == 503)
 		evhttp_add_header(headers, "Retry-After", "1");
-	if (out != NULL)
+	if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) { /* evhttp would send a body here too, and no length */
+		char length[24];
+		snprintf(length, sizeof length, "%zu", body.n);
+		evhttp_add_header(headers, "Content-Length", length);
+	} else if (out != NULL) {
 		evbuffer_add(out, body.p, body.n);
+	}
 	evhttp_send_reply(req, out == NULL ? 503 : status, rest_reason(status), out);
 	if (out != NULL)
 		evbuffer_free(out);

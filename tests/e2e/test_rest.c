@@ -351,6 +351,18 @@ Test(rest, a_connection_is_kept_for_further_requests)
 	http_close(&c);
 }
 
+Test(rest, an_answer_to_head_of_the_operational_endpoints_is_a_head)
+{
+	struct http_conn c;
+	char length[16];
+	cr_assert(http_open(&c, w.gateway.ops));
+	http_send_text(&c, "HEAD /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+	cr_assert_eq(http_read(&c, &r, 5000, true), 200, "%s", r.head);
+	cr_assert_str_eq(http_header(&r, "Content-Length", length, sizeof length), "3");
+	cr_assert_eq(http_read(&c, &r, 5000, false), 200, "%s", r.head);
+	http_close(&c);
+}
+
 Test(rest, the_ops_listener_answers_health_and_metrics_and_the_api_listener_does_not)
 {
 	cr_assert_eq(gateway_ops_status(&w.gateway, "/livez"), 200);
