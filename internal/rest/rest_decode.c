@@ -43,6 +43,7 @@ static void decode_basic(const struct rest_message *m, struct op *op)
 		op_fail(op, ERR_INVALID_CLIENT, "The client may authenticate with HTTP Basic or in the body.");
 		return;
 	}
+	arena_wipe_on_free(op->arena); /* a secret may be in there, however malformed */
 	size_t cap = BASE64_DECODED_MAX(value.n);
 	char *bytes = arena_alloc(op->arena, cap);
 	size_t length = 0;
