@@ -83,8 +83,9 @@ static void answer_in_place(struct rest_conn *conn, struct op *op, const struct 
 		rest_conn_answer(conn, sbuf_str(&head), a->body, last, free_op_after_sending, op);
 	} else {
 		op_free(op);
-		rest_conn_answer(conn, STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"), STR_NONE,
-				 last, NULL, NULL);
+		rest_conn_answer(
+			conn, STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+			STR_NONE, true, NULL, NULL);
 	}
 }
 
