@@ -182,7 +182,8 @@ void sbuf_put_json_key(struct sbuf *b, bool comma, struct str key)
 		*at++ = ',';
 	*at++ = '"';
 	memcpy(at, key.p, key.n);
-	memcpy(at + key.n, "\":", 2);
+	at[key.n] = '"';
+	at[key.n + 1] = ':';
 }
 
 void sbuf_put_base64url(struct sbuf *b, struct str bytes)

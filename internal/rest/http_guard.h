@@ -46,8 +46,8 @@ struct http_guard {
 	size_t remaining; /* body or chunk bytes to come */
 	size_t body;      /* body bytes so far, chunks added up */
 	unsigned headers;
-	char method[8]; /* as far as it fits, zeros behind */
-	char name[20];  /* lower case; enough for the headers that matter here */
+	char method[8];     /* as far as it fits, zeros behind */
+	char name[20];      /* lower case; enough for the headers that matter here */
 	bool value_matters; /* what it is decides how long the request is, or how it goes on */
 	char value[24];
 	size_t value_n; /* may exceed the array: such a value is none of those that matter */
