@@ -106,22 +106,42 @@ enum err jwt_verify(struct signing_key *key, const struct jwt *jwt)
 	return signing_key_verify(key, jwt->signing_input, jwt->signature);
 }
 
-enum err jwt_sign(struct signing_key *key, bool at_jwt, struct str claims, struct sbuf *out)
+enum err jwt_draft(const struct signing_key *key, bool at_jwt, struct str claims, struct sbuf *out, struct jwt_draft *ret)
 {
-	uint8_t signature[SIGNATURE_MAX];
-	size_t start = out->n, n;
-
+	*ret = (struct jwt_draft){.out = out, .start = out->n};
 	sbuf_putz(out, key->headers[at_jwt]);
 	sbuf_putc(out, '.');
 	sbuf_put_base64url(out, claims);
-	if (out->overflow)
+	return out->overflow ? ERR_TOO_LARGE : ERR_OK;
+}
+
+enum err jwt_sign_drafts(struct signing_key *key, const struct jwt_draft *drafts, size_t n)
+{
+	struct str inputs[SIGNING_GROUP_MAX];
+	uint8_t signatures[SIGNING_GROUP_MAX][SIGNATURE_MAX];
+	size_t lengths[SIGNING_GROUP_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		inputs[i] = str_from(drafts[i].out->p + drafts[i].start, drafts[i].out->n - drafts[i].start);
+	if (signing_key_sign_all(key, inputs, n, signatures, lengths) != ERR_OK)
+		return ERR_CRYPTO;
+	for (size_t i = 0; i < n; i++) {
+		sbuf_putc(drafts[i].out, '.');
+		sbuf_put_base64url(drafts[i].out, str_from(signatures[i], lengths[i]));
+	}
+	return ERR_OK;
+}
+
+enum err jwt_sign(struct signing_key *key, bool at_jwt, struct str claims, struct sbuf *out)
+{
+	struct jwt_draft draft;
+
+	if (jwt_draft(key, at_jwt, claims, out, &draft) != ERR_OK)
 		return ERR_TOO_LARGE;
-	if (signing_key_sign(key, str_from(out->p + start, out->n - start), signature, &n) != ERR_OK) {
-		out->n = start;
-		out->p[start] = '\0';
+	if (jwt_sign_drafts(key, &draft, 1) != ERR_OK) {
+		out->n = draft.start;
+		out->p[draft.start] = '\0';
 		return ERR_CRYPTO;
 	}
-	sbuf_putc(out, '.');
-	sbuf_put_base64url(out, str_from(signature, n));
 	return out->overflow ? ERR_TOO_LARGE : ERR_OK;
 }

@@ -1,6 +1,6 @@
 /* JSON Web Tokens (RFC 7515, 7519): compose, take apart, verify.
  *
- * Hot path: jwt_sign, OpenSSL's EVP with everything parsed beforehand. First sight of a bearer, minting and inspecting: libjwt, behind
+ * Hot path: jwt_draft and jwt_sign_drafts, OpenSSL with everything parsed beforehand. First sight of a bearer, minting and inspecting: libjwt, behind
  * our own checks, since libjwt 1.10.2 would trust the token's own alg. Tests hold the two against each other. */
 #ifndef M2M_CRYPTO_JWT_H
 #define M2M_CRYPTO_JWT_H
@@ -36,6 +36,18 @@ MUST_CHECK enum err jwt_verify(struct signing_key *key, const struct jwt *jwt);
 
 /* The same answer from libjwt (what it can't read, at+jwt, PS256 and EdDSA, goes to jwt_verify). */
 MUST_CHECK enum err jwt_verify_libjwt(struct signing_key *key, const struct jwt *jwt);
+
+/* A token that lacks its signature: header.claims at the end of `out`, which has to stay as it is until jwt_sign_drafts. */
+struct jwt_draft {
+	struct sbuf *out;
+	size_t start; /* where in `out` */
+};
+
+/* Appends header.claims. ERR_TOO_LARGE: `out` overflowed. */
+MUST_CHECK enum err jwt_draft(const struct signing_key *key, bool at_jwt, struct str claims, struct sbuf *out, struct jwt_draft *ret);
+
+/* Signs the drafts, 1 to signing_key_group(key), and appends .signature to each (a buffer that overflows by it says so itself). ERR_CRYPTO: to none. */
+MUST_CHECK enum err jwt_sign_drafts(struct signing_key *key, const struct jwt_draft *drafts, size_t n);
 
 /* Appends header.claims.signature to `out`. The header is {"alg","typ","kid"}, encoded once per key and typ; at_jwt chooses "at+jwt" (RFC 9068) over
  * "JWT". No allocation beyond OpenSSL's own. ERR_CRYPTO; ERR_TOO_LARGE when `out` overflowed. */

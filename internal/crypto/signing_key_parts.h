@@ -5,6 +5,7 @@
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 
+#include "crypto/ecdsa_batch.h"
 #include "crypto/hasher.h"
 #include "crypto/jwk.h"
 #include "crypto/signing_key.h"
@@ -18,7 +19,8 @@ struct signing_key {
 	bool private;
 	EVP_PKEY_CTX *sign; /* NULL in a public key. OpenSSL lets one initialised context sign any number of digests */
 	EVP_PKEY_CTX *verify;
-	EVP_MD_CTX *sign_message; /* EdDSA's in their place, which take the message itself: keyed, to be copied for each use */
+	struct ecdsa_batch *sign_batch; /* of a private ES256 key, where OpenSSL allows it; else NULL */
+	EVP_MD_CTX *sign_message;       /* EdDSA's in their place, which take the message itself: keyed, to be copied for each use */
 	EVP_MD_CTX *verify_message;
 	struct hasher *hasher;
 	BIO *public_pem; /* in memory; libjwt parses it at every call */
@@ -33,6 +35,10 @@ MUST_CHECK enum err signing_key_of_private(enum jwt_alg alg, EVP_PKEY *pkey, str
 
 /* Signs the bytes in the form JOSE wants (RFC 7518 sections 3.3 to 3.5, RFC 8037 section 3.1). ERR_NOT_PRESENT for a public key, ERR_CRYPTO. */
 MUST_CHECK enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t signature[SIGNATURE_MAX], size_t *ret_n);
+
+/* The same for each of `n` inputs, 1 to signing_key_group(key), into signatures[i] of lengths[i] bytes. On an error there is none of them. */
+MUST_CHECK enum err signing_key_sign_all(struct signing_key *key, const struct str *inputs, size_t n, uint8_t (*signatures)[SIGNATURE_MAX],
+					 size_t *lengths);
 
 /* ERR_MISMATCH: not this key's signature of `input`. */
 MUST_CHECK enum err signing_key_verify(struct signing_key *key, struct str input, struct str signature);

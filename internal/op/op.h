@@ -22,6 +22,7 @@
 #include "base/histogram.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "crypto/jwt.h"
 #include "crypto/verifier_ring.h"
 #include "op/bearer_memo.h"
 #include "op/op_table.h"
@@ -89,6 +90,10 @@ struct op_env {
 	/* op.c's own: arenas of ops that have ended, for those to come */
 	struct arena *spare[OP_SPARE_MAX];
 	unsigned spare_count;
+
+	/* token.c's own: recorded, and to be signed together before the store's callback for the last of them returns */
+	struct op *drafts[SIGNING_GROUP_MAX];
+	unsigned drafts_n;
 };
 
 /* Frees what op.c keeps there. */
@@ -161,6 +166,8 @@ struct op {
 	bool recorded;     /* a token's row has committed */
 
 	struct issue_request issue;
+	struct sbuf token; /* the one that is being made */
+	struct jwt_draft draft;
 	struct credential_rotation rotation;
 	struct credential_new fresh;
 	struct token_filter listed;

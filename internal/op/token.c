@@ -137,36 +137,71 @@ static enum err write_claims(struct op *op, struct sbuf *out)
 	return sbuf_str(out).p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-static enum err compose(struct op *op)
+/* All of the token but its signature. */
+static enum err draft(struct op *op)
 {
 	struct sbuf claims = sbuf_in(op->arena, 512);
-	struct sbuf token = sbuf_in(op->arena, 1536);
 	struct str type = op->issue.token_type;
 	bool at_jwt = type.p == NULL ? op->env->config->at_jwt : str_eq(type, STR("at+jwt"));
+	op->token = sbuf_in(op->arena, 1536);
 	enum err err = write_claims(op, &claims);
 	if (err == ERR_OK)
-		err = jwt_sign(op->issue.key, at_jwt, sbuf_str(&claims), &token);
+		err = jwt_draft(op->issue.key, at_jwt, sbuf_str(&claims), &op->token, &op->draft);
 	if (err != ERR_OK)
 		return err;
-	op->out.access_token = sbuf_str(&token);
 	op->out.expires_in = op->issue.lifetime;
 	op->out.scope = arena_copy(op->arena, op->issue.granted_scope);
 	op->out.client_id = op->issue.client_id;
 	return ERR_OK;
 }
 
+static enum err signed_token(struct op *op)
+{
+	if (op->token.overflow)
+		return ERR_NO_MEMORY;
+	op->out.access_token = sbuf_str(&op->token);
+	return ERR_OK;
+}
+
+/* An answer may end the connection that others of the group wait on: their tokens are then for nobody. */
+static void sign_drafts(struct op_env *env)
+{
+	struct jwt_draft drafts[SIGNING_GROUP_MAX];
+	struct op *ops[SIGNING_GROUP_MAX];
+	unsigned n = env->drafts_n;
+	if (n == 0)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		ops[i] = env->drafts[i];
+		drafts[i] = ops[i]->draft;
+	}
+	env->drafts_n = 0;
+	enum err err = jwt_sign_drafts(ops[0]->issue.key, drafts, n);
+	for (unsigned i = 0; i < n; i++)
+		op_resume(ops[i], ops[i]->abandoned != ERR_OK ? ERR_OK : err != ERR_OK ? err : signed_token(ops[i]));
+}
+
+/* Tokens of one signing key that follow each other are signed together: op_env holds them until the last one is there. */
 static void issued(struct issue_request *r)
 {
 	struct op *op = r->arg;
+	struct op_env *env = op->env; /* the op may be gone when it has been answered, and `r` with it */
+	bool last = !r->more;
 	static const struct uuid nil;
 	op->client_known = memcmp(&r->organization_id, &nil, sizeof nil) != 0;
-	if (r->err != ERR_OK) {
-		op_resume(op, r->err);
-		return;
+	enum err err = r->err;
+	if (err == ERR_OK) {
+		op->recorded = true;
+		op->organization_id = r->organization_id;
+		if (op->abandoned == ERR_OK)
+			err = draft(op);
 	}
-	op->recorded = true;
-	op->organization_id = r->organization_id;
-	op_resume(op, op->abandoned == ERR_OK ? compose(op) : ERR_OK);
+	if (err == ERR_OK && op->abandoned == ERR_OK)
+		env->drafts[env->drafts_n++] = op;
+	else
+		op_resume(op, err);
+	if (last)
+		sign_drafts(env);
 }
 
 static enum op_verdict issue(struct op *op)

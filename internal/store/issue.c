@@ -129,16 +129,31 @@ static bool take_rows(struct store *s, const struct list *answered, const PGresu
 	return true;
 }
 
+/* Takes those that come next and may be signed together: of one batch, so of one key. */
+static unsigned take_group(struct issue_queue *q, struct issue_request **group)
+{
+	const struct issue_batch *batch = ISSUE_REQUEST(q->answered.next)->batch;
+	unsigned max = signing_key_group(keyset_current(batch->keys->set)), n = 0;
+	while (n < max && !list_empty(&q->answered) && ISSUE_REQUEST(q->answered.next)->batch == batch)
+		group[n++] = ISSUE_REQUEST(list_pop(&q->answered));
+	for (unsigned i = 0; i < n; i++)
+		group[i]->more = i + 1 < n;
+	return n;
+}
+
 /* Until the time is up: a signature takes up to a third of a millisecond, a batch has hundreds, and others wait for this loop too. */
 static void answer_some(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
 	int64_t until_us = clock_mono_us() + SLICE_US;
 	while (!list_empty(&q->answered) && clock_mono_us() < until_us) {
-		struct issue_request *r = ISSUE_REQUEST(list_pop(&q->answered));
-		struct issue_batch *batch = r->batch;
-		r->done(r);
-		if (--batch->left == 0) {
+		struct issue_request *group[SIGNING_GROUP_MAX];
+		unsigned n = take_group(q, group);
+		struct issue_batch *batch = group[0]->batch;
+		for (unsigned i = 0; i < n; i++)
+			group[i]->done(group[i]);
+		batch->left -= n;
+		if (batch->left == 0) {
 			release_batch(batch);
 			if (!sends_soon(q))
 				send_batch(s);

@@ -4,6 +4,8 @@
  *
  *   issue_submit -> waiting -> (one batch in flight) -> commit known -> done(request) for each, some milliseconds' worth (a slice) a turn of the loop
  *
+ * Tokens whose signatures share work come as a group, whose last one says so (`more`).
+ *
  * When a commit is known the next batch is sent first, and then this one is signed, so that the database works meanwhile. Where gateway and database have to share the cores, a small
  * next batch gathers for one slice more: this one is signed first, and those who come until the loop's next turn go along.
  *
@@ -29,7 +31,7 @@ struct issue_request {
 	void (*done)(struct issue_request *r);
 	void *arg;
 
-	/* out; strings and the key are borrowed and end when done returns */
+	/* out; strings and the key are borrowed and end when done returns, the one of the last of a group */
 	enum err
 		err; /* ERR_OK, or INVALID_TOKEN, FORBIDDEN, KEY_MISSING, INVALID_CLIENT, INVALID_SCOPE, INVALID_TARGET, STALE_KEY, STORE_UNAVAILABLE */
 	int32_t secret_version;
@@ -41,6 +43,7 @@ struct issue_request {
 	struct str granted_audience;
 	struct str token_type;   /* the client's own, "JWT" or "at+jwt"; absent: it has none */
 	struct signing_key *key; /* sign with this one */
+	bool more;               /* another one of this group, which has the same key, is done right after this one: signing_key_group */
 
 	/* the queue's own */
 	struct list node;

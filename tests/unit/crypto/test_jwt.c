@@ -478,6 +478,66 @@ Test(jwt, a_token_that_does_not_fit_is_an_error_at_every_size)
 	cr_assert_eq(jwt_sign(keys[JWT_ES256], false, STR("{}"), &out), ERR_OK);
 }
 
+/* ---- drafts that are signed together ---- */
+
+static void draft_all(struct signing_key *key, struct sbuf *outs, struct jwt_draft *drafts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		outs[i] = sbuf_in(arena, 16);
+		sbuf_putz(&outs[i], "Bearer ");
+		struct str claims = arena_printf(arena, "{\"sub\":\"%u\"}", i);
+		cr_assert_eq(jwt_draft(key, i % 2 == 1, claims, &outs[i], &drafts[i]), ERR_OK);
+	}
+}
+
+Test(jwt, tokens_signed_together_are_each_as_if_signed_alone)
+{
+	struct sbuf outs[SIGNING_GROUP_MAX];
+	struct jwt_draft drafts[SIGNING_GROUP_MAX];
+
+	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++) {
+		for (unsigned n = 1; n <= signing_key_group(keys[alg]); n++) {
+			draft_all(keys[alg], outs, drafts, n);
+			cr_assert_eq(jwt_sign_drafts(keys[alg], drafts, n), ERR_OK);
+			for (unsigned i = 0; i < n; i++) {
+				cr_assert(str_starts(sbuf_str(&outs[i]), STR("Bearer eyJ")));
+				struct jwt jwt = parsed(str_from(outs[i].p + 7, outs[i].n - 7));
+				cr_assert(str_eq(jwt.claims, arena_printf(arena, "{\"sub\":\"%u\"}", i)));
+				cr_assert(str_eq(jwt.typ, i % 2 == 1 ? STR("at+jwt") : STR("JWT")));
+				cr_assert_eq(jwt_verify(keys[alg], &jwt), ERR_OK);
+				cr_assert_eq(jwt_verify_libjwt(keys[alg], &jwt), ERR_OK);
+			}
+		}
+	}
+}
+
+Test(jwt, only_es256_profits_from_a_group)
+{
+	struct signing_key *public;
+
+	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++)
+		cr_assert_eq(signing_key_group(keys[alg]), alg == JWT_ES256 ? SIGNING_GROUP_MAX : 1);
+	cr_assert_eq(signing_key_from_jwk(JWT_ES256, str_of(rfc7515_ec_jwk), &public), ERR_OK);
+	cr_assert_eq(signing_key_group(public), 1);
+	signing_key_free(public);
+}
+
+Test(jwt, a_buffer_that_the_signature_overflows_says_so_and_the_others_are_whole)
+{
+	char bytes[256];
+	struct sbuf outs[4];
+	struct jwt_draft drafts[4];
+
+	draft_all(keys[JWT_ES256], outs, drafts, 4);
+	struct sbuf tight = sbuf_fixed(bytes, outs[2].n - drafts[2].start + BASE64URL_LEN(64) + 1); /* one too few */
+	cr_assert_eq(jwt_draft(keys[JWT_ES256], false, STR("{\"sub\":\"2\"}"), &tight, &drafts[2]), ERR_OK);
+	cr_assert_eq(jwt_sign_drafts(keys[JWT_ES256], drafts, 4), ERR_OK);
+	cr_assert(tight.overflow);
+	for (unsigned i = 0; i < 4; i++)
+		if (i != 2)
+			cr_assert_eq(parse_then_verify(keys[JWT_ES256], str_from(outs[i].p + 7, outs[i].n - 7)), ERR_OK);
+}
+
 Test(jwt, an_arena_that_is_too_small_refuses_the_token)
 {
 	struct str token = signed_token(keys[JWT_ES256], false, CLAIMS);

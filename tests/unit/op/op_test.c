@@ -182,3 +182,13 @@ void refused_unasked(const struct op *op, enum err err)
 	answered(op, err);
 	cr_assert_eq(store.calls, 0);
 }
+
+void tell_row(struct issue_request *r)
+{
+	r->secret_version = 3;
+	r->issued_at = NOW;
+	r->lifetime = 86400;
+	cr_assert_eq(uuid_parse(STR(ORGANIZATION), &r->organization_id), ERR_OK);
+	r->granted_scope = STR("api");
+	r->granted_audience = STR("public-api");
+}

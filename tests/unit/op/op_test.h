@@ -40,6 +40,9 @@ struct str token_from(struct claims c);
 struct str secret_of(const char *key_id, int32_t version);
 struct credential credential_of(const char *key_id, int32_t version);
 
+/* What the issuing statement tells of a granted request: version 3, and now. */
+void tell_row(struct issue_request *r);
+
 /* What was logged since op_up. */
 const char *logged(void);
 

@@ -146,14 +146,14 @@ static void end_reload(void)
 
 /* ---- the store around it ---- */
 
-static struct shared_keyset *one_key(void)
+static struct shared_keyset *one_key(enum jwt_alg alg)
 {
-	struct keyset_row row = {.seal_key_id = STR("k1"), .alg = STR("ES256"), .current = true};
+	struct keyset_row row = {.seal_key_id = STR("k1"), .alg = str_of(jwt_alg_name(alg)), .current = true};
 	struct sbuf jwk = sbuf_in(arena, 1024);
 	struct str der;
 	struct shared_keyset *keys = calloc(1, sizeof *keys);
 	cr_assert_eq(master_ring_parse(STR("k1: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"), &config.ring, NULL), ERR_OK);
-	cr_assert_eq(signing_key_generate(JWT_ES256, &key), ERR_OK);
+	cr_assert_eq(signing_key_generate(alg, &key), ERR_OK);
 	row.kid = signing_key_kid(key);
 	cr_assert_eq(signing_key_public_jwk(key, &jwk), ERR_OK);
 	row.public_jwk = sbuf_str(&jwk);
@@ -176,7 +176,7 @@ static void up(void)
 			       .base = event_base_new(),
 			       .issue_conn = &issuing,
 			       .serve_conn = &serving,
-			       .keys = one_key(),
+			       .keys = one_key(JWT_EDDSA), /* whose tokens come one by one */
 			       .scratch = arena_new(1 << 16)};
 	cr_assert_eq(issue_queue_init(&store), ERR_OK);
 }
@@ -201,6 +201,13 @@ static void down(void)
 }
 
 TestSuite(issue, .init = up, .fini = down);
+
+static void sign_with(enum jwt_alg alg)
+{
+	keyset_drop(store.keys);
+	signing_key_free(key);
+	store.keys = one_key(alg);
+}
 
 static void turn(void)
 {
@@ -441,6 +448,71 @@ Test(issue, a_third_batch_waits_until_one_is_answered)
 	for (int i = 0; i < 10 && !store_idle(&store); i++)
 		turn();
 	cr_assert(store_idle(&store));
+}
+
+/* ---- groups ---- */
+
+static unsigned groups, members;
+
+static void note_group(struct issue_request *r)
+{
+	members++;
+	if (!r->more)
+		groups++;
+	count_done(r);
+}
+
+/* One batch of `n`, and its answer. */
+static void commit_batch(unsigned n, void (*done)(struct issue_request *r))
+{
+	batches_of(REQUESTS);
+	for (unsigned i = 0; i < n; i++)
+		submit(i)->done = done;
+	turn();
+	answer_batch((int)n, "granted");
+	turn();
+}
+
+Test(issue, tokens_of_es256_come_as_one_group)
+{
+	sign_with(JWT_ES256);
+	commit_batch(REQUESTS, note_group);
+	for (unsigned i = 0; i < REQUESTS; i++)
+		cr_assert_eq(requests[i].more, i + 1 < REQUESTS, "%u", i);
+	done_is(1, 1, 1);
+	cr_assert(store_idle(&store));
+}
+
+Test(issue, those_of_others_come_alone)
+{
+	commit_batch(REQUESTS, note_group);
+	for (unsigned i = 0; i < REQUESTS; i++)
+		cr_assert_not(requests[i].more, "%u", i);
+	done_is(1, 1, 1);
+}
+
+/* The result that a group borrows from is one batch's, and so is the key. */
+Test(issue, a_group_ends_with_its_batch)
+{
+	sign_with(JWT_ES256);
+	submit(0)->done = note_group;
+	submit(1)->done = note_group;
+	turn();
+	submit(2)->done = note_group;
+	submit(3)->done = note_group;
+	event_add(store.issue.answer, &(struct timeval){1, 0}); /* as if an earlier one was still being answered */
+	answer_batch(2, "granted");
+	done_is(0, 0, 0);
+	event_active(store.issue.send, EV_TIMEOUT, 0);
+	one_turn();
+	answer_batch(2, "granted");
+	done_is(0, 0, 0);
+	event_active(store.issue.answer, EV_TIMEOUT, 0);
+	turn();
+	done_is(1, 1, 1);
+	cr_assert_eq(members, 4);
+	cr_assert_eq(groups, 2);
+	cr_assert(!requests[1].more && !requests[3].more);
 }
 
 /* What has committed is answered, whatever ends the store. */

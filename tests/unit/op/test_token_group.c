@@ -1,0 +1,162 @@
+/* Tokens that are signed together: the store hands their requests over one after another, and says with each whether another one follows. */
+#include <criterion/criterion.h>
+
+#include "crypto/jwt.h"
+#include "op_test.h"
+
+#define GROUP 6
+
+static struct asked {
+	struct op *op;
+	struct issue_request *request;
+	unsigned answers;
+	enum err err;
+	bool has_token;
+} asked[GROUP];
+
+static unsigned answered_all;
+static struct asked *hangs_up; /* its answer ends the connection that the one behind it waits on */
+
+/* The store would say that a statement carries it already. */
+static void abandon(struct asked *a)
+{
+	store.waiting = FAKE_ISSUE;
+	store.request = a->request;
+	op_abandon(a->op, ERR_CANCELLED);
+	store.waiting = FAKE_NONE;
+}
+
+static void reply(struct op *op, void *transport)
+{
+	struct asked *a = transport;
+	a->answers++;
+	a->err = op->err;
+	a->has_token = op->out.access_token.p != NULL;
+	if (a->has_token) {
+		struct jwt jwt;
+		char jti[UUID_TEXT_LEN];
+		uuid_format(a->request->jti, jti);
+		cr_assert_eq(jwt_parse(arena, op->out.access_token, &jwt), ERR_OK);
+		cr_assert_eq(jwt_verify(key, &jwt), ERR_OK);
+		cr_assert_not_null(memmem(jwt.claims.p, jwt.claims.n, jti, sizeof jti), "its own row's");
+	}
+	answered_all++;
+	if (a == hangs_up)
+		abandon(a + 1);
+	op_free(op); /* as the transports do: what comes after must not need it */
+}
+
+static void ask(unsigned i)
+{
+	struct op *op = op_new(&env, &op_specs[OP_OAUTH_TOKEN], reply, &asked[i]);
+	op->origin = (struct store_origin){.transport = 'r', .remote_addr = STR("192.0.2.7")};
+	op->in = (struct op_input){.grant_type = STR("client_credentials"), .client_id = STR(CLIENT), .client_secret = secret_of("k2", 3)};
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_ISSUE);
+	store.waiting = FAKE_NONE;
+	asked[i] = (struct asked){.op = op, .request = store.request};
+}
+
+static void up(void)
+{
+	op_up();
+	for (unsigned i = 0; i < GROUP; i++)
+		ask(i);
+}
+
+TestSuite(token_group, .init = up, .fini = op_down);
+
+static void hand_over(unsigned i, enum err err, struct signing_key *with, bool more)
+{
+	struct issue_request *r = asked[i].request;
+	r->err = err;
+	r->more = more;
+	r->key = with;
+	tell_row(r);
+	r->done(r);
+}
+
+static void hand_over_all(enum err err_of_third)
+{
+	for (unsigned i = 0; i < GROUP; i++)
+		hand_over(i, i == 2 ? err_of_third : ERR_OK, key, i + 1 < GROUP);
+}
+
+static void each_is_answered_once(void)
+{
+	cr_assert_eq(answered_all, GROUP);
+	for (unsigned i = 0; i < GROUP; i++)
+		cr_assert_eq(asked[i].answers, 1, "%u", i);
+	cr_assert_eq(env.drafts_n, 0);
+}
+
+Test(token_group, each_gets_its_own_token_when_the_last_is_there)
+{
+	for (unsigned i = 0; i + 1 < GROUP; i++)
+		hand_over(i, ERR_OK, key, true);
+	cr_assert_eq(answered_all, 0, "they are signed together");
+	hand_over(GROUP - 1, ERR_OK, key, false);
+	each_is_answered_once();
+	for (unsigned i = 0; i < GROUP; i++)
+		cr_assert(asked[i].err == ERR_OK && asked[i].has_token, "%u", i);
+}
+
+Test(token_group, one_that_is_refused_gets_none_and_the_others_theirs)
+{
+	hand_over_all(ERR_INVALID_CLIENT);
+	each_is_answered_once();
+	for (unsigned i = 0; i < GROUP; i++) {
+		cr_assert_eq(asked[i].err, i == 2 ? ERR_INVALID_CLIENT : ERR_OK);
+		cr_assert_eq(asked[i].has_token, i != 2, "%u", i);
+	}
+}
+
+Test(token_group, a_refusal_at_its_end_ends_the_group_too)
+{
+	for (unsigned i = 0; i < GROUP; i++)
+		hand_over(i, i + 1 < GROUP ? ERR_OK : ERR_INVALID_SCOPE, key, i + 1 < GROUP);
+	each_is_answered_once();
+	cr_assert(asked[GROUP - 2].has_token);
+	cr_assert_eq(asked[GROUP - 1].err, ERR_INVALID_SCOPE);
+}
+
+Test(token_group, a_group_of_refusals_signs_nothing)
+{
+	for (unsigned i = 0; i < GROUP; i++)
+		hand_over(i, ERR_INVALID_CLIENT, NULL, i + 1 < GROUP);
+	each_is_answered_once();
+}
+
+Test(token_group, one_whose_client_has_gone_before_is_not_signed)
+{
+	abandon(&asked[2]);
+	hand_over_all(ERR_OK);
+	each_is_answered_once();
+	cr_assert_eq(asked[2].err, ERR_OK, "its row is there");
+	for (unsigned i = 0; i < GROUP; i++)
+		cr_assert_eq(asked[i].has_token, i != 2, "%u", i);
+}
+
+/* Streams of one HTTP/2 connection, say. */
+Test(token_group, an_answer_that_ends_a_connection_takes_the_others_tokens_along)
+{
+	hangs_up = &asked[1];
+	hand_over_all(ERR_OK);
+	each_is_answered_once();
+	for (unsigned i = 0; i < GROUP; i++)
+		cr_assert_eq(asked[i].has_token, i != 2, "%u", i);
+}
+
+Test(token_group, without_signatures_each_is_an_error_of_ours)
+{
+	struct sbuf jwk = sbuf_in(arena, 1024);
+	struct signing_key *public = NULL;
+	cr_assert_eq(signing_key_public_jwk(key, &jwk), ERR_OK);
+	cr_assert_eq(signing_key_from_jwk(JWT_ES256, sbuf_str(&jwk), &public), ERR_OK);
+	for (unsigned i = 0; i < GROUP; i++)
+		hand_over(i, ERR_OK, public, i + 1 < GROUP);
+	each_is_answered_once();
+	for (unsigned i = 0; i < GROUP; i++)
+		cr_assert(asked[i].err == ERR_INTERNAL && !asked[i].has_token, "%u", i);
+	signing_key_free(public);
+}
