@@ -5,11 +5,13 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/provider.h>
 
 #define NUMBER_LEN (ECDSA_RAW_LEN / 2)
 
@@ -68,7 +70,9 @@ static bool init(struct ecdsa_batch *b, const EVP_PKEY *pkey)
 
 struct ecdsa_batch *ecdsa_batch_new(const EVP_PKEY *pkey)
 {
-	if (EVP_default_properties_is_fips_enabled(NULL) == 1)
+	const OSSL_PROVIDER *provider = EVP_PKEY_get0_provider(pkey);
+	if (provider == NULL || strcmp(OSSL_PROVIDER_get0_name(provider), "default") != 0 ||
+	    EVP_default_properties_is_fips_enabled(NULL) == 1)
 		return NULL;
 	struct ecdsa_batch *b = calloc(1, sizeof *b);
 	if (b != NULL && init(b, pkey))
@@ -166,9 +170,11 @@ static bool finish(struct ecdsa_batch *b, size_t i, const uint8_t digest[SHA256_
 	       BN_bn2binpad(b->s, signature + NUMBER_LEN, NUMBER_LEN) == NUMBER_LEN;
 }
 
-/* What tells a nonce tells the key. */
+/* What tells a nonce tells the key, and the last coordinate of its point tells a part of it. */
 static void wipe(struct ecdsa_batch *b, size_t n)
 {
+	bool overwritten = EC_POINT_copy(b->point, EC_GROUP_get0_generator(b->group)) == 1; /* it has room for it already */
+	(void)overwritten;
 	for (size_t i = 0; i < n; i++) {
 		BN_clear(b->k[i]);
 		BN_clear(b->x[i]);

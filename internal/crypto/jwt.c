@@ -117,7 +117,7 @@ enum err jwt_draft(const struct signing_key *key, bool at_jwt, struct str claims
 
 enum err jwt_sign_drafts(struct signing_key *key, const struct jwt_draft *drafts, size_t n)
 {
-	struct str inputs[SIGNING_GROUP_MAX];
+	struct str inputs[SIGNING_GROUP_MAX] = {STR_NONE};
 	uint8_t signatures[SIGNING_GROUP_MAX][SIGNATURE_MAX];
 	size_t lengths[SIGNING_GROUP_MAX];
 

@@ -39,7 +39,7 @@ enum jwt_alg signing_key_alg(const struct signing_key *key);
 struct str signing_key_kid(const struct signing_key *key); /* valid as long as the key */
 bool signing_key_is_private(const struct signing_key *key);
 
-/* How many signatures are best made at once (jwt_sign_drafts): they share work with ES256, and not at all with the others, whose 1 says so. */
+/* How many signatures are best made at once (jwt_sign_drafts). They share work with a private ES256 key that was read from its DER; of all others it is 1. */
 #define SIGNING_GROUP_MAX 32
 unsigned signing_key_group(const struct signing_key *key);
 

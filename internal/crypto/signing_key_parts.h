@@ -19,7 +19,7 @@ struct signing_key {
 	bool private;
 	EVP_PKEY_CTX *sign; /* NULL in a public key. OpenSSL lets one initialised context sign any number of digests */
 	EVP_PKEY_CTX *verify;
-	struct ecdsa_batch *sign_batch; /* of a private ES256 key, where OpenSSL allows it; else NULL */
+	struct ecdsa_batch *sign_batch; /* of a private ES256 key that was read from its DER, where OpenSSL allows it; else NULL */
 	EVP_MD_CTX *sign_message;       /* EdDSA's in their place, which take the message itself: keyed, to be copied for each use */
 	EVP_MD_CTX *verify_message;
 	struct hasher *hasher;
@@ -39,6 +39,9 @@ MUST_CHECK enum err signing_key_sign(struct signing_key *key, struct str input, 
 /* The same for each of `n` inputs, 1 to signing_key_group(key), into signatures[i] of lengths[i] bytes. On an error there is none of them. */
 MUST_CHECK enum err signing_key_sign_all(struct signing_key *key, const struct str *inputs, size_t n, uint8_t (*signatures)[SIGNATURE_MAX],
 					 size_t *lengths);
+
+/* Lets signing_key_sign_all sign together, if the key can and what comes out of it verifies. */
+void signing_key_prepare_batch(struct signing_key *key);
 
 /* ERR_MISMATCH: not this key's signature of `input`. */
 MUST_CHECK enum err signing_key_verify(struct signing_key *key, struct str input, struct str signature);

@@ -209,7 +209,7 @@ void op_run(struct op *op);
 void op_resume(struct op *op, enum err err);
 
 /* The client no longer waits: `why` is ERR_DEADLINE_EXCEEDED or ERR_CANCELLED. An op that is still queued is withdrawn and ends with `why`, with its `reply`, before this returns.
- * Otherwise what is under way completes first, no further step is taken, and no token is signed for nobody: an op whose last step has completed ends as it ended, but without a token in
+ * Otherwise what is under way completes first, no further step is taken, and nobody gets a token: an op whose last step has completed ends as it ended, but without a token in
  * `out`; one with steps left (or not run yet) ends with `why`. Without effect on an op that has ended or was abandoned before. Not to be called from a step. */
 void op_abandon(struct op *op, enum err why);
 

@@ -1,5 +1,6 @@
 /* Exchanging client credentials for an access token: POST /m2m/token (an admin's bearer beside the credentials) and POST /oauth2/token (the client alone; RFC
  * 6749 section 4.4). The grant is checked for form here; everything that decides happens in the issuing statement; the signature comes after its commit. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -163,7 +164,7 @@ static enum err signed_token(struct op *op)
 	return ERR_OK;
 }
 
-/* An answer may end the connection that others of the group wait on: their tokens are then for nobody. */
+/* An answer may be why another one of the group is abandoned. */
 static void sign_drafts(struct op_env *env)
 {
 	struct jwt_draft drafts[SIGNING_GROUP_MAX];
@@ -179,6 +180,12 @@ static void sign_drafts(struct op_env *env)
 	enum err err = jwt_sign_drafts(ops[0]->issue.key, drafts, n);
 	for (unsigned i = 0; i < n; i++)
 		op_resume(ops[i], ops[i]->abandoned != ERR_OK ? ERR_OK : err != ERR_OK ? err : signed_token(ops[i]));
+}
+
+static void hold(struct op_env *env, struct op *op)
+{
+	assert(env->drafts_n < SIGNING_GROUP_MAX);
+	env->drafts[env->drafts_n++] = op;
 }
 
 /* Tokens of one signing key that follow each other are signed together: op_env holds them until the last one is there. */
@@ -197,7 +204,7 @@ static void issued(struct issue_request *r)
 			err = draft(op);
 	}
 	if (err == ERR_OK && op->abandoned == ERR_OK)
-		env->drafts[env->drafts_n++] = op;
+		hold(env, op);
 	else
 		op_resume(op, err);
 	if (last)

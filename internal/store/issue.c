@@ -134,8 +134,9 @@ static unsigned take_group(struct issue_queue *q, struct issue_request **group)
 {
 	const struct issue_batch *batch = ISSUE_REQUEST(q->answered.next)->batch;
 	unsigned max = signing_key_group(keyset_current(batch->keys->set)), n = 0;
-	while (n < max && !list_empty(&q->answered) && ISSUE_REQUEST(q->answered.next)->batch == batch)
+	do
 		group[n++] = ISSUE_REQUEST(list_pop(&q->answered));
+	while (n < max && !list_empty(&q->answered) && ISSUE_REQUEST(q->answered.next)->batch == batch);
 	for (unsigned i = 0; i < n; i++)
 		group[i]->more = i + 1 < n;
 	return n;

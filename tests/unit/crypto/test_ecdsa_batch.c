@@ -6,6 +6,8 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/param_build.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "crypto/ecdsa_batch.h"
 #include "crypto/signing_key_parts.h"
@@ -57,6 +59,14 @@ int BN_generate_dsa_nonce(BIGNUM *out, const BIGNUM *range, const BIGNUM *priv, 
 /* ---- points ---- */
 
 static bool other_coordinates;
+static uint8_t last_z[ECDSA_RAW_LEN / 2]; /* each bit turned over, so that it isn't found here */
+
+static void note_z(const BIGNUM *z)
+{
+	cr_assert_eq(BN_bn2binpad(z, last_z, sizeof last_z), sizeof last_z);
+	for (size_t i = 0; i < sizeof last_z; i++)
+		last_z[i] = (uint8_t)~last_z[i];
+}
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -65,7 +75,10 @@ int EC_POINT_get_Jprojective_coordinates_GFp(const EC_GROUP *group, const EC_POI
 	static int (*real)(const EC_GROUP *, const EC_POINT *, BIGNUM *, BIGNUM *, BIGNUM *, BN_CTX *);
 	if (real == NULL)
 		*(void **)&real = dlsym(RTLD_NEXT, "EC_POINT_get_Jprojective_coordinates_GFp");
-	return real(group, point, x, y, z, ctx) == 1 && (!other_coordinates || BN_add_word(z, 1) == 1);
+	if (real(group, point, x, y, z, ctx) != 1 || (other_coordinates && BN_add_word(z, 1) != 1))
+		return 0;
+	note_z(z);
+	return 1;
 }
 #pragma GCC diagnostic pop
 
@@ -238,6 +251,108 @@ Test(ecdsa_batch, without_a_random_generator_there_is_no_signature)
 	cr_assert(verifies(signatures[1], digests[1]));
 }
 
+/* ---- what stays behind ---- */
+
+static unsigned count_in(const uint8_t *bytes, size_t n, const uint8_t *pattern, size_t pattern_n)
+{
+	unsigned found = 0;
+	for (const uint8_t *at = bytes; (at = memmem(at, n - (size_t)(at - bytes), pattern, pattern_n)) != NULL; at += pattern_n)
+		found++;
+	return found;
+}
+
+/* How often the bytes stand in this process's writable memory, but for where they are given and where they are looked for. Read as a file is, so that sanitizers don't mind. */
+static unsigned count_in_memory(const uint8_t *pattern, size_t n)
+{
+	static uint8_t chunk[1 << 16];
+	unsigned found = 0;
+	char line[256], mode[8];
+	FILE *maps = fopen("/proc/self/maps", "re"), *memory = fopen("/proc/self/mem", "re");
+	cr_assert(maps != NULL && memory != NULL);
+	setvbuf(memory, NULL, _IONBF, 0);
+	while (fgets(line, sizeof line, maps) != NULL) {
+		unsigned long from, to;
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || mode[1] != 'w' || to - from > 1UL << 32)
+			continue;
+		for (unsigned long at = from; at < to; at += sizeof chunk - n) {
+			size_t size = to - at < sizeof chunk ? to - at : sizeof chunk;
+			ssize_t got = pread(fileno(memory), chunk, size, (off_t)at);
+			uintptr_t mine = (uintptr_t)chunk, theirs = (uintptr_t)pattern;
+			if (got <= 0 || (at < mine + sizeof chunk && at + size > mine))
+				continue;
+			found += count_in(chunk, (size_t)got, pattern, n) - (at <= theirs && theirs + n <= at + size);
+		}
+		memset(chunk, 0, sizeof chunk);
+	}
+	fclose(maps);
+	fclose(memory);
+	return found;
+}
+
+/* Of the number itself, in Montgomery form, and of its inverse in that form, in the order in which numbers lie in memory. The caller wipes. */
+static unsigned count_forms(BIGNUM *number, const BIGNUM *modulus)
+{
+	uint8_t bytes[ECDSA_RAW_LEN / 2];
+	unsigned found = 0;
+	BN_CTX *ctx = BN_CTX_secure_new();
+	BIGNUM *form = BN_secure_new();
+	for (int i = 0; i < 3; i++) {
+		cr_assert(i < 2 ? BN_copy(form, number) != NULL : BN_mod_inverse(form, number, modulus, ctx) != NULL);
+		cr_assert(i == 0 || BN_mod_lshift(form, form, 256, modulus, ctx) == 1);
+		cr_assert_eq(BN_bn2lebinpad(form, bytes, sizeof bytes), sizeof bytes);
+		BN_clear(form);
+		if (i == 0)
+			BN_clear(number);
+		found += count_in_memory(bytes, sizeof bytes);
+		if (i == 0)
+			cr_assert_not_null(BN_lebin2bn(bytes, sizeof bytes, number));
+		OPENSSL_cleanse(bytes, sizeof bytes);
+	}
+	BN_clear_free(form);
+	BN_CTX_free(ctx);
+	return found;
+}
+
+static unsigned count_nonce(const char *k_hex, const EC_GROUP *group)
+{
+	BIGNUM *k = NULL;
+	cr_assert_gt(BN_hex2bn(&k, k_hex), 0);
+	unsigned found = count_forms(k, EC_GROUP_get0_order(group));
+	BN_clear_free(k);
+	return found;
+}
+
+static unsigned count_last_z(const EC_GROUP *group)
+{
+	uint8_t z[sizeof last_z];
+	for (size_t i = 0; i < sizeof z; i++)
+		z[i] = (uint8_t)~last_z[i];
+	BIGNUM *number = BN_bin2bn(z, sizeof z, NULL);
+	OPENSSL_cleanse(z, sizeof z);
+	unsigned found = count_forms(number, EC_GROUP_get0_field(group));
+	BN_clear_free(number);
+	return found;
+}
+
+Test(ecdsa_batch, nothing_of_a_nonce_stays_behind)
+{
+	const char *scripted[] = {vectors[0].k, vectors[1].k, vectors[1].k, vectors[0].k};
+	EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+	nonces.scripted = scripted;
+	nonces.n = 4;
+	fill_digests();
+	cr_assert_eq(count_nonce(vectors[0].k, group), 0);
+	cr_assert_eq(ecdsa_batch_sign(batch, digests, 4, signatures), ERR_OK);
+	cr_assert_eq(count_nonce(vectors[0].k, group), 0);
+	cr_assert_eq(count_nonce(vectors[1].k, group), 0);
+	cr_assert_eq(count_last_z(group), 0);
+	BIGNUM *kept = NULL;
+	cr_assert_gt(BN_hex2bn(&kept, vectors[1].k), 0);
+	cr_assert_eq(count_nonce(vectors[1].k, group), 1, "that would have been found");
+	BN_clear_free(kept);
+	EC_GROUP_free(group);
+}
+
 /* ---- where there is no batch ---- */
 
 Test(ecdsa_batch, a_public_key_has_none)
@@ -292,5 +407,19 @@ Test(ecdsa_batch, a_key_whose_batches_do_not_verify_signs_one_by_one)
 	other_coordinates = false;
 	key = reloaded();
 	cr_assert_eq(signing_key_group(key), SIGNING_GROUP_MAX);
+	signing_key_free(key);
+}
+
+/* What keeps a batch from being made keeps no token from being signed. */
+Test(ecdsa_batch, signatures_that_can_not_be_made_together_are_made_one_by_one)
+{
+	struct str inputs[ECDSA_BATCH_MIN] = {STR("a"), STR("b"), STR("c"), STR("d")};
+	uint8_t made[ECDSA_BATCH_MIN][SIGNATURE_MAX];
+	size_t lengths[ECDSA_BATCH_MIN];
+	struct signing_key *key = reloaded();
+	nonces.broken = true;
+	cr_assert_eq(signing_key_sign_all(key, inputs, ECDSA_BATCH_MIN, made, lengths), ERR_OK);
+	for (size_t i = 0; i < ECDSA_BATCH_MIN; i++)
+		cr_assert_eq(signing_key_verify(key, inputs[i], str_from(made[i], lengths[i])), ERR_OK);
 	signing_key_free(key);
 }

@@ -13,6 +13,7 @@
 #include "store/store_parts.h"
 
 #define REQUESTS 4
+#define MANY     70 /* more than two groups */
 
 struct pg_conn {
 	unsigned sent, in_flight;
@@ -28,8 +29,8 @@ static struct arena *arena;
 static struct config config;
 static struct store store;
 static struct signing_key *key;
-static struct issue_request requests[REQUESTS];
-static unsigned done_count[REQUESTS];
+static struct issue_request requests[MANY];
+static unsigned done_count[MANY];
 static const struct store_origin origin = {.transport = 'g'};
 
 /* ---- the connection ---- */
@@ -130,7 +131,7 @@ static void answer_rows(const struct row *rows, int n)
 /* Every row of the batch has this outcome. */
 static void answer_batch(int rows, const char *outcome)
 {
-	struct row all[REQUESTS];
+	struct row all[MANY];
 	for (int i = 0; i < rows; i++)
 		all[i] = (struct row){i + 1, outcome};
 	answer_rows(all, rows);
@@ -452,20 +453,25 @@ Test(issue, a_third_batch_waits_until_one_is_answered)
 
 /* ---- groups ---- */
 
-static unsigned groups, members;
+static unsigned groups, members, largest, in_group;
 
 static void note_group(struct issue_request *r)
 {
 	members++;
-	if (!r->more)
+	in_group++;
+	if (!r->more) {
 		groups++;
+		largest = in_group > largest ? in_group : largest;
+		in_group = 0;
+	}
 	count_done(r);
 }
 
 /* One batch of `n`, and its answer. */
 static void commit_batch(unsigned n, void (*done)(struct issue_request *r))
 {
-	batches_of(REQUESTS);
+	config.queue_max = n;
+	batches_of(n);
 	for (unsigned i = 0; i < n; i++)
 		submit(i)->done = done;
 	turn();
@@ -481,6 +487,17 @@ Test(issue, tokens_of_es256_come_as_one_group)
 		cr_assert_eq(requests[i].more, i + 1 < REQUESTS, "%u", i);
 	done_is(1, 1, 1);
 	cr_assert(store_idle(&store));
+}
+
+/* Whoever signs them has room for so many. */
+Test(issue, a_group_has_its_limit)
+{
+	sign_with(JWT_ES256);
+	commit_batch(MANY, note_group);
+	cr_assert_eq(members, MANY);
+	cr_assert_eq(groups, MANY / SIGNING_GROUP_MAX + 1);
+	cr_assert_eq(largest, SIGNING_GROUP_MAX);
+	cr_assert_eq(in_group, 0);
 }
 
 Test(issue, those_of_others_come_alone)
@@ -533,7 +550,7 @@ Test(issue, the_end_of_the_store_answers_what_has_committed)
 
 enum cores { TO_SPARE, SHORT = 100 };
 
-static unsigned sent_when_done[REQUESTS];
+static unsigned sent_when_done[MANY];
 
 static void note_sent(struct issue_request *r)
 {
@@ -769,9 +786,9 @@ static void withdraw_the_next(struct issue_request *r)
 	withdrawn_inside = issue_withdraw(&store, &requests[1]);
 }
 
-/* An answer may close a connection on which others wait: those that the same statement has answered already are not taken out of anything. */
-Test(issue, one_that_was_answered_stays)
+static void withdraw_one_that_was_answered(enum jwt_alg alg)
 {
+	sign_with(alg);
 	submit(0)->done = withdraw_the_next;
 	submit(1);
 	turn();
@@ -779,6 +796,17 @@ Test(issue, one_that_was_answered_stays)
 	answer_batch(2, "granted");
 	cr_assert_not(withdrawn_inside);
 	done_is(1, 1, 0);
+}
+
+/* An answer may close a connection on which others wait: those that the same statement has answered already are not taken out of anything. */
+Test(issue, one_that_was_answered_stays)
+{
+	withdraw_one_that_was_answered(JWT_EDDSA);
+}
+
+Test(issue, one_of_the_same_group_stays)
+{
+	withdraw_one_that_was_answered(JWT_ES256);
 }
 
 Test(issue, nor_is_one_that_fails_with_the_others)
@@ -999,8 +1027,9 @@ static void all_end(void)
 }
 
 /* Each request is answered once, or taken out, whatever happens to the queue and in whatever order. */
-Test(issue, nobody_waits_for_ever)
+static void much_happens(enum jwt_alg alg)
 {
+	sign_with(alg);
 	enum { RUNS = 300, STEPS = 100 };
 	config.queue_max = 8;
 	batches_of(3);
@@ -1017,4 +1046,14 @@ Test(issue, nobody_waits_for_ever)
 			cr_assert_eq(chaos[i].done, chaos[i].expected, "run %u", run);
 		}
 	}
+}
+
+Test(issue, nobody_waits_for_ever)
+{
+	much_happens(JWT_EDDSA);
+}
+
+Test(issue, nor_does_anybody_in_a_group)
+{
+	much_happens(JWT_ES256);
 }
