@@ -13,6 +13,8 @@
 
 local find, sub = string.find, string.sub
 
+local KEPT_MAX = 10000
+
 local threads = {}
 
 -- This one runs in wrk's main state, the others in the thread's.
@@ -22,25 +24,57 @@ function setup(thread)
 end
 
 local requests, count, at = {}, 0, 0
+local bodies, heads = nil, {}
 local file
 tokens = 0 -- globals, for done() to fetch
 statuses = {}
 
-function init(args)
-	local headers = { ["Content-Type"] = "application/x-www-form-urlencoded" }
-	local bodies = assert(os.getenv("BENCH_BODIES"), "BENCH_BODIES is not set")
-	for body in io.lines(bodies) do
-		requests[#requests + 1] = wrk.format("POST", nil, headers, body)
+-- Of bodies of one length the heads are the same.
+local function make(body)
+	local head = heads[#body]
+	if not head then
+		local whole = wrk.format("POST", nil, { ["Content-Type"] = "application/x-www-form-urlencoded" }, body)
+		head = sub(whole, 1, #whole - #body)
+		heads[#body] = head
 	end
-	count = #requests
+	return head .. body
+end
+
+-- Requests are kept, but not hundreds of thousands of them: looking through those for garbage, Lua would need more of the machine the more clients there are.
+function init(args)
+	local path = assert(os.getenv("BENCH_BODIES"), "BENCH_BODIES is not set")
+	bodies = assert(io.open(path))
+	bodies:setvbuf("full", 65536)
+	local body = bodies:read()
+	while body and count < KEPT_MAX do
+		count = count + 1
+		requests[count] = make(body)
+		body = bodies:read()
+	end
 	assert(count > 0, "no bodies")
-	at = (id - 1) * 7919 % count -- a prime, so that threads are far from each other
+	if body then
+		requests = nil
+		bodies:seek("set", 0)
+		for _ = 1, (id - 1) * 7919 do -- a prime, so that threads are far from each other
+			bodies:read()
+		end
+	else
+		at = (id - 1) * 7919 % count
+	end
 	local prefix = assert(os.getenv("BENCH_TOKENS"), "BENCH_TOKENS is not set")
 	file = assert(io.open(prefix .. "." .. id, "w"))
 	file:setvbuf("full", 1048576) -- wrk leaves main by returning, and then the C library writes what is left
 end
 
 function request()
+	if not requests then
+		local body = bodies:read()
+		if not body then
+			bodies:seek("set", 0)
+			body = bodies:read()
+		end
+		return make(body)
+	end
 	at = at % count + 1
 	return requests[at]
 end
