@@ -4,6 +4,8 @@
 # PostgreSQL have the others, since what refusing costs is the question, not what asking costs.
 #
 # The peak is what wrk gets over 256 connections. Then h2load offers twice that over 3,500 connections, more than the queue holds, while somebody reads the secret, rotates it, and asks for health ten times a second.
+# What is asked, answered and refused is counted from the second second on, when all of them are connected and the queue is full: h2load's log has a line for each answer, with when it was asked
+# for (in microseconds), the status, and how long it took.
 
 # shellcheck disable=SC2317 # cleanup calls it
 stop_others() { :; }
@@ -14,7 +16,7 @@ overload_metric() {
 
 # overload_round ROUND
 overload_round() {
-	local peak offered connections=3500 issued refused good bad
+	local peak offered connections=3500 issued refused asked good bad
 	rm -f "$tmp"/tokens.*
 	taskset -c "$last" "$bench/load.py" "$M2M_URL/oauth2/token" 256 "$seconds" "$tmp/bodies" "$tmp/tokens" "server=$stack_gateway" >"$tmp/load"
 	peak=$(jq '.tokens / .duration_us * 1e6 | floor' "$tmp/load")
@@ -27,12 +29,22 @@ overload_round() {
 	wait $!
 	issued=$(($(overload_metric m2m_tokens_issued_total) - issued))
 	refused=$(($(overload_metric 'm2m_requests_total{operation="oauth_token",transport="rest",outcome="overloaded"}') - refused))
-	good=$(awk '$2 == 200' "$tmp/h2load.log" | wc -l) bad=$(awk '$2 != 200 && $2 != 503' "$tmp/h2load.log" | wc -l)
-	jq -c --arg alg "$alg" --argjson peak "$peak" --argjson asked "$(wc -l <"$tmp/h2load.log")" --argjson good "$good" --argjson bad "$bad" --argjson issued "$issued" --argjson refused "$refused" \
-		--argjson refusal "$(overload_percentiles 503)" --argjson answer "$(overload_percentiles 200)" --argjson seconds "$seconds" \
+	bad=$(awk '$2 != 200 && $2 != 503' "$tmp/h2load.log" | wc -l)
+	read -r asked good <<<"$(overload_counts)"
+	jq -c --arg alg "$alg" --argjson peak "$peak" --argjson asked "$asked" --argjson good "$good" --argjson bad "$bad" --argjson issued "$issued" --argjson refused "$refused" \
+		--argjson refusal "$(overload_percentiles 503)" --argjson answer "$(overload_percentiles 200)" --argjson seconds $((seconds - 1)) \
 		'{mode: "overload", alg: $alg, peak: $peak, offered_s: ($asked / $seconds), goodput_s: ($good / $seconds), of_peak: ($good / $seconds / $peak), other_answers: $bad, issued: $issued,
 		refused: $refused, refusal_ms: $refusal, token_ms: $answer, probes_ms: .}' "$tmp/probe" >>"$tmp/facts"
 	tail -n 1 "$tmp/facts" >&2
+}
+
+# overload_counts: what was asked for, and the tokens that came, between the end of the first second and the last one's.
+overload_counts() {
+	awk -v seconds="$seconds" 'NR == FNR {if (NR == 1 || $1 < first) first = $1; next}
+		{at = $1 - first; done = at + $3}
+		at >= 1e6 && at < seconds * 1e6 {asked++}
+		$2 == 200 && done >= 1e6 && done < seconds * 1e6 {good++}
+		END {print asked + 0, good + 0}' "$tmp/h2load.log" "$tmp/h2load.log"
 }
 
 # overload_percentiles STATUS: p50, p99 and the most, in milliseconds.
