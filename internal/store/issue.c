@@ -65,6 +65,18 @@ static bool sends_soon(const struct issue_queue *q)
 	return event_pending(q->send, EV_TIMEOUT, NULL) != 0;
 }
 
+/* What is left to sign takes longer than the database lately took: who waits has time until then. A batch that is sent later takes more along, and its tokens come no later for it. */
+static bool has_time(const struct store *s)
+{
+	const struct issue_queue *q = &s->issue;
+	return q->waiting_count < s->config->batch_max && q->answered_count * q->token_us > q->trip_us;
+}
+
+static int64_t averaged(int64_t average, int64_t now)
+{
+	return average == 0 ? now : average + (now - average) / 8;
+}
+
 /* Nobody is left waiting: when something waits and can't be sent now, then a batch or a seal is in flight, or two batches are being answered, and the end of each of these comes
  * here again. */
 static void send_batch(struct store *s)
@@ -99,6 +111,7 @@ static void send_batch(struct store *s)
 	}
 	batch->keys = keyset_hold(s->keys);
 	q->flying_batch = batch;
+	q->sent_us = clock_mono_us();
 	histogram_note(&s->counters.batch_sizes, &histogram_sizes, n);
 }
 
@@ -137,6 +150,7 @@ static unsigned take_group(struct issue_queue *q, struct issue_request **group)
 	do
 		group[n++] = ISSUE_REQUEST(list_pop(&q->answered));
 	while (n < max && !list_empty(&q->answered) && ISSUE_REQUEST(q->answered.next)->batch == batch);
+	q->answered_count -= n;
 	for (unsigned i = 0; i < n; i++)
 		group[i]->more = i + 1 < n;
 	return n;
@@ -146,19 +160,22 @@ static unsigned take_group(struct issue_queue *q, struct issue_request **group)
 static void answer_some(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
-	int64_t until_us = clock_mono_us() + SLICE_US;
-	while (!list_empty(&q->answered) && clock_mono_us() < until_us) {
+	int64_t now_us = clock_mono_us();
+	int64_t until_us = now_us + SLICE_US;
+	while (!list_empty(&q->answered) && now_us < until_us) {
+		int64_t begun_us = now_us;
 		struct issue_request *group[SIGNING_GROUP_MAX];
 		unsigned n = take_group(q, group);
 		struct issue_batch *batch = group[0]->batch;
 		for (unsigned i = 0; i < n; i++)
 			group[i]->done(group[i]);
 		batch->left -= n;
-		if (batch->left == 0) {
+		if (batch->left == 0)
 			release_batch(batch);
-			if (!sends_soon(q))
-				send_batch(s);
-		}
+		if (!sends_soon(q) && !has_time(s))
+			send_batch(s);
+		now_us = clock_mono_us();
+		q->token_us = averaged(q->token_us, (now_us - begun_us) / n);
 	}
 	if (!list_empty(&q->answered))
 		event_add(q->answer, &(struct timeval){0, 0});
@@ -167,7 +184,8 @@ static void answer_some(struct store *s)
 static void on_answer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	send_batch(arg); /* whoever waits has waited for one slice already */
+	if (!has_time(arg))
+		send_batch(arg);
 	answer_some(arg);
 }
 
@@ -189,6 +207,7 @@ static bool sort_answered(struct store *s, struct list *requests, struct issue_b
 		req->batch = batch;
 		batch->left++;
 		put(&q->answered, req);
+		q->answered_count++;
 	}
 	return reload;
 }
@@ -249,7 +268,8 @@ static void go_on(struct store *s)
 	} else {
 		if (q->waiting_count > 0 && is_small(s))
 			give_way(q);
-		send_batch(s);
+		if (!has_time(s))
+			send_batch(s);
 		answer_some(s);
 	}
 }
@@ -264,6 +284,7 @@ static void batch_answered(void *arg, enum err err, const PGresult *r)
 	move_all(&q->flying, &answered);
 	q->flying_batch = NULL;
 	s->last_issue_answer_us = q->written_us = clock_mono_us();
+	q->trip_us = averaged(q->trip_us, q->written_us - q->sent_us);
 	store_note_write(s, err);
 	if (err != ERR_OK || !take_rows(s, &answered, r, keyset_current(batch->keys->set))) {
 		batch_failed(s, &answered, batch);
@@ -309,7 +330,8 @@ void issue_connection_changed(struct store *s)
 static void on_send(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	send_batch(arg);
+	if (!has_time(arg))
+		send_batch(arg);
 }
 
 /* ---- seals ---- */

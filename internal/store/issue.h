@@ -6,7 +6,8 @@
  *
  * Tokens whose signatures share work come as a group, whose last one says so (`more`).
  *
- * When a commit is known the next batch is sent first, and then this one is signed, so that the database works meanwhile. Where gateway and database have to share the cores, a small
+ * When a commit is known the next batch is sent first, and then this one is signed, so that the database works meanwhile. If signing it takes longer than the database does, the next
+ * one is sent when only so much is left: it takes more along, and nobody gets a token later for it. Where gateway and database have to share the cores, a small
  * next batch gathers for one slice more: this one is signed first, and those who come until the loop's next turn go along.
  *
  * A request that waits is sent or fails, whatever happens: each end of what it waits for (a batch or a seal in flight, two batches that are being answered, keys that are

@@ -579,6 +579,45 @@ static void commit_while_some_wait(enum cores cores, unsigned n, unsigned waitin
 	answer_batch((int)n, outcome);
 }
 
+/* Longer than a slice. */
+static void note_sent_while_signing(struct issue_request *r)
+{
+	note_sent(r);
+	usleep(4000);
+}
+
+Test(issue, while_there_is_much_to_sign_the_next_batch_waits_for_company)
+{
+	batches_of(REQUESTS);
+	store.issue.token_us = 4000;
+	commit_while_some_wait(TO_SPARE, REQUESTS - 1, 1, note_sent_while_signing, "granted");
+	store.issue.trip_us = 6000;
+	for (int i = 0; i < 10 && done_count[2] == 0; i++)
+		turn();
+	done_is(1, 1, 1);
+	cr_assert_eq(sent_when_done[0], 1);
+	cr_assert_eq(sent_when_done[1], 1, "8 ms are left");
+	cr_assert_eq(sent_when_done[2], 2, "4 ms are left");
+	answer_batch(1, "granted");
+	turn();
+	cr_assert_eq(done_count[3], 1);
+}
+
+Test(issue, but_not_a_full_one)
+{
+	store.issue.token_us = 4000;
+	commit_while_some_wait(TO_SPARE, 2, 2, note_sent_while_signing, "granted");
+	cr_assert_eq(sent_when_done[0], 2);
+}
+
+Test(issue, nor_one_that_the_database_needs_longer_for)
+{
+	store.issue.trip_us = 1000000;
+	store.issue.token_us = 4000;
+	commit_while_some_wait(TO_SPARE, 2, 1, note_sent_while_signing, "granted");
+	cr_assert_eq(sent_when_done[0], 2);
+}
+
 Test(issue, with_cores_to_spare_the_next_batch_is_sent_before_the_tokens_of_this_one)
 {
 	commit_while_some_wait(TO_SPARE, 1, 1, note_sent, "granted");
@@ -649,6 +688,7 @@ Test(issue, whoever_comes_meanwhile_goes_along)
 
 Test(issue, gathering_ends_with_the_first_slice_of_signing)
 {
+	store.issue.trip_us = 1000000; /* the database needs longer than what is left to sign */
 	commit_while_some_wait(SHORT, 2, 1, note_sent_slowly, "granted");
 	done_is(1, 0, 0);
 	cr_assert_eq(issuing.sent, 1);
