@@ -1,6 +1,7 @@
 /* The issuing queue (issue.h tells the life of a request; issue_statement.h has what is sent). */
 #include "store/issue.h"
 
+#include <assert.h>
 #include <sched.h>
 #include <stdlib.h>
 
@@ -166,6 +167,7 @@ static void answer_some(struct store *s)
 		int64_t begun_us = now_us;
 		struct issue_request *group[SIGNING_GROUP_MAX];
 		unsigned n = take_group(q, group);
+		assert(n > 0);
 		struct issue_batch *batch = group[0]->batch;
 		for (unsigned i = 0; i < n; i++)
 			group[i]->done(group[i]);

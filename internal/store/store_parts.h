@@ -60,9 +60,9 @@ struct issue_queue {
 	struct list answered; /* committed or refused, in order; each is signed and answered as time allows */
 	struct list stale;    /* refused with stale_key once; go out again after the reload */
 	unsigned waiting_count, answered_count;
-	int64_t sent_us;  /* when the batch in flight left */
-	int64_t trip_us;  /* how long batches lately took there and back, on the average */
-	int64_t token_us; /* and a token from its commit's being known, when it was its turn, to its answer */
+	int64_t sent_us;               /* when the batch in flight left */
+	int64_t trip_us;               /* how long batches lately took there and back, on the average */
+	int64_t token_us;              /* and a token from its commit's being known, when it was its turn, to its answer */
 	struct issue_batch batches[2]; /* one in flight while another one is signed */
 	struct issue_batch *flying_batch;
 	struct event *answer; /* the loop's next turn goes on signing */
