@@ -6,9 +6,9 @@
 # PostgreSQL has its default settings but for shared_buffers, a quarter of the memory, as its manual advises, since nobody keeps ten million clients in 128 MiB. Rows that are there beforehand are
 # of this week, whose partition the tokens go to: their indexes are the ones that are written.
 #
-# Where there are many clients, those that ask are spread over all of them, in no order, and each load, the warm-up too, has others than the loads before. Before each round the clients' tables and
-# indexes are read into shared_buffers, as far as they find room, and the audit's indexes into the kernel's cache: as they would be after a day's work. A disk that is read for each client is not
-# what is asked here.
+# Where there are many clients, those that ask are spread over all of them, in no order, and each load, the warm-up too, has others than the loads before. Before each round what a token looks at
+# (the clients, their secrets, and the index of each) is read into shared_buffers, as far as it finds room, and the audit's indexes into the kernel's cache: as they would be after a day's work.
+# A disk that is read for each client is not what is asked here.
 #
 #   GROWTH_CLIENTS, GROWTH_ROWS   other sizes, the smallest first
 
@@ -77,11 +77,11 @@ growth_counts() {
 		from pg_statio_user_tables where schemaname = 'm2m'"
 }
 
-# Organizations are looked up by an index of those that are disabled, which is empty here.
+# What the issuing statement reads. Organizations are looked up by an index of those that are disabled, which is empty here.
 growth_read() {
 	bulk_psql "$superuser" -c 'set client_min_messages = warning' -c 'create extension if not exists pg_prewarm' \
 		-c "select sum(pg_prewarm(oid, 'read')) from pg_class where relnamespace = 'm2m'::regnamespace and relkind = 'i' and relname like 'token_audit%'" \
-		-c "select sum(pg_prewarm(oid)) from pg_class where relnamespace = 'm2m'::regnamespace and relkind in ('r', 'i') and relname like 'client%'" >/dev/null
+		-c "select sum(pg_prewarm(oid)) from pg_class where relnamespace = 'm2m'::regnamespace and relname in ('client', 'client_by_id', 'client_secret', 'client_secret_live_by_id')" >/dev/null
 }
 
 # growth_round NAME CLIENTS ROWS ROUND
