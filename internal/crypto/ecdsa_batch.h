@@ -2,8 +2,8 @@
  *
  * Of a lone signature nearly half are two inversions: of the nonce, and of the curve point's last coordinate. Many numbers are inverted for the price of one and three multiplications
  * each (Montgomery's trick), so a batch shares both. What touches the key or a nonce is OpenSSL's arithmetic in a time that doesn't depend on them (but for a leading word of zeros, once in
- * 2^64 numbers). The nonces are drawn as its own signatures draw them: from its generator, the private key and the digest together, so that even a generator that repeats itself gives the key
- * away only if a digest changes meanwhile and nothing else does. A batch leaves nothing of them behind. */
+ * 2^64 numbers). The nonces are drawn as its own signatures draw them: from its generator, the private key and the digest together, so that even a generator that repeats itself
+ * repeats a nonce only for the same digest, which gives nothing away. A batch leaves nothing of them behind. */
 #ifndef M2M_CRYPTO_ECDSA_BATCH_H
 #define M2M_CRYPTO_ECDSA_BATCH_H
 
