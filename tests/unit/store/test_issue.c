@@ -231,8 +231,17 @@ static void count_nothing(struct issue_request *r)
 	(void)r;
 }
 
+static bool is_in(const struct list *queue, const struct issue_request *r)
+{
+	LIST_EACH (it, queue)
+		if (it == &r->node)
+			return true;
+	return false;
+}
+
 static struct issue_request *submit(unsigned i)
 {
+	cr_assert_not(is_in(&store.issue.waiting, &requests[i]) || is_in(&store.issue.flying, &requests[i]));
 	requests[i] = (struct issue_request){
 		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = count_done};
 	cr_assert_eq(issue_submit(&store, &requests[i]), ERR_OK);
@@ -799,7 +808,7 @@ Test(issue, and_no_longer_so_when_it_did_not_for_many_batches)
 	for (int i = 0; i < 1000 && !counted; i++) {
 		counted = store.issue.crowded == SHORT - 1;
 		turn();
-		submit(0);
+		submit((unsigned)i % 2); /* the other one is on its way */
 		store.issue.crowded = SHORT;
 		answer_batch(1, "granted");
 	}
