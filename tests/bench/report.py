@@ -99,6 +99,10 @@ def print_overload(facts):
         of = lambda value: statistics.median(value(f) for f in mine)
         print(f"{alg}: peak {of(lambda f: f['peak']):.0f} tokens/s; offered {of(lambda f: f['offered_s'] / f['peak']):.2f} times that: goodput {of(lambda f: f['of_peak']):.2f} of the peak,"
               f" {of(lambda f: f['refused'] / (f['refused'] + f['issued'])) * 100:.0f} % refused, {sum(f['other_answers'] for f in mine)} other answers")
+        bare = f"a bare read and write of a refusal's bytes takes {of(lambda f: f['bare_us']):.1f} us of CPU: with that, {of(lambda f: f['possible']):.2f} of the peak is possible"
+        if alg == "ES256":  # an RSA signature's time varies by more than a refusal takes
+            bare += f"; the gateway's takes {of(lambda f: f['refusal_us']):.1f} us"
+        print(f"    {bare}")
         for name, key in (("a refusal", "refusal_ms"), ("a token", "token_ms")):
             if all(f[key] for f in mine):
                 print(f"    {name}: p50 {of(lambda f: f[key]['p50']):.1f} ms, p99 {of(lambda f: f[key]['p99']):.1f} ms")
