@@ -8,6 +8,15 @@
 
 #define SEAL_OF_BATCH SQL_AUDIT_SEAL("$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25")
 
+/* The row of a table that a request is about, if there is one. Because of the limit PostgreSQL looks it up by its index, request by request; with a plain join it may as well read the
+ * whole table first while that is small, and goes on doing so when a million more have been imported, until it has analyzed the table. */
+#define LOOKUP(alias, table, condition) " left join lateral (select * from " table " where " condition " limit 1) " alias " on true"
+
+/* `o` is there only if the client's organization is disabled (a deleted one is too): these few are an index of their own. */
+#define CLIENT_LOOKUPS                                                                                                                     \
+	LOOKUP("c", "m2m.client", "client_id = req.client_id and disabled_at is null")                                                     \
+	LOOKUP("o", "m2m.organization", "organization_id = c.organization_id and disabled_at is not null")
+
 /* What a request with a bearer is checked for besides: the bearer's own client, the version of the secret that it was obtained with, and its organization. */
 #define BEARER_ARRAYS  ", $26::int4[], $27::text[], $28::int4[], $29::uuid[], $30::bool[]"
 #define BEARER_COLUMNS ", bearer_kind, bearer_client, bearer_version, bearer_organization, bearer_admin"
@@ -15,20 +24,19 @@
 	"   when req.bearer_kind <> 0 and (bo.organization_id is null or req.bearer_kind = 1 and bs.version is null) then 'invalid_token'" \
 	"   when req.bearer_kind <> 0 and not coalesce('admin' = any(bc.roles), req.bearer_admin) then 'forbidden'"                        \
 	"   when req.bearer_kind <> 0 and bo.organization_id is distinct from c.organization_id then 'invalid_client'"
-#define BEARER_JOINS                                                                                                                       \
-	" left join m2m.client bc on bc.client_id = req.bearer_client and bc.disabled_at is null"                                          \
-	" left join m2m.client_secret bs on bs.client_id = req.bearer_client and bs.version = req.bearer_version"                          \
-	"  and (bs.expires_at is null or bs.expires_at > statement_timestamp())"                                                           \
-	" left join m2m.organization bo on bo.organization_id = coalesce(bc.organization_id, req.bearer_organization)"                     \
-	"  and bo.disabled_at is null"
+#define LIVE_BEARER_SECRET                                                                                                                 \
+	"client_id = req.bearer_client and version = req.bearer_version and (expires_at is null or expires_at > statement_timestamp())"
+#define BEARER_LOOKUPS                                                                                                                     \
+	LOOKUP("bc", "m2m.client", "client_id = req.bearer_client and disabled_at is null")                                                \
+	LOOKUP("bs", "m2m.client_secret", LIVE_BEARER_SECRET)                                                                              \
+	LOOKUP("bo", "m2m.organization", "organization_id = coalesce(bc.organization_id, req.bearer_organization) and disabled_at is null")
 
 /* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and $14 the batch's kid and id, from $15 on stands the seal that travels with it
  * (audit_writer.h), from $26 on what only requests with a bearer have. `verifiers` holds one 32-byte verifier per ring key, in the order of $12.
  * statement_timestamp() is when the server got this statement: later than the arrival of every request in it, so a rotation that had returned before is seen.
  * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at cut to the second plus the lifetime, in row and token.
- * `o` is there only if the client's organization is disabled (a deleted one is too): these few are an index of their own.
  * Rows come in any order, each with its request's place in it (`ord`): to sort even one costs PostgreSQL 15 us. */
-#define ISSUE_SQL(bearer_arrays, bearer_columns, bearer_cases, bearer_joins)                                                               \
+#define ISSUE_SQL(bearer_arrays, bearer_columns, bearer_cases, bearer_lookups)                                                             \
 	"with req as (select * from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::uuid[], $7::\"char\"[],"       \
 	"  $8::text[], $9::text[], $10::text[], $11::text[]" bearer_arrays ") with ordinality"                                             \
 	" as t(jti, client_id, verifiers, scope, audience, request_id, transport, caller, remote_addr, user_agent,"                        \
@@ -48,15 +56,12 @@
 	"   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"                                     \
 	"   when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'"                              \
 	"   else 'granted' end as outcome"                                                                                                 \
-	" from req"                                                                                                                        \
-	" left join m2m.client c on c.client_id = req.client_id and c.disabled_at is null"                                                 \
-	" left join m2m.organization o on o.organization_id = c.organization_id and o.disabled_at is not null"                             \
-	" left join lateral ("                                                                                                             \
+	" from req" CLIENT_LOOKUPS " left join lateral ("                                                                                  \
 	"  select max(v.version) filter (where v.verifier = substr(req.verifiers, 32 * array_position($12::text[], v.key_id) - 31, 32)) "  \
 	"as version,"                                                                                                                      \
 	"   bool_or(v.key_id <> all($12::text[])) as key_missing"                                                                          \
 	"  from m2m.client_secret v where v.client_id = req.client_id and (v.expires_at is null or v.expires_at > '-infinity')"            \
-	"   and (v.expires_at is null or v.expires_at > statement_timestamp())) s on true" bearer_joins "),"                               \
+	"   and (v.expires_at is null or v.expires_at > statement_timestamp())) s on true" bearer_lookups "),"                             \
 	" ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, "        \
 	"transport,"                                                                                                                       \
 	"   client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent)"                                                \
@@ -68,7 +73,7 @@
 
 /* Most batches are clients' own requests only. PostgreSQL sets up each join anew for every statement, which is most of a small batch's cost, so they have a statement without the bearers'. */
 const char issue_sql[] = ISSUE_SQL("", "", "", "");
-const char issue_bearer_sql[] = ISSUE_SQL(BEARER_ARRAYS, BEARER_COLUMNS, BEARER_CASES, BEARER_JOINS);
+const char issue_bearer_sql[] = ISSUE_SQL(BEARER_ARRAYS, BEARER_COLUMNS, BEARER_CASES, BEARER_LOOKUPS);
 
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 

@@ -1,0 +1,86 @@
+/* How PostgreSQL finds what a token needs: by its indexes, however small or new the tables are, so that tokens cost the same as clients become many. The plans are those that the gateway's own
+ * connection got, as auto_explain logs them. */
+#include <unistd.h>
+
+#include "harness/expect.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("logging_collector = on\n"
+	       "log_filename = 'plans.log'\n"
+	       "log_line_prefix = '<%d>'\n"
+	       "session_preload_libraries = 'auto_explain'\n"
+	       "auto_explain.log_min_duration = 0\n");
+
+static struct world w;
+static struct org acme;
+static struct http_reply r;
+
+static void open_world(void)
+{
+	world_open(&w);
+	org_create(&w, "acme", &acme);
+}
+
+static void close_world(void)
+{
+	world_close(&w);
+}
+
+TestSuite(plans, .init = open_world, .fini = close_world, .timeout = 120);
+
+/* How many of the plans that PostgreSQL has logged so far for this database's issuing statements have such a part, a regular expression. */
+static int64_t issuing_plans(const char *part)
+{
+	return sql_int(world_db(&w),
+		       "select count(*) from regexp_split_to_table(pg_read_file('log/plans.log'), '\n<') as entry"
+		       " where entry ~ '^%s>LOG:  duration: [^\n]*\n\\s*Query Text: with req as' and entry ~ '%s'",
+		       w.database, part);
+}
+
+/* Its collector may take a moment to write them. */
+static void wait_for_plans(int64_t n)
+{
+	for (int tries = 0; tries < 100 && issuing_plans("Insert on token_audit") < n; tries++)
+		usleep(100000);
+	cr_assert_eq(issuing_plans("Insert on token_audit"), n);
+}
+
+#define BY(index, condition) index " on [^\n]*\n\\s*Index Cond: \\(" condition "\\)"
+
+static void nothing_is_read_whole(void)
+{
+	cr_expect_eq(issuing_plans("Seq Scan on (client|client_secret|organization|token_audit)"), 0);
+	cr_expect_eq(issuing_plans("(Hash|Merge) [^\n]*Join"), 0);
+}
+
+/* The statistics of a table that is new or has one row make another plan look as good, and it would stay. */
+Test(plans, a_client_is_looked_up)
+{
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	wait_for_plans(1);
+	cr_expect_eq(issuing_plans(BY("client_by_id", "client_id = t.client_id")), 1);
+	cr_expect_eq(issuing_plans(BY("client_secret_live_by_id", "client_id = t.client_id")), 1);
+	cr_expect_eq(issuing_plans(BY("organization_disabled", "organization_id = client.organization_id")), 1);
+	nothing_is_read_whole();
+
+	sql_exec(world_db(&w), "analyze m2m.client, m2m.client_secret, m2m.organization");
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	wait_for_plans(2);
+	cr_expect_eq(issuing_plans(BY("client_by_id", "client_id = t.client_id")), 2);
+	cr_expect_eq(issuing_plans(BY("client_secret_live_by_id", "client_id = t.client_id")), 2);
+	cr_expect_eq(issuing_plans(BY("organization_disabled", "organization_id = client.organization_id")), 2);
+	nothing_is_read_whole();
+}
+
+Test(plans, so_is_the_bearer_s)
+{
+	char token[TOKEN_MAX];
+	client_token(&w, &acme, token);
+	sql_exec(world_db(&w), "analyze m2m.client, m2m.client_secret, m2m.organization");
+	expect_status(m2m_token(&w, token, acme.client_id, acme.secret, &r), 200);
+	wait_for_plans(2);
+	cr_expect_eq(issuing_plans(BY("client_by_id", "client_id = t.bearer_client")), 1);
+	cr_expect_eq(issuing_plans(BY("client_secret_pkey", "\\(client_id = t.bearer_client\\) AND \\(version = t.bearer_version\\)")), 1);
+	cr_expect_eq(issuing_plans(BY("organization_pkey", "organization_id = COALESCE[^\n]*")), 1);
+	nothing_is_read_whole();
+}
