@@ -3,7 +3,8 @@
 # To be sourced by tests/bench/run: the gateway on databases of several sizes, one after another in each round, so that the machine's drift meets all of them. ES256 over 256 connections, where
 # the database's part is largest.
 #
-# PostgreSQL has its default settings but for shared_buffers, a quarter of the memory, as its manual advises, since nobody keeps ten million clients in 128 MiB. Rows that are there beforehand are
+# PostgreSQL has its default settings but for shared_buffers, a quarter of the memory, as its manual advises, since nobody keeps ten million clients in 128 MiB; and the system has reserved huge pages
+# for that, as the manual advises with it, if whoever runs this may do so (GROWTH_HUGE_PAGES= without). Rows that are there beforehand are
 # of this week, whose partition the tokens go to: their indexes are the ones that are written.
 #
 # Where there are many clients, those that ask are spread over all of them, in no order, and each load, the warm-up too, has others than the loads before. Before each round what a token looks at
@@ -19,8 +20,27 @@ growth_asking_s=30000  # of many, so many ask in a second of a load; more than t
 # shellcheck source=tests/bench/bulk_load.sh
 . "$bench/bulk_load.sh"
 
+huge_pages=0 huge_pages_before=''
+
 # shellcheck disable=SC2317 # cleanup calls it
-stop_others() { :; }
+stop_others() {
+	[[ ! $huge_pages_before ]] || printf '%d\n' "$huge_pages_before" >/proc/sys/vm/nr_hugepages
+	huge_pages_before=''
+}
+
+# growth_reserve MIB: so much in huge pages, and a little more, until the end.
+growth_reserve() {
+	local kib before
+	[[ ${GROWTH_HUGE_PAGES-yes} && -w /proc/sys/vm/nr_hugepages ]] || return 0
+	kib=$(awk '/^Hugepagesize:/ {print $2}' /proc/meminfo) before=$(</proc/sys/vm/nr_hugepages)
+	huge_pages=$(($1 * 1024 * 21 / 20 / kib)) huge_pages_before=$before
+	printf '%d\n' $((before + huge_pages)) >/proc/sys/vm/nr_hugepages 2>/dev/null || true
+	if (($(</proc/sys/vm/nr_hugepages) < before + huge_pages)); then
+		say 'the system has not enough huge pages'
+		stop_others
+		huge_pages=0
+	fi
+}
 
 growth_use() {
 	local at=127.0.0.1:$stack_pg_port/$1
@@ -64,7 +84,7 @@ growth_take_bodies() {
 
 # growth_sizes CLIENTS ROWS: bytes of the tables and of their indexes.
 growth_sizes() {
-	ask "select json_build_object('size', '$(growth_label "$1" "$2")', 'bytes', json_object_agg(name, json_build_object('total', total, 'indexes', indexes)))
+	ask "select json_build_object('size', '$(growth_label "$1" "$2")', 'huge_pages', $huge_pages, 'bytes', json_object_agg(name, json_build_object('total', total, 'indexes', indexes)))
 		from (select name, sum(pg_total_relation_size(part)) as total, sum(pg_indexes_size(part)) as indexes
 			from unnest('{organization,client,client_secret,token_audit}'::text[]) name
 			cross join lateral (select ('m2m.' || name)::regclass as part union select relid from pg_partition_tree(('m2m.' || name)::regclass)) p
@@ -104,9 +124,11 @@ growth_round() {
 }
 
 run_growth() {
-	local clients rows round sizes=() size smallest=${growth_clients%% *}
+	local clients rows round sizes=() size smallest=${growth_clients%% *} quarter
 	alg=ES256
-	stack_sql <<<"alter system set shared_buffers = '$(awk '/^MemTotal:/ {print int($2 / 4096)}' /proc/meminfo)MB'"
+	quarter=$(awk '/^MemTotal:/ {print int($2 / 4096)}' /proc/meminfo)
+	growth_reserve "$quarter"
+	stack_sql <<<"alter system set shared_buffers = '${quarter}MB'"
 	bulk_restart
 	for clients in $growth_clients; do sizes+=("$clients 0"); done
 	for rows in $growth_rows; do

@@ -78,7 +78,7 @@ def compare(rows, cells):
 
 def print_growth(rows, facts):
     print("medians of rounds; of the first: tokens/s of signing in relation to the first size's of the same round, and the least and the most of that; reads: blocks of the clients' tables and")
-    print("indexes that were not in shared_buffers, a token, from the gateway's start on")
+    print("indexes that were not in shared_buffers, a token, from the gateway's start on;", "PostgreSQL's shared memory is in huge pages" if facts[0]["huge_pages"] else "no huge pages")
     print(f"{'size':<34} {'tokens/s':>9} {'of signing':>10} {'of the first':>19} {'p99 ms':>7} {'us gateway':>10} {'us PG':>6} {'us wrk':>6} {'reads':>6}")
     for r in rows:
         ratio = f"{statistics.median(r['of_first']):.2f} ({min(r['of_first']):.2f}-{max(r['of_first']):.2f})"
