@@ -1,6 +1,5 @@
 -- The issuing statement looks for one client and its live secrets by the client's id. A hash index finds each in one page; a btree of millions of random ids in two that nobody has looked at
--- lately, comparing texts in each. Tokens go on while these are made; who writes clients or secrets waits, or is refused
--- after its lock_timeout: most of a minute at ten millions (23 and 25 s here).
+-- lately, comparing texts in each. Tokens go on while these are made; who writes clients or secrets waits, half a minute at ten millions.
 set local role m2m_owner;
 
 create index client_by_id on m2m.client using hash (client_id);

@@ -10,12 +10,13 @@
 
 /* The row of a table that a request is about, if there is one. Because of the limit PostgreSQL looks it up by its index, request by request; with a plain join it may as well read the
  * whole table first while that is small, and goes on doing so when a million more have been imported, until it has analyzed the table. */
-#define LOOKUP(alias, table, condition) " left join lateral (select * from " table " where " condition " limit 1) " alias " on true"
+#define LOOKUP(alias, table, condition)                                                                                                    \
+	" left join lateral (select * from " table " " alias " where " condition " limit 1) " alias " on true"
 
 /* `o` is there only if the client's organization is disabled (a deleted one is too): these few are an index of their own. */
 #define CLIENT_LOOKUPS                                                                                                                     \
-	LOOKUP("c", "m2m.client", "client_id = req.client_id and disabled_at is null")                                                     \
-	LOOKUP("o", "m2m.organization", "organization_id = c.organization_id and disabled_at is not null")
+	LOOKUP("c", "m2m.client", "c.client_id = req.client_id and c.disabled_at is null")                                                 \
+	LOOKUP("o", "m2m.organization", "o.organization_id = c.organization_id and o.disabled_at is not null")
 
 /* What a request with a bearer is checked for besides: the bearer's own client, the version of the secret that it was obtained with, and its organization. */
 #define BEARER_ARRAYS  ", $26::int4[], $27::text[], $28::int4[], $29::uuid[], $30::bool[]"
@@ -25,11 +26,13 @@
 	"   when req.bearer_kind <> 0 and not coalesce('admin' = any(bc.roles), req.bearer_admin) then 'forbidden'"                        \
 	"   when req.bearer_kind <> 0 and bo.organization_id is distinct from c.organization_id then 'invalid_client'"
 #define LIVE_BEARER_SECRET                                                                                                                 \
-	"client_id = req.bearer_client and version = req.bearer_version and (expires_at is null or expires_at > statement_timestamp())"
+	"bs.client_id = req.bearer_client and bs.version = req.bearer_version"                                                             \
+	" and (bs.expires_at is null or bs.expires_at > statement_timestamp())"
+#define LIVE_BEARER_ORGANIZATION "bo.organization_id = coalesce(bc.organization_id, req.bearer_organization) and bo.disabled_at is null"
 #define BEARER_LOOKUPS                                                                                                                     \
-	LOOKUP("bc", "m2m.client", "client_id = req.bearer_client and disabled_at is null")                                                \
+	LOOKUP("bc", "m2m.client", "bc.client_id = req.bearer_client and bc.disabled_at is null")                                          \
 	LOOKUP("bs", "m2m.client_secret", LIVE_BEARER_SECRET)                                                                              \
-	LOOKUP("bo", "m2m.organization", "organization_id = coalesce(bc.organization_id, req.bearer_organization) and disabled_at is null")
+	LOOKUP("bo", "m2m.organization", LIVE_BEARER_ORGANIZATION)
 
 /* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and $14 the batch's kid and id, from $15 on stands the seal that travels with it
  * (audit_writer.h), from $26 on what only requests with a bearer have. `verifiers` holds one 32-byte verifier per ring key, in the order of $12.
