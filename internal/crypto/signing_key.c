@@ -347,3 +347,8 @@ unsigned signing_key_group(const struct signing_key *key)
 {
 	return key->sign_batch == NULL ? 1 : SIGNING_GROUP_MAX;
 }
+
+bool signing_key_is_slow(const struct signing_key *key)
+{
+	return key->alg == JWT_RS256 || key->alg == JWT_PS256;
+}

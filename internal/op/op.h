@@ -163,6 +163,7 @@ struct op {
 	bool asked_issuer; /* waited for an outside issuer's keys already */
 	bool platform;     /* the caller has the platform's role, and no organization */
 	bool repeat;       /* of a refused request, with the credentials in the other place: rate_limits.h */
+	bool signed_ahead; /* `token` was signed while its row was being committed */
 	bool recorded;     /* a token's row has committed */
 
 	struct issue_request issue;

@@ -1,5 +1,5 @@
 /* Exchanging client credentials for an access token: POST /m2m/token (an admin's bearer beside the credentials) and POST /oauth2/token (the client alone; RFC
- * 6749 section 4.4). The grant is checked for form here; everything that decides happens in the issuing statement; the signature comes after its commit. */
+ * 6749 section 4.4). The grant is checked for form here; everything that decides happens in the issuing statement; no token leaves before its commit is known. */
 #include <assert.h>
 #include <string.h>
 
@@ -182,6 +182,13 @@ static void sign_drafts(struct op_env *env)
 		op_resume(ops[i], ops[i]->abandoned != ERR_OK ? ERR_OK : err != ERR_OK ? err : signed_token(ops[i]));
 }
 
+/* Its row is written, and being committed: time to sign. The token goes out from issued(), or not at all. */
+static void written(struct issue_request *r)
+{
+	struct op *op = r->arg;
+	op->signed_ahead = op->abandoned == ERR_OK && draft(op) == ERR_OK && jwt_sign_drafts(r->key, &op->draft, 1) == ERR_OK;
+}
+
 static void hold(struct op_env *env, struct op *op)
 {
 	assert(env->drafts_n < SIGNING_GROUP_MAX);
@@ -200,10 +207,11 @@ static void issued(struct issue_request *r)
 	if (err == ERR_OK) {
 		op->recorded = true;
 		op->organization_id = r->organization_id;
-		if (op->abandoned == ERR_OK)
-			err = draft(op);
 	}
-	if (err == ERR_OK && op->abandoned == ERR_OK)
+	bool wanted = err == ERR_OK && op->abandoned == ERR_OK;
+	if (wanted)
+		err = op->signed_ahead ? signed_token(op) : draft(op);
+	if (wanted && err == ERR_OK && !op->signed_ahead)
 		hold(env, op);
 	else
 		op_resume(op, err);
@@ -232,6 +240,7 @@ static enum op_verdict issue(struct op *op)
 		.bearer = op->caller_known ? &op->caller : NULL,
 		.origin = &op->origin,
 		.jti = uuid_v7(clock_wall_us()),
+		.written = written,
 		.done = issued,
 		.arg = op,
 	};

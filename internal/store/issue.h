@@ -4,6 +4,7 @@
  *
  *   issue_submit -> waiting -> (one batch in flight) -> commit known -> done(request) for each, some milliseconds' worth (a slice) a turn of the loop
  *
+ * Where a signature takes longer than a commit (RSA), a request that is alone is told before it (`written`), and signs meanwhile.
  * Tokens whose signatures share work come as a group, whose last one says so (`more`).
  *
  * When a commit is known the next batch is sent first, and then this one is signed, so that the database works meanwhile. If signing it takes longer than the database does, the next
@@ -29,6 +30,9 @@ struct issue_request {
 	const struct store_bearer *bearer; /* NULL: the client itself asks (RFC 6749 section 4.4) */
 	const struct store_origin *origin;
 	struct uuid jti;
+	/* At most once, before done: granted, its row is written, and the fields below are what they will be then; the commit is under way and may still fail. What takes long can be
+	 * made meanwhile, but nobody may get to see it before done, and that with ERR_OK (design section 2, promise 2). */
+	void (*written)(struct issue_request *r);
 	void (*done)(struct issue_request *r);
 	void *arg;
 

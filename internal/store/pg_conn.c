@@ -1,5 +1,5 @@
 /* The connection's state machine. Data: pg_conn_send -> PQsendQueryPrepared + PQpipelineSync -> flush; readable -> PQgetResult -> the head unit's result ->
- * its sync -> done. One function (go_down) ends a connection, whatever the reason. */
+ * (ran, if asked for) -> its sync -> done. One function (go_down) ends a connection, whatever the reason. */
 #include "store/pg_conn.h"
 
 #include <assert.h>
@@ -18,6 +18,7 @@ enum state { DOWN, DIALING, UP };
 
 struct unit {
 	int64_t sent_us, deadline_us;
+	pg_unit_ran *ran; /* NULL: nobody asks, or has been told */
 	pg_unit_done *done;
 	void *arg;
 	PGresult *result;
@@ -172,6 +173,15 @@ PGresult *pg_conn_take_result(struct pg_conn *c)
 	return r;
 }
 
+static void tell_ran(struct unit *u)
+{
+	pg_unit_ran *ran = u->ran;
+	if (ran == NULL || u->result == NULL || pg_err(u->result) != ERR_OK)
+		return;
+	u->ran = NULL;
+	ran(u->arg, u->result);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
@@ -180,7 +190,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		go_down(c, PQerrorMessage(c->pg));
 		return;
 	}
-	/* A unit's callback may send more, but never closes: only this file does. One NULL stands between a statement's results and its sync;
+	/* A unit's callbacks may send more, but never closes: only this file does. One NULL stands between a statement's results and its sync;
 	 * a second one in a row means that there is nothing more to be had now. */
 	int nulls = 0;
 	while (c->unit_count > 0 && nulls < 2 && !PQisBusy(c->pg)) {
@@ -196,6 +206,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		PQclear(head_unit(c)->result);
 		head_unit(c)->result = r;
 	}
+	if (c->unit_count > 0)
+		tell_ran(head_unit(c));
 	if (PQstatus(c->pg) != CONNECTION_OK)
 		go_down(c, PQerrorMessage(c->pg));
 }
@@ -244,7 +256,8 @@ static void on_dialed(evutil_socket_t fd, short what, void *arg)
 	c->events.up(c->events.arg);
 }
 
-enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *p, int timeout_ms, pg_unit_done *done, void *arg)
+enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *p, int timeout_ms, pg_unit_ran *ran,
+				pg_unit_done *done, void *arg)
 {
 	if (c->state != UP)
 		return ERR_STORE_UNAVAILABLE;
@@ -252,18 +265,24 @@ enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_
 		return ERR_OVERLOADED;
 	if (!pg_params_ok(p))
 		return ERR_TOO_LARGE;
-	if (PQsendQueryPrepared(c->pg, statement, p->n, p->values, p->lengths, p->formats, 1) != 1 || PQpipelineSync(c->pg) != 1) {
+	if (PQsendQueryPrepared(c->pg, statement, p->n, p->values, p->lengths, p->formats, 1) != 1 ||
+	    (ran != NULL && PQsendFlushRequest(c->pg) != 1) || PQpipelineSync(c->pg) != 1) {
 		/* libpq is out of memory or its socket is dead: what it holds may not match our list any more, so begin anew from the loop */
 		event_active(c->timer, EV_TIMEOUT, 0);
 		return ERR_STORE_UNAVAILABLE;
 	}
 	int64_t now_us = clock_mono_us();
 	c->units[(c->unit_first + c->unit_count) % c->unit_max] =
-		(struct unit){.done = done, .arg = arg, .sent_us = now_us, .deadline_us = now_us + (int64_t)timeout_ms * 1000};
+		(struct unit){.ran = ran, .done = done, .arg = arg, .sent_us = now_us, .deadline_us = now_us + (int64_t)timeout_ms * 1000};
 	if (++c->unit_count == 1)
 		rearm_deadline(c);
 	flush(c);
 	return ERR_OK;
+}
+
+enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *p, int timeout_ms, pg_unit_done *done, void *arg)
+{
+	return pg_conn_send_and_watch(c, statement, p, timeout_ms, NULL, done, arg);
 }
 
 /* ---- life ---- */

@@ -2,7 +2,8 @@
  *
  *   DOWN -> DIALING (a thread opens it, bounded) -> UP -> DOWN (closing always says why; the next try waits a little longer each time)
  *
- * A unit is done when its sync has been answered, that is when its transaction has committed: the result's rows arrive before that.
+ * A unit is done when its sync has been answered, that is when its transaction has committed: the result's rows arrive before that, and are had before that only by who asks for them
+ * (pg_conn_send_and_watch).
  * A unit that isn't answered in its time brings the connection down, since what stands behind it can't be answered either; nothing is ever cancelled.
  * Private to store/. */
 #ifndef M2M_STORE_PG_CONN_H
@@ -28,7 +29,10 @@ struct pg_conn_events {
 /* Called once per unit, from the event loop, never from pg_conn_send. `r` is borrowed and NULL unless err is what pg_err says of it. */
 typedef void pg_unit_done(void *arg, enum err err, const PGresult *r);
 
-/* Within that call: makes the result the caller's, who clears it. NULL: there is none. */
+/* The unit's statement has run, and `r` (borrowed; the one that `done` will get) is what it answers if its transaction commits, which may still fail. */
+typedef void pg_unit_ran(void *arg, const PGresult *r);
+
+/* Within the call of `done`: makes the result the caller's, who clears it. NULL: there is none. */
 PGresult *pg_conn_take_result(struct pg_conn *c);
 
 /* Starts dialing at pg_conn_start. `spec` is borrowed for the connection's life. NULL: out of memory. */
@@ -44,5 +48,10 @@ unsigned pg_conn_in_flight(const struct pg_conn *c);
 /* Sends one prepared statement. ERR_STORE_UNAVAILABLE: not up. ERR_OVERLOADED: units_max in flight. ERR_TOO_LARGE: the parameters overflowed. On an error `done` isn't called. */
 MUST_CHECK enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms,
 				 pg_unit_done *done, void *arg);
+
+/* As pg_conn_send, and PostgreSQL is asked to send the rows before it commits (a Flush ahead of the Sync), which costs it and us a message more. `ran` is called when they arrive, at
+ * most once and before `done`; not at all if the commit is known by then, or the statement failed. */
+MUST_CHECK enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms,
+					   pg_unit_ran *ran, pg_unit_done *done, void *arg);
 
 #endif

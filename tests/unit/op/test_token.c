@@ -239,6 +239,86 @@ Test(token, a_key_that_cannot_sign_is_an_error_of_ours)
 	signing_key_free(public);
 }
 
+/* ---- signed while its row is being committed ---- */
+
+static struct op *ask_and_write(void)
+{
+	struct op *op = ask(OP_OAUTH_TOKEN, grant());
+	grant_row();
+	store.request->written(store.request);
+	cr_assert_eq(replies, 0, "nobody gets it before the commit is known");
+	cr_assert_null(op->out.access_token.p);
+	cr_assert_not(op->recorded);
+	return op;
+}
+
+Test(token, a_token_that_was_signed_ahead_goes_out_when_its_row_has_committed)
+{
+	struct op *op = ask_and_write();
+	struct jwt jwt;
+	store.request->key = NULL; /* nothing is signed again */
+	fake_issue(&store, ERR_OK);
+	answered(op, ERR_OK);
+	cr_assert_eq(jwt_parse(arena, op->out.access_token, &jwt), ERR_OK);
+	cr_assert_eq(jwt_verify(key, &jwt), ERR_OK);
+	cr_assert_not_null(memmem(jwt.claims.p, jwt.claims.n, "\"iat\":1767225607,", 17), "%.*s", STR_ARG(jwt.claims));
+	cr_assert_eq(op->out.expires_in, 86400);
+	cr_assert(str_eq(op->out.scope, STR("api read:users")));
+}
+
+Test(token, one_whose_row_did_not_commit_never_goes_out)
+{
+	static const enum err failures[] = {ERR_STORE_UNAVAILABLE, ERR_STALE_KEY};
+	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+		struct op *op = ask_and_write();
+		fake_issue(&store, failures[i]);
+		answered(op, failures[i]);
+		cr_assert_null(op->out.access_token.p);
+		cr_assert_not(op->recorded);
+	}
+}
+
+Test(token, nor_does_one_whose_client_has_gone)
+{
+	struct op *op = ask_and_write();
+	op_abandon(op, ERR_CANCELLED);
+	fake_issue(&store, ERR_OK);
+	answered(op, ERR_OK);
+	cr_assert_null(op->out.access_token.p);
+	cr_assert(op->recorded);
+}
+
+Test(token, nothing_is_signed_ahead_for_a_client_that_has_gone)
+{
+	struct op *op = ask(OP_OAUTH_TOKEN, grant());
+	op_abandon(op, ERR_CANCELLED);
+	grant_row();
+	store.request->key = NULL;
+	store.request->written(store.request);
+	fake_issue(&store, ERR_OK);
+	answered(op, ERR_OK);
+	cr_assert_null(op->out.access_token.p);
+}
+
+Test(token, what_could_not_be_signed_ahead_is_signed_in_its_turn)
+{
+	struct op *op = ask(OP_OAUTH_TOKEN, grant());
+	struct sbuf jwk = sbuf_in(arena, 1024);
+	struct signing_key *public = NULL;
+	struct jwt jwt;
+	cr_assert_eq(signing_key_public_jwk(key, &jwk), ERR_OK);
+	cr_assert_eq(signing_key_from_jwk(JWT_ES256, sbuf_str(&jwk), &public), ERR_OK);
+	grant_row();
+	store.request->key = public;
+	store.request->written(store.request);
+	store.request->key = keyset_current(store.keys);
+	fake_issue(&store, ERR_OK);
+	answered(op, ERR_OK);
+	cr_assert_eq(jwt_parse(arena, op->out.access_token, &jwt), ERR_OK);
+	cr_assert_eq(jwt_verify(key, &jwt), ERR_OK);
+	signing_key_free(public);
+}
+
 Test(token, every_outcome_of_the_statement_is_the_answer)
 {
 	static const struct {

@@ -20,6 +20,7 @@ struct pg_conn {
 	bool down, refuses;
 	const char *statement;
 	PGresult *result;
+	pg_unit_ran *ran;
 	pg_unit_done *done;
 	void *arg;
 };
@@ -69,8 +70,8 @@ PGresult *pg_conn_take_result(struct pg_conn *c)
 	return r;
 }
 
-enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms, pg_unit_done *done,
-		      void *arg)
+enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms, pg_unit_ran *ran,
+				pg_unit_done *done, void *arg)
 {
 	(void)timeout_ms;
 	cr_assert_eq(c->in_flight, 0);
@@ -80,9 +81,16 @@ enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_
 	c->statement = statement;
 	c->sent++;
 	c->in_flight = 1;
+	c->ran = ran;
 	c->done = done;
 	c->arg = arg;
 	return ERR_OK;
+}
+
+enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms, pg_unit_done *done,
+		      void *arg)
+{
+	return pg_conn_send_and_watch(c, statement, params, timeout_ms, NULL, done, arg);
 }
 
 /* ---- who else wants the core ---- */
@@ -106,7 +114,7 @@ struct row {
 	const char *outcome;
 };
 
-static void answer_rows(const struct row *rows, int n)
+static PGresult *result_of(const struct row *rows, int n)
 {
 	enum { ORD, OUTCOME, COLUMNS = 9 };
 	char nothing[] = "", word[32];
@@ -122,10 +130,23 @@ static void answer_rows(const struct row *rows, int n)
 		for (int c = OUTCOME + 1; c < COLUMNS; c++)
 			cr_assert_eq(PQsetvalue(r, row, c, NULL, -1), 1);
 	}
+	return r;
+}
+
+static void answer_rows(const struct row *rows, int n)
+{
 	issuing.in_flight = 0;
-	issuing.result = r;
-	issuing.done(issuing.arg, ERR_OK, r);
+	issuing.result = result_of(rows, n);
+	issuing.done(issuing.arg, ERR_OK, issuing.result);
 	PQclear(pg_conn_take_result(&issuing));
+}
+
+/* The statement has run; its commit isn't known. */
+static void run_rows(const struct row *rows, int n)
+{
+	PGresult *r = result_of(rows, n);
+	issuing.ran(issuing.arg, r);
+	PQclear(r);
 }
 
 /* Every row of the batch has this outcome. */
@@ -539,6 +560,104 @@ Test(issue, a_group_ends_with_its_batch)
 	cr_assert_eq(members, 4);
 	cr_assert_eq(groups, 2);
 	cr_assert(!requests[1].more && !requests[3].more);
+}
+
+/* ---- signing while PostgreSQL commits ---- */
+
+static unsigned written_count;
+
+static void count_written(struct issue_request *r)
+{
+	written_count++;
+	cr_assert_eq(r->err, ERR_OK);
+	cr_assert_eq(r->key, keyset_current(store.keys->set));
+}
+
+static struct issue_request *send_alone(enum jwt_alg alg)
+{
+	sign_with(alg);
+	struct issue_request *r = submit(0);
+	r->written = count_written;
+	turn();
+	return r;
+}
+
+Test(issue, a_lone_request_with_a_slow_signature_is_told_when_its_row_is_written)
+{
+	static const enum jwt_alg slow[] = {JWT_RS256, JWT_PS256};
+	for (unsigned i = 0; i < sizeof slow / sizeof *slow; i++) {
+		struct issue_request *r = send_alone(slow[i]);
+		run_rows((struct row[]){{1, "granted"}}, 1);
+		cr_assert_eq(written_count, i + 1);
+		done_is(i, 0, 0);
+		cr_assert_eq(atomic_load(&store.counters.tokens_issued), i, "it isn't yet");
+		cr_assert_not(issue_withdraw(&store, r));
+		cr_assert_not(store_idle(&store));
+		answer_batch(1, "granted");
+		done_is(i + 1, 0, 0);
+		turn();
+		cr_assert(store_idle(&store));
+	}
+}
+
+Test(issue, it_is_done_with_an_error_if_the_commit_fails)
+{
+	struct issue_request *r = send_alone(JWT_RS256);
+	run_rows((struct row[]){{1, "granted"}}, 1);
+	issuing.in_flight = 0;
+	issuing.done(issuing.arg, ERR_STORE_UNAVAILABLE, NULL);
+	done_is(1, 0, 0);
+	cr_assert_eq(r->err, ERR_STORE_UNAVAILABLE);
+	cr_assert_eq(atomic_load(&store.counters.tokens_issued), 0);
+	cr_assert_eq(atomic_load(&store.counters.writers_lost), 1);
+	cr_assert(store_idle(&store));
+}
+
+Test(issue, one_that_is_refused_is_not_told_before)
+{
+	send_alone(JWT_RS256);
+	run_rows((struct row[]){{1, "invalid_client"}}, 1);
+	cr_assert_eq(written_count, 0);
+	answer_batch(1, "invalid_client");
+	done_is(1, 0, 0);
+}
+
+Test(issue, nor_is_anyone_by_rows_that_do_not_fit)
+{
+	send_alone(JWT_RS256);
+	run_rows((struct row[]){{2, "granted"}}, 1);
+	cr_assert_eq(written_count, 0);
+}
+
+/* The sooner the commit is known the sooner they are sent. */
+Test(issue, nor_while_others_wait_for_the_commit)
+{
+	send_alone(JWT_RS256);
+	submit(1);
+	run_rows((struct row[]){{1, "granted"}}, 1);
+	cr_assert_eq(written_count, 0);
+	answer_batch(1, "granted");
+	done_is(1, 0, 0);
+	cr_assert_eq(issuing.sent, 2);
+}
+
+/* It would cost a message more for nothing. */
+Test(issue, rows_are_not_asked_for_where_signatures_are_quick)
+{
+	send_alone(JWT_ES256);
+	cr_assert_null(issuing.ran);
+	answer_batch(1, "granted");
+	send_alone(JWT_EDDSA);
+	cr_assert_null(issuing.ran);
+}
+
+Test(issue, nor_for_more_than_one)
+{
+	sign_with(JWT_RS256);
+	submit(0);
+	submit(1);
+	turn();
+	cr_assert_null(issuing.ran);
 }
 
 /* What has committed is answered, whatever ends the store. */
