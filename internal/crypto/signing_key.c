@@ -345,7 +345,9 @@ bool signing_key_is_private(const struct signing_key *key)
 
 unsigned signing_key_group(const struct signing_key *key)
 {
-	return key->sign_batch == NULL ? 1 : SIGNING_GROUP_MAX;
+	if (key->sign_batch != NULL)
+		return SIGNING_GROUP_MAX;
+	return signing_key_is_slow(key) ? SIGNING_GROUP_SLOW : 1;
 }
 
 bool signing_key_is_slow(const struct signing_key *key)

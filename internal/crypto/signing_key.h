@@ -39,8 +39,10 @@ enum jwt_alg signing_key_alg(const struct signing_key *key);
 struct str signing_key_kid(const struct signing_key *key); /* valid as long as the key */
 bool signing_key_is_private(const struct signing_key *key);
 
-/* How many signatures are best made at once (jwt_sign_drafts). They share work with a private ES256 key that was read from its DER; of all others it is 1. */
-#define SIGNING_GROUP_MAX 32
+/* How many signatures are best made at once (jwt_sign_drafts), of which whoever gets the first one waits for the last. A private ES256 key that was read from its DER has several share work.
+ * Between slow signatures those who wait fall asleep, and waking them one by one costs all of us more than three signatures together (a millisecond) delay the first. Of others it is 1. */
+#define SIGNING_GROUP_MAX  32
+#define SIGNING_GROUP_SLOW 3
 unsigned signing_key_group(const struct signing_key *key);
 
 /* A signature takes several times as long as a message to another process and back: RSA's do (some 300 us), an elliptic curve's don't (some 25). */

@@ -511,12 +511,13 @@ Test(jwt, tokens_signed_together_are_each_as_if_signed_alone)
 	}
 }
 
-Test(jwt, only_es256_profits_from_a_group)
+Test(jwt, how_many_are_best_signed_together_depends_on_the_key)
 {
+	static const unsigned group[] = {[JWT_RS256] = 3, [JWT_ES256] = 32, [JWT_PS256] = 3, [JWT_EDDSA] = 1};
 	struct signing_key *public;
 
 	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++)
-		cr_assert_eq(signing_key_group(keys[alg]), alg == JWT_ES256 ? SIGNING_GROUP_MAX : 1);
+		cr_assert_eq(signing_key_group(keys[alg]), group[alg], "%s", jwt_alg_name(alg));
 	cr_assert_eq(signing_key_from_jwk(JWT_ES256, str_of(rfc7515_ec_jwk), &public), ERR_OK);
 	cr_assert_eq(signing_key_group(public), 1);
 	signing_key_free(public);

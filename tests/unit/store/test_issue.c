@@ -538,6 +538,17 @@ Test(issue, those_of_others_come_alone)
 	done_is(1, 1, 1);
 }
 
+Test(issue, slow_ones_come_three_at_a_time)
+{
+	sign_with(JWT_RS256);
+	commit_batch(7, note_group);
+	cr_assert_eq(members, 7);
+	cr_assert_eq(groups, 3);
+	cr_assert_eq(largest, SIGNING_GROUP_SLOW);
+	cr_assert_eq(requests[6].more, false);
+	cr_assert(store_idle(&store));
+}
+
 /* The result that a group borrows from is one batch's, and so is the key. */
 Test(issue, a_group_ends_with_its_batch)
 {
