@@ -6,6 +6,13 @@
 #ifndef M2M_STORE_CREDENTIAL_SQL_H
 #define M2M_STORE_CREDENTIAL_SQL_H
 
+#include "store/lookup_sql.h"
+
+#define CALLER_CLIENT "c.client_id = b.client_id and c.disabled_at is null"
+#define CALLER_ORGANIZATION                                                                                                                \
+	"o.organization_id = case when b.client_id is null then b.organization_id else c.organization_id end and o.disabled_at is null"
+#define CALLER_LOOKUPS LOOKUP("c", "m2m.client", CALLER_CLIENT) MUST_LOOKUP("o", "m2m.organization", CALLER_ORGANIZATION)
+
 /* $1 bearer's client_id text or null, $2 its secret_version int, $3 operator's organization_id uuid or null, $4 operator is admin bool.
  * Gives one row `caller`, or none: (organization_id, admin, live). */
 #define SQL_CALLER                                                                                                                         \
@@ -13,10 +20,23 @@
 	" select o.organization_id, coalesce('admin' = any(c.roles), b.admin) as admin,"                                                   \
 	"  b.client_id is null or exists (select from m2m.client_secret s where s.client_id = b.client_id and s.version = b.version"       \
 	"   and (s.expires_at is null or s.expires_at > statement_timestamp())) as live"                                                   \
-	" from (select $1::text as client_id, $2::int4 as version, $3::uuid as organization_id, $4::bool as admin) b"                      \
-	" left join m2m.client c on c.client_id = b.client_id and c.disabled_at is null"                                                   \
-	" join m2m.organization o on o.organization_id = case when b.client_id is null then b.organization_id else c.organization_id end"  \
-	"  and o.disabled_at is null)"
+	" from (select $1::text as client_id, $2::int4 as version, $3::uuid as organization_id, $4::bool as admin) b" CALLER_LOOKUPS ")"
+
+/* The caller's organization's default client, or its client $11. */
+#define DEFAULT_CLIENT "t.organization_id = caller.organization_id and t.disabled_at is null and t.is_default"
+#define TARGET_CLIENT                                                                                                                      \
+	"t.organization_id = caller.organization_id and t.disabled_at is null"                                                             \
+	" and case when $11::text is null then t.is_default else t.client_id = $11::text end"
+#define FIND_DEFAULT_CLIENT LOOKUP("t", "m2m.client", DEFAULT_CLIENT)
+#define FIND_TARGET_CLIENT  LOOKUP("t", "m2m.client", TARGET_CLIENT)
+#define FIND_ITS_SECRET     LOOKUP("s", "m2m.client_secret", "s.client_id = t.client_id and s.expires_at is null")
+
+/* What a rotation with the idempotency key $13 answered lately. */
+#define EARLIER_ROTATION                                                                                                                   \
+	"i.organization_id = caller.organization_id and i.idempotency_key = $13::text"                                                     \
+	" and i.rotated_at > statement_timestamp() - interval '24 hours'"
+#define FIND_EARLIER_ROTATION LOOKUP("i", "m2m.idempotency", EARLIER_ROTATION)
+#define FIND_ITS_NEW_SECRET   LOOKUP("s", "m2m.client_secret", "s.client_id = i.client_id and s.version = i.secret_version")
 
 /* $5 actor text, $6 request_id uuid, $7 transport "char", $8 remote_addr text or null, $9 user_agent text or null, $10 traceparent text or null. */
 #define SQL_ORIGIN_COLUMNS "actor, request_id, transport, remote_addr, user_agent, traceparent"
@@ -28,8 +48,7 @@
 	" select case when caller.live is not true then 'invalid_token' when t.client_id is null then 'client_not_found' else 'granted' "  \
 	"end,"                                                                                                                             \
 	"  t.client_id"                                                                                                                    \
-	" from (select) one left join caller on true"                                                                                      \
-	" left join m2m.client t on t.organization_id = caller.organization_id and t.is_default and t.disabled_at is null"
+	" from (select) one left join caller on true" FIND_DEFAULT_CLIENT
 
 /* $1..$4, $5 client_id text, $6 jti uuid, $7 secret_version int, $8 remote_addr text, $9 since, $10 until, $11 below this time and $12 jti; each or null. $13 rows int.
  * Answers (outcome, and what m2m.organization_tokens answers) for each row, or once, with nulls, when there is none. */
@@ -49,11 +68,7 @@
 	"   when s.client_id is null then 'client_not_found' when s.key_id <> all($12::text[]) then 'key_missing' else 'granted' end as "  \
 	"outcome,"                                                                                                                         \
 	"  t.client_id, caller.organization_id, s.version, s.key_id, s.salt, s.verifier, s.created_at"                                     \
-	" from (select) one left join caller on true"                                                                                      \
-	" left join m2m.client t on t.organization_id = caller.organization_id and t.disabled_at is null"                                  \
-	"  and case when $11::text is null then t.is_default else t.client_id = $11::text end"                                             \
-	" left join m2m.client_secret s on s.client_id = t.client_id and s.expires_at is null)"                                            \
-	", recorded as ("                                                                                                                  \
+	" from (select) one left join caller on true" FIND_TARGET_CLIENT FIND_ITS_SECRET "), recorded as ("                                \
 	" insert into m2m.admin_audit (action, outcome, organization_id, client_id, secret_version, " SQL_ORIGIN_COLUMNS ")"               \
 	" select 'read_secret', outcome, organization_id, client_id, version, " SQL_ORIGIN_VALUES                                          \
 	" from target where outcome <> 'invalid_token')"                                                                                   \
@@ -76,13 +91,7 @@
 	"  coalesce(i.client_id, t.client_id) as client_id, caller.organization_id, coalesce(i.secret_version, t.secret_version) as "      \
 	"version,"                                                                                                                         \
 	"  s.key_id, s.salt, s.verifier, i.rotated_at, i.previous_secret_expires_at"                                                       \
-	" from (select) one left join caller on true"                                                                                      \
-	" left join m2m.client t on t.organization_id = caller.organization_id and t.disabled_at is null"                                  \
-	"  and case when $11::text is null then t.is_default else t.client_id = $11::text end"                                             \
-	" left join m2m.idempotency i on i.organization_id = caller.organization_id and i.idempotency_key = $13::text"                     \
-	"  and i.rotated_at > statement_timestamp() - interval '24 hours'"                                                                 \
-	" left join m2m.client_secret s on s.client_id = i.client_id and s.version = i.secret_version)"                                    \
-	", recorded as ("                                                                                                                  \
+	" from (select) one left join caller on true" FIND_TARGET_CLIENT FIND_EARLIER_ROTATION FIND_ITS_NEW_SECRET "), recorded as ("      \
 	" insert into m2m.admin_audit (action, outcome, organization_id, client_id, secret_version, " SQL_ORIGIN_COLUMNS ")"               \
 	" select 'rotate_secret', outcome, organization_id, client_id, version, " SQL_ORIGIN_VALUES " from target"                         \
 	" where outcome not in ('granted', 'invalid_token'))"                                                                              \

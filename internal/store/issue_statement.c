@@ -3,15 +3,11 @@
 #include <arpa/inet.h>
 #include <stddef.h>
 
+#include "store/lookup_sql.h"
 #include "store/outcome.h"
 #include "store/store_parts.h"
 
 #define SEAL_OF_BATCH SQL_AUDIT_SEAL("$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25")
-
-/* The row of a table that a request is about, if there is one. Because of the limit PostgreSQL looks it up by its index, request by request; with a plain join it may as well read the
- * whole table first while that is small, and goes on doing so when a million more have been imported, until it has analyzed the table. */
-#define LOOKUP(alias, table, condition)                                                                                                    \
-	" left join lateral (select * from " table " " alias " where " condition " limit 1) " alias " on true"
 
 /* `o` is there only if the client's organization is disabled (a deleted one is too): these few are an index of their own. */
 #define CLIENT_LOOKUPS                                                                                                                     \

@@ -57,13 +57,12 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
 };
 
-/* A batch's tables are few and keyed, so one plan of index look-ups is right at every size; a plan that was made for empty tables must not stay. */
-#define COMMON_SETTINGS "timezone", "UTC", "client_connection_check_interval", "1s", "plan_cache_mode", "force_generic_plan"
-#define INDEX_LOOKUPS   "enable_hashjoin", "off", "enable_mergejoin", "off", "enable_seqscan", "off", "jit", "off"
+/* Whatever a gateway asks is about a few rows of tables that have an index for it, so one plan of index look-ups is right at every size; a plan that was made for empty tables must not stay. */
+#define INDEX_LOOKUPS                                                                                                                      \
+	"plan_cache_mode", "force_generic_plan", "enable_hashjoin", "off", "enable_mergejoin", "off", "enable_seqscan", "off", "jit", "off"
 
-static const char *const issue_settings[] = {COMMON_SETTINGS, INDEX_LOOKUPS, "lock_timeout", "2s", NULL};
-/* The serving connection's statements are short or wait for a row lock; the issuing one's are never cancelled. */
-static const char *const serve_settings[] = {COMMON_SETTINGS, "lock_timeout", "2s", NULL};
+#define LIMITS "client_connection_check_interval", "1s", "lock_timeout", "2s"
+static const char *const settings[] = {"timezone", "UTC", INDEX_LOOKUPS, LIMITS, NULL};
 
 static struct pg_open_spec open_spec(const struct config *config, bool issuing)
 {
@@ -73,7 +72,7 @@ static struct pg_open_spec open_spec(const struct config *config, bool issuing)
 		.statements = issuing ? issue_statements : serve_statements,
 		.statement_count =
 			issuing ? sizeof issue_statements / sizeof *issue_statements : sizeof serve_statements / sizeof *serve_statements,
-		.settings = issuing ? issue_settings : serve_settings,
+		.settings = settings,
 		.ring = issuing ? NULL : &config->ring,
 		.timeout_ms = (int)config->request_timeout_ms,
 	};

@@ -28,13 +28,18 @@ static void close_world(void)
 
 TestSuite(plans, .init = open_world, .fini = close_world, .timeout = 120);
 
-/* How many of the plans that PostgreSQL has logged so far for this database's issuing statements have such a part, a regular expression. */
-static int64_t issuing_plans(const char *part)
+/* How many of the plans that PostgreSQL has logged so far for this database's statements that begin so have such a part, a regular expression. */
+static int64_t plans_of(const char *statement, const char *part)
 {
 	return sql_int(world_db(&w),
 		       "select count(*) from regexp_split_to_table(pg_read_file('log/plans.log'), '\n<') as entry"
-		       " where entry ~ '^%s>LOG:  duration: [^\n]*\n\\s*Query Text: with req as' and entry ~ '%s'",
-		       w.database, part);
+		       " where entry ~ '^%s>LOG:  duration: [^\n]*\n\\s*Query Text: %s' and entry ~ '%s'",
+		       w.database, statement, part);
+}
+
+static int64_t issuing_plans(const char *part)
+{
+	return plans_of("with req as", part);
 }
 
 /* Its collector may take a moment to write them. */
@@ -47,10 +52,13 @@ static void wait_for_plans(int64_t n)
 
 #define BY(index, condition) index " on [^\n]*\n\\s*Index Cond: \\(" condition "\\)"
 
-static void nothing_is_read_whole(void)
+#define LARGE_TABLES "(client|client_secret|organization|token_audit|idempotency)"
+
+static void nothing_is_read_whole(const char *statement)
 {
-	cr_expect_eq(issuing_plans("Seq Scan on (client|client_secret|organization|token_audit)"), 0);
-	cr_expect_eq(issuing_plans("(Hash|Merge) [^\n]*Join"), 0);
+	cr_expect_eq(plans_of(statement, "Seq Scan on [^\n]*" LARGE_TABLES), 0);
+	cr_expect_eq(plans_of(statement, "(Hash|Merge) [^\n]*Join"), 0);
+	cr_expect_eq(plans_of(statement, "Index (Only )?Scan using [^\n]* on " LARGE_TABLES "[^\n]*\n(?!\\s*Index Cond)"), 0);
 }
 
 /* The nth token of a client's own. */
@@ -61,7 +69,7 @@ static void a_token_is_looked_up(int64_t nth)
 	cr_expect_eq(issuing_plans(BY("client_by_id", "client_id = t.client_id")), nth);
 	cr_expect_eq(issuing_plans(BY("client_secret_live_by_id", "client_id = t.client_id")), nth);
 	cr_expect_eq(issuing_plans(BY("organization_disabled", "organization_id = c[_0-9]*.organization_id")), nth);
-	nothing_is_read_whole();
+	nothing_is_read_whole("with req as");
 }
 
 /* The statistics of a table that is new or has one row make another plan look as good, and it would stay. */
@@ -82,5 +90,22 @@ Test(plans, so_is_the_bearer_s)
 	cr_expect_eq(issuing_plans(BY("client_by_id", "client_id = t.bearer_client")), 1);
 	cr_expect_eq(issuing_plans(BY("client_secret_pkey", "\\(client_id = t.bearer_client\\) AND \\(version = t.bearer_version\\)")), 1);
 	cr_expect_eq(issuing_plans(BY("organization_pkey", "organization_id = COALESCE[^\n]*")), 1);
-	nothing_is_read_whole();
+	nothing_is_read_whole("with req as");
+}
+
+/* What the other connection is asked. */
+Test(plans, so_is_everything_that_a_client_may_ask)
+{
+	char token[TOKEN_MAX];
+	static const char caller[] = "with caller as";
+	client_token(&w, &acme, token);
+	sql_exec(world_db(&w), "analyze m2m.client, m2m.client_secret, m2m.organization, m2m.idempotency, m2m.token_audit");
+	expect_status(get(&w, "/m2m/client-id", token, &r), 200);
+	expect_status(get(&w, "/m2m/client-secret", token, &r), 200);
+	expect_status(get(&w, "/m2m/audit/tokens", token, &r), 200);
+	expect_status(rotate(&w, token, 60, &r), 200);
+	for (int tries = 0; tries < 100 && plans_of(caller, ".") < 5; tries++)
+		usleep(100000);
+	cr_assert_eq(plans_of(caller, "."), 5);
+	nothing_is_read_whole(caller);
 }
