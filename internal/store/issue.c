@@ -234,7 +234,7 @@ static void batch_failed(struct store *s, struct list *requests, struct issue_ba
  *
  * The kernel tells which it is: sched_yield returns at once unless somebody else is waiting for this core. */
 
-#define GATHER_MAX      32  /* that many requests are no small batch */
+#define GATHER_MAX      64  /* that many requests are no small batch */
 #define CROWDED_US      5   /* a sched_yield that nobody made use of takes less than one */
 #define CROWDED_BATCHES 256 /* how long cores count as short after that */
 
