@@ -5,7 +5,7 @@
  *   issue_submit -> waiting -> (one batch in flight) -> commit known -> done(request) for each, some milliseconds' worth (a slice) a turn of the loop
  *
  * Where a signature takes longer than a commit (RSA), a request that is alone is told before it (`written`), and signs meanwhile.
- * Tokens whose signatures share work come as a group, whose last one says so (`more`).
+ * Tokens that are best signed together (signing_key_group) come as a group, whose last one says so (`more`).
  *
  * When a commit is known the next batch is sent first, and then this one is signed, so that the database works meanwhile. If signing it takes longer than the database does, the next
  * one is sent when only so much is left: it takes more along, and nobody gets a token later for it. Where gateway and database have to share the cores, a small

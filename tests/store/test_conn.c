@@ -1,0 +1,146 @@
+/* A connection against a real PostgreSQL: when a unit's rows are had before its commit is known, and when not. */
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "harness/expect.h"
+#include "harness/world.h"
+#include "store/pg_conn.h"
+
+SHARED_CLUSTER("");
+
+#define LOCK "4712"
+
+static struct world w;
+static struct event_base *base;
+static struct pg_conn *conn;
+static struct histogram trips;
+static unsigned ran, done;
+static enum err how;
+static char url[PG_URL];
+
+static const struct pg_statement statements[] = {{"keep", "insert into public.kept select 7 returning n"}};
+static const char *const settings[] = {NULL};
+static const struct pg_open_spec spec = {
+	.url = url, .application_name = "conn", .statements = statements, .statement_count = 1, .settings = settings, .timeout_ms = 10000};
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void note_ran(void *arg, const PGresult *r)
+{
+	(void)arg;
+	ran++;
+	cr_assert_eq(done, 0);
+	cr_assert_eq(pg_int4(r, 0, 0), 7);
+}
+
+static void note_done(void *arg, enum err err, const PGresult *r)
+{
+	(void)arg;
+	done++;
+	how = err;
+	cr_assert(err != ERR_OK || pg_int4(r, 0, 0) == 7);
+}
+
+static bool is_up(void)
+{
+	return pg_conn_is_up(conn);
+}
+static bool has_run(void)
+{
+	return ran > 0;
+}
+static bool is_done(void)
+{
+	return done > 0;
+}
+
+/* Turns the loop until then, or for so long. */
+static bool turn_until(bool (*reached)(void), int64_t us)
+{
+	for (int64_t begin = clock_mono_us(); !reached() && clock_mono_us() - begin < us;) {
+		event_base_loopexit(base, &(struct timeval){0, 20000});
+		event_base_loop(base, EVLOOP_ONCE);
+	}
+	return reached();
+}
+
+static void up(void)
+{
+	world_prepare(&w, false);
+	pg_url(&w.pg, "m2m_gateway", w.database, url);
+	sql_exec(world_db(&w), "create table public.kept (n int)");
+	sql_exec(world_db(&w), "grant select, insert on public.kept to m2m_gateway");
+	base = event_base_new();
+	const struct pg_conn_events events = {.up = nothing, .down = nothing, .round_trips = &trips};
+	conn = pg_conn_new(base, &spec, &events, 4);
+	cr_assert_not_null(conn);
+	pg_conn_start(conn);
+	cr_assert(turn_until(is_up, 10000000));
+}
+
+static void down(void)
+{
+	pg_conn_free(conn);
+	event_base_free(base);
+	world_close(&w);
+}
+
+TestSuite(conn, .init = up, .fini = down, .timeout = 60);
+
+static void at_commit(const char *what)
+{
+	sql_exec(world_db(&w), "create function public.at_commit() returns trigger language plpgsql as $$ begin %s; return null; end $$",
+		 what);
+	sql_exec(world_db(&w), "create constraint trigger at_commit after insert on public.kept deferrable initially deferred for each row"
+			       " execute function public.at_commit()");
+}
+
+static void send_keep(pg_unit_ran *told)
+{
+	struct pg_params p;
+	struct arena *a = arena_new(1024);
+	pg_params_init(&p, a);
+	cr_assert_eq(told == NULL ? pg_conn_send(conn, "keep", &p, 20000, note_done, NULL)
+				  : pg_conn_send_and_watch(conn, "keep", &p, 20000, told, note_done, NULL),
+		     ERR_OK);
+	arena_free(a);
+}
+
+Test(conn, who_asks_for_the_rows_has_them_while_the_commit_is_under_way)
+{
+	at_commit("perform pg_advisory_xact_lock(" LOCK ")");
+	sql_exec(world_db(&w), "select pg_advisory_lock(" LOCK ")");
+	send_keep(note_ran);
+	cr_assert(turn_until(has_run, 10000000), "they come when the statement has run");
+	cr_assert_not(turn_until(is_done, 200000));
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from public.kept"), 0);
+	sql_exec(world_db(&w), "select pg_advisory_unlock(" LOCK ")");
+	cr_assert(turn_until(is_done, 10000000));
+	cr_assert_eq(how, ERR_OK);
+	cr_assert_eq(ran, 1);
+}
+
+Test(conn, nobody_else_has)
+{
+	at_commit("perform pg_advisory_xact_lock(" LOCK ")");
+	sql_exec(world_db(&w), "select pg_advisory_lock(" LOCK ")");
+	send_keep(NULL);
+	cr_assert_not(turn_until(is_done, 300000));
+	sql_exec(world_db(&w), "select pg_advisory_unlock(" LOCK ")");
+	cr_assert(turn_until(is_done, 10000000));
+	cr_assert_eq(how, ERR_OK);
+	cr_assert_eq(ran, 0);
+}
+
+Test(conn, a_commit_that_fails_is_the_end_of_it)
+{
+	at_commit("perform pg_sleep(0.2); raise exception 'no room'");
+	send_keep(note_ran);
+	cr_assert(turn_until(is_done, 10000000));
+	cr_assert_eq(ran, 1);
+	cr_assert_neq(how, ERR_OK);
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from public.kept"), 0);
+}
