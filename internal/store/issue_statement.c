@@ -9,14 +9,18 @@
 
 #define SEAL_OF_BATCH SQL_AUDIT_SEAL("$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25")
 
-/* `o` is there only if the client's organization is disabled (a deleted one is too): these few are an index of their own. */
-#define CLIENT_LOOKUPS                                                                                                                     \
-	LOOKUP("c", "m2m.client", "c.client_id = req.client_id and c.disabled_at is null")                                                 \
-	LOOKUP("o", "m2m.organization", "o.organization_id = c.organization_id and o.disabled_at is not null")
+/* The few organizations that are disabled (a deleted one is too) are an index of their own. */
+#define DISABLED_ORGANIZATION ANY_OF("m2m.organization", "o", "o.organization_id = c.organization_id and o.disabled_at is not null")
+#define LIVE_SECRET(s)                                                                                                                     \
+	s ".client_id = req.client_id and (" s ".expires_at is null or " s ".expires_at > '-infinity')"                                    \
+	  " and (" s ".expires_at is null or " s ".expires_at > statement_timestamp())"
+#define RIGHT_SECRET      LIVE_SECRET("s") " and s.verifier = substr(req.verifiers, 32 * array_position($12::text[], s.key_id) - 31, 32)"
+#define OTHER_KEYS_SECRET ANY_OF("m2m.client_secret", "v", LIVE_SECRET("v") " and v.key_id <> all($12::text[])")
 
 /* What a request with a bearer is checked for besides: the bearer's own client, the version of the secret that it was obtained with, and its organization. */
-#define BEARER_ARRAYS  ", $26::int4[], $27::text[], $28::int4[], $29::uuid[], $30::bool[]"
-#define BEARER_COLUMNS ", bearer_kind, bearer_client, bearer_version, bearer_organization, bearer_admin"
+#define BEARER_COLUMNS                                                                                                                     \
+	", unnest($26::int4[]) as bearer_kind, unnest($27::text[]) as bearer_client, unnest($28::int4[]) as bearer_version,"               \
+	" unnest($29::uuid[]) as bearer_organization, unnest($30::bool[]) as bearer_admin"
 #define BEARER_CASES                                                                                                                       \
 	"   when req.bearer_kind <> 0 and (bo.organization_id is null or req.bearer_kind = 1 and bs.version is null) then 'invalid_token'" \
 	"   when req.bearer_kind <> 0 and not coalesce('admin' = any(bc.roles), req.bearer_admin) then 'forbidden'"                        \
@@ -34,12 +38,14 @@
  * (audit_writer.h), from $26 on what only requests with a bearer have. `verifiers` holds one 32-byte verifier per ring key, in the order of $12.
  * statement_timestamp() is when the server got this statement: later than the arrival of every request in it, so a rotation that had returned before is seen.
  * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at cut to the second plus the lifetime, in row and token.
- * Rows come in any order, each with its request's place in it (`ord`): to sort even one costs PostgreSQL 15 us. */
-#define ISSUE_SQL(bearer_arrays, bearer_columns, bearer_cases, bearer_lookups)                                                             \
-	"with req as (select * from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::uuid[], $7::\"char\"[],"       \
-	"  $8::text[], $9::text[], $10::text[], $11::text[]" bearer_arrays ") with ordinality"                                             \
-	" as t(jti, client_id, verifiers, scope, audience, request_id, transport, caller, remote_addr, user_agent,"                        \
-	"  traceparent" bearer_columns ", ord)),"                                                                                          \
+ * Rows come in any order, each with its request's place in it (`ord`): to sort even one costs PostgreSQL 15 us. Arrays are unnested in the select list, a row of all at a time: as a function in
+ * `from`, each would be kept whole before the first row is asked for. A secret is looked up without an aggregate, which would be begun anew for each row. */
+#define ISSUE_SQL(bearer_columns, bearer_cases, bearer_lookups)                                                                            \
+	"with req as (select unnest($1::uuid[]) as jti, unnest($2::text[]) as client_id, unnest($3::bytea[]) as verifiers,"                \
+	"  unnest($4::text[]) as scope, unnest($5::text[]) as audience, unnest($6::uuid[]) as request_id,"                                 \
+	"  unnest($7::\"char\"[]) as transport, unnest($8::text[]) as caller, unnest($9::text[]) as remote_addr,"                          \
+	"  unnest($10::text[]) as user_agent, unnest($11::text[]) as traceparent" bearer_columns ","                                       \
+	"  generate_series(1::int8, cardinality($1::uuid[])) as ord),"                                                                     \
 	" dec as ("                                                                                                                        \
 	" select req.ord, req.jti, req.client_id, req.request_id, req.transport, req.caller, req.remote_addr,"                             \
 	"  req.user_agent, req.traceparent, c.organization_id, s.version, c.token_lifetime, c.token_type,"                                 \
@@ -49,30 +55,28 @@
 	"granted_audience,"                                                                                                                \
 	"  case"                                                                                                                           \
 	"   when (select kid from m2m.signing_key_current) is distinct from $13::text then 'stale_key'" bearer_cases                       \
-	"   when c.client_id is null or o.organization_id is not null then 'invalid_client'"                                               \
-	"   when s.version is null and s.key_missing then 'key_missing'"                                                                   \
+	"   when c.client_id is null or " DISABLED_ORGANIZATION " then 'invalid_client'"                                                   \
+	"   when s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                                           \
 	"   when s.version is null then 'invalid_client'"                                                                                  \
 	"   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"                                     \
 	"   when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'"                              \
 	"   else 'granted' end as outcome"                                                                                                 \
-	" from req" CLIENT_LOOKUPS " left join lateral ("                                                                                  \
-	"  select max(v.version) filter (where v.verifier = substr(req.verifiers, 32 * array_position($12::text[], v.key_id) - 31, 32)) "  \
-	"as version,"                                                                                                                      \
-	"   bool_or(v.key_id <> all($12::text[])) as key_missing"                                                                          \
-	"  from m2m.client_secret v where v.client_id = req.client_id and (v.expires_at is null or v.expires_at > '-infinity')"            \
-	"   and (v.expires_at is null or v.expires_at > statement_timestamp())) s on true" bearer_lookups "),"                             \
-	" ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, "        \
-	"transport,"                                                                                                                       \
-	"   client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent)"                                                \
-	"  select at, expires_at, jti, organization_id, request_id, $14::uuid, version, transport, client_id, $13::text, caller, "         \
-	"granted_scope,"                                                                                                                   \
-	"   granted_audience, remote_addr::inet, user_agent, traceparent from dec where outcome = 'granted'),"                             \
-	" seal as (" SEAL_OF_BATCH ")"                                                                                                     \
-	" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type from dec"
+	" from req" LOOKUP("c", "m2m.client", "c.client_id = req.client_id and c.disabled_at is null")                                     \
+		LOOKUP("s", "m2m.client_secret", RIGHT_SECRET) bearer_lookups                                                              \
+		"),"                                                                                                                       \
+		" ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, "                \
+		"secret_version, "                                                                                                         \
+		"transport,"                                                                                                               \
+		"   client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent)"                                        \
+		"  select at, expires_at, jti, organization_id, request_id, $14::uuid, version, transport, client_id, $13::text, caller, " \
+		"granted_scope,"                                                                                                           \
+		"   granted_audience, remote_addr::inet, user_agent, traceparent from dec where outcome = 'granted'),"                     \
+		" seal as (" SEAL_OF_BATCH ")"                                                                                             \
+		" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type from dec"
 
 /* Most batches are clients' own requests only. PostgreSQL sets up each join anew for every statement, which is most of a small batch's cost, so they have a statement without the bearers'. */
-const char issue_sql[] = ISSUE_SQL("", "", "", "");
-const char issue_bearer_sql[] = ISSUE_SQL(BEARER_ARRAYS, BEARER_COLUMNS, BEARER_CASES, BEARER_LOOKUPS);
+const char issue_sql[] = ISSUE_SQL("", "", "");
+const char issue_bearer_sql[] = ISSUE_SQL(BEARER_COLUMNS, BEARER_CASES, BEARER_LOOKUPS);
 
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 
