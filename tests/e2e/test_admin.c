@@ -15,18 +15,11 @@ static struct org acme;
 static struct http_reply r;
 static char platform[TOKEN_MAX];
 
-static void mint_platform(char out[TOKEN_MAX])
-{
-	struct ctl_result ran;
-	world_ctl(&w, &ran, "token", "mint", "--platform", "--subject", "backend");
-	snprintf(out, TOKEN_MAX, "%.*s", (int)strcspn(ran.out, "\n"), ran.out);
-}
-
 static void open_world(void)
 {
 	world_open(&w);
 	org_create(&w, "acme", &acme);
-	mint_platform(platform);
+	mint_platform(&w, "backend", platform);
 }
 
 static void close_world(void)

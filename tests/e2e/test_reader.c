@@ -121,8 +121,7 @@ static void live_a_day(char admin[TOKEN_MAX])
 	expect_status(oauth_token(w.gateway.http, acme.client_id, secret, &r), 200);
 	body_text(&r, "access_token", token, sizeof token);
 	hide_token(token);
-	world_ctl(&w, &out, "token", "mint", "--platform", "--subject", "backend");
-	snprintf(token, sizeof token, "%.*s", (int)strcspn(out.out, "\r\n"), out.out);
+	mint_platform(&w, "backend", token);
 	hide_token(token);
 	world_ctl(&w, &out, "client", "rotate", "--org", "acme", "--output", "env");
 	ctl_value(&out, "M2M_CLIENT_SECRET", secret, sizeof secret);

@@ -107,11 +107,23 @@ void org_create(struct world *w, const char *slug, struct org *ret)
 	ctl_value(&r, "M2M_CLIENT_SECRET", ret->secret, sizeof ret->secret);
 }
 
+static void first_line(const struct ctl_result *r, char out[TOKEN_MAX])
+{
+	snprintf(out, TOKEN_MAX, "%.*s", (int)strcspn(r->out, "\r\n"), r->out);
+}
+
 void mint(struct world *w, const char *slug, const char *role, char out[TOKEN_MAX])
 {
 	static struct ctl_result r;
 	world_ctl(w, &r, "token", "mint", "--org", slug, "--role", role);
-	snprintf(out, TOKEN_MAX, "%.*s", (int)strcspn(r.out, "\r\n"), r.out);
+	first_line(&r, out);
+}
+
+void mint_platform(struct world *w, const char *subject, char out[TOKEN_MAX])
+{
+	static struct ctl_result r;
+	world_ctl(w, &r, "token", "mint", "--platform", "--subject", subject);
+	first_line(&r, out);
 }
 
 int get(const struct world *w, const char *path, const char *bearer, struct http_reply *r)

@@ -47,6 +47,8 @@ void world_ctl_run(struct world *w, struct ctl_result *ret, const char *const *a
 void org_create(struct world *w, const char *slug, struct org *ret);
 /* The operator's token with a role of the organization. */
 void mint(struct world *w, const char *slug, const char *role, char out[TOKEN_MAX]);
+/* One that opens the operator's API instead. */
+void mint_platform(struct world *w, const char *subject, char out[TOKEN_MAX]);
 
 /* Calls on a connection of their own; each returns the status. */
 int get(const struct world *w, const char *path, const char *bearer, struct http_reply *r);

@@ -7,7 +7,7 @@
 
 SHARED_CLUSTER("logging_collector = on\n"
 	       "log_filename = 'plans.log'\n"
-	       "log_line_prefix = '<%d>'\n"
+	       "log_line_prefix = '<%d %a>'\n"
 	       "session_preload_libraries = 'auto_explain'\n"
 	       "auto_explain.log_min_duration = 0\n");
 
@@ -28,12 +28,12 @@ static void close_world(void)
 
 TestSuite(plans, .init = open_world, .fini = close_world, .timeout = 120);
 
-/* How many of the plans that PostgreSQL has logged so far for this database's statements that begin so have such a part, a regular expression. */
+/* How many of the plans that PostgreSQL has logged so far for statements of this database's gateway that begin so have such a part, a regular expression. */
 static int64_t plans_of(const char *statement, const char *part)
 {
 	return sql_int(world_db(&w),
 		       "select count(*) from regexp_split_to_table(pg_read_file('log/plans.log'), '\n<') as entry"
-		       " where entry ~ '^%s>LOG:  duration: [^\n]*\n\\s*Query Text: %s' and entry ~ '%s'",
+		       " where entry ~ '^%s m2m-gateway (issue|serve)>LOG:  duration: [^\n]*\n\\s*Query Text: %s' and entry ~ '%s'",
 		       w.database, statement, part);
 }
 
@@ -109,4 +109,54 @@ Test(plans, so_is_everything_that_a_client_may_ask)
 		usleep(100000);
 	cr_assert_eq(plans_of(caller, "."), 5);
 	nothing_is_read_whole(caller);
+}
+
+static void operate(const char *method, const char *path, const char *bearer, const char *body, int status)
+{
+	const struct http_request q = {
+		.method = method, .path = path, .bearer = bearer, .type = body == NULL ? NULL : "application/json", .body = body};
+	expect_status(http_call(w.gateway.http, &q, &r), status);
+}
+
+static void have_many_clients(void)
+{
+	sql_exec(world_db(&w), "insert into m2m.organization (organization_id, slug, name) select gen_random_uuid(), 'org-' || n, 'many' "
+			       "from generate_series(1, 5000) n");
+	sql_exec(world_db(&w), "insert into m2m.client (client_id, organization_id, is_default, audiences, secret_version)"
+			       " select 'm2m_' || lpad(right(slug, -4), 22, '0'), organization_id, true, '{api}', 1 from m2m.organization "
+			       "where name = 'many'");
+	sql_exec(world_db(&w),
+		 "insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)"
+		 " select client_id, 1, 'k1', decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), '0000' from m2m.client"
+		 " where client_id like 'm2m_00%%'");
+	sql_exec(world_db(&w), "analyze m2m.client, m2m.client_secret, m2m.organization");
+}
+
+/* These are asked seldom; it is enough that they find their way when the tables are large and have been analyzed. */
+Test(plans, so_is_everything_that_an_operator_asks)
+{
+	static const char own[] = "(select .granted.|select case when o.slug|with (made|target|org|caller) as)";
+	char token[TOKEN_MAX], path[256], under[256], client_id[64];
+	mint_platform(&w, "backend", token);
+	have_many_clients();
+	operate("POST", "/admin/organizations", token, "{\"slug\":\"beta\"}", 201);
+	operate("GET", "/admin/organizations", token, NULL, 200);
+	operate("GET", "/admin/organizations/beta", token, NULL, 200);
+	operate("PATCH", "/admin/organizations/beta", token, "{\"name\":\"Beta\",\"disabled\":false}", 200);
+	operate("POST", "/admin/organizations/beta/clients", token, "{\"name\":\"nightly\"}", 201);
+	body_text(&r, "client_id", client_id, sizeof client_id);
+	operate("GET", "/admin/organizations/beta/clients", token, NULL, 200);
+	snprintf(path, sizeof path, "/admin/organizations/beta/clients/%s", client_id);
+	operate("GET", path, token, NULL, 200);
+	operate("PATCH", path, token, "{\"name\":\"hourly\"}", 200);
+	snprintf(under, sizeof under, "%s/secret", path);
+	operate("GET", under, token, NULL, 200);
+	snprintf(under, sizeof under, "%s/rotate", path);
+	operate("POST", under, token, "{}", 200);
+	operate("DELETE", path, token, NULL, 204);
+	operate("DELETE", "/admin/organizations/beta", token, NULL, 204);
+	for (int tries = 0; tries < 100 && plans_of("[^\n]*.delete_organization.", ".") < 1; tries++)
+		usleep(100000);
+	cr_assert_geq(plans_of(own, "."), 12);
+	nothing_is_read_whole(own);
 }
