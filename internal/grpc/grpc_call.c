@@ -17,6 +17,7 @@
 #include "grpc/grpc_server_parts.h"
 #include "grpc/grpc_stream.h"
 #include "grpc/grpc_text.h"
+#include "op/op_shed.h"
 
 #define ARENA_MAX (GRPC_HEADER_LIST_MAX + 8192) /* the header list, and an error's texts */
 #define OUT_MAX   (256 * 1024)                  /* messages that a client has not read yet */
@@ -320,6 +321,23 @@ static void refuse(struct grpc_call *call, enum err err, const char *detail)
 	op_run(op);
 }
 
+/* True: it is answered. */
+static bool shed(struct grpc_call *call)
+{
+	struct op_env *env = grpc_server_env(call->server);
+	if (call->spec->id != OP_ISSUE_TOKEN || !issue_is_full(env->store) || call->metadata.request_id.count > 0)
+		return false;
+	char id[UUID_TEXT_LEN];
+	uuid_format(uuid_v7(clock_wall_us()), id);
+	const struct grpc_error error = {.err = ERR_OVERLOADED,
+					 .text = str_of(err_info(ERR_OVERLOADED)->text),
+					 .request_id = str_from(id, sizeof id),
+					 .retry_after = "1"};
+	respond_error(call, &error);
+	op_shed(env, call->spec->id, 'g');
+	return true;
+}
+
 static void run(struct grpc_call *call)
 {
 	struct op *op = new_op(call);
@@ -460,7 +478,7 @@ void grpc_call_client_done(struct grpc_call *call)
 		call->phase = CALL_RUNNING;
 		give_back(call);
 		call->method->on_message(call, message);
-	} else {
+	} else if (!shed(call)) {
 		run(call);
 	}
 }

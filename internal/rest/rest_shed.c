@@ -1,10 +1,7 @@
 #include "rest/rest_shed.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "rest/rest_encode.h"
-
-#define LOG_EVERY_US INT64_C(1000000)
 
 /* The token operation that is asked for, or NULL. */
 static const struct op_spec *token_operation(const struct rest_message *m)
@@ -16,19 +13,6 @@ static const struct op_spec *token_operation(const struct rest_message *m)
 			return spec;
 	}
 	return NULL;
-}
-
-static void log_now_and_then(struct rest_shed *s, int64_t now_us)
-{
-	struct log_line line;
-	s->unlogged++;
-	if (now_us - s->logged_us < LOG_EVERY_US)
-		return;
-	log_begin(&line, LOG_WARN, "overloaded");
-	log_int(&line, "refused", s->unlogged);
-	log_end(&line);
-	s->unlogged = 0;
-	s->logged_us = now_us;
 }
 
 struct str rest_shed(struct rest_shed *s, const struct rest_message *m)
@@ -56,7 +40,6 @@ struct str rest_shed(struct rest_shed *s, const struct rest_message *m)
 	sbuf_put(&out, sbuf_str(&body));
 	if (sbuf_str(&body).p == NULL || sbuf_str(&out).p == NULL)
 		return STR_NONE;
-	atomic_fetch_add_explicit(&s->env->counters->outcomes[0][spec->id][ERR_OVERLOADED], 1, memory_order_relaxed);
-	log_now_and_then(s, clock_mono_us());
+	op_shed(s->env, spec->id, 'r');
 	return sbuf_str(&out);
 }

@@ -1,15 +1,12 @@
-/* What a token request is answered with while the queue of its worker is full: at once, without an op or a line in the log for each. A refusal has to cost a
- * fraction of a token, or a flood of requests takes the time of those that are served. It is counted like every other answer; the log has one line a second with how many there were. */
+/* What REST refuses a token request with while the queue of its worker is full (op_shed.h says why so). */
 #ifndef M2M_REST_REST_SHED_H
 #define M2M_REST_REST_SHED_H
 
-#include "op/op.h"
+#include "op/op_shed.h"
 #include "rest/rest_message.h"
 
 struct rest_shed {
 	struct op_env *env;
-	unsigned unlogged;
-	int64_t logged_us;
 	char text[1024];
 };
 

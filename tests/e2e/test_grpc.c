@@ -385,6 +385,22 @@ Test(grpc, a_stopped_database_is_unavailable_with_a_time_to_try_again)
 
 TestSuite(grpc_settings, .init = prepare, .fini = close_world, .timeout = 120);
 
+/* Only the one with an id of its own has a line of its own. */
+static void expect_four_refusals_and_a_line_for_one(void)
+{
+	static struct http_reply metrics;
+	cr_assert_eq(http_call(w.gateway.ops, &(struct http_request){.path = "/metrics"}, &metrics), 200);
+	cr_assert_not_null(
+		strstr(metrics.body, "m2m_requests_total{operation=\"issue_token\",transport=\"grpc\",outcome=\"overloaded\"} 4\n"), "%s",
+		metrics.body);
+	char *log = tmp_read(w.gateway.log, NULL);
+	cr_assert_not_null(log);
+	cr_assert_not_null(strstr(log, "\"event\":\"overloaded\""), "%s", log);
+	const char *refused = strstr(log, "\"outcome\":\"overloaded\"");
+	cr_assert(refused != NULL && strstr(refused + 1, "\"outcome\":\"overloaded\"") == NULL, "%s", log);
+	free(log);
+}
+
 Test(grpc_settings, a_full_queue_is_resource_exhausted_with_a_time_to_try_again)
 {
 	static struct h2 c;
@@ -399,13 +415,19 @@ Test(grpc_settings, a_full_queue_is_resource_exhausted_with_a_time_to_try_again)
 	sleep_ms(200);
 	cr_assert(grpc_start(&c, &q, &queued));
 	sleep_ms(100);
-	expect_grpc(token(NULL), RESOURCE_EXHAUSTED);
-	cr_assert_gt(expect_error(RESOURCE_EXHAUSTED, "overloaded").retry_seconds, 0, "%s", g.fields);
+	for (int i = 0; i < 3; i++) {
+		expect_grpc(token(NULL), RESOURCE_EXHAUSTED);
+		cr_assert_eq(expect_error(RESOURCE_EXHAUSTED, "overloaded").retry_seconds, 1, "%s", g.fields);
+	}
+	expect_grpc(token("x-request-id: nightly-7\n"), RESOURCE_EXHAUSTED);
+	expect_error(RESOURCE_EXHAUSTED, "overloaded");
+	expect_field("x-request-id", "nightly-7");
 	pg_resume(&w.pg);
 	cr_assert(grpc_wait(&c, &under_way, 5000) && grpc_wait(&c, &queued, 5000));
 	cr_assert_eq(under_way.status, OK, "%s", under_way.fields);
 	cr_assert_eq(queued.status, OK, "%s", queued.fields);
 	h2_close(&c);
+	expect_four_refusals_and_a_line_for_one();
 }
 
 Test(grpc, rest_and_grpc_share_batches)
