@@ -321,7 +321,7 @@ static void refuse(struct grpc_call *call, enum err err, const char *detail)
 	op_run(op);
 }
 
-/* True: it is answered. */
+/* What op_shed.h tells of. True: it is answered. */
 static bool shed(struct grpc_call *call)
 {
 	struct op_env *env = grpc_server_env(call->server);
@@ -333,8 +333,8 @@ static bool shed(struct grpc_call *call)
 					 .text = str_of(err_info(ERR_OVERLOADED)->text),
 					 .request_id = str_from(id, sizeof id),
 					 .retry_after = "1"};
+	op_shed(env, OP_ISSUE_TOKEN, 'g');
 	respond_error(call, &error);
-	op_shed(env, call->spec->id, 'g');
 	return true;
 }
 
