@@ -117,18 +117,28 @@ void pg_start(struct pg *pg)
 	}
 }
 
-void pg_stop(struct pg *pg)
+static void end_with(struct pg *pg, int signal_number)
 {
 	if (pg->pid == 0)
 		return;
 	pid_t pid = pg->pid;
 	pg_resume(pg);
-	kill(pid, SIGINT);
+	kill(pid, signal_number);
 	pg->pid = 0;
-	if (proc_wait(pid, 20000) != PROC_RUNNING)
+	if (proc_wait(pid, 60000) != PROC_RUNNING)
 		return;
 	proc_kill(pid);
-	require(false, "PostgreSQL did not stop in 20 s");
+	require(false, "PostgreSQL did not stop in 60 s");
+}
+
+void pg_stop(struct pg *pg)
+{
+	end_with(pg, SIGINT);
+}
+
+void pg_end(struct pg *pg)
+{
+	end_with(pg, SIGQUIT);
 }
 
 /* Stops the postmaster first, so that it starts no further child while the list is read. */

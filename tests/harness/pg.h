@@ -24,6 +24,7 @@ void pg_copy(struct pg *pg, const char *from_dir);
 
 void pg_start(struct pg *pg); /* returns when it accepts connections */
 void pg_stop(struct pg *pg);  /* fast shutdown; harmless when it isn't running */
+void pg_end(struct pg *pg);   /* immediate shutdown, of what is thrown away; harmless too */
 /* kill -9 of the postmaster and every child, as a power cut of the server's processes. */
 void pg_crash(struct pg *pg);
 /* SIGSTOP and SIGCONT to all of them: a server that is there and doesn't answer. */
