@@ -2,8 +2,8 @@
 
 #include "options.h"
 #include "output.h"
-#include "store/ctl_audit.h"
-#include "store/ctl_report.h"
+#include "operator/ctl_audit.h"
+#include "operator/ctl_report.h"
 #include "json/json_read.h"
 
 static const struct json_limits row_limits = {.max_depth = 4, .max_values = 4096};

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "options.h"
-#include "store/ctl_audit.h"
-#include "store/ctl_export.h"
+#include "operator/ctl_audit.h"
+#include "operator/ctl_export.h"
 #include "json/json_read.h"
 #include "json/json_write.h"
 

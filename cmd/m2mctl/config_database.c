@@ -1,10 +1,10 @@
 #include "config_database.h"
 
 #include "base/clock.h"
-#include "store/ctl_audit.h"
-#include "store/ctl_check.h"
-#include "store/ctl_key.h"
-#include "store/ctl_token.h"
+#include "operator/ctl_audit.h"
+#include "operator/ctl_check.h"
+#include "operator/ctl_key.h"
+#include "operator/ctl_token.h"
 
 #define OLDEST_SERVER      150000
 #define CLOCKS_APART_S     5

@@ -1,5 +1,5 @@
 /* m2mctl token: makes an operator's token, and tells what a token is worth. */
-#include "store/ctl_token.h"
+#include "operator/ctl_token.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
-#include "store/ctl_signing.h"
+#include "operator/ctl_signing.h"
 #include "json/json_read.h"
 
 /* The organization's roles, or the platform's one: never both. */

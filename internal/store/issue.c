@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/audit_writer.h"
+#include "sql/audit_writer.h"
 #include "store/issue_statement.h"
 #include "store/store_parts.h"
 

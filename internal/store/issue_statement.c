@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 #include <stddef.h>
 
-#include "store/lookup_sql.h"
-#include "store/outcome.h"
+#include "sql/lookup_sql.h"
+#include "sql/outcome.h"
 #include "store/store_parts.h"
 
 #define SEAL_OF_BATCH SQL_AUDIT_SEAL("$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25")
@@ -195,7 +195,7 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 	const struct audit_writer *writer = s->issue.writer;
 	struct uuid batch_id = audit_writer_batch(writer);
 	put_columns(s, p, columns, sizeof columns / sizeof *columns, requests);
-	store_put_ring(s, p);
+	store_put_ring(p, &s->config->ring);
 	pg_put_text(p, kid);
 	pg_put_uuid(p, &batch_id);
 	audit_writer_put(writer, p);

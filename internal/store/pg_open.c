@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "crypto/digest.h"
-#include "store/pg_value.h"
-#include "store/schema.h"
+#include "sql/pg_value.h"
+#include "sql/schema.h"
 
 /* PQgetResult would wait for ever for a server that was paused after it had let us in, so wait for the bytes ourselves. NULL after the deadline. */
 static PGresult *result_within(PGconn *pg, int timeout_ms)

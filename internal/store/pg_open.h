@@ -30,11 +30,6 @@ enum pg_open_outcome {
 	PG_OPEN_REFUSED,     /* won't pass without a person: schema unknown, key mismatch, login or right missing */
 };
 
-/* Between transactions a pooler may hand the session to another backend, with it what was set and prepared. It shows by the key to cancel with, which is the pooler's own. */
-#define POOLER_REFUSED                                                                                                                     \
-	"a connection pooler, such as PgBouncer, answers in PostgreSQL's place; connect to PostgreSQL itself: sessions are kept, and "     \
-	"they are few"
-
 /* On success *ret is in pipeline mode, non-blocking, and the caller finishes it. Otherwise `why` gets one sentence without secrets. */
 enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why);
 

@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/digest.h"
-#include "store/admin_sql.h"
-#include "store/credential_sql.h"
+#include "sql/admin_sql.h"
+#include "sql/credential_sql.h"
 #include "store/denied.h"
 #include "store/issue_statement.h"
 #include "store/store_parts.h"
@@ -91,7 +91,7 @@ bool store_check(const struct config *config, struct sbuf *why)
 	return true;
 }
 
-/* ---- parameters that several statements share ---- */
+/* ---- asking over the serving connection ---- */
 
 void store_params(struct store *s, struct pg_params *p)
 {
@@ -109,20 +109,6 @@ enum err store_ask(struct store *s, const char *statement, const struct pg_param
 	if (err != ERR_OK)
 		free(kept);
 	return err;
-}
-
-void store_put_bearer(struct pg_params *p, const struct store_bearer *b)
-{
-	bool operator_token = b->client_id.p == NULL;
-	pg_put_text(p, b->client_id);
-	pg_put_int4_or_null(p, b->secret_version, operator_token);
-	pg_put_uuid(p, operator_token ? &b->organization_id : NULL);
-	pg_put_bool(p, operator_token && b->admin);
-}
-
-void store_put_ring(struct store *s, struct pg_params *p)
-{
-	pg_put_array(p, PG_TEXT, s->ring_ids, s->config->ring.n);
 }
 
 /* ---- the key snapshot ---- */
@@ -420,8 +406,6 @@ struct store *store_new(struct event_base *base, const struct config *config)
 	s->config = config;
 	s->base = base;
 	s->why_no_key = ERR_STALE_KEY;
-	for (unsigned i = 0; i < config->ring.n; i++)
-		s->ring_ids[i] = str_of(config->ring.keys[i].key_id);
 	s->issue_spec = open_spec(config, true);
 	s->serve_spec = open_spec(config, false);
 	s->scratch = arena_new(262144);

@@ -16,26 +16,10 @@
 #include "base/uuid.h"
 #include "config/config.h"
 #include "crypto/keyset.h"
+#include "sql/bearer.h"
+#include "sql/origin.h"
 
 struct store;
-
-/* Who asks, as a bearer token says it. A client's own token: client_id and secret_version, the rest is looked up. The operator's: client_id absent. */
-struct store_bearer {
-	struct str client_id;
-	int32_t secret_version;
-	struct uuid organization_id; /* the operator's only */
-	bool admin;                  /* the operator's only */
-};
-
-/* What the audit says about a request besides its outcome. Borrowed until the callback. */
-struct store_origin {
-	struct str actor;
-	struct uuid request_id;
-	char transport;         /* r REST, g gRPC, c m2mctl */
-	struct str remote_addr; /* numeric address or absent */
-	struct str user_agent;
-	struct str traceparent;
-};
 
 /* Counted by the worker's thread, read by the metrics of another: each a relaxed atomic. */
 struct store_counters {

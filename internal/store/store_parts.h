@@ -4,7 +4,7 @@
 
 #include "base/list.h"
 #include "crypto/digest.h"
-#include "store/audit_writer.h"
+#include "sql/audit_writer.h"
 #include "store/issue.h"
 #include "store/pg_conn.h"
 #include "store/store.h"
@@ -106,7 +106,6 @@ struct store {
 	int64_t last_issue_answer_us;
 	int64_t next_keys_us, next_flush_us, next_partitions_us, next_health_us;
 	struct arena *scratch; /* parameters of one statement; reset before each use */
-	struct str ring_ids[MASTER_RING_MAX];
 	struct store_counters counters;
 };
 
@@ -133,8 +132,5 @@ void store_params(struct store *s, struct pg_params *p);
  * Fails with ERR_OVERLOADED. */
 MUST_CHECK enum err store_ask(struct store *s, const char *statement, const struct pg_params *p, pg_unit_done *answered, const void *call,
 			      size_t n);
-void store_put_bearer(struct pg_params *p, const struct store_bearer *b);
-void store_put_origin(struct pg_params *p, const struct store_origin *o);
-void store_put_ring(struct store *s, struct pg_params *p);
 
 #endif

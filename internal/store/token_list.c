@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "store/outcome.h"
+#include "sql/outcome.h"
 #include "store/store_parts.h"
 
 struct call {

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "store/schema.h"
+#include "sql/schema.h"
 
 #define CONNS_MAX        8
 #define BUFFER           (1 << 20)
