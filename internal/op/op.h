@@ -91,10 +91,6 @@ struct op_env {
 	struct arena *spare[OP_SPARE_MAX];
 	unsigned spare_count;
 
-	/* token.c's own: recorded, and to be signed together before the store's callback for the last of them returns */
-	struct op *drafts[SIGNING_GROUP_MAX];
-	unsigned drafts_n;
-
 	/* op_shed.c's own: refusals that the log doesn't tell of yet */
 	unsigned shed;
 	int64_t shed_logged_us;

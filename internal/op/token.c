@@ -164,24 +164,6 @@ static enum err signed_token(struct op *op)
 	return ERR_OK;
 }
 
-/* An answer may be why another one of the group is abandoned. */
-static void sign_drafts(struct op_env *env)
-{
-	struct jwt_draft drafts[SIGNING_GROUP_MAX];
-	struct op *ops[SIGNING_GROUP_MAX];
-	unsigned n = env->drafts_n;
-	if (n == 0)
-		return;
-	for (unsigned i = 0; i < n; i++) {
-		ops[i] = env->drafts[i];
-		drafts[i] = ops[i]->draft;
-	}
-	env->drafts_n = 0;
-	enum err err = jwt_sign_drafts(ops[0]->issue.key, drafts, n);
-	for (unsigned i = 0; i < n; i++)
-		op_resume(ops[i], ops[i]->abandoned != ERR_OK ? ERR_OK : err != ERR_OK ? err : signed_token(ops[i]));
-}
-
 /* Its row is written, and being committed: time to sign. The token goes out from issued(), or not at all. */
 static void written(struct issue_request *r)
 {
@@ -189,34 +171,53 @@ static void written(struct issue_request *r)
 	op->signed_ahead = op->abandoned == ERR_OK && draft(op) == ERR_OK && jwt_sign_drafts(r->key, &op->draft, 1) == ERR_OK;
 }
 
-static void hold(struct op_env *env, struct op *op)
+/* What the statement said of a request, for the op. True: its token is wanted, and isn't signed yet. */
+static bool take_verdict(struct op *op)
 {
-	assert(env->drafts_n < SIGNING_GROUP_MAX);
-	env->drafts[env->drafts_n++] = op;
+	static const struct uuid nil;
+	const struct issue_request *r = &op->issue;
+	op->client_known = memcmp(&r->organization_id, &nil, sizeof nil) != 0;
+	if (r->err != ERR_OK)
+		return false;
+	op->recorded = true;
+	op->organization_id = r->organization_id;
+	return op->abandoned == ERR_OK && !op->signed_ahead;
 }
 
-/* Tokens of one signing key that follow each other are signed together: op_env holds them until the last one is there. */
-static void issued(struct issue_request *r)
+/* An answer may be why another one of the group is abandoned: that one then has no token. */
+static void answer_issued(struct op *op, enum err err)
 {
-	struct op *op = r->arg;
-	struct op_env *env = op->env; /* the op may be gone when it has been answered, and `r` with it */
-	bool last = !r->more;
-	static const struct uuid nil;
-	op->client_known = memcmp(&r->organization_id, &nil, sizeof nil) != 0;
-	enum err err = r->err;
-	if (err == ERR_OK) {
-		op->recorded = true;
-		op->organization_id = r->organization_id;
+	if (err == ERR_OK && op->abandoned == ERR_OK)
+		err = signed_token(op);
+	op_resume(op, err);
+}
+
+/* The tokens of a group are drafted, signed together, and answered in order. */
+static void issued(struct issue_request *const *group, unsigned n)
+{
+	struct jwt_draft drafts[SIGNING_GROUP_MAX];
+	struct op *ops[SIGNING_GROUP_MAX]; /* an op is gone when it has been answered, and its request with it */
+	enum err errs[SIGNING_GROUP_MAX];
+	bool drafted[SIGNING_GROUP_MAX];
+	struct signing_key *key = NULL;
+	unsigned drafts_n = 0;
+	assert(n > 0 && n <= SIGNING_GROUP_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		ops[i] = group[i]->arg;
+		errs[i] = group[i]->err;
+		drafted[i] = take_verdict(ops[i]);
+		if (!drafted[i])
+			continue;
+		errs[i] = draft(ops[i]);
+		drafted[i] = errs[i] == ERR_OK;
+		if (drafted[i]) {
+			key = group[i]->key;
+			drafts[drafts_n++] = ops[i]->draft;
+		}
 	}
-	bool wanted = err == ERR_OK && op->abandoned == ERR_OK;
-	if (wanted)
-		err = op->signed_ahead ? signed_token(op) : draft(op);
-	if (wanted && err == ERR_OK && !op->signed_ahead)
-		hold(env, op);
-	else
-		op_resume(op, err);
-	if (last)
-		sign_drafts(env);
+	enum err err = drafts_n == 0 ? ERR_OK : jwt_sign_drafts(key, drafts, drafts_n);
+	for (unsigned i = 0; i < n; i++)
+		answer_issued(ops[i], drafted[i] ? err : errs[i]);
 }
 
 static enum op_verdict issue(struct op *op)

@@ -8,16 +8,18 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sql/audit_writer.h"
+#include "store/issue_pace.h"
 #include "store/issue_statement.h"
 #include "store/store_parts.h"
 
 #define SEAL_IDLE_US 1000000
 #define SLICE_US     3000 /* of signing in one turn of the loop */
 
+/* Fails one by itself; whatever is left of a group goes together. */
 static void finish(struct issue_request *r, enum err err)
 {
 	r->err = err;
-	r->done(r);
+	r->done(&r, 1);
 }
 
 static void finish_all(struct list *requests, enum err err)
@@ -61,32 +63,58 @@ static void release_batch(struct issue_batch *b)
 	*b = (struct issue_batch){.keys = NULL};
 }
 
-/* `send` will come, in this turn of the loop or the next one, and takes along whatever waits then. */
-static bool sends_soon(const struct issue_queue *q)
+static void send_batch(struct store *s);
+
+/* A batch or a seal in flight ends, and so does the answering of a batch: each comes back to the pump. */
+static bool blocked(const struct issue_queue *q)
 {
-	return event_pending(q->send, EV_TIMEOUT, NULL) != 0;
+	return !list_empty(&q->flying) || q->sealing || (q->batches[0].keys != NULL && q->batches[1].keys != NULL);
 }
 
-/* What is left to sign takes longer than the database lately took: who waits has time until then. A batch that is sent later takes more along, and its tokens come no later for it. */
-static bool has_time(const struct store *s)
+static struct issue_load load(const struct store *s, enum issue_moment moment)
 {
 	const struct issue_queue *q = &s->issue;
-	return q->waiting_count < s->config->batch_max && q->answered_count * q->token_us > q->trip_us;
+	return (struct issue_load){
+		.moment = moment,
+		.waiting = q->waiting_count,
+		.batch_max = s->config->batch_max,
+		.blocked = blocked(q),
+		.scheduled = event_pending(q->send, EV_TIMEOUT, NULL) != 0,
+		.crowded = q->crowded > 0,
+		.to_sign = q->answered_count,
+		.token_us = q->token_us,
+		.trip_us = q->trip_us,
+	};
 }
 
-static int64_t averaged(int64_t average, int64_t now)
+static enum issue_pace pace_at(const struct store *s, enum issue_moment moment)
 {
-	return average == 0 ? now : average + (now - average) / 8;
+	struct issue_load l = load(s, moment);
+	return issue_pace(&l);
 }
 
-/* Nobody is left waiting: when something waits and can't be sent now, then a batch or a seal is in flight, or two batches are being answered, and the end of each of these comes
- * here again. */
+/* The pump: from here alone a batch is sent. */
+static void pump_at(struct store *s, enum issue_moment moment, enum issue_pace pace)
+{
+	if (pace == PACE_NOW)
+		send_batch(s);
+	else if (pace == PACE_LATER && moment == ISSUE_ARRIVED)
+		event_active(s->issue.send, EV_TIMEOUT, 0);
+	else if (pace == PACE_LATER)
+		event_add(s->issue.send, &(struct timeval){0, 0});
+}
+
+static void pump(struct store *s, enum issue_moment moment)
+{
+	pump_at(s, moment, pace_at(s, moment));
+}
+
+/* The pump's: not blocked, and somebody waits. */
 static void send_batch(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
 	struct issue_batch *batch = free_batch(q);
-	if (!list_empty(&q->flying) || q->sealing || q->waiting_count == 0 || batch == NULL)
-		return;
+	assert(list_empty(&q->flying) && !q->sealing && q->waiting_count > 0 && batch != NULL);
 	unsigned n = 0;
 	for (; n < s->config->batch_max && !list_empty(&q->waiting); n++)
 		put(&q->flying, ISSUE_REQUEST(list_pop(&q->waiting)));
@@ -108,8 +136,7 @@ static void send_batch(struct store *s)
 		list_init(&failed);
 		move_all(&q->flying, &failed);
 		finish_all(&failed, err);
-		if (q->waiting_count > 0) /* more than one batch takes */
-			event_active(q->send, EV_TIMEOUT, 0);
+		pump(s, ISSUE_ARRIVED); /* more than one batch takes */
 		return;
 	}
 	batch->keys = keyset_hold(s->keys);
@@ -145,6 +172,11 @@ static bool take_rows(struct store *s, const struct list *answered, const PGresu
 	return true;
 }
 
+static bool belongs(const struct list *next, const struct issue_request *first)
+{
+	return ISSUE_REQUEST(next)->batch == first->batch && ISSUE_REQUEST(next)->done == first->done;
+}
+
 /* Takes those that come next and may be signed together: of one batch, so of one key. */
 static unsigned take_group(struct issue_queue *q, struct issue_request **group)
 {
@@ -152,11 +184,14 @@ static unsigned take_group(struct issue_queue *q, struct issue_request **group)
 	unsigned max = signing_key_group(keyset_current(batch->keys->set)), n = 0;
 	do
 		group[n++] = ISSUE_REQUEST(list_pop(&q->answered));
-	while (n < max && !list_empty(&q->answered) && ISSUE_REQUEST(q->answered.next)->batch == batch);
+	while (n < max && !list_empty(&q->answered) && belongs(q->answered.next, group[0]));
 	q->answered_count -= n;
-	for (unsigned i = 0; i < n; i++)
-		group[i]->more = i + 1 < n;
 	return n;
+}
+
+static int64_t averaged(int64_t average, int64_t now)
+{
+	return average == 0 ? now : average + (now - average) / 8;
 }
 
 /* Until the time is up: a signature takes up to a third of a millisecond, a batch has hundreds, and others wait for this loop too. */
@@ -171,13 +206,11 @@ static void answer_some(struct store *s)
 		unsigned n = take_group(q, group);
 		assert(n > 0);
 		struct issue_batch *batch = group[0]->batch;
-		for (unsigned i = 0; i < n; i++)
-			group[i]->done(group[i]);
+		group[0]->done(group, n);
 		batch->left -= n;
 		if (batch->left == 0)
 			release_batch(batch);
-		if (!sends_soon(q) && !has_time(s))
-			send_batch(s);
+		pump(s, ISSUE_SIGNED);
 		now_us = clock_mono_us();
 		q->token_us = averaged(q->token_us, (now_us - begun_us) / n);
 	}
@@ -188,8 +221,7 @@ static void answer_some(struct store *s)
 static void on_answer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	if (!has_time(arg))
-		send_batch(arg);
+	pump(arg, ISSUE_TURN);
 	answer_some(arg);
 }
 
@@ -222,22 +254,16 @@ static void batch_failed(struct store *s, struct list *requests, struct issue_ba
 	atomic_fetch_add_explicit(&s->counters.statement_failures, 1, memory_order_relaxed);
 	release_batch(batch);
 	finish_all(requests, ERR_STORE_UNAVAILABLE); /* whatever it was: what can't be recorded isn't issued */
-	if (s->issue.waiting_count > 0)
-		event_active(s->issue.send, EV_TIMEOUT, 0);
+	pump(s, ISSUE_ARRIVED);
 }
 
-/* ---- what comes first, when a commit is known: the next batch or the tokens of this one ----
- *
- * With cores to spare the next batch does: the database works on it while we sign. Where gateway and database share the cores they don't work at the same time anyway, and
- * what counts is that a batch costs PostgreSQL as much as some ten rows besides its own. So there we gather: tokens go out first, and in the loop's next turn, when the sockets
- * have been read, the next batch takes along who came meanwhile, those among them who had their tokens and ask again. That turn comes after one slice of signing at most.
- *
- * The kernel tells which it is: sched_yield returns at once unless somebody else is waiting for this core. */
+/* ---- a commit is known ---- */
 
-#define GATHER_MAX      64  /* that many requests are no small batch */
 #define CROWDED_US      5   /* a sched_yield that nobody made use of takes less than one */
 #define CROWDED_BATCHES 256 /* how long cores count as short after that */
 
+/* The kernel tells whether cores are short: sched_yield returns at once unless somebody else waits for this
+ * one. */
 static void give_way(struct issue_queue *q)
 {
 	int64_t since_us = clock_mono_us();
@@ -248,34 +274,23 @@ static void give_way(struct issue_queue *q)
 		q->crowded--;
 }
 
-/* What waits is less than would make a batch of a good size. */
-static bool is_small(const struct store *s)
+static bool few_wait(const struct store *s)
 {
-	return s->issue.waiting_count < GATHER_MAX && s->issue.waiting_count < s->config->batch_max;
-}
-
-/* There is somebody to wait for: a lone client, who has got its token and asks for the next one, has nobody. */
-static bool have_company(const struct issue_queue *q)
-{
-	return !list_empty(&q->answered) && (q->waiting_count > 0 || q->answered.next != q->answered.prev);
+	return s->issue.waiting_count < ISSUE_GATHER_MAX && s->issue.waiting_count < s->config->batch_max;
 }
 
 static void go_on(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
 	if (event_pending(q->answer, EV_TIMEOUT, NULL))
-		return; /* an earlier batch is still being answered: these answers come behind, and the next slice begins with sending what can be sent */
-	if (q->crowded > 0 && is_small(s) && have_company(q)) {
-		event_add(q->send, &(struct timeval){0, 0});
-		answer_some(s);
+		return; /* an earlier batch is still being answered: these answers come behind, and each slice pumps */
+	enum issue_pace pace = pace_at(s, ISSUE_COMMITTED);
+	if (pace != PACE_LATER && q->waiting_count > 0 && few_wait(s))
+		give_way(q);
+	pump_at(s, ISSUE_COMMITTED, pace);
+	answer_some(s);
+	if (pace == PACE_LATER)
 		give_way(q); /* the answers are out: whoever got one may ask again by the next turn */
-	} else {
-		if (q->waiting_count > 0 && is_small(s))
-			give_way(q);
-		if (!has_time(s))
-			send_batch(s);
-		answer_some(s);
-	}
 }
 
 /* A batch of one, while PostgreSQL commits it: its token takes longer to sign than that takes, so it is signed meanwhile. Others who wait are more important: the sooner
@@ -330,7 +345,7 @@ void issue_keys_reloaded(struct store *s)
 	for (struct list *n; (n = list_pop(&q->stale)) != NULL; q->waiting_count++)
 		put(&q->waiting, ISSUE_REQUEST(n));
 	depth_changed(s);
-	event_active(q->send, EV_TIMEOUT, 0);
+	pump(s, ISSUE_ARRIVED);
 }
 
 void issue_connection_changed(struct store *s)
@@ -348,8 +363,7 @@ void issue_connection_changed(struct store *s)
 static void on_send(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	if (!has_time(arg))
-		send_batch(arg);
+	pump(arg, ISSUE_TURN);
 }
 
 /* ---- seals ---- */
@@ -376,7 +390,7 @@ static void seal_answered(void *arg, enum err err, const PGresult *r)
 	} else {
 		writer_lost(s);
 	}
-	send_batch(s);
+	pump(s, ISSUE_TURN);
 	event_add(q->prepare, &(struct timeval){0, 0});
 }
 
@@ -425,8 +439,7 @@ enum err issue_submit(struct store *s, struct issue_request *r)
 	put(&q->waiting, r);
 	q->waiting_count++;
 	depth_changed(s);
-	if (list_empty(&q->flying) && !sends_soon(q))
-		event_active(q->send, EV_TIMEOUT, 0);
+	pump(s, ISSUE_ARRIVED);
 	return ERR_OK;
 }
 

@@ -5,11 +5,9 @@
  *   issue_submit -> waiting -> (one batch in flight) -> commit known -> done(request) for each, some milliseconds' worth (a slice) a turn of the loop
  *
  * Where a signature takes longer than a commit (RSA), a request that is alone is told before it (`written`), and signs meanwhile.
- * Tokens that are best signed together (signing_key_group) come as a group, whose last one says so (`more`).
+ * Tokens that are best signed together (signing_key_group) come as a group.
  *
- * When a commit is known the next batch is sent first, and then this one is signed, so that the database works meanwhile. If signing it takes longer than the database does, the next
- * one is sent when only so much is left: it takes more along, and nobody gets a token later for it. Where gateway and database have to share the cores, a small
- * next batch gathers for one slice more: this one is signed first, and those who come until the loop's next turn go along.
+ * When the next batch goes out is issue_pace.h's to say.
  *
  * A request that waits is sent or fails, whatever happens: each end of what it waits for (a batch or a seal in flight, two batches that are being answered, keys that are
  * being reloaded) sends the next batch or schedules that, and a lost connection fails all that wait.
@@ -33,10 +31,12 @@ struct issue_request {
 	/* At most once, before done: granted, its row is written, and the fields below are what they will be then; the commit is under way and may still fail. What takes long can be
 	 * made meanwhile, but nobody may get to see it before done, and that with ERR_OK (design section 2, promise 2). */
 	void (*written)(struct issue_request *r);
-	void (*done)(struct issue_request *r);
+	/* Once for each request, with those that are best signed together (signing_key_group): they share a
+	 * batch and a key, and what they borrow ends when it returns. One that failed comes alone, or with others of its batch. */
+	void (*done)(struct issue_request *const *group, unsigned n);
 	void *arg;
 
-	/* out; strings and the key are borrowed and end when done returns, the one of the last of a group */
+	/* out; strings and the key are borrowed and end when done returns */
 	enum err
 		err; /* ERR_OK, or INVALID_TOKEN, FORBIDDEN, KEY_MISSING, INVALID_CLIENT, INVALID_SCOPE, INVALID_TARGET, STALE_KEY, STORE_UNAVAILABLE */
 	int32_t secret_version;
@@ -48,7 +48,6 @@ struct issue_request {
 	struct str granted_audience;
 	struct str token_type;   /* the client's own, "JWT" or "at+jwt"; absent: it has none */
 	struct signing_key *key; /* sign with this one */
-	bool more;               /* another one of this group, which has the same key, is done right after this one: signing_key_group */
 
 	/* the queue's own */
 	struct list node;

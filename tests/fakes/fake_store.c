@@ -208,6 +208,7 @@ void fake_issue(struct store *s, enum err err)
 {
 	cr_assert_eq(s->waiting, FAKE_ISSUE, "no issue_request waits");
 	s->waiting = FAKE_NONE;
-	s->request->err = err;
-	s->request->done(s->request);
+	struct issue_request *r = s->request;
+	r->err = err;
+	r->done(&r, 1);
 }
