@@ -189,7 +189,7 @@ static int inspect(struct ctl *ctl, char **args)
 		return status;
 	if (token.p == NULL || str_eq(token, STR("-")))
 		token = read_stdin(ctl->a);
-	if (token.p == NULL || jwt_parse(ctl->a, token, &jwt) != ERR_OK) {
+	if (token.p == NULL || jwt_parse(ctl->a, token, &jwt) != ERR_OK || jwt.kid.p == NULL) {
 		ctl_say("this is not a JWT that this service could have issued: not three base64url parts, or a header that it never "
 			"writes");
 		return EXIT_REFUSED;

@@ -15,6 +15,7 @@ enum { STOP, GO_ON };
 struct open {
 	struct open *outer;
 	struct json *container;
+	unsigned members; /* so far, of an object */
 };
 
 struct reading {
@@ -97,6 +98,8 @@ static int on_key(void *ctx, const unsigned char *p, size_t n)
 {
 	struct reading *r = ctx;
 	struct str key = str_from(p, n);
+	if (r->limits.max_members != 0 && ++r->innermost->members > r->limits.max_members)
+		return refuse(r, ERR_TOO_LARGE);
 	if (member(r->innermost->container, key) != NULL)
 		return refuse(r, ERR_MALFORMED);
 	r->key = arena_copy(r->arena, key);
@@ -200,4 +203,87 @@ enum err json_integer(const struct json *v, int64_t min, int64_t max, int64_t *r
 	if (v->type != JSON_NUMBER)
 		return ERR_MALFORMED;
 	return str_to_i64(v->text, min, max, ret);
+}
+
+/* A number's text in parts: its digits without the point, and how many of them stand before it. */
+struct decimal {
+	bool negative;
+	struct str whole, fraction;
+	int64_t point;
+};
+
+#define EXPONENT_MAX 1000000
+
+/* An exponent beyond EXPONENT_MAX is as good as that: a text of that many digits is never read. */
+static struct decimal decimal_of(struct str text)
+{
+	struct decimal d = {.negative = text.n > 0 && text.p[0] == '-'};
+	int64_t exponent = 0;
+	if (d.negative)
+		text = str_from(text.p + 1, text.n - 1);
+	size_t e = 0;
+	while (e < text.n && text.p[e] != 'e' && text.p[e] != 'E')
+		e++;
+	struct str mantissa = str_from(text.p, e);
+	if (e < text.n) {
+		bool plus = e + 1 < text.n && text.p[e + 1] == '+';
+		struct str written = str_from(text.p + e + 1 + plus, text.n - e - 1 - plus);
+		if (str_to_i64(written, -EXPONENT_MAX, EXPONENT_MAX, &exponent) != ERR_OK)
+			exponent = written.n > 0 && written.p[0] == '-' ? -EXPONENT_MAX : EXPONENT_MAX;
+	}
+	d.whole = str_split(&mantissa, '.');
+	d.fraction = mantissa.p == NULL ? STR("") : mantissa;
+	d.point = (int64_t)d.whole.n + exponent;
+	return d;
+}
+
+static char digit_at(const struct decimal *d, size_t i)
+{
+	if (i < d->whole.n)
+		return d->whole.p[i];
+	return i - d->whole.n < d->fraction.n ? d->fraction.p[i - d->whole.n] : '0';
+}
+
+/* The digits before the point as a number below zero, since INT64_MIN has no positive counterpart. */
+static enum err whole_part(const struct decimal *d, int64_t *ret)
+{
+	size_t digits = d->whole.n + d->fraction.n;
+	int64_t sum = 0;
+	for (int64_t i = 0; i < d->point; i++) {
+		if ((size_t)i >= digits && sum == 0)
+			break; /* zero, whatever the exponent */
+		if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_sub_overflow(sum, digit_at(d, (size_t)i) - '0', &sum))
+			return ERR_TOO_LARGE;
+	}
+	*ret = sum;
+	return ERR_OK;
+}
+
+static bool has_rest(const struct decimal *d)
+{
+	for (size_t i = d->point > 0 ? (size_t)d->point : 0; i < d->whole.n + d->fraction.n; i++)
+		if (digit_at(d, i) != '0')
+			return true;
+	return false;
+}
+
+enum err json_rounded(const struct json *v, enum json_rounding to, int64_t min, int64_t max, int64_t *ret)
+{
+	int64_t value = 0;
+	if (v == NULL)
+		return ERR_NOT_PRESENT;
+	if (v->type != JSON_NUMBER)
+		return ERR_MALFORMED;
+	struct decimal d = decimal_of(v->text);
+	enum err err = whole_part(&d, &value);
+	if (err == ERR_OK && !d.negative && __builtin_sub_overflow(0, value, &value))
+		err = ERR_TOO_LARGE;
+	int64_t away = d.negative ? -1 : 1;
+	if (err == ERR_OK && (to == JSON_UP) == (away > 0) && has_rest(&d) && __builtin_add_overflow(value, away, &value))
+		err = ERR_TOO_LARGE;
+	if (err == ERR_OK && (value < min || value > max))
+		err = ERR_TOO_LARGE;
+	if (err == ERR_OK)
+		*ret = value;
+	return err;
 }

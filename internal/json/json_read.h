@@ -2,7 +2,7 @@
  *
  * Refused, each as ERR_MALFORMED: duplicate keys in an object (the raw and the escaped spelling are the same key), U+0000 in a key or string,
  * invalid UTF-8, comments, a second value, trailing bytes, an empty text. ERR_TOO_LARGE: deeper than `max_depth`, more than
- * `max_values` values, or the arena is full. Numbers stay text, so nothing overflows here. */
+ * `max_values` values, an object of more than `max_members`, or the arena is full. Numbers stay text, so nothing overflows here. */
 #ifndef M2M_JSON_JSON_READ_H
 #define M2M_JSON_JSON_READ_H
 
@@ -23,8 +23,9 @@ struct json {
 };
 
 struct json_limits {
-	unsigned max_depth;  /* 1: a flat object */
-	unsigned max_values; /* in all */
+	unsigned max_depth;   /* 1: a flat object */
+	unsigned max_values;  /* in all */
+	unsigned max_members; /* of each object, since names are compared in pairs; 0: max_values is enough */
 };
 
 /* *ret lives in `a`. */
@@ -38,5 +39,10 @@ MUST_CHECK enum err json_string(const struct json *v, struct str *ret);
 
 /* An integer without fraction or exponent, in [min, max]. ERR_NOT_PRESENT, ERR_MALFORMED (type or form), ERR_TOO_LARGE (range). */
 MUST_CHECK enum err json_integer(const struct json *v, int64_t min, int64_t max, int64_t *ret);
+
+enum json_rounding { JSON_DOWN, JSON_UP };
+
+/* Any number, also one with fraction or exponent, rounded to an integer in [min, max]. Errors as json_integer's. */
+MUST_CHECK enum err json_rounded(const struct json *v, enum json_rounding to, int64_t min, int64_t max, int64_t *ret);
 
 #endif

@@ -110,7 +110,7 @@ enum op_verdict op_authenticate(struct op *op)
 	if (op->in.bearer.p == NULL)
 		return op_fail(op, ERR_MISSING_TOKEN, NULL);
 	if (op->in.bearer.n > JWT_MAX_LEN)
-		return op_fail(op, ERR_INVALID_TOKEN, NULL);
+		return op_fail(op, ERR_INVALID_TOKEN, "The access token is longer than 16384 bytes.");
 	if (keys == NULL)
 		return op_fail(op, ERR_STORE_UNAVAILABLE, NULL);
 	if (sha256(op->in.bearer.p, op->in.bearer.n, op->bearer_hash) != ERR_OK)

@@ -112,7 +112,7 @@ static void *run(void *arg)
 	struct trace *t = arg;
 	for (bool stopping = false; !stopping;) {
 		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until); /* as `wake` does: the time of day may be set back */
 		until.tv_sec += EVERY_MS / 1000;
 		pthread_mutex_lock(&t->lock);
 		if (!t->stopping)
@@ -137,7 +137,11 @@ enum err trace_open(const struct config *config, struct trace **ret)
 		return ERR_NO_MEMORY;
 	t->config = config;
 	pthread_mutex_init(&t->lock, NULL);
-	pthread_cond_init(&t->wake, NULL);
+	pthread_condattr_t by_monotonic_clock;
+	pthread_condattr_init(&by_monotonic_clock);
+	pthread_condattr_setclock(&by_monotonic_clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&t->wake, &by_monotonic_clock);
+	pthread_condattr_destroy(&by_monotonic_clock);
 	char host[256] = "";
 	gethostname(host, sizeof host - 1);
 	snprintf(t->instance, sizeof t->instance, "%s-%ld", host, (long)getpid());

@@ -476,7 +476,7 @@ static void put_data(struct h2_out *out, uint32_t stream, const struct h2_out *d
 void grpc_put(struct h2_out *out, uint32_t stream, const struct grpc_request *q)
 {
 	static _Thread_local struct h2_out part;
-	char authorization[8192];
+	char authorization[H2_FRAME_MAX];
 	part.n = 0;
 	h2_put_field(&part, ":method", q->http_method == NULL ? "POST" : q->http_method);
 	h2_put_field(&part, ":scheme", "http");

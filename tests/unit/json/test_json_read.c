@@ -314,3 +314,57 @@ Test(json_read, an_integer_is_got_only_without_fraction_exponent_or_quotes)
 		cr_assert_eq(n, want[i] == ERR_OK ? 60 : -1);
 	}
 }
+
+Test(json_read, any_number_is_rounded_to_an_integer)
+{
+	static const struct {
+		const char *text;
+		enum err want;
+		int64_t down, up;
+	} cases[] = {
+		{"0", ERR_OK, 0, 0},
+		{"-0", ERR_OK, 0, 0},
+		{"-0.0e0", ERR_OK, 0, 0},
+		{"1795880875", ERR_OK, 1795880875, 1795880875},
+		{"1795880875.25", ERR_OK, 1795880875, 1795880876},
+		{"1795880875.000", ERR_OK, 1795880875, 1795880875},
+		{"1.795880875e9", ERR_OK, 1795880875, 1795880875},
+		{"1.795880875E+9", ERR_OK, 1795880875, 1795880875},
+		{"1.7958808752e9", ERR_OK, 1795880875, 1795880876},
+		{"179588087525e-2", ERR_OK, 1795880875, 1795880876},
+		{"17958808750000e-0004", ERR_OK, 1795880875, 1795880875},
+		{"1e-400000000000000000000", ERR_OK, 0, 1},
+		{"0e400000000000000000000", ERR_OK, 0, 0},
+		{"0.000000000000000000000000001e27", ERR_OK, 1, 1},
+		{"-1.5", ERR_OK, -2, -1},
+		{"-9223372036854775808", ERR_OK, INT64_MIN, INT64_MIN},
+		{"9223372036854775807", ERR_OK, INT64_MAX, INT64_MAX},
+		{"9223372036854775808", ERR_TOO_LARGE, 0, 0},
+		{"1e19", ERR_TOO_LARGE, 0, 0},
+		{"1e99", ERR_TOO_LARGE, 0, 0},
+		{"-1e400000000000000000000", ERR_TOO_LARGE, 0, 0},
+		{"\"1\"", ERR_MALFORMED, 0, 0},
+		{"null", ERR_MALFORMED, 0, 0},
+	};
+	int64_t n = 0;
+	cr_expect_eq(json_rounded(NULL, JSON_UP, 0, 1, &n), ERR_NOT_PRESENT);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct json *v = parse(str_of(cases[i].text));
+		int64_t down = -7, up = -7;
+		cr_expect_eq(json_rounded(v, JSON_DOWN, INT64_MIN, INT64_MAX, &down), cases[i].want, "%s", cases[i].text);
+		cr_expect_eq(json_rounded(v, JSON_UP, INT64_MIN, INT64_MAX, &up), cases[i].want, "%s", cases[i].text);
+		if (cases[i].want == ERR_OK)
+			cr_expect(down == cases[i].down && up == cases[i].up, "%s", cases[i].text);
+	}
+	cr_expect_eq(json_rounded(parse(STR("9.5")), JSON_UP, 0, 9, &n), ERR_TOO_LARGE);
+	cr_expect_eq(json_rounded(parse(STR("9.5")), JSON_DOWN, 0, 9, &n), ERR_OK);
+}
+
+Test(json_read, an_object_may_have_so_many_members)
+{
+	const struct json_limits few = {.max_depth = 3, .max_values = 64, .max_members = 2};
+	const struct json *v;
+	cr_expect_eq(json_parse(arena, STR("{\"a\":{\"c\":1,\"d\":2},\"b\":[1,2,3,4]}"), few, &v), ERR_OK);
+	cr_expect_eq(json_parse(arena, STR("{\"a\":1,\"b\":2,\"c\":3}"), few, &v), ERR_TOO_LARGE);
+	cr_expect_eq(json_parse(arena, STR("{\"a\":{\"c\":1,\"d\":2,\"e\":3}}"), few, &v), ERR_TOO_LARGE);
+}

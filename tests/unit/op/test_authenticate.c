@@ -108,9 +108,10 @@ Test(authenticate, times_are_kept_without_leeway)
 	refused(c);
 }
 
-Test(authenticate, times_must_be_whole_numbers)
+Test(authenticate, times_must_be_numbers_that_a_clock_may_show)
 {
-	static const char *const odd[] = {"1767229200.5", "1.767229200e9", "\"1767229200\"", "null", "-1", "9999999999999999999"};
+	static const char *const odd[] = {"\"1767229200\"", "null", "-1",           "9999999999999999999",
+					  "1e99",           "-1.5", "[1767229200]", "1767229200e9"};
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
 		struct claims c = client_claims();
 		c.exp = odd[i];
