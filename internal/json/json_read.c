@@ -27,20 +27,23 @@ struct reading {
 	struct json *root;
 	struct json **slot;
 	struct str key; /* of the member whose value comes next */
+	struct json_refusal why;
 };
 
-static int refuse(struct reading *r, enum err err)
+static int refuse(struct reading *r, enum json_fault fault)
 {
-	r->err = err;
+	r->err = fault == JSON_FAULT_REPEATED ? ERR_MALFORMED : ERR_TOO_LARGE;
+	r->why.fault = fault;
 	return STOP;
 }
 
 /* NULL: refused. */
 static struct json *add(struct reading *r, enum json_type type)
 {
-	struct json *v = r->values < r->limits.max_values ? arena_alloc(r->arena, sizeof *v) : NULL;
+	bool room = r->values < r->limits.max_values;
+	struct json *v = room ? arena_alloc(r->arena, sizeof *v) : NULL;
 	if (v == NULL) {
-		refuse(r, ERR_TOO_LARGE);
+		refuse(r, room ? JSON_FAULT_MEMORY : JSON_FAULT_VALUES);
 		return NULL;
 	}
 
@@ -58,17 +61,19 @@ static int add_text(struct reading *r, enum json_type type, struct str text)
 	if (v == NULL)
 		return STOP;
 	v->text = arena_copy(r->arena, text);
-	return v->text.p == NULL ? refuse(r, ERR_TOO_LARGE) : GO_ON;
+	return v->text.p == NULL ? refuse(r, JSON_FAULT_MEMORY) : GO_ON;
 }
 
 static int open_container(struct reading *r, enum json_type type)
 {
 	if (r->depth == r->limits.max_depth)
-		return refuse(r, ERR_TOO_LARGE);
+		return refuse(r, JSON_FAULT_DEPTH);
 	struct json *container = add(r, type);
-	struct open *o = container == NULL ? NULL : arena_alloc(r->arena, sizeof *o);
+	if (container == NULL)
+		return STOP;
+	struct open *o = arena_alloc(r->arena, sizeof *o);
 	if (o == NULL)
-		return refuse(r, ERR_TOO_LARGE);
+		return refuse(r, JSON_FAULT_MEMORY);
 
 	*o = (struct open){.outer = r->innermost, .container = container};
 	r->innermost = o;
@@ -99,11 +104,14 @@ static int on_key(void *ctx, const unsigned char *p, size_t n)
 	struct reading *r = ctx;
 	struct str key = str_from(p, n);
 	if (r->limits.max_members != 0 && ++r->innermost->members > r->limits.max_members)
-		return refuse(r, ERR_TOO_LARGE);
-	if (member(r->innermost->container, key) != NULL)
-		return refuse(r, ERR_MALFORMED);
+		return refuse(r, JSON_FAULT_VALUES);
+	const struct json *first = member(r->innermost->container, key);
+	if (first != NULL) {
+		r->why.key = first->key;
+		return refuse(r, JSON_FAULT_REPEATED);
+	}
 	r->key = arena_copy(r->arena, key);
-	return r->key.p == NULL ? refuse(r, ERR_TOO_LARGE) : GO_ON;
+	return r->key.p == NULL ? refuse(r, JSON_FAULT_MEMORY) : GO_ON;
 }
 
 static int on_null(void *ctx)
@@ -164,21 +172,27 @@ static yajl_status run(struct reading *r, struct str text)
 	return status;
 }
 
+enum err json_parse_or_tell(struct arena *a, struct str text, struct json_limits limits, const struct json **ret,
+			    struct json_refusal *ret_why)
+{
+	struct reading r = {.arena = a, .limits = limits, .why = {.fault = JSON_FAULT_TEXT}};
+	r.slot = &r.root;
+	if (!json_text_is_clean(text)) {
+		r.err = ERR_MALFORMED;
+	} else if ((run(&r, text) != yajl_status_ok || r.root == NULL) && r.err == ERR_OK) {
+		r.err = ERR_MALFORMED;
+		r.why.fault = JSON_FAULT_FORM;
+	}
+	if (r.err == ERR_OK)
+		*ret = r.root;
+	else if (ret_why != NULL)
+		*ret_why = r.why;
+	return r.err;
+}
+
 enum err json_parse(struct arena *a, struct str text, struct json_limits limits, const struct json **ret)
 {
-	if (!json_text_is_clean(text))
-		return ERR_MALFORMED;
-
-	struct reading r = {.arena = a, .limits = limits};
-	r.slot = &r.root;
-	yajl_status status = run(&r, text);
-	if (r.err != ERR_OK)
-		return r.err;
-	if (status != yajl_status_ok || r.root == NULL)
-		return ERR_MALFORMED;
-
-	*ret = r.root;
-	return ERR_OK;
+	return json_parse_or_tell(a, text, limits, ret, NULL);
 }
 
 const struct json *json_get(const struct json *object, const char *key)

@@ -28,7 +28,24 @@ struct json_limits {
 	unsigned max_members; /* of each object, since names are compared in pairs; 0: max_values is enough */
 };
 
-/* *ret lives in `a`. */
+/* Why a text was refused, for the person who wrote it. */
+enum json_fault {
+	JSON_FAULT_FORM,     /* it isn't JSON */
+	JSON_FAULT_TEXT,     /* it isn't UTF-8, or holds a control character */
+	JSON_FAULT_REPEATED, /* `key` stands twice in one object */
+	JSON_FAULT_DEPTH,
+	JSON_FAULT_VALUES,
+	JSON_FAULT_MEMORY,
+};
+
+struct json_refusal {
+	enum json_fault fault;
+	struct str key; /* of JSON_FAULT_REPEATED; in the arena */
+};
+
+/* *ret lives in `a`. `ret_why` may be NULL; it is written only on failure. */
+MUST_CHECK enum err json_parse_or_tell(struct arena *a, struct str text, struct json_limits limits, const struct json **ret,
+				       struct json_refusal *ret_why);
 MUST_CHECK enum err json_parse(struct arena *a, struct str text, struct json_limits limits, const struct json **ret);
 
 /* The member `key` of an object; NULL if `object` is NULL, no object, or has no such member. */

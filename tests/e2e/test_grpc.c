@@ -227,6 +227,18 @@ Test(grpc, a_grace_out_of_its_limits_is_refused)
 	expect_grpc(grpc_rotate(&w, admin, 604800, NULL, &g), OK);
 }
 
+Test(grpc, a_field_that_is_not_known_rotates_nothing)
+{
+	static struct pb m;
+	char text[512];
+	pb_put_int(&m, 2, 3600); /* a grace, as another contract may have it */
+	expect_grpc(call(&(struct grpc_request){.path = GRPC_ROTATE, .bearer = admin, .message = &m}), INVALID_ARGUMENT);
+	expect_error(INVALID_ARGUMENT, "invalid_request");
+	cr_expect_not_null(strstr(grpc_field(&g, "grpc-message", text, sizeof text), "field 2 "), "%s", text);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret"), 1);
+	expect_grpc(token(NULL), OK);
+}
+
 /* ---- who may, and with what ---- */
 
 Test(grpc, a_bearer_is_needed_and_must_be_good)
@@ -278,7 +290,10 @@ Test(grpc, a_token_request_is_refused_in_the_words_of_oauth)
 		{"nobody", "client_credentials", "m2m_0000000000000000000000", wrong, "", "", UNAUTHENTICATED, "invalid_client"},
 		{"scope", "client_credentials", acme.client_id, acme.secret, "api root", "", INVALID_ARGUMENT, "invalid_scope"},
 		{"audience", "client_credentials", acme.client_id, acme.secret, "", "elsewhere", INVALID_ARGUMENT, "invalid_target"},
+		{"tab in scope", "client_credentials", acme.client_id, acme.secret, "api\t", "", INVALID_ARGUMENT, "invalid_scope"},
 		{"all of it", "client_credentials", acme.client_id, acme.secret, "api", "public-api", OK, NULL},
+		{"spaces", "client_credentials", acme.client_id, acme.secret, "  api api ", "", OK, NULL},
+		{"nothing but spaces", "client_credentials", acme.client_id, acme.secret, "  ", "", OK, NULL},
 	};
 	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		const struct token_case *c = &cases[i];
@@ -292,8 +307,10 @@ Test(grpc, a_token_request_is_refused_in_the_words_of_oauth)
 		cr_assert_eq(status, c->status, "%s: %d\n%s", c->what, status, g.fields);
 		if (status != OK)
 			expect_error(c->status, c->reason);
+		else
+			expect_text(4, "api");
 	}
-	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id is not null"), 1);
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id is not null and scope = 'api'"), 3);
 }
 
 Test(grpc, a_disabled_client_gets_nothing)

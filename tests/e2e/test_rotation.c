@@ -245,3 +245,59 @@ Test(rotation, m2mctl_rotates_as_the_gateway_does)
 	ctl_value(&ran, "M2M_CLIENT_SECRET", read, sizeof read);
 	cr_assert_str_eq(read, secret);
 }
+
+/* ---- what is misspelt must not end the old secret ---- */
+
+static const struct {
+	const char *query, *body, *named;
+} misspelt[] = {
+	{"", "{\"graceSeconds\":3600}", "member graceSeconds"},
+	{"", "{\"grace_second\":3600}", "member grace_second."},
+	{"", "{\"grace_seconds\":3600,\"grace\":1}", "member grace."},
+	{"", "{\"x\":{\"grace_seconds\":1}}", "member x."},
+	{"", "{\"a\":[{}]}", "member a."},
+	{"", "{\"a\":[[[[[[{\"grace_seconds\":1}]]]]]]}", "member a."},
+	{"", "{\"\":1}", "member ''."},
+	{"", "{\"a\\u001b[2J\\u202e\":1}", "member a%1B[2J%E2%80%AE."},
+	{"", "{\"grace_seconds\":3600,\"grace_seconds\":0}", "grace_seconds is given twice"},
+	{"", "{\"grace_seconds\":\"3600\"}", "grace_seconds must be an integer"},
+	{"", "{\"grace_seconds\":3600.5}", "grace_seconds must be an integer"},
+	{"", "{\"grace_seconds\":null}", "grace_seconds must be an integer"},
+	{"", "[3600]", "must be a JSON object"},
+	{"", "3600", "must be a JSON object"},
+	{"", "{\"grace_seconds\":3600", "not well-formed JSON"},
+	{"", "{\"a\":\"\xff\"}", "not UTF-8"},
+	{"", "[[[[[[[[[]]]]]]]]]", "nested more than 8 deep"},
+	{"?grace_seconds=3600", NULL, "query: grace_seconds"},
+	{"?grace_seconds=3600", "{}", "query: grace_seconds"},
+	{"?grace%5fseconds=3600", "{\"grace_seconds\":3600}", "query: grace_seconds"},
+	{"?api-version=1", NULL, "query: api-version"},
+	{"?%zz", NULL, "percent escape"},
+};
+
+static void expect_named(int status, const char *what, const char *named)
+{
+	cr_assert(status == 400 && is_problem(&r, "invalid_request"), "%s: %d %s", what, status, r.body);
+	cr_expect_not_null(strstr(r.body, named), "%s: %s", what, r.body);
+}
+
+Test(rotation, what_is_not_known_is_refused_by_its_name_and_rotates_nothing)
+{
+	char platform[TOKEN_MAX], path[256];
+	mint_platform(&w, "backend", platform);
+	for (size_t i = 0; i < sizeof misspelt / sizeof misspelt[0]; i++) {
+		const char *body = misspelt[i].body;
+		struct http_request q = {
+			.method = "POST", .path = path, .bearer = admin, .type = body == NULL ? NULL : "application/json", .body = body};
+		snprintf(path, sizeof path, "/m2m/rotate%s", misspelt[i].query);
+		expect_named(http_call(w.gateway.http, &q, &r), body == NULL ? path : body, misspelt[i].named);
+		q.bearer = platform;
+		snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/rotate%s", acme.client_id, misspelt[i].query);
+		expect_named(http_call(w.gateway.http, &q, &r), body == NULL ? path : body, misspelt[i].named);
+	}
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret"), 1);
+	expect_status(token_with(acme.secret), 200);
+	/* an empty query says nothing */
+	expect_status(http_call(w.gateway.http, &(struct http_request){.method = "POST", .path = "/m2m/rotate?", .bearer = admin}, &r),
+		      200);
+}

@@ -272,8 +272,9 @@ Test(token_audit, what_can_not_be_is_refused_with_its_name)
 		{"?issued_after=yesterday", "issued_after"},
 		{"?issued_before=2026-02-30T00:00:00Z", "issued_before"},
 		{"?issued_before=1969-12-31T23:59:59Z", "issued_before"},
-		{"?organization=other", "client_id, jti"},
-		{"?jti=01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b&jti=01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b", "repeated"},
+		{"?organization=other", "parameter organization. It knows client_id, jti"},
+		{"?clientid=acme", "parameter clientid."},
+		{"?jti=01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b&jti=01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b", "jti is given twice"},
 		{"?page_token=x", "page_token"},
 		{"?page_token=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "other parameters"},
 	};

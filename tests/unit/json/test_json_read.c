@@ -368,3 +368,30 @@ Test(json_read, an_object_may_have_so_many_members)
 	cr_expect_eq(json_parse(arena, STR("{\"a\":1,\"b\":2,\"c\":3}"), few, &v), ERR_TOO_LARGE);
 	cr_expect_eq(json_parse(arena, STR("{\"a\":{\"c\":1,\"d\":2,\"e\":3}}"), few, &v), ERR_TOO_LARGE);
 }
+
+Test(json_read, a_refusal_says_why)
+{
+	static const struct {
+		const char *text;
+		enum json_fault fault;
+		const char *key;
+	} cases[] = {
+		{"{", JSON_FAULT_FORM, NULL},
+		{"", JSON_FAULT_FORM, NULL},
+		{"{\"a\":1} x", JSON_FAULT_FORM, NULL},
+		{"{\"a\":\"\xff\"}", JSON_FAULT_TEXT, NULL},
+		{"{\"a\":\"\\u0000\"}", JSON_FAULT_TEXT, NULL},
+		{"{\"a\":1,\"b\":2,\"\\u0061\":3}", JSON_FAULT_REPEATED, "a"},
+		{"{\"x\":{\"b\":1,\"b\":2}}", JSON_FAULT_REPEATED, "b"},
+		{"[[[[[]]]]]", JSON_FAULT_DEPTH, NULL},
+		{"[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]", JSON_FAULT_VALUES, NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct json *v = NULL;
+		struct json_refusal why = {.fault = JSON_FAULT_MEMORY};
+		enum err err = json_parse_or_tell(arena, str_of(cases[i].text), limits, &v, &why);
+		cr_expect(err == ERR_MALFORMED || err == ERR_TOO_LARGE, "%s", cases[i].text);
+		cr_expect_eq(why.fault, cases[i].fault, "%s: %d", cases[i].text, (int)why.fault);
+		cr_expect(str_eq(why.key, str_of(cases[i].key)), "%s: %.*s", cases[i].text, STR_ARG(why.key));
+	}
+}
