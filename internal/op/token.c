@@ -292,6 +292,7 @@ static enum op_verdict issue(struct op *op)
 		.bearer = op->caller_known ? &op->caller : NULL,
 		.origin = &op->origin,
 		.jti = uuid_v7(clock_wall_us()),
+		.until_us = op_until_us(op),
 		.written = written,
 		.done = issued,
 		.arg = op,

@@ -45,9 +45,6 @@ static void depth_changed(struct store *s)
 	atomic_store_explicit(&s->counters.queue_depth, s->issue.waiting_count, memory_order_relaxed);
 }
 
-static void batch_written(void *arg, const PGresult *r);
-static void batch_answered(void *arg, enum err err, const PGresult *r);
-
 static struct issue_batch *free_batch(struct issue_queue *q)
 {
 	for (size_t i = 0; i < sizeof q->batches / sizeof *q->batches; i++)
@@ -109,40 +106,125 @@ static void pump(struct store *s, enum issue_moment moment)
 	pump_at(s, moment, pace_at(s, moment));
 }
 
+/* ---- in time ---- */
+
+static int64_t timeout_us(const struct store *s)
+{
+	return (int64_t)s->config->request_timeout_ms * 1000;
+}
+
+/* From then on a request isn't sent any more. */
+static int64_t sendable_until(const struct store *s, const struct issue_request *r)
+{
+	return r->until_us - timeout_us(s) / 4;
+}
+
+static void watch(struct store *s, int64_t at_us)
+{
+	struct issue_queue *q = &s->issue;
+	if (at_us >= q->overdue_us)
+		return;
+	int64_t left_us = at_us - clock_mono_us();
+	left_us = left_us < 0 ? 0 : left_us;
+	q->overdue_us = at_us;
+	event_add(q->overdue, &(struct timeval){left_us / 1000000, left_us % 1000000});
+}
+
+/* How many were moved. */
+static unsigned take_overdue(struct store *s, struct list *queue, int64_t now_us, struct list *to)
+{
+	unsigned n = 0;
+	struct list *next;
+	for (struct list *it = queue->next; it != queue; it = next) {
+		struct issue_request *r = ISSUE_REQUEST(it);
+		next = it->next;
+		if (sendable_until(s, r) > now_us) {
+			watch(s, sendable_until(s, r));
+			continue;
+		}
+		list_remove(it);
+		put(to, r);
+		n++;
+	}
+	return n;
+}
+
+static void on_overdue(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct store *s = arg;
+	struct issue_queue *q = &s->issue;
+	struct list failed;
+	int64_t now_us = clock_mono_us();
+	list_init(&failed);
+	q->overdue_us = INT64_MAX;
+	q->waiting_count -= take_overdue(s, &q->waiting, now_us, &failed);
+	take_overdue(s, &q->stale, now_us, &failed);
+	depth_changed(s);
+	finish_all(&failed, ERR_STORE_UNAVAILABLE);
+}
+
+/* Takes what the next batch carries; what has waited for too long goes to `failed`. *ret_until_us: when
+ * the first answer of the batch is due. */
+static unsigned take_batch(struct store *s, int64_t now_us, struct list *failed, int64_t *ret_until_us)
+{
+	struct issue_queue *q = &s->issue;
+	unsigned n = 0;
+	*ret_until_us = now_us + timeout_us(s);
+	while (n < s->config->batch_max && !list_empty(&q->waiting)) {
+		struct issue_request *r = ISSUE_REQUEST(list_pop(&q->waiting));
+		bool late = sendable_until(s, r) <= now_us;
+		put(late ? failed : &q->flying, r);
+		q->waiting_count--;
+		n += !late;
+		if (!late && r->until_us < *ret_until_us)
+			*ret_until_us = r->until_us;
+	}
+	depth_changed(s);
+	return n;
+}
+
+static void batch_written(void *arg, const PGresult *r);
+static void batch_answered(void *arg, enum err err, const PGresult *r);
+
+static enum err send_taken(struct store *s, unsigned n, int timeout_ms)
+{
+	struct issue_queue *q = &s->issue;
+	struct signing_key *key = s->keys == NULL ? NULL : keyset_current(s->keys->set);
+	enum err err = key == NULL ? s->why_no_key : audit_writer_prepare(q->writer, SEAL_WITH_BATCH);
+	if (err != ERR_OK)
+		return err;
+	struct pg_params p;
+	arena_reset(q->arena);
+	pg_params_init(&p, q->arena);
+	const char *statement = issue_statement_put(s, &q->flying, signing_key_kid(key), &p);
+	pg_unit_ran *written = n == 1 && signing_key_is_slow(key) ? batch_written : NULL;
+	return pg_conn_send_and_watch(s->issue_conn, statement, &p, timeout_ms, written, batch_answered, s);
+}
+
 /* The pump's: not blocked, and somebody waits. */
 static void send_batch(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
 	struct issue_batch *batch = free_batch(q);
 	assert(list_empty(&q->flying) && !q->sealing && q->waiting_count > 0 && batch != NULL);
-	unsigned n = 0;
-	for (; n < s->config->batch_max && !list_empty(&q->waiting); n++)
-		put(&q->flying, ISSUE_REQUEST(list_pop(&q->waiting)));
-	q->waiting_count -= n;
-	depth_changed(s);
-
-	struct signing_key *key = s->keys == NULL ? NULL : keyset_current(s->keys->set);
-	enum err err = key == NULL ? s->why_no_key : audit_writer_prepare(q->writer, SEAL_WITH_BATCH);
-	if (err == ERR_OK) {
-		struct pg_params p;
-		arena_reset(q->arena);
-		pg_params_init(&p, q->arena);
-		const char *statement = issue_statement_put(s, &q->flying, signing_key_kid(key), &p);
-		pg_unit_ran *written = n == 1 && signing_key_is_slow(key) ? batch_written : NULL;
-		err = pg_conn_send_and_watch(s->issue_conn, statement, &p, (int)s->config->request_timeout_ms, written, batch_answered, s);
+	struct list failed;
+	int64_t now_us = clock_mono_us(), until_us;
+	list_init(&failed);
+	unsigned n = take_batch(s, now_us, &failed, &until_us);
+	enum err err = n == 0 ? ERR_OK : send_taken(s, n, (int)((until_us - now_us) / 1000));
+	if (err == ERR_OK && n > 0) {
+		batch->keys = keyset_hold(s->keys);
+		q->flying_batch = batch;
+		q->sent_us = now_us;
+		histogram_note(&s->counters.batch_sizes, &histogram_sizes, n);
 	}
-	if (err != ERR_OK) {
-		struct list failed;
-		list_init(&failed);
-		move_all(&q->flying, &failed);
-		finish_all(&failed, err);
-		pump(s, ISSUE_ARRIVED); /* more than one batch takes */
+	finish_all(&failed, ERR_STORE_UNAVAILABLE);
+	if (err == ERR_OK)
 		return;
-	}
-	batch->keys = keyset_hold(s->keys);
-	q->flying_batch = batch;
-	q->sent_us = clock_mono_us();
-	histogram_note(&s->counters.batch_sizes, &histogram_sizes, n);
+	move_all(&q->flying, &failed);
+	finish_all(&failed, err);
+	pump(s, ISSUE_ARRIVED); /* more than one batch takes */
 }
 
 static void writer_lost(struct store *s)
@@ -235,6 +317,7 @@ static bool sort_answered(struct store *s, struct list *requests, struct issue_b
 		if (req->err == ERR_STALE_KEY && !req->last_try) {
 			req->last_try = true;
 			put(&q->stale, req);
+			watch(s, sendable_until(s, req));
 			reload = true;
 			continue;
 		}
@@ -439,6 +522,7 @@ enum err issue_submit(struct store *s, struct issue_request *r)
 	put(&q->waiting, r);
 	q->waiting_count++;
 	depth_changed(s);
+	watch(s, sendable_until(s, r));
 	pump(s, ISSUE_ARRIVED);
 	return ERR_OK;
 }
@@ -473,7 +557,10 @@ enum err issue_queue_init(struct store *s)
 	q->send = event_new(s->base, -1, 0, on_send, s);
 	q->prepare = event_new(s->base, -1, 0, on_prepare, s);
 	q->answer = event_new(s->base, -1, 0, on_answer, s);
-	if (q->arena == NULL || q->column == NULL || q->rows == NULL || q->send == NULL || q->prepare == NULL || q->answer == NULL)
+	q->overdue = event_new(s->base, -1, 0, on_overdue, s);
+	q->overdue_us = INT64_MAX;
+	if (q->arena == NULL || q->column == NULL || q->rows == NULL || q->send == NULL || q->prepare == NULL || q->answer == NULL ||
+	    q->overdue == NULL)
 		return ERR_NO_MEMORY;
 	return audit_writer_new(&s->config->ring.keys[0], s->config->batch_max, &q->writer);
 }
@@ -487,6 +574,8 @@ void issue_queue_free(struct store *s)
 	}
 	if (s->issue.answer != NULL)
 		event_free(s->issue.answer);
+	if (s->issue.overdue != NULL)
+		event_free(s->issue.overdue);
 	if (s->issue.send != NULL)
 		event_free(s->issue.send);
 	if (s->issue.prepare != NULL)

@@ -9,6 +9,10 @@
  *
  * When the next batch goes out is issue_pace.h's to say.
  *
+ * A request is done by `until_us`. The statement that carries it has the time that is left to the most
+ * urgent of its requests. One with less than a quarter of M2M_REQUEST_TIMEOUT_MS left isn't sent any
+ * more, since it would leave its statement too little time; it fails then.
+ *
  * A request that waits is sent or fails, whatever happens: each end of what it waits for (a batch or a seal in flight, two batches that are being answered, keys that are
  * being reloaded) sends the next batch or schedules that, and a lost connection fails all that wait.
  *
@@ -28,6 +32,7 @@ struct issue_request {
 	const struct store_bearer *bearer; /* NULL: the client itself asks (RFC 6749 section 4.4) */
 	const struct store_origin *origin;
 	struct uuid jti;
+	int64_t until_us; /* monotonic: when the answer is due, whatever happens; ERR_STORE_UNAVAILABLE is one */
 	/* At most once, before done: granted, its row is written, and the fields below are what they will be then; the commit is under way and may still fail. What takes long can be
 	 * made meanwhile, but nobody may get to see it before done, and that with ERR_OK (design section 2, promise 2). */
 	void (*written)(struct issue_request *r);

@@ -256,6 +256,21 @@ static void on_dialed(evutil_socket_t fd, short what, void *arg)
 	c->events.up(c->events.arg);
 }
 
+/* What stands before a unit has to be answered before it, so by its deadline at the latest. */
+static void hurry(struct pg_conn *c, int64_t deadline_us)
+{
+	bool earlier = false;
+	for (unsigned i = c->unit_count; i-- > 0;) {
+		struct unit *u = &c->units[(c->unit_first + i) % c->unit_max];
+		if (u->deadline_us <= deadline_us)
+			break;
+		u->deadline_us = deadline_us;
+		earlier = i == 0;
+	}
+	if (earlier)
+		rearm_deadline(c);
+}
+
 enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *p, int timeout_ms, pg_unit_ran *ran,
 				pg_unit_done *done, void *arg)
 {
@@ -272,6 +287,7 @@ enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const 
 		return ERR_STORE_UNAVAILABLE;
 	}
 	int64_t now_us = clock_mono_us();
+	hurry(c, now_us + (int64_t)timeout_ms * 1000);
 	c->units[(c->unit_first + c->unit_count) % c->unit_max] =
 		(struct unit){.ran = ran, .done = done, .arg = arg, .sent_us = now_us, .deadline_us = now_us + (int64_t)timeout_ms * 1000};
 	if (++c->unit_count == 1)

@@ -65,9 +65,11 @@ struct issue_queue {
 	int64_t token_us;              /* and a token from its commit's being known, when it was its turn, to its answer */
 	struct issue_batch batches[2]; /* one in flight while another one is signed */
 	struct issue_batch *flying_batch;
-	struct event *answer; /* the loop's next turn goes on signing */
-	struct event *send;   /* fires at the end of the loop's turn, or of the next: requests that arrived together travel together */
-	unsigned crowded;     /* cores count as short for so many small batches more */
+	struct event *answer;  /* the loop's next turn goes on signing */
+	struct event *send;    /* fires at the end of the loop's turn, or of the next: requests that arrived together travel together */
+	unsigned crowded;      /* cores count as short for so many small batches more */
+	struct event *overdue; /* fires when one that waits can't be sent any more */
+	int64_t overdue_us;    /* when that is; INT64_MAX: nobody waits */
 	struct arena *arena;
 	struct str *column; /* batch_max strings: one array parameter at a time */
 	int *rows;          /* batch_max: where in the result each request's row is */

@@ -1,6 +1,7 @@
 /* Prometheus text exposition: the workers' counters added up at the moment of asking. */
 #include <inttypes.h>
 
+#include "base/log.h"
 #include "worker/process_metrics.h"
 #include "worker/worker_parts.h"
 
@@ -214,5 +215,7 @@ void worker_metrics(const struct worker *w, struct sbuf *out)
 	put_limits(w, out);
 	put_requests(w, out);
 	put_durations(w, out);
+	put(out, "m2m_log_lines_dropped_total", "counter", "Lines of the log that found no room, as whoever reads it fell behind.",
+	    log_lines_dropped());
 	process_metrics(out);
 }

@@ -33,6 +33,7 @@ void op_up(void)
 	cr_assert_eq(master_ring_parse(master_keys, &config.ring, NULL), ERR_OK);
 	config.issuer = STR(ISSUER);
 	config.jwks_max_age_s = 300;
+	config.request_timeout_ms = 5000;
 	cr_assert_eq(signing_key_generate(JWT_ES256, &key), ERR_OK);
 	store = (struct store){.keys = keyset_of(key, 1)};
 	env = (struct op_env){.config = &config, .store = &store, .memo = bearer_memo_new(), .counters = &counters};

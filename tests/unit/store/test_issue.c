@@ -9,15 +9,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "crypto/seal.h"
 #include "store/store_parts.h"
 
 #define REQUESTS 4
 #define MANY     70 /* more than two groups */
+#define HOUR_MS  3600000
 
 struct pg_conn {
 	unsigned sent, in_flight;
 	bool down, refuses;
+	int timeout_ms;
 	const char *statement;
 	PGresult *result;
 	pg_unit_ran *ran;
@@ -73,8 +76,9 @@ PGresult *pg_conn_take_result(struct pg_conn *c)
 enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms, pg_unit_ran *ran,
 				pg_unit_done *done, void *arg)
 {
-	(void)timeout_ms;
 	cr_assert_eq(c->in_flight, 0);
+	cr_assert_gt(timeout_ms, 0);
+	c->timeout_ms = timeout_ms;
 	cr_assert(pg_params_ok(params));
 	if (c->down || c->refuses)
 		return ERR_STORE_UNAVAILABLE;
@@ -192,7 +196,7 @@ static void up(void)
 	arena = arena_new(1 << 16);
 	config.batch_max = 2;
 	config.queue_max = REQUESTS;
-	config.request_timeout_ms = 1000;
+	config.request_timeout_ms = HOUR_MS;
 	store = (struct store){.config = &config,
 			       .why_no_key = ERR_STALE_KEY,
 			       .base = event_base_new(),
@@ -272,13 +276,19 @@ static bool is_in(const struct list *queue, const struct issue_request *r)
 	return false;
 }
 
-static struct issue_request *submit(unsigned i)
+static struct issue_request *submit_due_in(unsigned i, int64_t left_ms)
 {
 	cr_assert_not(is_in(&store.issue.waiting, &requests[i]) || is_in(&store.issue.flying, &requests[i]));
 	requests[i] = (struct issue_request){
 		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = each_count_done};
+	requests[i].until_us = clock_mono_us() + left_ms * 1000;
 	cr_assert_eq(issue_submit(&store, &requests[i]), ERR_OK);
 	return &requests[i];
+}
+
+static struct issue_request *submit(unsigned i)
+{
+	return submit_due_in(i, HOUR_MS);
 }
 
 static void done_is(unsigned a, unsigned b, unsigned c)
@@ -482,6 +492,7 @@ Test(issue, a_third_batch_waits_until_one_is_answered)
 	answer_batch(1, "granted");
 	struct issue_request fourth = {
 		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = each_count_nothing};
+	fourth.until_us = requests[0].until_us;
 	cr_assert_eq(issue_submit(&store, &fourth), ERR_OK);
 	done_is(1, 0, 0);
 	one_turn();
@@ -1072,6 +1083,78 @@ Test(issue, a_stale_key_is_not_tried_again_for_nobody)
 	cr_assert_eq(issuing.sent, 1);
 }
 
+/* ---- in time ---- */
+
+Test(issue, one_that_waits_too_long_is_answered_while_a_statement_is_stuck)
+{
+	submit(0);
+	turn();
+	submit(1);
+	struct issue_request *late = submit_due_in(2, HOUR_MS / 4 - 1);
+	turn();
+	done_is(0, 0, 1);
+	cr_assert_eq(late->err, ERR_STORE_UNAVAILABLE);
+	cr_assert_eq(depth(), 1);
+	answer_batch(1, "granted");
+	turn();
+	cr_assert_eq(issuing.sent, 2, "the one that is left");
+	answer_batch(1, "granted");
+	done_is(1, 1, 1);
+}
+
+Test(issue, one_that_is_due_too_soon_is_not_sent)
+{
+	submit(0);
+	turn();
+	submit(1)->until_us = clock_mono_us() + INT64_C(1000) * (HOUR_MS / 4);
+	submit(2);
+	answer_batch(1, "granted");
+	turn();
+	done_is(1, 1, 0);
+	cr_assert_eq(requests[1].err, ERR_STORE_UNAVAILABLE);
+	answer_batch(1, "granted");
+	done_is(1, 1, 1);
+	cr_assert_eq(requests[2].err, ERR_OK);
+}
+
+Test(issue, nothing_is_sent_when_nobody_has_time)
+{
+	submit(0);
+	turn();
+	submit(1)->until_us = 0;
+	answer_batch(1, "granted");
+	turn();
+	cr_assert_eq(issuing.sent, 1);
+	done_is(1, 1, 0);
+	cr_assert(store_idle(&store));
+}
+
+Test(issue, a_statement_has_the_time_that_its_most_urgent_request_has)
+{
+	submit(0);
+	submit_due_in(1, HOUR_MS / 2);
+	turn();
+	cr_assert_leq(issuing.timeout_ms, HOUR_MS / 2);
+	cr_assert_gt(issuing.timeout_ms, HOUR_MS / 4);
+	answer_batch(2, "granted");
+	done_is(1, 1, 0);
+}
+
+Test(issue, one_that_waits_for_reloaded_keys_waits_no_longer_than_others)
+{
+	struct issue_request *r = submit(0);
+	turn();
+	r->until_us = 0;
+	answer_batch(1, "stale_key");
+	turn();
+	done_is(1, 0, 0);
+	cr_assert_eq(r->err, ERR_STORE_UNAVAILABLE);
+	end_reload();
+	turn();
+	cr_assert_eq(issuing.sent, 1);
+	cr_assert(store_idle(&store));
+}
+
 /* ---- whatever happens ---- */
 
 #define CHAOS 12
@@ -1100,6 +1183,7 @@ static void chaos_submit(struct chaos *c)
 		return;
 	c->request = (struct issue_request){
 		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = each_chaos_done, .arg = c};
+	c->request.until_us = clock_mono_us() + (rand() % 16 == 0 ? 0 : HOUR_MS * INT64_C(1000));
 	if (issue_submit(&store, &c->request) != ERR_OK)
 		return;
 	c->submitted = true;
