@@ -18,6 +18,9 @@ struct ctl_db {
 /* Puts the sentence down and answers `err`. */
 enum err ctl_fail(struct ctl_db *db, enum err err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* The same with `what` and libpq's message, on one line and without a password. */
+enum err ctl_fail_with_libpq(struct ctl_db *db, enum err err, const char *what, const char *message);
+
 /* Runs one statement with binary parameters (NULL: none) and a binary result. *ret is the caller's to clear when ERR_OK, else NULL. */
 MUST_CHECK enum err ctl_exec(struct ctl_db *db, const char *sql, const struct pg_params *p, PGresult **ret);
 

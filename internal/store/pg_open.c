@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "crypto/digest.h"
+#include "store/pg_message.h"
 #include "store/pg_value.h"
 #include "store/schema.h"
 
@@ -41,21 +42,19 @@ static PGresult *query(PGconn *pg, const struct pg_open_spec *spec, const char *
 	return result_within(pg, spec->timeout_ms);
 }
 
-/* libpq's messages span lines and end with a newline; a log line or a sentence takes the first. */
-static void say(struct sbuf *why, const char *what, const char *message)
+static void say(PGconn *pg, struct sbuf *why, const char *what, const char *message)
 {
-	struct str rest = str_of(message);
-	struct str first = str_split(&rest, '\n');
-	sbuf_printf(why, "%s: %.*s", what, STR_ARG(first));
+	char line[PG_LINE];
+	sbuf_printf(why, "%s: %s", what, pg_first_line(pg, message, line));
 }
 
 static enum pg_open_outcome fault(PGconn *pg, const PGresult *r, const char *what, struct sbuf *why)
 {
 	if (r == NULL) {
-		say(why, what, PQstatus(pg) == CONNECTION_OK ? "no answer in time" : PQerrorMessage(pg));
+		say(pg, why, what, PQstatus(pg) == CONNECTION_OK ? "no answer in time" : PQerrorMessage(pg));
 		return PG_OPEN_UNREACHABLE;
 	}
-	say(why, what, PQresultErrorMessage(r));
+	say(pg, why, what, PQresultErrorMessage(r));
 	return pg_err(r) == ERR_STORE_UNAVAILABLE ? PG_OPEN_UNREACHABLE : PG_OPEN_REFUSED;
 }
 
@@ -180,7 +179,7 @@ enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, stru
 		goto done;
 	}
 	if (PQstatus(pg) != CONNECTION_OK) {
-		say(why, "the database can't be reached", PQerrorMessage(pg));
+		say(pg, why, "the database can't be reached", PQerrorMessage(pg));
 		goto done;
 	}
 	outcome = check_primary(pg, spec, why);
