@@ -175,7 +175,7 @@ static void check_gateway_login(struct ctl *ctl, struct findings *f, const struc
 			finding_fault(f, what, EXIT_CONFIG,
 				      "the login %.*s lacks the rights of m2m_gateway; as a superuser: grant m2m_gateway to \"%.*s\"",
 				      STR_ARG(facts.login), STR_ARG(facts.login));
-		if (facts.superuser || facts.owner)
+		if (facts.superuser || facts.owner_member)
 			finding_fault(f, what, EXIT_CONFIG,
 				      "the login %.*s could change the audit; give the gateway one with the rights of m2m_gateway and no "
 				      "more",

@@ -8,8 +8,10 @@
 	" current_setting('server_version_num')::int4, current_setting('fsync')::bool,"                                                    \
 	" (select reset_val from pg_settings where name = 'synchronous_commit'),"                                                          \
 	" (select rolsuper from pg_roles where rolname = current_user),"                                                                   \
-	" exists (select from pg_roles where rolname = 'm2m_owner' and pg_has_role(oid, 'member')),"                                       \
-	" exists (select from pg_roles where rolname = 'm2m_gateway' and pg_has_role(oid, 'usage')), clock_timestamp()"
+	" exists (select from pg_roles where rolname = 'm2m_owner' and " SQL_MAY_SET_ROLE(                                                 \
+		"oid") "),"                                                                                                                \
+		       " exists (select from pg_roles where rolname = 'm2m_gateway' and pg_has_role(oid, 'usage')), clock_timestamp(),"    \
+		       " exists (select from pg_roles where rolname = 'm2m_owner' and pg_has_role(oid, 'member'))"
 
 #define SQL_LIVE_KEYS                                                                                                                      \
 	"select distinct key_id from m2m.client_secret where expires_at is null or expires_at > statement_timestamp() order by key_id"
@@ -30,6 +32,7 @@ enum err ctl_facts_read(struct ctl_db *db, struct ctl_facts *ret)
 		.owner = pg_bool(r, 0, 6),
 		.gateway = pg_bool(r, 0, 7),
 		.clock = pg_time_us(r, 0, 8),
+		.owner_member = pg_bool(r, 0, 9),
 	};
 	return ERR_OK;
 }

@@ -21,7 +21,7 @@
 	" pg_backend_pid()"
 
 /* $1 role */
-#define SQL_MAY_BE "select exists (select from pg_roles where rolname = $1::text and pg_has_role(oid, 'member'))"
+#define SQL_MAY_BE "select exists (select from pg_roles where rolname = $1::text and " SQL_MAY_SET_ROLE("oid") ")"
 
 /* $1 action, $2 organization, $3 client, $4 version, $5 actor, $6 request id, $7 detail, $8 outcome */
 #define SQL_AUDIT                                                                                                                          \
@@ -188,10 +188,11 @@ static enum err may_be(struct ctl_db *db, const char *role, bool *ret)
 	return err;
 }
 
-static enum err not_the_owner(struct ctl_db *db)
+enum err ctl_not_the_owner(struct ctl_db *db)
 {
 	return ctl_fail(db, ERR_FORBIDDEN,
-			"the login %s is not a member of the role m2m_owner (run `m2mctl migrate up`, or: grant m2m_owner to %s)",
+			"the login %s may not act as the role m2m_owner (run `m2mctl migrate up`, or, as who made that role or as a"
+			" superuser: grant m2m_owner to \"%s\")",
 			PQuser(db->conn), PQuser(db->conn));
 }
 
@@ -201,7 +202,7 @@ enum err ctl_transaction(struct ctl_db *db, ctl_body *body, void *arg)
 	enum err err = may_be(db, "m2m_owner", &owner);
 	if (err != ERR_OK)
 		return err;
-	return owner ? run_transaction(db, READ_WRITE, "set local role m2m_owner", body, arg) : not_the_owner(db);
+	return owner ? run_transaction(db, READ_WRITE, "set local role m2m_owner", body, arg) : ctl_not_the_owner(db);
 }
 
 enum err ctl_snapshot(struct ctl_db *db, ctl_body *body, void *arg)
@@ -214,7 +215,7 @@ enum err ctl_snapshot(struct ctl_db *db, ctl_body *body, void *arg)
 	if (err != ERR_OK)
 		return err;
 	if (!owner && !auditor)
-		return not_the_owner(db);
+		return ctl_not_the_owner(db);
 	return run_transaction(db, SNAPSHOT, owner ? "set local role m2m_owner" : "set local role m2m_auditor", body, arg);
 }
 
