@@ -213,6 +213,7 @@ static void work_out_rest(struct arena *a, char *const *env, struct config *c)
 	bool v6 = strchr(c->http.host, ':') != NULL;
 	bool certificate = c->tls_cert.text.p != NULL && c->tls_key.text.p != NULL;
 
+	c->database_url_path = arena_copy(a, lookup(env, "M2M_DATABASE_URL", FILE_SUFFIX));
 	c->trusted_issuers_path = arena_copy(a, lookup(env, "M2M_TRUSTED_ISSUERS", FILE_SUFFIX));
 	c->tls_cert.path = arena_copy(a, lookup(env, "M2M_TLS_CERT", FILE_SUFFIX));
 	c->tls_key.path = arena_copy(a, lookup(env, "M2M_TLS_KEY", FILE_SUFFIX));

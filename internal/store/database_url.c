@@ -1,6 +1,10 @@
 #include "store/database_url.h"
 
 #include <libpq-fe.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "crypto/digest.h"
 
 #define ENCODE "write each @ / ? # % of a user or a password as %40 %2F %3F %23 %25"
 
@@ -53,15 +57,20 @@ static const char *options_fault(const PQconninfoOption *options)
 	return NULL;
 }
 
+static const char *url_fault(struct str url, const PQconninfoOption *options, const char *message)
+{
+	if (has_stray_at(url))
+		return "it has an @ too many; " ENCODE;
+	return options == NULL ? own_words(message) : options_fault(options);
+}
+
 static void check(struct str url, const char *setting, struct sbuf *faults)
 {
 	char *message = NULL;
 	if (url.p == NULL)
 		return;
 	PQconninfoOption *options = PQconninfoParse(url.p, &message);
-	const char *fault = has_stray_at(url) ? "it has an @ too many; " ENCODE
-			    : options == NULL ? own_words(message)
-					      : options_fault(options);
+	const char *fault = url_fault(url, options, message);
 	if (fault != NULL)
 		sbuf_printf(faults, "%s: %s (its value is not shown, it may hold a password)\n", setting, fault);
 	PQconninfoFree(options);
@@ -74,4 +83,51 @@ enum err database_urls_check(const struct config *config, struct sbuf *faults)
 	check(config->database_url, "M2M_DATABASE_URL", faults);
 	check(config->admin_database_url, "M2M_ADMIN_DATABASE_URL", faults);
 	return faults->n == before ? ERR_OK : ERR_MALFORMED;
+}
+
+/* ---- a file that changes ---- */
+
+static bool may_change(const char *keyword)
+{
+	return strcmp(keyword, "user") == 0 || strcmp(keyword, "password") == 0 || strcmp(keyword, "sslpassword") == 0;
+}
+
+/* libpq lists its options always in the same order. */
+static bool same_place(const PQconninfoOption *a, const PQconninfoOption *b)
+{
+	for (; a->keyword != NULL && b->keyword != NULL; a++, b++)
+		if (!may_change(a->keyword) && !str_eq(str_of(a->val), str_of(b->val)))
+			return false;
+	return a->keyword == NULL && b->keyword == NULL;
+}
+
+/* Takes the file's text, but for a newline at its end. */
+static bool read_url(const char *path, char fresh[DATABASE_URL_MAX + 1])
+{
+	struct str text = file_read(str_of(path), DATABASE_URL_MAX + 1);
+	size_t n = text.n > 0 && text.p[text.n - 1] == '\n' ? text.n - 1 : text.n;
+	bool good = text.p != NULL && n > 0 && n <= DATABASE_URL_MAX && memchr(text.p, '\0', n) == NULL;
+	if (good) {
+		memcpy(fresh, text.p, n);
+		fresh[n] = '\0';
+		good = strstr(fresh, "://") != NULL;
+	}
+	if (text.p != NULL)
+		crypto_wipe((char *)(uintptr_t)text.p, text.n);
+	free((char *)(uintptr_t)text.p);
+	return good;
+}
+
+const char *database_url_now(const char *url, const char *path, char fresh[DATABASE_URL_MAX + 1], bool *ret_moved)
+{
+	if (path == NULL || !read_url(path, fresh))
+		return url;
+	PQconninfoOption *before = PQconninfoParse(url, NULL);
+	PQconninfoOption *now = PQconninfoParse(fresh, NULL);
+	bool good = before != NULL && now != NULL && url_fault(str_of(fresh), now, NULL) == NULL;
+	*ret_moved = good && !same_place(before, now);
+	good = good && !*ret_moved;
+	PQconninfoFree(before);
+	PQconninfoFree(now);
+	return good ? fresh : url;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "crypto/digest.h"
+#include "store/database_url.h"
 #include "store/pg_message.h"
 #include "store/pg_value.h"
 #include "store/schema.h"
@@ -165,13 +166,17 @@ static enum pg_open_outcome prepare_session(PGconn *pg, const struct pg_open_spe
 enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why)
 {
 	char seconds[16];
+	char fresh[DATABASE_URL_MAX + 1];
+	bool moved = false;
+	const char *url = database_url_now(spec->url, spec->url_path, fresh, &moved);
 	snprintf(seconds, sizeof seconds, "%d", spec->timeout_ms < 2000 ? 2 : spec->timeout_ms / 1000);
 	/* The URL stands after our defaults, so that it can override them. libpq counts connect_timeout for each host of a list. */
 	const char *const keys[] = {"connect_timeout", "target_session_attrs", "application_name",
 				    "keepalives_idle", "keepalives_interval",  "keepalives_count",
 				    "dbname",          "client_encoding",      NULL};
-	const char *const values[] = {seconds, "read-write", spec->application_name, "10", "5", "3", spec->url, "UTF8", NULL};
+	const char *const values[] = {seconds, "read-write", spec->application_name, "10", "5", "3", url, "UTF8", NULL};
 	PGconn *pg = PQconnectdbParams(keys, values, 1);
+	crypto_wipe(fresh, sizeof fresh);
 	struct arena *a = arena_new(16384);
 	enum pg_open_outcome outcome = PG_OPEN_UNREACHABLE;
 	if (pg == NULL || a == NULL) {
@@ -180,6 +185,8 @@ enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, stru
 	}
 	if (PQstatus(pg) != CONNECTION_OK) {
 		say(pg, why, "the database can't be reached", PQerrorMessage(pg));
+		if (moved)
+			sbuf_putz(why, " (M2M_DATABASE_URL_FILE names another place by now, which takes a restart)");
 		goto done;
 	}
 	outcome = check_primary(pg, spec, why);

@@ -69,6 +69,7 @@ static struct pg_open_spec open_spec(const struct config *config, bool issuing)
 	return (struct pg_open_spec){
 		.url = config->database_url.p,
 		.application_name = issuing ? "m2m-gateway issue" : "m2m-gateway serve",
+		.url_path = config->database_url_path.p,
 		.statements = issuing ? issue_statements : serve_statements,
 		.statement_count =
 			issuing ? sizeof issue_statements / sizeof *issue_statements : sizeof serve_statements / sizeof *serve_statements,

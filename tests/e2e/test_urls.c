@@ -258,3 +258,77 @@ Test(password, a_url_that_postgresql_does_not_take_shows_nothing_secret)
 		expect_hidden(r.out, wrong[i].secrets, url);
 	}
 }
+
+static void end_connections(void)
+{
+	sql_exec(world_db(&w), "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'm2m-gateway%%'"
+			       " and datname = current_database()");
+}
+
+/* Serves again with new connections, and whatever user they are of. */
+static void expect_recovery(const char *user)
+{
+	end_connections();
+	for (int tries = 0; tries < 500; tries++) {
+		if (sql_int(world_db(&w),
+			    "select count(*) from pg_stat_activity where application_name like 'm2m-gateway%%'"
+			    " and datname = current_database() and usename = '%s'",
+			    user) == 4)
+			break;
+		sleep_ms(20);
+	}
+	cr_assert(gateway_wait_ops(&w.gateway, "/readyz", 200, 20000), "not ready again; see %s", w.gateway.log);
+	cr_expect_eq(sql_int(world_db(&w),
+			     "select count(*) from pg_stat_activity where application_name like 'm2m-gateway%%'"
+			     " and datname = current_database() and usename = '%s'",
+			     user),
+		     4, "two connections of each worker");
+}
+
+static void change_password(const char *login, const char *password)
+{
+	sql_exec(world_db(&w), "alter role %s password '%s'", login, password);
+}
+
+Test(password, one_that_was_changed_is_found_in_the_urls_file_without_a_restart)
+{
+	char path[TMP_PATH] = "";
+	write_private(path, "url", "postgresql://" LOGIN ":first-s3cr3t@127.0.0.1:%u/%s\n", w.pg.port, w.database);
+	env_set(&w.gateway_env, "M2M_DATABASE_URL");
+	env_set(&w.gateway_env, "M2M_DATABASE_URL_FILE=%s", path);
+	gateway_start(&w.gateway, &w.gateway_env);
+
+	change_password(LOGIN, "second-s3cr3t");
+	end_connections();
+	cr_assert(gateway_wait_ops(&w.gateway, "/readyz", 503, 20000), "the first password isn't good any more");
+	write_private(path, "url", "postgresql://" LOGIN ":second-s3cr3t@127.0.0.1:%u/%s\n", w.pg.port, w.database);
+	expect_recovery(LOGIN);
+
+	/* another login, as with two that take turns */
+	write_private(path, "url", "postgresql://m2m_gateway@127.0.0.1:%u/%s", w.pg.port, w.database);
+	expect_recovery("m2m_gateway");
+
+	/* what isn't a change of credentials isn't followed */
+	write_private(path, "url", "postgresql://m2m_gateway@127.0.0.1:%u/postgres\n", w.pg.port);
+	change_password(LOGIN, "first-s3cr3t");
+	expect_recovery(LOGIN);
+	write_private(path, "url", "postgresql://" LOGIN ":50%%off@127.0.0.1:%u/%s\n", w.pg.port, w.database);
+	expect_recovery(LOGIN);
+	cr_expect_eq(gateway_log_count(&w.gateway, "s3cr3t", NULL, 0), 0);
+	cr_expect_eq(gateway_log_count(&w.gateway, "50%off", NULL, 0), 0);
+}
+
+Test(password, one_that_was_changed_is_found_in_the_password_file_without_a_restart)
+{
+	char path[TMP_PATH] = "";
+	write_private(path, "pgpass", "127.0.0.1:*:*:" LOGIN ":first-s3cr3t\n");
+	env_set(&w.gateway_env, "PGPASSFILE=%s", path);
+	env_set(&w.gateway_env, "M2M_DATABASE_URL=postgresql://" LOGIN "@127.0.0.1:%u/%s", w.pg.port, w.database);
+	gateway_start(&w.gateway, &w.gateway_env);
+	change_password(LOGIN, "second-s3cr3t");
+	end_connections();
+	cr_assert(gateway_wait_ops(&w.gateway, "/readyz", 503, 20000));
+	write_private(path, "pgpass", "127.0.0.1:*:*:" LOGIN ":second-s3cr3t\n");
+	expect_recovery(LOGIN);
+	cr_expect_eq(gateway_log_count(&w.gateway, "s3cr3t", NULL, 0), 0);
+}
