@@ -80,6 +80,7 @@ enum err credential_read_client_id(struct store *s, const struct store_bearer *b
 	struct pg_params p;
 	store_params(s, &p);
 	store_put_bearer(&p, bearer);
+	store_put_bearer_proof(&p, bearer);
 	return submit(s, STMT_READ_CLIENT_ID, &p, (struct call){.take = take_client_id, .done = done, .arg = arg});
 }
 
@@ -92,6 +93,7 @@ enum err credential_read_secret(struct store *s, const struct store_bearer *bear
 	store_put_origin(&p, origin);
 	pg_put_text(&p, client_id);
 	store_put_ring(s, &p);
+	store_put_bearer_proof(&p, bearer);
 	return submit(s, STMT_READ_SECRET, &p, (struct call){.take = take_version, .writes = true, .done = done, .arg = arg});
 }
 
@@ -107,6 +109,7 @@ enum err credential_rotate_begin(struct store *s, const struct store_bearer *bea
 	pg_put_text(&p, rotation->idempotency_key);
 	pg_put_bytea(&p, str_from(rotation->request_hash, SHA256_LEN));
 	pg_put_bytea(&p, str_from(rotation->bearer_hash, SHA256_LEN));
+	store_put_bearer_proof(&p, bearer);
 	return submit(s, STMT_ROTATE_BEGIN, &p, (struct call){.take = take_begin, .writes = true, .done = done, .arg = arg});
 }
 
@@ -127,5 +130,6 @@ enum err credential_rotate(struct store *s, const struct store_bearer *bearer, c
 	pg_put_text(&p, rotation->idempotency_key);
 	pg_put_bytea(&p, str_from(rotation->request_hash, SHA256_LEN));
 	pg_put_bytea(&p, str_from(rotation->bearer_hash, SHA256_LEN));
+	store_put_bearer_proof(&p, bearer);
 	return submit(s, STMT_ROTATE, &p, (struct call){.take = take_rotated, .writes = true, .done = done, .arg = arg});
 }

@@ -265,6 +265,12 @@ void ctl_put_operator(struct ctl_db *db, struct pg_params *p, const struct uuid 
 	pg_put_text(p, STR_NONE);
 }
 
+void ctl_put_no_proof(struct pg_params *p)
+{
+	pg_put_bytea(p, STR_NONE);
+	pg_put_int8(p, 0);
+}
+
 struct str ctl_copy(struct ctl_db *db, const PGresult *r, int row, int col)
 {
 	return arena_copy(db->a, pg_str(r, row, col));

@@ -63,8 +63,9 @@ MUST_CHECK enum err ctl_audit(struct ctl_db *db, const struct ctl_act *act);
 /* The row of an act that was refused, in a transaction of its own. Answers `err`, and leaves ctl_why as it is, unless the row can't be written. */
 enum err ctl_refuse(struct ctl_db *db, enum err err, const struct ctl_act *act);
 
-/* $1 to $10 of credential_sql.h for an operator with the role admin in this organization. */
+/* $1 to $10 of credential_sql.h for an operator with the role admin in this organization, and the statement's last two. */
 void ctl_put_operator(struct ctl_db *db, struct pg_params *p, const struct uuid *organization_id);
+void ctl_put_no_proof(struct pg_params *p);
 
 /* A text column, copied. */
 struct str ctl_copy(struct ctl_db *db, const PGresult *r, int row, int col);

@@ -104,6 +104,7 @@ static enum err read_body(struct ctl_db *db, void *arg)
 	ctl_put_operator(db, &p, &task->client->organization_id);
 	pg_put_text(&p, task->client->client_id);
 	put_ring(&p, task->ring);
+	ctl_put_no_proof(&p);
 	return ctl_exec(db, SQL_READ_SECRET, &p, &task->row);
 }
 
@@ -168,6 +169,7 @@ static enum err rotate_begin_body(struct ctl_db *db, void *arg)
 	pg_put_text(&p, STR_NONE); /* an operator repeats by hand: no idempotency key */
 	pg_put_bytea(&p, STR("")); /* hash of the request, of use with that key only */
 	pg_put_bytea(&p, STR_NONE);
+	ctl_put_no_proof(&p);
 	return ctl_exec(db, SQL_ROTATE_BEGIN, &p, &task->row);
 }
 
@@ -188,6 +190,7 @@ static enum err rotate_body(struct ctl_db *db, void *arg)
 	pg_put_text(&p, STR_NONE);
 	pg_put_bytea(&p, STR(""));
 	pg_put_bytea(&p, STR_NONE);
+	ctl_put_no_proof(&p);
 	return ctl_exec(db, SQL_ROTATE, &p, &task->row);
 }
 

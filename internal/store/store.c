@@ -122,6 +122,12 @@ void store_put_bearer(struct pg_params *p, const struct store_bearer *b)
 }
 
 void store_put_ring(struct store *s, struct pg_params *p)
+void store_put_bearer_proof(struct pg_params *p, const struct store_bearer *b)
+{
+	pg_put_bytea(p, b->secret_tag);
+	pg_put_int8(p, b->issued_at);
+}
+
 {
 	pg_put_array(p, PG_TEXT, s->ring_ids, s->config->ring.n);
 }

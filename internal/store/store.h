@@ -23,6 +23,8 @@ struct store;
 struct store_bearer {
 	struct str client_id;
 	int32_t secret_version;
+	struct str secret_tag;       /* SECRET_TAG_LEN bytes; absent: a token from before there were any */
+	int64_t issued_at;           /* its iat, which then counts */
 	struct uuid organization_id; /* the operator's only */
 	bool admin;                  /* the operator's only */
 };

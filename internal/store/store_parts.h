@@ -138,3 +138,5 @@ void store_put_origin(struct pg_params *p, const struct store_origin *o);
 void store_put_ring(struct store *s, struct pg_params *p);
 
 #endif
+/* The last two of SQL_CALLER's parameters. */
+void store_put_bearer_proof(struct pg_params *p, const struct store_bearer *b);

@@ -187,7 +187,7 @@ static void issue(struct fake_postgres *p, struct conn *c)
 {
 	p->batches++;
 	for (uint32_t row = 0; row < c->rows; row++) {
-		begin_row(c, 9);
+		begin_row(c, 10);
 		col_int8(c, row + 1);
 		col_text(c, STR("granted"));
 		col_int4(c, 1);
@@ -198,6 +198,7 @@ static void issue(struct fake_postgres *p, struct conn *c)
 		col_text(c, STR("public-api"));
 		col_text(c, STR_NONE);
 		end(c);
+		col_text(c, STR("tag-of"));
 	}
 }
 
@@ -221,8 +222,8 @@ static const struct answer answers[] = {
 	{"select version, checksum from", 2, schema},
 	{"with made as (insert into m2m.key_check", 1, ring},
 	{"probe", 2, probe},
-	{"keys", 8, keys},
-	{"issue", 9, issue},
+	{"keys", 9, keys},
+	{"issue", 10, issue},
 	{"seal", 1, seal_alone},
 };
 
