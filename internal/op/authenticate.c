@@ -125,7 +125,7 @@ static enum op_verdict in_place(struct op *op, enum op_verdict verdict)
 enum op_verdict op_authenticate(struct op *op)
 {
 	struct keyset *keys = store_keyset(op->env->store);
-	int64_t now = clock_wall_us() / 1000000;
+	int64_t now = store_now_us(op->env->store) / 1000000;
 	if (op->in.bearer.p == NULL)
 		return op_fail(op, ERR_MISSING_TOKEN, NULL);
 	if (op->in.bearer.n > JWT_MAX_LEN)

@@ -1,6 +1,8 @@
 #include "store/ctl_check.h"
 
+#include "base/clock.h"
 #include "store/ctl_exec.h"
+#include "store/db_clock.h"
 
 /* ctl_open has set synchronous_commit for itself: reset_val is what the session began with. */
 #define SQL_FACTS                                                                                                                          \
@@ -19,9 +21,13 @@
 enum err ctl_facts_read(struct ctl_db *db, struct ctl_facts *ret)
 {
 	PG_RESULT r = NULL;
+	struct db_clock clock = {.known = false};
+	int64_t sent_us = clock_mono_us();
 	enum err err = ctl_exec(db, SQL_FACTS, NULL, &r);
 	if (err != ERR_OK)
 		return err;
+	int64_t now_us = clock_mono_us();
+	db_clock_note(&clock, sent_us, now_us, pg_time_us(r, 0, 8));
 	*ret = (struct ctl_facts){
 		.login = ctl_copy(db, r, 0, 0),
 		.place = ctl_copy(db, r, 0, 1),
@@ -32,6 +38,7 @@ enum err ctl_facts_read(struct ctl_db *db, struct ctl_facts *ret)
 		.owner = pg_bool(r, 0, 6),
 		.gateway = pg_bool(r, 0, 7),
 		.clock = pg_time_us(r, 0, 8),
+		.skew = db_clock_skew_us(&clock, now_us, clock_wall_us()),
 		.owner_member = pg_bool(r, 0, 9),
 	};
 	return ERR_OK;

@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "crypto/digest.h"
 #include "store/audit_writer.h"
+#include "store/db_clock.h"
 #include "store/issue.h"
 #include "store/pg_conn.h"
 #include "store/store.h"
@@ -94,6 +95,9 @@ struct store {
 	unsigned known_n;
 	uint64_t generation;
 	bool keys_loading;
+	int64_t keys_sent_us;
+	struct db_clock clock; /* as the polls of the keys tell it */
+	bool skew_told;
 	bool keys_usable; /* the last poll gave a key to sign with */
 	enum err
 		why_no_key; /* what a request is answered while there is none: ERR_STALE_KEY, or ERR_KEY_MISSING when the ring lacks what it is sealed with */
@@ -134,9 +138,9 @@ void store_params(struct store *s, struct pg_params *p);
 MUST_CHECK enum err store_ask(struct store *s, const char *statement, const struct pg_params *p, pg_unit_done *answered, const void *call,
 			      size_t n);
 void store_put_bearer(struct pg_params *p, const struct store_bearer *b);
+/* The last two of SQL_CALLER's parameters. */
+void store_put_bearer_proof(struct pg_params *p, const struct store_bearer *b);
 void store_put_origin(struct pg_params *p, const struct store_origin *o);
 void store_put_ring(struct store *s, struct pg_params *p);
 
 #endif
-/* The last two of SQL_CALLER's parameters. */
-void store_put_bearer_proof(struct pg_params *p, const struct store_bearer *b);

@@ -171,7 +171,7 @@ static void probe(struct fake_postgres *p, struct conn *c)
 
 static void keys(struct fake_postgres *p, struct conn *c)
 {
-	begin_row(c, 8);
+	begin_row(c, 9);
 	col_text(c, p->key.kid);
 	col_text(c, p->key.alg);
 	col_text(c, p->key.public_jwk);
@@ -179,6 +179,7 @@ static void keys(struct fake_postgres *p, struct conn *c)
 	col_text(c, p->key.seal_key_id);
 	col_bool(c, true);
 	col_text(c, STR("active"));
+	col_now(c);
 	col_now(c);
 	end(c);
 }
@@ -197,8 +198,8 @@ static void issue(struct fake_postgres *p, struct conn *c)
 		col_text(c, STR("api"));
 		col_text(c, STR("public-api"));
 		col_text(c, STR_NONE);
-		end(c);
 		col_text(c, STR("tag-of"));
+		end(c);
 	}
 }
 
