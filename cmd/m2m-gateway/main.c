@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "crypto/digest.h"
 #include "healthcheck.h"
+#include "sql/database_url.h"
 #include "store/store.h"
 #include "tls/tls.h"
 #include "trace/trace.h"
@@ -195,7 +196,8 @@ int main(int argc, char **argv)
 	struct sbuf faults = sbuf_in(a, 1024);
 	int code = EXIT_SETTINGS;
 	if (config_read(a, environ, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS | CONFIG_NEED_LISTENERS, &config, &faults) != ERR_OK ||
-	    trust_open(&config, &shared.trust, &faults) != ERR_OK || tls_open(&config, &shared.tls, &faults) != ERR_OK) {
+	    database_urls_check(&config, &faults) != ERR_OK || trust_open(&config, &shared.trust, &faults) != ERR_OK ||
+	    tls_open(&config, &shared.tls, &faults) != ERR_OK) {
 		complain(EXIT_SETTINGS, sbuf_str(&faults));
 	} else if (trace_open(&config, &shared.trace) != ERR_OK || rate_limits_open(&config, &shared.limits) != ERR_OK ||
 		   log_writer_start() != ERR_OK) {

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "crypto/digest.h"
 #include "ctl.h"
+#include "sql/database_url.h"
 
 #define MEMORY_MAX (64 * 1024 * 1024)
 
@@ -35,7 +36,7 @@ int ctl_usage(const struct ctl *ctl, const char *format, ...)
 int ctl_read_config(struct ctl *ctl, unsigned need)
 {
 	struct sbuf faults = sbuf_in(ctl->a, 2048);
-	if (config_read(ctl->a, environ, need, &ctl->config, &faults) == ERR_OK)
+	if (config_read(ctl->a, environ, need, &ctl->config, &faults) == ERR_OK && database_urls_check(&ctl->config, &faults) == ERR_OK)
 		return EXIT_DONE;
 	struct str rest = sbuf_str(&faults);
 	for (struct str line = str_split(&rest, '\n'); line.n > 0; line = str_split(&rest, '\n'))

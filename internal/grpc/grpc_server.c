@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "grpc/grpc_conn.h"
 #include "grpc/grpc_health.h"
 #include "grpc/grpc_reflection.h"
@@ -112,7 +113,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	bool opened = grpc_conn_open(s, &s->conns, fd, str_of(host));
+	bool opened = grpc_conn_open(s, &s->conns, fd, network_recorded(str_of(host)));
 	(void)opened; /* without memory the client sees a closed connection */
 }
 

@@ -172,7 +172,7 @@ static enum op_verdict take_claims(struct op *op, const struct trust_issuer *iss
 {
 	int64_t expires_at = 0;
 	struct str external = STR_NONE;
-	if (!bearer_times_hold(claims, clock_wall_us() / 1000000, OUTSIDER_LEEWAY_S, &expires_at) ||
+	if (!bearer_times_hold(claims, store_now_us(op->env->store) / 1000000, OUTSIDER_LEEWAY_S, &expires_at) ||
 	    !claim_has_audience(claims, issuer->audience))
 		return refuse(op);
 	op->origin.actor = actor_of(op, iss, claims);

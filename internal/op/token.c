@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "crypto/jwt.h"
 #include "op/op_steps.h"
@@ -171,6 +172,9 @@ static enum err write_claims(struct op *op, struct sbuf *out)
 	const struct issue_request *r = &op->issue;
 	char jti[UUID_TEXT_LEN];
 	char organization[UUID_TEXT_LEN];
+	char tag[SECRET_TAG_TEXT_LEN];
+	if (r->secret_tag.n != SECRET_TAG_LEN)
+		return ERR_INTERNAL;
 	uuid_format(r->jti, jti);
 	uuid_format(r->organization_id, organization);
 	struct json_out o = json_out_start(out);
@@ -185,6 +189,7 @@ static enum err write_claims(struct op *op, struct sbuf *out)
 	json_put_str(&o, "scope", r->granted_scope);
 	json_put_str(&o, "organization_id", str_from(organization, sizeof organization));
 	json_put_int(&o, "secret_version", r->secret_version);
+	json_put_str(&o, "secret_tag", str_from(tag, base64url_encode(tag, r->secret_tag.p, SECRET_TAG_LEN)));
 	json_close(&o, '}');
 	return sbuf_str(out).p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }

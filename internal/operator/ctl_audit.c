@@ -12,13 +12,15 @@
  * $11 days, which count without $4 and $6. Deleted organizations' tokens are found too. */
 #define TOKEN_COLUMNS                                                                                                                      \
 	"select t.issued_at, t.expires_at, t.jti, o.slug, t.client_id, t.secret_version, t.caller, t.scope, t.audience,"                   \
-	" case t.transport when 'r' then 'rest' when 'g' then 'grpc' else 'm2mctl' end, host(t.remote_addr), t.kid"                        \
+	" case t.transport when 'r' then 'rest' when 'g' then 'grpc' else 'm2mctl' end, host(m2m.unmapped(t.remote_addr)),"                \
+	" t.kid"                                                                                                                           \
 	" from m2m.token_audit t left join m2m.organization o using (organization_id)"
 #define TOKEN_FILTER                                                                                                                       \
 	" and ($1::text is null or o.slug = $1::text) and ($2::uuid is null or t.organization_id = $2::uuid)"                              \
 	" and ($3::text is null or t.client_id = $3::text) and ($5::timestamptz is null or t.issued_at < $5::timestamptz)"                 \
 	" and ($6::uuid is null or t.jti = $6::uuid) and ($7::text is null or t.kid = $7::text)"                                           \
-	" and ($8::int4 is null or t.secret_version = $8::int4) and ($9::text is null or t.remote_addr <<= $9::text::inet)"                \
+	" and ($8::int4 is null or t.secret_version = $8::int4) and ($9::text is null or t.remote_addr <<= "                               \
+	"any(m2m.address_forms($9::text::inet)))"                                                                                          \
 	" and (not $10::bool or t.expires_at > statement_timestamp())"
 
 /* $12 limit. A jti tells when it was made, give or take a gateway's clock. */

@@ -1,6 +1,8 @@
 #include "operator/ctl_check.h"
 
+#include "base/clock.h"
 #include "operator/ctl_exec.h"
+#include "sql/db_clock.h"
 
 /* ctl_open has set synchronous_commit for itself: reset_val is what the session began with. */
 #define SQL_FACTS                                                                                                                          \
@@ -8,8 +10,10 @@
 	" current_setting('server_version_num')::int4, current_setting('fsync')::bool,"                                                    \
 	" (select reset_val from pg_settings where name = 'synchronous_commit'),"                                                          \
 	" (select rolsuper from pg_roles where rolname = current_user),"                                                                   \
-	" exists (select from pg_roles where rolname = 'm2m_owner' and pg_has_role(oid, 'member')),"                                       \
-	" exists (select from pg_roles where rolname = 'm2m_gateway' and pg_has_role(oid, 'usage')), clock_timestamp()"
+	" exists (select from pg_roles where rolname = 'm2m_owner' and " SQL_MAY_SET_ROLE(                                                 \
+		"oid") "),"                                                                                                                \
+		       " exists (select from pg_roles where rolname = 'm2m_gateway' and pg_has_role(oid, 'usage')), clock_timestamp(),"    \
+		       " exists (select from pg_roles where rolname = 'm2m_owner' and pg_has_role(oid, 'member'))"
 
 #define SQL_LIVE_KEYS                                                                                                                      \
 	"select distinct key_id from m2m.client_secret where expires_at is null or expires_at > statement_timestamp() order by key_id"
@@ -17,9 +21,13 @@
 enum err ctl_facts_read(struct ctl_db *db, struct ctl_facts *ret)
 {
 	PG_RESULT r = NULL;
+	struct db_clock clock = {.known = false};
+	int64_t sent_us = clock_mono_us();
 	enum err err = ctl_exec(db, SQL_FACTS, NULL, &r);
 	if (err != ERR_OK)
 		return err;
+	int64_t now_us = clock_mono_us();
+	db_clock_note(&clock, sent_us, now_us, pg_time_us(r, 0, 8));
 	*ret = (struct ctl_facts){
 		.login = ctl_copy(db, r, 0, 0),
 		.place = ctl_copy(db, r, 0, 1),
@@ -30,6 +38,8 @@ enum err ctl_facts_read(struct ctl_db *db, struct ctl_facts *ret)
 		.owner = pg_bool(r, 0, 6),
 		.gateway = pg_bool(r, 0, 7),
 		.clock = pg_time_us(r, 0, 8),
+		.skew = db_clock_skew_us(&clock, now_us, clock_wall_us()),
+		.owner_member = pg_bool(r, 0, 9),
 	};
 	return ERR_OK;
 }

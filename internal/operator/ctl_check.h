@@ -15,8 +15,10 @@ struct ctl_facts {
 	bool fsync;                    /* off: a crash of the server's machine loses what was committed */
 	struct str synchronous_commit; /* as a session of this login begins */
 	bool superuser;
-	bool owner, gateway; /* has the rights of m2m_owner, of m2m_gateway; false too when there is no such role */
+	bool owner, gateway; /* may act as m2m_owner, has the rights of m2m_gateway; false too when there is no such role */
+	bool owner_member;   /* may grant itself m2m_owner's rights at least */
 	int64_t clock;       /* the server's, microseconds since 1970 */
+	int64_t skew;        /* how far this machine's is ahead of it, microseconds, as far as the round trip tells */
 };
 
 /* Of any login, also before the first migration. */

@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "operator/ctl_exec.h"
+#include "sql/database_url.h"
+#include "sql/pg_message.h"
 #include "sql/schema.h"
 
 #define READ_WRITE "begin isolation level read committed read write"
@@ -20,7 +22,7 @@
 	" pg_backend_pid()"
 
 /* $1 role */
-#define SQL_MAY_BE "select exists (select from pg_roles where rolname = $1::text and pg_has_role(oid, 'member'))"
+#define SQL_MAY_BE "select exists (select from pg_roles where rolname = $1::text and " SQL_MAY_SET_ROLE("oid") ")"
 
 /* $1 action, $2 organization, $3 client, $4 version, $5 actor, $6 request id, $7 detail, $8 outcome */
 #define SQL_AUDIT                                                                                                                          \
@@ -41,30 +43,22 @@ const char *ctl_why(const struct ctl_db *db)
 	return db == NULL ? "there is no memory left" : db->why;
 }
 
-/* libpq ends its messages with a newline, spreads some over several lines, and has two spaces behind "FATAL:". */
-static enum err fail_with_libpq(struct ctl_db *db, enum err err, const char *message)
+enum err ctl_fail_with_libpq(struct ctl_db *db, enum err err, const char *what, const char *message)
 {
-	ctl_fail(db, err, "%s", message);
-	size_t n = 0;
-	for (const char *c = db->why; *c != '\0'; c++) {
-		bool space = *c == ' ' || *c == '\n' || *c == '\t';
-		if (!space)
-			db->why[n++] = *c;
-		else if (n > 0 && db->why[n - 1] != ' ')
-			db->why[n++] = ' ';
-	}
-	if (n > 0 && db->why[n - 1] == ' ')
-		n--;
-	db->why[n] = '\0';
+	struct sbuf why = sbuf_fixed(db->why, sizeof db->why);
+	sbuf_putz(&why, what);
+	pg_message(db->conn, message, &why);
 	return err;
 }
 
-/* Why there is no connection. libpq keeps no code of a refused login, but its ping tells a server that is there and lets others in from one that isn't. */
+/* Why there is no connection. libpq keeps no code of a refused login, but its ping tells a server that is there and
+ * lets others in from one that isn't, and from a URL with which nothing can be tried. */
 static enum err refusal(struct str url)
 {
 	const char *const names[] = {"dbname", "connect_timeout", NULL};
 	const char *const values[] = {url.p, "2", NULL};
-	return PQpingParams(names, values, 1) == PQPING_OK ? ERR_FORBIDDEN : ERR_STORE_UNAVAILABLE;
+	PGPing answer = PQpingParams(names, values, 1);
+	return answer == PQPING_OK || answer == PQPING_NO_ATTEMPT ? ERR_FORBIDDEN : ERR_STORE_UNAVAILABLE;
 }
 
 enum err ctl_open(struct arena *a, struct str url, struct str actor, struct ctl_db **ret)
@@ -87,7 +81,7 @@ enum err ctl_open(struct arena *a, struct str url, struct str actor, struct ctl_
 		return ctl_fail(db, ERR_STORE_UNAVAILABLE, "the server is a standby (in recovery) or read-only; connect to the primary");
 	if (PQstatus(db->conn) != CONNECTION_OK)
 		return db->conn == NULL ? ctl_fail(db, ERR_NO_MEMORY, "there is no memory left")
-					: fail_with_libpq(db, refusal(dbname), PQerrorMessage(db->conn));
+					: ctl_fail_with_libpq(db, refusal(dbname), "", PQerrorMessage(db->conn));
 
 	PG_RESULT session = NULL;
 	enum err err = ctl_exec(db, SQL_SESSION, NULL, &session);
@@ -126,7 +120,7 @@ static enum err check(struct ctl_db *db, const PGresult *r)
 	const char *primary = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
 	db->lock_timed_out = state != NULL && strcmp(state, "55P03") == 0;
-	return fail_with_libpq(db, err, primary != NULL ? primary : PQerrorMessage(db->conn));
+	return ctl_fail_with_libpq(db, err, "", primary != NULL ? primary : PQerrorMessage(db->conn));
 }
 
 enum err ctl_exec(struct ctl_db *db, const char *sql, const struct pg_params *p, PGresult **ret)
@@ -195,10 +189,11 @@ static enum err may_be(struct ctl_db *db, const char *role, bool *ret)
 	return err;
 }
 
-static enum err not_the_owner(struct ctl_db *db)
+enum err ctl_not_the_owner(struct ctl_db *db)
 {
 	return ctl_fail(db, ERR_FORBIDDEN,
-			"the login %s is not a member of the role m2m_owner (run `m2mctl migrate up`, or: grant m2m_owner to %s)",
+			"the login %s may not act as the role m2m_owner (run `m2mctl migrate up`, or, as who made that role or as a"
+			" superuser: grant m2m_owner to \"%s\")",
 			PQuser(db->conn), PQuser(db->conn));
 }
 
@@ -208,7 +203,7 @@ enum err ctl_transaction(struct ctl_db *db, ctl_body *body, void *arg)
 	enum err err = may_be(db, "m2m_owner", &owner);
 	if (err != ERR_OK)
 		return err;
-	return owner ? run_transaction(db, READ_WRITE, "set local role m2m_owner", body, arg) : not_the_owner(db);
+	return owner ? run_transaction(db, READ_WRITE, "set local role m2m_owner", body, arg) : ctl_not_the_owner(db);
 }
 
 enum err ctl_snapshot(struct ctl_db *db, ctl_body *body, void *arg)
@@ -221,7 +216,7 @@ enum err ctl_snapshot(struct ctl_db *db, ctl_body *body, void *arg)
 	if (err != ERR_OK)
 		return err;
 	if (!owner && !auditor)
-		return not_the_owner(db);
+		return ctl_not_the_owner(db);
 	return run_transaction(db, SNAPSHOT, owner ? "set local role m2m_owner" : "set local role m2m_auditor", body, arg);
 }
 

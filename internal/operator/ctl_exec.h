@@ -15,8 +15,19 @@ struct ctl_db {
 	bool lock_timed_out; /* why the last failed statement failed */
 };
 
+/* Whether the login may `set role` to the role with this oid. From PostgreSQL 16 on a member may not always: who makes a role
+ * is one with the right to grant it, and nothing else, until it is granted. */
+#define SQL_MAY_SET_ROLE(oid)                                                                                                              \
+	"pg_has_role(" oid ", case when current_setting('server_version_num')::int4 >= 160000 then 'set' else 'member' end)"
+
+/* That the login may not act as m2m_owner, and what to do about it. */
+enum err ctl_not_the_owner(struct ctl_db *db);
+
 /* Puts the sentence down and answers `err`. */
 enum err ctl_fail(struct ctl_db *db, enum err err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same with `what` and libpq's message, on one line and without a password. */
+enum err ctl_fail_with_libpq(struct ctl_db *db, enum err err, const char *what, const char *message);
 
 /* Runs one statement with binary parameters (NULL: none) and a binary result. *ret is the caller's to clear when ERR_OK, else NULL. */
 MUST_CHECK enum err ctl_exec(struct ctl_db *db, const char *sql, const struct pg_params *p, PGresult **ret);

@@ -44,7 +44,7 @@ static enum err write_copy(struct ctl_db *db, const char *path, FILE *out, uint6
 	char *p;
 	for (int n; (n = PQgetCopyData(db->conn, &p, 0)) != -1; PQfreemem(p)) {
 		if (n < 0)
-			return ctl_fail(db, ERR_STORE_UNAVAILABLE, "reading the audit failed: %s", PQerrorMessage(db->conn));
+			return ctl_fail_with_libpq(db, ERR_STORE_UNAVAILABLE, "reading the audit failed: ", PQerrorMessage(db->conn));
 		if (err == ERR_OK && fwrite(p, 1, (size_t)n, out) != (size_t)n)
 			err = write_failed(db, path);
 		*ret_tuples += 1;

@@ -19,9 +19,17 @@
 #define SQL_TRY_LOCK "select pg_try_advisory_lock($1::int8)"
 #define SQL_PATIENCE "select set_config('lock_timeout', '60s', false)"
 #define SQL_LOCK     "select pg_advisory_lock($1::int8)"
-#define SQL_UNLOCK   "select pg_advisory_unlock($1::int8)"
-#define SQL_APPLY    "insert into m2m.schema_migration (version, name, checksum) values ($1::int4, $2::text, $3::bytea)"
-#define SQL_FORGET   "delete from m2m.schema_migration where version = $1::int4"
+/* From PostgreSQL 16 on: what the first migration needs of the roles that it makes, and of one that this login has made before. */
+#define SQL_KEEP_MADE_ROLES "select set_config(name, 'set, inherit', false) from pg_settings where name = 'createrole_self_grant'"
+#define SQL_OWNER_IS_OUT_OF_REACH                                                                                                          \
+	"select exists (select from pg_roles where rolname = 'm2m_owner' and not " SQL_MAY_SET_ROLE(                                       \
+		"oid") ")"                                                                                                                 \
+		       " and current_setting('server_version_num')::int4 >= 160000"
+#define SQL_REACH_OWNER "grant m2m_owner to current_user with inherit true, set true"
+
+#define SQL_UNLOCK "select pg_advisory_unlock($1::int8)"
+#define SQL_APPLY  "insert into m2m.schema_migration (version, name, checksum) values ($1::int4, $2::text, $3::bytea)"
+#define SQL_FORGET "delete from m2m.schema_migration where version = $1::int4"
 
 static bool same_checksum(const PGresult *r, int row, int version)
 {
@@ -201,6 +209,19 @@ static enum err run(struct ctl_db *db, const struct schema_file *file, ctl_body 
 	return err;
 }
 
+/* The first migration's own grant is not enough from PostgreSQL 16 on, where a login that makes a role is a member that may
+ * not act as it. */
+static enum err reach_owner(struct ctl_db *db)
+{
+	PG_RESULT out_of_reach = NULL;
+	enum err err = ctl_do(db, SQL_KEEP_MADE_ROLES, NULL);
+	if (err == ERR_OK)
+		err = ctl_exec(db, SQL_OWNER_IS_OUT_OF_REACH, NULL, &out_of_reach);
+	if (err != ERR_OK || !pg_bool(out_of_reach, 0, 0))
+		return err;
+	return ctl_do(db, SQL_REACH_OWNER, NULL) == ERR_OK ? ERR_OK : ctl_not_the_owner(db);
+}
+
 enum err ctl_migrate_up(struct ctl_db *db, migrate_progress *progress, unsigned *ret_applied)
 {
 	const struct migration *all = NULL;
@@ -209,7 +230,9 @@ enum err ctl_migrate_up(struct ctl_db *db, migrate_progress *progress, unsigned 
 	if (err != ERR_OK)
 		return err;
 
-	err = read_known(db, &all);
+	err = reach_owner(db);
+	if (err == ERR_OK)
+		err = read_known(db, &all);
 	for (int i = 0; err == ERR_OK && i < schema_files_n; i++) {
 		if (all[i].state != MIGRATION_PENDING)
 			continue;

@@ -64,7 +64,8 @@ static enum err read_copy(struct ctl_db *db, seal_row *told, void *arg)
 	bool first = true;
 	for (int n; (n = PQgetCopyData(db->conn, &p, 0)) != -1; PQfreemem(p), first = false) {
 		if (n < 0)
-			return ctl_fail(db, ERR_STORE_UNAVAILABLE, "reading the audit's rows failed: %s", PQerrorMessage(db->conn));
+			return ctl_fail_with_libpq(db, ERR_STORE_UNAVAILABLE,
+						   "reading the audit's rows failed: ", PQerrorMessage(db->conn));
 		struct str message = str_from(p, (size_t)n);
 		if (err == ERR_OK && first)
 			err = copy_skip_header(&message);

@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "base/uuid.h"
 #include "crypto/digest.h"
 #include "rest/http_guard.h"
@@ -511,7 +512,7 @@ struct str rest_conn_peer(const struct rest_conn *c)
 	char *address = NULL;
 	ev_uint16_t port = 0;
 	evhttp_connection_get_peer(c->evcon, &address, &port);
-	return str_of(address);
+	return network_recorded(str_of(address));
 }
 
 struct rest_conn *rest_conn_asking(const struct rest_conns *set)

@@ -9,6 +9,12 @@ void store_put_bearer(struct pg_params *p, const struct store_bearer *b)
 	pg_put_bool(p, operator_token && b->admin);
 }
 
+void store_put_bearer_proof(struct pg_params *p, const struct store_bearer *b)
+{
+	pg_put_bytea(p, b->secret_tag);
+	pg_put_int8(p, b->issued_at);
+}
+
 void store_put_ring(struct pg_params *p, const struct master_ring *ring)
 {
 	struct str ids[MASTER_RING_MAX];

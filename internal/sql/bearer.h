@@ -13,6 +13,8 @@
 struct store_bearer {
 	struct str client_id;
 	int32_t secret_version;
+	struct str secret_tag;       /* SECRET_TAG_LEN bytes; absent: a token from before there were any */
+	int64_t issued_at;           /* its iat, which then counts */
 	struct uuid organization_id; /* the operator's only */
 	bool admin;                  /* the operator's only */
 };
@@ -20,6 +22,9 @@ struct store_bearer {
 /* Four parameters: client_id text, secret_version int4, organization_id uuid, admin bool. The first two
  * are null for the operator's token, the third for a client's. */
 void store_put_bearer(struct pg_params *p, const struct store_bearer *b);
+
+/* The last two parameters of what begins with SQL_CALLER: secret_tag bytea, issued_at int8. */
+void store_put_bearer_proof(struct pg_params *p, const struct store_bearer *b);
 
 /* One parameter: the names of the master keys that this program has (text[]), in the ring's order. */
 void store_put_ring(struct pg_params *p, const struct master_ring *ring);

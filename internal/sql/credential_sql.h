@@ -6,6 +6,7 @@
 #ifndef M2M_SQL_CREDENTIAL_SQL_H
 #define M2M_SQL_CREDENTIAL_SQL_H
 
+#include "sql/bearer_sql.h"
 #include "sql/lookup_sql.h"
 
 #define CALLER_CLIENT "c.client_id = b.client_id and c.disabled_at is null"
@@ -13,14 +14,17 @@
 	"o.organization_id = case when b.client_id is null then b.organization_id else c.organization_id end and o.disabled_at is null"
 #define CALLER_LOOKUPS LOOKUP("c", "m2m.client", CALLER_CLIENT) MUST_LOOKUP("o", "m2m.organization", CALLER_ORGANIZATION)
 
-/* $1 bearer's client_id text or null, $2 its secret_version int, $3 operator's organization_id uuid or null, $4 operator is admin bool.
+/* $1 bearer's client_id text or null, $2 its secret_version int, $3 operator's organization_id uuid or null, $4 operator is admin bool;
+ * as the statement's last two, whose numbers are given here, its secret_tag bytea or null and its iat int8.
  * Gives one row `caller`, or none: (organization_id, admin, live). */
-#define SQL_CALLER                                                                                                                         \
+#define SQL_CALLER(tag, iat)                                                                                                               \
 	"with caller as ("                                                                                                                 \
 	" select o.organization_id, coalesce('admin' = any(c.roles), b.admin) as admin,"                                                   \
-	"  b.client_id is null or exists (select from m2m.client_secret s where s.client_id = b.client_id and s.version = b.version"       \
-	"   and (s.expires_at is null or s.expires_at > statement_timestamp())) as live"                                                   \
-	" from (select $1::text as client_id, $2::int4 as version, $3::uuid as organization_id, $4::bool as admin) b" CALLER_LOOKUPS ")"
+	"  b.client_id is null or exists (select from m2m.client_secret s where " BEARER_SECRET_IS_LIVE(                                   \
+		"s", "b.client_id", "b.version", "b.secret_tag",                                                                           \
+		"b.iat") ") as live"                                                                                                       \
+			 " from (select $1::text as client_id, $2::int4 as version, $3::uuid as organization_id, $4::bool as admin,"       \
+			 "  " tag "::bytea as secret_tag, " iat "::int8 as iat) b" CALLER_LOOKUPS ")"
 
 /* The caller's organization's default client, or its client $11. */
 #define DEFAULT_CLIENT "t.organization_id = caller.organization_id and t.disabled_at is null and t.is_default"
@@ -42,27 +46,28 @@
 #define SQL_ORIGIN_COLUMNS "actor, request_id, transport, remote_addr, user_agent, traceparent"
 #define SQL_ORIGIN_VALUES  "$5::text, $6::uuid, $7::\"char\", $8::text::inet, $9::text, $10::text"
 
-/* $1..$4. Answers (outcome text, client_id text). */
+/* $1..$4, $5 and $6 as SQL_CALLER's last. Answers (outcome text, client_id text). */
 #define SQL_READ_CLIENT_ID                                                                                                                 \
-	SQL_CALLER                                                                                                                         \
+	SQL_CALLER("$5", "$6")                                                                                                             \
 	" select case when caller.live is not true then 'invalid_token' when t.client_id is null then 'client_not_found' else 'granted' "  \
 	"end,"                                                                                                                             \
 	"  t.client_id"                                                                                                                    \
 	" from (select) one left join caller on true" FIND_DEFAULT_CLIENT
 
-/* $1..$4, $5 client_id text, $6 jti uuid, $7 secret_version int, $8 remote_addr text, $9 since, $10 until, $11 below this time and $12 jti; each or null. $13 rows int.
+/* $1..$4, $5 client_id text, $6 jti uuid, $7 secret_version int, $8 remote_addr text, $9 since, $10 until, $11 below this time and $12 jti; each or null. $13 rows int,
+ * $14 and $15 as SQL_CALLER's last.
  * Answers (outcome, and what m2m.organization_tokens answers) for each row, or once, with nulls, when there is none. */
 #define SQL_TOKEN_LIST                                                                                                                     \
-	SQL_CALLER                                                                                                                         \
+	SQL_CALLER("$14", "$15")                                                                                                           \
 	" select case when caller.live is not true then 'invalid_token' when not caller.admin then 'forbidden' else 'granted' end, t.*"    \
 	" from (select) one left join caller on true left join lateral m2m.organization_tokens("                                           \
 	"  case when caller.live and caller.admin then caller.organization_id end, $5::text, $6::uuid, $7::int4, $8::text::inet,"          \
 	"  $9::timestamptz, $10::timestamptz, $11::timestamptz, $12::uuid, $13::int4) t on true"
 
-/* $1..$10, $11 client_id text (null: the organization's default client), $12 ring text[].
+/* $1..$10, $11 client_id text (null: the organization's default client), $12 ring text[], $13 and $14 as SQL_CALLER's last.
  * Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, created_at); records the reading, refused or not, of every live caller. */
 #define SQL_READ_SECRET                                                                                                                    \
-	SQL_CALLER                                                                                                                         \
+	SQL_CALLER("$13", "$14")                                                                                                           \
 	", target as ("                                                                                                                    \
 	" select case when caller.live is not true then 'invalid_token' when not caller.admin then 'forbidden'"                            \
 	"   when s.client_id is null then 'client_not_found' when s.key_id <> all($12::text[]) then 'key_missing' else 'granted' end as "  \
@@ -74,12 +79,13 @@
 	" from target where outcome <> 'invalid_token')"                                                                                   \
 	" select * from target"
 
-/* $1..$10, $11 client_id text (null: default), $12 ring text[], $13 idempotency_key text or null, $14 request_hash bytea, $15 bearer_hash bytea or null.
+/* $1..$10, $11 client_id text (null: default), $12 ring text[], $13 idempotency_key text or null, $14 request_hash bytea, $15 bearer_hash bytea or null,
+ * $16 and $17 as SQL_CALLER's last.
  * Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, rotated_at, previous_secret_expires_at). Outcome `granted`: version is the
  * one to be replaced; `replay`: version, key and times are the earlier answer's. A replay is also given, for ten minutes, to the bearer that the rotation itself ended.
  * Refusals of live callers and replays are recorded here, the rotation itself by SQL_ROTATE. */
 #define SQL_ROTATE_BEGIN                                                                                                                   \
-	SQL_CALLER                                                                                                                         \
+	SQL_CALLER("$16", "$17")                                                                                                           \
 	", target as ("                                                                                                                    \
 	" select case when caller.organization_id is null then 'invalid_token'"                                                            \
 	"   when not caller.live and not coalesce(i.bearer_hash = $15::bytea and i.request_hash = $14::bytea"                              \
@@ -98,7 +104,8 @@
 	" select * from target"
 
 /* $1..$10, $11 client_id text, $12 version that was read int, $13 key_id text, $14 salt bytea, $15 verifier bytea, $16 hint text, $17 grace_seconds int,
- * $18 idempotency_key text or null, $19 request_hash bytea, $20 bearer_hash bytea or null.
+ * $18 idempotency_key text or null, $19 request_hash bytea, $20 bearer_hash bytea or null,
+ * $21 and $22 as SQL_CALLER's last.
  * Answers (outcome, rotated_at, previous_secret_expires_at); outcome `conflict`: the version moved on, read again; `invalid_token`, `forbidden`: the bearer's rights ended
  * meanwhile. previous_secret_expires_at is -infinity without grace.
  *
@@ -106,7 +113,7 @@
  * after that lock was got (clock_timestamp), so a grace is never shortened by the wait and never ends a version before it began. The statement's
  * snapshot is younger than the commit of the version that was read, so it sees every earlier version's row. */
 #define SQL_ROTATE                                                                                                                         \
-	SQL_CALLER                                                                                                                         \
+	SQL_CALLER("$21", "$22")                                                                                                           \
 	", advanced as ("                                                                                                                  \
 	" update m2m.client c set secret_version = c.secret_version + 1 from caller"                                                       \
 	" where c.client_id = $11::text and c.secret_version = $12::int4 and c.disabled_at is null"                                        \

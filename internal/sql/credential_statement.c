@@ -14,6 +14,7 @@ void credential_put_read(struct pg_params *p, const struct store_bearer *bearer,
 	put_caller(p, bearer, origin);
 	pg_put_text(p, client_id);
 	store_put_ring(p, ring);
+	store_put_bearer_proof(p, bearer);
 }
 
 void credential_put_rotate_begin(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin,
@@ -25,6 +26,7 @@ void credential_put_rotate_begin(struct pg_params *p, const struct store_bearer 
 	pg_put_text(p, rotation->idempotency_key);
 	pg_put_bytea(p, str_from(rotation->request_hash, SHA256_LEN));
 	pg_put_bytea(p, str_from(rotation->bearer_hash, SHA256_LEN));
+	store_put_bearer_proof(p, bearer);
 }
 
 void credential_put_rotate(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin,
@@ -42,6 +44,7 @@ void credential_put_rotate(struct pg_params *p, const struct store_bearer *beare
 	pg_put_text(p, rotation->idempotency_key);
 	pg_put_bytea(p, str_from(rotation->request_hash, SHA256_LEN));
 	pg_put_bytea(p, str_from(rotation->bearer_hash, SHA256_LEN));
+	store_put_bearer_proof(p, bearer);
 }
 
 void credential_take_client_id(struct credential *c, const PGresult *r)

@@ -47,6 +47,7 @@ enum err credential_read_client_id(struct store *s, const struct store_bearer *b
 	struct pg_params p;
 	store_params(s, &p);
 	store_put_bearer(&p, bearer);
+	store_put_bearer_proof(&p, bearer);
 	return submit(s, STMT_READ_CLIENT_ID, &p, (struct call){.take = credential_take_client_id, .done = done, .arg = arg});
 }
 

@@ -51,6 +51,7 @@ struct issue_request {
 	struct uuid organization_id;
 	struct str granted_scope;
 	struct str granted_audience;
+	struct str secret_tag;   /* SECRET_TAG_LEN bytes that tell this version from any other of the same number */
 	struct str token_type;   /* the client's own, "JWT" or "at+jwt"; absent: it has none */
 	struct signing_key *key; /* sign with this one */
 
@@ -60,6 +61,7 @@ struct issue_request {
 	const struct list *queue;  /* where `node` was put last */
 	bool last_try;             /* refused with stale_key, it doesn't go out again */
 	uint32_t wire_kind, wire_version;
+	uint64_t wire_iat;
 };
 #define ISSUE_REQUEST(node_) LIST_OWNER(node_, struct issue_request, node)
 

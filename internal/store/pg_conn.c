@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sql/pg_message.h"
 
 #define RETRY_FIRST_MS 100
 #define RETRY_MOST_MS  2000
@@ -123,9 +124,8 @@ static void close_pg(struct pg_conn *c)
 static void go_down(struct pg_conn *c, const char *why)
 {
 	assert(c->state == UP);
-	struct str message = str_of(why); /* libpq's may span lines */
-	struct str first = str_split(&message, '\n');
-	log_message(LOG_WARN, "database_connection_lost", "%s: %.*s", c->spec->application_name, STR_ARG(first));
+	char line[PG_LINE];
+	log_message(LOG_WARN, "database_connection_lost", "%s: %s", c->spec->application_name, pg_first_line(c->pg, why, line));
 	evtimer_del(c->timer);
 	close_pg(c);
 	retry_later(c);
@@ -157,9 +157,10 @@ static void finish_head(struct pg_conn *c)
 	histogram_note(c->events.round_trips, &histogram_microseconds, (uint64_t)(clock_mono_us() - u.sent_us));
 	enum err err = u.result == NULL ? ERR_STORE_UNAVAILABLE : pg_err(u.result);
 	if (err == ERR_INTERNAL || err == ERR_STORE_UNAVAILABLE) {
-		struct str message = str_of(u.result == NULL ? "no result" : PQresultErrorMessage(u.result));
-		struct str first = str_split(&message, '\n');
-		log_message(err == ERR_INTERNAL ? LOG_ERROR : LOG_WARN, "database_statement_failed", "%.*s", STR_ARG(first));
+		char line[PG_LINE];
+		const char *message = u.result == NULL ? "no result" : PQresultErrorMessage(u.result);
+		log_message(err == ERR_INTERNAL ? LOG_ERROR : LOG_WARN, "database_statement_failed", "%s",
+			    pg_first_line(c->pg, message, line));
 	}
 	c->answering = u.result;
 	u.done(u.arg, err, u.result);

@@ -16,6 +16,7 @@ struct pg_statement {
 /* Everything is borrowed and must outlive the connection's owner. */
 struct pg_open_spec {
 	const char *url;
+	const char *url_path; /* of the file that `url` was read from; NULL: of none. See database_url_now */
 	const char *application_name;
 	const struct pg_statement *statements; /* prepared at once, in this order */
 	size_t statement_count;

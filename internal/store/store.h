@@ -28,6 +28,7 @@ struct store_counters {
 	_Atomic uint64_t seals, writers_lost;
 	_Atomic uint64_t default_partition_used; /* 0 or 1, as of the last minute */
 	_Atomic uint64_t partitions_until;       /* seconds since 1970; 0: not known yet */
+	_Atomic int64_t clock_skew_us;           /* how far the machine's clock is ahead of the database's */
 	struct histogram batch_sizes;            /* token requests in one issuing statement */
 	struct histogram issue_us, serve_us;     /* from a statement's sending to its answer, by connection */
 };
@@ -57,6 +58,10 @@ const char *store_unready_reason(const struct store *s);
 
 /* The present snapshot; NULL before the first poll. Valid until the caller returns to the loop. */
 struct keyset *store_keyset(struct store *s);
+
+/* What time it is for tokens: the database's, which also gave them theirs, as of the last poll (not older than seconds while it
+ * answers) and with the monotonic clock since; known before the first snapshot of keys is. Microseconds since 1970. */
+int64_t store_now_us(const struct store *s);
 
 struct store_counters *store_counters(struct store *s);
 

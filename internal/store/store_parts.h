@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "crypto/digest.h"
 #include "sql/audit_writer.h"
+#include "sql/db_clock.h"
 #include "store/issue.h"
 #include "store/pg_conn.h"
 #include "store/store.h"
@@ -96,6 +97,9 @@ struct store {
 	unsigned known_n;
 	uint64_t generation;
 	bool keys_loading;
+	int64_t keys_sent_us;
+	struct db_clock clock; /* as the polls of the keys tell it */
+	bool skew_told;
 	bool keys_usable; /* the last poll gave a key to sign with */
 	enum err
 		why_no_key; /* what a request is answered while there is none: ERR_STALE_KEY, or ERR_KEY_MISSING when the ring lacks what it is sealed with */

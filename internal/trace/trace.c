@@ -64,7 +64,7 @@ static void complain(struct trace *t, unsigned n, const char *why)
 	if (t->complained_us != 0 && now_us - t->complained_us < COMPLAIN_US)
 		return;
 	t->complained_us = now_us;
-	log_message(LOG_WARN, "traces_dropped", "%u spans to %s: %s; said once a minute at most", n, t->url, why);
+	log_message(LOG_WARN, "traces_dropped", "%u spans to the collector: %s; said once a minute at most", n, why);
 }
 
 static bool post(struct trace *t, struct str body, long timeout_ms, unsigned n)

@@ -301,3 +301,60 @@ Test(rotation, what_is_not_known_is_refused_by_its_name_and_rotates_nothing)
 	expect_status(http_call(w.gateway.http, &(struct http_request){.method = "POST", .path = "/m2m/rotate?", .bearer = admin}, &r),
 		      200);
 }
+
+/* What a restored backup holds, as far as rotation goes; the triggers of the schema don't run for a restore. */
+static void back_up(void)
+{
+	sql_exec(world_db(&w), "create table public.saved_client as select * from m2m.client");
+	sql_exec(world_db(&w), "create table public.saved_secret as select * from m2m.client_secret");
+}
+
+static void restore(void)
+{
+	sql_exec(world_db(&w), "begin");
+	sql_exec(world_db(&w), "set local session_replication_role = replica");
+	sql_exec(world_db(&w), "delete from m2m.client_secret");
+	sql_exec(world_db(&w), "update m2m.client c set secret_version = s.secret_version from public.saved_client s"
+			       " where s.client_id = c.client_id");
+	sql_exec(world_db(&w), "insert into m2m.client_secret select * from public.saved_secret");
+	sql_exec(world_db(&w), "commit");
+}
+
+static int64_t rotate_up_to(int64_t version)
+{
+	char secret[SECRET_MAX];
+	int64_t reached = 0;
+	while (reached < version) {
+		rotate_to(0, secret);
+		reached = body_int(&r, "version");
+		snprintf(acme.secret, sizeof acme.secret, "%s", secret);
+	}
+	return reached;
+}
+
+Test(rotation, after_a_restore_a_number_that_comes_again_does_not_bring_back_the_tokens_of_its_first_time)
+{
+	static const char *const paths[] = {"/m2m/client-id", "/m2m/client-secret", "/m2m/audit/tokens"};
+	char evicted[TOKEN_MAX], fresh[TOKEN_MAX];
+	struct grpc_reply g;
+	rotate_up_to(2);
+	back_up();
+	rotate_up_to(5);
+	client_token(&w, &acme, evicted);
+	expect_status(get(&w, "/m2m/client-secret", evicted, &r), 200);
+	restore();
+	expect_status(get(&w, "/m2m/client-secret", evicted, &r), 401);
+	cr_assert_eq(rotate_up_to(5), 5);
+	client_token(&w, &acme, fresh);
+	for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++) {
+		expect_status(get(&w, paths[i], evicted, &r), 401);
+		cr_expect(is_problem(&r, "invalid_token"), "%s", r.body);
+		expect_status(get(&w, paths[i], fresh, &r), 200);
+	}
+	expect_status(m2m_token(&w, evicted, acme.client_id, acme.secret, &r), 401);
+	expect_status(m2m_token(&w, fresh, acme.client_id, acme.secret, &r), 200);
+	cr_expect_eq(grpc_get_secret(&w, evicted, NULL, &g), 16);
+	cr_expect_eq(grpc_token(&w, evicted, acme.client_id, acme.secret, NULL, &g), 16);
+	expect_status(rotate(&w, evicted, 0, &r), 401);
+	expect_status(rotate(&w, fresh, 0, &r), 200);
+}

@@ -1,6 +1,9 @@
 /* An organization's own record of tokens, over both transports: what is listed, whose, in which order, and what is refused. */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "harness/expect.h"
 #include "harness/proc.h"
@@ -391,4 +394,75 @@ Test(token_audit, grpc_answers_the_same)
 	wrong = (struct pb){.n = 0};
 	pb_put_int(&wrong, 3, -1);
 	cr_expect_eq(grpc_list(&wrong, &g), 3);
+}
+
+/* ---- addresses ---- */
+
+static bool has_ipv6(void)
+{
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+	bool has = fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof any) == 0;
+	if (fd >= 0)
+		close(fd);
+	return has;
+}
+
+static void expect_found(const char *address, unsigned rows)
+{
+	static struct ctl_result ctl_r;
+	char query[128];
+	snprintf(query, sizeof query, "?client_id=%s&remote_addr=%s", acme.client_id, address);
+	expect_status(list(admin, query), 200);
+	cr_expect(listed() == rows && !says("::ffff"), "%s: %u, not %u: %s", address, listed(), rows, r.body);
+	world_ctl(&w, &ctl_r, "audit", "tokens", "--client", acme.client_id, "--address", address, "--output", "csv");
+	cr_expect(occurrences(ctl_r.out, acme.client_id) >= rows && occurrences(ctl_r.out, "\n") == (rows == 0 ? 0 : rows + 1) &&
+			  strstr(ctl_r.out, "::ffff") == NULL,
+		  "%s: %s", address, ctl_r.out);
+}
+
+Test(token_audit, an_ipv4_client_of_a_dual_stack_listener_is_found_by_its_ipv4_address)
+{
+	char token[TOKEN_MAX];
+	struct grpc_reply g;
+	if (!has_ipv6())
+		cr_skip_test("no IPv6 here");
+	gateway_stop(&w.gateway, 15000);
+	env_set(&w.gateway_env, "M2M_HTTP_LISTEN=[::]:0");
+	env_set(&w.gateway_env, "M2M_GRPC_LISTEN=[::]:0");
+	env_set(&w.gateway_env, "M2M_PLAINTEXT=all");
+	gateway_start(&w.gateway, &w.gateway_env);
+
+	client_token(&w, &acme, token);
+	cr_expect_eq(grpc_token(&w, admin, acme.client_id, acme.secret, NULL, &g), 0);
+	expect_status(get(&w, "/m2m/client-secret", admin, &r), 200);
+	for (int tries = 0; gateway_log_count(&w.gateway, "\"operation\":\"get_client_secret\"", NULL, 0) == 0 && tries < 200; tries++)
+		sleep_ms(20);
+	cr_expect_eq(gateway_log_count(&w.gateway, "\"remote_addr\":\"127.0.0.1\"", NULL, 0), 3);
+	cr_expect_eq(gateway_log_count(&w.gateway, "::ffff:", NULL, 0), 0);
+	cr_expect_eq(sql_int(world_db(&w), "select (select count(*) from m2m.token_audit where remote_addr = '127.0.0.1')"
+					   " + (select count(*) from m2m.admin_audit where remote_addr = '127.0.0.1')"),
+		     3);
+
+	/* as they were recorded before */
+	add_row(&acme, "1 hour", "::ffff:127.0.0.77", 1);
+	add_row(&acme, "1 hour", "2001:db8::77", 1);
+	sql_exec(world_db(&w), "insert into m2m.admin_audit (action, outcome, actor, organization_id, transport, remote_addr)"
+			       " select action, outcome, actor, organization_id, transport, '::ffff:127.0.0.77' from m2m.admin_audit"
+			       " where action = 'read_secret'");
+	expect_found("127.0.0.77", 1);
+	expect_found("::ffff:127.0.0.77", 1);
+	expect_found("127.0.0.0/8", 3);
+	expect_found("::ffff:127.0.0.0/104", 3);
+	expect_found("0.0.0.0/0", 3);
+	expect_found("2001:db8::/32", 1);
+	expect_found("127.0.0.78", 0);
+	static const char *const views[] = {"tokens_issued", "tokens_alive_now", "secrets_read", "secrets_read_or_rotated"};
+	for (unsigned i = 0; i < sizeof views / sizeof *views; i++)
+		cr_expect_eq(sql_int(world_db(&w),
+				     "select count(*) from m2m.%s where family(remote_addr) = 6 and remote_addr <<= '::ffff:0:0/96'",
+				     views[i]),
+			     0, "%s", views[i]);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.tokens_issued where remote_addr <<= '127.0.0.0/8'"), 3);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.secrets_read where remote_addr = '127.0.0.77'"), 1);
 }

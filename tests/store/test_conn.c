@@ -1,9 +1,11 @@
 /* A connection against a real PostgreSQL: when a unit's rows are had before its commit is known, and when not. */
 #include <event2/event.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "harness/expect.h"
 #include "harness/world.h"
+#include "sql/credential_sql.h"
 #include "store/pg_conn.h"
 
 SHARED_CLUSTER("");
@@ -143,4 +145,38 @@ Test(conn, a_commit_that_fails_is_the_end_of_it)
 	cr_assert_eq(ran, 1);
 	cr_assert_neq(how, ERR_OK);
 	cr_assert_eq(sql_int(world_db(&w), "select count(*) from public.kept"), 0);
+}
+
+/* ---- a bearer's version ---- */
+
+static const char *read_client_id(const char *client_id, const char *version, const char *tag, int64_t iat)
+{
+	static char outcome[64];
+	char iat_text[32];
+	snprintf(iat_text, sizeof iat_text, "%lld", (long long)iat);
+	const char *const values[] = {client_id, version, NULL, "f", tag, iat_text};
+	PGresult *r = PQexecParams(world_db(&w), SQL_READ_CLIENT_ID, 6, NULL, values, NULL, NULL, 0);
+	cr_assert_eq(PQresultStatus(r), PGRES_TUPLES_OK, "%s", PQresultErrorMessage(r));
+	snprintf(outcome, sizeof outcome, "%s", PQgetvalue(r, 0, 0));
+	PQclear(r);
+	return outcome;
+}
+
+/* A token without a tag was made by a gateway of before: then its age decides. */
+Test(conn, a_bearer_is_of_the_version_that_it_says_or_not_older_than_that)
+{
+	struct org o;
+	char tag[32];
+	org_create(&w, "acme", &o);
+	sql_exec(world_db(&w), "update m2m.client_secret set created_at = '2026-11-28 12:00:00.75Z' where client_id = '%s'", o.client_id);
+	int64_t made = sql_int(world_db(&w), "select extract(epoch from timestamptz '2026-11-28 12:00:00Z')::bigint");
+	snprintf(tag, sizeof tag, "%s", sql_text(world_db(&w), "select substr(verifier, 1, 6) from m2m.client_secret"));
+	cr_expect_str_eq(read_client_id(o.client_id, "1", tag, 0), "granted");
+	cr_expect_str_eq(read_client_id(o.client_id, "1", "\\x000000000000", made + 60), "invalid_token");
+	cr_expect_str_eq(read_client_id(o.client_id, "1", "\\x", made + 60), "invalid_token");
+	cr_expect_str_eq(read_client_id(o.client_id, "2", tag, 0), "invalid_token");
+	cr_expect_str_eq(read_client_id(o.client_id, "1", NULL, made), "granted", "its version's first second is in doubt");
+	cr_expect_str_eq(read_client_id(o.client_id, "1", NULL, made + 60), "granted");
+	cr_expect_str_eq(read_client_id(o.client_id, "1", NULL, made - 1), "invalid_token");
+	cr_expect_str_eq(read_client_id(o.client_id, "1", NULL, 0), "invalid_token");
 }

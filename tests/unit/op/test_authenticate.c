@@ -156,6 +156,34 @@ Test(authenticate, an_organization_and_a_subject_must_be_there)
 	taken(call_with(token_from(longest)));
 }
 
+/* A number comes again after a restore; what else a token says of its version goes to the store, which decides. */
+Test(authenticate, what_tells_the_secrets_version_from_another_of_its_number_is_asked_for)
+{
+	struct claims c = client_claims();
+	struct op *op = call_with(token_from(c));
+	taken(op);
+	cr_expect(str_eq(op->caller.secret_tag, STR("tag-of")));
+	c.secret_tag = NULL; /* made before there were any */
+	c.iat = "1767225599";
+	for (int again = 0; again < 2; again++) {
+		op = call_with(token_from(c));
+		taken(op);
+		cr_expect_null(op->caller.secret_tag.p);
+		cr_expect_eq(op->caller.issued_at, NOW - 1);
+	}
+	c.iat = NULL;
+	refused(c);
+	static const char *const odd_tags[] = {"\"\"", "\"dGFnLW9\"", "\"dGFnLW9mZg\"", "\"dGFnLW9*\"", "1", "null"};
+	for (size_t i = 0; i < sizeof odd_tags / sizeof *odd_tags; i++) {
+		c = client_claims();
+		c.secret_tag = odd_tags[i];
+		refused(c);
+	}
+	c = operator_claims();
+	c.secret_tag = "\"dGFnLW9m\"";
+	refused(c);
+}
+
 /* Half a client is nobody: neither the client's rights nor the operator's. */
 Test(authenticate, a_client_and_its_version_come_together)
 {

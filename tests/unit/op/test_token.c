@@ -25,6 +25,7 @@ static void grant_row(void)
 {
 	struct issue_request *r = store.request;
 	r->secret_version = 3;
+	r->secret_tag = STR("tag-of");
 	r->issued_at = NOW + 7;
 	r->lifetime = 86400;
 	cr_assert_eq(uuid_parse(STR(ORGANIZATION), &r->organization_id), ERR_OK);
@@ -243,7 +244,7 @@ Test(token, the_claims_are_those_of_the_row)
 			arena_printf(arena,
 				     "{\"iss\":\"" ISSUER "\",\"sub\":\"" CLIENT "\",\"aud\":\"public-api\",\"iat\":1767225607,"
 				     "\"exp\":1767312007,\"jti\":\"%.36s\",\"client_id\":\"" CLIENT "\",\"scope\":\"api read:users\","
-				     "\"organization_id\":\"" ORGANIZATION "\",\"secret_version\":3}",
+				     "\"organization_id\":\"" ORGANIZATION "\",\"secret_version\":3,\"secret_tag\":\"dGFnLW9m\"}",
 				     jti);
 		cr_assert(str_eq(jwt.claims, want), "%.*s", STR_ARG(jwt.claims));
 		cr_assert(str_eq(jwt.typ, STR("JWT")));

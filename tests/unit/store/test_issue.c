@@ -120,7 +120,7 @@ struct row {
 
 static PGresult *result_of(const struct row *rows, int n)
 {
-	enum { ORD, OUTCOME, COLUMNS = 9 };
+	enum { ORD, OUTCOME, COLUMNS = 10 };
 	char nothing[] = "", word[32];
 	PGresAttDesc columns[COLUMNS];
 	PGresult *r = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
