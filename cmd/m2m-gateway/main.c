@@ -149,6 +149,8 @@ static int serve(struct config *config, const struct worker_shared *shared)
 
 	if (!store_check(config, &why))
 		return complain(EXIT_FAILURE, sbuf_str(&why));
+	if (config_issuer_is_unreachable(config))
+		log_message(LOG_WARN, "issuer_unreachable", "%.*s: " CONFIG_ISSUER_ADVICE, STR_ARG(config->issuer));
 	if (why.n > 0)
 		log_message(LOG_WARN, "database_not_ready", "%s; trying again until it is", text);
 	why = sbuf_fixed(text, sizeof text);

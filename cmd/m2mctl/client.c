@@ -218,7 +218,7 @@ static int enable(struct ctl *ctl, char **args)
 
 static int hand_over(struct ctl *ctl, char **args)
 {
-	return find_and_change(ctl, args, &(struct client_spec){.make_default = true});
+	return find_and_change(ctl, args, &(struct client_spec){.is_default = CHANGE_ON});
 }
 
 static int set(struct ctl *ctl, char **args)
@@ -240,7 +240,7 @@ static int set(struct ctl *ctl, char **args)
 	struct client client;
 	struct client_spec change = client_options_change(&given);
 	change.name = name;
-	change.make_default = make_default;
+	change.is_default = make_default ? CHANGE_ON : CHANGE_NONE;
 	status = connect_and_find(ctl, &arguments, 0, &client);
 	return status == EXIT_DONE ? make_change(ctl, &client, &change) : status;
 }

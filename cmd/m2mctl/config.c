@@ -24,6 +24,12 @@ static void check_master_key_file(const struct ctl *ctl, struct findings *f)
 			     (unsigned)st.st_mode & 07777U);
 }
 
+static void check_issuer(const struct ctl *ctl, struct findings *f)
+{
+	if (config_issuer_is_unreachable(&ctl->config))
+		finding_warn(f, "issuer", "%.*s: " CONFIG_ISSUER_ADVICE, STR_ARG(ctl->config.issuer));
+}
+
 static void check_issuers(struct ctl *ctl, struct findings *f)
 {
 	struct trust *trust = NULL;
@@ -72,6 +78,7 @@ static int check(struct ctl *ctl, char **args)
 	finding_ok(&f, "settings", "understood");
 	check_master_key_file(ctl, &f);
 	check_certificate(ctl, &f);
+	check_issuer(ctl, &f);
 	check_issuers(ctl, &f);
 	check_databases(ctl, &f);
 	status = findings_print(&f);

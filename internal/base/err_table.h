@@ -9,6 +9,7 @@
 #define ERR_TABLE(ERR) \
 	ERR(INVALID_REQUEST,        "invalid_request",        400,  3, "invalid_request",        "The request is missing a required parameter, repeats one, or is malformed.") \
 	ERR(UNSUPPORTED_GRANT_TYPE, "unsupported_grant_type", 400,  3, "unsupported_grant_type", "The grant_type is not supported; use client_credentials.") \
+	ERR(UNSUPPORTED_RESPONSE_TYPE, "unsupported_response_type", 400, 3, "unsupported_response_type", "There is no authorization endpoint here; use the grant client_credentials at the token endpoint.") \
 	ERR(INVALID_CLIENT,         "invalid_client",         401, 16, "invalid_client",         "Client authentication failed.") \
 	ERR(INVALID_SCOPE,          "invalid_scope",          400,  3, "invalid_scope",          "The requested scope is malformed or exceeds what the client may have.") \
 	ERR(INVALID_TARGET,         "invalid_target",         400,  3, "invalid_target",         "The requested audience is not one of the client's.") \

@@ -228,6 +228,33 @@ static void work_out_rest(struct arena *a, char *const *env, struct config *c)
 					 c->http.port);
 }
 
+/* RFC 8414 section 3.1: a slash that ends the issuer is no part of the URLs that are made of it. */
+static void take_issuer_apart(struct config *c)
+{
+	struct str rest = c->issuer;
+	if (rest.p == NULL)
+		return;
+	if (rest.p[rest.n - 1] == '/')
+		rest.n--;
+	c->public_url = rest;
+	const char *authority = strstr(rest.p, "://") + 3;
+	size_t before = (size_t)(authority - rest.p);
+	const char *slash = memchr(authority, '/', rest.n - before);
+	c->public_path = slash == NULL ? STR("") : str_from(slash, rest.n - (size_t)(slash - rest.p));
+}
+
+bool config_issuer_is_unreachable(const struct config *c)
+{
+	struct str rest = c->issuer;
+	struct str authority = STR_NONE;
+	for (int i = 0; i < 3; i++) /* http:, nothing, host:port */
+		authority = str_split(&rest, '/');
+	bool wildcard = str_starts(authority, STR("0.0.0.0:")) || str_starts(authority, STR("[::]:")) ||
+			str_eq(authority, STR("0.0.0.0")) || str_eq(authority, STR("[::]"));
+	bool port_0 = authority.n > 2 && memcmp(authority.p + authority.n - 2, ":0", 2) == 0;
+	return wildcard || port_0;
+}
+
 enum err config_read(struct arena *a, char *const *env, unsigned need, struct config *ret, struct sbuf *faults)
 {
 	size_t faults_before = faults->n;
@@ -237,6 +264,7 @@ enum err config_read(struct arena *a, char *const *env, unsigned need, struct co
 	for (size_t i = 0; i < settings_n; i++)
 		read_setting(&settings[i], a, env, need, ret, faults);
 	work_out_rest(a, env, ret);
+	take_issuer_apart(ret);
 	check_burst(ret->client_rate, &ret->client_burst, "M2M_CLIENT_BURST", "M2M_CLIENT_RATE", faults);
 	check_burst(ret->address_rate, &ret->address_burst, "M2M_ADDRESS_BURST", "M2M_ADDRESS_RATE", faults);
 	if ((need & CONFIG_NEED_LISTENERS) != 0 && faults->n == faults_before)

@@ -38,9 +38,11 @@ struct config {
 	struct config_pem tls_cert;    /* M2M_TLS_CERT: chain, the server's own certificate first */
 	struct config_pem tls_key;     /* M2M_TLS_KEY: its private key */
 	struct config_pem tls_clients; /* M2M_TLS_CLIENT_CA: who must have signed a client's certificate; absent: none is asked for */
-	struct str issuer; /* M2M_ISSUER, default http(s)://<http listen>; an http(s) URL without query, fragment, trailing slash */
-	struct str default_audience; /* M2M_DEFAULT_AUDIENCE, default "public-api": of clients made without --audience */
-	struct str default_scope;    /* M2M_DEFAULT_SCOPE, default "api": of clients made without --scope */
+	struct str issuer;             /* M2M_ISSUER, default http(s)://<http listen>; an http(s) URL without query and fragment */
+	struct str public_url;         /* the same without a slash at its end: what the routes' paths are appended to */
+	struct str public_path;        /* the path of that, from its slash on; empty without one */
+	struct str default_audience;   /* M2M_DEFAULT_AUDIENCE, default "public-api": of clients made without --audience */
+	struct str default_scope;      /* M2M_DEFAULT_SCOPE, default "api": of clients made without --scope */
 	bool has_master_keys;
 	struct master_ring ring;  /* M2M_MASTER_KEYS (usually M2M_MASTER_KEYS_FILE) */
 	enum jwt_alg signing_alg; /* M2M_SIGNING_ALG, default RS256: of keys that m2mctl makes */
@@ -78,6 +80,11 @@ enum config_need {
 };
 MUST_CHECK enum err config_read(struct arena *a, char *const *env, unsigned need, struct config *ret, struct sbuf *faults);
 void config_wipe(struct config *c);
+
+/* The issuer is where a listener is bound, and no address that a client could ask: a wildcard, or port 0. */
+bool config_issuer_is_unreachable(const struct config *c);
+/* What to do about it, for the log and m2mctl config check. */
+#define CONFIG_ISSUER_ADVICE "no client can reach this issuer; set M2M_ISSUER to the public URL"
 
 /* Prints the table of settings (name, default, meaning), for `--help` of both programs. */
 void config_describe(struct sbuf *out);

@@ -95,7 +95,7 @@ bool parse_plaintext(const struct setting *s, struct arena *a, struct str text, 
 bool parse_issuer(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
 {
 	if (!word_is_issuer(text)) {
-		sbuf_putz(why, "expected an http or https URL without user, query, fragment and trailing slash");
+		sbuf_putz(why, "expected an http or https URL without user, query and fragment");
 		return false;
 	}
 	return keep(s, a, text, c, why);
@@ -103,7 +103,7 @@ bool parse_issuer(const struct setting *s, struct arena *a, struct str text, str
 
 bool parse_endpoint(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
 {
-	if (text.n > 400 || !word_is_issuer(text)) {
+	if (text.n > 400 || !word_is_issuer(text) || text.p[text.n - 1] == '/') {
 		sbuf_putz(why,
 			  "expected an http or https URL without user, query, fragment and trailing slash, such as http://localhost:4318");
 		return false;

@@ -28,7 +28,7 @@ const struct setting settings[] = {
 	 parse_text, AT(tls_clients.text)},
 	{"M2M_PLAINTEXT", NULL, "none", "all, or a comma list of http, grpc, ops: no TLS there, though there is a certificate or the address isn't loopback",
 	 parse_plaintext, AT(plaintext)},
-	{"M2M_ISSUER", NULL, "http(s)://<M2M_HTTP_LISTEN>", "the issuer (iss) of our tokens, a URL without trailing slash",
+	{"M2M_ISSUER", NULL, "http(s)://<M2M_HTTP_LISTEN>", "the issuer (iss) of our tokens: the URL that clients reach the gateway by; its path, if any, stands before every route",
 	 parse_issuer, AT(issuer)},
 	{"M2M_DEFAULT_AUDIENCE", "public-api", "public-api", "audience of clients that are made without --audience",
 	 parse_audience, AT(default_audience)},

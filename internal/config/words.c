@@ -58,7 +58,8 @@ bool word_is_issuer(struct str s)
 		struct str authority = str_split(&path, '/');
 		if (s.n > 512 || !is_authority(authority))
 			return false;
-		return path.p == NULL || (path.n > 0 && path.p[path.n - 1] != '/' && str_is_word(path, "-._~/%!$&'()*+,;=:@"));
+		bool ends_twice = str_eq(path, STR("/")) || (path.n > 1 && memcmp(path.p + path.n - 2, "//", 2) == 0);
+		return path.p == NULL || (!ends_twice && str_is_word(path, "-._~/%!$&'()*+,;=:@"));
 	}
 	return false;
 }

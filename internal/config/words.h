@@ -15,7 +15,7 @@ bool word_is_scope(struct str s);
 /* An audience: the same alphabet, so that it stands in JSON and in forms as it is; 1 to AUDIENCE_MAX. */
 bool word_is_audience(struct str s);
 
-/* http(s)://host[:port][/path], without user, query, fragment and trailing slash (RFC 8414 section 2). */
+/* http(s)://host[:port][/path], without user, query and fragment (RFC 8414 section 2); one slash may end it. */
 bool word_is_issuer(struct str s);
 
 /* What an organization is called in commands and paths: lower-case letters, digits and hyphens, 1 to 63, not first a hyphen. */

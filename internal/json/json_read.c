@@ -216,7 +216,12 @@ enum err json_integer(const struct json *v, int64_t min, int64_t max, int64_t *r
 		return ERR_NOT_PRESENT;
 	if (v->type != JSON_NUMBER)
 		return ERR_MALFORMED;
-	return str_to_i64(v->text, min, max, ret);
+	struct str fraction = v->text;
+	struct str whole = str_split(&fraction, '.');
+	for (size_t i = 0; i < fraction.n; i++)
+		if (fraction.p[i] != '0')
+			return ERR_MALFORMED;
+	return str_to_i64(whole, min, max, ret);
 }
 
 /* A number's text in parts: its digits without the point, and how many of them stand before it. */

@@ -25,6 +25,7 @@
 #include "crypto/jwt.h"
 #include "crypto/verifier_ring.h"
 #include "op/bearer_memo.h"
+#include "op/discovery.h"
 #include "op/op_table.h"
 #include "op/rate_limits.h"
 #include "store/admin.h"
@@ -85,7 +86,7 @@ struct op_env {
 	struct op_counters *counters;
 	struct trace_queue *traces; /* NULL: off */
 	struct rate_limits *limits; /* of all workers; NULL: none */
-	struct str metadata;        /* the RFC 8414 document, made once */
+	struct documents documents; /* that anyone may read */
 
 	/* op.c's own: arenas of ops that have ended, for those to come */
 	struct arena *spare[OP_SPARE_MAX];

@@ -23,7 +23,9 @@ extern op_step *const op_delete_client_steps[];
 extern op_step *const op_read_client_secret_steps[];
 extern op_step *const op_rotate_client_steps[];
 extern op_step *const op_jwks_steps[];
-extern op_step *const op_metadata_steps[];
+extern op_step *const op_oauth_metadata_steps[];
+extern op_step *const op_openid_metadata_steps[];
+extern op_step *const op_authorize_steps[];
 extern op_step *const op_openapi_yaml_steps[];
 extern op_step *const op_openapi_json_steps[];
 

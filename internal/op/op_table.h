@@ -27,8 +27,9 @@
 	OP(READ_CLIENT_SECRET,  "read_client_secret",  "GET",    "/admin/organizations/{organization}/clients/{client_id}/secret", NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_read_client_secret_steps) \
 	OP(ROTATE_CLIENT,       "rotate_client",       "POST",   "/admin/organizations/{organization}/clients/{client_id}/rotate", NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_rotate_client_steps) \
 	OP(JWKS,              "jwks",              "GET",  "/.well-known/jwks.json", NULL,             OP_ANYONE, OP_ERRORS_PROBLEM, op_jwks_steps) \
-	OP(OAUTH_METADATA,    "oauth_metadata",    "GET",  "/.well-known/oauth-authorization-server", NULL, OP_ANYONE, OP_ERRORS_PROBLEM, op_metadata_steps) \
-	OP(OPENID_METADATA,   "openid_metadata",   "GET",  "/.well-known/openid-configuration",       NULL, OP_ANYONE, OP_ERRORS_PROBLEM, op_metadata_steps) \
+	OP(OAUTH_METADATA,    "oauth_metadata",    "GET",  "/.well-known/oauth-authorization-server", NULL, OP_ANYONE, OP_ERRORS_PROBLEM, op_oauth_metadata_steps) \
+	OP(OPENID_METADATA,   "openid_metadata",   "GET",  "/.well-known/openid-configuration",       NULL, OP_ANYONE, OP_ERRORS_PROBLEM, op_openid_metadata_steps) \
+	OP(OAUTH_AUTHORIZE,   "oauth_authorize",   "GET",  "/oauth2/authorize", NULL,                 OP_ANYONE, OP_ERRORS_OAUTH,   op_authorize_steps) \
 	OP(OPENAPI_YAML,      "openapi_yaml",      "GET",  "/openapi.yaml",      NULL,                 OP_ANYONE, OP_ERRORS_PROBLEM, op_openapi_yaml_steps) \
 	OP(OPENAPI_JSON,      "openapi_json",      "GET",  "/openapi.json",      NULL,                 OP_ANYONE, OP_ERRORS_PROBLEM, op_openapi_json_steps)
 /* clang-format on */

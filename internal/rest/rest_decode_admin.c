@@ -62,14 +62,6 @@ static bool take_change(struct op *op, const struct json *v, void *target)
 	return v->type == JSON_TRUE || v->type == JSON_FALSE;
 }
 
-/* A default client is replaced by making another the default, not by taking it away. */
-static bool take_default(struct op *op, const struct json *v, void *target)
-{
-	(void)op;
-	*(bool *)target = true;
-	return v->type == JSON_TRUE;
-}
-
 /* ---- bodies ---- */
 
 /* The members of a struct client_spec that a new client and a changed one have in common. */
@@ -108,7 +100,7 @@ static void take_client_change(struct op *op, const struct json *object)
 	const struct rest_member members[] = {
 		CLIENT_MEMBERS(c),
 		{"disabled", take_change, &c->disabled},
-		{"default", take_default, &c->make_default},
+		{"default", take_change, &c->is_default},
 		{NULL, NULL, NULL},
 	};
 	rest_take_members(op, object, "", members);

@@ -264,6 +264,34 @@ static struct str media_type(const struct op *op, bool oauth)
 	return has_document(op) && op->out.document_type != NULL ? str_of(op->out.document_type) : STR("application/json");
 }
 
+bool rest_is_for_browsers(const struct op_spec *spec)
+{
+	if (spec == NULL)
+		return false;
+	switch (spec->id) {
+	case OP_JWKS:
+	case OP_OAUTH_METADATA:
+	case OP_OPENID_METADATA:
+	case OP_OPENAPI_YAML:
+	case OP_OPENAPI_JSON:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void rest_encode_preflight(struct op *op, struct rest_answer *ret)
+{
+	*ret = (struct rest_answer){.status = op_http_status(op), .body = STR("")};
+	rest_answer_add(ret, STR("Date"), str_of(rest_date()));
+	rest_answer_add(ret, STR("Allow"), STR("GET, HEAD, OPTIONS"));
+	rest_answer_add(ret, STR("Access-Control-Allow-Origin"), STR("*"));
+	rest_answer_add(ret, STR("Access-Control-Allow-Methods"), STR("GET, HEAD"));
+	rest_answer_add(ret, STR("Access-Control-Allow-Headers"), STR("*"));
+	rest_answer_add(ret, STR("Access-Control-Max-Age"), STR("86400"));
+	rest_answer_add(ret, STR("X-Request-Id"), op->request_id);
+}
+
 void rest_encode(struct op *op, const char *allow, struct rest_answer *ret)
 {
 	bool oauth = op->err != ERR_OK && speaks_oauth(op);
@@ -274,6 +302,8 @@ void rest_encode(struct op *op, const char *allow, struct rest_answer *ret)
 	rest_answer_add(ret, STR("Date"), str_of(rest_date()));
 	add_caching(ret, op);
 	add_location(ret, op);
+	if (rest_is_for_browsers(op->spec))
+		rest_answer_add(ret, STR("Access-Control-Allow-Origin"), STR("*"));
 	if (ret->status != 204)
 		rest_answer_add(ret, STR("Content-Type"), media_type(op, oauth));
 	rest_answer_add(ret, STR("X-Content-Type-Options"), STR("nosniff"));

@@ -19,6 +19,12 @@ struct rest_answer {
 /* `allow`: the methods that the path takes, for 405. */
 void rest_encode(struct op *op, const char *allow, struct rest_answer *ret);
 
+/* The documents that a page of any origin may read with its user's browser: they are the same for everybody. */
+bool rest_is_for_browsers(const struct op_spec *spec);
+
+/* What a browser is told that asks before it reads one of them (Fetch standard, CORS-preflight request). */
+void rest_encode_preflight(struct op *op, struct rest_answer *ret);
+
 void rest_answer_add(struct rest_answer *a, struct str name, struct str value); /* an absent value adds nothing */
 
 /* The head as it goes over the wire, with Content-Length (but for 204, RFC 9110 section 8.6) and the empty line. */

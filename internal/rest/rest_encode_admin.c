@@ -149,8 +149,9 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 struct str rest_path_of_created(struct op *op)
 {
 	const struct op_output *out = &op->out;
+	struct str below = op->env->config->public_path;
 	if (op->spec->id == OP_CREATE_ORGANIZATION)
-		return arena_printf(op->arena, "/admin/organizations/%.*s", STR_ARG(out->orgs[0].slug));
-	return arena_printf(op->arena, "/admin/organizations/%.*s/clients/%.*s", STR_ARG(out->clients[0].organization),
+		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s", STR_ARG(below), STR_ARG(out->orgs[0].slug));
+	return arena_printf(op->arena, "%.*s/admin/organizations/%.*s/clients/%.*s", STR_ARG(below), STR_ARG(out->clients[0].organization),
 			    STR_ARG(out->clients[0].client_id));
 }

@@ -8,7 +8,7 @@
 /* The members of the answer's object; the object is opened and closed by the caller. */
 void rest_encode_admin(struct json_out *o, const struct op *op);
 
-/* The path of what a creation made, in the op's arena. */
+/* The path of what a creation made, below the public URL's, in the op's arena. */
 struct str rest_path_of_created(struct op *op);
 
 /* RFC 3339, in UTC. */

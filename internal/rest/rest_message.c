@@ -51,6 +51,8 @@ static struct str method_of(const struct evhttp_request *req)
 		return STR("DELETE");
 	case EVHTTP_REQ_HEAD:
 		return STR("HEAD");
+	case EVHTTP_REQ_OPTIONS:
+		return STR("OPTIONS");
 	default:
 		return STR("other");
 	}

@@ -14,6 +14,7 @@
 #include "rest/rest_conn.h"
 #include "rest/rest_decode.h"
 #include "rest/rest_encode.h"
+#include "rest/rest_path.h"
 #include "rest/rest_shed.h"
 
 #define HEAD_EXPECTED 512
@@ -35,6 +36,7 @@ struct rest_request {
 	struct rest_conn *conn;
 	struct evhttp_request *req; /* NULL: the connection was asked, evhttp knows of no request */
 	const char *allow;
+	bool preflight; /* a browser asks whether it may read the document */
 };
 
 static void free_op_after_sending(const void *data, size_t n, void *op)
@@ -59,7 +61,7 @@ static void answer_by_evhttp(struct evhttp_request *req, struct op *op, const st
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
 	for (unsigned i = 0; i < a->n; i++)
 		evhttp_add_header(headers, a->fields[i].name.p, a->fields[i].value.p);
-	if (a->status == 204 || evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
+	if (a->body.n == 0 || evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
 		answer_with_head(req, a);
 		op_free(op);
 		return;
@@ -96,7 +98,10 @@ static void reply(struct op *op, void *transport)
 	struct rest_answer answer;
 	bool last = r->server->draining;
 	list_remove(&r->node);
-	rest_encode(op, r->allow, &answer);
+	if (r->preflight)
+		rest_encode_preflight(op, &answer);
+	else
+		rest_encode(op, r->allow, &answer);
 	if (last)
 		rest_answer_add(&answer, STR("Connection"), STR("close"));
 	if (r->req == NULL) {
@@ -128,6 +133,21 @@ static const struct op_spec *first_of(struct str path, const char *allow)
 	return op_find(str_trim(str_split(&methods, ',')), path, &ignored, &none);
 }
 
+/* What another method than the path's gets. Anyone's document has a head too (RFC 9110 section 9.3.2), and browsers' preflights; reading a credential is an act, and has neither. */
+static void route_other_method(struct rest_request *r, struct op *op, const struct rest_message *m)
+{
+	static op_step *const nothing[] = {NULL};
+	op->spec = first_of(m->path, r->allow);
+	if (str_eq(m->method, STR("HEAD")) && op->spec->who == OP_ANYONE) {
+		op->step = op->spec->steps;
+	} else if (str_eq(m->method, STR("OPTIONS")) && rest_is_for_browsers(op->spec)) {
+		op->step = nothing;
+		r->preflight = true;
+	} else {
+		op_fail(op, ERR_METHOD_NOT_ALLOWED, NULL);
+	}
+}
+
 static void route(struct rest_request *r, struct op *op, const struct rest_message *m)
 {
 	struct op_path parameters = {STR_NONE, STR_NONE};
@@ -146,12 +166,8 @@ static void route(struct rest_request *r, struct op *op, const struct rest_messa
 		op_fail(op, ERR_NOT_FOUND, NULL);
 		return;
 	} else {
-		op->spec = first_of(m->path, r->allow);
-		/* what anyone may read has a head too (RFC 9110 section 9.3.2); reading a credential is an act, and has none */
-		if (!str_eq(m->method, STR("HEAD")) || op->spec->who != OP_ANYONE) {
-			op_fail(op, ERR_METHOD_NOT_ALLOWED, NULL);
-			return;
-		}
+		route_other_method(r, op, m);
+		return;
 	}
 	op->step = op->spec->steps;
 	rest_decode(m, op);
@@ -179,7 +195,10 @@ static void on_request(struct evhttp_request *req, void *arg)
 {
 	struct rest_server *s = arg;
 	struct rest_message m;
-	if (rest_message_of_evhttp(req, &m) && serve(s, rest_conn_asking(&s->conns), req, &m))
+	bool read = rest_message_of_evhttp(req, &m);
+	if (read)
+		m.path = rest_path_of_route(s->env->config->public_path, m.path);
+	if (read && serve(s, rest_conn_asking(&s->conns), req, &m))
 		return;
 	evhttp_add_header(evhttp_request_get_output_headers(req), "Retry-After", "1");
 	evhttp_send_reply(req, 503, rest_reason(503), NULL);
@@ -191,6 +210,7 @@ static bool take(void *arg, struct rest_conn *conn, struct str request)
 	struct rest_message m;
 	if (s->draining || !rest_message_read(request, &m))
 		return false;
+	m.path = rest_path_of_route(s->env->config->public_path, m.path);
 	struct str refusal = rest_shed(&s->shed, &m);
 	if (refusal.p != NULL) {
 		rest_conn_answer(conn, refusal, STR_NONE, false, NULL, NULL);

@@ -145,12 +145,14 @@
 	" from (select) one left join target on true left join made on true left join secret on true"
 
 /* $1..$6, $7 slug or null, $8 id or null, $9 client_id, then what changes, null where it stays: $10 name, $11 roles text[], $12 scopes text[], $13 audiences text[], $14 token_lifetime int4,
- * $15 token_type ('default': none of its own), $16 disabled bool, $17 whether it becomes the organization's default client. Only a client that isn't disabled afterwards can. */
+ * $15 token_type ('default': none of its own), $16 disabled bool, $17 whether it becomes the organization's default client: only one that
+ * isn't disabled afterwards can. A default client stays it until another one becomes it. */
 #define SQL_CLIENT_CHANGE \
 	/* one at a time for an organization: two that hand over its default would wait for each other in the constraint */ \
 	"with org as materialized (select o.organization_id, o.slug from m2m.organization o where " SQL_IS_ORG("o", "$7", "$8") " for no key update)" \
 	", target as (" \
 	" select o.organization_id, o.slug, c.client_id, case when o.slug is null then 'organization_not_found' when c.client_id is null then 'client_not_found'" \
+	"   when $17::bool is false and c.is_default then 'default_client'" \
 	"   when $17::bool and coalesce($16::bool, c.disabled_at is not null) then 'conflict' else 'granted' end as outcome" \
 	" from (select) one left join org o on true" \
 	" left join m2m.client c on c.organization_id = o.organization_id and c.client_id = $9::text and c.deleted_at is null)" \
@@ -163,7 +165,7 @@
 	"  audiences = coalesce($13::text[], c.audiences), token_lifetime = coalesce($14::int4, c.token_lifetime)," \
 	"  token_type = case when $15::text is null then c.token_type when $15::text <> 'default' then $15::text end," \
 	"  disabled_at = case when $16::bool is null then c.disabled_at when $16::bool then coalesce(c.disabled_at, statement_timestamp()) end," \
-	"  is_default = c.is_default or $17::bool" \
+	"  is_default = c.is_default or $17::bool is true" \
 	" from target where c.client_id = target.client_id and c.deleted_at is null and target.outcome = 'granted' returning c.*)" \
 	", answer as (" \
 	/* what another one deleted after this statement had begun is not found either */ \
@@ -172,9 +174,9 @@
 	", recorded as (" \
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	" select a.action, target.result, target.organization_id, target.client_id, null, a.detail, " SQL_ACT_ORIGIN \
-	" from (values ('set_client', num_nonnulls($10::text, $11::text[], $12::text[], $13::text[], $14::int4, $15::text) > 0 or $17::bool," \
+	" from (values ('set_client', num_nonnulls($10::text, $11::text[], $12::text[], $13::text[], $14::int4, $15::text) > 0 or $17::bool is not null," \
 	"   jsonb_strip_nulls(jsonb_build_object('name', $10::text, 'roles', $11::text[], 'scopes', $12::text[], 'audiences', $13::text[], 'token_lifetime', $14::int4," \
-	"   'token_type', $15::text, 'default', nullif($17::bool, false))))," \
+	"   'token_type', $15::text, 'default', $17::bool)))," \
 	"  ('disable_client', $16::bool is true, null), ('enable_client', $16::bool is false, null)) a(action, wanted, detail), answer target where a.wanted)" \
 	" select target.result, " SQL_CLIENT_COLUMNS("target", "c", "s") " from answer target left join changed c on true " SQL_CURRENT_SECRET
 

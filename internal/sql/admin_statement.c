@@ -102,7 +102,7 @@ void admin_put_client_change(struct pg_params *p, const struct store_origin *o, 
 	pg_put_int4_or_null(p, change->token_lifetime, change->token_lifetime == 0);
 	pg_put_text(p, change->token_type);
 	put_change(p, change->disabled);
-	pg_put_bool(p, change->make_default);
+	put_change(p, change->is_default);
 }
 
 /* ---- rows ---- */

@@ -49,7 +49,7 @@ struct client_spec {
 	int32_t token_lifetime; /* 0: not given */
 	struct str token_type;  /* "JWT", "at+jwt", "default": as the setting says */
 	enum change disabled;   /* of a change */
-	bool make_default;      /* the organization's default client from now on, in place of the present one */
+	enum change is_default; /* ON: in place of the present one; OFF: refused where it is the default */
 };
 
 struct org_spec {

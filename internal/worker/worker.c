@@ -159,7 +159,7 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	w->grpc_fd = grpc_fd;
 	w->command = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	atomic_init(&w->unready_reason, "starting");
-	w->arena = arena_new(65536);
+	w->arena = arena_new(65536 + discovery_room());
 	w->base = event_base_new();
 	if (w->command < 0 || w->arena == NULL || w->base == NULL)
 		goto fail;
@@ -171,12 +171,12 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 		goto fail;
 	w->env.traces = trace_queue_new(shared->trace);
 	w->env.limits = shared->limits;
-	w->env.metadata = discovery_document(w->arena, config);
+	if (discovery_documents(w->arena, config, &w->env.documents) != ERR_OK)
+		goto fail;
 	w->command_event = event_new(w->base, w->command, EV_READ | EV_PERSIST, on_command, w);
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
 	w->flush = event_new(w->base, -1, 0, on_flush, w);
-	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->env.metadata.p == NULL || w->command_event == NULL ||
-	    w->tick == NULL || w->flush == NULL)
+	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->command_event == NULL || w->tick == NULL || w->flush == NULL)
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});

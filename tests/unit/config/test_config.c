@@ -188,8 +188,8 @@ Test(config, an_issuer_is_a_url_that_metadata_can_be_appended_to)
 					  "http://",
 					  "ftp://example.com",
 					  "example.com",
-					  "https://example.com/",
-					  "https://example.com/a/",
+					  "https://example.com//",
+					  "https://example.com/a//",
 					  "https://example.com?q",
 					  "https://example.com/#f",
 					  "https://u@example.com",
@@ -198,7 +198,8 @@ Test(config, an_issuer_is_a_url_that_metadata_can_be_appended_to)
 					  "https://example.com/\"",
 					  "https://[::1",
 					  "https://[::1]x"};
-	static const char *const good[] = {"http://127.0.0.1:8080", "https://[::1]:8080", "https://id.example.com/tenants/a", "http://a"};
+	static const char *const good[] = {"http://127.0.0.1:8080", "https://[::1]:8080",    "https://id.example.com/tenants/a", "http://a",
+					   "https://example.com/",  "https://example.com/a/"};
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		cr_expect_not(word_is_issuer(str_of(bad[i])), "%s", bad[i]);

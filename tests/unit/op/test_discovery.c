@@ -39,10 +39,16 @@ static void member_is(const struct json *object, const char *name, const char *w
 }
 
 /* RFC 8414 section 2 */
+static void make_documents(void)
+{
+	config.public_url = config.issuer;
+	cr_assert_eq(discovery_documents(arena, &config, &env.documents), ERR_OK);
+}
+
 Test(discovery, the_metadata_names_our_endpoints_at_both_paths)
 {
+	make_documents();
 	static const enum op_id paths[] = {OP_OAUTH_METADATA, OP_OPENID_METADATA};
-	env.metadata = discovery_document(arena, &config);
 	for (int i = 0; i < 2; i++) {
 		const struct json *object = NULL;
 		struct op *op = ask(paths[i]);
@@ -59,22 +65,46 @@ Test(discovery, the_metadata_names_our_endpoints_at_both_paths)
 
 Test(discovery, the_contract_is_told_in_yaml_and_in_json)
 {
+	make_documents();
 	struct op *op = ask(OP_OPENAPI_YAML);
 	answered(op, ERR_OK);
-	cr_assert(str_starts(op->out.document, STR("# ")) && op->out.document.p == openapi_yaml.p, "not copied");
+	cr_assert(str_starts(op->out.document, STR("# ")) && op->out.document.p == env.documents.openapi_yaml.p, "not copied");
 	cr_assert_str_eq(op->out.document_type, "application/yaml");
 	cr_assert_eq(op->out.max_age, 3600);
 
 	op = ask(OP_OPENAPI_JSON);
 	answered(op, ERR_OK);
-	cr_assert(str_starts(op->out.document, STR("{\"openapi\":\"3.1.0\",")) && op->out.document.p == openapi_json.p);
+	cr_assert(str_starts(op->out.document, STR("{\"openapi\":\"3.1.0\",")) && op->out.document.p == env.documents.openapi_json.p);
 	cr_assert_str_eq(op->out.document_type, "application/json");
 	cr_assert_eq(op->out.max_age, 3600);
 }
 
-Test(discovery, a_document_that_does_not_fit_is_absent)
+Test(discovery, the_contract_differs_by_the_server_alone)
+{
+	const struct str server = STR(ISSUER);
+	make_documents();
+	const struct str made[] = {env.documents.openapi_yaml, env.documents.openapi_json}, source[] = {openapi_yaml, openapi_json};
+	for (int i = 0; i < 2; i++) {
+		size_t same = 0;
+		while (made[i].p[same] == source[i].p[same])
+			same++;
+		size_t tail = source[i].n - same - 1;
+		cr_assert_eq(made[i].n, source[i].n - 1 + server.n);
+		cr_assert(str_starts(str_from(made[i].p + same, made[i].n - same), server));
+		cr_assert_eq(memcmp(made[i].p + made[i].n - tail, source[i].p + source[i].n - tail, tail), 0);
+	}
+}
+
+Test(discovery, there_is_no_authorization_endpoint_to_use)
+{
+	answered(ask(OP_OAUTH_AUTHORIZE), ERR_UNSUPPORTED_RESPONSE_TYPE);
+}
+
+Test(discovery, documents_that_do_not_fit_are_an_error)
 {
 	struct arena *small = arena_new(64);
-	cr_assert_null(discovery_document(small, &config).p);
+	struct documents untouched = {.oauth = STR("x")};
+	cr_assert_eq(discovery_documents(small, &config, &untouched), ERR_NO_MEMORY);
+	cr_assert(str_eq(untouched.oauth, STR("x")));
 	arena_free(small);
 }
