@@ -338,7 +338,7 @@ Test(token_audit, metrics_tell_how_partitions_and_seals_are)
 		sleep_ms(100);
 	cr_expect_eq(metric("m2m_audit_partitions_until_timestamp_seconds"),
 		     (long)sql_int(world_db(&w),
-				   "select extract(epoch from max(to_timestamp(right(relname, 8), 'YYYYMMDD')) + interval '7 days')::bigint"
+				   "select extract(epoch from (max(to_date(right(relname, 8), 'YYYYMMDD')) + 7)::timestamp)::bigint"
 				   " from pg_class where relname ~ '^token_audit_p[0-9]{8}$'"));
 	cr_expect_eq(metric("m2m_audit_default_partition_used"), 0);
 	char token[TOKEN_MAX];
