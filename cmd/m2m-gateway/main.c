@@ -16,6 +16,7 @@
 #include "tls/tls.h"
 #include "trace/trace.h"
 #include "worker/listen.h"
+#include "worker/memory.h"
 #include "worker/worker.h"
 
 #define WORKERS_MAX 64
@@ -190,6 +191,7 @@ int main(int argc, char **argv)
 		return complain(EXIT_USAGE,
 				STR("takes no arguments but healthcheck, --help and --version; settings come from the environment"));
 
+	memory_wipe_events();
 	static struct config config;
 	struct worker_shared shared = {NULL, NULL, NULL, NULL};
 	struct arena *a = arena_new(1 << 20);

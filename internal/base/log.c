@@ -1,8 +1,8 @@
 /* A line grows in the caller's struct; log_out.c says how it leaves.
  *
- * Each field is written into a copy of the buffer's state, which replaces the state only if the field
- * fitted whole. The state's overflow mark then means: something was left out. Room for the line's end
- * is kept back from the start. */
+ * Each field is written into a copy of the buffer's state, which replaces the state only if the
+ * field fitted whole. The state's overflow mark then means: something was left out. Room for the
+ * line's end is kept back from the start. */
 #include "base/log.h"
 
 #include <errno.h>

@@ -7,7 +7,8 @@
 
 static size_t waiting(const struct log_lane *l)
 {
-	return atomic_load_explicit(&l->put, memory_order_acquire) - atomic_load_explicit(&l->written, memory_order_acquire);
+	size_t put = atomic_load_explicit(&l->put, memory_order_acquire);
+	return put - atomic_load_explicit(&l->written, memory_order_acquire);
 }
 
 static void drop(struct log_lane *l)
@@ -36,7 +37,8 @@ bool log_lane_put(struct log_lane *l, const char *line, size_t n, bool important
 
 size_t log_lane_next(const struct log_lane *l, size_t max, const char **ret)
 {
-	size_t n = waiting(l), at = atomic_load_explicit(&l->written, memory_order_relaxed) % LOG_LANE_BYTES;
+	size_t n = waiting(l), written = atomic_load_explicit(&l->written, memory_order_relaxed);
+	size_t at = written % LOG_LANE_BYTES;
 	*ret = l->bytes + at;
 	if (n > LOG_LANE_BYTES - at)
 		n = LOG_LANE_BYTES - at;

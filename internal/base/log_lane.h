@@ -19,8 +19,9 @@ struct log_lane {
 	char bytes[LOG_LANE_BYTES];
 };
 
-/* The thread's: keeps a line whole or drops it whole. Once a line was dropped, only `important` ones
- * are taken until log_lane_reopen, so that what is missing is one gap; some room is theirs alone. */
+/* The thread's: keeps a line whole or drops it whole. Once a line was dropped, only `important`
+ * ones are taken until log_lane_reopen, so that what is missing is one gap; some room is theirs
+ * alone. */
 bool log_lane_put(struct log_lane *l, const char *line, size_t n, bool important);
 
 /* The writer's: what comes next in one piece, of at most `max` bytes; 0: nothing waits. */

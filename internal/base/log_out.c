@@ -1,6 +1,6 @@
-/* Two ways out. Without a writer the thread that logs writes, and may have to wait: start-up, m2mctl.
- * With one it only puts the line into a lane (log_lane.h), of its own or the one that all others
- * share, and wakes the writer, which alone waits for whoever reads the log.
+/* Two ways out. Without a writer the thread that logs writes, and may have to wait: start-up,
+ * m2mctl. With one it only puts the line into a lane (log_lane.h), of its own or the one that all
+ * others share, and wakes the writer, which alone waits for whoever reads the log.
  *
  *   log_out -> lane -> ask -> run -> write_lane -> write(2)
  *
@@ -30,7 +30,8 @@ static int out_fd = STDERR_FILENO;
 
 static struct log_lane *_Atomic lanes[LANES_MAX];
 static struct log_lane *_Atomic shared;
-static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER; /* held for a copy, never for a write */
+/* Held for a copy, never for a write. */
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static pthread_t writer;
 static _Atomic bool writing, asked, ending;
@@ -60,8 +61,8 @@ static void sleep_us(long us)
 
 /* ---- without a writer ---- */
 
-/* One write as a rule. A reader that is slow may take a part; the rest follows rather than leave half
- * a line. A log that can't be written is no reason to stop serving. */
+/* One write as a rule. A reader that is slow may take a part; the rest follows rather than leave
+ * half a line. A log that can't be written is no reason to stop serving. */
 static void write_all(const char *p, size_t n)
 {
 	while (n > 0) {
@@ -189,7 +190,9 @@ static void watch_crashes(void)
 	static const int numbers[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
 	for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		struct sigaction before, watch = {.sa_handler = on_crash, .sa_flags = SA_RESETHAND};
-		if (sigaction(numbers[i], NULL, &before) == 0 && !(before.sa_flags & SA_SIGINFO) && before.sa_handler == SIG_DFL)
+		if (sigaction(numbers[i], NULL, &before) != 0 || (before.sa_flags & SA_SIGINFO) != 0)
+			continue;
+		if (before.sa_handler == SIG_DFL)
 			sigaction(numbers[i], &watch, NULL);
 	}
 }
@@ -293,7 +296,8 @@ static void put(struct log_lane *l, const char *line, size_t n, bool important)
 static void gather(const char *line, size_t n, bool important)
 {
 	const char *p;
-	if (!atomic_load_explicit(&writing, memory_order_relaxed) && log_lane_next(own, PIECE_MAX, &p) + n > PIECE_MAX)
+	bool alone = !atomic_load_explicit(&writing, memory_order_relaxed);
+	if (alone && log_lane_next(own, PIECE_MAX, &p) + n > PIECE_MAX)
 		log_flush();
 	put(own, line, n, important);
 	bool first = !unflushed;

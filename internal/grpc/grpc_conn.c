@@ -15,6 +15,7 @@
 #include "grpc/grpc_metadata.h"
 #include "grpc/grpc_server_parts.h"
 #include "grpc/grpc_stream.h"
+#include "grpc/h2_memory.h"
 
 #define OUTPUT_MAX     (64 * 1024)   /* bytes for a socket that takes no more; nothing is read meanwhile */
 #define WINDOW         (1024 * 1024) /* bytes of unfinished requests on one connection */
@@ -520,7 +521,7 @@ static nghttp2_session *new_session(struct grpc_conn *c)
 	nghttp2_option_set_no_auto_window_update(option, 1);
 	nghttp2_option_set_stream_reset_rate_limit(option, RESETS_BURST, RESETS_RATE);
 	nghttp2_option_set_max_continuations(option, CONTINUATIONS);
-	if (nghttp2_session_server_new2(&session, callbacks, c, option) != 0)
+	if (nghttp2_session_server_new3(&session, callbacks, c, option, &h2_memory) != 0)
 		goto out;
 	if (nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, sizeof settings / sizeof *settings) != 0 ||
 	    nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, WINDOW) != 0) {

@@ -4,8 +4,10 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,7 +17,10 @@
 #define RETRY_FIRST_MS 100
 #define RETRY_MOST_MS  2000
 
+#define END_WAIT_S 1
+
 enum state { DOWN, DIALING, UP };
+enum stage { CONNECTING, TALKING, ABANDONED };
 
 struct unit {
 	int64_t sent_us, deadline_us;
@@ -39,13 +44,20 @@ struct pg_conn {
 	PGresult *answering; /* of the unit whose `done` is called now, unless it was taken */
 	int retry_ms;
 
-	/* The dialing thread fills these and then writes to `dialed`; the loop reads them after that and after joining. */
-	pthread_t thread;
+	struct dial *dial; /* DIALING */
 	int dialed;
 	struct event *dialed_event;
-	PGconn *dialed_pg;
-	enum pg_open_outcome dialed_outcome;
-	char dialed_why[512];
+};
+
+/* What a dialing thread works on: it fills this and then writes to `dialed`; the loop reads it after
+ * that and after joining. An abandoned one, which a resolver may hold for minutes, frees it itself. */
+struct dial {
+	pthread_t thread;
+	_Atomic int stage;        /* enum stage */
+	struct pg_open_spec spec; /* what it borrows is looked at before CONNECTING and while TALKING */
+	int dialed;
+	PGconn *pg;
+	char why[512];
 };
 
 static void arm(struct event *timer, int64_t us)
@@ -58,13 +70,27 @@ static void arm(struct event *timer, int64_t us)
 
 /* ---- dialing ---- */
 
+/* pg_open's question once it is connected: it goes on unless the dial was abandoned. */
+static bool go_on(void *arg)
+{
+	struct dial *d = arg;
+	int connecting = CONNECTING;
+	return atomic_compare_exchange_strong(&d->stage, &connecting, TALKING);
+}
+
 static void *dial(void *arg)
 {
-	struct pg_conn *c = arg;
-	struct sbuf why = sbuf_fixed(c->dialed_why, sizeof c->dialed_why);
-	c->dialed_outcome = pg_open(c->spec, &c->dialed_pg, &why);
+	struct dial *d = arg;
+	struct sbuf why = sbuf_fixed(d->why, sizeof d->why);
+	enum pg_open_outcome outcome = pg_open(&d->spec, &d->pg, &why);
+	assert((outcome == PG_OPEN_OK) == (d->pg != NULL));
+	(void)outcome;
+	if (!go_on(d) && atomic_load(&d->stage) == ABANDONED) {
+		free(d);
+		return NULL;
+	}
 	uint64_t one = 1;
-	ssize_t written = write(c->dialed, &one, sizeof one);
+	ssize_t written = write(d->dialed, &one, sizeof one);
 	(void)written; /* an eventfd takes one increment always */
 	return NULL;
 }
@@ -78,14 +104,41 @@ static void retry_later(struct pg_conn *c)
 
 static void start_dialing(struct pg_conn *c)
 {
-	assert(c->state == DOWN && c->pg == NULL);
-	c->dialed_pg = NULL;
-	c->dialed_why[0] = '\0';
-	if (pthread_create(&c->thread, NULL, dial, c) != 0) {
+	assert(c->state == DOWN && c->pg == NULL && c->dial == NULL);
+	struct dial *d = calloc(1, sizeof *d);
+	if (d != NULL) {
+		d->spec = *c->spec;
+		d->spec.connected = go_on;
+		d->spec.arg = d;
+		d->dialed = c->dialed;
+	}
+	if (d == NULL || pthread_create(&d->thread, NULL, dial, d) != 0) {
+		free(d);
 		retry_later(c);
 		return;
 	}
+	c->dial = d;
 	c->state = DIALING;
+}
+
+/* Every step of a dial has its time, but for the look-up of the server's name. */
+static void end_dialing(struct pg_conn *c)
+{
+	struct dial *d = c->dial;
+	struct timespec until;
+	int connecting = CONNECTING;
+	c->dial = NULL;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += END_WAIT_S;
+	if (pthread_clockjoin_np(d->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+		if (atomic_compare_exchange_strong(&d->stage, &connecting, ABANDONED)) {
+			pthread_detach(d->thread);
+			return;
+		}
+		pthread_join(d->thread, NULL);
+	}
+	PQfinish(d->pg);
+	free(d);
 }
 
 static struct unit *head_unit(struct pg_conn *c)
@@ -236,14 +289,17 @@ static void on_dialed(evutil_socket_t fd, short what, void *arg)
 	uint64_t count;
 	if (read(fd, &count, sizeof count) != sizeof count)
 		return;
-	pthread_join(c->thread, NULL);
 	assert(c->state == DIALING);
-	if (c->dialed_outcome != PG_OPEN_OK) {
-		log_message(LOG_WARN, "database_connect_failed", "%s: %s", c->spec->application_name, c->dialed_why);
+	pthread_join(c->dial->thread, NULL);
+	c->pg = c->dial->pg;
+	if (c->pg == NULL)
+		log_message(LOG_WARN, "database_connect_failed", "%s: %s", c->spec->application_name, c->dial->why);
+	free(c->dial);
+	c->dial = NULL;
+	if (c->pg == NULL) {
 		retry_later(c);
 		return;
 	}
-	c->pg = c->dialed_pg;
 	c->readable = event_new(c->base, PQsocket(c->pg), EV_READ | EV_PERSIST, on_readable, c);
 	c->writable = event_new(c->base, PQsocket(c->pg), EV_WRITE, on_writable, c);
 	if (c->readable == NULL || c->writable == NULL || event_add(c->readable, NULL) != 0) {
@@ -335,10 +391,8 @@ void pg_conn_free(struct pg_conn *c)
 {
 	if (c == NULL)
 		return;
-	if (c->state == DIALING) {
-		pthread_join(c->thread, NULL);
-		PQfinish(c->dialed_pg);
-	}
+	if (c->state == DIALING)
+		end_dialing(c);
 	c->state = DOWN;
 	close_pg(c);
 	fail_units(c);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "crypto/digest.h"
 #include "sql/database_url.h"
 #include "sql/pg_message.h"
@@ -163,6 +164,14 @@ static enum pg_open_outcome prepare_session(PGconn *pg, const struct pg_open_spe
 	return PG_OPEN_OK;
 }
 
+/* libpq's own would write to stderr, and might wait there on a loop's thread. */
+static void log_notice(void *arg, const PGresult *r)
+{
+	(void)arg;
+	const char *message = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	log_message(LOG_INFO, "database_notice", "%s", message == NULL ? "" : message);
+}
+
 enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why)
 {
 	char seconds[16];
@@ -189,6 +198,9 @@ enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, stru
 			sbuf_putz(why, " (M2M_DATABASE_URL_FILE names another place by now, which takes a restart)");
 		goto done;
 	}
+	if (spec->connected != NULL && !spec->connected(spec->arg))
+		goto done;
+	PQsetNoticeReceiver(pg, log_notice, NULL);
 	outcome = check_primary(pg, spec, why);
 	if (outcome == PG_OPEN_OK)
 		outcome = check_schema(pg, spec, why);

@@ -23,6 +23,10 @@ struct pg_open_spec {
 	const char *const *settings;    /* name, value, name, value, ..., NULL: set for the session */
 	const struct master_ring *ring; /* checked against m2m.key_check; NULL: not checked */
 	int timeout_ms;                 /* for each step */
+	/* Asked when it is connected, which may take as long as a resolver does, before anything that is
+	 * borrowed is looked at again. False: it ends, unreachable. NULL: nobody is asked. */
+	bool (*connected)(void *arg);
+	void *arg;
 };
 
 enum pg_open_outcome {

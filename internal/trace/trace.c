@@ -53,6 +53,7 @@ static bool set_options(struct trace *t)
 	bool good = curl_easy_setopt(e, CURLOPT_URL, t->url) == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+	good = good && curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK; /* giving up doesn't wait for a resolver */
 	good = good && curl_easy_setopt(e, CURLOPT_USERAGENT, "m2m-gateway/" M2M_VERSION) == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK;
 	return good && curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, ignore) == CURLE_OK;

@@ -1,5 +1,5 @@
-/* Whoever reads the log stalls, goes away, or has no room: the gateway serves on, ends when it is told
- * to, and says afterwards what is missing. */
+/* Whoever reads the log stalls, goes away, or has no room: the gateway serves on, ends when it is
+ * told to, and says afterwards what is missing. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
