@@ -62,7 +62,7 @@ static int print_rows(struct ctl *ctl, const struct str *rows, size_t n)
 			sbuf_put(&out, rows[i]);
 		}
 		sbuf_putz(&out, n == 0 ? "[]\n" : "]\n");
-		return output_text(&out);
+		return output_json(ctl, &out);
 	}
 	struct field *fields = NULL;
 	size_t columns = 0;

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/visible.h"
+#include "config/words.h"
 #include "op/bearer_times.h"
 #include "op/op_steps.h"
 #include "trust/claim.h"
@@ -71,9 +73,8 @@ static struct str actor_of(struct op *op, struct str iss, const struct json *cla
 			continue;
 		if (err != ERR_OK || subject.n == 0 || subject.n > SUBJECT_MAX)
 			return STR_NONE;
-		for (size_t c = 0; c < subject.n; c++)
-			if ((unsigned char)subject.p[c] < 0x20 || subject.p[c] == 0x7f)
-				return STR_NONE;
+		if (!text_is_visible(subject, "")) /* the audit shows it to people */
+			return STR_NONE;
 		return arena_printf(op->arena, "%.*s %.*s", STR_ARG(iss), STR_ARG(subject));
 	}
 	return STR_NONE;
@@ -155,6 +156,9 @@ static void resolved(void *arg, enum err err, const struct admin_answer *a)
 	struct op *op = arg;
 	if (err == ERR_OK) {
 		found(op, &a->orgs[0]);
+	} else if (err == ERR_ORGANIZATION_NOT_FOUND && op->outsider.create && !word_is_name(op->outsider.external_id)) {
+		op->err_detail = "The token's organization has a name that none can be made with.";
+		err = ERR_FORBIDDEN;
 	} else if (err == ERR_ORGANIZATION_NOT_FOUND && op->outsider.create) {
 		err = make_organization(op);
 		if (err == ERR_OK)

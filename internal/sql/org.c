@@ -7,6 +7,8 @@
 #define AUDIENCES_MAX   8    /* of one token */
 #define EXTERNAL_ID_MAX 200  /* bytes, as trust/claim.h takes it */
 
+#define VISIBLE "without control characters, invisible ones and marks of direction."
+
 static bool repeats(const struct words *words)
 {
 	for (size_t i = 0; i < words->n; i++)
@@ -51,7 +53,7 @@ static bool token_type_holds(struct str type)
 const char *client_spec_fault(const struct client_spec *c)
 {
 	if (!word_is_name(c->name))
-		return "name must be text of at most 200 characters without control characters.";
+		return "name must be text of at most 200 characters, " VISIBLE;
 	if (!roles_hold(&c->roles))
 		return "roles must be a list of admin and member, each at most once.";
 	if (!scopes_hold(&c->scopes))
@@ -72,14 +74,14 @@ static const char *outside_fault(struct str issuer, struct str external_id)
 	if (issuer.n > 0 && !word_is_audience(issuer))
 		return "issuer must be the iss of its tokens: 1 to 256 visible ASCII characters.";
 	if (external_id.n > EXTERNAL_ID_MAX || !word_is_name(external_id))
-		return "external_id must be text of 1 to 200 bytes without control characters.";
+		return "external_id must be text of 1 to 200 bytes, " VISIBLE;
 	return NULL;
 }
 
 static const char *org_name_fault(struct str name)
 {
 	bool good = name.p == NULL || (name.n > 0 && word_is_name(name));
-	return good ? NULL : "name must be text of 1 to 200 characters without control characters.";
+	return good ? NULL : "name must be text of 1 to 200 characters, " VISIBLE;
 }
 
 const char *org_spec_fault(const struct org_spec *o)

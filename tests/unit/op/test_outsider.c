@@ -119,6 +119,22 @@ Test(outsider, at_first_sight_an_organization_is_made_where_the_issuer_may)
 	cr_assert_neq(secret_well_formed(str_from(op->secret, SECRET_LEN)), true, "nobody asked for the secret");
 }
 
+/* What was made before such names were refused is found by them all the same. */
+Test(outsider, none_is_made_with_a_name_that_hides_something)
+{
+	static const char claims[] = ",\"sub\":\"alice\",\"org_id\":\"a\\u202eb\",\"roles\":[]";
+	struct org org = acme();
+	trust.issuer.create_organizations = true;
+	struct op *op = call(OP_GET_CLIENT_ID, claims);
+	fake_admin(&store, ERR_ORGANIZATION_NOT_FOUND, NULL);
+	answered(op, ERR_FORBIDDEN);
+	call(OP_GET_CLIENT_ID, claims);
+	cr_assert(str_eq(store.external, STR("a\xe2\x80\xae"
+					     "b")));
+	answer_with(&org);
+	cr_assert_eq(store.waiting, FAKE_READ_CLIENT_ID);
+}
+
 Test(outsider, of_two_first_sights_at_once_one_makes_it)
 {
 	trust.issuer.create_organizations = true;
@@ -165,6 +181,8 @@ Test(outsider, claims_that_don_t_hold_are_refused)
 		",\"sub\":\"\",\"org_id\":\"o\"",
 		",\"sub\":7,\"org_id\":\"o\"",
 		",\"sub\":\"a\\nb\",\"org_id\":\"o\"",
+		",\"sub\":\"a\\u009bb\",\"org_id\":\"o\"",
+		",\"sub\":\"a\\u202eb\",\"org_id\":\"o\"",
 		",\"sub\":\"a\",\"org_id\":[\"o\",\"p\"]",
 		",\"sub\":\"a\",\"org_id\":7",
 		",\"sub\":\"a\",\"org_id\":\"o\",\"nbf\":1767229000",
