@@ -13,6 +13,7 @@
 #include "grpc/grpc_health.h"
 #include "grpc/grpc_reflection.h"
 #include "grpc/grpc_server_parts.h"
+#include "tls/accept.h"
 
 #define TICK_MS        100
 #define REFLECTION_MAX (1024 * 1024)
@@ -106,7 +107,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	struct grpc_server *s = arg;
 	char host[NI_MAXHOST];
 	int one = 1;
-	if (s->conn_count >= s->env->config->connections_max ||
+	const struct config *config = s->env->config;
+	if (s->conn_count >= config->connections_max || (config->descriptors_max > 0 && fd >= config->descriptors_max) ||
 	    getnameinfo(address, (socklen_t)n, host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0) {
 		close(fd);
 		return;
@@ -114,13 +116,6 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	bool opened = grpc_conn_open(s, &s->conns, fd, str_of(host));
 	(void)opened; /* without memory the client sees a closed connection */
-}
-
-/* Out of file descriptors: the socket stays readable, so listening on at once would only spin. The next tick tries again. */
-static void on_accept_error(struct evconnlistener *listener, void *arg)
-{
-	(void)arg;
-	evconnlistener_disable(listener);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -168,7 +163,7 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 		grpc_server_free(s);
 		return NULL;
 	}
-	evconnlistener_set_error_cb(s->listener, on_accept_error);
+	accept_watch(s->listener); /* the tick enables it again */
 	return s;
 }
 

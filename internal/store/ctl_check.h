@@ -8,15 +8,18 @@
 #include "crypto/master_ring.h"
 #include "store/ctl_db.h"
 
+enum { CTL_SERVER_FAULTS = 3, CTL_LOGIN_FAULTS = 2 };
+
 struct ctl_facts {
 	struct str login;
-	struct str place;              /* the same for two connections to the same database of the same server */
-	int32_t version_num;           /* 150000 is PostgreSQL 15 */
-	bool fsync;                    /* off: a crash of the server's machine loses what was committed */
+	struct str place;    /* the same for two connections to the same database of the same server */
+	int32_t version_num; /* 150000 is PostgreSQL 15 */
+	/* Sentences about what breaks a promise: of the server and its database, then of a gateway's login. NULL: nothing */
+	const char *server_faults[CTL_SERVER_FAULTS], *login_faults[CTL_LOGIN_FAULTS];
+	int connections;               /* that the server leaves to this login */
 	struct str synchronous_commit; /* as a session of this login begins */
-	bool superuser;
-	bool owner, gateway; /* has the rights of m2m_owner, of m2m_gateway; false too when there is no such role */
-	int64_t clock;       /* the server's, microseconds since 1970 */
+	bool owner, gateway;           /* has the rights of m2m_owner, of m2m_gateway; false too when there is no such role */
+	int64_t clock;                 /* the server's, microseconds since 1970 */
 };
 
 /* Of any login, also before the first migration. */

@@ -37,6 +37,7 @@ struct pg_conn {
 	unsigned unit_first, unit_count, unit_max;
 	PGresult *answering; /* of the unit whose `done` is called now, unless it was taken */
 	int retry_ms;
+	const char *down_reason; /* unless it is UP; static storage */
 
 	/* The dialing thread fills these and then writes to `dialed`; the loop reads them after that and after joining. */
 	pthread_t thread;
@@ -45,6 +46,7 @@ struct pg_conn {
 	PGconn *dialed_pg;
 	enum pg_open_outcome dialed_outcome;
 	char dialed_why[512];
+	const char *dialed_reason;
 };
 
 static void arm(struct event *timer, int64_t us)
@@ -61,7 +63,7 @@ static void *dial(void *arg)
 {
 	struct pg_conn *c = arg;
 	struct sbuf why = sbuf_fixed(c->dialed_why, sizeof c->dialed_why);
-	c->dialed_outcome = pg_open(c->spec, &c->dialed_pg, &why);
+	c->dialed_outcome = pg_open(c->spec, &c->dialed_pg, &why, &c->dialed_reason);
 	uint64_t one = 1;
 	ssize_t written = write(c->dialed, &one, sizeof one);
 	(void)written; /* an eventfd takes one increment always */
@@ -128,6 +130,7 @@ static void go_down(struct pg_conn *c, const char *why)
 	log_message(LOG_WARN, "database_connection_lost", "%s: %.*s", c->spec->application_name, STR_ARG(first));
 	evtimer_del(c->timer);
 	close_pg(c);
+	c->down_reason = "database_unreachable";
 	retry_later(c);
 	fail_units(c);
 	c->events.down(c->events.arg);
@@ -238,6 +241,7 @@ static void on_dialed(evutil_socket_t fd, short what, void *arg)
 	pthread_join(c->thread, NULL);
 	assert(c->state == DIALING);
 	if (c->dialed_outcome != PG_OPEN_OK) {
+		c->down_reason = c->dialed_reason;
 		log_message(LOG_WARN, "database_connect_failed", "%s: %s", c->spec->application_name, c->dialed_why);
 		retry_later(c);
 		return;
@@ -298,6 +302,7 @@ struct pg_conn *pg_conn_new(struct event_base *base, const struct pg_open_spec *
 	c->events = *events;
 	c->unit_max = units_max;
 	c->retry_ms = RETRY_FIRST_MS;
+	c->down_reason = "database_unreachable";
 	c->units = calloc(units_max, sizeof *c->units);
 	c->dialed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	c->timer = evtimer_new(base, on_timer, c);
@@ -338,6 +343,10 @@ void pg_conn_free(struct pg_conn *c)
 bool pg_conn_is_up(const struct pg_conn *c)
 {
 	return c->state == UP;
+}
+const char *pg_conn_down_reason(const struct pg_conn *c)
+{
+	return c->down_reason;
 }
 unsigned pg_conn_in_flight(const struct pg_conn *c)
 {

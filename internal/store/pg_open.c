@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "crypto/digest.h"
 #include "store/pg_value.h"
+#include "store/promises.h"
 #include "store/schema.h"
 
 /* PQgetResult would wait for ever for a server that was paused after it had let us in, so wait for the bytes ourselves. NULL after the deadline. */
@@ -60,17 +61,18 @@ static enum pg_open_outcome fault(PGconn *pg, const PGresult *r, const char *wha
 }
 
 /* Only a primary that can be written decides about credentials: a standby's answer may be older than a rotation. */
-static enum pg_open_outcome check_primary(PGconn *pg, const struct pg_open_spec *spec, struct sbuf *why)
+static enum pg_open_outcome check_primary(PGconn *pg, const struct pg_open_spec *spec, struct sbuf *why, const char **ret_reason)
 {
 	PG_RESULT r = query(
 		pg, spec,
 		"select pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',"
 		" current_setting('synchronous_commit') in ('off', 'local', 'remote_write'), current_setting('server_version_num')::int,"
-		" to_regclass('m2m.schema_migration') is null, pg_backend_pid()",
+		" to_regclass('m2m.schema_migration') is null, pg_backend_pid(), " SQL_CONNECTIONS ", " SQL_PROMISES,
 		NULL);
 	if (pg_err(r) != ERR_OK)
 		return fault(pg, r, "the database refused a first question", why);
 	if (pg_bool(r, 0, 0) || pg_bool(r, 0, 1)) {
+		*ret_reason = pg_bool(r, 0, 0) ? "database_is_standby" : "database_refuses_writes";
 		sbuf_putz(why, pg_bool(r, 0, 0) ? "the database is a standby in recovery; credentials are checked on the primary only"
 						: "the database is read-only");
 		return PG_OPEN_UNREACHABLE;
@@ -83,6 +85,16 @@ static enum pg_open_outcome check_primary(PGconn *pg, const struct pg_open_spec 
 		sbuf_putz(why, "PostgreSQL 15 or newer is needed");
 		return PG_OPEN_REFUSED;
 	}
+	for (int i = 0; i < PROMISES_N; i++) {
+		const struct promise *broken = promise_broken(r, 7, i);
+		if (broken == NULL)
+			continue;
+		*ret_reason = broken->reason;
+		sbuf_putz(why, broken->sentence);
+		return PG_OPEN_REFUSED;
+	}
+	if (spec->connections != NULL)
+		*spec->connections = pg_int4(r, 0, 6);
 	if (pg_bool(r, 0, 4)) {
 		sbuf_putz(why, "the database has no m2m schema yet (or this login may not see it); run: m2mctl migrate up");
 		return PG_OPEN_REFUSED;
@@ -163,8 +175,10 @@ static enum pg_open_outcome prepare_session(PGconn *pg, const struct pg_open_spe
 	return PG_OPEN_OK;
 }
 
-enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why)
+enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why, const char **ret_reason)
 {
+	static const char unreachable[] = "database_unreachable";
+	*ret_reason = unreachable;
 	char seconds[16];
 	snprintf(seconds, sizeof seconds, "%d", spec->timeout_ms < 2000 ? 2 : spec->timeout_ms / 1000);
 	/* The URL stands after our defaults, so that it can override them. libpq counts connect_timeout for each host of a list. */
@@ -180,10 +194,12 @@ enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, stru
 		goto done;
 	}
 	if (PQstatus(pg) != CONNECTION_OK) {
+		if (strstr(PQerrorMessage(pg), "session is read-only") != NULL)
+			*ret_reason = "database_refuses_writes";
 		say(why, "the database can't be reached", PQerrorMessage(pg));
 		goto done;
 	}
-	outcome = check_primary(pg, spec, why);
+	outcome = check_primary(pg, spec, why, ret_reason);
 	if (outcome == PG_OPEN_OK)
 		outcome = check_schema(pg, spec, why);
 	if (outcome == PG_OPEN_OK)
@@ -200,5 +216,7 @@ done:
 		*ret = pg;
 	else
 		PQfinish(pg);
+	if (outcome == PG_OPEN_REFUSED && strcmp(*ret_reason, unreachable) == 0)
+		*ret_reason = "database_refused";
 	return outcome;
 }
