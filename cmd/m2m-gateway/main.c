@@ -1,21 +1,26 @@
 /* m2m-gateway: read the settings, look at the database once, open the ports, run the workers until a signal. */
+#include <errno.h>
 #include <event2/event.h>
-#include <signal.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "crypto/digest.h"
 #include "healthcheck.h"
+#include "signals.h"
 #include "sql/database_url.h"
 #include "store/store.h"
 #include "tls/tls.h"
 #include "trace/trace.h"
+#include "worker/limits.h"
 #include "worker/listen.h"
+#include "worker/loop_log.h"
 #include "worker/memory.h"
 #include "worker/worker.h"
 
@@ -34,6 +39,14 @@ static int complain(int code, struct str lines)
 	return code;
 }
 
+static int print(struct str text)
+{
+	if (fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0)
+		return EXIT_SUCCESS;
+	fprintf(stderr, "m2m-gateway: stdout can't be written: %s\n", strerror(errno));
+	return EXIT_FAILURE;
+}
+
 static int help(void)
 {
 	struct arena *a = arena_new(65536);
@@ -48,9 +61,9 @@ static int help(void)
 		  "healthcheck asks the gateway of the same environment whether it is ready (or alive, or has started), and exits with 0 "
 		  "or 1.\n\n");
 	config_describe(&text);
-	printf("%.*s", STR_ARG(sbuf_str(&text)));
+	int code = print(sbuf_str(&text));
 	arena_free(a);
-	return 0;
+	return code;
 }
 
 static void announce(const char *what, const struct config_listen *at)
@@ -102,17 +115,18 @@ static enum err start_workers(struct config *config, const struct worker_shared 
 		err = trace_start(shared->trace);
 	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
 		err = worker_start(workers[i]);
+	if (err == ERR_OVERLOADED)
+		sbuf_printf(why, "a thread can't be started: %s; see RLIMIT_NPROC (ulimit -u) and pids.max of the control group",
+			    strerror(errno));
 	return err;
 }
 
-static void end_workers(struct worker **workers, unsigned n, const sigset_t *signals)
+static void end_workers(struct worker **workers, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (workers[i] != NULL)
 			worker_drain(workers[i], false);
-	/* a second signal ends the drain; so that it is seen while joining, the workers must be joined by this thread, which
-	 * therefore leaves the signal to its default: it ends the process at once, and no token is lost that was recorded */
-	pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+	signals_end_at_once(); /* while this thread joins it takes none: a second one ends the process, and no token is lost that was recorded */
 	for (unsigned i = 0; i < n; i++)
 		if (workers[i] != NULL)
 			worker_join(workers[i]);
@@ -120,8 +134,19 @@ static void end_workers(struct worker **workers, unsigned n, const sigset_t *sig
 		worker_free(workers[i]);
 }
 
-/* The first of `signals` to come, or 0 after `limit_ms` (negative: no limit). Meanwhile this thread, which has nothing else to do, looks after the certificates. */
-static int wait_for_signal(const sigset_t *signals, int64_t limit_ms, struct tls *tls)
+/* What is reread when it changes is looked at now. The other settings are read once. */
+static void reread(const struct worker_shared *shared)
+{
+	bool issuers = trust_look_now(shared->trust);
+	tls_look(shared->tls);
+	const char *what = shared->tls == NULL ? (issuers ? "the trusted issuers" : "nothing, no setting names a file that is reread")
+			   : issuers           ? "certificate, key, client CAs, trusted issuers"
+					       : "certificate, key, client CAs";
+	log_message(LOG_INFO, "reread", "got SIGHUP; looked at: %s", what);
+}
+
+/* The first signal that ends the process, or 0 after `limit_ms` (negative: no limit). Meanwhile this thread, which has nothing else to do, looks after the certificates. */
+static int wait_for_signal(const sigset_t *signals, int64_t limit_ms, const struct worker_shared *shared)
 {
 	const int64_t until_us = clock_mono_us() + limit_ms * 1000;
 	for (;;) {
@@ -130,61 +155,62 @@ static int wait_for_signal(const sigset_t *signals, int64_t limit_ms, struct tls
 			return 0;
 		left_us = left_us < LOOK_US ? left_us : LOOK_US;
 		int got = sigtimedwait(signals, NULL, &(struct timespec){left_us / 1000000, left_us % 1000000 * 1000});
-		if (got > 0)
+		if (got == SIGHUP)
+			reread(shared);
+		else if (got > 0)
 			return got;
-		tls_look(tls);
+		else
+			tls_look(shared->tls);
 	}
 }
 
-static int serve(struct config *config, const struct worker_shared *shared)
+static int serve(struct config *config, const struct worker_shared *shared, const sigset_t *signals)
 {
 	struct worker *workers[WORKERS_MAX] = {NULL};
 	char text[1024];
 	struct sbuf why = sbuf_fixed(text, sizeof text);
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* the workers inherit it: only this thread takes them */
-	signal(SIGPIPE, SIG_IGN);
 
-	if (!store_check(config, &why))
+	if (limits_apply(config, &why) != ERR_OK)
 		return complain(EXIT_FAILURE, sbuf_str(&why));
 	if (config_issuer_is_unreachable(config))
 		log_message(LOG_WARN, "issuer_unreachable", "%.*s: " CONFIG_ISSUER_ADVICE, STR_ARG(config->issuer));
+	int connections = INT_MAX;
+	if (!store_check(config, &connections, &why))
+		return complain(EXIT_FAILURE, sbuf_str(&why));
+	limits_check_database(config, connections);
 	if (why.n > 0)
 		log_message(LOG_WARN, "database_not_ready", "%s; trying again until it is", text);
 	why = sbuf_fixed(text, sizeof text);
 	if (start_workers(config, shared, workers, &why) != ERR_OK) {
-		end_workers(workers, config->workers, &signals);
+		end_workers(workers, config->workers);
 		return complain(EXIT_FAILURE, why.n == 0 ? STR("out of memory") : sbuf_str(&why));
 	}
 	announce("http", &config->http);
 	announce("grpc", &config->grpc);
 	announce("ops", &config->ops);
 
-	int signal_number = wait_for_signal(&signals, -1, shared->tls);
-	const char *name = signal_number == SIGINT ? "SIGINT" : "SIGTERM";
+	int signal_number = wait_for_signal(signals, -1, shared);
+	const char *name = sigabbrev_np(signal_number);
 	if (signal_number == SIGTERM && config->shutdown_delay_ms > 0) {
-		log_message(LOG_INFO, "leaving", "got %s; not ready any more, serving on for %u ms", name, config->shutdown_delay_ms);
+		log_message(LOG_INFO, "leaving", "got SIG%s; not ready any more, serving on for %u ms", name, config->shutdown_delay_ms);
 		for (unsigned i = 0; i < config->workers; i++)
 			worker_leave(workers[i]);
-		wait_for_signal(&signals, config->shutdown_delay_ms, shared->tls); /* a second one cuts it short */
+		wait_for_signal(signals, config->shutdown_delay_ms, shared); /* a second one cuts it short */
 	}
-	log_message(LOG_INFO, "draining", "got %s", name);
-	end_workers(workers, config->workers, &signals);
+	log_message(LOG_INFO, "draining", "got SIG%s", name);
+	end_workers(workers, config->workers);
 	log_message(LOG_INFO, "stopped", "every request was answered");
 	return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
+	if (file_open_standard(true) != ERR_OK)
+		return EXIT_FAILURE;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return help();
-	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-		puts("m2m-gateway " M2M_VERSION);
-		return EXIT_SUCCESS;
-	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		return print(STR("m2m-gateway " M2M_VERSION "\n"));
 	if (argc > 1 && strcmp(argv[1], "healthcheck") == 0)
 		return healthcheck(argc - 1, argv + 1);
 	if (argc > 1)
@@ -192,6 +218,9 @@ int main(int argc, char **argv)
 				STR("takes no arguments but healthcheck, --help and --version; settings come from the environment"));
 
 	memory_wipe_events();
+	sigset_t signals;
+	signals_settle(&signals);
+	loop_log_start();
 	static struct config config;
 	struct worker_shared shared = {NULL, NULL, NULL, NULL};
 	struct arena *a = arena_new(1 << 20);
@@ -208,7 +237,7 @@ int main(int argc, char **argv)
 		code = complain(EXIT_FAILURE, STR("out of memory"));
 	} else {
 		log_set_level(config.log_level);
-		code = serve(&config, &shared);
+		code = serve(&config, &shared, &signals);
 	}
 	rate_limits_close(shared.limits);
 	trace_close(shared.trace);

@@ -1,7 +1,4 @@
 /* m2mctl config check: everything that would stop the gateway or m2mctl, before it does. */
-#include <stdlib.h>
-#include <sys/stat.h>
-
 #include "base/clock.h"
 #include "config_database.h"
 #include "ctl.h"
@@ -12,16 +9,11 @@
 
 #define ISSUER_FAULTS_MAX (FINDINGS_MAX / 2)
 
-static void check_master_key_file(const struct ctl *ctl, struct findings *f)
+static void check_has_master_keys(const struct ctl *ctl, struct findings *f)
 {
-	struct stat st;
-	const char *path = getenv("M2M_MASTER_KEYS_FILE");
 	if (!ctl->config.has_master_keys)
 		finding_fault(f, "master keys", EXIT_CONFIG,
 			      "M2M_MASTER_KEYS_FILE is not set: the gateway won't start, and m2mctl can't make or read secrets");
-	else if (path != NULL && stat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
-		finding_warn(f, "master key file", "everybody on this machine may use %s (mode %04o); chmod 600 it", path,
-			     (unsigned)st.st_mode & 07777U);
 }
 
 static void check_issuer(const struct ctl *ctl, struct findings *f)
@@ -76,7 +68,7 @@ static int check(struct ctl *ctl, char **args)
 		return status;
 
 	finding_ok(&f, "settings", "understood");
-	check_master_key_file(ctl, &f);
+	check_has_master_keys(ctl, &f);
 	check_certificate(ctl, &f);
 	check_issuer(ctl, &f);
 	check_issuers(ctl, &f);

@@ -40,10 +40,9 @@ static void check_server(struct findings *f, const struct ctl_facts *facts)
 {
 	if (facts->version_num < OLDEST_SERVER)
 		finding_fault(f, "server", EXIT_FAILED, "PostgreSQL %d; 15 or later is needed", facts->version_num / 10000);
-	if (!facts->fsync)
-		finding_warn(f, "server",
-			     "fsync is off: what was committed, and so audited, is lost when the machine crashes; switch it "
-			     "on in postgresql.conf");
+	for (int i = 0; i < CTL_SERVER_FAULTS; i++)
+		if (facts->server_faults[i] != NULL)
+			finding_fault(f, "server", EXIT_FAILED, "%s", facts->server_faults[i]);
 	if (facts->skew > CLOCKS_APART_US || facts->skew < -CLOCKS_APART_US)
 		finding_warn(
 			f, "clock",
@@ -161,6 +160,17 @@ static bool is_durable(struct str synchronous_commit)
 	return str_eq(synchronous_commit, STR("on")) || str_eq(synchronous_commit, STR("remote_apply"));
 }
 
+static void check_connections(struct findings *f, const struct config *config, const struct ctl_facts *facts)
+{
+	int needed = (int)config->workers * CONFIG_WORKER_CONNECTIONS;
+	if (facts->connections < needed)
+		finding_warn(
+			f, "gateway's database",
+			"with as many workers as here (%u) a gateway opens %d connections, and the server leaves %.*s no more than %d; "
+			"set M2M_WORKERS, or raise max_connections or the limit of the role or the database",
+			config->workers, needed, STR_ARG(facts->login), facts->connections);
+}
+
 static void check_gateway_login(struct ctl *ctl, struct findings *f, const struct ctl_facts *admin)
 {
 	struct ctl_db *db = NULL;
@@ -176,11 +186,10 @@ static void check_gateway_login(struct ctl *ctl, struct findings *f, const struc
 			finding_fault(f, what, EXIT_CONFIG,
 				      "the login %.*s lacks the rights of m2m_gateway; as a superuser: grant m2m_gateway to \"%.*s\"",
 				      STR_ARG(facts.login), STR_ARG(facts.login));
-		if (facts.superuser || facts.owner_member)
-			finding_fault(f, what, EXIT_CONFIG,
-				      "the login %.*s could change the audit; give the gateway one with the rights of m2m_gateway and no "
-				      "more",
-				      STR_ARG(facts.login));
+		for (int i = 0; i < CTL_LOGIN_FAULTS; i++)
+			if (facts.login_faults[i] != NULL)
+				finding_fault(f, what, EXIT_CONFIG, "%.*s: %s", STR_ARG(facts.login), facts.login_faults[i]);
+		check_connections(f, &ctl->config, &facts);
 		if (!is_durable(facts.synchronous_commit))
 			finding_warn(f, what,
 				     "synchronous_commit is %.*s for %.*s; the gateway switches it on, but nothing else does: alter role "

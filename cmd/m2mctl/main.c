@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/visible.h"
 #include "commands.h"
 #include "crypto/digest.h"
@@ -164,8 +165,21 @@ static int dispatch(struct ctl *ctl, char **args)
 	return ctl->command->run(ctl, args + 2);
 }
 
+/* A stream may have failed long before its end. */
+static int end_output(int status)
+{
+	bool failed = ferror(stdout) != 0;
+	failed = fflush(stdout) != 0 || failed;
+	if (!failed || status != EXIT_DONE)
+		return status;
+	ctl_say("stdout can't be written");
+	return EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
+	if (file_open_standard(false) != ERR_OK)
+		return EXIT_FAILED;
 	struct ctl ctl = {.a = arena_new(MEMORY_MAX)};
 
 	if (ctl.a == NULL || argc < 1 || crypto_init() != ERR_OK) {
@@ -179,7 +193,5 @@ int main(int argc, char **argv)
 	config_wipe(&ctl.config);
 	arena_free(ctl.a);
 	crypto_fini();
-	if (fflush(stdout) != 0 && (status == EXIT_DONE || status == EXIT_HELP))
-		status = EXIT_FAILED;
-	return status == EXIT_HELP ? EXIT_DONE : status;
+	return end_output(status == EXIT_HELP ? EXIT_DONE : status);
 }

@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <regex.h>
 #include <sched.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
+#include "base/file.h"
 #include "base/rate_table.h"
 #include "config/setting.h"
 #include "crypto/digest.h"
@@ -48,12 +51,27 @@ static bool is_known(struct str name)
 	return false;
 }
 
+/* Kubernetes tells a pod of every service of its namespace, also of one whose name begins with m2m: where it is, in
+ * variables of these shapes. */
+static bool is_service_variable(const char *assignment)
+{
+	static const char shape[] = "^M2M(_[A-Z0-9_]+)?_(SERVICE_HOST=[0-9a-f.:]+|SERVICE_PORT(_[A-Z0-9_]+)?=[0-9]+|"
+				    "PORT(_[0-9]+_(TCP|UDP|SCTP))?=(tcp|udp|sctp)://[][0-9a-f.:]+:[0-9]+|"
+				    "PORT_[0-9]+_(TCP|UDP|SCTP)_(PROTO=(tcp|udp|sctp)|PORT=[0-9]+|ADDR=[0-9a-f.:]+))$";
+	regex_t r;
+	if (regcomp(&r, shape, REG_EXTENDED | REG_NOSUB) != 0)
+		return false;
+	bool is = regexec(&r, assignment, 0, NULL, 0) == 0;
+	regfree(&r);
+	return is;
+}
+
 static void check_names(char *const *env, struct sbuf *faults)
 {
 	for (; *env != NULL; env++) {
 		struct str rest = str_of(*env);
 		struct str name = str_split(&rest, '=');
-		if (str_starts(name, STR("M2M_")) && !is_known(name))
+		if (str_starts(name, STR("M2M_")) && !is_known(name) && !is_service_variable(*env))
 			sbuf_printf(faults, "%.*s: there is no such setting; --help lists them\n", STR_ARG(name));
 	}
 }
@@ -140,6 +158,8 @@ static void read_from_file(const struct setting *s, const char *path, struct are
 
 	if (text.p == NULL)
 		sbuf_printf(faults, "%s" FILE_SUFFIX ": %s can't be used: %s\n", s->name, shown_path(path), why);
+	else if (s->secret && file_is_exposed(path))
+		sbuf_printf(faults, "%s" FILE_SUFFIX ": %s can't be used: others may read it; chmod 600 it\n", s->name, shown_path(path));
 	else
 		read_value(s, true, a, text, c, faults);
 	crypto_wipe(buf, sizeof buf);
@@ -165,8 +185,10 @@ static void read_setting(const struct setting *s, struct arena *a, char *const *
 static unsigned usable_cores(void)
 {
 	cpu_set_t set;
-	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
+	unsigned n = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+	unsigned quota = cgroup_limits(CGROUP_OF_SELF, CGROUP_MOUNT).cpus;
+	n = quota > 0 && quota < n ? quota : n;
+	return n < 1 ? 1 : n > 64 ? 64 : n;
 }
 
 static bool is_loopback(const struct config_listen *l)

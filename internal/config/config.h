@@ -19,6 +19,12 @@ struct config_listen {
 	bool tls;       /* whether it speaks TLS: there is a certificate, and M2M_PLAINTEXT doesn't name it */
 };
 
+/* Connections to PostgreSQL that a worker opens. */
+#define CONFIG_WORKER_CONNECTIONS 2
+
+/* Descriptors that are kept for the operator's listener when clients have all that they may have. */
+#define CONFIG_OPS_DESCRIPTORS 64
+
 /* A PEM text, and the file it was read from, if it was; both absent: not set. */
 struct config_pem {
 	struct str text, path;
@@ -68,6 +74,10 @@ struct config {
 	unsigned jwks_max_age_s;  /* M2M_JWKS_MAX_AGE, default 300; 0 to 86400 */
 	unsigned partition_days;  /* M2M_PARTITION_DAYS, default 28; 7 to 400: audit partitions made ahead */
 	enum log_level log_level; /* M2M_LOG_LEVEL: debug, info (default), warn, error */
+
+	/* No setting: a client's connection has a lower descriptor, one of the operator's listener one that is lower than
+	 * this and CONFIG_OPS_DESCRIPTORS (worker/limits.h). 0: not known. */
+	int descriptors_max;
 };
 
 /* Reads `environ`-shaped `env`, after crypto_init. Appends one clear line per fault (unknown M2M_* name, both NAME and NAME_FILE, unreadable file, bad value: the name, what was expected, never

@@ -16,6 +16,7 @@
 #include "grpc/grpc_reflection.h"
 #include "grpc/grpc_server_parts.h"
 #include "grpc/grpc_stream.h"
+#include "tls/accept.h"
 
 #define TICK_MS        100
 #define REFLECTION_MAX (1024 * 1024)
@@ -180,20 +181,15 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	struct grpc_server *s = arg;
 	char host[NI_MAXHOST];
 	int one = 1;
-	if (getnameinfo(address, (socklen_t)n, host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0) {
+	const struct config *config = s->env->config;
+	if ((config->descriptors_max > 0 && fd >= config->descriptors_max) ||
+	    getnameinfo(address, (socklen_t)n, host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0) {
 		close(fd);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	bool opened = grpc_conn_open(s, &s->conns, fd, network_recorded(str_of(host)));
 	(void)opened; /* if not, the client sees a closed connection */
-}
-
-/* Out of file descriptors: the socket stays readable, so listening on at once would only spin. The next tick tries again. */
-static void on_accept_error(struct evconnlistener *listener, void *arg)
-{
-	(void)arg;
-	evconnlistener_disable(listener);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -243,7 +239,7 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 		grpc_server_free(s);
 		return NULL;
 	}
-	evconnlistener_set_error_cb(s->listener, on_accept_error);
+	accept_watch(s->listener); /* the tick enables it again */
 	return s;
 }
 

@@ -3,17 +3,19 @@
 #include "base/clock.h"
 #include "operator/ctl_exec.h"
 #include "sql/db_clock.h"
+#include "sql/promises.h"
+
+_Static_assert(PROMISES_N == CTL_SERVER_FAULTS + CTL_LOGIN_FAULTS, "each is the server's or the login's");
 
 /* ctl_open has set synchronous_commit for itself: reset_val is what the session began with. */
 #define SQL_FACTS                                                                                                                          \
 	"select current_user::text, (extract(epoch from pg_postmaster_start_time()) || '/' || current_database())::text,"                  \
-	" current_setting('server_version_num')::int4, current_setting('fsync')::bool,"                                                    \
+	" current_setting('server_version_num')::int4, " SQL_CONNECTIONS ","                                                               \
 	" (select reset_val from pg_settings where name = 'synchronous_commit'),"                                                          \
-	" (select rolsuper from pg_roles where rolname = current_user),"                                                                   \
 	" exists (select from pg_roles where rolname = 'm2m_owner' and " SQL_MAY_SET_ROLE(                                                 \
 		"oid") "),"                                                                                                                \
-		       " exists (select from pg_roles where rolname = 'm2m_gateway' and pg_has_role(oid, 'usage')), clock_timestamp(),"    \
-		       " exists (select from pg_roles where rolname = 'm2m_owner' and pg_has_role(oid, 'member'))"
+		       " exists (select from pg_roles where rolname = 'm2m_gateway' and pg_has_role(oid, 'usage')), "                      \
+		       "clock_timestamp(), " SQL_PROMISES
 
 #define SQL_LIVE_KEYS                                                                                                                      \
 	"select distinct key_id from m2m.client_secret where expires_at is null or expires_at > statement_timestamp() order by key_id"
@@ -27,20 +29,26 @@ enum err ctl_facts_read(struct ctl_db *db, struct ctl_facts *ret)
 	if (err != ERR_OK)
 		return err;
 	int64_t now_us = clock_mono_us();
-	db_clock_note(&clock, sent_us, now_us, pg_time_us(r, 0, 8));
+	db_clock_note(&clock, sent_us, now_us, pg_time_us(r, 0, 7));
 	*ret = (struct ctl_facts){
 		.login = ctl_copy(db, r, 0, 0),
 		.place = ctl_copy(db, r, 0, 1),
 		.version_num = pg_int4(r, 0, 2),
-		.fsync = pg_bool(r, 0, 3),
+		.connections = pg_int4(r, 0, 3),
 		.synchronous_commit = ctl_copy(db, r, 0, 4),
-		.superuser = pg_bool(r, 0, 5),
-		.owner = pg_bool(r, 0, 6),
-		.gateway = pg_bool(r, 0, 7),
-		.clock = pg_time_us(r, 0, 8),
+		.owner = pg_bool(r, 0, 5),
+		.gateway = pg_bool(r, 0, 6),
+		.clock = pg_time_us(r, 0, 7),
 		.skew = db_clock_skew_us(&clock, now_us, clock_wall_us()),
-		.owner_member = pg_bool(r, 0, 9),
 	};
+	for (int i = 0; i < PROMISES_N; i++) {
+		const struct promise *broken = promise_broken(r, 8, i);
+		const char *sentence = broken == NULL ? NULL : broken->sentence;
+		if (i < CTL_SERVER_FAULTS)
+			ret->server_faults[i] = sentence;
+		else
+			ret->login_faults[i - CTL_SERVER_FAULTS] = sentence;
+	}
 	return ERR_OK;
 }
 

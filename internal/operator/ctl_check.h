@@ -8,17 +8,19 @@
 #include "crypto/master_ring.h"
 #include "operator/ctl_db.h"
 
+enum { CTL_SERVER_FAULTS = 3, CTL_LOGIN_FAULTS = 2 };
+
 struct ctl_facts {
 	struct str login;
-	struct str place;              /* the same for two connections to the same database of the same server */
-	int32_t version_num;           /* 150000 is PostgreSQL 15 */
-	bool fsync;                    /* off: a crash of the server's machine loses what was committed */
+	struct str place;    /* the same for two connections to the same database of the same server */
+	int32_t version_num; /* 150000 is PostgreSQL 15 */
+	/* Sentences about what breaks a promise: of the server and its database, then of a gateway's login. NULL: nothing */
+	const char *server_faults[CTL_SERVER_FAULTS], *login_faults[CTL_LOGIN_FAULTS];
+	int connections;               /* that the server leaves to this login */
 	struct str synchronous_commit; /* as a session of this login begins */
-	bool superuser;
-	bool owner, gateway; /* may act as m2m_owner, has the rights of m2m_gateway; false too when there is no such role */
-	bool owner_member;   /* may grant itself m2m_owner's rights at least */
-	int64_t clock;       /* the server's, microseconds since 1970 */
-	int64_t skew;        /* how far this machine's is ahead of it, microseconds, as far as the round trip tells */
+	bool owner, gateway;           /* may act as m2m_owner, has the rights of m2m_gateway; false too when there is no such role */
+	int64_t clock;                 /* the server's, microseconds since 1970 */
+	int64_t skew;                  /* how far this machine's is ahead of it, microseconds, as far as the round trip tells */
 };
 
 /* Of any login, also before the first migration. */

@@ -10,11 +10,16 @@
 #include <unistd.h>
 
 #include "rest/rest_encode.h"
+#include "tls/accept.h"
 
 #define METRICS_MAX (256 * 1024)
 
 struct ops_server {
 	struct evhttp *http;
+	struct evconnlistener *listener; /* http's */
+	struct tls *tls;
+	int descriptors_max;
+	bool full; /* no descriptor was left when it was last looked */
 	struct ops_source source;
 };
 
@@ -86,23 +91,35 @@ static void on_other(struct evhttp_request *req, void *arg)
 	answer_text(req, 404, STR("try /livez, /readyz, /startupz or /metrics\n"));
 }
 
-static struct bufferevent *new_connection(struct event_base *base, void *tls)
+static bool has_room(const struct ops_server *s)
 {
-	return tls_bufferevent(tls, TLS_OPS, base, -1);
+	return s->descriptors_max == 0 || accept_has_room(s->descriptors_max);
 }
 
-struct ops_server *ops_server_new(struct event_base *base, const struct ops_source *source, struct tls *tls, int fd)
+static struct bufferevent *new_connection(struct event_base *base, void *arg)
+{
+	struct ops_server *s = arg;
+	s->full = !has_room(s);
+	if (s->full)
+		evconnlistener_disable(s->listener);
+	return tls_bufferevent(s->tls, TLS_OPS, base, -1);
+}
+
+struct ops_server *ops_server_new(struct event_base *base, const struct ops_source *source, struct tls *tls, int fd, int descriptors_max)
 {
 	struct ops_server *s = calloc(1, sizeof *s);
 	struct evconnlistener *listener = evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	if (s == NULL || listener == NULL || (s->http = evhttp_new(base)) == NULL)
 		goto fail;
 	s->source = *source;
+	s->listener = listener;
+	s->tls = tls;
+	s->descriptors_max = descriptors_max;
 	evhttp_set_timeout(s->http, 10);
 	evhttp_set_max_headers_size(s->http, 8192);
 	evhttp_set_max_body_size(s->http, 1024);
 	evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
-	evhttp_set_bevcb(s->http, new_connection, tls);
+	evhttp_set_bevcb(s->http, new_connection, s);
 	evhttp_set_cb(s->http, "/livez", on_livez, s);
 	evhttp_set_cb(s->http, "/readyz", on_readyz, s);
 	evhttp_set_cb(s->http, "/startupz", on_startupz, s);
@@ -110,6 +127,7 @@ struct ops_server *ops_server_new(struct event_base *base, const struct ops_sour
 	evhttp_set_gencb(s->http, on_other, s);
 	if (evhttp_bind_listener(s->http, listener) == NULL)
 		goto fail;
+	accept_watch(listener);
 	return s;
 fail:
 	if (listener != NULL)
@@ -120,6 +138,13 @@ fail:
 		evhttp_free(s->http);
 	free(s);
 	return NULL;
+}
+
+void ops_server_accept(struct ops_server *s)
+{
+	s->full = s->full && !has_room(s);
+	if (!s->full)
+		evconnlistener_enable(s->listener);
 }
 
 void ops_server_free(struct ops_server *s)

@@ -582,6 +582,8 @@ static void attach(struct rest_conn *c)
 	evhttp_connection_set_closecb(c->evcon, on_closed, c);
 	join_peer(c);
 	bool good = take_socket(c);
+	if (c->set->descriptors_max > 0 && c->stream.fd >= c->set->descriptors_max)
+		c->over_limit = true;
 	bufferevent_decref(c->bev);
 	if (good && c->over_limit)
 		answer_problem(c, ERR_OVERLOADED, "There are too many connections.");

@@ -27,6 +27,7 @@ struct rest_conns {
 	unsigned held, max; /* those that are not over the limit; and the limit */
 	struct peers peers; /* what is fair when there is little room (base/peers.h) */
 	unsigned receive_timeout_ms;
+	int descriptors_max; /* a socket with this number or a higher one is too many; 0: none is */
 	/* Asked about each whole, well-formed request that leaves the connection as it is, before evhttp is: true if it is answered with rest_conn_answer, now or later. Its bytes are gone after
 	 * the call. NULL: evhttp gets all. */
 	bool (*take)(void *arg, struct rest_conn *c, struct str request);

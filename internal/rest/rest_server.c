@@ -16,6 +16,7 @@
 #include "rest/rest_encode.h"
 #include "rest/rest_path.h"
 #include "rest/rest_shed.h"
+#include "tls/accept.h"
 
 #define HEAD_EXPECTED 512
 
@@ -231,6 +232,7 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 	list_init(&s->working);
 	if (rest_conns_init(&s->conns, base, tls, env->config->connections_max, env->config->receive_timeout_ms) != ERR_OK)
 		goto fail;
+	s->conns.descriptors_max = env->config->descriptors_max;
 	s->shed.env = env;
 	s->conns.take = take;
 	s->conns.take_arg = s;
@@ -247,6 +249,7 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 	s->socket = evhttp_bind_listener(s->http, listener);
 	if (s->socket == NULL)
 		goto fail;
+	accept_watch(listener);
 	return s;
 fail:
 	if (listener != NULL)

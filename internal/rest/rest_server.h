@@ -12,7 +12,8 @@ struct rest_server;
 /* `fd`: a bound, listening, non-blocking socket, taken over; nothing is accepted yet. NULL: out of memory (the socket is closed). `env` and `tls` (NULL: plaintext) are borrowed. */
 struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd);
 
-/* Begins to accept. What has connected before has waited for it. */
+/* Begins to accept. What has connected before has waited for it. To be called now and then afterwards too: a listener
+ * that couldn't accept has paused. */
 void rest_server_accept(struct rest_server *s);
 
 /* Stops accepting, answers what still arrives on open connections with Connection: close, and closes those that have been idle for `idle_ms`: a balancer that thought one good for its next

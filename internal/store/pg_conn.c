@@ -43,6 +43,7 @@ struct pg_conn {
 	unsigned unit_first, unit_count, unit_max;
 	PGresult *answering; /* of the unit whose `done` is called now, unless it was taken */
 	int retry_ms;
+	const char *down_reason; /* unless it is UP; static storage */
 
 	struct dial *dial; /* DIALING */
 	int dialed;
@@ -58,6 +59,7 @@ struct dial {
 	int dialed;
 	PGconn *pg;
 	char why[512];
+	const char *reason; /* of a failure, one word */
 };
 
 static void arm(struct event *timer, int64_t us)
@@ -82,7 +84,7 @@ static void *dial(void *arg)
 {
 	struct dial *d = arg;
 	struct sbuf why = sbuf_fixed(d->why, sizeof d->why);
-	enum pg_open_outcome outcome = pg_open(&d->spec, &d->pg, &why);
+	enum pg_open_outcome outcome = pg_open(&d->spec, &d->pg, &why, &d->reason);
 	assert((outcome == PG_OPEN_OK) == (d->pg != NULL));
 	(void)outcome;
 	if (!go_on(d) && atomic_load(&d->stage) == ABANDONED) {
@@ -181,6 +183,7 @@ static void go_down(struct pg_conn *c, const char *why)
 	log_message(LOG_WARN, "database_connection_lost", "%s: %s", c->spec->application_name, pg_first_line(c->pg, why, line));
 	evtimer_del(c->timer);
 	close_pg(c);
+	c->down_reason = "database_unreachable";
 	retry_later(c);
 	fail_units(c);
 	c->events.down(c->events.arg);
@@ -292,8 +295,10 @@ static void on_dialed(evutil_socket_t fd, short what, void *arg)
 	assert(c->state == DIALING);
 	pthread_join(c->dial->thread, NULL);
 	c->pg = c->dial->pg;
-	if (c->pg == NULL)
+	if (c->pg == NULL) {
+		c->down_reason = c->dial->reason;
 		log_message(LOG_WARN, "database_connect_failed", "%s: %s", c->spec->application_name, c->dial->why);
+	}
 	free(c->dial);
 	c->dial = NULL;
 	if (c->pg == NULL) {
@@ -371,6 +376,7 @@ struct pg_conn *pg_conn_new(struct event_base *base, const struct pg_open_spec *
 	c->events = *events;
 	c->unit_max = units_max;
 	c->retry_ms = RETRY_FIRST_MS;
+	c->down_reason = "database_unreachable";
 	c->units = calloc(units_max, sizeof *c->units);
 	c->dialed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	c->timer = evtimer_new(base, on_timer, c);
@@ -409,6 +415,10 @@ void pg_conn_free(struct pg_conn *c)
 bool pg_conn_is_up(const struct pg_conn *c)
 {
 	return c->state == UP;
+}
+const char *pg_conn_down_reason(const struct pg_conn *c)
+{
+	return c->down_reason;
 }
 unsigned pg_conn_in_flight(const struct pg_conn *c)
 {

@@ -43,6 +43,8 @@ void pg_conn_start(struct pg_conn *c);
 void pg_conn_free(struct pg_conn *c);
 
 bool pg_conn_is_up(const struct pg_conn *c);
+/* Of one that isn't up: a word for readiness, which says why it was lost or the last try to open it failed. Static storage. */
+const char *pg_conn_down_reason(const struct pg_conn *c);
 unsigned pg_conn_in_flight(const struct pg_conn *c);
 
 /* Sends one prepared statement. ERR_STORE_UNAVAILABLE: not up. ERR_OVERLOADED: units_max in flight. ERR_TOO_LARGE: the parameters overflowed. On an error `done` isn't called. */

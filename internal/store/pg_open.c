@@ -11,6 +11,7 @@
 #include "sql/database_url.h"
 #include "sql/pg_message.h"
 #include "sql/pg_value.h"
+#include "sql/promises.h"
 #include "sql/schema.h"
 
 /* PQgetResult would wait for ever for a server that was paused after it had let us in, so wait for the bytes ourselves. NULL after the deadline. */
@@ -61,17 +62,18 @@ static enum pg_open_outcome fault(PGconn *pg, const PGresult *r, const char *wha
 }
 
 /* Only a primary that can be written decides about credentials: a standby's answer may be older than a rotation. */
-static enum pg_open_outcome check_primary(PGconn *pg, const struct pg_open_spec *spec, struct sbuf *why)
+static enum pg_open_outcome check_primary(PGconn *pg, const struct pg_open_spec *spec, struct sbuf *why, const char **ret_reason)
 {
 	PG_RESULT r = query(
 		pg, spec,
 		"select pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',"
 		" current_setting('synchronous_commit') in ('off', 'local', 'remote_write'), current_setting('server_version_num')::int,"
-		" to_regclass('m2m.schema_migration') is null, pg_backend_pid()",
+		" to_regclass('m2m.schema_migration') is null, pg_backend_pid(), " SQL_CONNECTIONS ", " SQL_PROMISES,
 		NULL);
 	if (pg_err(r) != ERR_OK)
 		return fault(pg, r, "the database refused a first question", why);
 	if (pg_bool(r, 0, 0) || pg_bool(r, 0, 1)) {
+		*ret_reason = pg_bool(r, 0, 0) ? "database_is_standby" : "database_refuses_writes";
 		sbuf_putz(why, pg_bool(r, 0, 0) ? "the database is a standby in recovery; credentials are checked on the primary only"
 						: "the database is read-only");
 		return PG_OPEN_UNREACHABLE;
@@ -84,6 +86,16 @@ static enum pg_open_outcome check_primary(PGconn *pg, const struct pg_open_spec 
 		sbuf_putz(why, "PostgreSQL 15 or newer is needed");
 		return PG_OPEN_REFUSED;
 	}
+	for (int i = 0; i < PROMISES_N; i++) {
+		const struct promise *broken = promise_broken(r, 7, i);
+		if (broken == NULL)
+			continue;
+		*ret_reason = broken->reason;
+		sbuf_putz(why, broken->sentence);
+		return PG_OPEN_REFUSED;
+	}
+	if (spec->connections != NULL)
+		*spec->connections = pg_int4(r, 0, 6);
 	if (pg_bool(r, 0, 4)) {
 		sbuf_putz(why, "the database has no m2m schema yet (or this login may not see it); run: m2mctl migrate up");
 		return PG_OPEN_REFUSED;
@@ -172,8 +184,10 @@ static void log_notice(void *arg, const PGresult *r)
 	log_message(LOG_INFO, "database_notice", "%s", message == NULL ? "" : message);
 }
 
-enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why)
+enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why, const char **ret_reason)
 {
+	static const char unreachable[] = "database_unreachable";
+	*ret_reason = unreachable;
 	char seconds[16];
 	char fresh[DATABASE_URL_MAX + 1];
 	bool moved = false;
@@ -193,6 +207,8 @@ enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, stru
 		goto done;
 	}
 	if (PQstatus(pg) != CONNECTION_OK) {
+		if (strstr(PQerrorMessage(pg), "session is read-only") != NULL)
+			*ret_reason = "database_refuses_writes";
 		say(pg, why, "the database can't be reached", PQerrorMessage(pg));
 		if (moved)
 			sbuf_putz(why, " (M2M_DATABASE_URL_FILE names another place by now, which takes a restart)");
@@ -201,7 +217,7 @@ enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, stru
 	if (spec->connected != NULL && !spec->connected(spec->arg))
 		goto done;
 	PQsetNoticeReceiver(pg, log_notice, NULL);
-	outcome = check_primary(pg, spec, why);
+	outcome = check_primary(pg, spec, why, ret_reason);
 	if (outcome == PG_OPEN_OK)
 		outcome = check_schema(pg, spec, why);
 	if (outcome == PG_OPEN_OK)
@@ -218,5 +234,7 @@ done:
 		*ret = pg;
 	else
 		PQfinish(pg);
+	if (outcome == PG_OPEN_REFUSED && strcmp(*ret_reason, unreachable) == 0)
+		*ret_reason = "database_refused";
 	return outcome;
 }

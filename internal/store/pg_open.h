@@ -22,6 +22,7 @@ struct pg_open_spec {
 	size_t statement_count;
 	const char *const *settings;    /* name, value, name, value, ..., NULL: set for the session */
 	const struct master_ring *ring; /* checked against m2m.key_check; NULL: not checked */
+	int *connections;               /* NULL, or takes how many the server leaves to this login */
 	int timeout_ms;                 /* for each step */
 	/* Asked when it is connected, which may take as long as a resolver does, before anything that is
 	 * borrowed is looked at again. False: it ends, unreachable. NULL: nobody is asked. */
@@ -35,7 +36,8 @@ enum pg_open_outcome {
 	PG_OPEN_REFUSED,     /* won't pass without a person: schema unknown, key mismatch, login or right missing */
 };
 
-/* On success *ret is in pipeline mode, non-blocking, and the caller finishes it. Otherwise `why` gets one sentence without secrets. */
-enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why);
+/* On success *ret is in pipeline mode, non-blocking, and the caller finishes it. Otherwise `why` gets one sentence without secrets, and
+ * *ret_reason one word for readiness, in static storage. */
+enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why, const char **ret_reason);
 
 #endif

@@ -80,12 +80,14 @@ static struct pg_open_spec open_spec(const struct config *config, bool issuing)
 	};
 }
 
-bool store_check(const struct config *config, struct sbuf *why)
+bool store_check(const struct config *config, int *ret_connections, struct sbuf *why)
 {
+	const char *reason = NULL;
 	for (int issuing = 0; issuing < 2; issuing++) {
 		struct pg_open_spec spec = open_spec(config, issuing != 0);
 		PGconn *pg = NULL;
-		enum pg_open_outcome outcome = pg_open(&spec, &pg, why);
+		spec.connections = ret_connections;
+		enum pg_open_outcome outcome = pg_open(&spec, &pg, why, &reason);
 		if (outcome != PG_OPEN_OK)
 			return outcome == PG_OPEN_UNREACHABLE;
 		PQfinish(pg);
@@ -294,8 +296,10 @@ static void probe(struct store *s)
 
 const char *store_unready_reason(const struct store *s)
 {
-	if (!pg_conn_is_up(s->issue_conn) || !pg_conn_is_up(s->serve_conn))
-		return "database_unreachable";
+	if (!pg_conn_is_up(s->issue_conn))
+		return pg_conn_down_reason(s->issue_conn);
+	if (!pg_conn_is_up(s->serve_conn))
+		return pg_conn_down_reason(s->serve_conn);
 	if (s->write_refused)
 		return "database_refuses_writes";
 	if (!s->keys_usable)

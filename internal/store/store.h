@@ -42,8 +42,8 @@ struct store_key {
 #define STORE_KEYS_MAX 32
 
 /* Opens one connection as the gateway will, blocking and bounded, and closes it. True: go on (also when the database can't be reached now, with a sentence in
- * `why`). False: it must not start; `why` says why. */
-bool store_check(const struct config *config, struct sbuf *why);
+ * `why`). False: it must not start; `why` says why. *ret_connections: how many connections the server leaves to the login, if it was reached. */
+bool store_check(const struct config *config, int *ret_connections, struct sbuf *why);
 
 /* `config` is borrowed. NULL: out of memory. Nothing is connected before store_start. */
 struct store *store_new(struct event_base *base, const struct config *config);

@@ -184,11 +184,15 @@ static void take_change(struct tls *t, const struct str texts[PEMS], const uint8
 
 void tls_look(struct tls *t)
 {
-	static const uint8_t unreadable[SHA256_LEN];
+	static const uint8_t unreadable[SHA256_LEN], exposed[SHA256_LEN] = {1};
 	struct str texts[PEMS];
 	uint8_t digest[SHA256_LEN];
 	if (t == NULL)
 		return;
+	if (t->config->tls_key.path.p != NULL && file_is_exposed(t->config->tls_key.path.p)) {
+		refuse(t, exposed, "others may read the file of M2M_TLS_KEY; chmod 600 it");
+		return;
+	}
 	if (!read_texts(t->config, texts)) {
 		refuse(t, unreadable, strerror(errno));
 		return;

@@ -183,7 +183,7 @@ enum err trace_start(struct trace *t)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	t->running = pthread_create(&t->thread, NULL, run, t) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return t->running ? ERR_OK : ERR_NO_MEMORY;
+	return t->running ? ERR_OK : ERR_OVERLOADED;
 }
 
 void trace_close(struct trace *t)

@@ -195,7 +195,7 @@ void *keeper_run(void *trust)
 	struct trust *t = trust;
 	while (!atomic_load_explicit(&t->stopping, memory_order_relaxed)) {
 		int running = 0;
-		if (clock_mono_us() >= t->next_look_us)
+		if (atomic_exchange_explicit(&t->look, false, memory_order_relaxed) || clock_mono_us() >= t->next_look_us)
 			keeper_look(t);
 		begin_fetches(t);
 		curl_multi_perform(t->multi, &running);

@@ -45,7 +45,7 @@ static enum err start_thread(struct trust *t)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	t->running = pthread_create(&t->thread, NULL, keeper_run, t) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return t->running ? ERR_OK : ERR_NO_MEMORY;
+	return t->running ? ERR_OK : ERR_OVERLOADED;
 }
 
 enum err trust_start(struct trust *t)
@@ -58,6 +58,15 @@ enum err trust_start(struct trust *t)
 	t->changed = true;
 	keeper_look(t); /* before the first request: what stands in files is known at once */
 	return start_thread(t);
+}
+
+bool trust_look_now(struct trust *t)
+{
+	if (!t->running)
+		return false;
+	atomic_store_explicit(&t->look, true, memory_order_relaxed);
+	curl_multi_wakeup(t->multi);
+	return true;
 }
 
 void trust_close(struct trust *t)

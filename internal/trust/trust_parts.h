@@ -18,7 +18,7 @@ struct trust {
 	const struct config *config;
 	pthread_t thread;
 	bool running;
-	atomic_bool stopping;
+	atomic_bool stopping, look;
 	CURLM *multi;
 
 	struct issuer_list *list;

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "tls/accept.h"
 #include "worker/process_metrics.h"
 #include "worker/worker_parts.h"
 
@@ -167,6 +168,8 @@ static void put_workers(const struct worker *w, struct sbuf *out)
 	sbuf_putz(out, "m2m_build_info{version=\"" M2M_VERSION "\"} 1\n");
 	put(out, "m2m_ready", "gauge", "1 if every worker can answer requests now, as /readyz says.", ready == w->all_count);
 	put(out, "m2m_workers", "gauge", "Worker threads.", w->all_count);
+	put(out, "m2m_accept_failures_total", "counter", "Connections that the kernel didn't give, for want of descriptors or memory.",
+	    accept_failures());
 	put(out, "m2m_workers_ready", "gauge", "Worker threads that can answer requests now.", ready);
 	head(out, "m2m_connections", "gauge", "Open client connections, by listener.");
 	sbuf_printf(out, "m2m_connections{listener=\"http\"} %" PRIu64 "\nm2m_connections{listener=\"grpc\"} %" PRIu64 "\n", http, grpc);

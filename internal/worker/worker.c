@@ -1,4 +1,5 @@
 /* The thread's life: build everything on its loop, run, drain, take everything down in the order of dependence. */
+#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -12,6 +13,7 @@
 #include "worker/worker_parts.h"
 
 #define TICK_MS   20
+#define PAUSE_MS  100  /* of a listener that couldn't accept; the operator's has a tick's */
 #define END_NOW   1000 /* added to the eventfd */
 #define ACCEPT_MS 100  /* more than a round trip, less than a client's second SYN */
 #define IDLE_MS   1000
@@ -87,6 +89,17 @@ static void begin_accepting(struct worker *w)
 	grpc_server_accept(w->grpc);
 }
 
+/* Operators first: what they need is little, and clients may take all there is. */
+static void go_on_accepting(struct worker *w, int64_t now_us)
+{
+	if (w->ops != NULL)
+		ops_server_accept(w->ops);
+	if (!w->accepting || now_us < w->accept_again_us)
+		return;
+	w->accept_again_us = now_us + PAUSE_MS * INT64_C(1000);
+	rest_server_accept(w->rest); /* gRPC's has a tick of its own */
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
@@ -98,6 +111,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	atomic_store_explicit(&w->http_connections, rest_server_connections(w->rest), memory_order_relaxed);
 	atomic_store_explicit(&w->grpc_connections, grpc_server_connections(w->grpc), memory_order_relaxed);
 	int64_t now_us = clock_mono_us();
+	go_on_accepting(w, now_us);
 	rate_limits_sweep(w->env.limits, now_us);
 	if (!w->draining)
 		return;
@@ -200,8 +214,10 @@ fail:
 
 enum err worker_start(struct worker *w)
 {
-	w->started = pthread_create(&w->thread, NULL, run, w) == 0;
-	return w->started ? ERR_OK : ERR_NO_MEMORY;
+	int error = pthread_create(&w->thread, NULL, run, w);
+	w->started = error == 0;
+	errno = error;
+	return w->started ? ERR_OK : ERR_OVERLOADED;
 }
 
 void worker_leave(struct worker *w)
@@ -298,6 +314,7 @@ void worker_know_all(struct worker *w, struct worker *const *all, unsigned count
 
 enum err worker_serve_ops(struct worker *w, int ops_fd)
 {
-	w->ops = ops_server_new(w->base, &(struct ops_source){say_ready, all_started, all_metrics, w}, w->tls, ops_fd);
+	w->ops = ops_server_new(w->base, &(struct ops_source){say_ready, all_started, all_metrics, w}, w->tls, ops_fd,
+				w->config->descriptors_max == 0 ? 0 : w->config->descriptors_max + CONFIG_OPS_DESCRIPTORS);
 	return w->ops == NULL ? ERR_NO_MEMORY : ERR_OK;
 }

@@ -28,6 +28,7 @@ void worker_know_all(struct worker *w, struct worker *const *all, unsigned count
 /* Serves the operator's listener on this worker's loop; after worker_know_all, before worker_start. */
 MUST_CHECK enum err worker_serve_ops(struct worker *w, int ops_fd);
 
+/* ERR_OVERLOADED: the system gives no thread more; errno says why. */
 MUST_CHECK enum err worker_start(struct worker *w);
 
 /* From any thread: isn't ready any more, and serves on, until worker_drain. */

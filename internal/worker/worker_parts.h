@@ -37,7 +37,8 @@ struct worker {
 	_Atomic bool leaving; /* shall be unready, and serve on */
 	bool accepting, draining, flushed;
 	int64_t started_us;
-	bool closed; /* the listeners */
+	int64_t accept_again_us; /* when listeners that couldn't accept try again */
+	bool closed;             /* the listeners */
 	int64_t close_at_us, drain_until_us;
 
 	_Atomic bool ready, has_been_ready;

@@ -398,3 +398,99 @@ Test(start, a_schema_newer_than_the_program_is_one_clear_error)
 	sql_exec(world_db(&w), "insert into m2m.schema_migration (version, name, checksum) values (9999, 'later', '')");
 	expect_start_error("9999");
 }
+
+/* ---- what would break a promise ---- */
+
+static void alter_system(const char *setting, const char *change)
+{
+	char now[16] = "";
+	sql_exec(world_db(&w), "alter system %s", change);
+	sql_exec(world_db(&w), "select pg_reload_conf()");
+	const char *want = strstr(change, "off") != NULL ? "off" : "on";
+	for (int tries = 0; strcmp(now, want) != 0 && tries < 500; tries++) {
+		sleep_ms(10);
+		snprintf(now, sizeof now, "%s", sql_text(world_db(&w), "show %s", setting));
+	}
+	cr_assert_str_eq(now, want);
+}
+
+static void expect_check_fault(int code, const char *sentence)
+{
+	static struct ctl_result ran;
+	struct env env = w.ctl_env;
+	for (unsigned i = 0; i < w.gateway_env.n; i++)
+		if (strncmp(w.gateway_env.items[i], "M2M_DATABASE_URL=", 17) == 0)
+			env_set(&env, "%s", w.gateway_env.items[i]);
+	cr_assert_eq(ctl(&env, &ran, "config", "check"), code, "%s%s", ran.out, ran.err);
+	cr_assert_not_null(strstr(ran.out, sentence), "%s", ran.out);
+}
+
+Test(start, a_server_that_loses_what_was_committed_is_one_clear_error)
+{
+	static const char *const settings[][2] = {{"fsync", "fsync is off"}, {"full_page_writes", "full_page_writes is off"}};
+	char change[64];
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+		snprintf(change, sizeof change, "set %s = off", settings[i][0]);
+		alter_system(settings[i][0], change);
+		expect_start_error(settings[i][1]);
+		expect_check_fault(1, settings[i][1]);
+		snprintf(change, sizeof change, "reset %s", settings[i][0]);
+		alter_system(settings[i][0], change);
+	}
+	gateway_start(&w.gateway, &w.gateway_env);
+}
+
+Test(start, a_login_that_could_change_the_audit_is_one_clear_error)
+{
+	static const char *const logins[][2] = {{"postgres", "login is a superuser"}, {"m2m_owner", "has the rights of m2m_owner"}};
+	char url[PG_URL];
+	for (size_t i = 0; i < sizeof logins / sizeof *logins; i++) {
+		pg_url(&w.pg, logins[i][0], w.database, url);
+		env_set(&w.gateway_env, "M2M_DATABASE_URL=%s", url);
+		expect_start_error(logins[i][1]);
+		expect_check_fault(3, logins[i][1]);
+	}
+}
+
+Test(start, a_database_of_another_encoding_is_one_clear_error)
+{
+	char url[PG_URL];
+	sql_exec(world_db(&w), "create database ascii owner m2m_owner template template0 encoding 'SQL_ASCII' locale 'C'");
+	pg_url(&w.pg, "m2m_gateway", "ascii", url);
+	env_set(&w.gateway_env, "M2M_DATABASE_URL=%s", url);
+	expect_start_error("encoding is not UTF8");
+}
+
+Test(start, too_few_connections_of_the_server_are_a_warning)
+{
+	sql_exec(world_db(&w), "alter role m2m_gateway connection limit 7");
+	gateway_start(&w.gateway, &w.gateway_env);
+	cr_assert_eq(gateway_log_count(&w.gateway, "connections_scarce", NULL, 0), 0);
+	gateway_stop(&w.gateway, 15000);
+	env_set(&w.gateway_env, "M2M_WORKERS=4");
+	gateway_launch(&w.gateway, &w.gateway_env);
+	cr_assert(gateway_wait_listening(&w.gateway, 20000));
+	cr_assert_eq(gateway_log_count(&w.gateway, "4 workers open 8 connections to PostgreSQL, which leaves this login 7", NULL, 0), 1);
+	sql_exec(world_db(&w), "alter role m2m_gateway connection limit 1");
+	expect_check_fault(0, "leaves m2m_gateway no more than 1");
+}
+
+static bool readyz_says(const char *word)
+{
+	for (int tries = 0; tries < 1000; tries++) {
+		if (http_call(w.gateway.ops, &(struct http_request){.path = "/readyz"}, &r) == 503 && strstr(r.body, word) != NULL)
+			return true;
+		sleep_ms(10);
+	}
+	return false;
+}
+
+Test(faults, a_server_that_is_found_unsafe_later_is_no_server)
+{
+	alter_system("fsync", "set fsync = off");
+	sql_exec(world_db(&w), "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'm2m-gateway%%'");
+	cr_assert(readyz_says("database_fsync_off"), "%s", r.body);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 503);
+	alter_system("fsync", "reset fsync");
+	expect_recovery();
+}

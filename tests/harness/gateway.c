@@ -33,15 +33,24 @@ void require_no_sanitizer_report(const char *log)
 	require(excerpt[0] == '\0', "a sanitizer's report in %s:\n%s", log, excerpt);
 }
 
+static void launch(struct gateway *g, const struct env *env, const char *const *argv)
+{
+	g->http = g->grpc = g->ops = 0;
+	tmp_path(g->log, "gateway", ".log");
+	g->pid = proc_start(&(struct proc_spec){
+		.argv = argv, .env = env->list, .out_path = g->log, .err_path = g->err_path == NULL ? g->log : g->err_path});
+}
+
 void gateway_launch(struct gateway *g, const struct env *env)
 {
 	char program[TMP_PATH];
-	g->http = g->grpc = g->ops = 0;
-	tmp_path(g->log, "gateway", ".log");
-	g->pid = proc_start(&(struct proc_spec){.argv = (const char *const[]){program_path("m2m-gateway", program), NULL},
-						.env = env->list,
-						.out_path = g->log,
-						.err_path = g->err_path == NULL ? g->log : g->err_path});
+	launch(g, env, (const char *const[]){program_path("m2m-gateway", program), NULL});
+}
+
+void gateway_launch_by(struct gateway *g, const struct env *env, const char *line)
+{
+	char program[TMP_PATH];
+	launch(g, env, (const char *const[]){"/bin/sh", "-c", line, program_path("m2m-gateway", program), NULL});
 }
 
 /* The port in the log's line that says where `what` listens, 0 as long as there is none. */

@@ -228,7 +228,7 @@ Test(config_check, finds_that_there_are_no_master_keys)
 	expect_fault(3, "master keys", "is not set");
 }
 
-Test(config_check, warns_of_a_key_file_that_others_may_read)
+Test(config_check, refuses_a_key_file_that_others_may_read)
 {
 	char path[TMP_PATH];
 	char *keys = tmp_read(shared_master_keys(), NULL);
@@ -236,7 +236,8 @@ Test(config_check, warns_of_a_key_file_that_others_may_read)
 	tmp_write(path, keys);
 	cr_assert_eq(chmod(path, 0644), 0);
 	env_set(&w.ctl_env, "M2M_MASTER_KEYS_FILE=%s", path);
-	expect_finding(0, "master key file", "WARNING", "(mode 0644); chmod 600");
+	expect_exit(3, "config", "check");
+	cr_expect(says(r.err, path) && says(r.err, "others may read it; chmod 600 it"), "%s", r.err);
 	free(keys);
 }
 

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/words.h"
@@ -260,6 +261,28 @@ Test(config, the_names_of_demo_env_are_ignored_and_others_are_not)
 	cr_assert_eq(READ(0, "M2M_URL_FILE=1"), ERR_MALFORMED);
 }
 
+Test(config, variables_of_kubernetes_services_are_ignored_by_their_shape)
+{
+	cr_assert_eq(READ(0, "M2M_SERVICE_HOST=10.96.0.1", "M2M_SERVICE_PORT=80", "M2M_PORT=tcp://10.96.0.1:80",
+			  "M2M_GATEWAY_SERVICE_HOST=10.96.0.7", "M2M_GATEWAY_SERVICE_PORT=8080", "M2M_GATEWAY_SERVICE_PORT_HTTP=8080",
+			  "M2M_GATEWAY_PORT=tcp://10.96.0.7:8080", "M2M_GATEWAY_PORT_8080_TCP=tcp://10.96.0.7:8080",
+			  "M2M_GATEWAY_PORT_8080_TCP_PROTO=tcp", "M2M_GATEWAY_PORT_8080_TCP_PORT=8080",
+			  "M2M_GATEWAY_PORT_8080_TCP_ADDR=10.96.0.7", "M2M_DNS_PORT_53_UDP=udp://[fd00::a]:53",
+			  "M2M_DNS_PORT_53_UDP_ADDR=fd00::a"),
+		     ERR_OK, "%s", faults_text);
+	const char *const others[] = {"M2M_GATEWAY_PORT=8080",
+				      "M2M_GATEWAY_PORT=tcp://host:8080",
+				      "M2M_GATEWAY_SERVICE_HOST=host.example",
+				      "M2M_GATEWAY_SERVICE_PORT=http",
+				      "M2M_GATEWAY_PORT_TCP=tcp://10.0.0.1:1",
+				      "M2M_GATEWAYPORT=tcp://10.0.0.1:1",
+				      "M2M_GATEWAY_PORT_80_TCP_ADDR=1h",
+				      "M2M_HTTP_LISTENS=10.96.0.7",
+				      "M2M_GATEWAY_PORT="};
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		cr_expect_eq(READ(0, others[i]), ERR_MALFORMED, "%s", others[i]);
+}
+
 Test(config, an_empty_value_counts_as_not_set)
 {
 	cr_assert_eq(READ(0, "M2M_WORKERS=", "M2M_HTTP_LISTEN="), ERR_OK, "%s", faults_text);
@@ -293,6 +316,27 @@ Test(config, a_file_gives_the_value_without_its_last_newline)
 	cr_assert_eq(err, ERR_OK, "%s", faults_text);
 	cr_assert_eq(config.ring.n, 1);
 	cr_assert(str_eq(config.issuer, STR("https://a.example")));
+}
+
+Test(config, a_secret_is_not_taken_from_a_file_that_others_may_read)
+{
+	const char *keys = with_file("M2M_MASTER_KEYS_FILE", KEY_FILE);
+	const char *issuer = with_file("M2M_ISSUER_FILE", "https://a.example\n");
+	const char *path = strchr(keys, '=') + 1;
+	const mode_t open_modes[] = {0644, 0604, 0602, 0620, 0660, 0610};
+	cr_assert_eq(chmod(strchr(issuer, '=') + 1, 0644), 0);
+	for (size_t i = 0; i < sizeof open_modes / sizeof *open_modes; i++) {
+		faults = sbuf_fixed(faults_text, sizeof faults_text);
+		cr_assert_eq(chmod(path, open_modes[i]), 0);
+		cr_expect_eq(READ(0, keys, issuer), ERR_MALFORMED, "%o", (unsigned)open_modes[i]);
+		cr_expect(faults_say("can't be used: others may read it; chmod 600 it\n") && fault_lines() == 1, "%s", faults_text);
+	}
+	cr_assert_eq(chmod(path, 0440), 0); /* as Kubernetes' fsGroup leaves it: root's, and the group's that we are of */
+	cr_expect_eq(READ(0, keys, issuer), geteuid() == 0 ? ERR_OK : ERR_MALFORMED);
+	cr_expect_eq(chown(path, (uid_t)-1, geteuid() == 0 ? 65532 : (gid_t)-1), 0);
+	cr_expect_eq(READ(0, keys, issuer), ERR_MALFORMED, "of a group that isn't ours");
+	remove_file(keys);
+	remove_file(issuer);
 }
 
 /* rereading needs the path, first start the text */

@@ -66,6 +66,12 @@ unsigned pg_conn_in_flight(const struct pg_conn *c)
 	return c->in_flight;
 }
 
+const char *pg_conn_down_reason(const struct pg_conn *c)
+{
+	(void)c;
+	return "database_unreachable";
+}
+
 PGresult *pg_conn_take_result(struct pg_conn *c)
 {
 	PGresult *r = c->result;

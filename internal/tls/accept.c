@@ -1,0 +1,47 @@
+#include "tls/accept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define EPISODE_US 10000000
+
+static _Atomic uint64_t failures;
+static _Atomic int64_t last_us;
+
+static void on_error(struct evconnlistener *listener, void *arg)
+{
+	(void)arg;
+	const char *why = strerrordesc_np(errno);
+	int64_t now_us = clock_mono_us();
+	evconnlistener_disable(listener);
+	atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed);
+	int64_t before_us = atomic_exchange_explicit(&last_us, now_us, memory_order_relaxed);
+	if (before_us == 0 || now_us - before_us > EPISODE_US)
+		log_message(LOG_WARN, "accept_paused", "no connection can be accepted now, new ones wait: %s",
+			    why == NULL ? "unknown error" : why);
+}
+
+void accept_watch(struct evconnlistener *listener)
+{
+	evconnlistener_set_error_cb(listener, on_error);
+}
+
+/* The kernel gives the lowest number that is free. */
+bool accept_has_room(int descriptors_max)
+{
+	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 && fd < descriptors_max;
+}
+
+uint64_t accept_failures(void)
+{
+	return atomic_load_explicit(&failures, memory_order_relaxed);
+}
