@@ -199,6 +199,13 @@ enum err json_integer(const struct json *v, int64_t min, int64_t max, int64_t *r
 		return ERR_NOT_PRESENT;
 	if (v->type != JSON_NUMBER)
 		return ERR_MALFORMED;
+	return str_to_i64(v->text, min, max, ret);
+}
+
+enum err json_whole(const struct json *v, int64_t min, int64_t max, int64_t *ret)
+{
+	if (v == NULL || v->type != JSON_NUMBER)
+		return json_integer(v, min, max, ret);
 	struct str fraction = v->text;
 	struct str whole = str_split(&fraction, '.');
 	for (size_t i = 0; i < fraction.n; i++)

@@ -36,7 +36,10 @@ const struct json *json_get(const struct json *object, const char *key);
 /* ERR_NOT_PRESENT: NULL. ERR_MALFORMED: another type. */
 MUST_CHECK enum err json_string(const struct json *v, struct str *ret);
 
-/* An integer in [min, max], without exponent; a fraction of zeros is none (JSON Schema, integer: 60.0 is one). ERR_NOT_PRESENT, ERR_MALFORMED (type or form), ERR_TOO_LARGE (range). */
+/* An integer without fraction or exponent, in [min, max]. ERR_NOT_PRESENT, ERR_MALFORMED (type or form), ERR_TOO_LARGE (range). */
 MUST_CHECK enum err json_integer(const struct json *v, int64_t min, int64_t max, int64_t *ret);
+
+/* The same, but a fraction of zeros is none: JSON Schema calls 60.0 an integer too. */
+MUST_CHECK enum err json_whole(const struct json *v, int64_t min, int64_t max, int64_t *ret);
 
 #endif

@@ -207,7 +207,7 @@ static void decode_rotate(const struct rest_message *m, struct op *op)
 		op_fail(op, ERR_INVALID_REQUEST, "The body is not a well-formed JSON object without repeated names.");
 		return;
 	}
-	enum err err = json_integer(json_get(object, "grace_seconds"), INT64_MIN, INT64_MAX, &grace);
+	enum err err = json_whole(json_get(object, "grace_seconds"), INT64_MIN, INT64_MAX, &grace);
 	op_set_grace(op, err == ERR_NOT_PRESENT ? 0 : grace);
 }
 
