@@ -11,14 +11,17 @@
 #include "config/config.h"
 #include "crypto/digest.h"
 #include "healthcheck.h"
+#include "sql/database_url.h"
 #include "store/store.h"
 #include "tls/tls.h"
 #include "trace/trace.h"
 #include "worker/listen.h"
+#include "worker/memory.h"
 #include "worker/worker.h"
 
 #define WORKERS_MAX 64
 #define LOOK_US     1000000 /* between looks at the certificates */
+#define LOG_END_MS  1000    /* how long the end waits for whoever reads the log */
 
 /* Exit codes, as m2mctl's: 0 ended by a signal, 1 failed, 2 usage, 3 settings. */
 enum { EXIT_USAGE = 2, EXIT_SETTINGS = 3 };
@@ -188,6 +191,7 @@ int main(int argc, char **argv)
 		return complain(EXIT_USAGE,
 				STR("takes no arguments but healthcheck, --help and --version; settings come from the environment"));
 
+	memory_wipe_events();
 	static struct config config;
 	struct worker_shared shared = {NULL, NULL, NULL, NULL};
 	struct arena *a = arena_new(1 << 20);
@@ -196,9 +200,11 @@ int main(int argc, char **argv)
 	struct sbuf faults = sbuf_in(a, 1024);
 	int code = EXIT_SETTINGS;
 	if (config_read(a, environ, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS | CONFIG_NEED_LISTENERS, &config, &faults) != ERR_OK ||
-	    trust_open(&config, &shared.trust, &faults) != ERR_OK || tls_open(&config, &shared.tls, &faults) != ERR_OK) {
+	    database_urls_check(&config, &faults) != ERR_OK || trust_open(&config, &shared.trust, &faults) != ERR_OK ||
+	    tls_open(&config, &shared.tls, &faults) != ERR_OK) {
 		complain(EXIT_SETTINGS, sbuf_str(&faults));
-	} else if (trace_open(&config, &shared.trace) != ERR_OK || rate_limits_open(&config, &shared.limits) != ERR_OK) {
+	} else if (trace_open(&config, &shared.trace) != ERR_OK || rate_limits_open(&config, &shared.limits) != ERR_OK ||
+		   log_writer_start() != ERR_OK) {
 		code = complain(EXIT_FAILURE, STR("out of memory"));
 	} else {
 		log_set_level(config.log_level);
@@ -213,5 +219,6 @@ int main(int argc, char **argv)
 	arena_free(a);
 	libevent_global_shutdown();
 	crypto_fini();
+	log_writer_end(LOG_END_MS);
 	return code;
 }

@@ -1,5 +1,5 @@
 /* m2mctl audit: which tokens were issued, how the record of them is stored, and whether it agrees with itself. */
-#include "store/ctl_audit.h"
+#include "operator/ctl_audit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
-#include "store/ctl_export.h"
+#include "operator/ctl_export.h"
 
 static int no_memory(void)
 {

@@ -2,8 +2,8 @@
 
 #include "options.h"
 #include "output.h"
-#include "store/ctl_audit.h"
-#include "store/ctl_report.h"
+#include "operator/ctl_audit.h"
+#include "operator/ctl_report.h"
 #include "json/json_read.h"
 
 static const struct json_limits row_limits = {.max_depth = 4, .max_values = 4096};
@@ -62,7 +62,7 @@ static int print_rows(struct ctl *ctl, const struct str *rows, size_t n)
 			sbuf_put(&out, rows[i]);
 		}
 		sbuf_putz(&out, n == 0 ? "[]\n" : "]\n");
-		return output_text(&out);
+		return output_json(ctl, &out);
 	}
 	struct field *fields = NULL;
 	size_t columns = 0;

@@ -4,7 +4,7 @@
 
 #include "ctl.h"
 #include "output.h"
-#include "store/ctl_seal.h"
+#include "operator/ctl_seal.h"
 
 enum { SEAL_CHECK_COLUMNS = 4 };
 

@@ -1,5 +1,5 @@
 /* m2mctl client: a client and its secret. A client is named by its id, or as the default client of --org. */
-#include "store/ctl_client.h"
+#include "operator/ctl_client.h"
 
 #include <assert.h>
 

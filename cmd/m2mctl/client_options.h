@@ -4,7 +4,7 @@
 
 #include "ctl.h"
 #include "options.h"
-#include "store/org.h"
+#include "sql/org.h"
 
 #define LIFETIME_DEFAULT 86400
 

@@ -1,13 +1,13 @@
 #include "config_database.h"
 
 #include "base/clock.h"
-#include "store/ctl_audit.h"
-#include "store/ctl_check.h"
-#include "store/ctl_key.h"
-#include "store/ctl_token.h"
+#include "operator/ctl_audit.h"
+#include "operator/ctl_check.h"
+#include "operator/ctl_key.h"
+#include "operator/ctl_token.h"
 
 #define OLDEST_SERVER      150000
-#define CLOCKS_APART_S     5
+#define CLOCKS_APART_US    1000000 /* as the gateway warns of */
 #define AHEAD_AT_LEAST_S   (7 * 86400)
 #define COUNTED_AT_LEAST_S (8 * 86400) /* a missed night or a holiday is no fault */
 
@@ -44,11 +44,12 @@ static void check_server(struct findings *f, const struct ctl_facts *facts)
 		finding_warn(f, "server",
 			     "fsync is off: what was committed, and so audited, is lost when the machine crashes; switch it "
 			     "on in postgresql.conf");
-	int64_t apart_s = (clock_wall_us() - facts->clock) / 1000000;
-	if (apart_s > CLOCKS_APART_S || apart_s < -CLOCKS_APART_S)
-		finding_warn(f, "server",
-			     "its clock and this machine's are %lld seconds apart; tokens' times are the server's: let both be set by NTP",
-			     (long long)apart_s);
+	if (facts->skew > CLOCKS_APART_US || facts->skew < -CLOCKS_APART_US)
+		finding_warn(
+			f, "clock",
+			"this machine's clock is %.1f seconds %s the server's; tokens are given and judged by the server's, logs by the "
+			"machines' own: let both be set by NTP",
+			(double)(facts->skew < 0 ? -facts->skew : facts->skew) / 1e6, facts->skew < 0 ? "behind" : "ahead of");
 }
 
 static void check_master_keys(struct ctl *ctl, struct findings *f)
@@ -175,7 +176,7 @@ static void check_gateway_login(struct ctl *ctl, struct findings *f, const struc
 			finding_fault(f, what, EXIT_CONFIG,
 				      "the login %.*s lacks the rights of m2m_gateway; as a superuser: grant m2m_gateway to \"%.*s\"",
 				      STR_ARG(facts.login), STR_ARG(facts.login));
-		if (facts.superuser || facts.owner)
+		if (facts.superuser || facts.owner_member)
 			finding_fault(f, what, EXIT_CONFIG,
 				      "the login %.*s could change the audit; give the gateway one with the rights of m2m_gateway and no "
 				      "more",

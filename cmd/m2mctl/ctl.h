@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "config/config.h"
-#include "store/ctl_db.h"
+#include "operator/ctl_db.h"
 
 /* CODE(name, number, meaning): what a script may rely on. --help and the manual print the meanings. */
 #define EXIT_CODES(CODE)                                                                                                                   \

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "store/ctl_key.h"
-#include "store/ctl_signing.h"
+#include "operator/ctl_key.h"
+#include "operator/ctl_signing.h"
 
 #include "ctl.h"
 #include "options.h"

@@ -4,18 +4,33 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/visible.h"
 #include "commands.h"
 #include "crypto/digest.h"
 #include "ctl.h"
+#include "sql/database_url.h"
 
 #define MEMORY_MAX (64 * 1024 * 1024)
+
+#define SENTENCE_MAX 4096
+
+/* Names, arguments and the database's sentences come from anywhere: they drive no terminal. */
+static void say(const char *format, va_list args)
+{
+	char text[SENTENCE_MAX];
+	char space[SENTENCE_MAX + SENTENCE_MAX / 2];
+	struct sbuf out = sbuf_fixed(space, sizeof space);
+	vsnprintf(text, sizeof text, format, args);
+	sbuf_put_visible(&out, str_of(text), "\n\t");
+	fputs(space, stderr);
+}
 
 void ctl_say(const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
 	fputs("m2mctl: ", stderr);
-	vfprintf(stderr, format, args);
+	say(format, args);
 	fputc('\n', stderr);
 	va_end(args);
 }
@@ -26,7 +41,7 @@ int ctl_usage(const struct ctl *ctl, const char *format, ...)
 	va_start(args, format);
 	struct str title = command_title(ctl->a, ctl->command);
 	fprintf(stderr, "m2mctl %.*s: ", STR_ARG(title));
-	vfprintf(stderr, format, args);
+	say(format, args);
 	fprintf(stderr, "\nTry: m2mctl %.*s --help\n", STR_ARG(title));
 	va_end(args);
 	return EXIT_USAGE;
@@ -35,7 +50,7 @@ int ctl_usage(const struct ctl *ctl, const char *format, ...)
 int ctl_read_config(struct ctl *ctl, unsigned need)
 {
 	struct sbuf faults = sbuf_in(ctl->a, 2048);
-	if (config_read(ctl->a, environ, need, &ctl->config, &faults) == ERR_OK)
+	if (config_read(ctl->a, environ, need, &ctl->config, &faults) == ERR_OK && database_urls_check(&ctl->config, &faults) == ERR_OK)
 		return EXIT_DONE;
 	struct str rest = sbuf_str(&faults);
 	for (struct str line = str_split(&rest, '\n'); line.n > 0; line = str_split(&rest, '\n'))

@@ -2,9 +2,9 @@
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
-#include "store/ctl_key.h"
-#include "store/ctl_migrate.h"
-#include "store/ctl_signing.h"
+#include "operator/ctl_key.h"
+#include "operator/ctl_migrate.h"
+#include "operator/ctl_signing.h"
 
 static void progress(const char *line)
 {

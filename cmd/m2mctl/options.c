@@ -27,17 +27,18 @@ static int take_text(struct ctl *ctl, const struct option *option, struct str va
 	return EXIT_DONE;
 }
 
-static int take(struct ctl *ctl, const struct option *option, struct str value)
+static int take(struct ctl *ctl, const struct option *option, struct str value, bool again)
 {
 	int64_t number;
+
+	if (again && (option->kind == OPTION_TEXT || option->kind == OPTION_NUMBER))
+		return ctl_usage(ctl, "%s is given twice", option->name);
 
 	switch (option->kind) {
 	case OPTION_FLAG:
 		*(bool *)option->value = true;
 		return EXIT_DONE;
 	case OPTION_TEXT:
-		if (((struct str *)option->value)->p != NULL)
-			return ctl_usage(ctl, "%s is given twice", option->name);
 		return take_text(ctl, option, value);
 	case OPTION_NUMBER:
 		if (str_to_i64(value, option->min, option->max, &number) != ERR_OK)
@@ -81,6 +82,7 @@ static int read_all(struct ctl *ctl, char **args, const struct option *options, 
 {
 	int status = EXIT_DONE;
 	bool options_ended = false; /* by "--", as POSIX has it */
+	bool taken[OPTIONS_MAX + 2] = {false};
 
 	while (status == EXIT_DONE && *args != NULL) {
 		const char *arg = *args++;
@@ -114,7 +116,9 @@ static int read_all(struct ctl *ctl, char **args, const struct option *options, 
 			status = output_of(value.p, &ctl->output) ? EXIT_DONE
 								  : ctl_usage(ctl, "--output: expected text, json, csv, env or k8s-secret");
 		else
-			status = take(ctl, option, value);
+			status = take(ctl, option, value, taken[option - options]);
+		if (option != NULL)
+			taken[option - options] = true;
 	}
 	return status;
 }

@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 #include "ctl.h"
-#include "store/ctl_client.h"
+#include "operator/ctl_client.h"
 
 #define WORDS_MAX   64 /* of one option: as many as a client may have scopes */
 #define OPTIONS_MAX 16 /* of one command */
@@ -37,7 +37,7 @@ struct words roles_of(const struct word_list *list);
 int check_roles(struct ctl *ctl, const struct word_list *roles, bool none_allowed);
 int check_scopes(struct ctl *ctl, const struct word_list *scopes);
 int check_audiences(struct ctl *ctl, const struct word_list *audiences);
-/* What store/org.h says of a specification: a fault, or NULL. */
+/* What sql/org.h says of a specification: a fault, or NULL. */
 int check_spec(struct ctl *ctl, const char *fault);
 /* For what takes something away for good: refuses without --yes. */
 int check_yes(struct ctl *ctl, bool yes, const char *what_happens);

@@ -1,5 +1,5 @@
 /* m2mctl org: organizations, each with its default client. */
-#include "store/ctl_org.h"
+#include "operator/ctl_org.h"
 
 #include "client_options.h"
 #include "ctl.h"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/visible.h"
 #include "k8s_secret.h"
 #include "json/json_write.h"
 
@@ -49,6 +50,16 @@ struct field field_in_env(const char *env, struct field field)
 	return field;
 }
 
+/* Whoever chose the text drives no terminal with it, and breaks no line. */
+static struct str visible(struct ctl *ctl, struct str text)
+{
+	if (text_is_visible(text, ""))
+		return text;
+	struct sbuf out = sbuf_in(ctl->a, 2 * text.n);
+	sbuf_put_visible(&out, text, "");
+	return sbuf_str(&out);
+}
+
 /* What a person reads. */
 static struct str shown(struct ctl *ctl, const struct field *f)
 {
@@ -56,7 +67,7 @@ static struct str shown(struct ctl *ctl, const struct field *f)
 		return arena_printf(ctl->a, "%lld", (long long)f->number);
 	if (f->kind == FIELD_BOOL)
 		return f->number != 0 ? STR("yes") : STR("no");
-	return f->text.p == NULL || f->text.n == 0 ? STR("-") : f->text;
+	return f->text.p == NULL || f->text.n == 0 ? STR("-") : visible(ctl, f->text);
 }
 
 static void put_json(struct json_out *o, const struct field *f)
@@ -116,11 +127,24 @@ static void put_env(struct ctl *ctl, struct sbuf *out, const struct field *f)
 	sbuf_putc(out, '\n');
 }
 
-/* RFC 4180, for programs and for spreadsheets: these take a cell that begins so for a formula, whoever sent it (a user agent, say), and an apostrophe before it for text. */
-static void put_csv_value(struct sbuf *out, struct str value)
+/* What a spreadsheet takes for the beginning of a formula, also behind spaces, and as full-width forms. */
+static bool begins_formula(struct str value)
 {
+	static const char *const starts[] = {"=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"};
+	while (str_starts(value, STR(" ")))
+		value = str_from(value.p + 1, value.n - 1);
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+		if (str_starts(value, str_of(starts[i])))
+			return true;
+	return false;
+}
+
+/* RFC 4180, for programs and for spreadsheets: these take an apostrophe before a formula, whoever sent it (a user agent, say), for text. */
+static void put_csv_value(struct ctl *ctl, struct sbuf *out, struct str raw)
+{
+	struct str value = visible(ctl, raw);
 	sbuf_putc(out, '"');
-	if (value.n > 0 && value.p[0] != '\0' && strchr("=+-@\t\r", value.p[0]) != NULL)
+	if (begins_formula(raw))
 		sbuf_putc(out, '\'');
 	for (size_t i = 0; i < value.n; i++) {
 		if (value.p[i] == '"')
@@ -139,7 +163,7 @@ static void put_csv_row(struct ctl *ctl, struct sbuf *out, const struct field *f
 		if (f->kind == FIELD_NUMBER || f->kind == FIELD_BOOL)
 			sbuf_put(out, shown(ctl, f));
 		else if (f->text.p != NULL)
-			put_csv_value(out, f->text);
+			put_csv_value(ctl, out, f->text);
 	}
 	sbuf_putz(out, "\r\n");
 }
@@ -169,6 +193,22 @@ int output_text(const struct sbuf *built)
 		return EXIT_FAILED;
 	}
 	return EXIT_DONE;
+}
+
+int output_json(struct ctl *ctl, const struct sbuf *built)
+{
+	struct str text = sbuf_str(built);
+	if (text.p == NULL || text_is_visible(text, "\n"))
+		return output_text(built);
+	struct sbuf out = sbuf_in(ctl->a, text.n);
+	sbuf_put_visible(&out, text, "\n");
+	return output_text(&out);
+}
+
+/* What was built in the form that --output says. */
+static int output_built(struct ctl *ctl, const struct sbuf *built)
+{
+	return ctl->output == OUTPUT_JSON ? output_json(ctl, built) : output_text(built);
 }
 
 int output_record(struct ctl *ctl, const struct field *fields, size_t n)
@@ -202,7 +242,7 @@ int output_record(struct ctl *ctl, const struct field *fields, size_t n)
 		}
 		break;
 	}
-	return output_text(&out);
+	return output_built(ctl, &out);
 }
 
 int output_credentials(struct ctl *ctl, struct str organization, const struct field *fields, size_t n)
@@ -290,7 +330,7 @@ int output_rows(struct ctl *ctl, const char *what, const struct field *fields, s
 			put_table(ctl, &out, fields, columns, rows);
 		break;
 	}
-	return output_text(&out);
+	return output_built(ctl, &out);
 }
 
 int output_next_rows(struct ctl *ctl, bool first, const struct field *fields, size_t columns, size_t rows)
@@ -318,7 +358,7 @@ int output_next_rows(struct ctl *ctl, bool first, const struct field *fields, si
 			sbuf_putc(&out, '\n');
 		}
 	}
-	return output_text(&out);
+	return output_built(ctl, &out);
 }
 
 int output_line_or_record(struct ctl *ctl, struct str line, const struct field *fields, size_t n)

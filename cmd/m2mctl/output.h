@@ -54,6 +54,10 @@ int output_rows_check(const struct ctl *ctl);
 /* Text as it is, whatever --output says. */
 int output_text(const struct sbuf *built);
 
+/* JSON text that others may have made. What is hidden in it (base/visible.h) stands in strings, and is
+ * printed as their escapes: no terminal is driven by it, and it means the same. */
+int output_json(struct ctl *ctl, const struct sbuf *built);
+
 /* One line as it is, in text; the record in the other forms. */
 int output_line_or_record(struct ctl *ctl, struct str line, const struct field *fields, size_t n);
 

@@ -1,5 +1,5 @@
 /* m2mctl token: makes an operator's token, and tells what a token is worth. */
-#include "store/ctl_token.h"
+#include "operator/ctl_token.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
-#include "store/ctl_signing.h"
+#include "operator/ctl_signing.h"
 #include "json/json_read.h"
 
 /* The organization's roles, or the platform's one: never both. */
@@ -189,7 +189,7 @@ static int inspect(struct ctl *ctl, char **args)
 		return status;
 	if (token.p == NULL || str_eq(token, STR("-")))
 		token = read_stdin(ctl->a);
-	if (token.p == NULL || jwt_parse(ctl->a, token, &jwt) != ERR_OK) {
+	if (token.p == NULL || jwt_parse(ctl->a, token, &jwt) != ERR_OK || jwt.kid.p == NULL) {
 		ctl_say("this is not a JWT that this service could have issued: not three base64url parts, or a header that it never "
 			"writes");
 		return EXIT_REFUSED;

@@ -1,43 +1,26 @@
-/* A line grows in the caller's struct and leaves in one write, alone or with others of its thread.
+/* A line grows in the caller's struct; log_out.c says how it leaves.
  *
- * Each field is written into a copy of the buffer's state, which replaces the state only if the field fitted whole. The
- * state's overflow mark then means: something was left out. Room for the line's end is kept back from the start. */
+ * Each field is written into a copy of the buffer's state, which replaces the state only if the
+ * field fitted whole. The state's overflow mark then means: something was left out. Room for the
+ * line's end is kept back from the start. */
 #include "base/log.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_out.h"
 
 #define CUT ",\"truncated\":true"
 #define END "}\n"
 enum { RESERVE = sizeof CUT + sizeof END };
 
-#define GATHERED_MAX 65536
-
-/* Of a thread that gathers. */
-struct gathered {
-	void (*soon)(void *arg);
-	void *arg;
-	size_t n;
-	char bytes[GATHERED_MAX];
-};
-
 static enum log_level threshold = LOG_INFO;
-static int out_fd = STDERR_FILENO;
-static _Thread_local struct gathered *gathered;
 
 void log_set_level(enum log_level least)
 {
 	threshold = least;
-}
-
-void log_set_fd(int fd)
-{
-	out_fd = fd;
 }
 
 void log_begin(struct log_line *l, enum log_level level, const char *event)
@@ -105,75 +88,25 @@ void log_bool(struct log_line *l, const char *key, bool value)
 	keep(l, trial);
 }
 
-/* One write as a rule. A reader that is slow may take a part; the rest follows rather than leave half a line.
- * A log that can't be written is no reason to stop serving. */
-static void write_all(const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(out_fd, p, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return;
-		p += done;
-		n -= (size_t)done;
-	}
-}
-
-void log_flush(void)
-{
-	if (gathered == NULL || gathered->n == 0)
-		return;
-	write_all(gathered->bytes, gathered->n);
-	gathered->n = 0;
-}
-
-enum err log_gather(void (*soon)(void *arg), void *arg)
-{
-	if (gathered == NULL)
-		gathered = calloc(1, sizeof *gathered);
-	if (gathered == NULL)
-		return ERR_NO_MEMORY;
-	gathered->soon = soon;
-	gathered->arg = arg;
-	return ERR_OK;
-}
-
-void log_gather_end(void)
-{
-	log_flush();
-	free(gathered);
-	gathered = NULL;
-}
-
-static void put_line(enum log_level level, const char *p, size_t n)
-{
-	if (gathered == NULL || level >= LOG_WARN) {
-		log_flush(); /* in the order in which they were written */
-		write_all(p, n);
-		return;
-	}
-	if (n > sizeof gathered->bytes - gathered->n)
-		log_flush();
-	memcpy(gathered->bytes + gathered->n, p, n);
-	gathered->n += n;
-	if (gathered->n == n)
-		gathered->soon(gathered->arg);
-}
-
-void log_end(struct log_line *l)
+struct str log_finished(struct log_line *l)
 {
 	if (!l->on)
-		return;
-
-	int saved = errno; /* callers log in the middle of handling a failure */
+		return STR_NONE;
 	bool left_out = l->buf.overflow;
 	l->buf.overflow = false;
 	l->buf.cap = sizeof l->bytes;
 	if (left_out)
 		sbuf_putz(&l->buf, CUT);
 	sbuf_putz(&l->buf, END);
-	put_line(l->level, l->buf.p, l->buf.n);
+	return str_from(l->buf.p, l->buf.n);
+}
+
+void log_end(struct log_line *l)
+{
+	int saved = errno; /* callers log in the middle of handling a failure */
+	struct str line = log_finished(l);
+	if (line.p != NULL)
+		log_out(line.p, line.n, l->level >= LOG_WARN);
 	errno = saved;
 }
 

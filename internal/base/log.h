@@ -1,8 +1,12 @@
-/* JSON lines on stderr, each whole in one write(2), so that lines of several threads don't mix. A thread that writes many may gather them (log_gather).
+/* JSON lines on stderr, each whole, so that lines of several threads don't mix.
  *
- * A line is built with log_begin, typed fields, log_end: {"time":"...","level":"info","event":"...", fields...}. Lines are capped
- * at 8 KiB: what does not fit is left out and "truncated":true says so; the line stays valid JSON. Libraries
- * below store stay silent; secrets, tokens and Authorization headers are never passed here. */
+ * A line is built with log_begin, typed fields, log_end:
+ *
+ *   {"time":"...","level":"info","event":"...", fields...}
+ *
+ * Lines are capped at 8 KiB: what does not fit is left out and "truncated":true says so; the line
+ * stays valid JSON. Libraries below store stay silent; secrets, tokens and Authorization headers
+ * are never passed here. */
 #ifndef M2M_BASE_LOG_H
 #define M2M_BASE_LOG_H
 
@@ -33,8 +37,23 @@ void log_int(struct log_line *l, const char *key, int64_t value);
 void log_bool(struct log_line *l, const char *key, bool value);
 void log_end(struct log_line *l);
 
-/* From now on this thread's lines below LOG_WARN wait, up to 64 KiB of them, for its log_flush or for a line that doesn't wait; `soon` is called when the first one begins to wait. For an event
- * loop, which flushes once a turn. What waits is lost if the process is killed in that turn. ERR_NO_MEMORY leaves lines going out one by one. */
+/* The writer's alone: ends a line that doesn't go through log_end. STR_NONE below the level. */
+struct str log_finished(struct log_line *l);
+
+/* From now on lines are written by a thread of the log's own, and no other thread waits for
+ * whoever reads the log. Lines that find no room are dropped whole and counted;
+ * "log_lines_dropped" says how many once there is room again. What led to a crash is written
+ * before the process ends. Call it once, before threads start. ERR_NO_MEMORY leaves everything as
+ * it was. */
+MUST_CHECK enum err log_writer_start(void);
+/* Writes what waits, for `limit_ms` at most; call it when the other threads have ended. */
+void log_writer_end(int limit_ms);
+uint64_t log_lines_dropped(void);
+
+/* From now on this thread's lines below LOG_WARN wait for its log_flush or for a line that doesn't
+ * wait; `soon` is called when the first one begins to. For an event loop, which flushes once a
+ * turn. What waits is lost if the process is killed in that turn. ERR_NO_MEMORY leaves lines going
+ * out one by one. */
 MUST_CHECK enum err log_gather(void (*soon)(void *arg), void *arg);
 void log_flush(void);
 void log_gather_end(void); /* flushes; lines go out one by one again */

@@ -24,3 +24,11 @@ size_t network_of(struct str address, uint8_t out[NETWORK_MAX])
 	memcpy(out, &six, 8);
 	return 8;
 }
+
+struct str network_recorded(struct str address)
+{
+	const struct str mapped = STR("::ffff:");
+	if (str_starts(address, mapped) && memchr(address.p, '.', address.n) != NULL)
+		return str_from(address.p + mapped.n, address.n - mapped.n);
+	return str_split(&address, '%');
+}

@@ -7,6 +7,9 @@
 
 #include "base/base64.h"
 #include "base/utf8.h"
+#include "base/visible.h"
+
+#define ESCAPES_MAX 13 /* a surrogate pair's, and a NUL */
 
 struct sbuf sbuf_fixed(char *p, size_t cap)
 {
@@ -103,11 +106,19 @@ void sbuf_printf(struct sbuf *b, const char *format, ...)
 	va_end(args);
 }
 
-/* What has to stand in a JSON string instead of the byte `c`, with which a character of `length` bytes begins (0: an invalid
+/* What has to stand in a JSON string instead of the character at `p`, of `length` bytes (0: an invalid
  * one); empty: itself. `space` is room for an answer. */
-static struct str json_instead(unsigned char c, size_t length, char space[6])
+static struct str json_instead(const char *p, size_t length, char space[ESCAPES_MAX])
 {
 	static const char hex[] = "0123456789abcdef";
+	unsigned char c = (unsigned char)p[0];
+	if (length > 1) {
+		uint32_t code = utf8_code(p, length);
+		struct sbuf escapes = sbuf_fixed(space, ESCAPES_MAX);
+		if (code_is_hidden(code))
+			sbuf_put_code_escape(&escapes, code);
+		return sbuf_str(&escapes);
+	}
 	if (length == 0)
 		return STR("\xef\xbf\xbd"); /* U+FFFD */
 	if (c == '"')
@@ -159,13 +170,13 @@ void sbuf_put_json(struct sbuf *b, struct str s)
 	sbuf_putc(b, '"');
 	size_t plain = 0; /* from here to i nothing needs escaping: copied in one go */
 	for (size_t i = json_plain_run(s); i < s.n;) {
-		char space[6];
+		char space[ESCAPES_MAX];
 		size_t length = utf8_next(str_from(s.p + i, s.n - i));
-		struct str instead = json_instead((unsigned char)s.p[i], length, space);
+		struct str instead = json_instead(s.p + i, length, space);
 		if (instead.n > 0) {
 			sbuf_put(b, str_from(s.p + plain, i - plain));
 			sbuf_put(b, instead);
-			plain = i + 1;
+			plain = i + (length == 0 ? 1 : length);
 		}
 		i += length == 0 ? 1 : length;
 	}

@@ -30,7 +30,8 @@ void sbuf_putc(struct sbuf *b, char c);
 void sbuf_puti(struct sbuf *b, int64_t v);
 void sbuf_printf(struct sbuf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* `s` as a JSON string with its quotes (RFC 8259 section 7). Bytes that are not valid UTF-8 become U+FFFD, control characters \u00XX;
+/* `s` as a JSON string with its quotes (RFC 8259 section 7). Bytes that are not valid UTF-8 become U+FFFD, control characters \u00XX, and so does what
+ * code_is_hidden tells of (but DEL), which means the same and drives no terminal that shows a log;
  * '<', '>' and '&' stay as they are. Absent is written as null. */
 void sbuf_put_json(struct sbuf *b, struct str s);
 

@@ -2,6 +2,8 @@
  * out overlong forms, surrogates and code points that are too high. */
 #include "base/utf8.h"
 
+#include <assert.h>
+
 struct lead {
 	size_t length;
 	unsigned char second_min, second_max;
@@ -33,4 +35,14 @@ size_t utf8_next(struct str s)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
 	return lead.length;
+}
+
+uint32_t utf8_code(const char *p, size_t n)
+{
+	static const unsigned char lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	assert(n >= 1 && n <= 4);
+	uint32_t code = (unsigned char)p[0] & lead_bits[n];
+	for (size_t i = 1; i < n; i++)
+		code = code << 6 | ((unsigned char)p[i] & 0x3f);
+	return code;
 }

@@ -88,27 +88,48 @@ static struct str read_file(const char *path, char *buf, const char **ret_why)
 	return str_from(buf, n);
 }
 
+/* A URL with a user, a conninfo, a PEM text, a line of a key file: put into another setting by mistake, it is still a secret. */
+static bool may_be_secret(struct str text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] == '@' || text.p[i] == '=' || (unsigned char)text.p[i] < ' ')
+			return true;
+	return false;
+}
+
 /* The value that was refused, as far as it may be shown on one line. */
 static void quote(struct sbuf *faults, struct str text)
 {
 	struct str shown = text.n > 80 ? str_from(text.p, 80) : text;
 
+	if (may_be_secret(text)) {
+		sbuf_putz(faults, " (its value is not shown, it may hold a secret)");
+		return;
+	}
 	sbuf_putz(faults, ", not ");
 	sbuf_put_json(faults, shown);
 	sbuf_putz(faults, shown.n < text.n ? "..." : "");
 }
 
-static void read_value(const struct setting *s, const char *suffix, struct arena *a, struct str text, struct config *c, struct sbuf *faults)
+/* `from_file`: what stands in a file that was named by mistake is never shown. */
+static void read_value(const struct setting *s, bool from_file, struct arena *a, struct str text, struct config *c, struct sbuf *faults)
 {
 	char why_text[512];
 	struct sbuf why = sbuf_fixed(why_text, sizeof why_text);
 
 	if (s->parse(s, a, text, c, &why))
 		return;
-	sbuf_printf(faults, "%s%s: %s", s->name, suffix, why_text);
-	if (!s->secret)
+	sbuf_printf(faults, "%s%s: %s", s->name, from_file ? FILE_SUFFIX : "", why_text);
+	if (!s->secret && !from_file)
 		quote(faults, text);
 	sbuf_putc(faults, '\n');
+}
+
+/* A value in the place of its file's path may be a secret: only what looks like a path is shown. */
+static const char *shown_path(const char *path)
+{
+	bool is_path = (path[0] == '/' || path[0] == '.') && strpbrk(path, "@=: ") == NULL;
+	return is_path ? path : "the file that it names";
 }
 
 static void read_from_file(const struct setting *s, const char *path, struct arena *a, struct config *c, struct sbuf *faults)
@@ -118,9 +139,9 @@ static void read_from_file(const struct setting *s, const char *path, struct are
 	struct str text = read_file(path, buf, &why);
 
 	if (text.p == NULL)
-		sbuf_printf(faults, "%s" FILE_SUFFIX ": %s can't be used: %s\n", s->name, path, why);
+		sbuf_printf(faults, "%s" FILE_SUFFIX ": %s can't be used: %s\n", s->name, shown_path(path), why);
 	else
-		read_value(s, FILE_SUFFIX, a, text, c, faults);
+		read_value(s, true, a, text, c, faults);
 	crypto_wipe(buf, sizeof buf);
 }
 
@@ -134,9 +155,9 @@ static void read_setting(const struct setting *s, struct arena *a, char *const *
 	else if (path.p != NULL)
 		read_from_file(s, path.p, a, c, faults);
 	else if (text.p != NULL)
-		read_value(s, "", a, text, c, faults);
+		read_value(s, false, a, text, c, faults);
 	else if (s->fallback != NULL)
-		read_value(s, "", a, str_of(s->fallback), c, faults);
+		read_value(s, false, a, str_of(s->fallback), c, faults);
 	else if ((need & s->need) != 0)
 		sbuf_printf(faults, "%s is not set: %s\n", s->name, s->meaning);
 }
@@ -192,6 +213,7 @@ static void work_out_rest(struct arena *a, char *const *env, struct config *c)
 	bool v6 = strchr(c->http.host, ':') != NULL;
 	bool certificate = c->tls_cert.text.p != NULL && c->tls_key.text.p != NULL;
 
+	c->database_url_path = arena_copy(a, lookup(env, "M2M_DATABASE_URL", FILE_SUFFIX));
 	c->trusted_issuers_path = arena_copy(a, lookup(env, "M2M_TRUSTED_ISSUERS", FILE_SUFFIX));
 	c->tls_cert.path = arena_copy(a, lookup(env, "M2M_TLS_CERT", FILE_SUFFIX));
 	c->tls_key.path = arena_copy(a, lookup(env, "M2M_TLS_KEY", FILE_SUFFIX));

@@ -29,6 +29,7 @@ enum config_listener { CONFIG_HTTP = 1, CONFIG_GRPC = 2, CONFIG_OPS = 4 };
 
 struct config {
 	struct str database_url;       /* M2M_DATABASE_URL: the gateway's */
+	struct str database_url_path;  /* M2M_DATABASE_URL_FILE, whose content was that; absent: given in the environment */
 	struct str admin_database_url; /* M2M_ADMIN_DATABASE_URL: m2mctl's; absent if not set */
 	struct config_listen http;     /* M2M_HTTP_LISTEN, default 127.0.0.1:8080 */
 	struct config_listen grpc;     /* M2M_GRPC_LISTEN, default 127.0.0.1:9090 */

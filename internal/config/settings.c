@@ -71,7 +71,7 @@ const struct setting settings[] = {
 	{"M2M_ADDRESS_BURST", NULL, "ten times the rate", "how many at once after a pause, 1 to 100000",
 	 parse_number, AT(address_burst), .min = 1, .max = BURST_MAX},
 	{"M2M_OTLP_ENDPOINT", NULL, "none", "URL of an OTLP/HTTP collector, such as http://localhost:4318, to which traces are sent",
-	 parse_endpoint, AT(otlp_endpoint)},
+	 parse_endpoint, AT(otlp_endpoint), .secret = true},
 	{"M2M_TRACE_PERCENT", "100", "100", "how many in 100 of the requests without a traceparent are traced; others as their traceparent says",
 	 parse_number, AT(trace_percent), .min = 0, .max = 100},
 	{"M2M_LOG_LEVEL", "info", "info", "debug, info, warn or error",

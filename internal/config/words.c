@@ -1,7 +1,7 @@
 #include "config/words.h"
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/visible.h"
 
 #define NAME_MAX_CHARACTERS 200
 
@@ -76,11 +76,8 @@ bool word_is_slug(struct str s)
 
 bool word_is_name(struct str s)
 {
-	for (size_t characters = 0; s.n > 0; characters++) {
-		size_t n = utf8_next(s);
-		if (n == 0 || (unsigned char)s.p[0] < 0x20 || s.p[0] == 0x7f || characters == NAME_MAX_CHARACTERS)
-			return false;
-		s = str_from(s.p + n, s.n - n);
-	}
-	return true;
+	size_t characters = 0;
+	for (size_t i = 0; i < s.n; i++)
+		characters += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+	return characters <= NAME_MAX_CHARACTERS && text_is_visible(s, "");
 }

@@ -21,7 +21,8 @@ bool word_is_issuer(struct str s);
 /* What an organization is called in commands and paths: lower-case letters, digits and hyphens, 1 to 63, not first a hyphen. */
 bool word_is_slug(struct str s);
 
-/* What people call something: UTF-8 without control characters, up to 200 characters; may be empty. It is printed to terminals, and the schema's limit counts characters. */
+/* What people call something: UTF-8 without what base/visible.h calls hidden, up to 200 characters; may
+ * be empty. It is printed to terminals and compared by eye, and the schema's limit counts characters. */
 bool word_is_name(struct str s);
 
 #endif

@@ -14,7 +14,7 @@
 
 struct named_key {
 	char kid[KID_MAX];
-	size_t kid_n;
+	size_t kid_n; /* 0: it has none */
 	struct signing_key *key;
 };
 
@@ -55,18 +55,20 @@ static enum err add(struct jwks *set, const struct json *jwk, unsigned *skipped)
 {
 	struct str kid = STR_NONE;
 	struct signing_key *key = NULL;
-	if (json_string(json_get(jwk, "kid"), &kid) == ERR_OK && kid.n > 0 && kid.n <= KID_MAX)
+	enum err err = json_string(json_get(jwk, "kid"), &kid);
+	if (err == ERR_NOT_PRESENT || (err == ERR_OK && kid.n > 0 && kid.n <= KID_MAX))
 		key = read_key(jwk);
 	if (key == NULL) {
 		++*skipped;
 		return ERR_OK;
 	}
-	if (jwks_find(set, kid) != NULL) {
+	if (kid.n > 0 && jwks_find(set, kid) != NULL) {
 		signing_key_free(key);
 		return ERR_MALFORMED;
 	}
 	struct named_key *slot = &set->keys[set->n++];
-	memcpy(slot->kid, kid.p, kid.n);
+	if (kid.n > 0)
+		memcpy(slot->kid, kid.p, kid.n);
 	slot->kid_n = kid.n;
 	slot->key = key;
 	return ERR_OK;
@@ -128,7 +130,20 @@ size_t jwks_count(const struct jwks *set)
 struct signing_key *jwks_find(struct jwks *set, struct str kid)
 {
 	for (size_t i = 0; i < set->n; i++)
-		if (str_eq(str_from(set->keys[i].kid, set->keys[i].kid_n), kid))
+		if (kid.n > 0 && str_eq(str_from(set->keys[i].kid, set->keys[i].kid_n), kid))
 			return set->keys[i].key;
 	return NULL;
+}
+
+size_t jwks_of_alg(struct jwks *set, enum jwt_alg alg, struct signing_key **ret, size_t cap)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < set->n; i++) {
+		if (signing_key_alg(set->keys[i].key) != alg)
+			continue;
+		if (n < cap)
+			ret[n] = set->keys[i].key;
+		n++;
+	}
+	return n;
 }

@@ -8,7 +8,7 @@
 #define HEADER_TEXT_MAX 1024
 
 static const struct json_limits header_limits = {.max_depth = 2, .max_values = 16};
-static const struct json_limits claims_limits = {.max_depth = 8, .max_values = 512};
+static const struct json_limits claims_limits = {.max_depth = 8, .max_values = 4096, .max_members = 512};
 
 static enum err decode_part(struct arena *a, struct str part, struct str *ret)
 {
@@ -62,9 +62,10 @@ static enum err read_header(const struct json *header, struct jwt *jwt)
 		return ERR_MALFORMED;
 	if (json_string(json_get(header, "alg"), &alg) != ERR_OK || jwt_alg_of(alg, &jwt->alg) != ERR_OK)
 		return ERR_MALFORMED;
-	if (json_string(json_get(header, "kid"), &jwt->kid) != ERR_OK || !is_kid(jwt->kid))
+	enum err err = json_string(json_get(header, "kid"), &jwt->kid);
+	if (err != ERR_NOT_PRESENT && (err != ERR_OK || !is_kid(jwt->kid)))
 		return ERR_MALFORMED;
-	enum err err = json_string(json_get(header, "typ"), &jwt->typ);
+	err = json_string(json_get(header, "typ"), &jwt->typ);
 	if (err == ERR_NOT_PRESENT)
 		return ERR_OK;
 	if (err != ERR_OK || !is_known_typ(jwt->typ))

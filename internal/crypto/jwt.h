@@ -12,7 +12,8 @@
 #include "base/str.h"
 #include "crypto/signing_key.h"
 
-#define JWT_MAX_LEN 8192
+/* As much as the headers of a request may have in all, REST's and gRPC's: a longer one doesn't reach us. */
+#define JWT_MAX_LEN 16384
 
 struct jwt {
 	struct str token;         /* the whole compact serialization, as given */
@@ -21,12 +22,12 @@ struct jwt {
 	struct str claims;        /* the payload's JSON text, an object, strict as json_read.h says */
 	const struct json *claims_json;
 	enum jwt_alg alg;
-	struct str kid;
+	struct str kid; /* absent, or 1 to KID_MAX bytes */
 	struct str typ; /* absent, or one of those below, as it was written */
 };
 
 /* Takes a compact token apart without trusting it. ERR_MALFORMED for anything but: three base64url parts of bounded length, a header object whose
- * alg is one of ours (never "none", never HMAC), with a kid of 1 to KID_MAX visible ASCII characters (others'
+ * alg is one of ours (never "none", never HMAC), kid absent or 1 to KID_MAX visible ASCII characters (others'
  * kids hold +, / and =; it is only ever compared), typ absent, JWT, at+jwt or application/at+jwt in any case (RFC 9068 section 4), and without crit, jku, jwk, x5u, x5c,
  * b64, zip; a payload that is a JSON object. Memory from `a`; *ret is valid as long as the token's bytes and `a`. */
 MUST_CHECK enum err jwt_parse(struct arena *a, struct str token, struct jwt *ret);

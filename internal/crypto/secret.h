@@ -19,6 +19,10 @@
 #include "crypto/digest.h"
 #include "crypto/master_ring.h"
 
+/* Bytes of a version's verifier that its tokens carry (claim secret_tag), base64url-encoded without padding. */
+#define SECRET_TAG_LEN      6
+#define SECRET_TAG_TEXT_LEN 8
+
 #define CLIENT_ID_LEN   26
 #define SECRET_LEN      55
 #define SECRET_SALT_LEN 32

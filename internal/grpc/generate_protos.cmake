@@ -15,10 +15,9 @@ const size_t descriptors_n = sizeof descriptors;
 endif()
 
 find_program(PROTOC_C protoc-c REQUIRED)
-set(proto_contract "${CMAKE_SOURCE_DIR}/internal/api") # ours, and copies of googleapis' files, which Debian doesn't have
-set(proto_grpc /usr/share/grpc-proto)                  # health and reflection, from Debian's grpc-proto
+set(proto_contract "${CMAKE_SOURCE_DIR}/internal/api") # ours, and copies of googleapis' and grpc-proto's files
 set(proto_google /usr/include)                         # google/protobuf, from Debian's libprotobuf-dev
-set(proto_paths -I "${proto_contract}" -I "${proto_grpc}" -I "${proto_google}")
+set(proto_paths -I "${proto_contract}" -I "${proto_google}")
 set(proto_generated "${CMAKE_BINARY_DIR}/generated/proto")
 file(MAKE_DIRECTORY "${proto_generated}")
 
@@ -43,8 +42,8 @@ proto_compile("${proto_contract}" google/api/annotations)
 proto_compile("${proto_contract}" google/api/http)
 proto_compile("${proto_contract}" google/rpc/status)
 proto_compile("${proto_contract}" google/rpc/error_details)
-proto_compile("${proto_grpc}" grpc/health/v1/health)
-proto_compile("${proto_grpc}" grpc/reflection/v1/reflection)
+proto_compile("${proto_contract}" grpc/health/v1/health)
+proto_compile("${proto_contract}" grpc/reflection/v1/reflection)
 proto_compile("${proto_google}" google/protobuf/any)
 proto_compile("${proto_google}" google/protobuf/descriptor)
 proto_compile("${proto_google}" google/protobuf/duration)

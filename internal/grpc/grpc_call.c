@@ -22,6 +22,11 @@
 #define ARENA_MAX (GRPC_HEADER_LIST_MAX + 8192) /* the header list, and an error's texts */
 #define OUT_MAX   (256 * 1024)                  /* messages that a client has not read yet */
 
+/* Of all streams of the server's own methods together; a message that is small is sent anyway. */
+#define BACKLOG_MAX (16 * 1024 * 1024)
+#define SMALL       256
+#define UNREAD_US   1000000 /* how long an answer may wait for its client before it makes room for others */
+
 enum google_rpc { RPC_OK = 0, RPC_RESOURCE_EXHAUSTED = 8, RPC_UNAVAILABLE = 14 };
 
 enum phase {
@@ -32,9 +37,13 @@ enum phase {
 };
 
 struct grpc_call {
-	struct list node;       /* the connection's */
-	struct grpc_conn *conn; /* NULL: the stream has closed */
+	struct list node;         /* the connection's; then its orphans' */
+	struct grpc_conn *conn;   /* NULL: the stream has closed */
+	struct grpc_conn *parent; /* of an orphan; NULL: it is none, or the connection has gone too */
 	struct grpc_server *server;
+	struct peer *peer;
+	bool own_stream;                /* it counts as one */
+	struct list of_all, of_address; /* while it waits for its client: grpc_call_make_room */
 	int32_t stream_id;
 	enum phase phase;
 	int64_t active_us; /* when it began, or its last message came */
@@ -59,6 +68,7 @@ struct grpc_call {
 	bool gzip;      /* the reply as the request was */
 	bool responded; /* HEADERS are on their way */
 	struct grpc_out out;
+	int64_t unread_us; /* since when there is something in `out`; 0: there isn't */
 	char status[12];
 	struct str status_text, details; /* as they go into the trailers */
 };
@@ -97,6 +107,52 @@ int32_t grpc_call_stream_id(const struct grpc_call *call)
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg);
 
+/* ---- what waits for its client ---- */
+
+static void wait_no_more(struct grpc_call *call)
+{
+	list_remove(&call->of_all);
+	list_remove(&call->of_address);
+}
+
+static void wait_for_request(struct grpc_call *call)
+{
+	list_append(grpc_server_waiting(call->server), &call->of_all);
+	list_append(&call->peer->waiting, &call->of_address);
+}
+
+/* Something was put into `out`. */
+static void wait_for_reader(struct grpc_call *call)
+{
+	if (call->unread_us == 0)
+		call->unread_us = clock_mono_us();
+	if (call->own_stream || !list_empty(&call->of_all))
+		return;
+	list_append(grpc_server_unread(call->server), &call->of_all);
+	list_append(&call->peer->unread, &call->of_address);
+}
+
+static struct grpc_call *oldest(const struct list *of_all, const struct list *of_address)
+{
+	if (of_address != NULL)
+		return list_empty(of_address) ? NULL : LIST_OWNER(of_address->next, struct grpc_call, of_address);
+	return list_empty(of_all) ? NULL : LIST_OWNER(of_all->next, struct grpc_call, of_all);
+}
+
+bool grpc_call_make_room(struct grpc_server *server, struct peer *peer)
+{
+	uint32_t code = NGHTTP2_REFUSED_STREAM; /* nothing was done: it may be tried again */
+	struct grpc_call *call = oldest(grpc_server_waiting(server), peer == NULL ? NULL : &peer->waiting);
+	if (call == NULL) {
+		code = NGHTTP2_CANCEL;
+		call = oldest(grpc_server_unread(server), peer == NULL ? NULL : &peer->unread);
+		if (call == NULL || clock_mono_us() - call->unread_us < UNREAD_US)
+			return false;
+	}
+	grpc_conn_drop(call->conn, call, code);
+	return true;
+}
+
 struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id, int64_t now_us)
 {
 	struct grpc_call *call = calloc(1, sizeof *call);
@@ -110,22 +166,54 @@ struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id, int64
 	arena_wipe_on_free(arena); /* a bearer is in there */
 	call->conn = conn;
 	call->server = grpc_conn_server(conn);
+	call->peer = grpc_conn_peer(conn);
 	call->stream_id = stream_id;
 	call->active_us = now_us;
 	list_init(&call->method_node);
+	list_init(&call->of_all);
+	list_init(&call->of_address);
 	grpc_out_init(&call->out);
 	list_append(grpc_conn_calls(conn), &call->node);
-	grpc_server_call_opened(call->server);
+	grpc_server_call_opened(call->server, call->peer);
+	wait_for_request(call);
 	return call;
+}
+
+static void drop_output(struct grpc_call *call)
+{
+	if (call->own_stream)
+		*grpc_server_backlog(call->server) -= call->out.n;
+	grpc_out_drop(&call->out);
 }
 
 static void free_call(struct grpc_call *call)
 {
-	grpc_server_call_gone(call->server);
+	if (call->parent != NULL)
+		grpc_conn_orphan_gone(call->parent);
+	list_remove(&call->node);
+	wait_no_more(call);
+	drop_output(call);
+	if (call->own_stream)
+		grpc_server_stream_gone(call->server, call->peer);
+	else
+		grpc_server_call_gone(call->server, call->peer);
 	grpc_reader_release(&call->reader);
-	grpc_out_drop(&call->out);
 	arena_free(call->arena);
 	free(call);
+}
+
+/* The call goes on without a stream until its op has been answered. */
+static void orphan(struct grpc_call *call, struct grpc_conn *parent)
+{
+	call->parent = parent;
+	list_append(grpc_conn_orphans(parent), &call->node);
+	grpc_conn_orphaned(parent);
+}
+
+void grpc_call_forget_parent(struct grpc_call *call)
+{
+	list_remove(&call->node);
+	call->parent = NULL;
 }
 
 static void give_back(struct grpc_call *call)
@@ -137,16 +225,23 @@ static void give_back(struct grpc_call *call)
 
 void grpc_call_closed(struct grpc_call *call)
 {
+	struct grpc_conn *conn = call->conn;
 	list_remove(&call->node);
+	wait_no_more(call);
 	give_back(call);
 	call->conn = NULL;
+	if (call->own_stream)
+		grpc_conn_stream_gone(conn);
 	if (call->has_deadline)
 		evtimer_del(&call->deadline);
 	if (call->method != NULL && call->method->on_gone != NULL)
 		call->method->on_gone(call);
-	if (call->op == NULL)
+	if (call->op == NULL) {
 		free_call(call);
-	else if (call->op->abandoned == ERR_OK)
+		return;
+	}
+	orphan(call, conn);
+	if (call->op->abandoned == ERR_OK)
 		op_abandon(call->op, ERR_CANCELLED); /* its reply frees the call, now or later */
 }
 
@@ -201,13 +296,23 @@ size_t grpc_call_next_piece(struct grpc_call *call, size_t max, bool *ret_end)
 
 enum err grpc_call_move_piece(struct grpc_call *call, struct evbuffer *to, size_t n)
 {
-	return grpc_out_move(&call->out, to, n);
+	enum err err = grpc_out_move(&call->out, to, n);
+	if (err == ERR_OK && call->own_stream)
+		*grpc_server_backlog(call->server) -= n;
+	if (call->out.n == 0) {
+		call->unread_us = 0;
+		wait_no_more(call);
+	}
+	return err;
 }
 
 static void settle(struct grpc_call *call, int status, struct str text)
 {
 	assert(call->phase != CALL_ENDED);
 	call->phase = CALL_ENDED;
+	wait_no_more(call);
+	if (call->out.n > 0)
+		wait_for_reader(call);
 	snprintf(call->status, sizeof call->status, "%d", status);
 	if (call->has_deadline)
 		evtimer_del(&call->deadline);
@@ -233,6 +338,7 @@ static void respond_http(struct grpc_call *call, enum err err)
 	nghttp2_nv fields[3];
 	size_t n = 0;
 	char status[12];
+	bool body = grpc_out_add(&call->out, str_from(text, sizeof text - 1), keep, NULL) == ERR_OK;
 	settle(call, err_info(err)->grpc, STR_NONE);
 	snprintf(status, sizeof status, "%d", err_info(err)->http);
 	fields[n++] = field(":status", str_of(status), 0);
@@ -240,7 +346,6 @@ static void respond_http(struct grpc_call *call, enum err err)
 	if (err == ERR_METHOD_NOT_ALLOWED)
 		fields[n++] = field("allow", STR("POST"), 0);
 	call->responded = true;
-	bool body = grpc_out_add(&call->out, str_from(text, sizeof text - 1), keep, NULL) == ERR_OK;
 	if (!grpc_conn_respond(call->conn, call, fields, n, body))
 		grpc_conn_reset(call->conn, call, NGHTTP2_INTERNAL_ERROR);
 }
@@ -300,6 +405,7 @@ static struct op *new_op(struct grpc_call *call)
 		return NULL;
 	}
 	call->phase = CALL_RUNNING;
+	wait_no_more(call);
 	call->op = op;
 	grpc_metadata_apply(&call->metadata, op, grpc_conn_remote_addr(call->conn));
 	return op;
@@ -404,6 +510,18 @@ static bool is_post(const struct grpc_call *call)
 	return str_eq(call->metadata.method, STR("POST"));
 }
 
+/* The call has left those that every other waits with, and their number. */
+static void become_own_stream(struct grpc_call *call)
+{
+	if (!grpc_conn_takes_stream(call->conn)) {
+		grpc_call_end(call, RPC_RESOURCE_EXHAUSTED, STR("This connection, or this address, has too many open streams."));
+		return;
+	}
+	wait_no_more(call);
+	grpc_server_call_gone(call->server, call->peer);
+	call->own_stream = true;
+}
+
 void grpc_call_headers_done(struct grpc_call *call)
 {
 	const struct grpc_metadata *m = &call->metadata;
@@ -424,6 +542,8 @@ void grpc_call_headers_done(struct grpc_call *call)
 		call->reader.gzip = str_eq(m->encoding, STR("gzip"));
 		set_deadline(call);
 	}
+	if (call->method != NULL && call->method->own_stream && call->phase == CALL_REQUEST)
+		become_own_stream(call);
 }
 
 static void take_message(struct grpc_call *call, struct str message)
@@ -476,6 +596,7 @@ void grpc_call_client_done(struct grpc_call *call)
 		struct str message = call->message;
 		call->message = STR_NONE;
 		call->phase = CALL_RUNNING;
+		wait_no_more(call);
 		give_back(call);
 		call->method->on_message(call, message);
 	} else if (!shed(call)) {
@@ -490,7 +611,9 @@ bool grpc_call_tick(struct grpc_call *call, int64_t now_us)
 	bool many = call->method != NULL && call->method->many;
 	if (call->phase == CALL_HEADERS)
 		return waited_us <= (int64_t)config->receive_timeout_ms * 1000;
-	if (call->phase == CALL_REQUEST && waited_us > (int64_t)(many ? config->idle_timeout_ms : config->receive_timeout_ms) * 1000)
+	if (call->unread_us != 0 && now_us - call->unread_us > (int64_t)config->receive_timeout_ms * 1000)
+		grpc_conn_reset(call->conn, call, NGHTTP2_CANCEL);
+	else if (call->phase == CALL_REQUEST && waited_us > (int64_t)(many ? config->idle_timeout_ms : config->receive_timeout_ms) * 1000)
 		refuse(call, ERR_REQUEST_TIMEOUT, NULL);
 	return true;
 }
@@ -508,7 +631,8 @@ bool grpc_call_send(struct grpc_call *call, struct str message)
 	if (call->conn == NULL || call->phase == CALL_ENDED)
 		return false;
 	size_t n = GRPC_PREFIX_LEN + message.n;
-	char *bytes = call->out.n + n > OUT_MAX ? NULL : malloc(n);
+	bool room = call->out.n + n <= OUT_MAX && (n <= SMALL || *grpc_server_backlog(call->server) + n <= BACKLOG_MAX);
+	char *bytes = room ? malloc(n) : NULL;
 	if (bytes == NULL || grpc_out_add(&call->out, str_from(bytes, n), free, bytes) != ERR_OK) {
 		free(bytes);
 		grpc_call_end(call, RPC_RESOURCE_EXHAUSTED, STR("The client doesn't read what it asked for."));
@@ -518,6 +642,9 @@ bool grpc_call_send(struct grpc_call *call, struct str message)
 						 (uint8_t)message.n};
 	memcpy(bytes, prefix, sizeof prefix);
 	memcpy(bytes + sizeof prefix, message.p, message.n);
+	if (call->own_stream)
+		*grpc_server_backlog(call->server) += n;
+	wait_for_reader(call);
 	if (call->responded)
 		grpc_conn_more(call->conn, call);
 	else

@@ -20,6 +20,7 @@ struct grpc_server;
 /* A method that isn't an operation: a table of these is what health and reflection give the server. */
 struct grpc_method {
 	const char *path; /* "/grpc.health.v1.Health/Check" */
+	bool own_stream;  /* it stays open for as long as the client likes: it has room of its own, and little */
 	bool many; /* the client may send more than one message; else a second one, or none, is refused with UNIMPLEMENTED before the method sees anything */
 	/* One whole message, borrowed until it returns; it answers with grpc_call_send and grpc_call_end, now or later. */
 	void (*on_message)(struct grpc_call *call, struct str message);

@@ -2,6 +2,7 @@
  * a whole batch leave in one write. Only the functions that the loop itself calls (on_read, on_written, on_event, on_flush, the tick) may free the connection. */
 #include "grpc/grpc_conn.h"
 
+#include <assert.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -12,25 +13,45 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/peers.h"
+#include "grpc/grpc_frames.h"
 #include "grpc/grpc_metadata.h"
 #include "grpc/grpc_server_parts.h"
 #include "grpc/grpc_stream.h"
+#include "grpc/h2_memory.h"
 
 #define OUTPUT_MAX     (64 * 1024)   /* bytes for a socket that takes no more; nothing is read meanwhile */
 #define WINDOW         (1024 * 1024) /* bytes of unfinished requests on one connection */
 #define HEADERS_ABUSE  (16 * GRPC_HEADER_LIST_MAX)
 #define LINGER_US      1000000 /* for the client to read GOAWAY and close */
 #define GOAWAY_WAIT_US 1000000 /* between the notice and the last GOAWAY, if the client answers no PING */
-#define RESETS_BURST   1000    /* RST_STREAM from the client: so many at once, */
-#define RESETS_RATE    33      /* then so many a second (CVE-2023-44487) */
 #define CONTINUATIONS  8       /* CVE-2024-28182 */
+#define RESETS_FREE    1000000 /* as far as nghttp2 is concerned: they are counted here */
+#define RESETS_KNOWN   32      /* streams that were reset last, which aren't reset once more */
 
-/* The budget for frames that are no work: what they cost, what fills it. */
-#define BUDGET_MAX        1000
-#define BUDGET_PER_SECOND 50
+/* A token bucket: what it holds at most, and what it gains in a second. */
+struct rates {
+	double max, per_second;
+};
+
+struct budget {
+	double left;
+	int64_t at_us;
+};
+
+/* Frames that are no work: what they cost, what fills the budget besides time. */
+static const struct rates frame_rates = {1000, 50};
 #define BUDGET_PER_ANSWER 10
+#define BUDGET_PER_CANCEL 4  /* what may cross it */
 #define COST_ACK          20 /* PING and SETTINGS, which want an answer */
 #define COST_OTHER        1
+
+/* Resets: a hundred faults at once or 5,000 cancels, then 10 or 500 a second (CVE-2023-44487,
+ * CVE-2025-8671). */
+static const struct rates reset_rates = {5000, 500};
+#define COST_FAULT   50
+#define COST_REFUSAL 5
+#define COST_CANCEL  1
 
 enum state {
 	OPEN,
@@ -47,16 +68,21 @@ struct grpc_conn {
 	struct event *flush;
 	enum state state;
 	char remote_addr[64];
+	struct peer *peer;
+	struct grpc_frames frames;
 
-	struct list calls;
-	unsigned calls_open;
+	struct list calls, orphans;
+	unsigned calls_open, own_streams, orphans_n;
+	bool waiting;           /* nothing is read, until fewer orphans are left */
 	bool heard;             /* a byte has come: before that nothing is sent */
 	bool greeted;           /* the client's first SETTINGS have come */
 	bool noticed, said_bye; /* draining: the notice, the last GOAWAY */
 	bool answered_since_ping;
 
-	double budget;
-	int64_t budget_us;
+	struct budget work, resets;
+	int32_t last_stream; /* the highest that the client has opened */
+	int32_t reset_ids[RESETS_KNOWN];
+	unsigned reset_next;
 	int64_t idle_since_us; /* since when no call is open */
 	int64_t received_us;   /* the last bytes */
 	int64_t ping_us;       /* our PING that waits for its answer; 0: none */
@@ -97,23 +123,141 @@ static void say_bye(struct grpc_conn *c)
 	wake(c);
 }
 
-static void spend(struct grpc_conn *c, double cost, const char *why)
+/* What is left afterwards; negative: it was more than there was. */
+static double spend(struct budget *b, const struct rates *rates, double cost)
 {
 	int64_t now_us = clock_mono_us();
-	double refill = (double)(now_us - c->budget_us) * BUDGET_PER_SECOND / 1e6;
-	c->budget_us = now_us;
-	if (c->budget < BUDGET_MAX)
-		c->budget = c->budget + refill < BUDGET_MAX ? c->budget + refill : BUDGET_MAX;
-	c->budget -= cost;
-	if (c->budget < 0)
+	double refill = (double)(now_us - b->at_us) * rates->per_second / 1e6;
+	b->at_us = now_us;
+	if (b->left < rates->max)
+		b->left = b->left + refill < rates->max ? b->left + refill : rates->max;
+	b->left -= cost;
+	return b->left;
+}
+
+static void spend_work(struct grpc_conn *c, double cost, const char *why)
+{
+	if (spend(&c->work, &frame_rates, cost) < 0)
 		go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, why);
+}
+
+static void credit(struct grpc_conn *c, double gain)
+{
+	if (c->work.left < frame_rates.max + GRPC_STREAMS_MAX * BUDGET_PER_ANSWER)
+		c->work.left += gain;
 }
 
 /* A client that gets a whole batch of answers at once may send a WINDOW_UPDATE or two for each. */
 void grpc_conn_credit(struct grpc_conn *c)
 {
-	if (c->budget < BUDGET_MAX + GRPC_STREAMS_MAX * BUDGET_PER_ANSWER)
-		c->budget += BUDGET_PER_ANSWER;
+	credit(c, BUDGET_PER_ANSWER);
+}
+
+/* At the end of the budget a fault ends the connection. What an honest client does too ends it with a
+ * farewell; who goes on after that has no more to hope for. */
+static void spend_reset(struct grpc_conn *c, double cost)
+{
+	double left = spend(&c->resets, &reset_rates, cost);
+	if (left >= 0)
+		return;
+	if (cost >= COST_FAULT || left < -reset_rates.max)
+		go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, "too_many_resets");
+	else
+		grpc_conn_drain(c);
+}
+
+/* ---- frames, before nghttp2 sees them ---- */
+
+static bool lives(struct grpc_conn *c, int32_t id)
+{
+	nghttp2_stream *stream = nghttp2_session_find_stream(c->session, id);
+	if (stream == NULL)
+		return false;
+	int state = (int)nghttp2_stream_get_state(stream);
+	return state != NGHTTP2_STREAM_STATE_IDLE && state != NGHTTP2_STREAM_STATE_CLOSED;
+}
+
+static bool was_reset(const struct grpc_conn *c, int32_t id)
+{
+	for (size_t i = 0; i < RESETS_KNOWN; i++)
+		if (c->reset_ids[i] == id)
+			return true;
+	return false;
+}
+
+static void note_reset(struct grpc_conn *c, int32_t id)
+{
+	c->reset_ids[c->reset_next++ % RESETS_KNOWN] = id;
+}
+
+/* It has crossed a reset, or belongs nowhere. A stream is reset once, as far as is known here, and one
+ * that a GOAWAY has excluded isn't (RFC 9113 sections 5.1, 5.4.2, 6.8). */
+static void note_late(struct grpc_conn *c, int32_t id)
+{
+	spend_work(c, COST_OTHER, "too_many_late_frames");
+	if (c->said_bye || c->state != OPEN || was_reset(c, id))
+		return;
+	nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_STREAM_CLOSED);
+	note_reset(c, id);
+}
+
+static void note_headers(struct grpc_conn *c, int32_t id)
+{
+	if (id > c->last_stream) {
+		c->last_stream = id;
+		if (c->said_bye) /* it is ignored */
+			spend_work(c, COST_OTHER, "too_many_frames");
+	} else if (!lives(c, id)) {
+		note_late(c, id);
+	}
+}
+
+static void note_data(struct grpc_conn *c, const nghttp2_frame_hd *hd)
+{
+	if (hd->stream_id > 0 && hd->stream_id <= c->last_stream && !lives(c, hd->stream_id))
+		note_late(c, hd->stream_id);
+	else if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
+		spend_work(c, COST_OTHER, "too_many_empty_frames");
+}
+
+static void note_cancel(struct grpc_conn *c, int32_t id)
+{
+	if (!lives(c, id)) {
+		spend_work(c, COST_OTHER, "too_many_frames");
+		return;
+	}
+	credit(c, BUDGET_PER_CANCEL);
+	spend_reset(c, COST_CANCEL);
+}
+
+/* Each frame whose type is known; all before it has been worked on. */
+static void note_frame(struct grpc_conn *c, const nghttp2_frame_hd *hd)
+{
+	switch (hd->type) {
+	case NGHTTP2_HEADERS:
+		note_headers(c, hd->stream_id);
+		break;
+	case NGHTTP2_DATA:
+		note_data(c, hd);
+		break;
+	case NGHTTP2_RST_STREAM:
+		note_cancel(c, hd->stream_id);
+		break;
+	case NGHTTP2_PING:
+		/* as gRPC servers do: a PING for each answer is a client measuring the bandwidth, more is an idle client that keeps us busy */
+		if ((hd->flags & NGHTTP2_FLAG_ACK) == 0 && !c->answered_since_ping)
+			spend_work(c, COST_ACK, "too_many_pings");
+		c->answered_since_ping = false;
+		break;
+	case NGHTTP2_SETTINGS:
+		if ((hd->flags & NGHTTP2_FLAG_ACK) == 0)
+			spend_work(c, COST_ACK, "too_many_settings");
+		break;
+	default:
+		if (hd->type <= NGHTTP2_CONTINUATION)
+			spend_work(c, COST_OTHER, "too_many_frames");
+		break;
+	}
 }
 
 /* ---- nghttp2's callbacks ---- */
@@ -123,42 +267,13 @@ static struct grpc_call *call_of(nghttp2_session *session, int32_t stream_id)
 	return nghttp2_session_get_stream_user_data(session, stream_id);
 }
 
-/* Every frame's header, also of those that nghttp2 then ignores. A failure stops the reading. */
-static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
-{
-	(void)session;
-	struct grpc_conn *c = arg;
-	switch (hd->type) {
-	case NGHTTP2_HEADERS:
-		break;
-	case NGHTTP2_DATA:
-		if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
-			spend(c, COST_OTHER, "too_many_empty_frames");
-		break;
-	case NGHTTP2_PING:
-		/* as gRPC servers do: a PING for each answer is a client measuring the bandwidth, more is an idle client that keeps us busy */
-		if ((hd->flags & NGHTTP2_FLAG_ACK) == 0 && !c->answered_since_ping)
-			spend(c, COST_ACK, "too_many_pings");
-		c->answered_since_ping = false;
-		break;
-	case NGHTTP2_SETTINGS:
-		if ((hd->flags & NGHTTP2_FLAG_ACK) == 0)
-			spend(c, COST_ACK, "too_many_settings");
-		break;
-	default:
-		spend(c, COST_OTHER, "too_many_frames");
-		break;
-	}
-	return c->state == OPEN ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
 	struct grpc_conn *c = arg;
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
 	int32_t id = frame->hd.stream_id;
-	struct grpc_call *call = grpc_server_full(c->server) ? NULL : grpc_call_new(c, id, clock_mono_us());
+	struct grpc_call *call = grpc_server_takes_call(c->server, c->peer) ? grpc_call_new(c, id, clock_mono_us()) : NULL;
 	if (call == NULL) {
 		/* nothing of it was looked at: the client may try again without asking itself whether it was done (RFC 9113 section 8.7) */
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
@@ -222,24 +337,42 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
 	return 0;
 }
 
+static void lose_call(struct grpc_conn *c, struct grpc_call *call);
+
 static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t code, void *arg)
 {
 	(void)code;
 	struct grpc_conn *c = arg;
 	struct grpc_call *call = call_of(session, stream_id);
-	if (call == NULL)
-		return 0;
-	nghttp2_session_set_stream_user_data(session, stream_id, NULL);
-	grpc_call_closed(call);
-	if (--c->calls_open == 0)
-		c->idle_since_us = clock_mono_us();
+	if (call != NULL)
+		lose_call(c, call);
 	return 0;
+}
+
+/* STREAM_CLOSED answers a late frame, which was counted when it came. */
+static void note_our_reset(struct grpc_conn *c, int32_t id, uint32_t code)
+{
+	note_reset(c, id);
+	switch (code) {
+	case NGHTTP2_NO_ERROR:
+	case NGHTTP2_STREAM_CLOSED:
+	case NGHTTP2_INTERNAL_ERROR:
+		break;
+	case NGHTTP2_REFUSED_STREAM:
+		spend_reset(c, COST_REFUSAL);
+		break;
+	default:
+		spend_reset(c, COST_FAULT);
+		break;
+	}
 }
 
 /* The response is complete though the request isn't: the client may stop sending (RFC 9113 section 8.1). */
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
 	struct grpc_conn *c = arg;
+	if (frame->hd.type == NGHTTP2_RST_STREAM)
+		note_our_reset(c, frame->hd.stream_id, frame->rst_stream.error_code);
 	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
 		return 0;
 	c->answered_since_ping = true;
@@ -252,8 +385,10 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
 static ssize_t next_piece(nghttp2_session *session, int32_t stream_id, uint8_t *buf, size_t max, uint32_t *flags,
 			  nghttp2_data_source *source, void *arg)
 {
-	(void)buf, (void)arg;
-	struct grpc_call *call = source->ptr;
+	(void)buf, (void)arg, (void)source;
+	struct grpc_call *call = call_of(session, stream_id);
+	if (call == NULL) /* it was dropped */
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	bool end = false;
 	size_t n = grpc_call_next_piece(call, max, &end);
 	if (n == 0 && !end)
@@ -275,10 +410,12 @@ static ssize_t next_piece(nghttp2_session *session, int32_t stream_id, uint8_t *
 static int send_piece(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *frame_header, size_t n, nghttp2_data_source *source,
 		      void *arg)
 {
-	(void)session, (void)frame;
+	(void)source;
 	struct grpc_conn *c = arg;
+	struct grpc_call *call = call_of(session, frame->hd.stream_id);
 	struct evbuffer *out = bufferevent_get_output(c->bev);
-	if (evbuffer_add(out, frame_header, 9) != 0 || (n > 0 && grpc_call_move_piece(source->ptr, out, n) != ERR_OK))
+	assert(call != NULL);
+	if (evbuffer_add(out, frame_header, GRPC_FRAME_HEAD) != 0 || (n > 0 && grpc_call_move_piece(call, out, n) != ERR_OK))
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	return 0;
 }
@@ -302,7 +439,7 @@ struct list *grpc_conn_calls(struct grpc_conn *c)
 
 bool grpc_conn_respond(struct grpc_conn *c, struct grpc_call *call, const nghttp2_nv *fields, size_t n, bool body)
 {
-	nghttp2_data_provider source = {.source.ptr = call, .read_callback = next_piece};
+	nghttp2_data_provider source = {.read_callback = next_piece};
 	wake(c);
 	return nghttp2_submit_response(c->session, grpc_call_stream_id(call), fields, n, body ? &source : NULL) == 0;
 }
@@ -325,6 +462,58 @@ void grpc_conn_reset(struct grpc_conn *c, struct grpc_call *call, uint32_t code)
 	wake(c);
 }
 
+static void lose_call(struct grpc_conn *c, struct grpc_call *call)
+{
+	nghttp2_session_set_stream_user_data(c->session, grpc_call_stream_id(call), NULL);
+	grpc_call_closed(call);
+	assert(c->calls_open > 0);
+	if (--c->calls_open == 0)
+		c->idle_since_us = clock_mono_us();
+}
+
+void grpc_conn_drop(struct grpc_conn *c, struct grpc_call *call, uint32_t code)
+{
+	grpc_conn_reset(c, call, code);
+	lose_call(c, call);
+}
+
+struct peer *grpc_conn_peer(struct grpc_conn *c)
+{
+	return c->peer;
+}
+
+bool grpc_conn_takes_stream(struct grpc_conn *c)
+{
+	if (c->own_streams >= GRPC_OWN_STREAMS_MAX || !grpc_server_takes_stream(c->server, c->peer))
+		return false;
+	c->own_streams++;
+	return true;
+}
+
+void grpc_conn_stream_gone(struct grpc_conn *c)
+{
+	assert(c->own_streams > 0);
+	c->own_streams--;
+}
+
+struct list *grpc_conn_orphans(struct grpc_conn *c)
+{
+	return &c->orphans;
+}
+
+void grpc_conn_orphaned(struct grpc_conn *c)
+{
+	c->orphans_n++;
+}
+
+void grpc_conn_orphan_gone(struct grpc_conn *c)
+{
+	assert(c->orphans_n > 0);
+	c->orphans_n--;
+	if (c->waiting)
+		wake(c);
+}
+
 /* ---- the loop's calls ---- */
 
 static void drop_calls(struct grpc_conn *c)
@@ -336,8 +525,10 @@ static void drop_calls(struct grpc_conn *c)
 void grpc_conn_free(struct grpc_conn *c)
 {
 	list_remove(&c->node);
-	grpc_server_conn_gone(c->server);
 	drop_calls(c);
+	while (!list_empty(&c->orphans))
+		grpc_call_forget_parent(grpc_call_of_conn_node(c->orphans.next));
+	grpc_server_conn_gone(c->server, c->peer);
 	nghttp2_session_del(c->session);
 	if (c->flush != NULL)
 		event_free(c->flush);
@@ -383,18 +574,35 @@ static bool flush(struct grpc_conn *c)
 	return true;
 }
 
+static void on_read(struct bufferevent *bev, void *arg);
+
+/* Reads again, if there is nothing any more that keeps it from that. May free the connection. */
+static void read_on(struct grpc_conn *c)
+{
+	if (c->waiting && c->orphans_n <= grpc_server_conn_calls_max(c->server) / 2)
+		c->waiting = false;
+	if (c->waiting || evbuffer_get_length(bufferevent_get_output(c->bev)) >= OUTPUT_MAX)
+		return;
+	bufferevent_enable(c->bev, EV_READ);
+	if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0)
+		on_read(c->bev, c);
+}
+
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	flush(arg);
+	struct grpc_conn *c = arg;
+	if (flush(c) && c->waiting)
+		read_on(c);
 }
 
 /* Everything lies with the kernel. */
 static void on_written(struct bufferevent *bev, void *arg)
 {
+	(void)bev;
 	struct grpc_conn *c = arg;
-	if (flush(c) && evbuffer_get_length(bufferevent_get_output(bev)) < OUTPUT_MAX)
-		bufferevent_enable(bev, EV_READ);
+	if (flush(c))
+		read_on(c);
 }
 
 /* A person with curl, or a probe at the wrong port, should not have to guess. Our SETTINGS wait for the client's, so nothing has been sent yet. */
@@ -409,6 +617,39 @@ static void answer_stranger(struct grpc_conn *c, struct str said)
 			evbuffer_add(bufferevent_get_output(c->bev), text, sizeof text - 1);
 }
 
+/* Too many calls that were cancelled are still being worked on: what the client sends waits for them. */
+static bool must_wait(struct grpc_conn *c)
+{
+	if (c->orphans_n < grpc_server_conn_calls_max(c->server))
+		return false;
+	c->waiting = true;
+	bufferevent_disable(c->bev, EV_READ);
+	return true;
+}
+
+/* Frame by frame, as far as the connection goes on. Returns how many bytes were worked on. */
+static size_t feed(struct grpc_conn *c, struct str in)
+{
+	size_t done = 0;
+	while (done < in.n && c->state == OPEN && !must_wait(c)) {
+		const struct str rest = str_from(in.p + done, in.n - done);
+		nghttp2_frame_hd hd;
+		bool begins = false;
+		size_t n = grpc_frames_next(&c->frames, rest, &hd, &begins);
+		if (begins)
+			note_frame(c, &hd);
+		if (c->state != OPEN)
+			break;
+		ssize_t taken = nghttp2_session_mem_recv(c->session, (const uint8_t *)rest.p, n);
+		if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
+			answer_stranger(c, rest);
+		else if (taken < 0)
+			go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, nghttp2_strerror((int)taken));
+		done += n;
+	}
+	return done;
+}
+
 static void on_read(struct bufferevent *bev, void *arg)
 {
 	struct grpc_conn *c = arg;
@@ -416,15 +657,8 @@ static void on_read(struct bufferevent *bev, void *arg)
 	struct evbuffer_iovec piece;
 	c->heard = true;
 	c->received_us = clock_mono_us();
-	while (c->state == OPEN && evbuffer_peek(in, -1, NULL, &piece, 1) > 0) {
-		ssize_t n = nghttp2_session_mem_recv(c->session, piece.iov_base, piece.iov_len);
-		if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
-			answer_stranger(c, str_from(piece.iov_base, piece.iov_len));
-		else if (n < 0)
-			go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, nghttp2_strerror((int)n));
-		else
-			evbuffer_drain(in, (size_t)n);
-	}
+	while (c->state == OPEN && !c->waiting && evbuffer_peek(in, -1, NULL, &piece, 1) > 0)
+		evbuffer_drain(in, feed(c, str_from(piece.iov_base, piece.iov_len)));
 	if (c->state != OPEN)
 		evbuffer_drain(in, evbuffer_get_length(in));
 	flush(c);
@@ -486,6 +720,8 @@ void grpc_conn_tick(struct grpc_conn *c, int64_t now_us)
 	if (c->calls_open == 0) {
 		if (now_us - c->idle_since_us > idle_us)
 			grpc_conn_drain(c);
+	} else if (c->waiting) {
+		return; /* its answer to a PING would not be read */
 	} else if (c->ping_us == 0 && now_us - c->received_us > idle_us) {
 		/* calls are open and the client is silent: is it there? */
 		c->ping_us = now_us;
@@ -503,13 +739,12 @@ static nghttp2_session *new_session(struct grpc_conn *c)
 	nghttp2_session *session = NULL;
 	nghttp2_session_callbacks *callbacks = NULL;
 	nghttp2_option *option = NULL;
-	static const nghttp2_settings_entry settings[] = {
-		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, GRPC_STREAMS_MAX},
+	const nghttp2_settings_entry settings[] = {
+		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, grpc_server_conn_calls_max(c->server)},
 		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, GRPC_HEADER_LIST_MAX},
 	};
 	if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0)
 		goto out;
-	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
@@ -518,9 +753,10 @@ static nghttp2_session *new_session(struct grpc_conn *c)
 	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
 	nghttp2_session_callbacks_set_send_data_callback(callbacks, send_piece);
 	nghttp2_option_set_no_auto_window_update(option, 1);
-	nghttp2_option_set_stream_reset_rate_limit(option, RESETS_BURST, RESETS_RATE);
+	nghttp2_option_set_stream_reset_rate_limit(option, RESETS_FREE, RESETS_FREE);
+	nghttp2_option_set_no_closed_streams(option, 1); /* else late DATA would end the connection: note_late */
 	nghttp2_option_set_max_continuations(option, CONTINUATIONS);
-	if (nghttp2_session_server_new2(&session, callbacks, c, option) != 0)
+	if (nghttp2_session_server_new3(&session, callbacks, c, option, &h2_memory) != 0)
 		goto out;
 	if (nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, sizeof settings / sizeof *settings) != 0 ||
 	    nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, WINDOW) != 0) {
@@ -543,12 +779,20 @@ bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struc
 		close(fd);
 		return false;
 	}
+	c->peer = grpc_server_conn_opened(server, remote_addr);
+	if (c->peer == NULL) {
+		free(c);
+		close(fd);
+		return false;
+	}
 	list_init(&c->calls);
+	list_init(&c->orphans);
+	grpc_frames_init(&c->frames);
 	c->server = server;
-	grpc_server_conn_opened(server);
 	memcpy(c->remote_addr, remote_addr.p, remote_addr.n < sizeof c->remote_addr ? remote_addr.n : sizeof c->remote_addr - 1);
-	c->budget = BUDGET_MAX;
-	c->budget_us = c->idle_since_us = c->received_us = clock_mono_us();
+	c->idle_since_us = c->received_us = clock_mono_us();
+	c->work = (struct budget){frame_rates.max, c->received_us};
+	c->resets = (struct budget){reset_rates.max, c->received_us};
 	c->flush = event_new(base, -1, 0, on_flush, c);
 	c->session = new_session(c);
 	c->bev = tls_bufferevent(grpc_server_tls(server), TLS_GRPC, base, fd);

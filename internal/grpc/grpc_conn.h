@@ -4,8 +4,23 @@
  *
  *   OPEN -> (GOAWAY: the server drains, the client is idle, or it misbehaves) -> LINGERING (all sent; what still comes is thrown away) -> freed
  *
- * A client's bounds: streams at once, header list, bytes of unfinished requests (the connection's receive window, given back only when a message is whole), frames that are no work (a budget that
- * answered calls refill), time for a request to arrive, time without a call, time to read what it asked for. */
+ * A client's bounds: streams at once, header list, bytes of unfinished requests (the connection's
+ * receive window, given back only when a message is whole), frames that are no work (a budget that
+ * answered calls refill), resets (a budget that time refills), cancelled calls that the store works on
+ * (nothing is read while there are many), time for a request to arrive, time without a call, time to
+ * read what it asked for.
+ *
+ * Resets. What the client resets, or makes the gateway reset, costs it units of one budget:
+ *
+ *   a fault     malformed HEADERS, an overflowing window, an answer that isn't read   GOAWAY at the end
+ *   a refusal   there is no room for the call                                         a farewell
+ *   a cancel    RST_STREAM for a call that was well-formed                            a farewell
+ *
+ * An honest client has no faults, and may cancel thousands of calls a second. The farewell (GOAWAY, and
+ * what is open is answered) loses none of its calls: others go on with a new connection.
+ *
+ * A frame for a stream that has closed may have crossed a reset (RFC 9113 section 5.1). It is read past,
+ * answered with RST_STREAM once, and costs a frame. */
 #ifndef M2M_GRPC_GRPC_CONN_H
 #define M2M_GRPC_GRPC_CONN_H
 
@@ -16,11 +31,10 @@
 
 struct grpc_conn;
 
-#define GRPC_STREAMS_MAX 1024
-
 /* ---- for grpc_server.c ---- */
 
-/* Takes `fd` over and puts the connection into `list`, which it leaves by itself when it ends. False: out of memory, the socket is closed. */
+/* Takes `fd` over and puts the connection into `list`, which it leaves by itself when it ends. False: its
+ * address has too many, or there is no memory; the socket is closed. */
 bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct str remote_addr);
 struct grpc_conn *grpc_conn_of_node(struct list *node);
 
@@ -46,5 +60,17 @@ void grpc_conn_consumed(struct grpc_conn *c, struct grpc_call *call, size_t n);
 void grpc_conn_credit(struct grpc_conn *c);
 /* Ends the stream without an answer. */
 void grpc_conn_reset(struct grpc_conn *c, struct grpc_call *call, uint32_t code);
+/* The same at once: the call is closed before this returns, from outside of its own functions. */
+void grpc_conn_drop(struct grpc_conn *c, struct grpc_call *call, uint32_t code);
+
+struct peer *grpc_conn_peer(struct grpc_conn *c);
+/* A stream of the server's own methods. False: the connection has as many as it may. */
+bool grpc_conn_takes_stream(struct grpc_conn *c);
+void grpc_conn_stream_gone(struct grpc_conn *c);
+/* A call of this connection that goes on without a stream, since the store has begun with it; its node
+ * goes into the list. And it has ended: then the node leaves the list by itself. */
+struct list *grpc_conn_orphans(struct grpc_conn *c);
+void grpc_conn_orphaned(struct grpc_conn *c);
+void grpc_conn_orphan_gone(struct grpc_conn *c);
 
 #endif

@@ -1,6 +1,9 @@
 /* The message is checked first (pb_check.h), then unpacked into the op's arena, where op->in borrows its strings: nothing is copied twice, and nothing is freed before the op. */
 #include "grpc/grpc_decode.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "grpc/pb_check.h"
 #include "grpc/pb_memory.h"
 #include "m2m/v1/m2m.pb-c.h"
@@ -33,6 +36,18 @@ static const void *unpack(struct op *op, const ProtobufCMessageDescriptor *type,
 	return m;
 }
 
+/* A field that this contract doesn't have: of a client with a newer one. Where passing over it would make
+ * an act a greater one (a grace that isn't kept) or a search a wider one, it is refused; proto3 would not. */
+static bool has_unknown(struct op *op, const ProtobufCMessage *m)
+{
+	char number[12];
+	if (op->err != ERR_OK || m == NULL || m->n_unknown_fields == 0)
+		return op->err != ERR_OK;
+	snprintf(number, sizeof number, "%" PRIu32, m->unknown_fields[0].tag);
+	op_refuse_name(op, "This operation doesn't know the field ", str_of(number), " of its message.");
+	return true;
+}
+
 /* proto3 doesn't tell an empty string from none. */
 static struct str given(const char *z)
 {
@@ -59,7 +74,7 @@ static void decode_grant(struct op *op, struct str message)
 static void decode_rotate(struct op *op, struct str message)
 {
 	const M2m__V1__RotateClientSecretRequest *m = unpack(op, &m2m__v1__rotate_client_secret_request__descriptor, message);
-	if (m != NULL)
+	if (m != NULL && !has_unknown(op, &m->base))
 		op_set_grace(op, m->grace_seconds);
 }
 
@@ -77,7 +92,7 @@ static int64_t time_of(const Google__Protobuf__Timestamp *t)
 static void decode_token_list(struct op *op, struct str message)
 {
 	const M2m__V1__ListTokenAuditRequest *m = unpack(op, &m2m__v1__list_token_audit_request__descriptor, message);
-	if (m == NULL)
+	if (m == NULL || has_unknown(op, &m->base))
 		return;
 	op->in.client_id = given(m->client_id);
 	op->in.jti = given(m->jti);

@@ -86,7 +86,7 @@ static void on_watch_gone(struct grpc_call *call)
 
 const struct grpc_method grpc_health_methods[] = {
 	{.path = "/grpc.health.v1.Health/Check", .on_message = on_check},
-	{.path = "/grpc.health.v1.Health/Watch", .on_message = on_watch, .on_gone = on_watch_gone},
+	{.path = "/grpc.health.v1.Health/Watch", .own_stream = true, .on_message = on_watch, .on_gone = on_watch_gone},
 };
 const size_t grpc_health_methods_n = sizeof grpc_health_methods / sizeof grpc_health_methods[0];
 

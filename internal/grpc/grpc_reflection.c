@@ -382,7 +382,10 @@ static void on_request(struct grpc_call *call, struct str message)
 }
 
 const struct grpc_method grpc_reflection_methods[] = {
-	{.path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", .many = true, .on_message = on_request},
-	{.path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", .many = true, .on_message = on_request},
+	{.path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", .own_stream = true, .many = true, .on_message = on_request},
+	{.path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+	 .own_stream = true,
+	 .many = true,
+	 .on_message = on_request},
 };
 const size_t grpc_reflection_methods_n = sizeof grpc_reflection_methods / sizeof grpc_reflection_methods[0];

@@ -1,6 +1,7 @@
 /* Accepts connections, ticks them, finds the server's own methods. */
 #include "grpc/grpc_server.h"
 
+#include <assert.h>
 #include <event2/listener.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -9,10 +10,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "grpc/grpc_conn.h"
 #include "grpc/grpc_health.h"
 #include "grpc/grpc_reflection.h"
 #include "grpc/grpc_server_parts.h"
+#include "grpc/grpc_stream.h"
 
 #define TICK_MS        100
 #define REFLECTION_MAX (1024 * 1024)
@@ -25,7 +28,10 @@ struct grpc_server {
 	bool accepting;
 	struct event *tick;
 	struct list conns;
-	unsigned conn_count, call_count;
+	struct peers peers;
+	unsigned conn_count, call_count, stream_count;
+	struct list waiting, unread; /* of calls */
+	size_t backlog;
 	struct arena *arena; /* the reflection's */
 	struct grpc_reflection *reflection;
 	struct grpc_health health;
@@ -72,30 +78,98 @@ const struct grpc_method *grpc_server_method(struct str path)
 	return found != NULL ? found : find(grpc_reflection_methods, grpc_reflection_methods_n, path);
 }
 
+/* ---- what there is, and who has it ---- */
+
 /* A call takes no more memory than a connection of REST does, so one setting bounds both. */
-bool grpc_server_full(const struct grpc_server *s)
+static unsigned calls_max(const struct grpc_server *s)
 {
-	return s->call_count >= s->env->config->connections_max;
+	return s->env->config->connections_max;
 }
 
-void grpc_server_call_opened(struct grpc_server *s)
+static unsigned streams_max(const struct grpc_server *s)
+{
+	return calls_max(s) < 4 ? 1 : calls_max(s) / 4;
+}
+
+unsigned grpc_server_conn_calls_max(const struct grpc_server *s)
+{
+	unsigned share = calls_max(s) / 8;
+	return share < 16 ? 16 : share < GRPC_STREAMS_MAX ? share : GRPC_STREAMS_MAX;
+}
+
+struct peer *grpc_server_conn_opened(struct grpc_server *s, struct str remote_addr)
+{
+	struct peer *peer = peers_take(&s->peers, remote_addr);
+	if (peer == NULL || !fair_share(peer->connections, s->conn_count, s->env->config->connections_max)) {
+		peer_release(peer);
+		return NULL;
+	}
+	s->conn_count++;
+	peer->connections++;
+	return peer;
+}
+
+void grpc_server_conn_gone(struct grpc_server *s, struct peer *peer)
+{
+	assert(s->conn_count > 0 && peer->connections > 0);
+	s->conn_count--;
+	peer->connections--;
+	peer_release(peer);
+}
+
+bool grpc_server_takes_call(struct grpc_server *s, struct peer *peer)
+{
+	if (fair_share(peer->calls, s->call_count, calls_max(s)))
+		return true;
+	/* an address that has many gives up one of its own; to one that has few all give */
+	bool many = peer->calls > calls_max(s) / 16;
+	return grpc_call_make_room(s, many ? peer : NULL);
+}
+
+void grpc_server_call_opened(struct grpc_server *s, struct peer *peer)
 {
 	s->call_count++;
+	peer_keep(peer)->calls++;
 }
 
-void grpc_server_call_gone(struct grpc_server *s)
+void grpc_server_call_gone(struct grpc_server *s, struct peer *peer)
 {
+	assert(s->call_count > 0 && peer->calls > 0);
 	s->call_count--;
+	peer->calls--;
+	peer_release(peer);
 }
 
-void grpc_server_conn_opened(struct grpc_server *s)
+bool grpc_server_takes_stream(struct grpc_server *s, struct peer *peer)
 {
-	s->conn_count++;
+	if (!fair_share(peer->streams, s->stream_count, streams_max(s)))
+		return false;
+	s->stream_count++;
+	peer_keep(peer)->streams++;
+	return true;
 }
 
-void grpc_server_conn_gone(struct grpc_server *s)
+void grpc_server_stream_gone(struct grpc_server *s, struct peer *peer)
 {
-	s->conn_count--;
+	assert(s->stream_count > 0 && peer->streams > 0);
+	s->stream_count--;
+	peer->streams--;
+	peer_release(peer);
+}
+
+struct list *grpc_server_waiting(struct grpc_server *s)
+{
+	return &s->waiting;
+}
+
+struct list *grpc_server_unread(struct grpc_server *s)
+{
+	return &s->unread;
+}
+
+size_t *grpc_server_backlog(struct grpc_server *s)
+{
+	return &s->backlog;
 }
 
 /* ---- the listener ---- */
@@ -106,14 +180,13 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	struct grpc_server *s = arg;
 	char host[NI_MAXHOST];
 	int one = 1;
-	if (s->conn_count >= s->env->config->connections_max ||
-	    getnameinfo(address, (socklen_t)n, host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0) {
+	if (getnameinfo(address, (socklen_t)n, host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0) {
 		close(fd);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	bool opened = grpc_conn_open(s, &s->conns, fd, str_of(host));
-	(void)opened; /* without memory the client sees a closed connection */
+	bool opened = grpc_conn_open(s, &s->conns, fd, network_recorded(str_of(host)));
+	(void)opened; /* if not, the client sees a closed connection */
 }
 
 /* Out of file descriptors: the socket stays readable, so listening on at once would only spin. The next tick tries again. */
@@ -156,6 +229,8 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 	s->env = env;
 	s->tls = tls;
 	list_init(&s->conns);
+	list_init(&s->waiting);
+	list_init(&s->unread);
 	grpc_health_init(&s->health);
 	s->listener = evconnlistener_new(base, on_accept, s, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
 	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
@@ -163,7 +238,7 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 	s->reflection = s->arena == NULL ? NULL : grpc_reflection_new(s->arena);
 	if (s->listener == NULL)
 		close(fd);
-	if (s->listener == NULL || s->tick == NULL || s->reflection == NULL ||
+	if (s->listener == NULL || s->tick == NULL || s->reflection == NULL || peers_init(&s->peers) != ERR_OK ||
 	    event_add(s->tick, &(struct timeval){0, TICK_MS * 1000}) != 0) {
 		grpc_server_free(s);
 		return NULL;
@@ -188,7 +263,7 @@ void grpc_server_drain(struct grpc_server *s)
 
 bool grpc_server_idle(const struct grpc_server *s)
 {
-	return s->conn_count == 0 && s->call_count == 0;
+	return s->conn_count == 0 && s->call_count == 0 && s->stream_count == 0;
 }
 
 unsigned grpc_server_connections(const struct grpc_server *s)

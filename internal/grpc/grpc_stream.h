@@ -20,8 +20,16 @@ void grpc_call_bytes(struct grpc_call *call, struct str bytes);
 void grpc_call_client_done(struct grpc_call *call);
 /* The stream has closed, for whatever reason. The call is not to be used after this; it may live on until its op has been answered. */
 void grpc_call_closed(struct grpc_call *call);
+/* The connection of an orphan (grpc_conn_orphans) goes. */
+void grpc_call_forget_parent(struct grpc_call *call);
 
-/* Ends what has taken too long to arrive. False: its headers aren't complete either, so that nothing can be answered. */
+/* Ends the call that has waited longest for its client, of one address or (NULL) of all, and frees what
+ * it held: one whose request isn't whole is refused, else one whose answer isn't read is given up.
+ * False: there is none. */
+struct peer;
+bool grpc_call_make_room(struct grpc_server *server, struct peer *peer);
+
+/* Ends what has taken too long to arrive, or to be read. False: its headers aren't complete either, so that nothing can be answered. */
 bool grpc_call_tick(struct grpc_call *call, int64_t now_us);
 
 /* The server shuts down: ends the calls that would not end by themselves, those of the server's own methods. */

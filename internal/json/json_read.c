@@ -15,6 +15,7 @@ enum { STOP, GO_ON };
 struct open {
 	struct open *outer;
 	struct json *container;
+	unsigned members; /* so far, of an object */
 };
 
 struct reading {
@@ -26,20 +27,23 @@ struct reading {
 	struct json *root;
 	struct json **slot;
 	struct str key; /* of the member whose value comes next */
+	struct json_refusal why;
 };
 
-static int refuse(struct reading *r, enum err err)
+static int refuse(struct reading *r, enum json_fault fault)
 {
-	r->err = err;
+	r->err = fault == JSON_FAULT_REPEATED ? ERR_MALFORMED : ERR_TOO_LARGE;
+	r->why.fault = fault;
 	return STOP;
 }
 
 /* NULL: refused. */
 static struct json *add(struct reading *r, enum json_type type)
 {
-	struct json *v = r->values < r->limits.max_values ? arena_alloc(r->arena, sizeof *v) : NULL;
+	bool room = r->values < r->limits.max_values;
+	struct json *v = room ? arena_alloc(r->arena, sizeof *v) : NULL;
 	if (v == NULL) {
-		refuse(r, ERR_TOO_LARGE);
+		refuse(r, room ? JSON_FAULT_MEMORY : JSON_FAULT_VALUES);
 		return NULL;
 	}
 
@@ -57,17 +61,19 @@ static int add_text(struct reading *r, enum json_type type, struct str text)
 	if (v == NULL)
 		return STOP;
 	v->text = arena_copy(r->arena, text);
-	return v->text.p == NULL ? refuse(r, ERR_TOO_LARGE) : GO_ON;
+	return v->text.p == NULL ? refuse(r, JSON_FAULT_MEMORY) : GO_ON;
 }
 
 static int open_container(struct reading *r, enum json_type type)
 {
 	if (r->depth == r->limits.max_depth)
-		return refuse(r, ERR_TOO_LARGE);
+		return refuse(r, JSON_FAULT_DEPTH);
 	struct json *container = add(r, type);
-	struct open *o = container == NULL ? NULL : arena_alloc(r->arena, sizeof *o);
+	if (container == NULL)
+		return STOP;
+	struct open *o = arena_alloc(r->arena, sizeof *o);
 	if (o == NULL)
-		return refuse(r, ERR_TOO_LARGE);
+		return refuse(r, JSON_FAULT_MEMORY);
 
 	*o = (struct open){.outer = r->innermost, .container = container};
 	r->innermost = o;
@@ -97,10 +103,15 @@ static int on_key(void *ctx, const unsigned char *p, size_t n)
 {
 	struct reading *r = ctx;
 	struct str key = str_from(p, n);
-	if (member(r->innermost->container, key) != NULL)
-		return refuse(r, ERR_MALFORMED);
+	if (r->limits.max_members != 0 && ++r->innermost->members > r->limits.max_members)
+		return refuse(r, JSON_FAULT_VALUES);
+	const struct json *first = member(r->innermost->container, key);
+	if (first != NULL) {
+		r->why.key = first->key;
+		return refuse(r, JSON_FAULT_REPEATED);
+	}
 	r->key = arena_copy(r->arena, key);
-	return r->key.p == NULL ? refuse(r, ERR_TOO_LARGE) : GO_ON;
+	return r->key.p == NULL ? refuse(r, JSON_FAULT_MEMORY) : GO_ON;
 }
 
 static int on_null(void *ctx)
@@ -161,21 +172,27 @@ static yajl_status run(struct reading *r, struct str text)
 	return status;
 }
 
+enum err json_parse_or_tell(struct arena *a, struct str text, struct json_limits limits, const struct json **ret,
+			    struct json_refusal *ret_why)
+{
+	struct reading r = {.arena = a, .limits = limits, .why = {.fault = JSON_FAULT_TEXT}};
+	r.slot = &r.root;
+	if (!json_text_is_clean(text)) {
+		r.err = ERR_MALFORMED;
+	} else if ((run(&r, text) != yajl_status_ok || r.root == NULL) && r.err == ERR_OK) {
+		r.err = ERR_MALFORMED;
+		r.why.fault = JSON_FAULT_FORM;
+	}
+	if (r.err == ERR_OK)
+		*ret = r.root;
+	else if (ret_why != NULL)
+		*ret_why = r.why;
+	return r.err;
+}
+
 enum err json_parse(struct arena *a, struct str text, struct json_limits limits, const struct json **ret)
 {
-	if (!json_text_is_clean(text))
-		return ERR_MALFORMED;
-
-	struct reading r = {.arena = a, .limits = limits};
-	r.slot = &r.root;
-	yajl_status status = run(&r, text);
-	if (r.err != ERR_OK)
-		return r.err;
-	if (status != yajl_status_ok || r.root == NULL)
-		return ERR_MALFORMED;
-
-	*ret = r.root;
-	return ERR_OK;
+	return json_parse_or_tell(a, text, limits, ret, NULL);
 }
 
 const struct json *json_get(const struct json *object, const char *key)
@@ -202,14 +219,99 @@ enum err json_integer(const struct json *v, int64_t min, int64_t max, int64_t *r
 	return str_to_i64(v->text, min, max, ret);
 }
 
+/* A number's text in parts: its digits without the point, and how many of them stand before it. */
+struct decimal {
+	bool negative;
+	struct str whole, fraction;
+	int64_t point;
+};
+
+#define EXPONENT_MAX 1000000
+
+/* An exponent beyond EXPONENT_MAX is as good as that: a text of that many digits is never read. */
+static struct decimal decimal_of(struct str text)
+{
+	struct decimal d = {.negative = text.n > 0 && text.p[0] == '-'};
+	int64_t exponent = 0;
+	if (d.negative)
+		text = str_from(text.p + 1, text.n - 1);
+	size_t e = 0;
+	while (e < text.n && text.p[e] != 'e' && text.p[e] != 'E')
+		e++;
+	struct str mantissa = str_from(text.p, e);
+	if (e < text.n) {
+		bool plus = e + 1 < text.n && text.p[e + 1] == '+';
+		struct str written = str_from(text.p + e + 1 + plus, text.n - e - 1 - plus);
+		if (str_to_i64(written, -EXPONENT_MAX, EXPONENT_MAX, &exponent) != ERR_OK)
+			exponent = written.n > 0 && written.p[0] == '-' ? -EXPONENT_MAX : EXPONENT_MAX;
+	}
+	d.whole = str_split(&mantissa, '.');
+	d.fraction = mantissa.p == NULL ? STR("") : mantissa;
+	d.point = (int64_t)d.whole.n + exponent;
+	return d;
+}
+
+static char digit_at(const struct decimal *d, size_t i)
+{
+	if (i < d->whole.n)
+		return d->whole.p[i];
+	return i - d->whole.n < d->fraction.n ? d->fraction.p[i - d->whole.n] : '0';
+}
+
+/* The digits before the point as a number below zero, since INT64_MIN has no positive counterpart. */
+static enum err whole_part(const struct decimal *d, int64_t *ret)
+{
+	size_t digits = d->whole.n + d->fraction.n;
+	int64_t sum = 0;
+	for (int64_t i = 0; i < d->point; i++) {
+		if ((size_t)i >= digits && sum == 0)
+			break; /* zero, whatever the exponent */
+		if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_sub_overflow(sum, digit_at(d, (size_t)i) - '0', &sum))
+			return ERR_TOO_LARGE;
+	}
+	*ret = sum;
+	return ERR_OK;
+}
+
+static bool has_rest(const struct decimal *d)
+{
+	for (size_t i = d->point > 0 ? (size_t)d->point : 0; i < d->whole.n + d->fraction.n; i++)
+		if (digit_at(d, i) != '0')
+			return true;
+	return false;
+}
+
+enum err json_rounded(const struct json *v, enum json_rounding to, int64_t min, int64_t max, int64_t *ret)
+{
+	int64_t value = 0;
+	if (v == NULL)
+		return ERR_NOT_PRESENT;
+	if (v->type != JSON_NUMBER)
+		return ERR_MALFORMED;
+	struct decimal d = decimal_of(v->text);
+	enum err err = whole_part(&d, &value);
+	if (err == ERR_OK && !d.negative && __builtin_sub_overflow(0, value, &value))
+		err = ERR_TOO_LARGE;
+	int64_t away = d.negative ? -1 : 1;
+	if (err == ERR_OK && (to == JSON_UP) == (away > 0) && has_rest(&d) && __builtin_add_overflow(value, away, &value))
+		err = ERR_TOO_LARGE;
+	if (err == ERR_OK && (value < min || value > max))
+		err = ERR_TOO_LARGE;
+	if (err == ERR_OK)
+		*ret = value;
+	return err;
+}
+
 enum err json_whole(const struct json *v, int64_t min, int64_t max, int64_t *ret)
 {
-	if (v == NULL || v->type != JSON_NUMBER)
-		return json_integer(v, min, max, ret);
-	struct str fraction = v->text;
-	struct str whole = str_split(&fraction, '.');
-	for (size_t i = 0; i < fraction.n; i++)
-		if (fraction.p[i] != '0')
-			return ERR_MALFORMED;
-	return str_to_i64(whole, min, max, ret);
+	int64_t down = 0, up = 0;
+	enum err err = json_rounded(v, JSON_DOWN, min, max, &down);
+	if (err == ERR_OK)
+		err = json_rounded(v, JSON_UP, min, max, &up);
+	if (err != ERR_OK)
+		return err;
+	if (down != up)
+		return ERR_MALFORMED;
+	*ret = down;
+	return ERR_OK;
 }

@@ -70,6 +70,19 @@ static void take_clients(void *arg, enum err err, const struct admin_answer *ans
 	op_resume(op, err);
 }
 
+/* What is created stays, and its secret is shown once: nothing may come in between. */
+static void take_new_org(void *arg, enum err err, const struct admin_answer *answer)
+{
+	((struct op *)arg)->completed = err == ERR_OK;
+	take_orgs(arg, err, answer);
+}
+
+static void take_new_client(void *arg, enum err err, const struct admin_answer *answer)
+{
+	((struct op *)arg)->completed = err == ERR_OK;
+	take_clients(arg, err, answer);
+}
+
 static enum op_verdict wait_for(struct op *op, enum err err)
 {
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
@@ -112,7 +125,7 @@ static enum op_verdict create_organization(struct op *op)
 	struct uuid id = uuid_v7(clock_wall_us());
 	enum err err = op_make_credential(op, &id);
 	if (err == ERR_OK)
-		err = admin_org_create(op->env->store, &op->origin, &id, &op->in.new_org, &op->fresh, take_orgs, op);
+		err = admin_org_create(op->env->store, &op->origin, &id, &op->in.new_org, &op->fresh, take_new_org, op);
 	return wait_for(op, err);
 }
 
@@ -158,7 +171,8 @@ static enum op_verdict create_client(struct op *op)
 {
 	enum err err = op_make_credential(op, &op->organization_id);
 	if (err == ERR_OK)
-		err = admin_client_create(op->env->store, &op->origin, &op->organization_id, &op->in.client, &op->fresh, take_clients, op);
+		err = admin_client_create(op->env->store, &op->origin, &op->organization_id, &op->in.client, &op->fresh, take_new_client,
+					  op);
 	return wait_for(op, err);
 }
 

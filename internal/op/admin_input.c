@@ -2,7 +2,7 @@
 
 #include "base/base64.h"
 #include "op/op_steps.h"
-#include "store/org.h"
+#include "sql/org.h"
 
 #define PAGE_DEFAULT   50
 #define PAGE_TOKEN_MAX 128

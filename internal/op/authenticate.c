@@ -2,7 +2,7 @@
  * (RFC 6750, RFC 7519 section 7.2). `iss` says which, and with that whose keys decide. */
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/base64.h"
 #include "crypto/jwt.h"
 #include "op/bearer_times.h"
 #include "op/op_steps.h"
@@ -17,6 +17,21 @@ static bool has_role(const struct json *roles, struct str role)
 		if (r->type == JSON_STRING && str_eq(r->text, role))
 			return true;
 	return false;
+}
+
+/* What tells the secret's version from another one of the same number. */
+static bool take_proof(const struct json *claims, struct bearer_facts *f)
+{
+	struct str tag = STR_NONE;
+	size_t n = 0;
+	enum err err = json_string(json_get(claims, "secret_tag"), &tag);
+	f->has_tag = err == ERR_OK;
+	if (err != ERR_OK && err != ERR_NOT_PRESENT)
+		return false;
+	if (f->has_tag)
+		return tag.n == SECRET_TAG_TEXT_LEN && base64url_decode(tag, f->secret_tag, sizeof f->secret_tag, &n) == ERR_OK &&
+		       n == sizeof f->secret_tag;
+	return json_integer(json_get(claims, "iat"), 0, INT64_C(1) << 40, &f->issued_at) == ERR_OK;
 }
 
 /* What a token of ours says. A client's names its client, organization and secret version; the operator's for an organization names that and roles; the operator's for the platform
@@ -35,11 +50,12 @@ static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 	enum err err = json_string(json_get(claims, "client_id"), &client_id);
 	f.is_client = err == ERR_OK;
 	if (f.is_client) {
-		if (!client_id_well_formed(client_id) || json_integer(json_get(claims, "secret_version"), 1, INT32_MAX, &version) != ERR_OK)
+		if (!client_id_well_formed(client_id) ||
+		    json_integer(json_get(claims, "secret_version"), 1, INT32_MAX, &version) != ERR_OK || !take_proof(claims, &f))
 			return ERR_INVALID_TOKEN;
 		memcpy(f.client_id, client_id.p, CLIENT_ID_LEN);
 		f.secret_version = (int32_t)version;
-	} else if (err != ERR_NOT_PRESENT || json_get(claims, "secret_version") != NULL) {
+	} else if (err != ERR_NOT_PRESENT || json_get(claims, "secret_version") != NULL || json_get(claims, "secret_tag") != NULL) {
 		return ERR_INVALID_TOKEN;
 	}
 	err = json_string(json_get(claims, "organization_id"), &organization_id);
@@ -70,8 +86,11 @@ static bool is_ours(const struct op *op, const struct jwt *jwt)
 static void set_caller(struct op *op, const struct bearer_facts *f)
 {
 	op->caller = (struct store_bearer){.secret_version = f->secret_version, .organization_id = f->organization_id, .admin = f->admin};
+	op->caller.issued_at = f->issued_at;
 	if (f->is_client)
 		op->caller.client_id = arena_copy(op->arena, str_from(f->client_id, CLIENT_ID_LEN));
+	if (f->has_tag)
+		op->caller.secret_tag = arena_copy(op->arena, str_from(f->secret_tag, sizeof f->secret_tag));
 	op->origin.actor = arena_copy(op->arena, str_of(f->subject));
 	op->organization_id = f->organization_id;
 	op->platform = f->platform;
@@ -106,11 +125,11 @@ static enum op_verdict in_place(struct op *op, enum op_verdict verdict)
 enum op_verdict op_authenticate(struct op *op)
 {
 	struct keyset *keys = store_keyset(op->env->store);
-	int64_t now = clock_wall_us() / 1000000;
+	int64_t now = store_now_us(op->env->store) / 1000000;
 	if (op->in.bearer.p == NULL)
 		return op_fail(op, ERR_MISSING_TOKEN, NULL);
 	if (op->in.bearer.n > JWT_MAX_LEN)
-		return op_fail(op, ERR_INVALID_TOKEN, NULL);
+		return op_fail(op, ERR_INVALID_TOKEN, "The access token is longer than 16384 bytes.");
 	if (keys == NULL)
 		return op_fail(op, ERR_STORE_UNAVAILABLE, NULL);
 	if (sha256(op->in.bearer.p, op->in.bearer.n, op->bearer_hash) != ERR_OK)

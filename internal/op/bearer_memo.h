@@ -18,6 +18,9 @@ struct bearer_facts {
 	bool is_client;     /* else the operator's */
 	char client_id[CLIENT_ID_LEN];
 	int32_t secret_version;
+	bool has_tag; /* else the token is from before there were any, and issued_at counts */
+	uint8_t secret_tag[SECRET_TAG_LEN];
+	int64_t issued_at; /* seconds since 1970 */
 	struct uuid organization_id;
 	bool admin;    /* the operator's only */
 	bool platform; /* the operator's only: stands above organizations; organization_id is zero */

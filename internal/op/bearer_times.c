@@ -7,12 +7,12 @@ bool bearer_times_hold(const struct json *claims, int64_t now, int64_t leeway, i
 	int64_t exp = 0;
 	int64_t nbf = 0;
 	int64_t iat = 0;
-	if (json_integer(json_get(claims, "exp"), 1, TIME_MAX, &exp) != ERR_OK || exp + leeway <= now)
+	if (json_rounded(json_get(claims, "exp"), JSON_DOWN, 1, TIME_MAX, &exp) != ERR_OK || exp + leeway <= now)
 		return false;
-	enum err err = json_integer(json_get(claims, "nbf"), 0, TIME_MAX, &nbf);
+	enum err err = json_rounded(json_get(claims, "nbf"), JSON_UP, 0, TIME_MAX, &nbf);
 	if ((err != ERR_OK && err != ERR_NOT_PRESENT) || nbf > now + leeway)
 		return false;
-	err = json_integer(json_get(claims, "iat"), 0, TIME_MAX, &iat);
+	err = json_rounded(json_get(claims, "iat"), JSON_DOWN, 0, TIME_MAX, &iat);
 	if (err != ERR_OK && err != ERR_NOT_PRESENT)
 		return false;
 	*ret_expires_at = exp;

@@ -1,6 +1,4 @@
 /* What a new client gets, and every new secret: made here, kept by the store. */
-#include <string.h>
-
 #include "op/op_steps.h"
 
 #define DEFAULT_LIFETIME 86400
@@ -21,18 +19,11 @@ void op_default_client(struct op *op, struct client_spec *ret)
 /* ring.keys[0] is the active master key: every new version is made under it. */
 enum err op_fresh_secret(struct op *op, struct secret_params *params)
 {
-	const struct master_key *key = &op->env->config->ring.keys[0];
-	enum err err = crypto_random(params->salt, sizeof params->salt);
-	if (err == ERR_OK)
-		err = op_derive_secret(op, str_of(key->key_id), params, STR_NONE);
-	if (err == ERR_OK)
-		err = secret_verifier(key, params->client_id, str_from(op->secret, sizeof op->secret), op->fresh.verifier);
+	arena_wipe_on_free(op->arena);
+	enum err err = credential_make(&op->env->config->ring.keys[0], params, &op->fresh.kept, op->secret);
 	if (err != ERR_OK)
 		return err;
 	op->fresh.replaces = params->version - 1;
-	op->fresh.key_id = str_of(key->key_id);
-	memcpy(op->fresh.salt, params->salt, sizeof params->salt);
-	secret_hint(op->secret, op->fresh.hint);
 	op->out.version = params->version;
 	return ERR_OK;
 }

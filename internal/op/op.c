@@ -248,8 +248,16 @@ void op_run(struct op *op)
 		run_steps(op);
 }
 
+int64_t op_until_us(const struct op *op)
+{
+	return op->started_us + (int64_t)op->env->config->request_timeout_ms * 1000;
+}
+
 void op_resume(struct op *op, enum err err)
 {
+	bool unfinished = *op->step != NULL && !op->completed;
+	if (err == ERR_OK && unfinished && clock_mono_us() >= op_until_us(op))
+		err = ERR_STORE_UNAVAILABLE;
 	if (err != ERR_OK) {
 		op->err = err;
 		op_finish(op);

@@ -92,10 +92,6 @@ struct op_env {
 	struct arena *spare[OP_SPARE_MAX];
 	unsigned spare_count;
 
-	/* token.c's own: recorded, and to be signed together before the store's callback for the last of them returns */
-	struct op *drafts[SIGNING_GROUP_MAX];
-	unsigned drafts_n;
-
 	/* op_shed.c's own: refusals that the log doesn't tell of yet */
 	unsigned shed;
 	int64_t shed_logged_us;
@@ -170,6 +166,7 @@ struct op {
 	bool repeat;       /* of a refused request, with the credentials in the other place: rate_limits.h */
 	bool signed_ahead; /* `token` was signed while its row was being committed */
 	bool recorded;     /* a token's row has committed */
+	bool completed;    /* what was asked for is done; the steps that are left make the answer of it */
 
 	struct issue_request issue;
 	struct sbuf token; /* the one that is being made */
@@ -211,13 +208,17 @@ void op_set_request_id(struct op *op, struct str given);
 
 /* Runs the op from its first step, or answers at once if op_fail was called before. */
 void op_run(struct op *op);
-/* A store's callback hands the op back: goes on with the next step, or ends with `err`. */
+/* A store's callback hands the op back: goes on with the next step, or ends with `err`; with
+ * ERR_STORE_UNAVAILABLE if a step is left and the answer is overdue. */
 void op_resume(struct op *op, enum err err);
 
 /* The client no longer waits: `why` is ERR_DEADLINE_EXCEEDED or ERR_CANCELLED. An op that is still queued is withdrawn and ends with `why`, with its `reply`, before this returns.
  * Otherwise what is under way completes first, no further step is taken, and nobody gets a token: an op whose last step has completed ends as it ended, but without a token in
  * `out`; one with steps left (or not run yet) ends with `why`. Without effect on an op that has ended or was abandoned before. Not to be called from a step. */
 void op_abandon(struct op *op, enum err why);
+
+/* When its answer is due (M2M_REQUEST_TIMEOUT_MS), monotonic. */
+int64_t op_until_us(const struct op *op);
 
 /* What its answer over HTTP says (RFC 9110 section 15), and the access line of either transport. */
 int op_http_status(const struct op *op);

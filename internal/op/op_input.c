@@ -4,6 +4,7 @@
 #define USER_AGENT_MAX      256
 #define TRACEPARENT_LEN     55
 #define IDEMPOTENCY_KEY_MAX 255
+#define SHOWN_NAME_MAX      64
 
 /* Printable ASCII, cut to `max`: the audit's text columns take no invalid UTF-8, and no terminal wants control characters. */
 static struct str printable(struct arena *a, struct str s, size_t max)
@@ -71,6 +72,33 @@ void op_set_idempotency_key(struct op *op, unsigned count, struct str value)
 		op->in.idempotency_key = arena_copy(op->arena, value);
 	else
 		op_fail(op, ERR_INVALID_REQUEST, "The Idempotency-Key must be one value of 1 to 255 visible ASCII characters.");
+}
+
+static void put_name(struct sbuf *out, struct str name)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	size_t end = out->n + SHOWN_NAME_MAX;
+	for (size_t i = 0; i < name.n; i++) {
+		unsigned char c = (unsigned char)name.p[i];
+		bool plain = c > 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '%';
+		const char escape[3] = {'%', hex[c >> 4], hex[c & 15]};
+		if (out->n + (plain ? 1 : sizeof escape) > end) {
+			sbuf_putz(out, "...");
+			return;
+		}
+		sbuf_put(out, plain ? str_from(name.p + i, 1) : str_from(escape, sizeof escape));
+	}
+	if (name.n == 0)
+		sbuf_putz(out, "''");
+}
+
+void op_refuse_name(struct op *op, const char *before, struct str name, const char *after)
+{
+	struct sbuf out = sbuf_in(op->arena, 128);
+	sbuf_putz(&out, before);
+	put_name(&out, name);
+	sbuf_putz(&out, after);
+	op_fail(op, ERR_INVALID_REQUEST, sbuf_str(&out).p); /* NUL-terminated, and as long-lived as the op */
 }
 
 void op_set_grace(struct op *op, int64_t seconds)

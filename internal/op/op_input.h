@@ -19,6 +19,11 @@ bool op_take_scheme(struct str *value, struct str scheme);
 /* Idempotency-Key: one value of 1 to 255 visible ASCII characters, or none. */
 void op_set_idempotency_key(struct op *op, unsigned count, struct str value);
 
+/* ERR_INVALID_REQUEST with a sentence that holds a name which the client chose: `before` name `after`.
+ * The name is shown as at most 64 visible ASCII characters; quotes, backslashes and all other bytes are
+ * percent-encoded, so that it fits an error_description (RFC 6749 section 5.2) and drives no terminal. */
+void op_refuse_name(struct op *op, const char *before, struct str name, const char *after);
+
 /* grace_seconds, 0 to OP_GRACE_MAX. */
 void op_set_grace(struct op *op, int64_t seconds);
 

@@ -51,7 +51,8 @@ MUST_CHECK enum err op_fresh_secret(struct op *op, struct secret_params *params)
 /* A client id and its first secret, in op->fresh and op->secret. */
 MUST_CHECK enum err op_make_credential(struct op *op, const struct uuid *organization_id);
 
-/* Derives the secret of `params` with the ring's key `key_id` and holds it against `verifier` (absent: not compared). op->secret holds it, and op->arena is marked for wiping. */
-MUST_CHECK enum err op_derive_secret(struct op *op, struct str key_id, const struct secret_params *params, struct str verifier);
+/* The secret of a version that is stored, in op->secret; op->arena is marked for wiping. ERR_KEY_MISSING,
+ * ERR_INTERNAL: what is stored doesn't fit the key. */
+MUST_CHECK enum err op_derive_secret(struct op *op, const struct credential *c);
 
 #endif

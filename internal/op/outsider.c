@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/visible.h"
+#include "config/words.h"
 #include "op/bearer_times.h"
 #include "op/op_steps.h"
 #include "trust/claim.h"
@@ -36,6 +38,28 @@ static enum op_verdict wait_for_keys(struct op *op, const struct trust_issuer *i
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
 
+/* RFC 7515 section 4.1.4: kid is a hint that an issuer may leave out. Then a few keys are tried, so that a token is good
+ * while the issuer publishes an old key and a new one. The algorithm stays the key's, not the token's. */
+static enum err verify_without_kid(struct trust_view *trust, const struct trust_issuer *issuer, const struct jwt *jwt)
+{
+	struct signing_key *keys[TRUST_KEYS_MAX];
+	size_t n = 0;
+	enum err err = trust_find_keys_of(trust, issuer, jwt->alg, keys, &n);
+	for (size_t i = 0; i < n; i++)
+		if (jwt_verify_libjwt(keys[i], jwt) == ERR_OK)
+			return ERR_OK;
+	return err == ERR_OK ? trust_ask_anew(trust, issuer) : err;
+}
+
+static enum err verify(struct trust_view *trust, const struct trust_issuer *issuer, const struct jwt *jwt)
+{
+	struct signing_key *key = NULL;
+	if (jwt->kid.p == NULL)
+		return verify_without_kid(trust, issuer, jwt);
+	enum err err = trust_find_key(trust, issuer, jwt->kid, &key);
+	return err == ERR_OK ? jwt_verify_libjwt(key, jwt) : err;
+}
+
 /* ---- claims ---- */
 
 /* Who acts, for the audit: `iss` and `sub`, since a subject means something only beside its issuer (OpenID Connect Core section 5.7). A machine's token may name itself otherwise. */
@@ -49,9 +73,8 @@ static struct str actor_of(struct op *op, struct str iss, const struct json *cla
 			continue;
 		if (err != ERR_OK || subject.n == 0 || subject.n > SUBJECT_MAX)
 			return STR_NONE;
-		for (size_t c = 0; c < subject.n; c++)
-			if ((unsigned char)subject.p[c] < 0x20 || subject.p[c] == 0x7f)
-				return STR_NONE;
+		if (!text_is_visible(subject, "")) /* the audit shows it to people */
+			return STR_NONE;
 		return arena_printf(op->arena, "%.*s %.*s", STR_ARG(iss), STR_ARG(subject));
 	}
 	return STR_NONE;
@@ -133,6 +156,9 @@ static void resolved(void *arg, enum err err, const struct admin_answer *a)
 	struct op *op = arg;
 	if (err == ERR_OK) {
 		found(op, &a->orgs[0]);
+	} else if (err == ERR_ORGANIZATION_NOT_FOUND && op->outsider.create && !word_is_name(op->outsider.external_id)) {
+		op->err_detail = "The token's organization has a name that none can be made with.";
+		err = ERR_FORBIDDEN;
 	} else if (err == ERR_ORGANIZATION_NOT_FOUND && op->outsider.create) {
 		err = make_organization(op);
 		if (err == ERR_OK)
@@ -150,13 +176,13 @@ static enum op_verdict take_claims(struct op *op, const struct trust_issuer *iss
 {
 	int64_t expires_at = 0;
 	struct str external = STR_NONE;
-	if (!bearer_times_hold(claims, clock_wall_us() / 1000000, OUTSIDER_LEEWAY_S, &expires_at) ||
+	if (!bearer_times_hold(claims, store_now_us(op->env->store) / 1000000, OUTSIDER_LEEWAY_S, &expires_at) ||
 	    !claim_has_audience(claims, issuer->audience))
 		return refuse(op);
 	op->origin.actor = actor_of(op, iss, claims);
 	if (op->origin.actor.p == NULL)
 		return refuse(op);
-	op->platform = issuer->platform_role.p != NULL && claim_has_role(claims, issuer->roles_claim, issuer->platform_role);
+	op->platform = issuer->platform_role.p != NULL && claim_has_role(claims, issuer->roles_claim, issuer->platform_role, STR_NONE);
 	if (op->spec->who == OP_PLATFORM) {
 		op->caller_known = true;
 		return OP_MORE;
@@ -165,8 +191,9 @@ static enum op_verdict take_claims(struct op *op, const struct trust_issuer *iss
 	if (err == ERR_NOT_PRESENT)
 		return op_fail(op, ERR_FORBIDDEN, "The token names no organization.");
 	if (err != ERR_OK)
-		return refuse(op);
-	op->caller = (struct store_bearer){.admin = claim_has_role(claims, issuer->roles_claim, issuer->admin_role)};
+		return op_fail(op, ERR_INVALID_TOKEN, "The token's organization claim isn't one name.");
+	bool admin = claim_has_role(claims, issuer->roles_claim, issuer->admin_role, external);
+	op->caller = (struct store_bearer){.admin = admin};
 	op->outsider.issuer = arena_copy(op->arena, issuer->issuer);
 	op->outsider.external_id = external;
 	op->outsider.create = issuer->create_organizations;
@@ -178,7 +205,6 @@ enum op_verdict op_authenticate_outsider(struct op *op, const struct jwt *jwt)
 {
 	struct str iss = STR_NONE;
 	struct str tid = STR_NONE;
-	struct signing_key *key = NULL;
 	if (json_string(json_get(jwt->claims_json, "iss"), &iss) != ERR_OK)
 		return refuse(op);
 	if (json_get(jwt->claims_json, "tid") != NULL && json_string(json_get(jwt->claims_json, "tid"), &tid) != ERR_OK)
@@ -186,12 +212,14 @@ enum op_verdict op_authenticate_outsider(struct op *op, const struct jwt *jwt)
 	const struct trust_issuer *issuer = trust_find_issuer(op->env->trust, iss, tid);
 	if (issuer == NULL)
 		return refuse(op);
-	enum err err = trust_find_key(op->env->trust, issuer, jwt->kid, &key);
+	enum err err = verify(op->env->trust, issuer, jwt);
 	if (err == ERR_AGAIN)
 		return wait_for_keys(op, issuer);
 	if (err == ERR_ISSUER_UNAVAILABLE)
 		return op_fail(op, err, NULL);
-	if (err != ERR_OK || jwt_verify_libjwt(key, jwt) != ERR_OK)
+	if (err == ERR_TOO_LARGE)
+		return op_fail(op, ERR_INVALID_TOKEN, "The token has no kid, and too many of its issuer's keys fit its alg.");
+	if (err != ERR_OK)
 		return refuse(op);
 	return take_claims(op, issuer, iss, jwt->claims_json);
 }

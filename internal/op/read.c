@@ -20,7 +20,7 @@ static void secret_read(void *arg, enum err err, const struct credential *c)
 {
 	struct op *op = arg;
 	if (err == ERR_OK)
-		err = op_derive_secret(op, c->key_id, &c->params, c->verifier);
+		err = op_derive_secret(op, c);
 	if (err == ERR_OK) {
 		op->out.client_id = arena_copy(op->arena, c->client_id);
 		op->out.client_secret = str_from(op->secret, sizeof op->secret);

@@ -45,7 +45,7 @@ static void begun(void *arg, enum err err, const struct credential *c)
 	op->fresh.client_id = arena_copy(op->arena, c->client_id);
 	op->organization_id = c->params.organization_id;
 	if (c->replay) {
-		err = op_derive_secret(op, c->key_id, &c->params, c->verifier);
+		err = op_derive_secret(op, c);
 		op->out.version = c->params.version;
 		if (err == ERR_OK)
 			answer(op, c->created_us, c->previous_expires_us);

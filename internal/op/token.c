@@ -3,32 +3,76 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "crypto/jwt.h"
 #include "op/op_steps.h"
 #include "json/json_write.h"
 
 #define SCOPE_MAX     1024
+#define SCOPES_MAX    64  /* that a client may have */
 #define AUDIENCE_MAX  256 /* bytes of one */
 #define AUDIENCES_MAX 8   /* of one token */
 
-/* RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), single spaces between. */
-static bool scope_well_formed(struct str scope)
+/* RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ). */
+static bool is_scope_token(struct str s)
 {
-	bool after_space = true;
-	for (size_t i = 0; i < scope.n; i++) {
-		unsigned char c = (unsigned char)scope.p[i];
-		if (c == ' ') {
-			if (after_space)
-				return false;
-			after_space = true;
-			continue;
-		}
-		if (c < 0x21 || c > 0x7e || c == '"' || c == '\\')
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < 0x21 || s.p[i] > 0x7e || s.p[i] == '"' || s.p[i] == '\\')
 			return false;
-		after_space = false;
+	return true;
+}
+
+static bool among(struct str token, const struct str *tokens, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(token, tokens[i]))
+			return true;
+	return false;
+}
+
+/* The tokens of a scope, each once, in the order of their first places. */
+struct scope_set {
+	struct str tokens[SCOPES_MAX];
+	size_t n;
+};
+
+/* NULL, or what is wrong. Spaces around and between tokens mean nothing: a scope is a set. */
+static const char *read_scope(struct str scope, struct scope_set *ret)
+{
+	ret->n = 0;
+	for (struct str token; (token = str_split(&scope, ' ')).p != NULL;) {
+		if (!is_scope_token(token))
+			return "The scope holds a character that no scope has (RFC 6749 section 3.3).";
+		if (token.n == 0 || among(token, ret->tokens, ret->n))
+			continue;
+		if (ret->n == SCOPES_MAX)
+			return "More scopes are asked for than a client may have.";
+		ret->tokens[ret->n++] = token;
 	}
-	return scope.n > 0 && scope.n <= SCOPE_MAX && !after_space;
+	return NULL;
+}
+
+/* in.scope becomes the tokens with single spaces between; absent without any, as if not given. */
+static const char *settle_scope(struct op *op)
+{
+	struct scope_set set;
+	struct str given = op->in.scope;
+	const char *fault = read_scope(given, &set);
+	size_t length = set.n == 0 ? 0 : set.n - 1;
+	for (size_t i = 0; fault == NULL && i < set.n; i++)
+		length += set.tokens[i].n;
+	if (fault != NULL || length > SCOPE_MAX)
+		return fault != NULL ? fault : "The scope is longer than 1024 bytes.";
+	if (length == given.n && length > 0)
+		return NULL; /* as it came */
+	struct sbuf out = sbuf_in(op->arena, length);
+	for (size_t i = 0; i < set.n; i++) {
+		sbuf_putz(&out, i > 0 ? " " : "");
+		sbuf_put(&out, set.tokens[i]);
+	}
+	op->in.scope = set.n > 0 ? sbuf_str(&out) : STR_NONE;
+	return NULL;
 }
 
 static bool audience_well_formed(struct str audience)
@@ -56,17 +100,17 @@ static bool has_audience(struct str audiences, struct str one)
 	return false;
 }
 
-/* `audience` and each `resource` name the same thing, where the token will be used: together, each once, they become in.audience. */
-static bool join_audiences(struct op *op)
+/* `audience` and each `resource` name the same thing, where the token will be used: together, each once, they become in.audience. NULL, or what is wrong. */
+static const char *join_audiences(struct op *op)
 {
 	struct op_input *in = &op->in;
 	struct str resources = in->resource;
 	if (in->audience.p != NULL && !audience_well_formed(in->audience))
-		return false;
+		return "An audience has 1 to 256 visible ASCII characters.";
 	unsigned n = in->audience.p != NULL;
 	for (struct str r; (r = str_split(&resources, ' ')).p != NULL;) {
 		if (!resource_well_formed(r))
-			return false;
+			return "A resource is an absolute URI of at most 256 bytes without a fragment (RFC 8707 section 2).";
 		if (in->audience.p == NULL)
 			in->audience = r;
 		else if (has_audience(in->audience, r))
@@ -74,9 +118,15 @@ static bool join_audiences(struct op *op)
 		else
 			in->audience = arena_printf(op->arena, "%.*s %.*s", STR_ARG(in->audience), STR_ARG(r));
 		if (++n > AUDIENCES_MAX)
-			return false;
+			return "More than 8 audiences are asked for.";
 	}
-	return true;
+	return NULL;
+}
+
+/* Without its credentials a client hasn't authenticated (RFC 6749 section 5.2); with a bearer it is the bearer's owner who left a parameter out. */
+static enum op_verdict refuse_missing(struct op *op, const char *client, const char *other)
+{
+	return op->spec->who == OP_CLIENT ? op_fail(op, ERR_INVALID_CLIENT, client) : op_fail(op, ERR_INVALID_REQUEST, other);
 }
 
 static enum op_verdict check_grant(struct op *op)
@@ -87,15 +137,17 @@ static enum op_verdict check_grant(struct op *op)
 	if (!str_eq(in->grant_type, STR("client_credentials")))
 		return op_fail(op, ERR_UNSUPPORTED_GRANT_TYPE, NULL);
 	if (in->client_id.p == NULL)
-		return op->spec->who == OP_CLIENT ? op_fail(op, ERR_INVALID_CLIENT, NULL)
-						  : op_fail(op, ERR_INVALID_REQUEST, "The parameter client_id is missing.");
+		return refuse_missing(op, "The client must authenticate, with HTTP Basic or in the body: client_id is missing.",
+				      "The parameter client_id is missing.");
 	if (in->client_secret.p == NULL)
-		return op->spec->who == OP_CLIENT ? op_fail(op, ERR_INVALID_CLIENT, NULL)
-						  : op_fail(op, ERR_INVALID_REQUEST, "The parameter client_secret is missing.");
-	if (in->scope.p != NULL && !scope_well_formed(in->scope))
-		return op_fail(op, ERR_INVALID_SCOPE, NULL);
-	if (!join_audiences(op))
-		return op_fail(op, ERR_INVALID_TARGET, NULL);
+		return refuse_missing(op, "The client must authenticate, with HTTP Basic or in the body: client_secret is missing.",
+				      "The parameter client_secret is missing.");
+	const char *fault = in->scope.p == NULL ? NULL : settle_scope(op);
+	if (fault != NULL)
+		return op_fail(op, ERR_INVALID_SCOPE, fault);
+	fault = join_audiences(op);
+	if (fault != NULL)
+		return op_fail(op, ERR_INVALID_TARGET, fault);
 	/* nobody's credentials look like this: no need to ask the database, and no need to say why */
 	if (!client_id_well_formed(in->client_id) || !secret_well_formed(in->client_secret))
 		return op_fail(op, ERR_INVALID_CLIENT, NULL);
@@ -120,6 +172,9 @@ static enum err write_claims(struct op *op, struct sbuf *out)
 	const struct issue_request *r = &op->issue;
 	char jti[UUID_TEXT_LEN];
 	char organization[UUID_TEXT_LEN];
+	char tag[SECRET_TAG_TEXT_LEN];
+	if (r->secret_tag.n != SECRET_TAG_LEN)
+		return ERR_INTERNAL;
 	uuid_format(r->jti, jti);
 	uuid_format(r->organization_id, organization);
 	struct json_out o = json_out_start(out);
@@ -134,6 +189,7 @@ static enum err write_claims(struct op *op, struct sbuf *out)
 	json_put_str(&o, "scope", r->granted_scope);
 	json_put_str(&o, "organization_id", str_from(organization, sizeof organization));
 	json_put_int(&o, "secret_version", r->secret_version);
+	json_put_str(&o, "secret_tag", str_from(tag, base64url_encode(tag, r->secret_tag.p, SECRET_TAG_LEN)));
 	json_close(&o, '}');
 	return sbuf_str(out).p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
@@ -164,24 +220,6 @@ static enum err signed_token(struct op *op)
 	return ERR_OK;
 }
 
-/* An answer may be why another one of the group is abandoned. */
-static void sign_drafts(struct op_env *env)
-{
-	struct jwt_draft drafts[SIGNING_GROUP_MAX];
-	struct op *ops[SIGNING_GROUP_MAX];
-	unsigned n = env->drafts_n;
-	if (n == 0)
-		return;
-	for (unsigned i = 0; i < n; i++) {
-		ops[i] = env->drafts[i];
-		drafts[i] = ops[i]->draft;
-	}
-	env->drafts_n = 0;
-	enum err err = jwt_sign_drafts(ops[0]->issue.key, drafts, n);
-	for (unsigned i = 0; i < n; i++)
-		op_resume(ops[i], ops[i]->abandoned != ERR_OK ? ERR_OK : err != ERR_OK ? err : signed_token(ops[i]));
-}
-
 /* Its row is written, and being committed: time to sign. The token goes out from issued(), or not at all. */
 static void written(struct issue_request *r)
 {
@@ -189,34 +227,53 @@ static void written(struct issue_request *r)
 	op->signed_ahead = op->abandoned == ERR_OK && draft(op) == ERR_OK && jwt_sign_drafts(r->key, &op->draft, 1) == ERR_OK;
 }
 
-static void hold(struct op_env *env, struct op *op)
+/* What the statement said of a request, for the op. True: its token is wanted, and isn't signed yet. */
+static bool take_verdict(struct op *op)
 {
-	assert(env->drafts_n < SIGNING_GROUP_MAX);
-	env->drafts[env->drafts_n++] = op;
+	static const struct uuid nil;
+	const struct issue_request *r = &op->issue;
+	op->client_known = memcmp(&r->organization_id, &nil, sizeof nil) != 0;
+	if (r->err != ERR_OK)
+		return false;
+	op->recorded = true;
+	op->organization_id = r->organization_id;
+	return op->abandoned == ERR_OK && !op->signed_ahead;
 }
 
-/* Tokens of one signing key that follow each other are signed together: op_env holds them until the last one is there. */
-static void issued(struct issue_request *r)
+/* An answer may be why another one of the group is abandoned: that one then has no token. */
+static void answer_issued(struct op *op, enum err err)
 {
-	struct op *op = r->arg;
-	struct op_env *env = op->env; /* the op may be gone when it has been answered, and `r` with it */
-	bool last = !r->more;
-	static const struct uuid nil;
-	op->client_known = memcmp(&r->organization_id, &nil, sizeof nil) != 0;
-	enum err err = r->err;
-	if (err == ERR_OK) {
-		op->recorded = true;
-		op->organization_id = r->organization_id;
+	if (err == ERR_OK && op->abandoned == ERR_OK)
+		err = signed_token(op);
+	op_resume(op, err);
+}
+
+/* The tokens of a group are drafted, signed together, and answered in order. */
+static void issued(struct issue_request *const *group, unsigned n)
+{
+	struct jwt_draft drafts[SIGNING_GROUP_MAX];
+	struct op *ops[SIGNING_GROUP_MAX]; /* an op is gone when it has been answered, and its request with it */
+	enum err errs[SIGNING_GROUP_MAX];
+	bool drafted[SIGNING_GROUP_MAX];
+	struct signing_key *key = NULL;
+	unsigned drafts_n = 0;
+	assert(n > 0 && n <= SIGNING_GROUP_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		ops[i] = group[i]->arg;
+		errs[i] = group[i]->err;
+		drafted[i] = take_verdict(ops[i]);
+		if (!drafted[i])
+			continue;
+		errs[i] = draft(ops[i]);
+		drafted[i] = errs[i] == ERR_OK;
+		if (drafted[i]) {
+			key = group[i]->key;
+			drafts[drafts_n++] = ops[i]->draft;
+		}
 	}
-	bool wanted = err == ERR_OK && op->abandoned == ERR_OK;
-	if (wanted)
-		err = op->signed_ahead ? signed_token(op) : draft(op);
-	if (wanted && err == ERR_OK && !op->signed_ahead)
-		hold(env, op);
-	else
-		op_resume(op, err);
-	if (last)
-		sign_drafts(env);
+	enum err err = drafts_n == 0 ? ERR_OK : jwt_sign_drafts(key, drafts, drafts_n);
+	for (unsigned i = 0; i < n; i++)
+		answer_issued(ops[i], drafted[i] ? err : errs[i]);
 }
 
 static enum op_verdict issue(struct op *op)
@@ -240,6 +297,7 @@ static enum op_verdict issue(struct op *op)
 		.bearer = op->caller_known ? &op->caller : NULL,
 		.origin = &op->origin,
 		.jti = uuid_v7(clock_wall_us()),
+		.until_us = op_until_us(op),
 		.written = written,
 		.done = issued,
 		.arg = op,

@@ -45,6 +45,35 @@ enum err form_decode(struct arena *a, struct str s, bool plus, struct str *ret)
 	return ERR_OK;
 }
 
+/* After form_decode has failed. */
+static enum form_fault fault_of(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (c == '%') {
+			if (i + 2 >= s.n || hex_digit(s.p[i + 1]) < 0 || hex_digit(s.p[i + 2]) < 0)
+				return FORM_FAULT_ESCAPE;
+			c = (unsigned char)(hex_digit(s.p[i + 1]) << 4 | hex_digit(s.p[i + 2]));
+			i += 2;
+		}
+		if (c < 0x20 || c == 0x7f)
+			return FORM_FAULT_CONTROL;
+	}
+	return FORM_FAULT_UTF8;
+}
+
+static enum err refuse(struct form *form, enum form_fault fault, struct str culprit)
+{
+	form->fault = fault;
+	form->culprit = culprit;
+	return fault == FORM_FAULT_MEMORY ? ERR_TOO_LARGE : ERR_MALFORMED;
+}
+
+static enum err refuse_text(struct form *form, enum err err, struct str text, struct str culprit)
+{
+	return refuse(form, err == ERR_TOO_LARGE ? FORM_FAULT_MEMORY : fault_of(text), culprit);
+}
+
 static bool stands_already(const struct form *form, struct str name)
 {
 	for (unsigned i = 0; i < form->n; i++)
@@ -65,11 +94,16 @@ enum err form_parse(struct arena *a, struct str body, const char *repeatable, st
 		struct str name = str_split(&value, '=');
 		if (value.p == NULL)
 			value = STR("");
-		if (ret->n == FORM_FIELDS_MAX || form_decode(a, name, true, &f.name) != ERR_OK ||
-		    form_decode(a, value, true, &f.value) != ERR_OK)
-			return ERR_MALFORMED;
+		if (ret->n == FORM_FIELDS_MAX)
+			return refuse(ret, FORM_FAULT_FIELDS, STR_NONE);
+		enum err err = form_decode(a, name, true, &f.name);
+		if (err != ERR_OK)
+			return refuse_text(ret, err, name, name);
+		err = form_decode(a, value, true, &f.value);
+		if (err != ERR_OK)
+			return refuse_text(ret, err, value, f.name);
 		if (stands_already(ret, f.name) && (repeatable == NULL || !str_eq(f.name, str_of(repeatable))))
-			return ERR_MALFORMED;
+			return refuse(ret, FORM_FAULT_REPEATED, f.name);
 		ret->fields[ret->n++] = f;
 	}
 	return ERR_OK;

@@ -11,12 +11,24 @@ struct form_field {
 	struct str name, value;
 };
 
+enum form_fault {
+	FORM_FAULT_ESCAPE,  /* a bad percent escape */
+	FORM_FAULT_CONTROL, /* a control character */
+	FORM_FAULT_UTF8,
+	FORM_FAULT_REPEATED,
+	FORM_FAULT_FIELDS, /* more than FORM_FIELDS_MAX */
+	FORM_FAULT_MEMORY,
+};
+
 struct form {
 	unsigned n;
 	struct form_field fields[FORM_FIELDS_MAX];
+	enum form_fault fault; /* set by a failure, and with it the parameter's name, as far as it can be read */
+	struct str culprit;
 };
 
-/* ERR_MALFORMED: a bad percent escape, a name that stands twice (other than `repeatable`; NULL: none may), control characters or invalid UTF-8, too many fields. Decoded text is taken from `a`. */
+/* ERR_MALFORMED: a bad percent escape, a name that stands twice (other than `repeatable`; NULL: none may), control characters or invalid UTF-8, too many fields. ERR_TOO_LARGE: `a` is full.
+ * ret->fault and ret->culprit say which. Decoded text is taken from `a`. */
 MUST_CHECK enum err form_parse(struct arena *a, struct str body, const char *repeatable, struct form *ret);
 
 /* The value of `name`; absent if it isn't there or empty (RFC 6749 section 3.1: sent without a value means omitted). */

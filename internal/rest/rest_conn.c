@@ -14,6 +14,7 @@
  * before any byte was read. */
 #include "rest/rest_conn.h"
 
+#include <assert.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <netinet/in.h>
@@ -24,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "base/uuid.h"
 #include "crypto/digest.h"
 #include "rest/http_guard.h"
@@ -50,16 +52,17 @@ struct rest_conn {
 	struct evbuffer *pending; /* what came before that and nobody works on */
 	size_t dropped;           /* bytes of it that were read only to be thrown away */
 	bool over_limit;
-	bool refused;    /* nothing more is looked at */
-	bool continued;  /* this request's 100 Continue was sent */
-	bool working;    /* there is a request that isn't answered, or whose answer isn't sent */
-	bool in_place;   /* it was taken: evhttp knows of no request */
-	bool last;       /* the connection ends with the answer, in place */
-	bool reading;    /* `readable` is added */
-	bool ended;      /* the client sends no more */
-	bool feeding;    /* feed is at work, and takes the next request itself */
-	bool gone;       /* evhttp has freed the connection meanwhile */
-	int64_t idle_us; /* since when it is seen to be idle, by who closes idle ones; 0: it wasn't */
+	struct peer *peer; /* NULL until attached, and over the limit */
+	bool refused;      /* nothing more is looked at */
+	bool continued;    /* this request's 100 Continue was sent */
+	bool working;      /* there is a request that isn't answered, or whose answer isn't sent */
+	bool in_place;     /* it was taken: evhttp knows of no request */
+	bool last;         /* the connection ends with the answer, in place */
+	bool reading;      /* `readable` is added */
+	bool ended;        /* the client sends no more */
+	bool feeding;      /* feed is at work, and takes the next request itself */
+	bool gone;         /* evhttp has freed the connection meanwhile */
+	int64_t idle_us;   /* since when it is seen to be idle, by who closes idle ones; 0: it wasn't */
 };
 
 static void conn_destroy(struct rest_conn *c)
@@ -77,6 +80,8 @@ static void conn_destroy(struct rest_conn *c)
 	free(c);
 }
 
+static void leave_peer(struct rest_conn *c);
+
 /* Its memory stays until the loop's callback has ended, which may be about this connection. */
 static void forget(struct rest_conn *c)
 {
@@ -86,6 +91,7 @@ static void forget(struct rest_conn *c)
 			event_del(events[i]);
 	c->gone = true;
 	c->set->count--;
+	leave_peer(c);
 	list_remove(&c->node);
 	list_append(&c->set->gone, &c->node);
 	event_active(c->set->bury, EV_TIMEOUT, 0);
@@ -511,7 +517,7 @@ struct str rest_conn_peer(const struct rest_conn *c)
 	char *address = NULL;
 	ev_uint16_t port = 0;
 	evhttp_connection_get_peer(c->evcon, &address, &port);
-	return str_of(address);
+	return network_recorded(str_of(address));
 }
 
 struct rest_conn *rest_conn_asking(const struct rest_conns *set)
@@ -537,6 +543,32 @@ static bool take_socket(struct rest_conn *c)
 	return true;
 }
 
+/* The client's address is known from here on. */
+static void join_peer(struct rest_conn *c)
+{
+	struct rest_conns *set = c->set;
+	struct peer *peer = peers_take(&set->peers, rest_conn_peer(c));
+	if (peer == NULL || !fair_share(peer->connections, set->held, set->max)) {
+		peer_release(peer);
+		c->over_limit = true;
+		return;
+	}
+	c->peer = peer;
+	peer->connections++;
+	set->held++;
+}
+
+static void leave_peer(struct rest_conn *c)
+{
+	if (c->peer == NULL)
+		return;
+	assert(c->set->held > 0 && c->peer->connections > 0);
+	c->set->held--;
+	c->peer->connections--;
+	peer_release(c->peer);
+	c->peer = NULL;
+}
+
 static void attach(struct rest_conn *c)
 {
 	void *evcon = NULL;
@@ -548,6 +580,7 @@ static void attach(struct rest_conn *c)
 	}
 	c->evcon = evcon;
 	evhttp_connection_set_closecb(c->evcon, on_closed, c);
+	join_peer(c);
 	bool good = take_socket(c);
 	bufferevent_decref(c->bev);
 	if (good && c->over_limit)
@@ -577,6 +610,9 @@ enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct
 	*set = (struct rest_conns){.base = base, .tls = tls, .max = max, .receive_timeout_ms = receive_timeout_ms};
 	list_init(&set->all);
 	list_init(&set->gone);
+	enum err err = peers_init(&set->peers);
+	if (err != ERR_OK)
+		return err;
 	set->bury = event_new(base, -1, 0, on_bury, set);
 	return set->bury == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
@@ -605,7 +641,6 @@ struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg)
 	http_guard_init(&c->guard);
 	if (c->pending == NULL || c->timer == NULL || c->again == NULL)
 		goto fail;
-	c->over_limit = set->count >= set->max;
 	list_append(&set->all, &c->node);
 	set->count++;
 	bufferevent_incref(bev); /* until attached */

@@ -10,7 +10,7 @@
 #include <event2/http.h>
 #include <stdbool.h>
 
-#include "base/list.h"
+#include "base/peers.h"
 #include "base/str.h"
 #include "tls/tls_stream.h"
 
@@ -23,7 +23,9 @@ struct rest_conns {
 	struct tls *tls; /* NULL: plaintext */
 	struct list all, gone;
 	struct event *bury; /* frees those that are gone */
-	unsigned count, max;
+	unsigned count;
+	unsigned held, max; /* those that are not over the limit; and the limit */
+	struct peers peers; /* what is fair when there is little room (base/peers.h) */
 	unsigned receive_timeout_ms;
 	/* Asked about each whole, well-formed request that leaves the connection as it is, before evhttp is: true if it is answered with rest_conn_answer, now or later. Its bytes are gone after
 	 * the call. NULL: evhttp gets all. */
@@ -34,7 +36,7 @@ struct rest_conns {
 };
 
 MUST_CHECK enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max,
-				    unsigned receive_timeout_ms); /* ERR_NO_MEMORY */
+				    unsigned receive_timeout_ms); /* ERR_NO_MEMORY, ERR_IO */
 void rest_conns_clear(struct rest_conns *set);                    /* after evhttp_free */
 
 /* For evhttp_set_bevcb; `arg` is the struct rest_conns. */

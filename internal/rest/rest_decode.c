@@ -3,9 +3,8 @@
 
 #include "base/base64.h"
 #include "op/op_input.h"
-#include "rest/form.h"
+#include "rest/rest_body.h"
 #include "rest/rest_decode_admin.h"
-#include "json/json_read.h"
 
 enum media { MEDIA_NONE, MEDIA_FORM, MEDIA_JSON, MEDIA_MERGE_PATCH, MEDIA_OTHER };
 
@@ -61,7 +60,8 @@ malformed:
 	op_fail(op, ERR_INVALID_REQUEST, "The Authorization header is not well-formed HTTP Basic.");
 }
 
-/* RFC 9110 section 8.3: type/subtype, then parameters. Of these only charset=utf-8 means anything to us, and it is what we take anyway. */
+/* RFC 9110 section 8.3: type/subtype in any case, then parameters. None of these changes what we take:
+ * neither form nor JSON has a charset, and what isn't UTF-8 is refused by its bytes. */
 static enum media media_of(const struct rest_message *m)
 {
 	struct str value = m->headers[REST_CONTENT_TYPE].value;
@@ -69,14 +69,20 @@ static enum media media_of(const struct rest_message *m)
 	if (n == 0)
 		return MEDIA_NONE;
 	struct str type = str_trim(str_split(&value, ';'));
-	if (value.p != NULL && str_trim(value).n > 0 && !str_eq_nocase(str_trim(value), STR("charset=utf-8")) &&
-	    !str_eq_nocase(str_trim(value), STR("charset=\"utf-8\"")))
-		return MEDIA_OTHER;
 	if (n == 1 && str_eq_nocase(type, STR("application/x-www-form-urlencoded")))
 		return MEDIA_FORM;
 	if (n == 1 && str_eq_nocase(type, STR("application/merge-patch+json")))
 		return MEDIA_MERGE_PATCH;
 	return n == 1 && str_eq_nocase(type, STR("application/json")) ? MEDIA_JSON : MEDIA_OTHER;
+}
+
+static void refuse_media(const struct rest_message *m, struct op *op)
+{
+	unsigned n = m->headers[REST_CONTENT_TYPE].count;
+	op_fail(op, ERR_UNSUPPORTED_MEDIA_TYPE,
+		n == 0  ? "The body has no Content-Type."
+		: n > 1 ? "There is more than one Content-Type."
+			: NULL);
 }
 
 /* ---- bodies ---- */
@@ -90,24 +96,30 @@ static struct str body_of(const struct rest_message *m, struct op *op)
 	return body;
 }
 
-static void malformed_parameter(struct op *op)
-{
-	op_fail(op, ERR_INVALID_REQUEST, "A parameter is malformed, of the wrong type, or repeated.");
-}
-
 struct grant {
 	struct str grant_type, client_id, client_secret, scope, audience, resource;
+	bool assertion; /* the client would authenticate with what isn't taken here (RFC 7523) */
 };
 
 static void grant_from_form(struct op *op, struct str body, struct grant *g)
 {
 	struct form form;
-	if (form_parse(op->arena, body, "resource", &form) != ERR_OK) { /* RFC 8707 section 2 lets it stand more than once */
-		malformed_parameter(op);
+	if (!rest_read_form(op, body, "resource", &form)) /* RFC 8707 section 2 lets it stand more than once */
 		return;
-	}
-	*g = (struct grant){form_get(&form, "grant_type"), form_get(&form, "client_id"), form_get(&form, "client_secret"),
-			    form_get(&form, "scope"),      form_get(&form, "audience"),  form_get_all(op->arena, &form, "resource")};
+	*g = (struct grant){form_get(&form, "grant_type"),
+			    form_get(&form, "client_id"),
+			    form_get(&form, "client_secret"),
+			    form_get(&form, "scope"),
+			    form_get(&form, "audience"),
+			    form_get_all(op->arena, &form, "resource"),
+			    false};
+	if (g->client_secret.p == NULL)
+		g->assertion = form_get(&form, "client_assertion").p != NULL;
+}
+
+static void wrong_type(struct op *op, const char *name)
+{
+	op_refuse_name(op, "The member ", str_of(name), " is of the wrong type.");
 }
 
 /* A string, or an array of them. */
@@ -120,10 +132,10 @@ static void resource_from_json(struct op *op, const struct json *v, struct str *
 		return;
 	}
 	if (v->type != JSON_ARRAY)
-		malformed_parameter(op);
+		wrong_type(op, "resource");
 	for (const struct json *one = v->child; one != NULL; one = one->next) {
 		if (one->type != JSON_STRING || one->text.n == 0)
-			malformed_parameter(op);
+			wrong_type(op, "resource");
 		else
 			*ret = ret->p == NULL ? one->text : arena_printf(op->arena, "%.*s %.*s", STR_ARG(*ret), STR_ARG(one->text));
 	}
@@ -131,12 +143,7 @@ static void resource_from_json(struct op *op, const struct json *v, struct str *
 
 static void grant_from_json(struct op *op, struct str body, struct grant *g)
 {
-	static const struct json_limits limits = {.max_depth = 4, .max_values = 64};
-	const struct json *object = NULL;
-	if (json_parse(op->arena, body, limits, &object) != ERR_OK || object->type != JSON_OBJECT) {
-		op_fail(op, ERR_INVALID_REQUEST, "The body is not a well-formed JSON object without repeated names.");
-		return;
-	}
+	const struct json *object = rest_read_object(op, body);
 	const struct {
 		const char *name;
 		struct str *value;
@@ -145,70 +152,100 @@ static void grant_from_json(struct op *op, struct str body, struct grant *g)
 		       {"client_secret", &g->client_secret},
 		       {"scope", &g->scope},
 		       {"audience", &g->audience}};
-	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+	for (size_t i = 0; object != NULL && i < sizeof members / sizeof *members; i++) {
 		enum err err = json_string(json_get(object, members[i].name), members[i].value);
 		if (err != ERR_OK && err != ERR_NOT_PRESENT)
-			malformed_parameter(op);
+			wrong_type(op, members[i].name);
 		else if (members[i].value->p != NULL && members[i].value->n == 0)
 			*members[i].value = STR_NONE;
 	}
 	resource_from_json(op, json_get(object, "resource"), &g->resource);
+	g->assertion = g->client_secret.p == NULL && json_get(object, "client_assertion") != NULL;
+}
+
+/* A token endpoint may have a query (RFC 6749 section 3.2). What makes a token request stays out of it, in
+ * whatever case: queries end in logs (section 2.3.1). */
+static void refuse_grant_in_query(struct op *op, const char *query)
+{
+	static const char *const names[] = {"grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type",
+					    "scope",      "audience",  "resource",      "assertion",        "access_token",
+					    "username",   "password",  "code",          "refresh_token"};
+	struct form form;
+	if (query == NULL || !rest_read_form(op, str_of(query), NULL, &form))
+		return;
+	for (unsigned i = 0; i < form.n; i++)
+		for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+			if (str_eq_nocase(form.fields[i].name, str_of(names[k])))
+				op_refuse_name(op, "The parameter ", form.fields[i].name,
+					       " stands in the query; it is taken from the body only (RFC 6749 section 2.3.1).");
+}
+
+/* HTTP Basic came first: one method only, and one client (RFC 6749 section 2.3). */
+static void set_credentials(struct op *op, const struct grant *g)
+{
+	if (op->in.client_id.p == NULL) {
+		op->in.client_id = g->client_id;
+		op->in.client_secret = g->client_secret;
+		if (g->assertion)
+			op_fail(op, ERR_INVALID_CLIENT,
+				"A client_assertion is not taken here; the client authenticates with its client_secret.");
+	} else if (g->client_secret.p != NULL) {
+		op_fail(op, ERR_INVALID_REQUEST, "The client must not authenticate in more than one way.");
+	} else if (g->client_id.p != NULL && !str_eq(g->client_id, op->in.client_id)) {
+		op_fail(op, ERR_INVALID_REQUEST, "The parameter client_id names another client than HTTP Basic.");
+	}
 }
 
 static void decode_grant(const struct rest_message *m, struct op *op, bool json_allowed)
 {
-	struct grant g = {STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE};
+	struct grant g = {STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE, false};
 	struct str body = body_of(m, op);
 	enum media media = media_of(m);
 	arena_wipe_on_free(op->arena); /* a secret is in there */
+	if (op->err == ERR_OK)
+		refuse_grant_in_query(op, m->query);
 	if (op->err != ERR_OK)
 		return;
-	if (m->query != NULL) {
-		op_fail(op, ERR_INVALID_REQUEST, "Parameters are taken from the body only (RFC 6749 section 2.3.1).");
-		return;
-	}
 	if (media == MEDIA_JSON && json_allowed)
 		grant_from_json(op, body, &g);
 	else if (media == MEDIA_FORM || (media == MEDIA_NONE && body.n == 0))
 		grant_from_form(op, body, &g);
 	else
-		op_fail(op, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
+		refuse_media(m, op);
+	if (op->err == ERR_OK)
+		set_credentials(op, &g);
 	if (op->err != ERR_OK)
 		return;
-	if (op->in.client_id.p != NULL) { /* HTTP Basic came first: one method only, and one client (RFC 6749 section 2.3) */
-		if (g.client_secret.p != NULL || (g.client_id.p != NULL && !str_eq(g.client_id, op->in.client_id))) {
-			op_fail(op, ERR_INVALID_REQUEST, "The client must not authenticate in more than one way.");
-			return;
-		}
-	} else {
-		op->in.client_id = g.client_id;
-		op->in.client_secret = g.client_secret;
-	}
 	op->in.grant_type = g.grant_type;
 	op->in.scope = g.scope;
 	op->in.audience = g.audience;
 	op->in.resource = g.resource;
 }
 
+/* One that isn't an integer is refused like one out of range. */
+static bool take_grace(struct op *op, const struct json *v, void *target)
+{
+	(void)target;
+	int64_t grace = -1;
+	enum err err = json_whole(v, INT64_MIN, INT64_MAX, &grace);
+	op_set_grace(op, err == ERR_OK ? grace : -1);
+	return true;
+}
+
 static void decode_rotate(const struct rest_message *m, struct op *op)
 {
-	static const struct json_limits limits = {.max_depth = 2, .max_values = 16};
+	static const struct rest_member members[] = {{"grace_seconds", take_grace, NULL}, {NULL, NULL, NULL}};
 	struct str body = body_of(m, op);
-	const struct json *object = NULL;
-	int64_t grace = -1; /* stays so without an integer, which is refused like one out of range */
 	op_set_idempotency_key(op, m->headers[REST_IDEMPOTENCY_KEY].count, m->headers[REST_IDEMPOTENCY_KEY].value);
 	if (op->err != ERR_OK || body.n == 0)
 		return;
 	if (media_of(m) != MEDIA_JSON) {
-		op_fail(op, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
+		refuse_media(m, op);
 		return;
 	}
-	if (json_parse(op->arena, body, limits, &object) != ERR_OK || object->type != JSON_OBJECT) {
-		op_fail(op, ERR_INVALID_REQUEST, "The body is not a well-formed JSON object without repeated names.");
-		return;
-	}
-	enum err err = json_whole(json_get(object, "grace_seconds"), INT64_MIN, INT64_MAX, &grace);
-	op_set_grace(op, err == ERR_NOT_PRESENT ? 0 : grace);
+	const struct json *object = rest_read_object(op, body);
+	if (object != NULL)
+		rest_take_members(op, object, "", members);
 }
 
 static void decode_admin(const struct rest_message *m, struct op *op)
@@ -217,9 +254,21 @@ static void decode_admin(const struct rest_message *m, struct op *op)
 	struct str body = body_of(m, op);
 	enum media media = media_of(m);
 	if (op->err == ERR_OK && media != MEDIA_JSON && !(patch && media == MEDIA_MERGE_PATCH))
-		op_fail(op, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
+		refuse_media(m, op);
 	if (op->err == ERR_OK)
 		rest_decode_admin(op, body);
+}
+
+/* A parameter that is passed over must not make an act a greater one than was meant. */
+static bool takes_query(const struct op_spec *spec)
+{
+	switch (spec->id) {
+	case OP_LIST_ORGANIZATIONS:
+	case OP_LIST_CLIENTS:
+		return true;
+	default:
+		return spec->who != OP_PLATFORM && spec->id != OP_ROTATE_SECRET;
+	}
 }
 
 void rest_decode(const struct rest_message *m, struct op *op)
@@ -236,6 +285,8 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_ANYONE:
 		break;
 	}
+	if (op->err == ERR_OK && !takes_query(op->spec))
+		rest_refuse_query(op, m->query);
 	if (op->err != ERR_OK)
 		return;
 	switch (op->spec->id) {

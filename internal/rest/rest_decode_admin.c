@@ -1,12 +1,10 @@
 #include "rest/rest_decode_admin.h"
 
 #include "base/clock.h"
-#include "rest/form.h"
-#include "json/json_read.h"
+#include "op/op_input.h"
+#include "rest/rest_body.h"
 
-/* ---- members: each takes its value, or answers false when it is of the wrong type ---- */
-
-typedef bool take_member(struct op *op, const struct json *v, void *target);
+/* ---- members ---- */
 
 static bool take_text(struct op *op, const struct json *v, void *target)
 {
@@ -64,42 +62,6 @@ static bool take_change(struct op *op, const struct json *v, void *target)
 	return v->type == JSON_TRUE || v->type == JSON_FALSE;
 }
 
-struct member {
-	const char *name;
-	take_member *take;
-	void *target;
-};
-
-static void refuse(struct op *op, const char *sentence)
-{
-	op_fail(op, ERR_INVALID_REQUEST, sentence);
-}
-
-/* A sentence that names the member. It is the op's, not static, but as long-lived. */
-static void refuse_member(struct op *op, const char *what, struct str name)
-{
-	struct str sentence = arena_printf(op->arena, "The member %.*s %s.", STR_ARG(name), what);
-	refuse(op, sentence.p != NULL ? sentence.p : "A member of the body is not what it should be.");
-}
-
-/* `members` ends with a NULL name. */
-static void take_members(struct op *op, const struct json *object, const struct member *members)
-{
-	for (const struct json *v = object->child; v != NULL; v = v->next) {
-		const struct member *m = members;
-		while (m->name != NULL && !str_eq(v->key, str_of(m->name)))
-			m++;
-		if (m->name == NULL) {
-			refuse(op, "The body has a member that this operation doesn't know.");
-			return;
-		}
-		if (!m->take(op, v, m->target)) {
-			refuse_member(op, "is of the wrong type", v->key);
-			return;
-		}
-	}
-}
-
 /* ---- bodies ---- */
 
 /* The members of a struct client_spec that a new client and a changed one have in common. */
@@ -113,60 +75,66 @@ static void take_members(struct op *op, const struct json *object, const struct 
 static bool take_client(struct op *op, const struct json *v, void *target)
 {
 	struct client_spec *c = target;
-	const struct member members[] = {
+	const struct rest_member members[] = {
 		CLIENT_MEMBERS(c),
 		{NULL, NULL, NULL},
 	};
 	if (v->type != JSON_OBJECT)
 		return false;
-	take_members(op, v, members);
+	rest_take_members(op, v, "client.", members);
 	return true;
+}
+
+static void take_new_client(struct op *op, const struct json *object)
+{
+	const struct rest_member members[] = {
+		CLIENT_MEMBERS(&op->in.client),
+		{NULL, NULL, NULL},
+	};
+	rest_take_members(op, object, "", members);
 }
 
 static void take_client_change(struct op *op, const struct json *object)
 {
 	struct client_spec *c = &op->in.client;
-	const struct member members[] = {
+	const struct rest_member members[] = {
 		CLIENT_MEMBERS(c),
 		{"disabled", take_change, &c->disabled},
 		{"default", take_change, &c->is_default},
 		{NULL, NULL, NULL},
 	};
-	take_members(op, object, members);
+	rest_take_members(op, object, "", members);
 }
 
 static void take_new_org(struct op *op, const struct json *object)
 {
 	struct org_spec *o = &op->in.new_org;
-	const struct member members[] = {
+	const struct rest_member members[] = {
 		{"slug", take_text, &o->slug},           {"name", take_text, &o->name},
 		{"issuer", take_text, &o->issuer},       {"external_id", take_text, &o->external_id},
 		{"client", take_client, &op->in.client}, {NULL, NULL, NULL},
 	};
-	take_members(op, object, members);
+	rest_take_members(op, object, "", members);
 }
 
 static void take_org_change(struct op *op, const struct json *object)
 {
 	struct org_change *c = &op->in.org_change;
-	const struct member members[] = {
+	const struct rest_member members[] = {
 		{"name", take_text, &c->name},
 		{"issuer", take_external, &c->issuer},
 		{"external_id", take_external, &c->external_id},
 		{"disabled", take_change, &c->disabled},
 		{NULL, NULL, NULL},
 	};
-	take_members(op, object, members);
+	rest_take_members(op, object, "", members);
 }
 
 void rest_decode_admin(struct op *op, struct str body)
 {
-	static const struct json_limits limits = {.max_depth = 3, .max_values = 256};
-	const struct json *object = NULL;
-	if (json_parse(op->arena, body, limits, &object) != ERR_OK || object->type != JSON_OBJECT) {
-		refuse(op, "The body is not a well-formed JSON object without repeated names.");
+	const struct json *object = rest_read_object(op, body);
+	if (object == NULL)
 		return;
-	}
 	switch (op->spec->id) {
 	case OP_CREATE_ORGANIZATION:
 		take_new_org(op, object);
@@ -175,8 +143,7 @@ void rest_decode_admin(struct op *op, struct str body)
 		take_org_change(op, object);
 		break;
 	case OP_CREATE_CLIENT:
-		if (!take_client(op, object, &op->in.client))
-			refuse(op, NULL);
+		take_new_client(op, object);
 		break;
 	default:
 		take_client_change(op, object);
@@ -195,19 +162,30 @@ static void take_page_size(struct op *op, struct str text)
 		op->in.page_size = (int32_t)size;
 }
 
-/* False: the op has failed. `known` ends with NULL. */
-static bool take_query(struct op *op, const char *query, const char *const *known, const char *which, struct form *ret)
+/* ". It knows a, b and c." */
+static const char *what_is_known(struct op *op, const char *const *known)
 {
-	if (form_parse(op->arena, str_of(query), NULL, ret) != ERR_OK) {
-		refuse(op, "A parameter is malformed or repeated.");
-		return false;
+	struct sbuf out = sbuf_in(op->arena, 256);
+	sbuf_putz(&out, ". It knows ");
+	for (const char *const *k = known; *k != NULL; k++) {
+		sbuf_putz(&out, k == known ? "" : k[1] == NULL ? " and " : ", ");
+		sbuf_putz(&out, *k);
 	}
+	sbuf_putc(&out, '.');
+	return sbuf_str(&out).p != NULL ? out.p : ".";
+}
+
+/* False: the op has failed. `known` ends with NULL. */
+static bool take_query(struct op *op, const char *query, const char *const *known, struct form *ret)
+{
+	if (!rest_read_form(op, str_of(query), NULL, ret))
+		return false;
 	for (unsigned i = 0; i < ret->n; i++) {
 		const char *const *k = known;
 		while (*k != NULL && !str_eq(ret->fields[i].name, str_of(*k)))
 			k++;
 		if (*k == NULL) {
-			refuse(op, which);
+			op_refuse_name(op, "This operation doesn't know the parameter ", ret->fields[i].name, what_is_known(op, known));
 			return false;
 		}
 	}
@@ -226,11 +204,7 @@ void rest_decode_token_list(struct op *op, const char *query)
 					    "issued_before", "page_size", "page_token",     NULL};
 	struct form form;
 	int64_t version = 0;
-	if (query == NULL ||
-	    !take_query(op, query, known,
-			"Only the parameters client_id, jti, secret_version, remote_addr, issued_after, issued_before, page_size and "
-			"page_token are known here.",
-			&form))
+	if (query == NULL || !take_query(op, query, known, &form))
 		return;
 	struct str version_text = form_get(&form, "secret_version");
 	if (version_text.p != NULL && str_to_i64(version_text, 1, INT32_MAX, &version) != ERR_OK)
@@ -249,7 +223,7 @@ void rest_decode_page(struct op *op, const char *query)
 {
 	static const char *const known[] = {"page_size", "page_token", NULL};
 	struct form form;
-	if (query == NULL || !take_query(op, query, known, "Only the parameters page_size and page_token are known here.", &form))
+	if (query == NULL || !take_query(op, query, known, &form))
 		return;
 	op->in.page_token = form_get(&form, "page_token");
 	take_page_size(op, form_get(&form, "page_size"));

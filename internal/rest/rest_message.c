@@ -4,6 +4,8 @@
 #include <event2/keyvalq_struct.h>
 #include <sys/queue.h>
 
+#include "base/network.h"
+
 static struct str header_name(enum rest_header h)
 {
 	switch (h) {
@@ -70,7 +72,7 @@ bool rest_message_of_evhttp(struct evhttp_request *req, struct rest_message *ret
 	*ret = (struct rest_message){.method = method_of(req),
 				     .path = str_of(path == NULL ? "" : path),
 				     .query = evhttp_uri_get_query(uri),
-				     .peer = str_of(address)};
+				     .peer = network_recorded(str_of(address))};
 	const struct evkeyval *h;
 	TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next)
 	{

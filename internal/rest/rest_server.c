@@ -153,7 +153,9 @@ static void route(struct rest_request *r, struct op *op, const struct rest_messa
 	struct op_path parameters = {STR_NONE, STR_NONE};
 	if (str_starts(m->path, STR(REST_REFUSED_PATH))) {
 		enum err err = refusal(m->path);
-		op_fail(op, err, err == ERR_INVALID_REQUEST ? "The request is not well-formed HTTP/1.1." : NULL);
+		op_fail(op, err,
+			err == ERR_INVALID_REQUEST ? "The request is not well-formed HTTP/1.1, or has a body with a method that takes none."
+						   : NULL);
 		return;
 	}
 	op->spec = op_find(m->method, m->path, &parameters, &r->allow);

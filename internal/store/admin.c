@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "store/admin_statement.h"
-#include "store/outcome.h"
+#include "sql/admin_statement.h"
+#include "sql/outcome.h"
 #include "store/store_parts.h"
 
 #define ANSWER_MAX (1 << 20)

@@ -5,8 +5,8 @@
 #ifndef M2M_STORE_ADMIN_H
 #define M2M_STORE_ADMIN_H
 
+#include "sql/org.h"
 #include "store/credential.h"
-#include "store/org.h"
 #include "store/store.h"
 
 #define ADMIN_PAGE_MAX 100

@@ -97,7 +97,7 @@ static void put_network(struct str remote_addr, char *out, size_t cap)
 void denied_count(struct store *s, struct str client_id, struct str remote_addr, const char *reason)
 {
 	struct bucket kind = {.reason = reason};
-	int64_t minute = clock_wall_us() / 60000000 * 60;
+	int64_t minute = store_now_us(s) / 60000000 * 60;
 	kind.minute_wire = htobe64((uint64_t)minute);
 	if (client_id.p != NULL && client_id.n == CLIENT_ID_LEN)
 		memcpy(kind.client_id, client_id.p, client_id.n);

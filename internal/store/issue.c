@@ -7,17 +7,19 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/audit_writer.h"
+#include "sql/audit_writer.h"
+#include "store/issue_pace.h"
 #include "store/issue_statement.h"
 #include "store/store_parts.h"
 
 #define SEAL_IDLE_US 1000000
 #define SLICE_US     3000 /* of signing in one turn of the loop */
 
+/* Fails one by itself; whatever is left of a group goes together. */
 static void finish(struct issue_request *r, enum err err)
 {
 	r->err = err;
-	r->done(r);
+	r->done(&r, 1);
 }
 
 static void finish_all(struct list *requests, enum err err)
@@ -43,9 +45,6 @@ static void depth_changed(struct store *s)
 	atomic_store_explicit(&s->counters.queue_depth, s->issue.waiting_count, memory_order_relaxed);
 }
 
-static void batch_written(void *arg, const PGresult *r);
-static void batch_answered(void *arg, enum err err, const PGresult *r);
-
 static struct issue_batch *free_batch(struct issue_queue *q)
 {
 	for (size_t i = 0; i < sizeof q->batches / sizeof *q->batches; i++)
@@ -61,61 +60,171 @@ static void release_batch(struct issue_batch *b)
 	*b = (struct issue_batch){.keys = NULL};
 }
 
-/* `send` will come, in this turn of the loop or the next one, and takes along whatever waits then. */
-static bool sends_soon(const struct issue_queue *q)
+static void send_batch(struct store *s);
+
+/* A batch or a seal in flight ends, and so does the answering of a batch: each comes back to the pump. */
+static bool blocked(const struct issue_queue *q)
 {
-	return event_pending(q->send, EV_TIMEOUT, NULL) != 0;
+	return !list_empty(&q->flying) || q->sealing || (q->batches[0].keys != NULL && q->batches[1].keys != NULL);
 }
 
-/* What is left to sign takes longer than the database lately took: who waits has time until then. A batch that is sent later takes more along, and its tokens come no later for it. */
-static bool has_time(const struct store *s)
+static struct issue_load load(const struct store *s, enum issue_moment moment)
 {
 	const struct issue_queue *q = &s->issue;
-	return q->waiting_count < s->config->batch_max && q->answered_count * q->token_us > q->trip_us;
+	return (struct issue_load){
+		.moment = moment,
+		.waiting = q->waiting_count,
+		.batch_max = s->config->batch_max,
+		.blocked = blocked(q),
+		.scheduled = event_pending(q->send, EV_TIMEOUT, NULL) != 0,
+		.crowded = q->crowded > 0,
+		.to_sign = q->answered_count,
+		.token_us = q->token_us,
+		.trip_us = q->trip_us,
+	};
 }
 
-static int64_t averaged(int64_t average, int64_t now)
+static enum issue_pace pace_at(const struct store *s, enum issue_moment moment)
 {
-	return average == 0 ? now : average + (now - average) / 8;
+	struct issue_load l = load(s, moment);
+	return issue_pace(&l);
 }
 
-/* Nobody is left waiting: when something waits and can't be sent now, then a batch or a seal is in flight, or two batches are being answered, and the end of each of these comes
- * here again. */
+/* The pump: from here alone a batch is sent. */
+static void pump_at(struct store *s, enum issue_moment moment, enum issue_pace pace)
+{
+	if (pace == PACE_NOW)
+		send_batch(s);
+	else if (pace == PACE_LATER && moment == ISSUE_ARRIVED)
+		event_active(s->issue.send, EV_TIMEOUT, 0);
+	else if (pace == PACE_LATER)
+		event_add(s->issue.send, &(struct timeval){0, 0});
+}
+
+static void pump(struct store *s, enum issue_moment moment)
+{
+	pump_at(s, moment, pace_at(s, moment));
+}
+
+/* ---- in time ---- */
+
+static int64_t timeout_us(const struct store *s)
+{
+	return (int64_t)s->config->request_timeout_ms * 1000;
+}
+
+/* From then on a request isn't sent any more. */
+static int64_t sendable_until(const struct store *s, const struct issue_request *r)
+{
+	return r->until_us - timeout_us(s) / 4;
+}
+
+static void watch(struct store *s, int64_t at_us)
+{
+	struct issue_queue *q = &s->issue;
+	if (at_us >= q->overdue_us)
+		return;
+	int64_t left_us = at_us - clock_mono_us();
+	left_us = left_us < 0 ? 0 : left_us;
+	q->overdue_us = at_us;
+	event_add(q->overdue, &(struct timeval){left_us / 1000000, left_us % 1000000});
+}
+
+/* How many were moved. */
+static unsigned take_overdue(struct store *s, struct list *queue, int64_t now_us, struct list *to)
+{
+	unsigned n = 0;
+	struct list *next;
+	for (struct list *it = queue->next; it != queue; it = next) {
+		struct issue_request *r = ISSUE_REQUEST(it);
+		next = it->next;
+		if (sendable_until(s, r) > now_us) {
+			watch(s, sendable_until(s, r));
+			continue;
+		}
+		list_remove(it);
+		put(to, r);
+		n++;
+	}
+	return n;
+}
+
+static void on_overdue(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct store *s = arg;
+	struct issue_queue *q = &s->issue;
+	struct list failed;
+	int64_t now_us = clock_mono_us();
+	list_init(&failed);
+	q->overdue_us = INT64_MAX;
+	q->waiting_count -= take_overdue(s, &q->waiting, now_us, &failed);
+	take_overdue(s, &q->stale, now_us, &failed);
+	depth_changed(s);
+	finish_all(&failed, ERR_STORE_UNAVAILABLE);
+}
+
+/* Takes what the next batch carries; what has waited for too long goes to `failed`. *ret_until_us: when
+ * the first answer of the batch is due. */
+static unsigned take_batch(struct store *s, int64_t now_us, struct list *failed, int64_t *ret_until_us)
+{
+	struct issue_queue *q = &s->issue;
+	unsigned n = 0;
+	*ret_until_us = now_us + timeout_us(s);
+	while (n < s->config->batch_max && !list_empty(&q->waiting)) {
+		struct issue_request *r = ISSUE_REQUEST(list_pop(&q->waiting));
+		bool late = sendable_until(s, r) <= now_us;
+		put(late ? failed : &q->flying, r);
+		q->waiting_count--;
+		n += !late;
+		if (!late && r->until_us < *ret_until_us)
+			*ret_until_us = r->until_us;
+	}
+	depth_changed(s);
+	return n;
+}
+
+static void batch_written(void *arg, const PGresult *r);
+static void batch_answered(void *arg, enum err err, const PGresult *r);
+
+static enum err send_taken(struct store *s, unsigned n, int timeout_ms)
+{
+	struct issue_queue *q = &s->issue;
+	struct signing_key *key = s->keys == NULL ? NULL : keyset_current(s->keys->set);
+	enum err err = key == NULL ? s->why_no_key : audit_writer_prepare(q->writer, SEAL_WITH_BATCH);
+	if (err != ERR_OK)
+		return err;
+	struct pg_params p;
+	arena_reset(q->arena);
+	pg_params_init(&p, q->arena);
+	const char *statement = issue_statement_put(s, &q->flying, signing_key_kid(key), &p);
+	pg_unit_ran *written = n == 1 && signing_key_is_slow(key) ? batch_written : NULL;
+	return pg_conn_send_and_watch(s->issue_conn, statement, &p, timeout_ms, written, batch_answered, s);
+}
+
+/* The pump's: not blocked, and somebody waits. */
 static void send_batch(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
 	struct issue_batch *batch = free_batch(q);
-	if (!list_empty(&q->flying) || q->sealing || q->waiting_count == 0 || batch == NULL)
-		return;
-	unsigned n = 0;
-	for (; n < s->config->batch_max && !list_empty(&q->waiting); n++)
-		put(&q->flying, ISSUE_REQUEST(list_pop(&q->waiting)));
-	q->waiting_count -= n;
-	depth_changed(s);
-
-	struct signing_key *key = s->keys == NULL ? NULL : keyset_current(s->keys->set);
-	enum err err = key == NULL ? s->why_no_key : audit_writer_prepare(q->writer, SEAL_WITH_BATCH);
-	if (err == ERR_OK) {
-		struct pg_params p;
-		arena_reset(q->arena);
-		pg_params_init(&p, q->arena);
-		const char *statement = issue_statement_put(s, &q->flying, signing_key_kid(key), &p);
-		pg_unit_ran *written = n == 1 && signing_key_is_slow(key) ? batch_written : NULL;
-		err = pg_conn_send_and_watch(s->issue_conn, statement, &p, (int)s->config->request_timeout_ms, written, batch_answered, s);
+	assert(list_empty(&q->flying) && !q->sealing && q->waiting_count > 0 && batch != NULL);
+	struct list failed;
+	int64_t now_us = clock_mono_us(), until_us;
+	list_init(&failed);
+	unsigned n = take_batch(s, now_us, &failed, &until_us);
+	enum err err = n == 0 ? ERR_OK : send_taken(s, n, (int)((until_us - now_us) / 1000));
+	if (err == ERR_OK && n > 0) {
+		batch->keys = keyset_hold(s->keys);
+		q->flying_batch = batch;
+		q->sent_us = now_us;
+		histogram_note(&s->counters.batch_sizes, &histogram_sizes, n);
 	}
-	if (err != ERR_OK) {
-		struct list failed;
-		list_init(&failed);
-		move_all(&q->flying, &failed);
-		finish_all(&failed, err);
-		if (q->waiting_count > 0) /* more than one batch takes */
-			event_active(q->send, EV_TIMEOUT, 0);
+	finish_all(&failed, ERR_STORE_UNAVAILABLE);
+	if (err == ERR_OK)
 		return;
-	}
-	batch->keys = keyset_hold(s->keys);
-	q->flying_batch = batch;
-	q->sent_us = clock_mono_us();
-	histogram_note(&s->counters.batch_sizes, &histogram_sizes, n);
+	move_all(&q->flying, &failed);
+	finish_all(&failed, err);
+	pump(s, ISSUE_ARRIVED); /* more than one batch takes */
 }
 
 static void writer_lost(struct store *s)
@@ -145,6 +254,11 @@ static bool take_rows(struct store *s, const struct list *answered, const PGresu
 	return true;
 }
 
+static bool belongs(const struct list *next, const struct issue_request *first)
+{
+	return ISSUE_REQUEST(next)->batch == first->batch && ISSUE_REQUEST(next)->done == first->done;
+}
+
 /* Takes those that come next and may be signed together: of one batch, so of one key. */
 static unsigned take_group(struct issue_queue *q, struct issue_request **group)
 {
@@ -152,11 +266,14 @@ static unsigned take_group(struct issue_queue *q, struct issue_request **group)
 	unsigned max = signing_key_group(keyset_current(batch->keys->set)), n = 0;
 	do
 		group[n++] = ISSUE_REQUEST(list_pop(&q->answered));
-	while (n < max && !list_empty(&q->answered) && ISSUE_REQUEST(q->answered.next)->batch == batch);
+	while (n < max && !list_empty(&q->answered) && belongs(q->answered.next, group[0]));
 	q->answered_count -= n;
-	for (unsigned i = 0; i < n; i++)
-		group[i]->more = i + 1 < n;
 	return n;
+}
+
+static int64_t averaged(int64_t average, int64_t now)
+{
+	return average == 0 ? now : average + (now - average) / 8;
 }
 
 /* Until the time is up: a signature takes up to a third of a millisecond, a batch has hundreds, and others wait for this loop too. */
@@ -171,13 +288,11 @@ static void answer_some(struct store *s)
 		unsigned n = take_group(q, group);
 		assert(n > 0);
 		struct issue_batch *batch = group[0]->batch;
-		for (unsigned i = 0; i < n; i++)
-			group[i]->done(group[i]);
+		group[0]->done(group, n);
 		batch->left -= n;
 		if (batch->left == 0)
 			release_batch(batch);
-		if (!sends_soon(q) && !has_time(s))
-			send_batch(s);
+		pump(s, ISSUE_SIGNED);
 		now_us = clock_mono_us();
 		q->token_us = averaged(q->token_us, (now_us - begun_us) / n);
 	}
@@ -188,8 +303,7 @@ static void answer_some(struct store *s)
 static void on_answer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	if (!has_time(arg))
-		send_batch(arg);
+	pump(arg, ISSUE_TURN);
 	answer_some(arg);
 }
 
@@ -203,6 +317,7 @@ static bool sort_answered(struct store *s, struct list *requests, struct issue_b
 		if (req->err == ERR_STALE_KEY && !req->last_try) {
 			req->last_try = true;
 			put(&q->stale, req);
+			watch(s, sendable_until(s, req));
 			reload = true;
 			continue;
 		}
@@ -222,22 +337,16 @@ static void batch_failed(struct store *s, struct list *requests, struct issue_ba
 	atomic_fetch_add_explicit(&s->counters.statement_failures, 1, memory_order_relaxed);
 	release_batch(batch);
 	finish_all(requests, ERR_STORE_UNAVAILABLE); /* whatever it was: what can't be recorded isn't issued */
-	if (s->issue.waiting_count > 0)
-		event_active(s->issue.send, EV_TIMEOUT, 0);
+	pump(s, ISSUE_ARRIVED);
 }
 
-/* ---- what comes first, when a commit is known: the next batch or the tokens of this one ----
- *
- * With cores to spare the next batch does: the database works on it while we sign. Where gateway and database share the cores they don't work at the same time anyway, and
- * what counts is that a batch costs PostgreSQL as much as some ten rows besides its own. So there we gather: tokens go out first, and in the loop's next turn, when the sockets
- * have been read, the next batch takes along who came meanwhile, those among them who had their tokens and ask again. That turn comes after one slice of signing at most.
- *
- * The kernel tells which it is: sched_yield returns at once unless somebody else is waiting for this core. */
+/* ---- a commit is known ---- */
 
-#define GATHER_MAX      64  /* that many requests are no small batch */
 #define CROWDED_US      5   /* a sched_yield that nobody made use of takes less than one */
 #define CROWDED_BATCHES 256 /* how long cores count as short after that */
 
+/* The kernel tells whether cores are short: sched_yield returns at once unless somebody else waits for this
+ * one. */
 static void give_way(struct issue_queue *q)
 {
 	int64_t since_us = clock_mono_us();
@@ -248,34 +357,23 @@ static void give_way(struct issue_queue *q)
 		q->crowded--;
 }
 
-/* What waits is less than would make a batch of a good size. */
-static bool is_small(const struct store *s)
+static bool few_wait(const struct store *s)
 {
-	return s->issue.waiting_count < GATHER_MAX && s->issue.waiting_count < s->config->batch_max;
-}
-
-/* There is somebody to wait for: a lone client, who has got its token and asks for the next one, has nobody. */
-static bool have_company(const struct issue_queue *q)
-{
-	return !list_empty(&q->answered) && (q->waiting_count > 0 || q->answered.next != q->answered.prev);
+	return s->issue.waiting_count < ISSUE_GATHER_MAX && s->issue.waiting_count < s->config->batch_max;
 }
 
 static void go_on(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
 	if (event_pending(q->answer, EV_TIMEOUT, NULL))
-		return; /* an earlier batch is still being answered: these answers come behind, and the next slice begins with sending what can be sent */
-	if (q->crowded > 0 && is_small(s) && have_company(q)) {
-		event_add(q->send, &(struct timeval){0, 0});
-		answer_some(s);
+		return; /* an earlier batch is still being answered: these answers come behind, and each slice pumps */
+	enum issue_pace pace = pace_at(s, ISSUE_COMMITTED);
+	if (pace != PACE_LATER && q->waiting_count > 0 && few_wait(s))
+		give_way(q);
+	pump_at(s, ISSUE_COMMITTED, pace);
+	answer_some(s);
+	if (pace == PACE_LATER)
 		give_way(q); /* the answers are out: whoever got one may ask again by the next turn */
-	} else {
-		if (q->waiting_count > 0 && is_small(s))
-			give_way(q);
-		if (!has_time(s))
-			send_batch(s);
-		answer_some(s);
-	}
 }
 
 /* A batch of one, while PostgreSQL commits it: its token takes longer to sign than that takes, so it is signed meanwhile. Others who wait are more important: the sooner
@@ -330,7 +428,7 @@ void issue_keys_reloaded(struct store *s)
 	for (struct list *n; (n = list_pop(&q->stale)) != NULL; q->waiting_count++)
 		put(&q->waiting, ISSUE_REQUEST(n));
 	depth_changed(s);
-	event_active(q->send, EV_TIMEOUT, 0);
+	pump(s, ISSUE_ARRIVED);
 }
 
 void issue_connection_changed(struct store *s)
@@ -348,8 +446,7 @@ void issue_connection_changed(struct store *s)
 static void on_send(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	if (!has_time(arg))
-		send_batch(arg);
+	pump(arg, ISSUE_TURN);
 }
 
 /* ---- seals ---- */
@@ -376,7 +473,7 @@ static void seal_answered(void *arg, enum err err, const PGresult *r)
 	} else {
 		writer_lost(s);
 	}
-	send_batch(s);
+	pump(s, ISSUE_TURN);
 	event_add(q->prepare, &(struct timeval){0, 0});
 }
 
@@ -425,8 +522,8 @@ enum err issue_submit(struct store *s, struct issue_request *r)
 	put(&q->waiting, r);
 	q->waiting_count++;
 	depth_changed(s);
-	if (list_empty(&q->flying) && !sends_soon(q))
-		event_active(q->send, EV_TIMEOUT, 0);
+	watch(s, sendable_until(s, r));
+	pump(s, ISSUE_ARRIVED);
 	return ERR_OK;
 }
 
@@ -460,7 +557,10 @@ enum err issue_queue_init(struct store *s)
 	q->send = event_new(s->base, -1, 0, on_send, s);
 	q->prepare = event_new(s->base, -1, 0, on_prepare, s);
 	q->answer = event_new(s->base, -1, 0, on_answer, s);
-	if (q->arena == NULL || q->column == NULL || q->rows == NULL || q->send == NULL || q->prepare == NULL || q->answer == NULL)
+	q->overdue = event_new(s->base, -1, 0, on_overdue, s);
+	q->overdue_us = INT64_MAX;
+	if (q->arena == NULL || q->column == NULL || q->rows == NULL || q->send == NULL || q->prepare == NULL || q->answer == NULL ||
+	    q->overdue == NULL)
 		return ERR_NO_MEMORY;
 	return audit_writer_new(&s->config->ring.keys[0], s->config->batch_max, &q->writer);
 }
@@ -474,6 +574,8 @@ void issue_queue_free(struct store *s)
 	}
 	if (s->issue.answer != NULL)
 		event_free(s->issue.answer);
+	if (s->issue.overdue != NULL)
+		event_free(s->issue.overdue);
 	if (s->issue.send != NULL)
 		event_free(s->issue.send);
 	if (s->issue.prepare != NULL)

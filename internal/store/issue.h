@@ -5,11 +5,13 @@
  *   issue_submit -> waiting -> (one batch in flight) -> commit known -> done(request) for each, some milliseconds' worth (a slice) a turn of the loop
  *
  * Where a signature takes longer than a commit (RSA), a request that is alone is told before it (`written`), and signs meanwhile.
- * Tokens that are best signed together (signing_key_group) come as a group, whose last one says so (`more`).
+ * Tokens that are best signed together (signing_key_group) come as a group.
  *
- * When a commit is known the next batch is sent first, and then this one is signed, so that the database works meanwhile. If signing it takes longer than the database does, the next
- * one is sent when only so much is left: it takes more along, and nobody gets a token later for it. Where gateway and database have to share the cores, a small
- * next batch gathers for one slice more: this one is signed first, and those who come until the loop's next turn go along.
+ * When the next batch goes out is issue_pace.h's to say.
+ *
+ * A request is done by `until_us`. The statement that carries it has the time that is left to the most
+ * urgent of its requests. One with less than a quarter of M2M_REQUEST_TIMEOUT_MS left isn't sent any
+ * more, since it would leave its statement too little time; it fails then.
  *
  * A request that waits is sent or fails, whatever happens: each end of what it waits for (a batch or a seal in flight, two batches that are being answered, keys that are
  * being reloaded) sends the next batch or schedules that, and a lost connection fails all that wait.
@@ -30,13 +32,16 @@ struct issue_request {
 	const struct store_bearer *bearer; /* NULL: the client itself asks (RFC 6749 section 4.4) */
 	const struct store_origin *origin;
 	struct uuid jti;
+	int64_t until_us; /* monotonic: when the answer is due, whatever happens; ERR_STORE_UNAVAILABLE is one */
 	/* At most once, before done: granted, its row is written, and the fields below are what they will be then; the commit is under way and may still fail. What takes long can be
 	 * made meanwhile, but nobody may get to see it before done, and that with ERR_OK (design section 2, promise 2). */
 	void (*written)(struct issue_request *r);
-	void (*done)(struct issue_request *r);
+	/* Once for each request, with those that are best signed together (signing_key_group): they share a
+	 * batch and a key, and what they borrow ends when it returns. One that failed comes alone, or with others of its batch. */
+	void (*done)(struct issue_request *const *group, unsigned n);
 	void *arg;
 
-	/* out; strings and the key are borrowed and end when done returns, the one of the last of a group */
+	/* out; strings and the key are borrowed and end when done returns */
 	enum err
 		err; /* ERR_OK, or INVALID_TOKEN, FORBIDDEN, KEY_MISSING, INVALID_CLIENT, INVALID_SCOPE, INVALID_TARGET, STALE_KEY, STORE_UNAVAILABLE */
 	int32_t secret_version;
@@ -46,9 +51,9 @@ struct issue_request {
 	struct uuid organization_id;
 	struct str granted_scope;
 	struct str granted_audience;
+	struct str secret_tag;   /* SECRET_TAG_LEN bytes that tell this version from any other of the same number */
 	struct str token_type;   /* the client's own, "JWT" or "at+jwt"; absent: it has none */
 	struct signing_key *key; /* sign with this one */
-	bool more;               /* another one of this group, which has the same key, is done right after this one: signing_key_group */
 
 	/* the queue's own */
 	struct list node;
@@ -56,6 +61,7 @@ struct issue_request {
 	const struct list *queue;  /* where `node` was put last */
 	bool last_try;             /* refused with stale_key, it doesn't go out again */
 	uint32_t wire_kind, wire_version;
+	uint64_t wire_iat;
 };
 #define ISSUE_REQUEST(node_) LIST_OWNER(node_, struct issue_request, node)
 

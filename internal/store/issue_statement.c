@@ -1,10 +1,12 @@
 #include "store/issue_statement.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <stddef.h>
 
-#include "store/lookup_sql.h"
-#include "store/outcome.h"
+#include "sql/bearer_sql.h"
+#include "sql/lookup_sql.h"
+#include "sql/outcome.h"
 #include "store/store_parts.h"
 
 #define SEAL_OF_BATCH SQL_AUDIT_SEAL("$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25")
@@ -20,14 +22,13 @@
 /* What a request with a bearer is checked for besides: the bearer's own client, the version of the secret that it was obtained with, and its organization. */
 #define BEARER_COLUMNS                                                                                                                     \
 	", unnest($26::int4[]) as bearer_kind, unnest($27::text[]) as bearer_client, unnest($28::int4[]) as bearer_version,"               \
-	" unnest($29::uuid[]) as bearer_organization, unnest($30::bool[]) as bearer_admin"
+	" unnest($29::uuid[]) as bearer_organization, unnest($30::bool[]) as bearer_admin,"                                                \
+	" unnest($31::bytea[]) as bearer_tag, unnest($32::int8[]) as bearer_iat"
 #define BEARER_CASES                                                                                                                       \
 	"   when req.bearer_kind <> 0 and (bo.organization_id is null or req.bearer_kind = 1 and bs.version is null) then 'invalid_token'" \
 	"   when req.bearer_kind <> 0 and not coalesce('admin' = any(bc.roles), req.bearer_admin) then 'forbidden'"                        \
 	"   when req.bearer_kind <> 0 and bo.organization_id is distinct from c.organization_id then 'invalid_client'"
-#define LIVE_BEARER_SECRET                                                                                                                 \
-	"bs.client_id = req.bearer_client and bs.version = req.bearer_version"                                                             \
-	" and (bs.expires_at is null or bs.expires_at > statement_timestamp())"
+#define LIVE_BEARER_SECRET       BEARER_SECRET_IS_LIVE("bs", "req.bearer_client", "req.bearer_version", "req.bearer_tag", "req.bearer_iat")
 #define LIVE_BEARER_ORGANIZATION "bo.organization_id = coalesce(bc.organization_id, req.bearer_organization) and bo.disabled_at is null"
 #define BEARER_LOOKUPS                                                                                                                     \
 	LOOKUP("bc", "m2m.client", "bc.client_id = req.bearer_client and bc.disabled_at is null")                                          \
@@ -48,21 +49,22 @@
 	"  generate_series(1::int8, cardinality($1::uuid[])) as ord),"                                                                     \
 	" dec as ("                                                                                                                        \
 	" select req.ord, req.jti, req.client_id, req.request_id, req.transport, req.caller, req.remote_addr,"                             \
-	"  req.user_agent, req.traceparent, c.organization_id, s.version, c.token_lifetime, c.token_type,"                                 \
-	"  statement_timestamp() as at,"                                                                                                   \
-	"  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"                           \
-	"  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "               \
-	"granted_audience,"                                                                                                                \
-	"  case"                                                                                                                           \
-	"   when (select kid from m2m.signing_key_current) is distinct from $13::text then 'stale_key'" bearer_cases                       \
-	"   when c.client_id is null or " DISABLED_ORGANIZATION " then 'invalid_client'"                                                   \
-	"   when s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                                           \
-	"   when s.version is null then 'invalid_client'"                                                                                  \
-	"   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"                                     \
-	"   when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'"                              \
-	"   else 'granted' end as outcome"                                                                                                 \
-	" from req" LOOKUP("c", "m2m.client", "c.client_id = req.client_id and c.disabled_at is null")                                     \
-		LOOKUP("s", "m2m.client_secret", RIGHT_SECRET) bearer_lookups                                                              \
+	"  req.user_agent, req.traceparent, c.organization_id, s.version, " BEARER_TAG(                                                    \
+		"s") " as secret_tag, c.token_lifetime, c.token_type,"                                                                     \
+		     "  statement_timestamp() as at,"                                                                                      \
+		     "  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"              \
+		     "  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "  \
+		     "granted_audience,"                                                                                                   \
+		     "  case"                                                                                                              \
+		     "   when (select kid from m2m.signing_key_current) is distinct from $13::text then 'stale_key'" bearer_cases          \
+		     "   when c.client_id is null or " DISABLED_ORGANIZATION " then 'invalid_client'"                                      \
+		     "   when s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                              \
+		     "   when s.version is null then 'invalid_client'"                                                                     \
+		     "   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"                        \
+		     "   when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'"                 \
+		     "   else 'granted' end as outcome"                                                                                    \
+		     " from req" LOOKUP("c", "m2m.client", "c.client_id = req.client_id and c.disabled_at is null")                        \
+			     LOOKUP("s", "m2m.client_secret", RIGHT_SECRET) bearer_lookups                                                 \
 		"),"                                                                                                                       \
 		" ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, "                \
 		"secret_version, "                                                                                                         \
@@ -72,7 +74,8 @@
 		"granted_scope,"                                                                                                           \
 		"   granted_audience, remote_addr::inet, user_agent, traceparent from dec where outcome = 'granted'),"                     \
 		" seal as (" SEAL_OF_BATCH ")"                                                                                             \
-		" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type from dec"
+		" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type, "        \
+		"secret_tag from dec"
 
 /* Most batches are clients' own requests only. PostgreSQL sets up each join anew for every statement, which is most of a small batch's cost, so they have a statement without the bearers'. */
 const char issue_sql[] = ISSUE_SQL("", "", "");
@@ -149,6 +152,17 @@ static struct str col_bearer_version(struct issue_request *r)
 	return str_from(&r->wire_version, sizeof r->wire_version);
 }
 
+static struct str col_bearer_tag(struct issue_request *r)
+{
+	return r->bearer == NULL ? STR_NONE : r->bearer->secret_tag;
+}
+
+static struct str col_bearer_iat(struct issue_request *r)
+{
+	r->wire_iat = htobe64(r->bearer == NULL ? 0 : (uint64_t)r->bearer->issued_at);
+	return str_from(&r->wire_iat, sizeof r->wire_iat);
+}
+
 static struct str col_bearer_organization(struct issue_request *r)
 {
 	if (r->bearer == NULL || r->bearer->client_id.p != NULL)
@@ -161,15 +175,15 @@ struct column {
 	column_of *value;
 };
 
-/* In the order of $1 to $11, and of $26 to $30. */
+/* In the order of $1 to $11, and of $26 to $32. */
 static const struct column columns[] = {
 	{PG_UUID, col_jti},         {PG_TEXT, col_client_id},  {PG_BYTEA, col_verifiers},  {PG_TEXT, col_scope},
 	{PG_TEXT, col_audience},    {PG_UUID, col_request_id}, {PG_CHAR, col_transport},   {PG_TEXT, col_caller},
 	{PG_TEXT, col_remote_addr}, {PG_TEXT, col_user_agent}, {PG_TEXT, col_traceparent},
 };
 static const struct column bearer_columns[] = {
-	{PG_INT4, col_bearer_kind},         {PG_TEXT, col_bearer_client}, {PG_INT4, col_bearer_version},
-	{PG_UUID, col_bearer_organization}, {PG_BOOL, col_bearer_admin},
+	{PG_INT4, col_bearer_kind},  {PG_TEXT, col_bearer_client}, {PG_INT4, col_bearer_version}, {PG_UUID, col_bearer_organization},
+	{PG_BOOL, col_bearer_admin}, {PG_BYTEA, col_bearer_tag},   {PG_INT8, col_bearer_iat},
 };
 
 static void put_columns(struct store *s, struct pg_params *p, const struct column *c, size_t columns_n, const struct list *requests)
@@ -195,7 +209,7 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 	const struct audit_writer *writer = s->issue.writer;
 	struct uuid batch_id = audit_writer_batch(writer);
 	put_columns(s, p, columns, sizeof columns / sizeof *columns, requests);
-	store_put_ring(s, p);
+	store_put_ring(p, &s->config->ring);
 	pg_put_text(p, kid);
 	pg_put_uuid(p, &batch_id);
 	audit_writer_put(writer, p);
@@ -219,6 +233,7 @@ static void take_row(struct issue_request *req, const PGresult *r, int row)
 	req->granted_scope = pg_str(r, row, 6);
 	req->granted_audience = pg_str(r, row, 7);
 	req->token_type = pg_str(r, row, 8);
+	req->secret_tag = pg_str(r, row, 9);
 }
 
 /* Where the row of each request is. False unless each has one, and no row is anything else. */

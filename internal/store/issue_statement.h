@@ -7,9 +7,9 @@
 #define M2M_STORE_ISSUE_STATEMENT_H
 
 #include "base/list.h"
-#include "store/audit_row.h"
+#include "sql/audit_row.h"
+#include "sql/pg_value.h"
 #include "store/issue.h"
-#include "store/pg_value.h"
 
 /* Prepared as STMT_ISSUE and STMT_ISSUE_BEARER. */
 extern const char issue_sql[], issue_bearer_sql[];

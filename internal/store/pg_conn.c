@@ -4,17 +4,23 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sql/pg_message.h"
 
 #define RETRY_FIRST_MS 100
 #define RETRY_MOST_MS  2000
 
+#define END_WAIT_S 1
+
 enum state { DOWN, DIALING, UP };
+enum stage { CONNECTING, TALKING, ABANDONED };
 
 struct unit {
 	int64_t sent_us, deadline_us;
@@ -38,13 +44,20 @@ struct pg_conn {
 	PGresult *answering; /* of the unit whose `done` is called now, unless it was taken */
 	int retry_ms;
 
-	/* The dialing thread fills these and then writes to `dialed`; the loop reads them after that and after joining. */
-	pthread_t thread;
+	struct dial *dial; /* DIALING */
 	int dialed;
 	struct event *dialed_event;
-	PGconn *dialed_pg;
-	enum pg_open_outcome dialed_outcome;
-	char dialed_why[512];
+};
+
+/* What a dialing thread works on: it fills this and then writes to `dialed`; the loop reads it after
+ * that and after joining. An abandoned one, which a resolver may hold for minutes, frees it itself. */
+struct dial {
+	pthread_t thread;
+	_Atomic int stage;        /* enum stage */
+	struct pg_open_spec spec; /* what it borrows is looked at before CONNECTING and while TALKING */
+	int dialed;
+	PGconn *pg;
+	char why[512];
 };
 
 static void arm(struct event *timer, int64_t us)
@@ -57,13 +70,27 @@ static void arm(struct event *timer, int64_t us)
 
 /* ---- dialing ---- */
 
+/* pg_open's question once it is connected: it goes on unless the dial was abandoned. */
+static bool go_on(void *arg)
+{
+	struct dial *d = arg;
+	int connecting = CONNECTING;
+	return atomic_compare_exchange_strong(&d->stage, &connecting, TALKING);
+}
+
 static void *dial(void *arg)
 {
-	struct pg_conn *c = arg;
-	struct sbuf why = sbuf_fixed(c->dialed_why, sizeof c->dialed_why);
-	c->dialed_outcome = pg_open(c->spec, &c->dialed_pg, &why);
+	struct dial *d = arg;
+	struct sbuf why = sbuf_fixed(d->why, sizeof d->why);
+	enum pg_open_outcome outcome = pg_open(&d->spec, &d->pg, &why);
+	assert((outcome == PG_OPEN_OK) == (d->pg != NULL));
+	(void)outcome;
+	if (!go_on(d) && atomic_load(&d->stage) == ABANDONED) {
+		free(d);
+		return NULL;
+	}
 	uint64_t one = 1;
-	ssize_t written = write(c->dialed, &one, sizeof one);
+	ssize_t written = write(d->dialed, &one, sizeof one);
 	(void)written; /* an eventfd takes one increment always */
 	return NULL;
 }
@@ -77,14 +104,41 @@ static void retry_later(struct pg_conn *c)
 
 static void start_dialing(struct pg_conn *c)
 {
-	assert(c->state == DOWN && c->pg == NULL);
-	c->dialed_pg = NULL;
-	c->dialed_why[0] = '\0';
-	if (pthread_create(&c->thread, NULL, dial, c) != 0) {
+	assert(c->state == DOWN && c->pg == NULL && c->dial == NULL);
+	struct dial *d = calloc(1, sizeof *d);
+	if (d != NULL) {
+		d->spec = *c->spec;
+		d->spec.connected = go_on;
+		d->spec.arg = d;
+		d->dialed = c->dialed;
+	}
+	if (d == NULL || pthread_create(&d->thread, NULL, dial, d) != 0) {
+		free(d);
 		retry_later(c);
 		return;
 	}
+	c->dial = d;
 	c->state = DIALING;
+}
+
+/* Every step of a dial has its time, but for the look-up of the server's name. */
+static void end_dialing(struct pg_conn *c)
+{
+	struct dial *d = c->dial;
+	struct timespec until;
+	int connecting = CONNECTING;
+	c->dial = NULL;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += END_WAIT_S;
+	if (pthread_clockjoin_np(d->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+		if (atomic_compare_exchange_strong(&d->stage, &connecting, ABANDONED)) {
+			pthread_detach(d->thread);
+			return;
+		}
+		pthread_join(d->thread, NULL);
+	}
+	PQfinish(d->pg);
+	free(d);
 }
 
 static struct unit *head_unit(struct pg_conn *c)
@@ -123,9 +177,8 @@ static void close_pg(struct pg_conn *c)
 static void go_down(struct pg_conn *c, const char *why)
 {
 	assert(c->state == UP);
-	struct str message = str_of(why); /* libpq's may span lines */
-	struct str first = str_split(&message, '\n');
-	log_message(LOG_WARN, "database_connection_lost", "%s: %.*s", c->spec->application_name, STR_ARG(first));
+	char line[PG_LINE];
+	log_message(LOG_WARN, "database_connection_lost", "%s: %s", c->spec->application_name, pg_first_line(c->pg, why, line));
 	evtimer_del(c->timer);
 	close_pg(c);
 	retry_later(c);
@@ -157,9 +210,10 @@ static void finish_head(struct pg_conn *c)
 	histogram_note(c->events.round_trips, &histogram_microseconds, (uint64_t)(clock_mono_us() - u.sent_us));
 	enum err err = u.result == NULL ? ERR_STORE_UNAVAILABLE : pg_err(u.result);
 	if (err == ERR_INTERNAL || err == ERR_STORE_UNAVAILABLE) {
-		struct str message = str_of(u.result == NULL ? "no result" : PQresultErrorMessage(u.result));
-		struct str first = str_split(&message, '\n');
-		log_message(err == ERR_INTERNAL ? LOG_ERROR : LOG_WARN, "database_statement_failed", "%.*s", STR_ARG(first));
+		char line[PG_LINE];
+		const char *message = u.result == NULL ? "no result" : PQresultErrorMessage(u.result);
+		log_message(err == ERR_INTERNAL ? LOG_ERROR : LOG_WARN, "database_statement_failed", "%s",
+			    pg_first_line(c->pg, message, line));
 	}
 	c->answering = u.result;
 	u.done(u.arg, err, u.result);
@@ -235,14 +289,17 @@ static void on_dialed(evutil_socket_t fd, short what, void *arg)
 	uint64_t count;
 	if (read(fd, &count, sizeof count) != sizeof count)
 		return;
-	pthread_join(c->thread, NULL);
 	assert(c->state == DIALING);
-	if (c->dialed_outcome != PG_OPEN_OK) {
-		log_message(LOG_WARN, "database_connect_failed", "%s: %s", c->spec->application_name, c->dialed_why);
+	pthread_join(c->dial->thread, NULL);
+	c->pg = c->dial->pg;
+	if (c->pg == NULL)
+		log_message(LOG_WARN, "database_connect_failed", "%s: %s", c->spec->application_name, c->dial->why);
+	free(c->dial);
+	c->dial = NULL;
+	if (c->pg == NULL) {
 		retry_later(c);
 		return;
 	}
-	c->pg = c->dialed_pg;
 	c->readable = event_new(c->base, PQsocket(c->pg), EV_READ | EV_PERSIST, on_readable, c);
 	c->writable = event_new(c->base, PQsocket(c->pg), EV_WRITE, on_writable, c);
 	if (c->readable == NULL || c->writable == NULL || event_add(c->readable, NULL) != 0) {
@@ -254,6 +311,21 @@ static void on_dialed(evutil_socket_t fd, short what, void *arg)
 	c->retry_ms = RETRY_FIRST_MS;
 	log_message(LOG_INFO, "database_connected", "%s", c->spec->application_name);
 	c->events.up(c->events.arg);
+}
+
+/* What stands before a unit has to be answered before it, so by its deadline at the latest. */
+static void hurry(struct pg_conn *c, int64_t deadline_us)
+{
+	bool earlier = false;
+	for (unsigned i = c->unit_count; i-- > 0;) {
+		struct unit *u = &c->units[(c->unit_first + i) % c->unit_max];
+		if (u->deadline_us <= deadline_us)
+			break;
+		u->deadline_us = deadline_us;
+		earlier = i == 0;
+	}
+	if (earlier)
+		rearm_deadline(c);
 }
 
 enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *p, int timeout_ms, pg_unit_ran *ran,
@@ -272,6 +344,7 @@ enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const 
 		return ERR_STORE_UNAVAILABLE;
 	}
 	int64_t now_us = clock_mono_us();
+	hurry(c, now_us + (int64_t)timeout_ms * 1000);
 	c->units[(c->unit_first + c->unit_count) % c->unit_max] =
 		(struct unit){.ran = ran, .done = done, .arg = arg, .sent_us = now_us, .deadline_us = now_us + (int64_t)timeout_ms * 1000};
 	if (++c->unit_count == 1)
@@ -318,10 +391,8 @@ void pg_conn_free(struct pg_conn *c)
 {
 	if (c == NULL)
 		return;
-	if (c->state == DIALING) {
-		pthread_join(c->thread, NULL);
-		PQfinish(c->dialed_pg);
-	}
+	if (c->state == DIALING)
+		end_dialing(c);
 	c->state = DOWN;
 	close_pg(c);
 	fail_units(c);

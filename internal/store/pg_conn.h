@@ -14,8 +14,8 @@
 #include <stdbool.h>
 
 #include "base/histogram.h"
+#include "sql/pg_value.h"
 #include "store/pg_open.h"
-#include "store/pg_value.h"
 
 struct pg_conn;
 

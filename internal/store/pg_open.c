@@ -6,9 +6,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "crypto/digest.h"
-#include "store/pg_value.h"
-#include "store/schema.h"
+#include "sql/database_url.h"
+#include "sql/pg_message.h"
+#include "sql/pg_value.h"
+#include "sql/schema.h"
 
 /* PQgetResult would wait for ever for a server that was paused after it had let us in, so wait for the bytes ourselves. NULL after the deadline. */
 static PGresult *result_within(PGconn *pg, int timeout_ms)
@@ -41,21 +44,19 @@ static PGresult *query(PGconn *pg, const struct pg_open_spec *spec, const char *
 	return result_within(pg, spec->timeout_ms);
 }
 
-/* libpq's messages span lines and end with a newline; a log line or a sentence takes the first. */
-static void say(struct sbuf *why, const char *what, const char *message)
+static void say(PGconn *pg, struct sbuf *why, const char *what, const char *message)
 {
-	struct str rest = str_of(message);
-	struct str first = str_split(&rest, '\n');
-	sbuf_printf(why, "%s: %.*s", what, STR_ARG(first));
+	char line[PG_LINE];
+	sbuf_printf(why, "%s: %s", what, pg_first_line(pg, message, line));
 }
 
 static enum pg_open_outcome fault(PGconn *pg, const PGresult *r, const char *what, struct sbuf *why)
 {
 	if (r == NULL) {
-		say(why, what, PQstatus(pg) == CONNECTION_OK ? "no answer in time" : PQerrorMessage(pg));
+		say(pg, why, what, PQstatus(pg) == CONNECTION_OK ? "no answer in time" : PQerrorMessage(pg));
 		return PG_OPEN_UNREACHABLE;
 	}
-	say(why, what, PQresultErrorMessage(r));
+	say(pg, why, what, PQresultErrorMessage(r));
 	return pg_err(r) == ERR_STORE_UNAVAILABLE ? PG_OPEN_UNREACHABLE : PG_OPEN_REFUSED;
 }
 
@@ -163,16 +164,28 @@ static enum pg_open_outcome prepare_session(PGconn *pg, const struct pg_open_spe
 	return PG_OPEN_OK;
 }
 
+/* libpq's own would write to stderr, and might wait there on a loop's thread. */
+static void log_notice(void *arg, const PGresult *r)
+{
+	(void)arg;
+	const char *message = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	log_message(LOG_INFO, "database_notice", "%s", message == NULL ? "" : message);
+}
+
 enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why)
 {
 	char seconds[16];
+	char fresh[DATABASE_URL_MAX + 1];
+	bool moved = false;
+	const char *url = database_url_now(spec->url, spec->url_path, fresh, &moved);
 	snprintf(seconds, sizeof seconds, "%d", spec->timeout_ms < 2000 ? 2 : spec->timeout_ms / 1000);
 	/* The URL stands after our defaults, so that it can override them. libpq counts connect_timeout for each host of a list. */
 	const char *const keys[] = {"connect_timeout", "target_session_attrs", "application_name",
 				    "keepalives_idle", "keepalives_interval",  "keepalives_count",
 				    "dbname",          "client_encoding",      NULL};
-	const char *const values[] = {seconds, "read-write", spec->application_name, "10", "5", "3", spec->url, "UTF8", NULL};
+	const char *const values[] = {seconds, "read-write", spec->application_name, "10", "5", "3", url, "UTF8", NULL};
 	PGconn *pg = PQconnectdbParams(keys, values, 1);
+	crypto_wipe(fresh, sizeof fresh);
 	struct arena *a = arena_new(16384);
 	enum pg_open_outcome outcome = PG_OPEN_UNREACHABLE;
 	if (pg == NULL || a == NULL) {
@@ -180,9 +193,14 @@ enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, stru
 		goto done;
 	}
 	if (PQstatus(pg) != CONNECTION_OK) {
-		say(why, "the database can't be reached", PQerrorMessage(pg));
+		say(pg, why, "the database can't be reached", PQerrorMessage(pg));
+		if (moved)
+			sbuf_putz(why, " (M2M_DATABASE_URL_FILE names another place by now, which takes a restart)");
 		goto done;
 	}
+	if (spec->connected != NULL && !spec->connected(spec->arg))
+		goto done;
+	PQsetNoticeReceiver(pg, log_notice, NULL);
 	outcome = check_primary(pg, spec, why);
 	if (outcome == PG_OPEN_OK)
 		outcome = check_schema(pg, spec, why);

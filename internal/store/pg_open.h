@@ -16,12 +16,17 @@ struct pg_statement {
 /* Everything is borrowed and must outlive the connection's owner. */
 struct pg_open_spec {
 	const char *url;
+	const char *url_path; /* of the file that `url` was read from; NULL: of none. See database_url_now */
 	const char *application_name;
 	const struct pg_statement *statements; /* prepared at once, in this order */
 	size_t statement_count;
 	const char *const *settings;    /* name, value, name, value, ..., NULL: set for the session */
 	const struct master_ring *ring; /* checked against m2m.key_check; NULL: not checked */
 	int timeout_ms;                 /* for each step */
+	/* Asked when it is connected, which may take as long as a resolver does, before anything that is
+	 * borrowed is looked at again. False: it ends, unreachable. NULL: nobody is asked. */
+	bool (*connected)(void *arg);
+	void *arg;
 };
 
 enum pg_open_outcome {
@@ -29,11 +34,6 @@ enum pg_open_outcome {
 	PG_OPEN_UNREACHABLE, /* may pass: not reached, starting up, in recovery, read-only */
 	PG_OPEN_REFUSED,     /* won't pass without a person: schema unknown, key mismatch, login or right missing */
 };
-
-/* Between transactions a pooler may hand the session to another backend, with it what was set and prepared. It shows by the key to cancel with, which is the pooler's own. */
-#define POOLER_REFUSED                                                                                                                     \
-	"a connection pooler, such as PgBouncer, answers in PostgreSQL's place; connect to PostgreSQL itself: sessions are kept, and "     \
-	"they are few"
 
 /* On success *ret is in pipeline mode, non-blocking, and the caller finishes it. Otherwise `why` gets one sentence without secrets. */
 enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, struct sbuf *why);

@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/digest.h"
-#include "store/admin_sql.h"
-#include "store/credential_sql.h"
+#include "sql/admin_sql.h"
+#include "sql/credential_sql.h"
 #include "store/denied.h"
 #include "store/issue_statement.h"
 #include "store/store_parts.h"
@@ -18,6 +18,7 @@
 #define DENIED_FLUSH_US 60000000
 #define PARTITIONS_US   3600000000
 #define AUDIT_HEALTH_US 60000000
+#define SKEW_TOLD_US    1000000
 #define PROBE_AFTER_US  2000000
 #define SERVE_UNITS_MAX 512
 
@@ -35,7 +36,7 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_READ_SECRET, SQL_READ_SECRET},
 	{STMT_ROTATE_BEGIN, SQL_ROTATE_BEGIN},
 	{STMT_ROTATE, SQL_ROTATE},
-	{STMT_KEYS, "select k.kid, k.alg, k.public_jwk, k.sealed, k.seal_key_id, v.current, v.state, k.active_from"
+	{STMT_KEYS, "select k.kid, k.alg, k.public_jwk, k.sealed, k.seal_key_id, v.current, v.state, k.active_from, clock_timestamp()"
 		    " from m2m.signing_key k join m2m.signing_keys v on v.kid = k.kid"
 		    " where v.state <> 'revoked' and coalesce(v.published_until, 'infinity') > statement_timestamp() order by k.kid"},
 	{STMT_TOKEN_LIST, SQL_TOKEN_LIST},
@@ -68,6 +69,7 @@ static struct pg_open_spec open_spec(const struct config *config, bool issuing)
 {
 	return (struct pg_open_spec){
 		.url = config->database_url.p,
+		.url_path = config->database_url_path.p,
 		.application_name = issuing ? "m2m-gateway issue" : "m2m-gateway serve",
 		.statements = issuing ? issue_statements : serve_statements,
 		.statement_count =
@@ -91,7 +93,7 @@ bool store_check(const struct config *config, struct sbuf *why)
 	return true;
 }
 
-/* ---- parameters that several statements share ---- */
+/* ---- asking over the serving connection ---- */
 
 void store_params(struct store *s, struct pg_params *p)
 {
@@ -109,20 +111,6 @@ enum err store_ask(struct store *s, const char *statement, const struct pg_param
 	if (err != ERR_OK)
 		free(kept);
 	return err;
-}
-
-void store_put_bearer(struct pg_params *p, const struct store_bearer *b)
-{
-	bool operator_token = b->client_id.p == NULL;
-	pg_put_text(p, b->client_id);
-	pg_put_int4_or_null(p, b->secret_version, operator_token);
-	pg_put_uuid(p, operator_token ? &b->organization_id : NULL);
-	pg_put_bool(p, operator_token && b->admin);
-}
-
-void store_put_ring(struct store *s, struct pg_params *p)
-{
-	pg_put_array(p, PG_TEXT, s->ring_ids, s->config->ring.n);
 }
 
 /* ---- the key snapshot ---- */
@@ -220,10 +208,32 @@ const struct store_key *store_keys(const struct store *s, unsigned *ret_n)
 	return s->known;
 }
 
+/* What a person has to know of the clocks; said when they come to differ, not as long as they do. */
+static void tell_skew(struct store *s)
+{
+	int64_t skew_us = db_clock_skew_us(&s->clock, clock_mono_us(), clock_wall_us());
+	bool skewed = skew_us > SKEW_TOLD_US || skew_us < -SKEW_TOLD_US;
+	atomic_store_explicit(&s->counters.clock_skew_us, skew_us, memory_order_relaxed);
+	if (skewed && !s->skew_told)
+		log_message(LOG_WARN, "clock_skew",
+			    "this machine's clock is %.1f seconds %s the database's, by which tokens are judged; let both be set by NTP",
+			    (double)(skew_us < 0 ? -skew_us : skew_us) / 1e6, skew_us < 0 ? "behind" : "ahead of");
+	s->skew_told = skewed;
+}
+
+int64_t store_now_us(const struct store *s)
+{
+	return s->clock.known ? db_clock_now_us(&s->clock, clock_mono_us()) : clock_wall_us();
+}
+
 static void keys_answered(void *arg, enum err err, const PGresult *r)
 {
 	struct store *s = arg;
 	s->keys_loading = false;
+	if (err == ERR_OK && PQntuples(r) > 0)
+		db_clock_note(&s->clock, s->keys_sent_us, clock_mono_us(), pg_time_us(r, 0, 8));
+	if (err == ERR_OK && PQntuples(r) > 0)
+		tell_skew(s);
 	if (err == ERR_OK)
 		know_keys(s, r);
 	if (err == ERR_OK)
@@ -237,7 +247,8 @@ void store_reload_keys(struct store *s)
 		return;
 	struct pg_params p;
 	store_params(s, &p);
-	s->next_keys_us = clock_mono_us() + KEYS_POLL_US;
+	s->keys_sent_us = clock_mono_us();
+	s->next_keys_us = s->keys_sent_us + KEYS_POLL_US;
 	s->keys_loading = pg_conn_send(s->serve_conn, STMT_KEYS, &p, (int)s->config->request_timeout_ms, keys_answered, s) == ERR_OK;
 	if (!s->keys_loading)
 		s->next_keys_us = 0;
@@ -420,8 +431,6 @@ struct store *store_new(struct event_base *base, const struct config *config)
 	s->config = config;
 	s->base = base;
 	s->why_no_key = ERR_STALE_KEY;
-	for (unsigned i = 0; i < config->ring.n; i++)
-		s->ring_ids[i] = str_of(config->ring.keys[i].key_id);
 	s->issue_spec = open_spec(config, true);
 	s->serve_spec = open_spec(config, false);
 	s->scratch = arena_new(262144);

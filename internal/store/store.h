@@ -16,26 +16,10 @@
 #include "base/uuid.h"
 #include "config/config.h"
 #include "crypto/keyset.h"
+#include "sql/bearer.h"
+#include "sql/origin.h"
 
 struct store;
-
-/* Who asks, as a bearer token says it. A client's own token: client_id and secret_version, the rest is looked up. The operator's: client_id absent. */
-struct store_bearer {
-	struct str client_id;
-	int32_t secret_version;
-	struct uuid organization_id; /* the operator's only */
-	bool admin;                  /* the operator's only */
-};
-
-/* What the audit says about a request besides its outcome. Borrowed until the callback. */
-struct store_origin {
-	struct str actor;
-	struct uuid request_id;
-	char transport;         /* r REST, g gRPC, c m2mctl */
-	struct str remote_addr; /* numeric address or absent */
-	struct str user_agent;
-	struct str traceparent;
-};
 
 /* Counted by the worker's thread, read by the metrics of another: each a relaxed atomic. */
 struct store_counters {
@@ -44,6 +28,7 @@ struct store_counters {
 	_Atomic uint64_t seals, writers_lost;
 	_Atomic uint64_t default_partition_used; /* 0 or 1, as of the last minute */
 	_Atomic uint64_t partitions_until;       /* seconds since 1970; 0: not known yet */
+	_Atomic int64_t clock_skew_us;           /* how far the machine's clock is ahead of the database's */
 	struct histogram batch_sizes;            /* token requests in one issuing statement */
 	struct histogram issue_us, serve_us;     /* from a statement's sending to its answer, by connection */
 };
@@ -73,6 +58,10 @@ const char *store_unready_reason(const struct store *s);
 
 /* The present snapshot; NULL before the first poll. Valid until the caller returns to the loop. */
 struct keyset *store_keyset(struct store *s);
+
+/* What time it is for tokens: the database's, which also gave them theirs, as of the last poll (not older than seconds while it
+ * answers) and with the monotonic clock since; known before the first snapshot of keys is. Microseconds since 1970. */
+int64_t store_now_us(const struct store *s);
 
 struct store_counters *store_counters(struct store *s);
 

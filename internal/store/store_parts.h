@@ -4,7 +4,8 @@
 
 #include "base/list.h"
 #include "crypto/digest.h"
-#include "store/audit_writer.h"
+#include "sql/audit_writer.h"
+#include "sql/db_clock.h"
 #include "store/issue.h"
 #include "store/pg_conn.h"
 #include "store/store.h"
@@ -65,9 +66,11 @@ struct issue_queue {
 	int64_t token_us;              /* and a token from its commit's being known, when it was its turn, to its answer */
 	struct issue_batch batches[2]; /* one in flight while another one is signed */
 	struct issue_batch *flying_batch;
-	struct event *answer; /* the loop's next turn goes on signing */
-	struct event *send;   /* fires at the end of the loop's turn, or of the next: requests that arrived together travel together */
-	unsigned crowded;     /* cores count as short for so many small batches more */
+	struct event *answer;  /* the loop's next turn goes on signing */
+	struct event *send;    /* fires at the end of the loop's turn, or of the next: requests that arrived together travel together */
+	unsigned crowded;      /* cores count as short for so many small batches more */
+	struct event *overdue; /* fires when one that waits can't be sent any more */
+	int64_t overdue_us;    /* when that is; INT64_MAX: nobody waits */
 	struct arena *arena;
 	struct str *column; /* batch_max strings: one array parameter at a time */
 	int *rows;          /* batch_max: where in the result each request's row is */
@@ -94,6 +97,9 @@ struct store {
 	unsigned known_n;
 	uint64_t generation;
 	bool keys_loading;
+	int64_t keys_sent_us;
+	struct db_clock clock; /* as the polls of the keys tell it */
+	bool skew_told;
 	bool keys_usable; /* the last poll gave a key to sign with */
 	enum err
 		why_no_key; /* what a request is answered while there is none: ERR_STALE_KEY, or ERR_KEY_MISSING when the ring lacks what it is sealed with */
@@ -106,7 +112,6 @@ struct store {
 	int64_t last_issue_answer_us;
 	int64_t next_keys_us, next_flush_us, next_partitions_us, next_health_us;
 	struct arena *scratch; /* parameters of one statement; reset before each use */
-	struct str ring_ids[MASTER_RING_MAX];
 	struct store_counters counters;
 };
 
@@ -133,8 +138,5 @@ void store_params(struct store *s, struct pg_params *p);
  * Fails with ERR_OVERLOADED. */
 MUST_CHECK enum err store_ask(struct store *s, const char *statement, const struct pg_params *p, pg_unit_done *answered, const void *call,
 			      size_t n);
-void store_put_bearer(struct pg_params *p, const struct store_bearer *b);
-void store_put_origin(struct pg_params *p, const struct store_origin *o);
-void store_put_ring(struct store *s, struct pg_params *p);
 
 #endif

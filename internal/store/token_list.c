@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "store/outcome.h"
+#include "sql/outcome.h"
 #include "store/store_parts.h"
 
 struct call {
@@ -79,5 +79,6 @@ enum err token_list(struct store *s, const struct store_bearer *bearer, const st
 	pg_put_time(&p, before == NULL ? 0 : before->issued_at);
 	pg_put_uuid(&p, before == NULL ? NULL : &before->jti);
 	pg_put_int4(&p, limit);
+	store_put_bearer_proof(&p, bearer);
 	return store_ask(s, STMT_TOKEN_LIST, &p, answered, &call, sizeof call);
 }

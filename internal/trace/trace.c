@@ -53,6 +53,7 @@ static bool set_options(struct trace *t)
 	bool good = curl_easy_setopt(e, CURLOPT_URL, t->url) == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+	good = good && curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK; /* giving up doesn't wait for a resolver */
 	good = good && curl_easy_setopt(e, CURLOPT_USERAGENT, "m2m-gateway/" M2M_VERSION) == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK;
 	return good && curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, ignore) == CURLE_OK;
@@ -64,7 +65,7 @@ static void complain(struct trace *t, unsigned n, const char *why)
 	if (t->complained_us != 0 && now_us - t->complained_us < COMPLAIN_US)
 		return;
 	t->complained_us = now_us;
-	log_message(LOG_WARN, "traces_dropped", "%u spans to %s: %s; said once a minute at most", n, t->url, why);
+	log_message(LOG_WARN, "traces_dropped", "%u spans to the collector: %s; said once a minute at most", n, why);
 }
 
 static bool post(struct trace *t, struct str body, long timeout_ms, unsigned n)
@@ -112,7 +113,7 @@ static void *run(void *arg)
 	struct trace *t = arg;
 	for (bool stopping = false; !stopping;) {
 		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until); /* as `wake` does: the time of day may be set back */
 		until.tv_sec += EVERY_MS / 1000;
 		pthread_mutex_lock(&t->lock);
 		if (!t->stopping)
@@ -137,7 +138,11 @@ enum err trace_open(const struct config *config, struct trace **ret)
 		return ERR_NO_MEMORY;
 	t->config = config;
 	pthread_mutex_init(&t->lock, NULL);
-	pthread_cond_init(&t->wake, NULL);
+	pthread_condattr_t by_monotonic_clock;
+	pthread_condattr_init(&by_monotonic_clock);
+	pthread_condattr_setclock(&by_monotonic_clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&t->wake, &by_monotonic_clock);
+	pthread_condattr_destroy(&by_monotonic_clock);
 	char host[256] = "";
 	gethostname(host, sizeof host - 1);
 	snprintf(t->instance, sizeof t->instance, "%s-%ld", host, (long)getpid());

@@ -12,15 +12,41 @@ static const struct json *member(const struct json *object, struct str name)
 	return NULL;
 }
 
+/* `key` is `written` with ~1 for a slash and ~0 for a tilde (RFC 6901 section 4). */
+static bool is_escaped_as(struct str key, struct str written)
+{
+	size_t i = 0;
+	for (size_t w = 0; w < written.n; w++, i++) {
+		char c = written.p[w];
+		if (c == '~' && ++w < written.n)
+			c = written.p[w] == '1' ? '/' : written.p[w] == '0' ? '~' : '\0';
+		if (i >= key.n || key.p[i] != c)
+			return false;
+	}
+	return i == key.n;
+}
+
+static const struct json *pointed_at(const struct json *object, struct str token)
+{
+	if (object == NULL || object->type != JSON_OBJECT)
+		return NULL;
+	const struct json *m = object->child;
+	while (m != NULL && !is_escaped_as(m->key, token))
+		m = m->next;
+	return m;
+}
+
 const struct json *claim_find(const struct json *claims, struct str name)
 {
 	const struct json *found = member(claims, name);
 	if (found != NULL)
 		return found;
+	bool pointer = str_starts(name, STR("/"));
+	struct str rest = pointer ? str_from(name.p + 1, name.n - 1) : name;
 	found = claims;
-	for (unsigned i = 0; i < CLAIM_PATH_MAX && name.p != NULL; i++)
-		found = member(found, str_split(&name, '.'));
-	return name.p == NULL ? found : NULL;
+	for (unsigned i = 0; i < CLAIM_PATH_MAX && rest.p != NULL; i++)
+		found = pointer ? pointed_at(found, str_split(&rest, '/')) : member(found, str_split(&rest, '.'));
+	return rest.p == NULL ? found : NULL;
 }
 
 static bool is_name(struct str s)
@@ -67,11 +93,24 @@ static bool has_string(const struct json *array, struct str wanted)
 	return false;
 }
 
-bool claim_has_role(const struct json *claims, struct str name, struct str role)
+/* The role of an object's member, given everywhere (true) or in the organizations that are named. */
+static bool is_given(const struct json *value, struct str organization)
+{
+	if (value == NULL || value->type != JSON_OBJECT)
+		return value != NULL && value->type == JSON_TRUE;
+	for (const struct json *m = value->child; m != NULL; m = m->next)
+		if (organization.p == NULL || str_eq(m->key, organization) || (m->type == JSON_STRING && str_eq(m->text, organization)))
+			return true;
+	return false;
+}
+
+bool claim_has_role(const struct json *claims, struct str name, struct str role, struct str organization)
 {
 	const struct json *claim = claim_find(claims, name);
 	if (claim == NULL)
 		return false;
+	if (claim->type == JSON_OBJECT)
+		return is_given(member(claim, role), organization);
 	return claim->type == JSON_STRING ? has_word(claim->text, role) : claim->type == JSON_ARRAY && has_string(claim, role);
 }
 

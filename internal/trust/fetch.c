@@ -150,7 +150,9 @@ bool fetch_ended(struct fetch *f, CURLcode result)
 		return true;
 	}
 	if (result != CURLE_OK) {
-		snprintf(f->why, sizeof f->why, "%s", f->error[0] != '\0' ? f->error : curl_easy_strerror(result));
+		/* what libcurl quotes may be a proxy's URL with its password */
+		bool shown = f->error[0] != '\0' && strchr(f->error, '@') == NULL;
+		snprintf(f->why, sizeof f->why, "%s", shown ? f->error : curl_easy_strerror(result));
 		return true;
 	}
 	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -53,6 +53,17 @@ const struct trust_issuer *trust_find_issuer(struct trust_view *v, struct str is
  * ERR_NOT_PRESENT: there is no such key, and the issuer was asked too short a time ago to be asked again. ERR_ISSUER_UNAVAILABLE: its keys were never there yet, and asking failed a moment ago. */
 MUST_CHECK enum err trust_find_key(struct trust_view *v, const struct trust_issuer *issuer, struct str kid, struct signing_key **ret);
 
+#define TRUST_KEYS_MAX 4
+
+/* For a token without kid: the issuer's keys for `alg`, up to TRUST_KEYS_MAX, as trust_find_key gives one. ERR_TOO_LARGE:
+ * there are more. ERR_NOT_PRESENT, ERR_AGAIN, ERR_ISSUER_UNAVAILABLE: there is none; as above. */
+MUST_CHECK enum err trust_find_keys_of(struct trust_view *v, const struct trust_issuer *issuer, enum jwt_alg alg,
+				       struct signing_key *ret[TRUST_KEYS_MAX], size_t *ret_n);
+
+/* None of those keys has signed it. ERR_AGAIN: the issuer is asked for younger ones; else ERR_NOT_PRESENT or
+ * ERR_ISSUER_UNAVAILABLE, as trust_find_key says. */
+MUST_CHECK enum err trust_ask_anew(struct trust_view *v, const struct trust_issuer *issuer);
+
 /* After ERR_AGAIN: `done` is called once from the loop when the fetch has ended, with ERR_OK whatever came of it (bounded by the fetch's own time limit). ERR_OVERLOADED: too many wait. */
 typedef void trust_done(void *arg, enum err err);
 MUST_CHECK enum err trust_wait(struct trust_view *v, const struct trust_issuer *issuer, trust_done *done, void *arg);

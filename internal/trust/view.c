@@ -169,7 +169,8 @@ const struct trust_issuer *trust_find_issuer(struct trust_view *v, struct str is
 	return entry == NULL ? NULL : &entry->issuer;
 }
 
-enum err trust_find_key(struct trust_view *v, const struct trust_issuer *issuer, struct str kid, struct signing_key **ret)
+/* The issuer's keys, parsed for this thread. NULL: there are none. */
+static struct jwks *set_of(struct trust_view *v, const struct trust_issuer *issuer)
 {
 	const struct issuer_entry *entry = (const struct issuer_entry *)(const void *)issuer;
 	size_t i = (size_t)(entry - v->snapshot->entries);
@@ -177,9 +178,33 @@ enum err trust_find_key(struct trust_view *v, const struct trust_issuer *issuer,
 	struct key_set *s = &v->sets[i];
 	if (s->set == NULL && keys->text.p != NULL && jwks_parse(keys->text, &s->set, NULL) == ERR_OK)
 		s->version = keys->version;
-	struct signing_key *key = s->set == NULL ? NULL : jwks_find(s->set, kid);
+	return s->set;
+}
+
+enum err trust_ask_anew(struct trust_view *v, const struct trust_issuer *issuer)
+{
+	return trust_ask(v->trust, issuer->issuer, v->snapshot->generation);
+}
+
+enum err trust_find_key(struct trust_view *v, const struct trust_issuer *issuer, struct str kid, struct signing_key **ret)
+{
+	struct jwks *set = set_of(v, issuer);
+	struct signing_key *key = set == NULL ? NULL : jwks_find(set, kid);
 	if (key == NULL)
-		return trust_ask(v->trust, issuer->issuer, v->snapshot->generation);
+		return trust_ask_anew(v, issuer);
 	*ret = key;
+	return ERR_OK;
+}
+
+enum err trust_find_keys_of(struct trust_view *v, const struct trust_issuer *issuer, enum jwt_alg alg,
+			    struct signing_key *ret[TRUST_KEYS_MAX], size_t *ret_n)
+{
+	struct jwks *set = set_of(v, issuer);
+	size_t n = set == NULL ? 0 : jwks_of_alg(set, alg, ret, TRUST_KEYS_MAX);
+	if (n == 0)
+		return trust_ask_anew(v, issuer);
+	if (n > TRUST_KEYS_MAX)
+		return ERR_TOO_LARGE;
+	*ret_n = n;
 	return ERR_OK;
 }

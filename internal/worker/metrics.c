@@ -1,6 +1,7 @@
 /* Prometheus text exposition: the workers' counters added up at the moment of asking. */
 #include <inttypes.h>
 
+#include "base/log.h"
 #include "worker/process_metrics.h"
 #include "worker/worker_parts.h"
 
@@ -140,6 +141,19 @@ static void put_store(const struct worker *w, struct sbuf *out)
 	put(out, "m2m_audit_partitions_until_timestamp_seconds", "gauge", "When the audit's weekly partitions that are made end.", until);
 }
 
+/* Of the worker whose clock is told to be the farthest off: they differ by what a poll's round trip leaves open. */
+static void put_clock(const struct worker *w, struct sbuf *out)
+{
+	static const char name[] = "m2m_clock_skew_seconds";
+	int64_t most_us = 0;
+	for (unsigned i = 0; i < w->all_count; i++) {
+		int64_t us = atomic_load_explicit(&store_counters(w->all[i]->store)->clock_skew_us, memory_order_relaxed);
+		most_us = (us < 0 ? -us : us) > (most_us < 0 ? -most_us : most_us) ? us : most_us;
+	}
+	head(out, name, "gauge", "How far this machine's clock is ahead of the database's; negative: behind it.");
+	sbuf_printf(out, "%s %.6f\n", name, (double)most_us / 1e6);
+}
+
 static void put_workers(const struct worker *w, struct sbuf *out)
 {
 	uint64_t ready = 0, http = 0, grpc = 0;
@@ -206,6 +220,7 @@ void worker_metrics(const struct worker *w, struct sbuf *out)
 {
 	put_workers(w, out);
 	put_store(w, out);
+	put_clock(w, out);
 	put_store_histograms(w, out);
 	put_keys(w, out);
 	put_tls(w->tls, out);
@@ -214,5 +229,7 @@ void worker_metrics(const struct worker *w, struct sbuf *out)
 	put_limits(w, out);
 	put_requests(w, out);
 	put_durations(w, out);
+	put(out, "m2m_log_lines_dropped_total", "counter", "Lines of the log that found no room, as whoever reads it fell behind.",
+	    log_lines_dropped());
 	process_metrics(out);
 }

@@ -29,6 +29,7 @@
 #include "store/store_parts.h"
 #include "trust/trust.h"
 #include "worker/listen.h"
+#include "worker/memory.h"
 #include "worker/worker_parts.h"
 
 /* Without valgrind's header, or outside of valgrind, nothing is counted. */
@@ -229,6 +230,7 @@ int main(int argc, char **argv)
 	if (wanted == 0 || wanted % CLIENTS != 0)
 		die("say which algorithm and how many tokens, a multiple of 32");
 
+	memory_wipe_events();
 	b.arena = arena_new(1 << 20);
 	if (b.arena == NULL || crypto_init() != ERR_OK)
 		die("no OpenSSL");

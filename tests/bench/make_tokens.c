@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "crypto/secret.h"
-#include "store/audit_row.h"
+#include "sql/audit_row.h"
 
 #define BATCH      64   /* rows that are written at once */
 #define STRIDE     7919 /* a prime, so that every client has its turn: the next one isn't the next one of the file */

@@ -94,9 +94,13 @@ Test(admin, a_slug_is_given_once_and_what_is_wrong_is_named)
 		{"{\"slug\":\"0190a0a0-0000-7000-8000-00000000000a\"}", "slug"},
 		{"{\"slug\":\"x\",\"name\":\"\"}", "name"},
 		{"{\"slug\":\"x\",\"name\":\"a\\tb\"}", "name"},
+		{"{\"slug\":\"x\",\"name\":\"a\\u009b2J\"}", "name must be text"},
+		{"{\"slug\":\"x\",\"name\":\"a\xe2\x80\xae\"}", "name must be text"},
+		{"{\"slug\":\"x\",\"client\":{\"name\":\"a\\u200b\"}}", "name must be text"},
+		{"{\"slug\":\"x\",\"issuer\":\"https://a.test\",\"external_id\":\"\\u202ea\"}", "external_id must be text"},
 		{"{\"slug\":\"x\",\"issuer\":\"https://a.test\"}", "external_id"},
-		{"{\"slug\":\"x\",\"slug\":\"y\"}", "repeated"},
-		{"{\"slug\":\"x\",\"colour\":\"red\"}", "doesn't know"},
+		{"{\"slug\":\"x\",\"slug\":\"y\"}", "slug is given twice"},
+		{"{\"slug\":\"x\",\"colour\":\"red\"}", "doesn't know the member colour."},
 		{"{\"slug\":7}", "slug"},
 		{"{\"slug\":\"x\",\"client\":{\"roles\":[\"platform\"]}}", "roles"},
 		{"{\"slug\":\"x\",\"client\":{\"scopes\":[\"a b\"]}}", "scopes"},
@@ -105,7 +109,7 @@ Test(admin, a_slug_is_given_once_and_what_is_wrong_is_named)
 		{"{\"slug\":\"x\",\"client\":{\"token_lifetime\":99999999999999999999}}", "token_lifetime"},
 		{"{\"slug\":\"x\",\"client\":{\"token_lifetime\":60.5}}", "token_lifetime"},
 		{"{\"slug\":\"x\",\"client\":{\"token_type\":\"jwt\"}}", "token_type"},
-		{"{\"slug\":\"x\",\"client\":{\"disabled\":true}}", "doesn't know"},
+		{"{\"slug\":\"x\",\"client\":{\"disabled\":true}}", "doesn't know the member client.disabled."},
 		{"[]", "object"},
 		{"", "object"},
 	};
@@ -120,6 +124,42 @@ Test(admin, a_slug_is_given_once_and_what_is_wrong_is_named)
 				&(struct http_request){.path = ORGS, .bearer = platform, .type = "text/plain", .body = "{\"slug\":\"x\"}"},
 				&r),
 		      415);
+}
+
+/* Whatever changes something refuses what it doesn't know, before it does anything. */
+Test(admin, a_parameter_that_is_not_known_is_named_and_nothing_is_done)
+{
+	char client[256], rotation[256], of_clients[256];
+	snprintf(client, sizeof client, "%s", clients_of("acme", acme.client_id, ""));
+	snprintf(rotation, sizeof rotation, "%s", clients_of("acme", acme.client_id, "/rotate"));
+	snprintf(of_clients, sizeof of_clients, "%s", clients_of("acme", "", ""));
+	const struct {
+		const char *method, *path, *body, *named;
+	} cases[] = {
+		{"POST", ORGS, "{\"slug\":\"x\",\"client\":{\"lifetime\":60}}", "member client.lifetime."},
+		{"PATCH", ORGS "/acme", "{\"name\":\"New\",\"disable\":true}", "member disable."},
+		{"PATCH", ORGS "/acme", "{\"name\":\"New\",\"client\":{\"disabled\":true}}", "member client."},
+		{"DELETE", ORGS "/acme", "{\"dry_run\":true}", "a method that takes none"},
+		{"POST", of_clients, "{\"role\":[]}", "member role."},
+		{"PATCH", client, "{\"token_lifetime\":60,\"scope\":[\"a\"]}", "member scope."},
+		{"DELETE", client, "{}", "a method that takes none"},
+		{"POST", ORGS "?dry_run=1", "{\"slug\":\"x\"}", "query: dry_run"},
+		{"PATCH", ORGS "/acme?name=New", "{\"name\":\"New\"}", "query: name"},
+		{"DELETE", ORGS "/acme?dry_run=1", NULL, "query: dry_run"},
+		{"POST", clients_of("acme", "", "?dry_run=1"), "{}", "query: dry_run"},
+		{"GET", ORGS "?page=2", NULL, "parameter page. It knows page_size and page_token."},
+		{"GET", ORGS "/acme?version=1", NULL, "query: version"},
+		{"POST", rotation, "{\"graceSeconds\":60}", "member graceSeconds."},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int status = call(cases[i].method, cases[i].path, cases[i].body);
+		cr_expect(status == 400 && is_problem(&r, "invalid_request") && body_has(cases[i].named), "%s %s %s: %d %s",
+			  cases[i].method, cases[i].path, cases[i].body, status, r.body);
+	}
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.organization where name = 'acme' and disabled_at is null"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client where token_lifetime = 86400 and secret_version = 1"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where actor = 'backend'"), 0);
+	expect_status(call("DELETE", ORGS "/acme?", ""), 204);
 }
 
 Test(admin, organizations_are_listed_page_by_page)

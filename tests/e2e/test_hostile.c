@@ -345,6 +345,26 @@ Test(hostile, connections_above_the_limit_are_turned_away)
 	expect_serves();
 }
 
+/* One address may have 37 of 40; who comes from another finds room. */
+Test(hostile, the_last_connections_are_kept_for_other_addresses)
+{
+	static const char ask[] = "GET " JWKS " HTTP/1.1\r\nHost: a\r\n\r\n";
+	struct http_conn *many = calloc(CONNECTIONS + 1, sizeof *many);
+	struct http_conn *stranger = &many[CONNECTIONS];
+	unsigned served = 0;
+	for (int i = 0; i < CONNECTIONS; i++)
+		served +=
+			http_open(&many[i], w.gateway.http) && http_send_text(&many[i], ask) && http_read(&many[i], &r, 5000, false) == 200;
+	cr_assert(http_open_from(stranger, "127.0.0.2", w.gateway.http) && http_send_text(stranger, ask));
+	expect_status(http_read(stranger, &r, 5000, false), 200);
+	cr_assert_eq(served, 37, "%u served", served);
+	for (int i = 0; i <= CONNECTIONS; i++)
+		http_close(&many[i]);
+	free(many);
+	sleep_ms(200);
+	expect_serves();
+}
+
 static int64_t rows(void)
 {
 	return sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id is not null");

@@ -149,7 +149,7 @@ Test(rotation, a_grace_out_of_its_limits_is_an_invalid_request_and_rotates_nothi
 					  "{\"grace_seconds\":604801}",
 					  "{\"grace_seconds\":\"1\"}",
 					  "{\"grace_seconds\":1.5}",
-					  "{\"grace_seconds\":1e3}",
+					  "{\"grace_seconds\":1e-3}",
 					  "{\"grace_seconds\":true}",
 					  "{\"grace_seconds\":[1]}",
 					  "{\"grace_seconds\":1,\"grace_seconds\":1}",
@@ -244,4 +244,117 @@ Test(rotation, m2mctl_rotates_as_the_gateway_does)
 	world_ctl(&w, &ran, "client", "secret", "--org", "acme", "--output", "env");
 	ctl_value(&ran, "M2M_CLIENT_SECRET", read, sizeof read);
 	cr_assert_str_eq(read, secret);
+}
+
+/* ---- what is misspelt must not end the old secret ---- */
+
+static const struct {
+	const char *query, *body, *named;
+} misspelt[] = {
+	{"", "{\"graceSeconds\":3600}", "member graceSeconds"},
+	{"", "{\"grace_second\":3600}", "member grace_second."},
+	{"", "{\"grace_seconds\":3600,\"grace\":1}", "member grace."},
+	{"", "{\"x\":{\"grace_seconds\":1}}", "member x."},
+	{"", "{\"a\":[{}]}", "member a."},
+	{"", "{\"a\":[[[[[[{\"grace_seconds\":1}]]]]]]}", "member a."},
+	{"", "{\"\":1}", "member ''."},
+	{"", "{\"a\\u001b[2J\\u202e\":1}", "member a%1B[2J%E2%80%AE."},
+	{"", "{\"grace_seconds\":3600,\"grace_seconds\":0}", "grace_seconds is given twice"},
+	{"", "{\"grace_seconds\":\"3600\"}", "grace_seconds must be an integer"},
+	{"", "{\"grace_seconds\":3600.5}", "grace_seconds must be an integer"},
+	{"", "{\"grace_seconds\":null}", "grace_seconds must be an integer"},
+	{"", "[3600]", "must be a JSON object"},
+	{"", "3600", "must be a JSON object"},
+	{"", "{\"grace_seconds\":3600", "not well-formed JSON"},
+	{"", "{\"a\":\"\xff\"}", "not UTF-8"},
+	{"", "[[[[[[[[[]]]]]]]]]", "nested more than 8 deep"},
+	{"?grace_seconds=3600", NULL, "query: grace_seconds"},
+	{"?grace_seconds=3600", "{}", "query: grace_seconds"},
+	{"?grace%5fseconds=3600", "{\"grace_seconds\":3600}", "query: grace_seconds"},
+	{"?api-version=1", NULL, "query: api-version"},
+	{"?%zz", NULL, "percent escape"},
+};
+
+static void expect_named(int status, const char *what, const char *named)
+{
+	cr_assert(status == 400 && is_problem(&r, "invalid_request"), "%s: %d %s", what, status, r.body);
+	cr_expect_not_null(strstr(r.body, named), "%s: %s", what, r.body);
+}
+
+Test(rotation, what_is_not_known_is_refused_by_its_name_and_rotates_nothing)
+{
+	char platform[TOKEN_MAX], path[256];
+	mint_platform(&w, "backend", platform);
+	for (size_t i = 0; i < sizeof misspelt / sizeof misspelt[0]; i++) {
+		const char *body = misspelt[i].body;
+		struct http_request q = {
+			.method = "POST", .path = path, .bearer = admin, .type = body == NULL ? NULL : "application/json", .body = body};
+		snprintf(path, sizeof path, "/m2m/rotate%s", misspelt[i].query);
+		expect_named(http_call(w.gateway.http, &q, &r), body == NULL ? path : body, misspelt[i].named);
+		q.bearer = platform;
+		snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/rotate%s", acme.client_id, misspelt[i].query);
+		expect_named(http_call(w.gateway.http, &q, &r), body == NULL ? path : body, misspelt[i].named);
+	}
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret"), 1);
+	expect_status(token_with(acme.secret), 200);
+	/* an empty query says nothing */
+	expect_status(http_call(w.gateway.http, &(struct http_request){.method = "POST", .path = "/m2m/rotate?", .bearer = admin}, &r),
+		      200);
+}
+
+/* What a restored backup holds, as far as rotation goes; the triggers of the schema don't run for a restore. */
+static void back_up(void)
+{
+	sql_exec(world_db(&w), "create table public.saved_client as select * from m2m.client");
+	sql_exec(world_db(&w), "create table public.saved_secret as select * from m2m.client_secret");
+}
+
+static void restore(void)
+{
+	sql_exec(world_db(&w), "begin");
+	sql_exec(world_db(&w), "set local session_replication_role = replica");
+	sql_exec(world_db(&w), "delete from m2m.client_secret");
+	sql_exec(world_db(&w), "update m2m.client c set secret_version = s.secret_version from public.saved_client s"
+			       " where s.client_id = c.client_id");
+	sql_exec(world_db(&w), "insert into m2m.client_secret select * from public.saved_secret");
+	sql_exec(world_db(&w), "commit");
+}
+
+static int64_t rotate_up_to(int64_t version)
+{
+	char secret[SECRET_MAX];
+	int64_t reached = 0;
+	while (reached < version) {
+		rotate_to(0, secret);
+		reached = body_int(&r, "version");
+		snprintf(acme.secret, sizeof acme.secret, "%s", secret);
+	}
+	return reached;
+}
+
+Test(rotation, after_a_restore_a_number_that_comes_again_does_not_bring_back_the_tokens_of_its_first_time)
+{
+	static const char *const paths[] = {"/m2m/client-id", "/m2m/client-secret", "/m2m/audit/tokens"};
+	char evicted[TOKEN_MAX], fresh[TOKEN_MAX];
+	struct grpc_reply g;
+	rotate_up_to(2);
+	back_up();
+	rotate_up_to(5);
+	client_token(&w, &acme, evicted);
+	expect_status(get(&w, "/m2m/client-secret", evicted, &r), 200);
+	restore();
+	expect_status(get(&w, "/m2m/client-secret", evicted, &r), 401);
+	cr_assert_eq(rotate_up_to(5), 5);
+	client_token(&w, &acme, fresh);
+	for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++) {
+		expect_status(get(&w, paths[i], evicted, &r), 401);
+		cr_expect(is_problem(&r, "invalid_token"), "%s", r.body);
+		expect_status(get(&w, paths[i], fresh, &r), 200);
+	}
+	expect_status(m2m_token(&w, evicted, acme.client_id, acme.secret, &r), 401);
+	expect_status(m2m_token(&w, fresh, acme.client_id, acme.secret, &r), 200);
+	cr_expect_eq(grpc_get_secret(&w, evicted, NULL, &g), 16);
+	cr_expect_eq(grpc_token(&w, evicted, acme.client_id, acme.secret, NULL, &g), 16);
+	expect_status(rotate(&w, evicted, 0, &r), 401);
+	expect_status(rotate(&w, fresh, 0, &r), 200);
 }

@@ -1,6 +1,9 @@
 /* An organization's own record of tokens, over both transports: what is listed, whose, in which order, and what is refused. */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "harness/expect.h"
 #include "harness/proc.h"
@@ -208,14 +211,25 @@ Test(token_audit, pages_follow_one_another_without_gap_or_repetition)
 		     0, "the youngest first");
 }
 
-/* Somebody holds the week before: the page ends after a while with what there is, and says that there is more. */
+/* Makes the week in which the time `ago` lies, and says its name. */
+static void make_week(const char *ago, char ret_name[64])
+{
+	char begin[128];
+	snprintf(begin, sizeof begin, "date_trunc('week', (now() - interval '%s') at time zone 'UTC')", ago);
+	sql_exec(world_db(&w),
+		 "begin; set local role m2m_owner; "
+		 "select m2m.audit_partition_make('token_audit', %s at time zone 'UTC'); commit",
+		 begin);
+	snprintf(ret_name, 64, "m2m.token_audit_p%s", sql_text(world_db(&w), "select to_char(%s, 'YYYYMMDD')", begin));
+}
+
+/* Somebody holds the week of 14 days ago: the page ends after a while with what there is, and says that there is more.
+ * The week of 50 days ago is there as well, since the search takes all that is older than any week in one last span. */
 Test(token_audit, a_search_that_takes_long_ends_its_page_early)
 {
 	char url[PG_URL], page[128], query[256], week[64];
-	snprintf(week, sizeof week, "m2m.token_audit_p%s",
-		 sql_text(world_db(&w), "select to_char(date_trunc('week', (now() - interval '14 days') at time zone 'UTC'), 'YYYYMMDD')"));
-	sql_exec(world_db(&w), "begin; set local role m2m_owner; select m2m.audit_partition_make('token_audit', date_trunc('week',"
-			       " (now() - interval '14 days') at time zone 'UTC') at time zone 'UTC'); commit");
+	make_week("50 days", week);
+	make_week("14 days", week);
 	add_row(&acme, "1 minute", "192.0.2.1", 1);
 	add_row(&acme, "14 days", "192.0.2.14", 1);
 	add_row(&acme, "50 days", "192.0.2.50", 1);
@@ -261,8 +275,9 @@ Test(token_audit, what_can_not_be_is_refused_with_its_name)
 		{"?issued_after=yesterday", "issued_after"},
 		{"?issued_before=2026-02-30T00:00:00Z", "issued_before"},
 		{"?issued_before=1969-12-31T23:59:59Z", "issued_before"},
-		{"?organization=other", "client_id, jti"},
-		{"?jti=01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b&jti=01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b", "repeated"},
+		{"?organization=other", "parameter organization. It knows client_id, jti"},
+		{"?clientid=acme", "parameter clientid."},
+		{"?jti=01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b&jti=01970c1b-4d5e-7f60-8a9b-0c1d2e3f4a5b", "jti is given twice"},
 		{"?page_token=x", "page_token"},
 		{"?page_token=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "other parameters"},
 	};
@@ -323,7 +338,7 @@ Test(token_audit, metrics_tell_how_partitions_and_seals_are)
 		sleep_ms(100);
 	cr_expect_eq(metric("m2m_audit_partitions_until_timestamp_seconds"),
 		     (long)sql_int(world_db(&w),
-				   "select extract(epoch from max(to_timestamp(right(relname, 8), 'YYYYMMDD')) + interval '7 days')::bigint"
+				   "select extract(epoch from (max(to_date(right(relname, 8), 'YYYYMMDD')) + 7)::timestamp)::bigint"
 				   " from pg_class where relname ~ '^token_audit_p[0-9]{8}$'"));
 	cr_expect_eq(metric("m2m_audit_default_partition_used"), 0);
 	char token[TOKEN_MAX];
@@ -379,4 +394,75 @@ Test(token_audit, grpc_answers_the_same)
 	wrong = (struct pb){.n = 0};
 	pb_put_int(&wrong, 3, -1);
 	cr_expect_eq(grpc_list(&wrong, &g), 3);
+}
+
+/* ---- addresses ---- */
+
+static bool has_ipv6(void)
+{
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+	bool has = fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof any) == 0;
+	if (fd >= 0)
+		close(fd);
+	return has;
+}
+
+static void expect_found(const char *address, unsigned rows)
+{
+	static struct ctl_result ctl_r;
+	char query[128];
+	snprintf(query, sizeof query, "?client_id=%s&remote_addr=%s", acme.client_id, address);
+	expect_status(list(admin, query), 200);
+	cr_expect(listed() == rows && !says("::ffff"), "%s: %u, not %u: %s", address, listed(), rows, r.body);
+	world_ctl(&w, &ctl_r, "audit", "tokens", "--client", acme.client_id, "--address", address, "--output", "csv");
+	cr_expect(occurrences(ctl_r.out, acme.client_id) >= rows && occurrences(ctl_r.out, "\n") == (rows == 0 ? 0 : rows + 1) &&
+			  strstr(ctl_r.out, "::ffff") == NULL,
+		  "%s: %s", address, ctl_r.out);
+}
+
+Test(token_audit, an_ipv4_client_of_a_dual_stack_listener_is_found_by_its_ipv4_address)
+{
+	char token[TOKEN_MAX];
+	struct grpc_reply g;
+	if (!has_ipv6())
+		cr_skip_test("no IPv6 here");
+	gateway_stop(&w.gateway, 15000);
+	env_set(&w.gateway_env, "M2M_HTTP_LISTEN=[::]:0");
+	env_set(&w.gateway_env, "M2M_GRPC_LISTEN=[::]:0");
+	env_set(&w.gateway_env, "M2M_PLAINTEXT=all");
+	gateway_start(&w.gateway, &w.gateway_env);
+
+	client_token(&w, &acme, token);
+	cr_expect_eq(grpc_token(&w, admin, acme.client_id, acme.secret, NULL, &g), 0);
+	expect_status(get(&w, "/m2m/client-secret", admin, &r), 200);
+	for (int tries = 0; gateway_log_count(&w.gateway, "\"operation\":\"get_client_secret\"", NULL, 0) == 0 && tries < 200; tries++)
+		sleep_ms(20);
+	cr_expect_eq(gateway_log_count(&w.gateway, "\"remote_addr\":\"127.0.0.1\"", NULL, 0), 3);
+	cr_expect_eq(gateway_log_count(&w.gateway, "::ffff:", NULL, 0), 0);
+	cr_expect_eq(sql_int(world_db(&w), "select (select count(*) from m2m.token_audit where remote_addr = '127.0.0.1')"
+					   " + (select count(*) from m2m.admin_audit where remote_addr = '127.0.0.1')"),
+		     3);
+
+	/* as they were recorded before */
+	add_row(&acme, "1 hour", "::ffff:127.0.0.77", 1);
+	add_row(&acme, "1 hour", "2001:db8::77", 1);
+	sql_exec(world_db(&w), "insert into m2m.admin_audit (action, outcome, actor, organization_id, transport, remote_addr)"
+			       " select action, outcome, actor, organization_id, transport, '::ffff:127.0.0.77' from m2m.admin_audit"
+			       " where action = 'read_secret'");
+	expect_found("127.0.0.77", 1);
+	expect_found("::ffff:127.0.0.77", 1);
+	expect_found("127.0.0.0/8", 3);
+	expect_found("::ffff:127.0.0.0/104", 3);
+	expect_found("0.0.0.0/0", 3);
+	expect_found("2001:db8::/32", 1);
+	expect_found("127.0.0.78", 0);
+	static const char *const views[] = {"tokens_issued", "tokens_alive_now", "secrets_read", "secrets_read_or_rotated"};
+	for (unsigned i = 0; i < sizeof views / sizeof *views; i++)
+		cr_expect_eq(sql_int(world_db(&w),
+				     "select count(*) from m2m.%s where family(remote_addr) = 6 and remote_addr <<= '::ffff:0:0/96'",
+				     views[i]),
+			     0, "%s", views[i]);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.tokens_issued where remote_addr <<= '127.0.0.0/8'"), 3);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.secrets_read where remote_addr = '127.0.0.77'"), 1);
 }

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "store/schema.h"
+#include "sql/schema.h"
 
 #define CONNS_MAX        8
 #define BUFFER           (1 << 20)
@@ -171,7 +171,7 @@ static void probe(struct fake_postgres *p, struct conn *c)
 
 static void keys(struct fake_postgres *p, struct conn *c)
 {
-	begin_row(c, 8);
+	begin_row(c, 9);
 	col_text(c, p->key.kid);
 	col_text(c, p->key.alg);
 	col_text(c, p->key.public_jwk);
@@ -180,6 +180,7 @@ static void keys(struct fake_postgres *p, struct conn *c)
 	col_bool(c, true);
 	col_text(c, STR("active"));
 	col_now(c);
+	col_now(c);
 	end(c);
 }
 
@@ -187,7 +188,7 @@ static void issue(struct fake_postgres *p, struct conn *c)
 {
 	p->batches++;
 	for (uint32_t row = 0; row < c->rows; row++) {
-		begin_row(c, 9);
+		begin_row(c, 10);
 		col_int8(c, row + 1);
 		col_text(c, STR("granted"));
 		col_int4(c, 1);
@@ -197,6 +198,7 @@ static void issue(struct fake_postgres *p, struct conn *c)
 		col_text(c, STR("api"));
 		col_text(c, STR("public-api"));
 		col_text(c, STR_NONE);
+		col_text(c, STR("tag-of"));
 		end(c);
 	}
 }
@@ -221,8 +223,8 @@ static const struct answer answers[] = {
 	{"select version, checksum from", 2, schema},
 	{"with made as (insert into m2m.key_check", 1, ring},
 	{"probe", 2, probe},
-	{"keys", 8, keys},
-	{"issue", 9, issue},
+	{"keys", 9, keys},
+	{"issue", 10, issue},
 	{"seal", 1, seal_alone},
 };
 

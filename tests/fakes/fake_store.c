@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "store/denied.h"
 
 static enum err take_on(struct store *s, enum fake_call call)
@@ -29,6 +30,12 @@ static enum err take_on_credential(struct store *s, enum fake_call call, const s
 struct keyset *store_keyset(struct store *s)
 {
 	return s->keys;
+}
+
+int64_t store_now_us(const struct store *s)
+{
+	(void)s;
+	return clock_wall_us();
 }
 
 enum err credential_read_client_id(struct store *s, const struct store_bearer *bearer, credential_done *done, void *arg)
@@ -208,6 +215,7 @@ void fake_issue(struct store *s, enum err err)
 {
 	cr_assert_eq(s->waiting, FAKE_ISSUE, "no issue_request waits");
 	s->waiting = FAKE_NONE;
-	s->request->err = err;
-	s->request->done(s->request);
+	struct issue_request *r = s->request;
+	r->err = err;
+	r->done(&r, 1);
 }

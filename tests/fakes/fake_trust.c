@@ -17,6 +17,28 @@ enum err trust_find_key(struct trust_view *v, const struct trust_issuer *issuer,
 	return ERR_OK;
 }
 
+enum err trust_ask_anew(struct trust_view *v, const struct trust_issuer *issuer)
+{
+	(void)issuer;
+	return v->find == ERR_OK ? ERR_NOT_PRESENT : v->find;
+}
+
+enum err trust_find_keys_of(struct trust_view *v, const struct trust_issuer *issuer, enum jwt_alg alg,
+			    struct signing_key *ret[TRUST_KEYS_MAX], size_t *ret_n)
+{
+	struct signing_key *const keys[] = {v->other, v->key};
+	size_t n = 0;
+	if (v->too_many)
+		return ERR_TOO_LARGE;
+	for (size_t i = 0; i < 2; i++)
+		if (keys[i] != NULL && signing_key_alg(keys[i]) == alg)
+			ret[n++] = keys[i];
+	if (n == 0)
+		return trust_ask_anew(v, issuer);
+	*ret_n = n;
+	return ERR_OK;
+}
+
 enum err trust_wait(struct trust_view *v, const struct trust_issuer *issuer, trust_done *done, void *arg)
 {
 	(void)issuer;

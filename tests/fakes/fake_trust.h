@@ -9,8 +9,10 @@ struct trust_view {
 	struct trust_issuer issuer;
 	struct str kid;
 	struct signing_key *key;
-	enum err find; /* what trust_find_key answers for another kid; ERR_OK: ERR_NOT_PRESENT */
-	enum err wait; /* what trust_wait answers */
+	struct signing_key *other; /* NULL: none; a second key, for tokens without kid */
+	bool too_many;             /* keys fit a token without kid */
+	enum err find;             /* what is answered for another kid or key; ERR_OK: ERR_NOT_PRESENT */
+	enum err wait;             /* what trust_wait answers */
 
 	unsigned waits;
 	trust_done *done; /* who waits */

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/require.h"
@@ -12,9 +13,20 @@ void env_init(struct env *e)
 	e->list[0] = NULL;
 	env_set(e, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
 	env_set(e, "LC_ALL=C.UTF-8");
-	env_set(e, "ASAN_OPTIONS=detect_leaks=1:exitcode=99");
+	env_set(e, "ASAN_OPTIONS=detect_leaks=1:exitcode=99:verify_asan_link_order=0"); /* a shifted clock comes first */
 	env_set(e, "UBSAN_OPTIONS=print_stacktrace=1");
 	env_set(e, "TSAN_OPTIONS=exitcode=99");
+	env_set_clock(e);
+}
+
+void env_set_clock(struct env *e)
+{
+	static const char *const names[] = {"LD_PRELOAD", "CLOCK_SHIFT", "TZ"};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		const char *value = getenv(names[i]);
+		if (value != NULL)
+			env_set(e, "%s=%s", names[i], value);
+	}
 }
 
 static void remove_name(struct env *e, const char *item)

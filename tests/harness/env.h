@@ -2,7 +2,7 @@
 #ifndef M2M_TESTS_HARNESS_ENV_H
 #define M2M_TESTS_HARNESS_ENV_H
 
-#define ENV_MAX       40
+#define ENV_MAX       48
 #define ENV_VALUE_MAX 600
 
 struct env {
@@ -11,9 +11,11 @@ struct env {
 	const char *list[ENV_MAX + 1]; /* for execve */
 };
 
-/* PATH, LC_ALL and the sanitizers' options, with reports going to standard error. */
+/* PATH, LC_ALL, the clock, and the sanitizers' options, with reports going to standard error. */
 void env_init(struct env *e);
 /* "NAME=value"; "NAME" without '=' removes it. */
 void env_set(struct env *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The clock and the time zone that `tests/run --at` gives this program; nothing without it. */
+void env_set_clock(struct env *e);
 
 #endif

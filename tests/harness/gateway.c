@@ -41,7 +41,7 @@ void gateway_launch(struct gateway *g, const struct env *env)
 	g->pid = proc_start(&(struct proc_spec){.argv = (const char *const[]){program_path("m2m-gateway", program), NULL},
 						.env = env->list,
 						.out_path = g->log,
-						.err_path = g->log});
+						.err_path = g->err_path == NULL ? g->log : g->err_path});
 }
 
 /* The port in the log's line that says where `what` listens, 0 as long as there is none. */

@@ -14,6 +14,7 @@ struct gateway {
 	pid_t pid; /* 0: not running */
 	uint16_t http, grpc, ops;
 	char log[TMP_PATH];
+	const char *err_path; /* where its stderr goes; NULL: into `log` */
 };
 
 /* Starts it and returns when /readyz answers 200. */

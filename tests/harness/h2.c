@@ -18,7 +18,15 @@
 
 /* ---- the connection ---- */
 
-bool h2_connect(struct h2 *c, uint16_t port, int receive_buffer)
+static bool bind_to(int fd, const char *from)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	if (from == NULL)
+		return true;
+	return inet_pton(AF_INET, from, &address.sin_addr) == 1 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+}
+
+static bool connect_from(struct h2 *c, const char *from, uint16_t port, int receive_buffer)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	*c = (struct h2){.stream = 1, .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
@@ -30,16 +38,27 @@ bool h2_connect(struct h2 *c, uint16_t port, int receive_buffer)
 	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 	if (receive_buffer > 0)
 		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-	if (connect(c->fd, (struct sockaddr *)&address, sizeof address) == 0 && nghttp2_hd_inflate_new(&c->inflater) == 0)
+	if (bind_to(c->fd, from) && connect(c->fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+	    nghttp2_hd_inflate_new(&c->inflater) == 0)
 		return true;
 	h2_close(c);
 	return false;
 }
 
-bool h2_open(struct h2 *c, uint16_t port)
+bool h2_connect(struct h2 *c, uint16_t port, int receive_buffer)
+{
+	return connect_from(c, NULL, port, receive_buffer);
+}
+
+bool h2_open_from(struct h2 *c, const char *address, uint16_t port)
 {
 	static const uint8_t hello[] = H2_PREFACE "\0\0\0\x4\0\0\0\0"; /* and the literal's own NUL */
-	return h2_connect(c, port, 0) && h2_send_bytes(c, hello, sizeof hello);
+	return connect_from(c, address, port, 0) && h2_send_bytes(c, hello, sizeof hello);
+}
+
+bool h2_open(struct h2 *c, uint16_t port)
+{
+	return h2_open_from(c, NULL, port);
 }
 
 static void end_calls(struct h2 *c)
@@ -476,7 +495,7 @@ static void put_data(struct h2_out *out, uint32_t stream, const struct h2_out *d
 void grpc_put(struct h2_out *out, uint32_t stream, const struct grpc_request *q)
 {
 	static _Thread_local struct h2_out part;
-	char authorization[8192];
+	char authorization[H2_FRAME_MAX];
 	part.n = 0;
 	h2_put_field(&part, ":method", q->http_method == NULL ? "POST" : q->http_method);
 	h2_put_field(&part, ":scheme", "http");

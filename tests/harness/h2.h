@@ -49,6 +49,8 @@ struct h2_frame {
 bool h2_connect(struct h2 *c, uint16_t port, int receive_buffer);
 /* The connection, the preface and an empty SETTINGS frame. */
 bool h2_open(struct h2 *c, uint16_t port);
+/* The same, seen to come from `address`, one of 127.0.0.0/8. */
+bool h2_open_from(struct h2 *c, const char *address, uint16_t port);
 void h2_close(struct h2 *c);
 /* Closes with a reset, as when a client is killed. */
 void h2_abort(struct h2 *c);

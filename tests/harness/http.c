@@ -16,7 +16,20 @@
 
 #define REQUEST_MAX (128 * 1024)
 
+static bool bind_to(int fd, const char *from)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	if (from == NULL)
+		return true;
+	return inet_pton(AF_INET, from, &address.sin_addr) == 1 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+}
+
 bool http_open(struct http_conn *c, uint16_t port)
+{
+	return http_open_from(c, NULL, port);
+}
+
+bool http_open_from(struct http_conn *c, const char *from, uint16_t port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	c->n = 0;
@@ -27,7 +40,7 @@ bool http_open(struct http_conn *c, uint16_t port)
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	struct timeval limit = {.tv_sec = HTTP_TIMEOUT_MS / 1000};
 	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-	if (connect(c->fd, (struct sockaddr *)&address, sizeof address) == 0)
+	if (bind_to(c->fd, from) && connect(c->fd, (struct sockaddr *)&address, sizeof address) == 0)
 		return true;
 	http_close(c);
 	return false;

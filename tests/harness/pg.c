@@ -31,7 +31,7 @@ uint16_t free_port(void)
 const char *pg_program(const char *name, char out[TMP_PATH])
 {
 	const char *bin = getenv("PG_BIN");
-	snprintf(out, TMP_PATH, "%s/%s", bin == NULL ? "/usr/lib/postgresql/15/bin" : bin, name);
+	snprintf(out, TMP_PATH, "%s/%s", bin == NULL ? DEFAULT_PG_BIN : bin, name);
 	return out;
 }
 
@@ -117,18 +117,28 @@ void pg_start(struct pg *pg)
 	}
 }
 
-void pg_stop(struct pg *pg)
+static void stop_by(struct pg *pg, int by_signal)
 {
 	if (pg->pid == 0)
 		return;
 	pid_t pid = pg->pid;
 	pg_resume(pg);
-	kill(pid, SIGINT);
+	kill(pid, by_signal);
 	pg->pid = 0;
-	if (proc_wait(pid, 20000) != PROC_RUNNING)
+	if (proc_wait(pid, 60000) != PROC_RUNNING)
 		return;
 	proc_kill(pid);
-	require(false, "PostgreSQL did not stop in 20 s");
+	require(false, "PostgreSQL did not stop in 60 s");
+}
+
+void pg_stop(struct pg *pg)
+{
+	stop_by(pg, SIGINT);
+}
+
+void pg_discard(struct pg *pg)
+{
+	stop_by(pg, SIGQUIT);
 }
 
 /* Stops the postmaster first, so that it starts no further child while the list is read. */

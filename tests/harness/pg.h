@@ -24,6 +24,8 @@ void pg_copy(struct pg *pg, const char *from_dir);
 
 void pg_start(struct pg *pg); /* returns when it accepts connections */
 void pg_stop(struct pg *pg);  /* fast shutdown; harmless when it isn't running */
+/* The same without the last checkpoint, which takes long on a slow disk: for files that nobody reads again. */
+void pg_discard(struct pg *pg);
 /* kill -9 of the postmaster and every child, as a power cut of the server's processes. */
 void pg_crash(struct pg *pg);
 /* SIGSTOP and SIGCONT to all of them: a server that is there and doesn't answer. */
@@ -35,7 +37,7 @@ void pg_url(const struct pg *pg, const char *user, const char *database, char ou
 /* A TCP port of 127.0.0.1 that is free now. */
 uint16_t free_port(void);
 
-/* A program of PostgreSQL's: $PG_BIN/<name>, else Debian's folder. */
+/* A program of PostgreSQL's: $PG_BIN/<name>, else what deploy/pg_bin said when this was configured. */
 const char *pg_program(const char *name, char out[TMP_PATH]);
 
 #endif

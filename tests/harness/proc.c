@@ -14,9 +14,19 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "harness/env.h"
 #include "harness/require.h"
 
-static const char *const plain_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C.UTF-8", NULL};
+/* A plain environment, where the child has none of its own, with the clock that tests/run may have set. */
+static const char *const *plain_env(void)
+{
+	static struct env env;
+	env.n = 0;
+	env_set(&env, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+	env_set(&env, "LC_ALL=C.UTF-8");
+	env_set_clock(&env);
+	return env.list;
+}
 
 static void open_as(int fd, const char *path, int flags)
 {
@@ -41,12 +51,16 @@ static _Noreturn void become(const struct proc_spec *spec, const struct passwd *
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execvpe(spec->argv[0], (char *const *)spec->argv, (char *const *)(spec->env == NULL ? plain_env : spec->env));
+	execvpe(spec->argv[0], (char *const *)spec->argv, (char *const *)spec->env);
 	_exit(127);
 }
 
-pid_t proc_start(const struct proc_spec *spec)
+pid_t proc_start(const struct proc_spec *given)
 {
+	struct proc_spec full = *given;
+	const struct proc_spec *spec = &full;
+	if (full.env == NULL)
+		full.env = plain_env();
 	const struct passwd *user = NULL;
 	if (spec->as_postgres && getuid() == 0) {
 		user = getpwnam("postgres");

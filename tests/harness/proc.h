@@ -8,7 +8,7 @@
 
 struct proc_spec {
 	const char *const *argv; /* NULL-terminated; argv[0] is searched in PATH */
-	const char *const *env;  /* NULL-terminated "NAME=value", all that the child gets; NULL: PATH and LC_ALL alone */
+	const char *const *env;  /* NULL-terminated "NAME=value", all that the child gets; NULL: PATH, LC_ALL and the clock (env.h) */
 	const char *out_path;    /* appended to; NULL: /dev/null */
 	const char *err_path;    /* appended to; NULL: ours */
 	bool as_postgres;        /* as the user postgres if we are root, since PostgreSQL refuses to run as root */

@@ -70,7 +70,7 @@ void shared_prepare(bool keep_running, const char *settings)
 
 void shared_finish(bool keep_files)
 {
-	pg_stop(&cluster);
+	pg_discard(&cluster);
 	proc_run((const char *const[]){"rm", "-rf", cluster.dir, NULL});
 	tmp_finish(keep_files);
 }

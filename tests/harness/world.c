@@ -75,7 +75,7 @@ void world_close(struct world *w)
 		pg_resume(&w->pg);
 	gateway_stop(&w->gateway, 15000);
 	if (w->own_cluster) {
-		pg_stop(&w->pg);
+		pg_discard(&w->pg);
 		proc_run((const char *const[]){"rm", "-rf", w->pg.dir, NULL});
 	}
 }

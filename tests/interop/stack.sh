@@ -15,7 +15,7 @@
 # M2M_TLS_KEY_FILE are set before stack_serve.
 # Functions print to stderr what went wrong, and fail.
 
-stack_pg_bin=${PG_BIN:-/usr/lib/postgresql/15/bin}
+stack_pg_bin=${PG_BIN:-$("$(dirname "${BASH_SOURCE[0]}")/../../deploy/pg_bin")} || exit 1
 stack_dir='' stack_bin='' stack_pg_port='' stack_cluster='' stack_gateway='' stack_ops='' stack_log='' stack_child=''
 
 # Others' settings would be refused as unknown, or speak of some other server.

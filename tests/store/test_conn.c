@@ -1,9 +1,17 @@
 /* A connection against a real PostgreSQL: when a unit's rows are had before its commit is known, and when not. */
+#include <dlfcn.h>
 #include <event2/event.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "harness/expect.h"
+#include "harness/proc.h"
 #include "harness/world.h"
+#include "sql/credential_sql.h"
 #include "store/pg_conn.h"
 
 SHARED_CLUSTER("");
@@ -98,15 +106,20 @@ static void at_commit(const char *what)
 			       " execute function public.at_commit()");
 }
 
-static void send_keep(pg_unit_ran *told)
+static void send_keep_within(int timeout_ms, pg_unit_ran *told)
 {
 	struct pg_params p;
 	struct arena *a = arena_new(1024);
 	pg_params_init(&p, a);
-	cr_assert_eq(told == NULL ? pg_conn_send(conn, "keep", &p, 20000, note_done, NULL)
-				  : pg_conn_send_and_watch(conn, "keep", &p, 20000, told, note_done, NULL),
+	cr_assert_eq(told == NULL ? pg_conn_send(conn, "keep", &p, timeout_ms, note_done, NULL)
+				  : pg_conn_send_and_watch(conn, "keep", &p, timeout_ms, told, note_done, NULL),
 		     ERR_OK);
 	arena_free(a);
+}
+
+static void send_keep(pg_unit_ran *told)
+{
+	send_keep_within(20000, told);
 }
 
 Test(conn, who_asks_for_the_rows_has_them_while_the_commit_is_under_way)
@@ -143,4 +156,87 @@ Test(conn, a_commit_that_fails_is_the_end_of_it)
 	cr_assert_eq(ran, 1);
 	cr_assert_neq(how, ERR_OK);
 	cr_assert_eq(sql_int(world_db(&w), "select count(*) from public.kept"), 0);
+}
+
+/* ---- a bearer's version ---- */
+
+static const char *read_client_id(const char *client_id, const char *version, const char *tag, int64_t iat)
+{
+	static char outcome[64];
+	char iat_text[32];
+	snprintf(iat_text, sizeof iat_text, "%lld", (long long)iat);
+	const char *const values[] = {client_id, version, NULL, "f", tag, iat_text};
+	PGresult *r = PQexecParams(world_db(&w), SQL_READ_CLIENT_ID, 6, NULL, values, NULL, NULL, 0);
+	cr_assert_eq(PQresultStatus(r), PGRES_TUPLES_OK, "%s", PQresultErrorMessage(r));
+	snprintf(outcome, sizeof outcome, "%s", PQgetvalue(r, 0, 0));
+	PQclear(r);
+	return outcome;
+}
+
+/* A token without a tag was made by a gateway of before: then its age decides. */
+Test(conn, a_bearer_is_of_the_version_that_it_says_or_not_older_than_that)
+{
+	struct org o;
+	char tag[32];
+	org_create(&w, "acme", &o);
+	sql_exec(world_db(&w), "update m2m.client_secret set created_at = '2026-11-28 12:00:00.75Z' where client_id = '%s'", o.client_id);
+	int64_t made = sql_int(world_db(&w), "select extract(epoch from timestamptz '2026-11-28 12:00:00Z')::bigint");
+	snprintf(tag, sizeof tag, "%s", sql_text(world_db(&w), "select substr(verifier, 1, 6) from m2m.client_secret"));
+	cr_expect_str_eq(read_client_id(o.client_id, "1", tag, 0), "granted");
+	cr_expect_str_eq(read_client_id(o.client_id, "1", "\\x000000000000", made + 60), "invalid_token");
+	cr_expect_str_eq(read_client_id(o.client_id, "1", "\\x", made + 60), "invalid_token");
+	cr_expect_str_eq(read_client_id(o.client_id, "2", tag, 0), "invalid_token");
+	cr_expect_str_eq(read_client_id(o.client_id, "1", NULL, made), "granted", "its version's first second is in doubt");
+	cr_expect_str_eq(read_client_id(o.client_id, "1", NULL, made + 60), "granted");
+	cr_expect_str_eq(read_client_id(o.client_id, "1", NULL, made - 1), "invalid_token");
+	cr_expect_str_eq(read_client_id(o.client_id, "1", NULL, 0), "invalid_token");
+}
+
+Test(conn, a_unit_ends_at_its_deadline_whatever_stands_before_it)
+{
+	sql_exec(world_db(&w), "begin; lock table public.kept");
+	send_keep_within(3600000, NULL);
+	send_keep_within(3600000, NULL);
+	send_keep_within(200, NULL);
+	cr_assert(turn_until(is_done, 20000000));
+	cr_assert_eq(done, 3);
+	cr_assert_eq(how, ERR_STORE_UNAVAILABLE);
+}
+
+Test(conn, a_notice_is_a_line_of_the_log)
+{
+	char log[4096] = "";
+	int fd = memfd_create("log", MFD_CLOEXEC);
+	log_set_fd(fd);
+	at_commit("raise warning 'mind the gap'");
+	send_keep(NULL);
+	cr_assert(turn_until(is_done, 10000000));
+	cr_assert_gt(pread(fd, log, sizeof log - 1, 0), 0);
+	cr_assert_not_null(strstr(log, "\"event\":\"database_notice\",\"message\":\"mind the gap\""), "%s", log);
+}
+
+/* ---- a resolver that doesn't answer ---- */
+
+#define NOWHERE "no-answer.example"
+
+/* Found before the C library's, by libpq too. */
+__attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+						       struct addrinfo **ret)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+	while (node != NULL && strcmp(node, NOWHERE) == 0)
+		pause();
+	return real(node, service, hints, ret);
+}
+
+Test(conn, the_end_does_not_wait_for_a_resolver)
+{
+	static const struct pg_open_spec nowhere = {
+		.url = "postgresql://" NOWHERE "/x", .application_name = "nowhere", .settings = settings, .timeout_ms = 10000};
+	const struct pg_conn_events events = {.up = nothing, .down = nothing, .round_trips = &trips};
+	struct pg_conn *c = pg_conn_new(base, &nowhere, &events, 4);
+	cr_assert_not_null(c);
+	pg_conn_start(c);
+	sleep_ms(100);
+	pg_conn_free(c); /* returns: the test's limit holds it */
 }

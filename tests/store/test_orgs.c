@@ -152,6 +152,74 @@ Test(orgs, m2mctl_holds_to_the_same_rules_as_the_api)
 	expect_refusal(2, "without control characters", "org", "set", "acme", "--name", "a\nb");
 }
 
+/* As a terminal obeys them, or the eye misses them; base/visible.h has them all. */
+static const char *const hiding[] = {"a\x1b[2J",
+				     "a\xc2\x85",
+				     "a\xc2\x9b"
+				     "2J",
+				     "a\xe2\x80\xae"
+				     "b",
+				     "a\xe2\x80\x8b",
+				     "a\xe2\x80\xa8",
+				     "ac\xe2\x80\x8dme"};
+
+Test(orgs, a_name_hides_nothing)
+{
+	for (size_t i = 0; i < sizeof hiding / sizeof *hiding; i++) {
+		expect_refusal(2, "without control characters", "org", "create", "b", "--name", hiding[i]);
+		expect_refusal(2, "without control characters", "org", "set", "acme", "--name", hiding[i]);
+		expect_refusal(2, "external_id", "org", "set", "acme", "--issuer", "https://id.test/", "--external-id", hiding[i]);
+		expect_refusal(2, "without control characters", "client", "create", "--org", "acme", "--name", hiding[i]);
+		expect_refusal(2, "without control characters", "client", "set", "--org", "acme", "--name", hiding[i]);
+	}
+	/* what scripts need */
+	expect_exit(0, "org", "set", "acme", "--name", "\xdb\x8c\xe2\x80\x8c\xd8\xae \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb");
+}
+
+static bool is_hidden_in(const char *text)
+{
+	static const char *const marks[] = {"\x1b", "\xc2\x9b", "\xe2\x80\xae", "\r2J"};
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+		if (strstr(text, marks[i]) != NULL)
+			return true;
+	return false;
+}
+
+/* Older rows may have such a name, and are used and changed as others are. */
+Test(orgs, what_is_hidden_in_a_name_is_printed_as_its_escape)
+{
+	static const char *const outputs[] = {"text", "csv", "json"};
+	sql_exec(world_db(&w), "update m2m.organization set name = E'=a\\x1b[2Jb\\u009b2J\\u202Ec\\r2J\\nd' where slug = 'acme'");
+	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+		expect_exit(0, "org", "show", "acme", "--output", outputs[i]);
+		cr_expect(strstr(r.out, "=a\\u001b[2Jb\\u009b2J\\u202ec\\u000d2J\\u000ad") != NULL && !is_hidden_in(r.out), "%s", r.out);
+		expect_exit(0, "org", "list", "--output", outputs[i]);
+		cr_expect(strstr(r.out, "=a\\u001b[2Jb\\u009b2J\\u202ec\\u000d2J\\u000ad") != NULL && !is_hidden_in(r.out), "%s", r.out);
+	}
+	expect_exit(0, "org", "show", "acme", "--output", "csv");
+	cr_expect_not_null(strstr(r.out, "\"'=a"), "%s", r.out);
+	expect_exit(0, "audit", "report", "clients_never_used", "--output", "json");
+	cr_expect_not(is_hidden_in(r.out), "%s", r.out);
+	expect_exit(0, "org", "disable", "acme");
+	expect_exit(0, "org", "enable", "acme");
+	/* nor does what is said on stderr drive it */
+	expect_refusal(4, "\\u009b2J\\u202e", "org", "show",
+		       "x\xc2\x9b"
+		       "2J\xe2\x80\xae");
+	cr_expect_not(is_hidden_in(r.err), "%s", r.err);
+	expect_refusal(2, "there is no option --\\u001b[2J", "org", "list", "--\x1b[2J");
+	cr_expect_not(is_hidden_in(r.err), "%s", r.err);
+}
+
+Test(orgs, an_option_with_one_value_is_given_once)
+{
+	expect_refusal(2, "--grace is given twice", "client", "rotate", "--org", "acme", "--grace", "3600", "--grace", "0");
+	expect_refusal(2, "--name is given twice", "org", "set", "acme", "--name", "a", "--name=b");
+	expect_refusal(2, "--lifetime is given twice", "client", "set", "--org", "acme", "--lifetime", "60", "--lifetime", "60");
+	expect_refusal(2, "there is no option --graceSeconds", "client", "rotate", "--org", "acme", "--graceSeconds", "3600");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret"), 1);
+}
+
 Test(orgs, a_refused_change_says_on_record_what_was_named)
 {
 	expect_refusal(4, "nobody", "org", "set", "nobody", "--name", "x");

@@ -144,6 +144,14 @@ Test(sbuf, json_keeps_valid_utf8_and_replaces_every_other_byte)
 	expect_json(STR("\xe2\x82\""), "\"\xef\xbf\xbd\xef\xbf\xbd\\\"\"");
 }
 
+Test(sbuf, json_escapes_what_is_hidden)
+{
+	expect_json(STR("a\xc2\x9b"
+			"2J\xe2\x80\xae"),
+		    "\"a\\u009b2J\\u202e\"");
+	expect_json(STR("\xf3\xa0\x80\x81z"), "\"\\udb40\\udc01z\"");
+}
+
 Test(sbuf, an_absent_json_string_is_null)
 {
 	expect_json(STR_NONE, "null");

@@ -165,7 +165,7 @@ Test(jwks, keys_that_can_t_be_meant_are_skipped)
 		key(JWT_RS256, ",\"kid\":\"k\",\"alg\":\"ES256\""),
 		key(JWT_ES256, ",\"kid\":\"k\",\"alg\":\"RS256\""),
 		key(JWT_EDDSA, ",\"kid\":\"k\",\"alg\":\"ES256\""),
-		key(JWT_RS256, ""),
+		key(JWT_RS256, ",\"kid\":null"),
 		key(JWT_RS256, ",\"kid\":\"\""),
 		key(JWT_RS256, ",\"kid\":7"),
 		key(JWT_RS256, ",\"kid\":\"k\",\"d\":\"AQAB\""),
@@ -280,5 +280,24 @@ Test(jwks, a_set_within_the_limits_is_read_whatever_fills_it)
 	set = parsed_set(sbuf_str(&out), JWKS_KEYS_MAX, 0);
 	verifies(set, "k0", JWT_EDDSA);
 	verifies(set, "k63", JWT_EDDSA);
+	jwks_free(set);
+}
+
+Test(jwks, a_token_without_kid_gets_the_keys_of_its_algorithm)
+{
+	struct signing_key *found[2] = {NULL};
+	struct jwks *set = parsed_set(set_of(key(JWT_ES256, ",\"kid\":\"a\""), key(JWT_ES256, ""), key(JWT_ES256, ""), key(JWT_RS256, ""),
+					     key(JWT_PS256, ",\"alg\":\"PS256\"")),
+				      5, 0);
+	cr_expect_eq(jwks_of_alg(set, JWT_EDDSA, found, 2), 0);
+	cr_expect_null(found[0]);
+	cr_expect_eq(jwks_of_alg(set, JWT_PS256, found, 2), 1);
+	cr_expect_eq(signing_key_alg(found[0]), JWT_PS256);
+	cr_expect_eq(jwks_of_alg(set, JWT_RS256, found, 2), 1);
+	cr_expect_eq(signing_key_alg(found[0]), JWT_RS256);
+	cr_expect_eq(jwks_of_alg(set, JWT_ES256, found, 2), 3, "more than there is room for");
+	cr_expect(found[0] != found[1] && signing_key_alg(found[1]) == JWT_ES256);
+	cr_expect_null(jwks_find(set, STR("")), "a key without kid has no empty one");
+	cr_expect_null(jwks_find(set, STR_NONE));
 	jwks_free(set);
 }

@@ -134,7 +134,7 @@ Test(signing_key, the_public_jwk_has_what_verifiers_look_for_and_nothing_private
 	struct str text;
 	int n = 0;
 
-	cr_assert_eq(json_parse(arena, jwk_of(key), (struct json_limits){1, 16}, &jwk), ERR_OK);
+	cr_assert_eq(json_parse(arena, jwk_of(key), (struct json_limits){.max_depth = 1, .max_values = 16}, &jwk), ERR_OK);
 	for (const struct json *member = jwk->child; member != NULL; member = member->next)
 		n++;
 	cr_assert_eq(n, sizeof members / sizeof members[0]);

@@ -144,12 +144,34 @@ Test(grpc_decode, the_last_of_a_repeated_field_counts)
 	cr_assert_eq(op->in.grace_seconds, 5);
 }
 
-Test(grpc_decode, unknown_fields_are_ignored)
+#define UNKNOWN_7 "\x38\x96\x01\x3a\x02\x00\xff\x39\x01\x02\x03\x04\x05\x06\x07\x08\x3d\x01\x02\x03\x04"
+
+Test(grpc_decode, unknown_fields_are_ignored_where_nothing_depends_on_them)
 {
-	static const enum op_id ids[] = {OP_GET_CLIENT_ID, OP_GET_CLIENT_SECRET, OP_ISSUE_TOKEN, OP_ROTATE_SECRET};
+	static const enum op_id ids[] = {OP_GET_CLIENT_ID, OP_GET_CLIENT_SECRET, OP_ISSUE_TOKEN};
 	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-		decode(ids[i], STR("\x38\x96\x01\x3a\x02\x00\xff\x39\x01\x02\x03\x04\x05\x06\x07\x08\x3d\x01\x02\x03\x04"));
+		decode(ids[i], STR(UNKNOWN_7));
 		cr_assert_eq(op->err, ERR_OK, "%s", op->spec->name);
+	}
+}
+
+/* A grace under another number ends the old secret at once; a filter under another one widens the list. */
+Test(grpc_decode, an_unknown_field_of_a_rotation_or_a_search_is_refused_by_its_number)
+{
+	static const struct {
+		enum op_id id;
+		struct str message;
+		const char *number;
+	} cases[] = {
+		{OP_ROTATE_SECRET, STR("\x10\x90\x1c"), "field 2 "},
+		{OP_ROTATE_SECRET, STR("\x08\x3c\x10\x3c"), "field 2 "},
+		{OP_ROTATE_SECRET, STR(UNKNOWN_7), "field 7 "},
+		{OP_ROTATE_SECRET, STR("\xf8\xff\xff\xff\x0f\x01"), "field 536870911 "},
+		{OP_LIST_TOKEN_AUDIT, STR("\x4a\x01x"), "field 9 "},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		refused(cases[i].id, cases[i].message, ERR_INVALID_REQUEST);
+		cr_assert_not_null(strstr(op->err_detail, cases[i].number), "%s", op->err_detail);
 	}
 }
 

@@ -315,11 +315,11 @@ Test(json_read, an_integer_is_got_only_without_fraction_exponent_or_quotes)
 	}
 }
 
-Test(json_read, a_whole_number_may_have_a_fraction_of_zeros)
+Test(json_read, a_whole_number_may_be_written_with_fraction_and_exponent)
 {
-	const struct json *v = parse(STR("[60,-1,604801,1.5,60.000,60.01,604801.0,1e2,\"60\",99999999999999999999]"));
+	const struct json *v = parse(STR("[60,-1,604801,1.5,60.000,60.01,604801.0,6e1,\"60\",99999999999999999999]"));
 	static const enum err want[] = {ERR_OK,        ERR_TOO_LARGE, ERR_TOO_LARGE, ERR_MALFORMED, ERR_OK,
-					ERR_MALFORMED, ERR_TOO_LARGE, ERR_MALFORMED, ERR_MALFORMED, ERR_TOO_LARGE};
+					ERR_MALFORMED, ERR_TOO_LARGE, ERR_OK,        ERR_MALFORMED, ERR_TOO_LARGE};
 	int64_t n = -1;
 	cr_assert_eq(json_whole(NULL, 0, 604800, &n), ERR_NOT_PRESENT);
 	const struct json *element = v->child;
@@ -327,5 +327,86 @@ Test(json_read, a_whole_number_may_have_a_fraction_of_zeros)
 		n = -1;
 		cr_assert_eq(json_whole(element, 0, 604800, &n), want[i], "element %zu", i);
 		cr_assert_eq(n, want[i] == ERR_OK ? 60 : -1);
+	}
+}
+
+Test(json_read, any_number_is_rounded_to_an_integer)
+{
+	static const struct {
+		const char *text;
+		enum err want;
+		int64_t down, up;
+	} cases[] = {
+		{"0", ERR_OK, 0, 0},
+		{"-0", ERR_OK, 0, 0},
+		{"-0.0e0", ERR_OK, 0, 0},
+		{"1795880875", ERR_OK, 1795880875, 1795880875},
+		{"1795880875.25", ERR_OK, 1795880875, 1795880876},
+		{"1795880875.000", ERR_OK, 1795880875, 1795880875},
+		{"1.795880875e9", ERR_OK, 1795880875, 1795880875},
+		{"1.795880875E+9", ERR_OK, 1795880875, 1795880875},
+		{"1.7958808752e9", ERR_OK, 1795880875, 1795880876},
+		{"179588087525e-2", ERR_OK, 1795880875, 1795880876},
+		{"17958808750000e-0004", ERR_OK, 1795880875, 1795880875},
+		{"1e-400000000000000000000", ERR_OK, 0, 1},
+		{"0e400000000000000000000", ERR_OK, 0, 0},
+		{"0.000000000000000000000000001e27", ERR_OK, 1, 1},
+		{"-1.5", ERR_OK, -2, -1},
+		{"-9223372036854775808", ERR_OK, INT64_MIN, INT64_MIN},
+		{"9223372036854775807", ERR_OK, INT64_MAX, INT64_MAX},
+		{"9223372036854775808", ERR_TOO_LARGE, 0, 0},
+		{"1e19", ERR_TOO_LARGE, 0, 0},
+		{"1e99", ERR_TOO_LARGE, 0, 0},
+		{"-1e400000000000000000000", ERR_TOO_LARGE, 0, 0},
+		{"\"1\"", ERR_MALFORMED, 0, 0},
+		{"null", ERR_MALFORMED, 0, 0},
+	};
+	int64_t n = 0;
+	cr_expect_eq(json_rounded(NULL, JSON_UP, 0, 1, &n), ERR_NOT_PRESENT);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct json *v = parse(str_of(cases[i].text));
+		int64_t down = -7, up = -7;
+		cr_expect_eq(json_rounded(v, JSON_DOWN, INT64_MIN, INT64_MAX, &down), cases[i].want, "%s", cases[i].text);
+		cr_expect_eq(json_rounded(v, JSON_UP, INT64_MIN, INT64_MAX, &up), cases[i].want, "%s", cases[i].text);
+		if (cases[i].want == ERR_OK)
+			cr_expect(down == cases[i].down && up == cases[i].up, "%s", cases[i].text);
+	}
+	cr_expect_eq(json_rounded(parse(STR("9.5")), JSON_UP, 0, 9, &n), ERR_TOO_LARGE);
+	cr_expect_eq(json_rounded(parse(STR("9.5")), JSON_DOWN, 0, 9, &n), ERR_OK);
+}
+
+Test(json_read, an_object_may_have_so_many_members)
+{
+	const struct json_limits few = {.max_depth = 3, .max_values = 64, .max_members = 2};
+	const struct json *v;
+	cr_expect_eq(json_parse(arena, STR("{\"a\":{\"c\":1,\"d\":2},\"b\":[1,2,3,4]}"), few, &v), ERR_OK);
+	cr_expect_eq(json_parse(arena, STR("{\"a\":1,\"b\":2,\"c\":3}"), few, &v), ERR_TOO_LARGE);
+	cr_expect_eq(json_parse(arena, STR("{\"a\":{\"c\":1,\"d\":2,\"e\":3}}"), few, &v), ERR_TOO_LARGE);
+}
+
+Test(json_read, a_refusal_says_why)
+{
+	static const struct {
+		const char *text;
+		enum json_fault fault;
+		const char *key;
+	} cases[] = {
+		{"{", JSON_FAULT_FORM, NULL},
+		{"", JSON_FAULT_FORM, NULL},
+		{"{\"a\":1} x", JSON_FAULT_FORM, NULL},
+		{"{\"a\":\"\xff\"}", JSON_FAULT_TEXT, NULL},
+		{"{\"a\":\"\\u0000\"}", JSON_FAULT_TEXT, NULL},
+		{"{\"a\":1,\"b\":2,\"\\u0061\":3}", JSON_FAULT_REPEATED, "a"},
+		{"{\"x\":{\"b\":1,\"b\":2}}", JSON_FAULT_REPEATED, "b"},
+		{"[[[[[]]]]]", JSON_FAULT_DEPTH, NULL},
+		{"[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]", JSON_FAULT_VALUES, NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct json *v = NULL;
+		struct json_refusal why = {.fault = JSON_FAULT_MEMORY};
+		enum err err = json_parse_or_tell(arena, str_of(cases[i].text), limits, &v, &why);
+		cr_expect(err == ERR_MALFORMED || err == ERR_TOO_LARGE, "%s", cases[i].text);
+		cr_expect_eq(why.fault, cases[i].fault, "%s: %d", cases[i].text, (int)why.fault);
+		cr_expect(str_eq(why.key, str_of(cases[i].key)), "%s: %.*s", cases[i].text, STR_ARG(why.key));
 	}
 }

@@ -33,6 +33,7 @@ void op_up(void)
 	cr_assert_eq(master_ring_parse(master_keys, &config.ring, NULL), ERR_OK);
 	config.issuer = STR(ISSUER);
 	config.jwks_max_age_s = 300;
+	config.request_timeout_ms = 5000;
 	cr_assert_eq(signing_key_generate(JWT_ES256, &key), ERR_OK);
 	store = (struct store){.keys = keyset_of(key, 1)};
 	env = (struct op_env){.config = &config, .store = &store, .memo = bearer_memo_new(), .counters = &counters};
@@ -95,7 +96,8 @@ struct claims client_claims(void)
 			       .exp = "1767229200",
 			       .client_id = "\"" CLIENT "\"",
 			       .organization_id = "\"" ORGANIZATION "\"",
-			       .secret_version = "3"};
+			       .secret_version = "3",
+			       .secret_tag = "\"dGFnLW9m\""};
 }
 
 struct claims operator_claims(void)
@@ -118,6 +120,8 @@ struct str token_from(struct claims c)
 		       {"client_id", c.client_id},
 		       {"organization_id", c.organization_id},
 		       {"secret_version", c.secret_version},
+		       {"secret_tag", c.secret_tag},
+		       {"iat", c.iat},
 		       {"roles", c.roles}};
 	struct sbuf json = sbuf_in(arena, 512);
 	struct sbuf token = sbuf_in(arena, 1024);
@@ -186,6 +190,7 @@ void refused_unasked(const struct op *op, enum err err)
 void tell_row(struct issue_request *r)
 {
 	r->secret_version = 3;
+	r->secret_tag = STR("tag-of");
 	r->issued_at = NOW;
 	r->lifetime = 86400;
 	cr_assert_eq(uuid_parse(STR(ORGANIZATION), &r->organization_id), ERR_OK);

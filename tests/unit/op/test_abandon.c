@@ -1,6 +1,7 @@
 /* What becomes of an op whose client no longer waits, by how far it has come. */
 #include <criterion/criterion.h>
 
+#include "fakes/fake_clock.h"
 #include "op_test.h"
 
 TestSuite(abandon, .init = op_up, .fini = op_down);
@@ -210,4 +211,24 @@ Test(abandon, the_first_reason_counts)
 	fake_issue(&store, ERR_STALE_KEY);
 	answered(op, ERR_STALE_KEY);
 	cr_assert(log_has("\"abandoned\":\"deadline_exceeded\""));
+}
+
+/* ---- an answer that is overdue ---- */
+
+Test(abandon, nothing_is_begun_when_the_answer_is_overdue)
+{
+	struct op *op = rotate((struct op_input){.grace_seconds = 60});
+	fake_clock_advance_us(5000000);
+	tell_version(3);
+	answered(op, ERR_STORE_UNAVAILABLE);
+	cr_assert_eq(store.waiting, FAKE_NONE, "no rotation is sent");
+}
+
+Test(abandon, a_token_request_is_due_when_the_request_is)
+{
+	struct op *op = ask_for_a_token(false);
+	cr_assert_eq(store.request->until_us, op->started_us + 5000000);
+	fake_clock_advance_us(6000000);
+	grant(keyset_current(store.keys));
+	answered(op, ERR_OK); /* when its row is there, it has its token, however late */
 }

@@ -69,14 +69,14 @@ Test(admin, a_new_organization_s_answer_has_what_the_store_kept_the_verifier_of)
 	cr_assert(str_eq(store.origin->actor, STR("ops@example.com")));
 	struct secret_params params = {.organization_id = store.organization_id, .client_id = store.fresh->client_id, .version = 1};
 	uint8_t verifier[SHA256_LEN];
-	memcpy(params.salt, store.fresh->salt, sizeof params.salt);
+	memcpy(params.salt, store.fresh->kept.salt, sizeof params.salt);
 	answer_org(0);
 	answered(op, ERR_OK);
 	char secret[SECRET_LEN];
 	cr_assert_eq(secret_derive(&config.ring.keys[0], &params, secret), ERR_OK);
 	cr_assert(str_eq(op->out.client_secret, str_from(secret, sizeof secret)));
 	cr_assert_eq(secret_verifier(&config.ring.keys[0], params.client_id, op->out.client_secret, verifier), ERR_OK);
-	cr_assert_arr_eq(verifier, op->fresh.verifier, sizeof verifier);
+	cr_assert_arr_eq(verifier, op->fresh.kept.verifier, sizeof verifier);
 	cr_assert_eq(op_http_status(op), 201);
 }
 

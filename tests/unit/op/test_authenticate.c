@@ -108,9 +108,10 @@ Test(authenticate, times_are_kept_without_leeway)
 	refused(c);
 }
 
-Test(authenticate, times_must_be_whole_numbers)
+Test(authenticate, times_must_be_numbers_that_a_clock_may_show)
 {
-	static const char *const odd[] = {"1767229200.5", "1.767229200e9", "\"1767229200\"", "null", "-1", "9999999999999999999"};
+	static const char *const odd[] = {"\"1767229200\"", "null", "-1",           "9999999999999999999",
+					  "1e99",           "-1.5", "[1767229200]", "1767229200e9"};
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
 		struct claims c = client_claims();
 		c.exp = odd[i];
@@ -153,6 +154,34 @@ Test(authenticate, an_organization_and_a_subject_must_be_there)
 	struct claims longest = operator_claims();
 	longest.sub = "\"1234567890123456789012345678901234567890123456789012345678901234\"";
 	taken(call_with(token_from(longest)));
+}
+
+/* A number comes again after a restore; what else a token says of its version goes to the store, which decides. */
+Test(authenticate, what_tells_the_secrets_version_from_another_of_its_number_is_asked_for)
+{
+	struct claims c = client_claims();
+	struct op *op = call_with(token_from(c));
+	taken(op);
+	cr_expect(str_eq(op->caller.secret_tag, STR("tag-of")));
+	c.secret_tag = NULL; /* made before there were any */
+	c.iat = "1767225599";
+	for (int again = 0; again < 2; again++) {
+		op = call_with(token_from(c));
+		taken(op);
+		cr_expect_null(op->caller.secret_tag.p);
+		cr_expect_eq(op->caller.issued_at, NOW - 1);
+	}
+	c.iat = NULL;
+	refused(c);
+	static const char *const odd_tags[] = {"\"\"", "\"dGFnLW9\"", "\"dGFnLW9mZg\"", "\"dGFnLW9*\"", "1", "null"};
+	for (size_t i = 0; i < sizeof odd_tags / sizeof *odd_tags; i++) {
+		c = client_claims();
+		c.secret_tag = odd_tags[i];
+		refused(c);
+	}
+	c = operator_claims();
+	c.secret_tag = "\"dGFnLW9m\"";
+	refused(c);
 }
 
 /* Half a client is nobody: neither the client's rights nor the operator's. */

@@ -54,7 +54,7 @@ Test(discovery, the_metadata_names_our_endpoints_at_both_paths)
 		struct op *op = ask(paths[i]);
 		answered(op, ERR_OK);
 		cr_assert_eq(op->out.max_age, 3600);
-		cr_assert_eq(json_parse(arena, op->out.document, (struct json_limits){2, 64}, &object), ERR_OK);
+		cr_assert_eq(json_parse(arena, op->out.document, (struct json_limits){.max_depth = 2, .max_values = 64}, &object), ERR_OK);
 		member_is(object, "issuer", ISSUER);
 		member_is(object, "token_endpoint", ISSUER "/oauth2/token");
 		member_is(object, "jwks_uri", ISSUER "/.well-known/jwks.json");

@@ -178,3 +178,29 @@ Test(op_input, grace_is_none_to_a_week)
 		cr_assert_eq(op->in.grace_seconds, 0);
 	}
 }
+
+/* ---- names that the client chose ---- */
+
+Test(op_input, a_strange_name_is_shown_in_ascii_and_cut)
+{
+	static const struct {
+		const char *name, *sentence;
+	} cases[] = {
+		{"graceSeconds", "No graceSeconds here."},
+		{"", "No '' here."},
+		{"a b\n", "No a%20b%0A here."},
+		{"a\"\\%", "No a%22%5C%25 here."},
+		{"\x1b[2J\xc2\x9b\xe2\x80\xae", "No %1B[2J%C2%9B%E2%80%AE here."},
+		{"1234567890123456789012345678901234567890123456789012345678901234",
+		 "No 1234567890123456789012345678901234567890123456789012345678901234 here."},
+		{"12345678901234567890123456789012345678901234567890123456789012345",
+		 "No 1234567890123456789012345678901234567890123456789012345678901234... here."},
+		{"12345678901234567890123456789012345678901234567890123456789012\xc3\xa4",
+		 "No 12345678901234567890123456789012345678901234567890123456789012... here."},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct op *op = new_op(OP_ROTATE_SECRET);
+		op_refuse_name(op, "No ", str_of(cases[i].name), " here.");
+		refused(op, ERR_INVALID_REQUEST, cases[i].sentence);
+	}
+}

@@ -51,10 +51,10 @@ Test(rotate, what_is_committed_is_the_verifier_of_what_is_answered)
 	cr_assert_eq(op->out.previous_expires_us, LATER_US);
 	cr_assert(str_eq(fresh.client_id, STR(CLIENT)));
 	cr_assert_eq(fresh.replaces, 3);
-	cr_assert(str_eq(fresh.key_id, STR("k2")), "the ring's first, whatever the earlier version was made with");
+	cr_assert(str_eq(fresh.kept.key_id, STR("k2")), "the ring's first, whatever the earlier version was made with");
 	cr_assert_eq(secret_verifier(&config.ring.keys[0], STR(CLIENT), op->out.client_secret, want), ERR_OK);
-	cr_assert_arr_eq(fresh.verifier, want, SHA256_LEN);
-	cr_assert_arr_eq(fresh.hint, op->out.client_secret.p + SECRET_LEN - 11, SECRET_HINT_LEN);
+	cr_assert_arr_eq(fresh.kept.verifier, want, SHA256_LEN);
+	cr_assert_arr_eq(fresh.kept.hint, op->out.client_secret.p + SECRET_LEN - 11, SECRET_HINT_LEN);
 }
 
 /* From what the row keeps, the secret must come out again. */
@@ -64,7 +64,7 @@ Test(rotate, the_new_secret_can_be_derived_from_its_row)
 	char secret[SECRET_LEN];
 	begin(3);
 	struct secret_params params = credential_of("k1", 4).params;
-	memcpy(params.salt, store.fresh->salt, SECRET_SALT_LEN);
+	memcpy(params.salt, store.fresh->kept.salt, SECRET_SALT_LEN);
 	commit(INT64_MIN);
 	cr_assert_eq(secret_derive(&config.ring.keys[0], &params, secret), ERR_OK);
 	cr_assert(str_eq(op->out.client_secret, str_from(secret, SECRET_LEN)));
@@ -75,11 +75,11 @@ Test(rotate, two_rotations_never_share_a_salt)
 	uint8_t first[SECRET_SALT_LEN];
 	ask();
 	begin(3);
-	memcpy(first, store.fresh->salt, sizeof first);
+	memcpy(first, store.fresh->kept.salt, sizeof first);
 	commit(INT64_MIN);
 	ask();
 	begin(3);
-	cr_assert_arr_neq(store.fresh->salt, first, sizeof first);
+	cr_assert_arr_neq(store.fresh->kept.salt, first, sizeof first);
 	commit(INT64_MIN);
 }
 
@@ -190,7 +190,7 @@ Test(rotate, one_that_was_overtaken_begins_again_from_the_new_version)
 	begin(34);
 	uint8_t committed[SHA256_LEN];
 	uint8_t want[SHA256_LEN];
-	memcpy(committed, store.fresh->verifier, sizeof committed);
+	memcpy(committed, store.fresh->kept.verifier, sizeof committed);
 	commit(INT64_MIN);
 	answered(op, ERR_OK);
 	cr_assert_eq(op->out.version, 35);

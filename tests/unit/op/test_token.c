@@ -25,6 +25,7 @@ static void grant_row(void)
 {
 	struct issue_request *r = store.request;
 	r->secret_version = 3;
+	r->secret_tag = STR("tag-of");
 	r->issued_at = NOW + 7;
 	r->lifetime = 86400;
 	cr_assert_eq(uuid_parse(STR(ORGANIZATION), &r->organization_id), ERR_OK);
@@ -60,26 +61,83 @@ Test(token, credentials_must_be_there)
 	struct op_input in = grant();
 	in.client_id = STR_NONE;
 	malformed(in, ERR_INVALID_REQUEST, ERR_INVALID_CLIENT);
+	cr_assert_not_null(strstr(ask(OP_ISSUE_TOKEN, in)->err_detail, "client_id is missing"));
+	cr_assert_not_null(strstr(ask(OP_OAUTH_TOKEN, in)->err_detail, "client_id is missing"));
 	in = grant();
 	in.client_secret = STR_NONE;
 	malformed(in, ERR_INVALID_REQUEST, ERR_INVALID_CLIENT);
+	cr_assert_not_null(strstr(ask(OP_ISSUE_TOKEN, in)->err_detail, "client_secret is missing"));
+	cr_assert_not_null(strstr(ask(OP_OAUTH_TOKEN, in)->err_detail, "client_secret is missing"));
 }
 
-Test(token, a_scope_must_be_words_with_single_spaces)
+static void expect_scope(struct str given, struct str asked)
 {
-	static const char *const odd[] = {"", " ", " a", "a ", "a  b", "a\tb", "a\"b", "a\\b", "a\x7f", "caf\xc3\xa9"};
+	struct op_input in = grant();
+	in.scope = given;
+	ask(OP_OAUTH_TOKEN, in);
+	cr_assert_eq(store.waiting, FAKE_ISSUE, "'%.*s' was refused", STR_ARG(given));
+	cr_assert(str_eq(store.request->scope, asked), "'%.*s' became '%.*s'", STR_ARG(given), STR_ARG(store.request->scope));
+	fake_issue(&store, ERR_OVERLOADED);
+	store.calls = 0;
+}
+
+Test(token, a_scope_is_a_set)
+{
+	static const struct {
+		const char *given, *asked;
+	} cases[] = {
+		{"api", "api"},
+		{" api", "api"},
+		{"api ", "api"},
+		{"  api   read ", "api read"},
+		{"api api", "api"},
+		{"b a b c a", "b a c"},
+		{"read api", "read api"},
+		{"a aa a aa", "a aa"},
+		{"\x21#[]~", "\x21#[]~"},
+		{"Api api", "Api api"},
+		{"", NULL},
+		{" ", NULL},
+		{"    ", NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		expect_scope(str_of(cases[i].given), str_of(cases[i].asked));
+}
+
+Test(token, a_scope_has_no_other_characters_and_an_end)
+{
+	static const char *const odd[] = {"a\tb",
+					  "a\nb",
+					  "\ta",
+					  "a\r",
+					  "a\"b",
+					  "a\\b",
+					  "a\x7f",
+					  "caf\xc3\xa9",
+					  "a\xc2\xa0"
+					  "b"};
 	struct op_input in = grant();
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
 		in.scope = str_of(odd[i]);
 		malformed(in, ERR_INVALID_SCOPE, ERR_INVALID_SCOPE);
 	}
-	static char text[1025];
-	memset(text, 'a', sizeof text);
+	static char text[4096];
+	memset(text, 'a', 1025);
 	in.scope = str_from(text, 1025);
 	malformed(in, ERR_INVALID_SCOPE, ERR_INVALID_SCOPE);
-	in.scope = str_from(text, 1024);
-	ask(OP_OAUTH_TOKEN, in);
-	cr_assert(str_eq(store.request->scope, in.scope));
+	expect_scope(str_from(text, 1024), str_from(text, 1024));
+	memset(text + 1024, ' ', sizeof text - 1024);
+	expect_scope(str_from(text, sizeof text), str_from(text, 1024));
+	/* as many as a client may have, each twice, and one more */
+	size_t n = 0;
+	for (int i = 0; i < 130; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n, "s%d ", i % 65);
+	in.scope = str_from(text, n);
+	malformed(in, ERR_INVALID_SCOPE, ERR_INVALID_SCOPE);
+	n = 0;
+	for (int i = 0; i < 128; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n, "s%d ", i % 64);
+	expect_scope(str_from(text, n), str_from(text, n / 2 - 1));
 }
 
 Test(token, an_audience_must_be_visible_ascii)
@@ -186,7 +244,7 @@ Test(token, the_claims_are_those_of_the_row)
 			arena_printf(arena,
 				     "{\"iss\":\"" ISSUER "\",\"sub\":\"" CLIENT "\",\"aud\":\"public-api\",\"iat\":1767225607,"
 				     "\"exp\":1767312007,\"jti\":\"%.36s\",\"client_id\":\"" CLIENT "\",\"scope\":\"api read:users\","
-				     "\"organization_id\":\"" ORGANIZATION "\",\"secret_version\":3}",
+				     "\"organization_id\":\"" ORGANIZATION "\",\"secret_version\":3,\"secret_tag\":\"dGFnLW9m\"}",
 				     jti);
 		cr_assert(str_eq(jwt.claims, want), "%.*s", STR_ARG(jwt.claims));
 		cr_assert(str_eq(jwt.typ, STR("JWT")));

@@ -127,8 +127,32 @@ Test(form, refuses_what_the_arena_cannot_hold)
 {
 	struct form form;
 	struct arena *small = arena_new(8);
-	cr_assert_neq(form_parse(small, STR("grant_type=client_credentials"), NULL, &form), ERR_OK);
+	cr_assert_eq(form_parse(small, STR("grant_type=client_credentials"), NULL, &form), ERR_TOO_LARGE);
+	cr_assert_eq(form.fault, FORM_FAULT_MEMORY);
 	arena_free(small);
+}
+
+Test(form, a_refusal_names_the_parameter_and_the_cause)
+{
+	static const struct {
+		const char *body;
+		enum form_fault fault;
+		const char *culprit;
+	} cases[] = {
+		{"a=1&scope=%4", FORM_FAULT_ESCAPE, "scope"},
+		{"%zz=1", FORM_FAULT_ESCAPE, "%zz"},
+		{"a=1%0a&b=%", FORM_FAULT_CONTROL, "a"},
+		{"%61b=\t", FORM_FAULT_CONTROL, "ab"},
+		{"scope=%e9", FORM_FAULT_UTF8, "scope"},
+		{"scope=\xe9", FORM_FAULT_UTF8, "scope"},
+		{"a=1&sc%6fpe=&scope=2", FORM_FAULT_REPEATED, "scope"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct form form;
+		cr_expect_eq(form_parse(arena, str_of(cases[i].body), NULL, &form), ERR_MALFORMED, "%s", cases[i].body);
+		cr_expect_eq(form.fault, cases[i].fault, "%s: %d", cases[i].body, (int)form.fault);
+		cr_expect(str_eq(form.culprit, str_of(cases[i].culprit)), "%s: %.*s", cases[i].body, STR_ARG(form.culprit));
+	}
 }
 
 Test(form, a_plus_is_a_space_only_where_asked)

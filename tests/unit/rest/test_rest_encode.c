@@ -241,7 +241,9 @@ Test(rest_encode, every_oauth_error_is_one_that_clients_can_read)
 		struct str sentence = STR_NONE;
 		cr_assert(speaks_oauth(OP_OAUTH_TOKEN, err));
 		struct str body = encoded(NULL);
-		cr_assert_eq(json_parse(op->arena, str_from(body.p, body.n - 1), (struct json_limits){1, 8}, &object), ERR_OK);
+		cr_assert_eq(
+			json_parse(op->arena, str_from(body.p, body.n - 1), (struct json_limits){.max_depth = 1, .max_values = 8}, &object),
+			ERR_OK);
 		cr_assert_eq(json_string(json_get(object, "error"), &word), ERR_OK);
 		cr_assert_eq(json_string(json_get(object, "error_description"), &sentence), ERR_OK);
 		cr_assert(word.n > 0 && str_is_word(word, "_"));

@@ -9,15 +9,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "crypto/seal.h"
 #include "store/store_parts.h"
 
 #define REQUESTS 4
 #define MANY     70 /* more than two groups */
+#define HOUR_MS  3600000
 
 struct pg_conn {
 	unsigned sent, in_flight;
 	bool down, refuses;
+	int timeout_ms;
 	const char *statement;
 	PGresult *result;
 	pg_unit_ran *ran;
@@ -73,8 +76,9 @@ PGresult *pg_conn_take_result(struct pg_conn *c)
 enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms, pg_unit_ran *ran,
 				pg_unit_done *done, void *arg)
 {
-	(void)timeout_ms;
 	cr_assert_eq(c->in_flight, 0);
+	cr_assert_gt(timeout_ms, 0);
+	c->timeout_ms = timeout_ms;
 	cr_assert(pg_params_ok(params));
 	if (c->down || c->refuses)
 		return ERR_STORE_UNAVAILABLE;
@@ -116,7 +120,7 @@ struct row {
 
 static PGresult *result_of(const struct row *rows, int n)
 {
-	enum { ORD, OUTCOME, COLUMNS = 9 };
+	enum { ORD, OUTCOME, COLUMNS = 10 };
 	char nothing[] = "", word[32];
 	PGresAttDesc columns[COLUMNS];
 	PGresult *r = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
@@ -192,7 +196,7 @@ static void up(void)
 	arena = arena_new(1 << 16);
 	config.batch_max = 2;
 	config.queue_max = REQUESTS;
-	config.request_timeout_ms = 1000;
+	config.request_timeout_ms = HOUR_MS;
 	store = (struct store){.config = &config,
 			       .why_no_key = ERR_STALE_KEY,
 			       .base = event_base_new(),
@@ -242,15 +246,27 @@ static void one_turn(void)
 	event_base_loop(store.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 }
 
+/* The callback for a group, from what is done with one of it. */
+#define EACH(one)                                                                                                                          \
+	static void each_##one(struct issue_request *const *group, unsigned n)                                                             \
+	{                                                                                                                                  \
+		for (unsigned i = 0; i < n; i++)                                                                                           \
+			one(group[i]);                                                                                                     \
+	}
+
 static void count_done(struct issue_request *r)
 {
 	done_count[r - requests]++;
 }
 
+EACH(count_done)
+
 static void count_nothing(struct issue_request *r)
 {
 	(void)r;
 }
+
+EACH(count_nothing)
 
 static bool is_in(const struct list *queue, const struct issue_request *r)
 {
@@ -260,13 +276,19 @@ static bool is_in(const struct list *queue, const struct issue_request *r)
 	return false;
 }
 
-static struct issue_request *submit(unsigned i)
+static struct issue_request *submit_due_in(unsigned i, int64_t left_ms)
 {
 	cr_assert_not(is_in(&store.issue.waiting, &requests[i]) || is_in(&store.issue.flying, &requests[i]));
 	requests[i] = (struct issue_request){
-		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = count_done};
+		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = each_count_done};
+	requests[i].until_us = clock_mono_us() + left_ms * 1000;
 	cr_assert_eq(issue_submit(&store, &requests[i]), ERR_OK);
 	return &requests[i];
+}
+
+static struct issue_request *submit(unsigned i)
+{
+	return submit_due_in(i, HOUR_MS);
 }
 
 static void done_is(unsigned a, unsigned b, unsigned c)
@@ -423,6 +445,8 @@ static void take_long(struct issue_request *r)
 	count_done(r);
 }
 
+EACH(take_long)
+
 static unsigned others;
 
 static void count_other(evutil_socket_t fd, short what, void *arg)
@@ -436,8 +460,8 @@ Test(issue, answers_go_out_a_few_a_turn_and_in_order)
 {
 	struct event *other = event_new(store.base, -1, EV_PERSIST, count_other, NULL);
 	event_add(other, &(struct timeval){0, 100});
-	submit(0)->done = take_long;
-	submit(1)->done = take_long;
+	submit(0)->done = each_take_long;
+	submit(1)->done = each_take_long;
 	turn();
 	submit(2);
 	answer_batch(2, "granted");
@@ -459,15 +483,16 @@ Test(issue, answers_go_out_a_few_a_turn_and_in_order)
 /* Two batches whose requests wait for signatures are enough: a third one would gather answers faster than they can go out. */
 Test(issue, a_third_batch_waits_until_one_is_answered)
 {
-	submit(0)->done = take_long;
-	submit(1)->done = take_long;
+	submit(0)->done = each_take_long;
+	submit(1)->done = each_take_long;
 	turn();
-	submit(2)->done = take_long;
+	submit(2)->done = each_take_long;
 	answer_batch(2, "granted");
 	cr_assert_eq(issuing.sent, 2);
 	answer_batch(1, "granted");
 	struct issue_request fourth = {
-		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = count_nothing};
+		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = each_count_nothing};
+	fourth.until_us = requests[0].until_us;
 	cr_assert_eq(issue_submit(&store, &fourth), ERR_OK);
 	done_is(1, 0, 0);
 	one_turn();
@@ -483,22 +508,19 @@ Test(issue, a_third_batch_waits_until_one_is_answered)
 
 /* ---- groups ---- */
 
-static unsigned groups, members, largest, in_group;
+static unsigned groups, members, largest;
 
-static void note_group(struct issue_request *r)
+static void note_group(struct issue_request *const *group, unsigned n)
 {
-	members++;
-	in_group++;
-	if (!r->more) {
-		groups++;
-		largest = in_group > largest ? in_group : largest;
-		in_group = 0;
-	}
-	count_done(r);
+	groups++;
+	members += n;
+	largest = n > largest ? n : largest;
+	for (unsigned i = 0; i < n; i++)
+		count_done(group[i]);
 }
 
 /* One batch of `n`, and its answer. */
-static void commit_batch(unsigned n, void (*done)(struct issue_request *r))
+static void commit_batch(unsigned n, void (*done)(struct issue_request *const *group, unsigned n))
 {
 	config.queue_max = n;
 	batches_of(n);
@@ -513,8 +535,8 @@ Test(issue, tokens_of_es256_come_as_one_group)
 {
 	sign_with(JWT_ES256);
 	commit_batch(REQUESTS, note_group);
-	for (unsigned i = 0; i < REQUESTS; i++)
-		cr_assert_eq(requests[i].more, i + 1 < REQUESTS, "%u", i);
+	cr_assert_eq(groups, 1);
+	cr_assert_eq(largest, REQUESTS);
 	done_is(1, 1, 1);
 	cr_assert(store_idle(&store));
 }
@@ -527,14 +549,12 @@ Test(issue, a_group_has_its_limit)
 	cr_assert_eq(members, MANY);
 	cr_assert_eq(groups, MANY / SIGNING_GROUP_MAX + 1);
 	cr_assert_eq(largest, SIGNING_GROUP_MAX);
-	cr_assert_eq(in_group, 0);
 }
 
 Test(issue, those_of_others_come_alone)
 {
 	commit_batch(REQUESTS, note_group);
-	for (unsigned i = 0; i < REQUESTS; i++)
-		cr_assert_not(requests[i].more, "%u", i);
+	cr_assert_eq(groups, REQUESTS);
 	done_is(1, 1, 1);
 }
 
@@ -545,7 +565,6 @@ Test(issue, slow_ones_come_three_at_a_time)
 	cr_assert_eq(members, 7);
 	cr_assert_eq(groups, 3);
 	cr_assert_eq(largest, SIGNING_GROUP_SLOW);
-	cr_assert_eq(requests[6].more, false);
 	cr_assert(store_idle(&store));
 }
 
@@ -570,7 +589,7 @@ Test(issue, a_group_ends_with_its_batch)
 	done_is(1, 1, 1);
 	cr_assert_eq(members, 4);
 	cr_assert_eq(groups, 2);
-	cr_assert(!requests[1].more && !requests[3].more);
+	cr_assert_eq(largest, 2);
 }
 
 /* ---- signing while PostgreSQL commits ---- */
@@ -674,8 +693,8 @@ Test(issue, nor_for_more_than_one)
 /* What has committed is answered, whatever ends the store. */
 Test(issue, the_end_of_the_store_answers_what_has_committed)
 {
-	submit(0)->done = take_long;
-	submit(1)->done = take_long;
+	submit(0)->done = each_take_long;
+	submit(1)->done = each_take_long;
 	turn();
 	answer_batch(2, "granted");
 	done_is(1, 0, 0);
@@ -697,15 +716,19 @@ static void note_sent(struct issue_request *r)
 	count_done(r);
 }
 
+EACH(note_sent)
+
 static void note_sent_slowly(struct issue_request *r)
 {
 	note_sent(r);
 	usleep(10000); /* more than a slice */
 }
 
+EACH(note_sent_slowly)
+
 /* One batch's commit is known, of `n` requests, while `waiting` more wait. */
-static void commit_while_some_wait(enum cores cores, unsigned n, unsigned waiting, void (*done)(struct issue_request *r),
-				   const char *outcome)
+static void commit_while_some_wait(enum cores cores, unsigned n, unsigned waiting,
+				   void (*done)(struct issue_request *const *group, unsigned n), const char *outcome)
 {
 	for (unsigned i = 0; i < n; i++)
 		submit(i)->done = done;
@@ -725,11 +748,13 @@ static void note_sent_while_signing(struct issue_request *r)
 	usleep(4000);
 }
 
+EACH(note_sent_while_signing)
+
 Test(issue, while_there_is_much_to_sign_the_next_batch_waits_for_company)
 {
 	batches_of(REQUESTS);
 	store.issue.token_us = 4000;
-	commit_while_some_wait(TO_SPARE, REQUESTS - 1, 1, note_sent_while_signing, "granted");
+	commit_while_some_wait(TO_SPARE, REQUESTS - 1, 1, each_note_sent_while_signing, "granted");
 	store.issue.trip_us = 6000;
 	for (int i = 0; i < 10 && done_count[2] == 0; i++)
 		turn();
@@ -745,7 +770,7 @@ Test(issue, while_there_is_much_to_sign_the_next_batch_waits_for_company)
 Test(issue, but_not_a_full_one)
 {
 	store.issue.token_us = 4000;
-	commit_while_some_wait(TO_SPARE, 2, 2, note_sent_while_signing, "granted");
+	commit_while_some_wait(TO_SPARE, 2, 2, each_note_sent_while_signing, "granted");
 	cr_assert_eq(sent_when_done[0], 2);
 }
 
@@ -753,13 +778,13 @@ Test(issue, nor_one_that_the_database_needs_longer_for)
 {
 	store.issue.trip_us = 1000000;
 	store.issue.token_us = 4000;
-	commit_while_some_wait(TO_SPARE, 2, 1, note_sent_while_signing, "granted");
+	commit_while_some_wait(TO_SPARE, 2, 1, each_note_sent_while_signing, "granted");
 	cr_assert_eq(sent_when_done[0], 2);
 }
 
 Test(issue, with_cores_to_spare_the_next_batch_is_sent_before_the_tokens_of_this_one)
 {
-	commit_while_some_wait(TO_SPARE, 1, 1, note_sent, "granted");
+	commit_while_some_wait(TO_SPARE, 1, 1, each_note_sent, "granted");
 	done_is(1, 0, 0);
 	cr_assert_eq(sent_when_done[0], 2);
 	cr_assert_eq(yields, 1, "is anybody else waiting for this core?");
@@ -767,7 +792,7 @@ Test(issue, with_cores_to_spare_the_next_batch_is_sent_before_the_tokens_of_this
 
 Test(issue, where_cores_are_short_tokens_go_out_first_and_the_next_batch_in_the_next_turn)
 {
-	commit_while_some_wait(SHORT, 1, 1, note_sent, "granted");
+	commit_while_some_wait(SHORT, 1, 1, each_note_sent, "granted");
 	done_is(1, 0, 0);
 	cr_assert_eq(sent_when_done[0], 1);
 	cr_assert_eq(issuing.sent, 1);
@@ -828,7 +853,7 @@ Test(issue, whoever_comes_meanwhile_goes_along)
 Test(issue, gathering_ends_with_the_first_slice_of_signing)
 {
 	store.issue.trip_us = 1000000; /* the database needs longer than what is left to sign */
-	commit_while_some_wait(SHORT, 2, 1, note_sent_slowly, "granted");
+	commit_while_some_wait(SHORT, 2, 1, each_note_sent_slowly, "granted");
 	done_is(1, 0, 0);
 	cr_assert_eq(issuing.sent, 1);
 	event_del(store.issue.answer); /* that slice comes first in its turn */
@@ -842,7 +867,7 @@ Test(issue, gathering_ends_with_the_first_slice_of_signing)
 
 Test(issue, nobody_gathers_behind_refusals_for_longer_than_a_turn)
 {
-	commit_while_some_wait(SHORT, 2, 1, count_done, "invalid_client");
+	commit_while_some_wait(SHORT, 2, 1, each_count_done, "invalid_client");
 	done_is(1, 1, 0);
 	one_turn();
 	cr_assert_eq(issuing.sent, 2);
@@ -851,7 +876,7 @@ Test(issue, nobody_gathers_behind_refusals_for_longer_than_a_turn)
 /* Nobody waits, but those who get their tokens now may ask again. */
 Test(issue, several_that_are_answered_may_come_back_together)
 {
-	commit_while_some_wait(SHORT, 2, 0, count_done, "granted");
+	commit_while_some_wait(SHORT, 2, 0, each_count_done, "granted");
 	done_is(1, 1, 0);
 	cr_assert_eq(yields, 1);
 	submit(2);
@@ -864,7 +889,7 @@ Test(issue, several_that_are_answered_may_come_back_together)
 /* A lone client has nobody to wait for. */
 Test(issue, when_nobody_waits_nothing_is_yielded)
 {
-	commit_while_some_wait(SHORT, 1, 0, count_done, "granted");
+	commit_while_some_wait(SHORT, 1, 0, each_count_done, "granted");
 	cr_assert_eq(yields, 0);
 	cr_assert_eq(store.issue.crowded, SHORT);
 	submit(1);
@@ -874,14 +899,14 @@ Test(issue, when_nobody_waits_nothing_is_yielded)
 
 Test(issue, a_full_batch_does_not_gather)
 {
-	commit_while_some_wait(SHORT, 1, 2, note_sent, "granted");
+	commit_while_some_wait(SHORT, 1, 2, each_note_sent, "granted");
 	cr_assert_eq(sent_when_done[0], 2);
 	cr_assert_eq(yields, 0);
 }
 
 Test(issue, keys_that_are_no_longer_current_leave_nothing_to_sign_and_nobody_gathers)
 {
-	commit_while_some_wait(SHORT, 1, 1, count_done, "stale_key");
+	commit_while_some_wait(SHORT, 1, 1, each_count_done, "stale_key");
 	done_is(0, 0, 0);
 	cr_assert_eq(issuing.sent, 2);
 	end_reload();
@@ -894,7 +919,7 @@ Test(issue, keys_that_are_no_longer_current_leave_nothing_to_sign_and_nobody_gat
 
 Test(issue, a_connection_that_is_lost_while_some_gather_fails_them)
 {
-	commit_while_some_wait(SHORT, 1, 1, count_done, "granted");
+	commit_while_some_wait(SHORT, 1, 1, each_count_done, "granted");
 	issuing.down = true;
 	issue_connection_changed(&store);
 	done_is(1, 1, 0);
@@ -905,7 +930,7 @@ Test(issue, a_connection_that_is_lost_while_some_gather_fails_them)
 
 Test(issue, one_that_gathers_is_taken_out)
 {
-	commit_while_some_wait(SHORT, 1, 1, count_done, "granted");
+	commit_while_some_wait(SHORT, 1, 1, each_count_done, "granted");
 	cr_assert(issue_withdraw(&store, &requests[1]));
 	turn();
 	cr_assert_eq(issuing.sent, 1);
@@ -917,7 +942,7 @@ Test(issue, one_that_gathers_is_taken_out)
 
 Test(issue, the_end_of_the_store_fails_those_that_gather)
 {
-	commit_while_some_wait(SHORT, 1, 1, count_done, "granted");
+	commit_while_some_wait(SHORT, 1, 1, each_count_done, "granted");
 	issue_queue_free(&store);
 	done_is(1, 1, 0);
 	store.issue = (struct issue_queue){.waiting_count = 0};
@@ -926,7 +951,7 @@ Test(issue, the_end_of_the_store_fails_those_that_gather)
 Test(issue, cores_count_as_short_when_giving_way_took_a_while)
 {
 	yield_us = 100;
-	commit_while_some_wait(TO_SPARE, 1, 1, count_done, "granted");
+	commit_while_some_wait(TO_SPARE, 1, 1, each_count_done, "granted");
 	cr_assert_gt(store.issue.crowded, (unsigned)SHORT);
 }
 
@@ -934,7 +959,7 @@ Test(issue, cores_count_as_short_when_giving_way_took_a_while)
 Test(issue, and_no_longer_so_when_it_did_not_for_many_batches)
 {
 	bool counted = false;
-	commit_while_some_wait(SHORT, 1, 1, count_done, "granted");
+	commit_while_some_wait(SHORT, 1, 1, each_count_done, "granted");
 	for (int i = 0; i < 1000 && !counted; i++) {
 		counted = store.issue.crowded == SHORT - 1;
 		turn();
@@ -962,14 +987,17 @@ static bool withdrawn_inside;
 static void withdraw_the_next(struct issue_request *r)
 {
 	count_done(r);
-	withdrawn_inside = issue_withdraw(&store, &requests[1]);
+	if (r == &requests[0])
+		withdrawn_inside = issue_withdraw(&store, &requests[1]);
 }
+
+EACH(withdraw_the_next)
 
 static void withdraw_one_that_was_answered(enum jwt_alg alg)
 {
 	sign_with(alg);
-	submit(0)->done = withdraw_the_next;
-	submit(1);
+	submit(0)->done = each_withdraw_the_next;
+	submit(1)->done = each_withdraw_the_next;
 	turn();
 	withdrawn_inside = true;
 	answer_batch(2, "granted");
@@ -990,7 +1018,7 @@ Test(issue, one_of_the_same_group_stays)
 
 Test(issue, nor_is_one_that_fails_with_the_others)
 {
-	submit(0)->done = withdraw_the_next;
+	submit(0)->done = each_withdraw_the_next;
 	submit(1);
 	withdrawn_inside = true;
 	issue_connection_changed(&store);
@@ -1055,6 +1083,78 @@ Test(issue, a_stale_key_is_not_tried_again_for_nobody)
 	cr_assert_eq(issuing.sent, 1);
 }
 
+/* ---- in time ---- */
+
+Test(issue, one_that_waits_too_long_is_answered_while_a_statement_is_stuck)
+{
+	submit(0);
+	turn();
+	submit(1);
+	struct issue_request *late = submit_due_in(2, HOUR_MS / 4 - 1);
+	turn();
+	done_is(0, 0, 1);
+	cr_assert_eq(late->err, ERR_STORE_UNAVAILABLE);
+	cr_assert_eq(depth(), 1);
+	answer_batch(1, "granted");
+	turn();
+	cr_assert_eq(issuing.sent, 2, "the one that is left");
+	answer_batch(1, "granted");
+	done_is(1, 1, 1);
+}
+
+Test(issue, one_that_is_due_too_soon_is_not_sent)
+{
+	submit(0);
+	turn();
+	submit(1)->until_us = clock_mono_us() + INT64_C(1000) * (HOUR_MS / 4);
+	submit(2);
+	answer_batch(1, "granted");
+	turn();
+	done_is(1, 1, 0);
+	cr_assert_eq(requests[1].err, ERR_STORE_UNAVAILABLE);
+	answer_batch(1, "granted");
+	done_is(1, 1, 1);
+	cr_assert_eq(requests[2].err, ERR_OK);
+}
+
+Test(issue, nothing_is_sent_when_nobody_has_time)
+{
+	submit(0);
+	turn();
+	submit(1)->until_us = 0;
+	answer_batch(1, "granted");
+	turn();
+	cr_assert_eq(issuing.sent, 1);
+	done_is(1, 1, 0);
+	cr_assert(store_idle(&store));
+}
+
+Test(issue, a_statement_has_the_time_that_its_most_urgent_request_has)
+{
+	submit(0);
+	submit_due_in(1, HOUR_MS / 2);
+	turn();
+	cr_assert_leq(issuing.timeout_ms, HOUR_MS / 2);
+	cr_assert_gt(issuing.timeout_ms, HOUR_MS / 4);
+	answer_batch(2, "granted");
+	done_is(1, 1, 0);
+}
+
+Test(issue, one_that_waits_for_reloaded_keys_waits_no_longer_than_others)
+{
+	struct issue_request *r = submit(0);
+	turn();
+	r->until_us = 0;
+	answer_batch(1, "stale_key");
+	turn();
+	done_is(1, 0, 0);
+	cr_assert_eq(r->err, ERR_STORE_UNAVAILABLE);
+	end_reload();
+	turn();
+	cr_assert_eq(issuing.sent, 1);
+	cr_assert(store_idle(&store));
+}
+
 /* ---- whatever happens ---- */
 
 #define CHAOS 12
@@ -1075,12 +1175,15 @@ static void chaos_done(struct issue_request *r)
 		usleep(3500); /* a slice is over */
 }
 
+EACH(chaos_done)
+
 static void chaos_submit(struct chaos *c)
 {
 	if (c->submitted)
 		return;
 	c->request = (struct issue_request){
-		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = chaos_done, .arg = c};
+		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = each_chaos_done, .arg = c};
+	c->request.until_us = clock_mono_us() + (rand() % 16 == 0 ? 0 : HOUR_MS * INT64_C(1000));
 	if (issue_submit(&store, &c->request) != ERR_OK)
 		return;
 	c->submitted = true;

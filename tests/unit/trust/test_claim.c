@@ -18,7 +18,7 @@ TestSuite(claim, .init = up, .fini = down);
 static const struct json *claims(const char *text)
 {
 	const struct json *object = NULL;
-	cr_assert_eq(json_parse(arena, str_of(text), (struct json_limits){8, 64}, &object), ERR_OK, "%s", text);
+	cr_assert_eq(json_parse(arena, str_of(text), (struct json_limits){.max_depth = 8, .max_values = 64}, &object), ERR_OK, "%s", text);
 	return object;
 }
 
@@ -32,6 +32,32 @@ Test(claim, a_name_is_taken_as_it_stands_before_it_is_taken_for_a_path)
 	cr_assert_null(claim_find(c, STR("b")));
 	cr_assert_null(claim_find(c, STR("")));
 	cr_assert_null(claim_find(c, STR("a..b")));
+}
+
+/* RFC 6901, for members whose names hold dots. */
+Test(claim, a_name_that_begins_with_a_slash_is_a_pointer)
+{
+	const struct json *c = claims("{\"kubernetes.io\":{\"namespace\":\"prod\"},\"/as/is\":\"plain\",\"as\":{\"is\":\"nested\"},"
+				      "\"r\":{\"a.b/c~d\":{\"roles\":[\"x\"]}},\"\":\"empty\"}");
+	static const struct {
+		const char *name, *want; /* NULL: nothing */
+	} cases[] = {
+		{"/kubernetes.io/namespace", "prod"},
+		{"/as/is", "plain"},
+		{"/", "empty"},
+		{"/kubernetes.io/name", NULL},
+		{"/kubernetes.io/namespace/", NULL},
+		{"/kubernetes.io/namespace2", NULL},
+		{"//kubernetes.io", NULL},
+		{"/r/a.b~1c~2d/roles", NULL},
+		{"/r/a.b~1c~", NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct json *found = claim_find(c, str_of(cases[i].name));
+		cr_expect_eq(found != NULL, cases[i].want != NULL, "%s", cases[i].name);
+		cr_expect(found == NULL || str_eq(found->text, str_of(cases[i].want)), "%s", cases[i].name);
+	}
+	cr_expect(claim_has_role(c, STR("/r/a.b~1c~0d/roles"), STR("x"), STR_NONE));
 }
 
 Test(claim, an_organization_is_one_name_in_any_of_three_shapes)
@@ -73,7 +99,17 @@ Test(claim, a_role_is_a_whole_word_of_a_list)
 		{"{\"r\":\"admin\"}", true},
 		{"{\"r\":[\"admins\",\"Admin\"]}", false},
 		{"{\"r\":\"adminx xadmin\"}", false},
-		{"{\"r\":{\"admin\":true}}", false},
+		{"{\"r\":{\"admin\":true}}", true},
+		{"{\"r\":{\"admin\":{\"1\":\"acme\"}}}", true},
+		{"{\"r\":{\"admin\":{\"2\":\"other\",\"acme\":\"x\"}}}", true},
+		{"{\"r\":{\"admin\":{\"2\":\"other\"}}}", false},
+		{"{\"r\":{\"admin\":{}}}", false},
+		{"{\"r\":{\"admin\":false}}", false},
+		{"{\"r\":{\"admin\":null}}", false},
+		{"{\"r\":{\"admin\":1}}", false},
+		{"{\"r\":{\"admin\":\"acme\"}}", false},
+		{"{\"r\":{\"admin\":[\"acme\"]}}", false},
+		{"{\"r\":{\"member\":{\"1\":\"acme\"}}}", false},
 		{"{\"r\":[{\"admin\":1},[\"admin\"]]}", false},
 		{"{\"r\":true}", false},
 		{"{}", false},
@@ -81,8 +117,10 @@ Test(claim, a_role_is_a_whole_word_of_a_list)
 		{"{\"r\":\"\"}", false},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		cr_expect_eq(claim_has_role(claims(cases[i].json), STR("r"), STR("admin")), cases[i].want, "%s", cases[i].json);
-	cr_expect(claim_has_role(claims("{\"realm_access\":{\"roles\":[\"admin\"]}}"), STR("realm_access.roles"), STR("admin")));
+		cr_expect_eq(claim_has_role(claims(cases[i].json), STR("r"), STR("admin"), STR("acme")), cases[i].want, "%s",
+			     cases[i].json);
+	const struct json *elsewhere = claims("{\"r\":{\"admin\":{\"2\":\"other\"}}}");
+	cr_expect(claim_has_role(elsewhere, STR("r"), STR("admin"), STR_NONE), "any organization's will do");
 }
 
 Test(claim, an_audience_is_one_of_them_exactly)

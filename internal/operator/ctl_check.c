@@ -1,0 +1,76 @@
+#include "operator/ctl_check.h"
+
+#include "base/clock.h"
+#include "operator/ctl_exec.h"
+#include "sql/db_clock.h"
+
+/* ctl_open has set synchronous_commit for itself: reset_val is what the session began with. */
+#define SQL_FACTS                                                                                                                          \
+	"select current_user::text, (extract(epoch from pg_postmaster_start_time()) || '/' || current_database())::text,"                  \
+	" current_setting('server_version_num')::int4, current_setting('fsync')::bool,"                                                    \
+	" (select reset_val from pg_settings where name = 'synchronous_commit'),"                                                          \
+	" (select rolsuper from pg_roles where rolname = current_user),"                                                                   \
+	" exists (select from pg_roles where rolname = 'm2m_owner' and " SQL_MAY_SET_ROLE(                                                 \
+		"oid") "),"                                                                                                                \
+		       " exists (select from pg_roles where rolname = 'm2m_gateway' and pg_has_role(oid, 'usage')), clock_timestamp(),"    \
+		       " exists (select from pg_roles where rolname = 'm2m_owner' and pg_has_role(oid, 'member'))"
+
+#define SQL_LIVE_KEYS                                                                                                                      \
+	"select distinct key_id from m2m.client_secret where expires_at is null or expires_at > statement_timestamp() order by key_id"
+
+enum err ctl_facts_read(struct ctl_db *db, struct ctl_facts *ret)
+{
+	PG_RESULT r = NULL;
+	struct db_clock clock = {.known = false};
+	int64_t sent_us = clock_mono_us();
+	enum err err = ctl_exec(db, SQL_FACTS, NULL, &r);
+	if (err != ERR_OK)
+		return err;
+	int64_t now_us = clock_mono_us();
+	db_clock_note(&clock, sent_us, now_us, pg_time_us(r, 0, 8));
+	*ret = (struct ctl_facts){
+		.login = ctl_copy(db, r, 0, 0),
+		.place = ctl_copy(db, r, 0, 1),
+		.version_num = pg_int4(r, 0, 2),
+		.fsync = pg_bool(r, 0, 3),
+		.synchronous_commit = ctl_copy(db, r, 0, 4),
+		.superuser = pg_bool(r, 0, 5),
+		.owner = pg_bool(r, 0, 6),
+		.gateway = pg_bool(r, 0, 7),
+		.clock = pg_time_us(r, 0, 8),
+		.skew = db_clock_skew_us(&clock, now_us, clock_wall_us()),
+		.owner_member = pg_bool(r, 0, 9),
+	};
+	return ERR_OK;
+}
+
+struct keys_task {
+	const struct master_ring *ring;
+	struct str missing;
+};
+
+static enum err find_missing(struct ctl_db *db, void *arg)
+{
+	struct keys_task *task = arg;
+	struct sbuf missing = sbuf_in(db->a, 128);
+	PG_RESULT r = NULL;
+	enum err err = ctl_exec(db, SQL_LIVE_KEYS, NULL, &r);
+	for (int i = 0; err == ERR_OK && i < PQntuples(r); i++) {
+		struct str key_id = pg_str(r, i, 0);
+		if (master_ring_find(task->ring, key_id) != NULL)
+			continue;
+		sbuf_putz(&missing, missing.n > 0 ? " " : "");
+		sbuf_put(&missing, key_id);
+	}
+	task->missing = sbuf_str(&missing);
+	return err;
+}
+
+enum err ctl_missing_keys(struct ctl_db *db, const struct master_ring *ring, struct str *ret)
+{
+	struct keys_task task = {.ring = ring};
+	enum err err = ctl_transaction(db, find_missing, &task);
+	if (err == ERR_OK)
+		*ret = task.missing;
+	return err;
+}

@@ -1,0 +1,153 @@
+#include "sql/admin_statement.h"
+
+#define PG_TEXT_ARRAY 1009
+
+/* ---- parameters ---- */
+
+void admin_put_org(struct pg_params *p, struct str slug_or_id)
+{
+	struct uuid id;
+	bool is_id = uuid_parse(slug_or_id, &id) == ERR_OK;
+	pg_put_text(p, is_id ? STR_NONE : slug_or_id);
+	pg_put_uuid(p, is_id ? &id : NULL);
+}
+
+static void put_words(struct pg_params *p, const struct words *words)
+{
+	if (words->v == NULL)
+		pg_put_raw(p, PG_TEXT_ARRAY, STR_NONE);
+	else
+		pg_put_array(p, PG_TEXT, words->v, words->n);
+}
+
+/* Of something new, an empty list for what wasn't given. */
+static void put_all_words(struct pg_params *p, const struct words *words)
+{
+	pg_put_array(p, PG_TEXT, words->v, words->n);
+}
+
+static void put_change(struct pg_params *p, enum change change)
+{
+	if (change == CHANGE_NONE)
+		pg_put_raw(p, PG_BOOL, STR_NONE);
+	else
+		pg_put_bool(p, change == CHANGE_ON);
+}
+
+static void put_new_client(struct pg_params *p, const struct client_spec *spec)
+{
+	bool own_type = spec->token_type.p != NULL && !str_eq(spec->token_type, STR("default"));
+	pg_put_text(p, spec->name);
+	put_all_words(p, &spec->roles);
+	put_all_words(p, &spec->scopes);
+	put_all_words(p, &spec->audiences);
+	pg_put_int4(p, spec->token_lifetime);
+	pg_put_text(p, own_type ? spec->token_type : STR_NONE);
+}
+
+static void put_secret(struct pg_params *p, const struct credential_kept *kept)
+{
+	pg_put_text(p, kept->key_id);
+	pg_put_bytea(p, str_from(kept->salt, sizeof kept->salt));
+	pg_put_bytea(p, str_from(kept->verifier, sizeof kept->verifier));
+	pg_put_text(p, str_from(kept->hint, sizeof kept->hint));
+}
+
+void admin_put_org_create(struct pg_params *p, const struct store_origin *o, const struct uuid *organization_id,
+			  const struct org_spec *spec, const struct credential_new *fresh)
+{
+	store_put_origin(p, o);
+	pg_put_uuid(p, organization_id);
+	pg_put_text(p, spec->slug);
+	pg_put_text(p, spec->name);
+	pg_put_text(p, spec->issuer);
+	pg_put_text(p, spec->external_id);
+	pg_put_text(p, fresh->client_id);
+	put_new_client(p, &spec->client);
+	put_secret(p, &fresh->kept);
+}
+
+void admin_put_org_change(struct pg_params *p, const struct store_origin *o, struct str org, const struct org_change *change)
+{
+	bool named = change->external_id.n > 0;
+	store_put_origin(p, o);
+	admin_put_org(p, org);
+	pg_put_text(p, change->name);
+	pg_put_bool(p, change->external_id.p != NULL);
+	pg_put_text(p, named ? change->issuer : STR_NONE);
+	pg_put_text(p, named ? change->external_id : STR_NONE);
+	put_change(p, change->disabled);
+}
+
+void admin_put_client_create(struct pg_params *p, const struct store_origin *o, const struct uuid *organization_id,
+			     const struct client_spec *spec, const struct credential_new *fresh)
+{
+	store_put_origin(p, o);
+	pg_put_uuid(p, organization_id);
+	pg_put_text(p, fresh->client_id);
+	put_new_client(p, spec);
+	put_secret(p, &fresh->kept);
+}
+
+void admin_put_client_change(struct pg_params *p, const struct store_origin *o, struct str org, struct str client_id,
+			     const struct client_spec *change)
+{
+	store_put_origin(p, o);
+	admin_put_org(p, org);
+	pg_put_text(p, client_id);
+	pg_put_text(p, change->name);
+	put_words(p, &change->roles);
+	put_words(p, &change->scopes);
+	put_words(p, &change->audiences);
+	pg_put_int4_or_null(p, change->token_lifetime, change->token_lifetime == 0);
+	pg_put_text(p, change->token_type);
+	put_change(p, change->disabled);
+	put_change(p, change->is_default);
+}
+
+/* ---- rows ---- */
+
+static struct str text(const PGresult *r, int row, int col, struct arena *a)
+{
+	return arena_copy(a, pg_str(r, row, col));
+}
+
+static int64_t time_or_0(const PGresult *r, int row, int col)
+{
+	return pg_is_null(r, row, col) ? 0 : pg_time_us(r, row, col);
+}
+
+void admin_take_org(const PGresult *r, int row, struct arena *a, struct org *ret)
+{
+	*ret = (struct org){
+		.organization_id = pg_uuid(r, row, 1),
+		.slug = text(r, row, 2, a),
+		.name = text(r, row, 3, a),
+		.issuer = text(r, row, 4, a),
+		.external_id = text(r, row, 5, a),
+		.client_id = text(r, row, 6, a),
+		.created_at = time_or_0(r, row, 7),
+		.disabled_at = time_or_0(r, row, 8),
+	};
+}
+
+void admin_take_client(const PGresult *r, int row, struct arena *a, struct client *ret)
+{
+	*ret = (struct client){
+		.client_id = text(r, row, 1, a),
+		.organization_id = pg_uuid(r, row, 2),
+		.organization = text(r, row, 3, a),
+		.is_default = pg_bool(r, row, 4),
+		.name = text(r, row, 5, a),
+		.roles = pg_text_array_joined(r, row, 6, a),
+		.scopes = pg_text_array_joined(r, row, 7, a),
+		.audiences = pg_text_array_joined(r, row, 8, a),
+		.token_lifetime = pg_int4(r, row, 9),
+		.token_type = text(r, row, 10, a),
+		.secret_version = pg_int4(r, row, 11),
+		.hint = text(r, row, 12, a),
+		.secret_created_at = time_or_0(r, row, 13),
+		.created_at = time_or_0(r, row, 14),
+		.disabled_at = time_or_0(r, row, 15),
+	};
+}

@@ -1,0 +1,24 @@
+/* Parameters of admin_sql.h's statements and the rows that they answer, for both who run them. */
+#ifndef M2M_SQL_ADMIN_STATEMENT_H
+#define M2M_SQL_ADMIN_STATEMENT_H
+
+#include "sql/credential_statement.h"
+#include "sql/org.h"
+#include "sql/pg_value.h"
+
+/* Two parameters: slug or id. */
+void admin_put_org(struct pg_params *p, struct str slug_or_id);
+
+void admin_put_org_create(struct pg_params *p, const struct store_origin *o, const struct uuid *organization_id,
+			  const struct org_spec *spec, const struct credential_new *fresh);
+void admin_put_org_change(struct pg_params *p, const struct store_origin *o, struct str org, const struct org_change *change);
+void admin_put_client_create(struct pg_params *p, const struct store_origin *o, const struct uuid *organization_id,
+			     const struct client_spec *spec, const struct credential_new *fresh);
+void admin_put_client_change(struct pg_params *p, const struct store_origin *o, struct str org, struct str client_id,
+			     const struct client_spec *change);
+
+/* Row `row`, copied into `a`. */
+void admin_take_org(const PGresult *r, int row, struct arena *a, struct org *ret);
+void admin_take_client(const PGresult *r, int row, struct arena *a, struct client *ret);
+
+#endif

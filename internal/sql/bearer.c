@@ -1,0 +1,24 @@
+#include "sql/bearer.h"
+
+void store_put_bearer(struct pg_params *p, const struct store_bearer *b)
+{
+	bool operator_token = b->client_id.p == NULL;
+	pg_put_text(p, b->client_id);
+	pg_put_int4_or_null(p, b->secret_version, operator_token);
+	pg_put_uuid(p, operator_token ? &b->organization_id : NULL);
+	pg_put_bool(p, operator_token && b->admin);
+}
+
+void store_put_bearer_proof(struct pg_params *p, const struct store_bearer *b)
+{
+	pg_put_bytea(p, b->secret_tag);
+	pg_put_int8(p, b->issued_at);
+}
+
+void store_put_ring(struct pg_params *p, const struct master_ring *ring)
+{
+	struct str ids[MASTER_RING_MAX];
+	for (unsigned i = 0; i < ring->n; i++)
+		ids[i] = str_of(ring->keys[i].key_id);
+	pg_put_array(p, PG_TEXT, ids, ring->n);
+}

@@ -1,0 +1,80 @@
+#include "sql/credential_statement.h"
+
+#include <string.h>
+
+static void put_caller(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin)
+{
+	store_put_bearer(p, bearer);
+	store_put_origin(p, origin);
+}
+
+void credential_put_read(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin, struct str client_id,
+			 const struct master_ring *ring)
+{
+	put_caller(p, bearer, origin);
+	pg_put_text(p, client_id);
+	store_put_ring(p, ring);
+	store_put_bearer_proof(p, bearer);
+}
+
+void credential_put_rotate_begin(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin,
+				 const struct credential_rotation *rotation, const struct master_ring *ring)
+{
+	put_caller(p, bearer, origin);
+	pg_put_text(p, rotation->client_id);
+	store_put_ring(p, ring);
+	pg_put_text(p, rotation->idempotency_key);
+	pg_put_bytea(p, str_from(rotation->request_hash, SHA256_LEN));
+	pg_put_bytea(p, str_from(rotation->bearer_hash, SHA256_LEN));
+	store_put_bearer_proof(p, bearer);
+}
+
+void credential_put_rotate(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin,
+			   const struct credential_rotation *rotation, const struct credential_new *fresh)
+{
+	const struct credential_kept *kept = &fresh->kept;
+	put_caller(p, bearer, origin);
+	pg_put_text(p, fresh->client_id);
+	pg_put_int4(p, fresh->replaces);
+	pg_put_text(p, kept->key_id);
+	pg_put_bytea(p, str_from(kept->salt, sizeof kept->salt));
+	pg_put_bytea(p, str_from(kept->verifier, sizeof kept->verifier));
+	pg_put_text(p, str_from(kept->hint, sizeof kept->hint));
+	pg_put_int4(p, rotation->grace_seconds);
+	pg_put_text(p, rotation->idempotency_key);
+	pg_put_bytea(p, str_from(rotation->request_hash, SHA256_LEN));
+	pg_put_bytea(p, str_from(rotation->bearer_hash, SHA256_LEN));
+	store_put_bearer_proof(p, bearer);
+}
+
+void credential_take_client_id(struct credential *c, const PGresult *r)
+{
+	c->client_id = pg_str(r, 0, 1);
+}
+
+void credential_take_secret(struct credential *c, const PGresult *r)
+{
+	struct str salt = pg_str(r, 0, 5);
+	credential_take_client_id(c, r);
+	c->params.client_id = c->client_id;
+	c->params.organization_id = pg_uuid(r, 0, 2);
+	c->params.version = pg_int4(r, 0, 3);
+	c->key_id = pg_str(r, 0, 4);
+	if (salt.n == sizeof c->params.salt)
+		memcpy(c->params.salt, salt.p, sizeof c->params.salt);
+	c->verifier = pg_str(r, 0, 6);
+	c->created_us = pg_time_us(r, 0, 7);
+}
+
+void credential_take_rotate_begin(struct credential *c, const PGresult *r)
+{
+	credential_take_secret(c, r);
+	c->previous_expires_us = pg_time_us(r, 0, 8);
+	c->replay = str_eq(pg_str(r, 0, 0), STR("replay"));
+}
+
+void credential_take_rotated(struct credential *c, const PGresult *r)
+{
+	c->created_us = pg_time_us(r, 0, 1);
+	c->previous_expires_us = pg_time_us(r, 0, 2);
+}

@@ -1,0 +1,102 @@
+#include "sql/org.h"
+
+#include "config/words.h"
+
+#define SCOPES_MAX      64
+#define SCOPES_BYTES    1024 /* joined: what a token request may ask for at once */
+#define AUDIENCES_MAX   8    /* of one token */
+#define EXTERNAL_ID_MAX 200  /* bytes, as trust/claim.h takes it */
+
+#define VISIBLE "without control characters, invisible ones and marks of direction."
+
+static bool repeats(const struct words *words)
+{
+	for (size_t i = 0; i < words->n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (str_eq(words->v[i], words->v[j]))
+				return true;
+	return false;
+}
+
+static bool roles_hold(const struct words *roles)
+{
+	for (size_t i = 0; i < roles->n; i++)
+		if (!str_eq(roles->v[i], STR("admin")) && !str_eq(roles->v[i], STR("member")))
+			return false;
+	return !repeats(roles);
+}
+
+static bool scopes_hold(const struct words *scopes)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; i < scopes->n; i++) {
+		if (!word_is_scope(scopes->v[i]))
+			return false;
+		bytes += scopes->v[i].n + 1;
+	}
+	return scopes->n <= SCOPES_MAX && bytes <= SCOPES_BYTES && !repeats(scopes);
+}
+
+static bool audiences_hold(const struct words *audiences)
+{
+	for (size_t i = 0; i < audiences->n; i++)
+		if (!word_is_audience(audiences->v[i]))
+			return false;
+	return audiences->v == NULL || (audiences->n >= 1 && audiences->n <= AUDIENCES_MAX && !repeats(audiences));
+}
+
+static bool token_type_holds(struct str type)
+{
+	return type.p == NULL || str_eq(type, STR("JWT")) || str_eq(type, STR("at+jwt")) || str_eq(type, STR("default"));
+}
+
+const char *client_spec_fault(const struct client_spec *c)
+{
+	if (!word_is_name(c->name))
+		return "name must be text of at most 200 characters, " VISIBLE;
+	if (!roles_hold(&c->roles))
+		return "roles must be a list of admin and member, each at most once.";
+	if (!scopes_hold(&c->scopes))
+		return "scopes must be a list of at most 64 different scope tokens (RFC 6749 section 3.3), 1024 bytes in all.";
+	if (!audiences_hold(&c->audiences))
+		return "audiences must be a list of 1 to 8 different audiences, each of 1 to 256 visible ASCII characters.";
+	if (c->token_lifetime != 0 && (c->token_lifetime < CLIENT_LIFETIME_MIN || c->token_lifetime > CLIENT_LIFETIME_MAX))
+		return "token_lifetime must be an integer of seconds from 60 to 2592000.";
+	if (!token_type_holds(c->token_type))
+		return "token_type must be JWT, at+jwt, or null for the default of the service.";
+	return NULL;
+}
+
+static const char *outside_fault(struct str issuer, struct str external_id)
+{
+	if ((issuer.n > 0) != (external_id.n > 0))
+		return "issuer and external_id must be given together.";
+	if (issuer.n > 0 && !word_is_audience(issuer))
+		return "issuer must be the iss of its tokens: 1 to 256 visible ASCII characters.";
+	if (external_id.n > EXTERNAL_ID_MAX || !word_is_name(external_id))
+		return "external_id must be text of 1 to 200 bytes, " VISIBLE;
+	return NULL;
+}
+
+static const char *org_name_fault(struct str name)
+{
+	bool good = name.p == NULL || (name.n > 0 && word_is_name(name));
+	return good ? NULL : "name must be text of 1 to 200 characters, " VISIBLE;
+}
+
+const char *org_spec_fault(const struct org_spec *o)
+{
+	struct uuid id;
+	if (!word_is_slug(o->slug) || uuid_parse(o->slug, &id) == ERR_OK)
+		return "slug must be 1 to 63 lower-case letters, digits and hyphens, not first a hyphen, and not shaped like a UUID.";
+	const char *fault = org_name_fault(o->name);
+	if (fault == NULL)
+		fault = outside_fault(o->issuer, o->external_id);
+	return fault != NULL ? fault : client_spec_fault(&o->client);
+}
+
+const char *org_change_fault(const struct org_change *c)
+{
+	const char *fault = org_name_fault(c->name);
+	return fault != NULL ? fault : outside_fault(c->issuer, c->external_id);
+}

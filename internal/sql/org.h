@@ -1,0 +1,75 @@
+/* Organizations and their clients as both programs handle them: what is read, what is made, what is changed. Plain data; strings are borrowed from
+ * whoever filled them in. */
+#ifndef M2M_SQL_ORG_H
+#define M2M_SQL_ORG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "base/uuid.h"
+
+struct words {
+	const struct str *v; /* NULL: not given */
+	size_t n;
+};
+
+struct org {
+	struct uuid organization_id;
+	struct str slug, name;
+	struct str issuer, external_id; /* of an outside issuer; external_id is absent without one */
+	struct str client_id;           /* of its default client */
+	int64_t created_at;             /* microseconds since 1970, as all times here */
+	int64_t disabled_at;            /* 0: enabled */
+};
+
+struct client {
+	struct str client_id;
+	struct uuid organization_id;
+	struct str organization; /* its slug */
+	bool is_default;
+	struct str name;
+	struct str roles, scopes, audiences; /* each joined with spaces; the first audience is the default */
+	int32_t token_lifetime;              /* seconds */
+	struct str token_type;               /* "JWT", "at+jwt"; absent: as M2M_ACCESS_TOKEN_TYPE says */
+	int32_t secret_version;
+	struct str hint; /* the last characters of the current secret */
+	int64_t secret_created_at;
+	int64_t created_at;
+	int64_t disabled_at; /* 0: enabled */
+};
+
+enum change { CHANGE_NONE, CHANGE_ON, CHANGE_OFF };
+
+/* What isn't given stays, or, for something new, takes its default where it has one. */
+struct client_spec {
+	struct str name;
+	struct words roles, scopes, audiences;
+	int32_t token_lifetime; /* 0: not given */
+	struct str token_type;  /* "JWT", "at+jwt", "default": as the setting says */
+	enum change disabled;   /* of a change */
+	enum change is_default; /* ON: in place of the present one; OFF: refused where it is the default */
+};
+
+struct org_spec {
+	struct str slug, name;
+	struct str issuer, external_id;
+	struct client_spec client; /* of the default client; everything must be given */
+};
+
+struct org_change {
+	struct str name;
+	struct str issuer, external_id; /* given together; an external_id of "" takes both away */
+	enum change disabled;
+};
+
+/* The rules for what people and programs may ask for, the same over the API and on the command line: NULL, or a static sentence about the first that is
+ * broken. What isn't given is not looked at, except an organization's slug. */
+#define CLIENT_LIFETIME_MIN 60      /* seconds; as the schema has it */
+#define CLIENT_LIFETIME_MAX 2592000 /* 30 days: for as long a retired signing key stays published */
+const char *client_spec_fault(const struct client_spec *c);
+const char *org_spec_fault(const struct org_spec *o); /* and of its client */
+const char *org_change_fault(const struct org_change *c);
+
+#endif
