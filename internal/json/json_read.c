@@ -216,12 +216,7 @@ enum err json_integer(const struct json *v, int64_t min, int64_t max, int64_t *r
 		return ERR_NOT_PRESENT;
 	if (v->type != JSON_NUMBER)
 		return ERR_MALFORMED;
-	struct str fraction = v->text;
-	struct str whole = str_split(&fraction, '.');
-	for (size_t i = 0; i < fraction.n; i++)
-		if (fraction.p[i] != '0')
-			return ERR_MALFORMED;
-	return str_to_i64(whole, min, max, ret);
+	return str_to_i64(v->text, min, max, ret);
 }
 
 /* A number's text in parts: its digits without the point, and how many of them stand before it. */
@@ -305,4 +300,18 @@ enum err json_rounded(const struct json *v, enum json_rounding to, int64_t min, 
 	if (err == ERR_OK)
 		*ret = value;
 	return err;
+}
+
+enum err json_whole(const struct json *v, int64_t min, int64_t max, int64_t *ret)
+{
+	int64_t down = 0, up = 0;
+	enum err err = json_rounded(v, JSON_DOWN, min, max, &down);
+	if (err == ERR_OK)
+		err = json_rounded(v, JSON_UP, min, max, &up);
+	if (err != ERR_OK)
+		return err;
+	if (down != up)
+		return ERR_MALFORMED;
+	*ret = down;
+	return ERR_OK;
 }

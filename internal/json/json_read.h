@@ -54,12 +54,15 @@ const struct json *json_get(const struct json *object, const char *key);
 /* ERR_NOT_PRESENT: NULL. ERR_MALFORMED: another type. */
 MUST_CHECK enum err json_string(const struct json *v, struct str *ret);
 
-/* An integer in [min, max], without exponent; a fraction of zeros is none (JSON Schema, integer: 60.0 is one). ERR_NOT_PRESENT, ERR_MALFORMED (type or form), ERR_TOO_LARGE (range). */
+/* An integer without fraction or exponent, in [min, max]. ERR_NOT_PRESENT, ERR_MALFORMED (type or form), ERR_TOO_LARGE (range). */
 MUST_CHECK enum err json_integer(const struct json *v, int64_t min, int64_t max, int64_t *ret);
 
 enum json_rounding { JSON_DOWN, JSON_UP };
 
 /* Any number, also one with fraction or exponent, rounded to an integer in [min, max]. Errors as json_integer's. */
 MUST_CHECK enum err json_rounded(const struct json *v, enum json_rounding to, int64_t min, int64_t max, int64_t *ret);
+
+/* A number that is an integer however it is written, as JSON Schema has it: 60, 60.0, 6e1. Errors as json_integer's. */
+MUST_CHECK enum err json_whole(const struct json *v, int64_t min, int64_t max, int64_t *ret);
 
 #endif

@@ -227,7 +227,7 @@ static bool take_grace(struct op *op, const struct json *v, void *target)
 {
 	(void)target;
 	int64_t grace = -1;
-	enum err err = json_integer(v, INT64_MIN, INT64_MAX, &grace);
+	enum err err = json_whole(v, INT64_MIN, INT64_MAX, &grace);
 	op_set_grace(op, err == ERR_OK ? grace : -1);
 	return true;
 }

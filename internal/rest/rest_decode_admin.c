@@ -34,7 +34,7 @@ static bool take_lifetime(struct op *op, const struct json *v, void *target)
 {
 	int64_t seconds = 0;
 	(void)op;
-	enum err err = json_integer(v, 1, INT32_MAX, &seconds);
+	enum err err = json_whole(v, 1, INT32_MAX, &seconds);
 	*(int32_t *)target = err == ERR_OK ? (int32_t)seconds : -1;
 	return err == ERR_OK || err == ERR_TOO_LARGE;
 }

@@ -107,7 +107,7 @@ Test(admin, a_slug_is_given_once_and_what_is_wrong_is_named)
 		{"{\"slug\":\"x\",\"client\":{\"audiences\":[]}}", "audiences"},
 		{"{\"slug\":\"x\",\"client\":{\"token_lifetime\":59}}", "token_lifetime"},
 		{"{\"slug\":\"x\",\"client\":{\"token_lifetime\":99999999999999999999}}", "token_lifetime"},
-		{"{\"slug\":\"x\",\"client\":{\"token_lifetime\":60.0}}", "token_lifetime"},
+		{"{\"slug\":\"x\",\"client\":{\"token_lifetime\":60.5}}", "token_lifetime"},
 		{"{\"slug\":\"x\",\"client\":{\"token_type\":\"jwt\"}}", "token_type"},
 		{"{\"slug\":\"x\",\"client\":{\"disabled\":true}}", "doesn't know the member client.disabled."},
 		{"[]", "object"},

@@ -149,7 +149,7 @@ Test(rotation, a_grace_out_of_its_limits_is_an_invalid_request_and_rotates_nothi
 					  "{\"grace_seconds\":604801}",
 					  "{\"grace_seconds\":\"1\"}",
 					  "{\"grace_seconds\":1.5}",
-					  "{\"grace_seconds\":1e3}",
+					  "{\"grace_seconds\":1e-3}",
 					  "{\"grace_seconds\":true}",
 					  "{\"grace_seconds\":[1]}",
 					  "{\"grace_seconds\":1,\"grace_seconds\":1}",

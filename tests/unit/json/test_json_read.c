@@ -301,17 +301,31 @@ Test(json_read, a_string_is_got_only_from_a_string)
 	cr_assert(str_eq(s, STR("x")));
 }
 
-Test(json_read, an_integer_is_got_only_without_exponent_or_quotes_or_a_fraction_that_is_one)
+Test(json_read, an_integer_is_got_only_without_fraction_exponent_or_quotes)
 {
-	const struct json *v = parse(STR("[60,-1,604801,1.5,60.000,60.01,604801.0,1e2,\"60\",99999999999999999999]"));
-	static const enum err want[] = {ERR_OK,        ERR_TOO_LARGE, ERR_TOO_LARGE, ERR_MALFORMED, ERR_OK,
-					ERR_MALFORMED, ERR_TOO_LARGE, ERR_MALFORMED, ERR_MALFORMED, ERR_TOO_LARGE};
+	const struct json *v = parse(STR("[60,-1,604801,1.0,1e2,\"60\",99999999999999999999]"));
+	static const enum err want[] = {ERR_OK, ERR_TOO_LARGE, ERR_TOO_LARGE, ERR_MALFORMED, ERR_MALFORMED, ERR_MALFORMED, ERR_TOO_LARGE};
 	int64_t n = -1;
 	cr_assert_eq(json_integer(NULL, 0, 604800, &n), ERR_NOT_PRESENT);
 	const struct json *element = v->child;
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++, element = element->next) {
 		n = -1;
 		cr_assert_eq(json_integer(element, 0, 604800, &n), want[i], "element %zu", i);
+		cr_assert_eq(n, want[i] == ERR_OK ? 60 : -1);
+	}
+}
+
+Test(json_read, a_whole_number_may_be_written_with_fraction_and_exponent)
+{
+	const struct json *v = parse(STR("[60,-1,604801,1.5,60.000,60.01,604801.0,6e1,\"60\",99999999999999999999]"));
+	static const enum err want[] = {ERR_OK,        ERR_TOO_LARGE, ERR_TOO_LARGE, ERR_MALFORMED, ERR_OK,
+					ERR_MALFORMED, ERR_TOO_LARGE, ERR_OK,        ERR_MALFORMED, ERR_TOO_LARGE};
+	int64_t n = -1;
+	cr_assert_eq(json_whole(NULL, 0, 604800, &n), ERR_NOT_PRESENT);
+	const struct json *element = v->child;
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++, element = element->next) {
+		n = -1;
+		cr_assert_eq(json_whole(element, 0, 604800, &n), want[i], "element %zu", i);
 		cr_assert_eq(n, want[i] == ERR_OK ? 60 : -1);
 	}
 }
