@@ -33,8 +33,9 @@ static void group_of(const char *self, char out[TEXT_MAX])
 /* cpu.max is "max 100000" or "QUOTA PERIOD". */
 static void take_cpus(const char *text, struct cgroup_limits *l)
 {
-	unsigned long long quota = 0, period = 0;
-	if (sscanf(text, "%llu %llu", &quota, &period) != 2 || quota == 0 || period == 0)
+	char *end = NULL;
+	unsigned long long quota = strtoull(text, &end, 10), period = strtoull(end, NULL, 10);
+	if (quota == 0 || period == 0)
 		return;
 	unsigned long long cpus = (quota + period - 1) / period;
 	if (cpus < UINT_MAX && (l->cpus == 0 || cpus < l->cpus))
@@ -43,8 +44,8 @@ static void take_cpus(const char *text, struct cgroup_limits *l)
 
 static void take_memory(const char *text, struct cgroup_limits *l)
 {
-	unsigned long long bytes = 0;
-	if (sscanf(text, "%llu", &bytes) == 1 && bytes > 0 && (l->memory == 0 || bytes < l->memory))
+	unsigned long long bytes = strtoull(text, NULL, 10); /* "max" is 0 */
+	if (bytes > 0 && (l->memory == 0 || bytes < l->memory))
 		l->memory = bytes;
 }
 

@@ -2,6 +2,7 @@
 #include "trace/trace.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -181,8 +182,10 @@ enum err trace_start(struct trace *t)
 		return ERR_OK;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	t->running = pthread_create(&t->thread, NULL, run, t) == 0;
+	int error = pthread_create(&t->thread, NULL, run, t);
+	t->running = error == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = error;
 	return t->running ? ERR_OK : ERR_OVERLOADED;
 }
 

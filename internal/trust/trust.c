@@ -1,6 +1,7 @@
 /* The life of struct trust, and what views ask of it. */
 #include "trust/trust.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -43,8 +44,10 @@ static enum err start_thread(struct trust *t)
 	sigset_t before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	t->running = pthread_create(&t->thread, NULL, keeper_run, t) == 0;
+	int error = pthread_create(&t->thread, NULL, keeper_run, t);
+	t->running = error == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = error;
 	return t->running ? ERR_OK : ERR_OVERLOADED;
 }
 

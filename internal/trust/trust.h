@@ -34,7 +34,7 @@ struct trust;
 /* Checks the settings' list (config->trusted_issuers; absent: no outside issuers, and all of this is idle). ERR_MALFORMED: one line per fault is appended to `why`. Nothing is fetched
  * and no thread runs before trust_start. `config` is borrowed. */
 MUST_CHECK enum err trust_open(const struct config *config, struct trust **ret, struct sbuf *why);
-/* ERR_OVERLOADED: the system gives no thread more. */
+/* ERR_OVERLOADED: the system gives no thread more; errno says why. */
 MUST_CHECK enum err trust_start(struct trust *t);
 /* Has the files looked at now, which otherwise happens once a second. From any thread. False: there is nothing to look at. */
 bool trust_look_now(struct trust *t);

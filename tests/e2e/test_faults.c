@@ -471,6 +471,7 @@ Test(start, too_few_connections_of_the_server_are_a_warning)
 	gateway_launch(&w.gateway, &w.gateway_env);
 	cr_assert(gateway_wait_listening(&w.gateway, 20000));
 	cr_assert_eq(gateway_log_count(&w.gateway, "4 workers open 8 connections to PostgreSQL, which leaves this login 7", NULL, 0), 1);
+	gateway_stop(&w.gateway, 15000);
 	sql_exec(world_db(&w), "alter role m2m_gateway connection limit 1");
 	expect_check_fault(0, "leaves m2m_gateway no more than 1");
 }
