@@ -18,6 +18,8 @@
 #define LONG_MS 20000
 #define THREADS 3
 
+TestSuite(log_writer, .timeout = 60);
+
 static int ends[2];
 static struct str all; /* what was read */
 
@@ -99,7 +101,7 @@ static struct seen look(void)
 	return s;
 }
 
-Test(log_writer, a_reader_that_stalls_holds_up_nobody_and_what_is_lost_is_told_once, .timeout = 60)
+Test(log_writer, a_reader_that_stalls_holds_up_nobody_and_what_is_lost_is_told_once)
 {
 	divert(0);
 	for (int i = 0; i < LINES; i++)
@@ -131,7 +133,7 @@ static void *gather_lines(void *who)
 	return NULL;
 }
 
-Test(log_writer, lines_of_several_threads_are_whole_and_in_order_behind_a_reader_that_stalls, .timeout = 60)
+Test(log_writer, lines_of_several_threads_are_whole_and_in_order_behind_a_reader_that_stalls)
 {
 	pthread_t threads[THREADS];
 	static char names[THREADS][2] = {"0", "1", "2"};
@@ -151,7 +153,7 @@ Test(log_writer, lines_of_several_threads_are_whole_and_in_order_behind_a_reader
 		cr_expect_gt(s.of[i], LOG_LANE_BYTES / 400);
 }
 
-Test(log_writer, a_warning_finds_room_where_lines_of_requests_find_none, .timeout = 60)
+Test(log_writer, a_warning_finds_room_where_lines_of_requests_find_none)
 {
 	divert(0);
 	for (int i = 0; i < LINES; i++)
@@ -163,7 +165,7 @@ Test(log_writer, a_warning_finds_room_where_lines_of_requests_find_none, .timeou
 	cr_expect_eq(look().of[1], 1U);
 }
 
-Test(log_writer, an_end_behind_a_reader_that_stalls_is_bounded, .timeout = 60)
+Test(log_writer, an_end_behind_a_reader_that_stalls_is_bounded)
 {
 	divert(0);
 	for (int i = 0; i < LINES; i++)
@@ -196,12 +198,12 @@ static void expect_kept(int unwritable)
 	cr_expect_eq(log_lines_dropped(), 0U);
 }
 
-Test(log_writer, a_full_disk_delays_lines_and_tears_none, .timeout = 60)
+Test(log_writer, a_full_disk_delays_lines_and_tears_none)
 {
 	expect_kept(open("/dev/full", O_WRONLY | O_CLOEXEC));
 }
 
-Test(log_writer, a_reader_that_has_gone_ends_nothing, .timeout = 60)
+Test(log_writer, a_reader_that_has_gone_ends_nothing)
 {
 	int gone[2];
 	cr_assert_eq(pipe2(gone, O_CLOEXEC), 0);
@@ -209,7 +211,7 @@ Test(log_writer, a_reader_that_has_gone_ends_nothing, .timeout = 60)
 	expect_kept(gone[1]);
 }
 
-Test(log_writer, the_end_does_not_wait_for_a_full_disk, .timeout = 10)
+Test(log_writer, the_end_does_not_wait_for_a_full_disk)
 {
 	log_set_fd(open("/dev/full", O_WRONLY | O_CLOEXEC));
 	cr_assert_eq(log_writer_start(), ERR_OK);
@@ -217,7 +219,7 @@ Test(log_writer, the_end_does_not_wait_for_a_full_disk, .timeout = 10)
 	log_writer_end(60000);
 }
 
-Test(log_writer, what_led_to_a_crash_is_written, .timeout = 60)
+Test(log_writer, what_led_to_a_crash_is_written)
 {
 	for (int tries = 0; tries < 20; tries++) {
 		cr_assert_eq(pipe2(ends, 0), 0);
