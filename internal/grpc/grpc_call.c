@@ -42,7 +42,6 @@ struct grpc_call {
 	struct grpc_conn *parent; /* of an orphan; NULL: it is none, or the connection has gone too */
 	struct grpc_server *server;
 	struct peer *peer;
-	bool own_stream;                /* it counts as one */
 	struct list of_all, of_address; /* while it waits for its client: grpc_call_make_room */
 	int32_t stream_id;
 	enum phase phase;
@@ -52,7 +51,8 @@ struct grpc_call {
 	struct grpc_metadata metadata;
 	const struct op_spec *spec; /* one of these two, or neither: there is nothing at its path */
 	const struct grpc_method *method;
-	bool not_grpc; /* not even gRPC: answered with an HTTP status */
+	bool own_stream; /* it counts as one */
+	bool not_grpc;   /* not even gRPC: answered with an HTTP status */
 	struct event deadline;
 	bool has_deadline;
 

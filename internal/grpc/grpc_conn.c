@@ -27,7 +27,7 @@
 #define GOAWAY_WAIT_US 1000000 /* between the notice and the last GOAWAY, if the client answers no PING */
 #define CONTINUATIONS  8       /* CVE-2024-28182 */
 #define RESETS_FREE    1000000 /* as far as nghttp2 is concerned: they are counted here */
-#define RESETS_KNOWN   32      /* streams that were reset last, which aren't reset once more */
+#define STREAMS_KNOWN  32
 
 /* A token bucket: what it holds at most, and what it gains in a second. */
 struct rates {
@@ -37,6 +37,12 @@ struct rates {
 struct budget {
 	double left;
 	int64_t at_us;
+};
+
+/* The streams that something happened to last. */
+struct streams {
+	int32_t ids[STREAMS_KNOWN];
+	unsigned next;
 };
 
 /* Frames that are no work: what they cost, what fills the budget besides time. */
@@ -80,9 +86,9 @@ struct grpc_conn {
 	bool answered_since_ping;
 
 	struct budget work, resets;
-	int32_t last_stream; /* the highest that the client has opened */
-	int32_t reset_ids[RESETS_KNOWN];
-	unsigned reset_next;
+	int32_t last_stream;   /* the highest that the client has opened */
+	struct streams reset;  /* by the gateway: they aren't once more */
+	struct streams ended;  /* by the client's END_STREAM */
 	int64_t idle_since_us; /* since when no call is open */
 	int64_t received_us;   /* the last bytes */
 	int64_t ping_us;       /* our PING that waits for its answer; 0: none */
@@ -154,16 +160,24 @@ void grpc_conn_credit(struct grpc_conn *c)
 }
 
 /* At the end of the budget a fault ends the connection. What an honest client does too ends it with a
- * farewell; who goes on after that has no more to hope for. */
+ * farewell. Behind that it costs nothing: the client may have sent much before it saw the GOAWAY, no
+ * new call is taken, and the open ones end in time. */
 static void spend_reset(struct grpc_conn *c, double cost)
 {
-	double left = spend(&c->resets, &reset_rates, cost);
-	if (left >= 0)
+	bool fault = cost >= COST_FAULT;
+	if ((!fault && c->noticed) || spend(&c->resets, &reset_rates, cost) >= 0)
 		return;
-	if (cost >= COST_FAULT || left < -reset_rates.max)
+	if (fault)
 		go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, "too_many_resets");
 	else
 		grpc_conn_drain(c);
+}
+
+/* A frame of a stream that has closed, or was not taken. */
+static void spend_crossing(struct grpc_conn *c)
+{
+	if (!c->noticed)
+		spend_work(c, COST_OTHER, "too_many_late_frames");
 }
 
 /* ---- frames, before nghttp2 sees them ---- */
@@ -177,39 +191,38 @@ static bool lives(struct grpc_conn *c, int32_t id)
 	return state != NGHTTP2_STREAM_STATE_IDLE && state != NGHTTP2_STREAM_STATE_CLOSED;
 }
 
-static bool was_reset(const struct grpc_conn *c, int32_t id)
+static bool is_among(const struct streams *s, int32_t id)
 {
-	for (size_t i = 0; i < RESETS_KNOWN; i++)
-		if (c->reset_ids[i] == id)
+	for (size_t i = 0; i < STREAMS_KNOWN; i++)
+		if (s->ids[i] == id)
 			return true;
 	return false;
 }
 
-static void note_reset(struct grpc_conn *c, int32_t id)
+static void put_among(struct streams *s, int32_t id)
 {
-	c->reset_ids[c->reset_next++ % RESETS_KNOWN] = id;
+	s->ids[s->next++ % STREAMS_KNOWN] = id;
 }
 
 /* It has crossed a reset, or belongs nowhere. A stream is reset once, as far as is known here, and one
  * that a GOAWAY has excluded isn't (RFC 9113 sections 5.1, 5.4.2, 6.8). */
 static void note_late(struct grpc_conn *c, int32_t id)
 {
-	spend_work(c, COST_OTHER, "too_many_late_frames");
-	if (c->said_bye || c->state != OPEN || was_reset(c, id))
+	spend_crossing(c);
+	if (c->said_bye || c->state != OPEN || is_among(&c->reset, id))
 		return;
 	nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_STREAM_CLOSED);
-	note_reset(c, id);
+	put_among(&c->reset, id);
 }
 
 static void note_headers(struct grpc_conn *c, int32_t id)
 {
-	if (id > c->last_stream) {
+	if (id > c->last_stream)
 		c->last_stream = id;
-		if (c->said_bye) /* it is ignored */
-			spend_work(c, COST_OTHER, "too_many_frames");
-	} else if (!lives(c, id)) {
+	else if (!lives(c, id) && is_among(&c->ended, id)) /* trailers behind the end cross nothing */
+		go_away(c, NGHTTP2_STREAM_CLOSED, "headers_behind_the_end");
+	else if (!lives(c, id))
 		note_late(c, id);
-	}
 }
 
 static void note_data(struct grpc_conn *c, const nghttp2_frame_hd *hd)
@@ -223,7 +236,7 @@ static void note_data(struct grpc_conn *c, const nghttp2_frame_hd *hd)
 static void note_cancel(struct grpc_conn *c, int32_t id)
 {
 	if (!lives(c, id)) {
-		spend_work(c, COST_OTHER, "too_many_frames");
+		spend_crossing(c);
 		return;
 	}
 	credit(c, BUDGET_PER_CANCEL);
@@ -233,6 +246,7 @@ static void note_cancel(struct grpc_conn *c, int32_t id)
 /* Each frame whose type is known; all before it has been worked on. */
 static void note_frame(struct grpc_conn *c, const nghttp2_frame_hd *hd)
 {
+	bool may_end = hd->type == NGHTTP2_HEADERS || hd->type == NGHTTP2_DATA;
 	switch (hd->type) {
 	case NGHTTP2_HEADERS:
 		note_headers(c, hd->stream_id);
@@ -258,6 +272,8 @@ static void note_frame(struct grpc_conn *c, const nghttp2_frame_hd *hd)
 			spend_work(c, COST_OTHER, "too_many_frames");
 		break;
 	}
+	if (may_end && (hd->flags & NGHTTP2_FLAG_END_STREAM) != 0)
+		put_among(&c->ended, hd->stream_id);
 }
 
 /* ---- nghttp2's callbacks ---- */
@@ -352,7 +368,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
 /* STREAM_CLOSED answers a late frame, which was counted when it came. */
 static void note_our_reset(struct grpc_conn *c, int32_t id, uint32_t code)
 {
-	note_reset(c, id);
+	put_among(&c->reset, id);
 	switch (code) {
 	case NGHTTP2_NO_ERROR:
 	case NGHTTP2_STREAM_CLOSED:

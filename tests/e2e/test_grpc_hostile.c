@@ -180,6 +180,8 @@ Test(grpc_hostile, rapid_reset_is_cut_off)
 			h2_put_number(&out, NGHTTP2_RST_STREAM, stream, NGHTTP2_CANCEL);
 		}
 		open = h2_send(&c, &out);
+		if (sent % 500 == 0)
+			expect_neighbour_is_served();
 	}
 	cr_assert(h2_wait_closed(&c, 10000), "still open");
 	expect_neighbour_is_served();
@@ -576,6 +578,28 @@ Test(grpc_hostile, three_thousand_cancelled_calls_harm_no_other)
 		cr_assert_eq(grpc_call_on(&c, &get_id, &g), OK, "after %u: %d reset %lld", i * 10, g.status, (long long)g.reset);
 	}
 	cr_assert_not(c.goaway, "GOAWAY %u", c.goaway_error);
+}
+
+/* Beyond that it is sent elsewhere, and every call that it began before is still answered. */
+Test(grpc_hostile, many_more_cancelled_calls_end_with_a_farewell)
+{
+	for (unsigned i = 0; i < 2000 && (!c.goaway || c.goaway_last == 0x7fffffff); i++) {
+		out.n = 0;
+		for (unsigned n = 0; n < 50; n++, c.stream += 2)
+			data_behind_a_reset(c.stream);
+		grpc_put(&out, c.stream, &get_id);
+		grpc_follow(&c, &g);
+		cr_assert(h2_send(&c, &out));
+		cr_assert(grpc_wait(&c, &g, 5000) || c.closed);
+		if (!c.goaway || g.stream <= c.goaway_last)
+			cr_assert_eq(g.status, OK, "after %u: %d reset %lld", i * 50, g.status, (long long)g.reset);
+		if (i % 10 == 0)
+			expect_neighbour_is_served();
+	}
+	cr_assert(c.goaway, "a hundred thousand on one connection");
+	cr_assert_eq(c.goaway_error, NGHTTP2_NO_ERROR, "%u", c.goaway_error);
+	cr_assert(h2_wait_closed(&c, 5000));
+	expect_neighbour_is_served();
 }
 
 /* What the store has begun for cancelled calls bounds how many more are read. */

@@ -32,8 +32,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 public final class Deadlines {
 	private static final int THREADS = 32;
 	private static final int HEALTHY = 4;
-	private static final int CALLS = 50; // healthy ones of each thread
-	private static final int SHORT = 100; // at least as many with a deadline, of each thread
+	private static final int CALLS = 25; // healthy ones of each thread
+	private static final int SHORT = 50; // at least as many with a deadline, of each thread
 
 	private static final MethodDescriptor.Marshaller<byte[]> BYTES =
 		new MethodDescriptor.Marshaller<>() {

@@ -689,7 +689,7 @@ Test(rest_conn_idle, an_answer_that_nobody_reads_is_given_up)
 
 static void up_for_two(void)
 {
-	up_with(2, 10000);
+	up_with(3, 10000); /* of which one address may have two */
 }
 
 TestSuite(rest_conn_limit, .init = up_for_two, .fini = down);
