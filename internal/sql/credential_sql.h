@@ -12,6 +12,7 @@
 #define CALLER_CLIENT "c.client_id = b.client_id and c.disabled_at is null"
 #define CALLER_ORGANIZATION                                                                                                                \
 	"o.organization_id = case when b.client_id is null then b.organization_id else c.organization_id end and o.disabled_at is null"
+#define CALLER_SECRET  BEARER_SECRET_IS_LIVE("s", "b.client_id", "b.version", "b.tag", "b.iat")
 #define CALLER_LOOKUPS LOOKUP("c", "m2m.client", CALLER_CLIENT) MUST_LOOKUP("o", "m2m.organization", CALLER_ORGANIZATION)
 
 /* $1 bearer's client_id text or null, $2 its secret_version int, $3 operator's organization_id uuid or null, $4 operator is admin bool;
@@ -20,11 +21,9 @@
 #define SQL_CALLER(tag, iat)                                                                                                               \
 	"with caller as ("                                                                                                                 \
 	" select o.organization_id, coalesce('admin' = any(c.roles), b.admin) as admin,"                                                   \
-	"  b.client_id is null or exists (select from m2m.client_secret s where " BEARER_SECRET_IS_LIVE(                                   \
-		"s", "b.client_id", "b.version", "b.secret_tag",                                                                           \
-		"b.iat") ") as live"                                                                                                       \
-			 " from (select $1::text as client_id, $2::int4 as version, $3::uuid as organization_id, $4::bool as admin,"       \
-			 "  " tag "::bytea as secret_tag, " iat "::int8 as iat) b" CALLER_LOOKUPS ")"
+	"  b.client_id is null or exists (select from m2m.client_secret s where " CALLER_SECRET ") as live"                                \
+	" from (select $1::text as client_id, $2::int4 as version, $3::uuid as organization_id, $4::bool as admin, " tag "::bytea as tag," \
+	" " iat "::int8 as iat) b" CALLER_LOOKUPS ")"
 
 /* The caller's organization's default client, or its client $11. */
 #define DEFAULT_CLIENT "t.organization_id = caller.organization_id and t.disabled_at is null and t.is_default"

@@ -35,6 +35,9 @@
 	LOOKUP("bs", "m2m.client_secret", LIVE_BEARER_SECRET)                                                                              \
 	LOOKUP("bo", "m2m.organization", LIVE_BEARER_ORGANIZATION)
 
+/* What a token tells its secret's version by. */
+#define SECRET_TAG BEARER_TAG("s")
+
 /* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and $14 the batch's kid and id, from $15 on stands the seal that travels with it
  * (audit_writer.h), from $26 on what only requests with a bearer have. `verifiers` holds one 32-byte verifier per ring key, in the order of $12.
  * statement_timestamp() is when the server got this statement: later than the arrival of every request in it, so a rotation that had returned before is seen.
@@ -49,22 +52,21 @@
 	"  generate_series(1::int8, cardinality($1::uuid[])) as ord),"                                                                     \
 	" dec as ("                                                                                                                        \
 	" select req.ord, req.jti, req.client_id, req.request_id, req.transport, req.caller, req.remote_addr,"                             \
-	"  req.user_agent, req.traceparent, c.organization_id, s.version, " BEARER_TAG(                                                    \
-		"s") " as secret_tag, c.token_lifetime, c.token_type,"                                                                     \
-		     "  statement_timestamp() as at,"                                                                                      \
-		     "  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"              \
-		     "  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "  \
-		     "granted_audience,"                                                                                                   \
-		     "  case"                                                                                                              \
-		     "   when (select kid from m2m.signing_key_current) is distinct from $13::text then 'stale_key'" bearer_cases          \
-		     "   when c.client_id is null or " DISABLED_ORGANIZATION " then 'invalid_client'"                                      \
-		     "   when s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                              \
-		     "   when s.version is null then 'invalid_client'"                                                                     \
-		     "   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"                        \
-		     "   when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'"                 \
-		     "   else 'granted' end as outcome"                                                                                    \
-		     " from req" LOOKUP("c", "m2m.client", "c.client_id = req.client_id and c.disabled_at is null")                        \
-			     LOOKUP("s", "m2m.client_secret", RIGHT_SECRET) bearer_lookups                                                 \
+	"  req.user_agent, req.traceparent, c.organization_id, s.version, " SECRET_TAG " as secret_tag,"                                   \
+	"  c.token_lifetime, c.token_type, statement_timestamp() as at,"                                                                   \
+	"  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"                           \
+	"  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "               \
+	"granted_audience,"                                                                                                                \
+	"  case"                                                                                                                           \
+	"   when (select kid from m2m.signing_key_current) is distinct from $13::text then 'stale_key'" bearer_cases                       \
+	"   when c.client_id is null or " DISABLED_ORGANIZATION " then 'invalid_client'"                                                   \
+	"   when s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                                           \
+	"   when s.version is null then 'invalid_client'"                                                                                  \
+	"   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"                                     \
+	"   when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'"                              \
+	"   else 'granted' end as outcome"                                                                                                 \
+	" from req" LOOKUP("c", "m2m.client", "c.client_id = req.client_id and c.disabled_at is null")                                     \
+		LOOKUP("s", "m2m.client_secret", RIGHT_SECRET) bearer_lookups                                                              \
 		"),"                                                                                                                       \
 		" ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, "                \
 		"secret_version, "                                                                                                         \
