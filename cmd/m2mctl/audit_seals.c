@@ -87,7 +87,8 @@ static int read_heads(struct ctl *ctl, struct str path, struct seal_head **ret, 
 	const struct json *list = NULL;
 	size_t n = 0;
 	struct str text = file_read(path, HEADS_TEXT_MAX);
-	enum err err = text.p == NULL ? ERR_NOT_FOUND : json_parse(ctl->a, text, (struct json_limits){.max_depth = 3, .max_values = 1000000}, &list);
+	enum err err = text.p == NULL ? ERR_NOT_FOUND
+				      : json_parse(ctl->a, text, (struct json_limits){.max_depth = 3, .max_values = 1000000}, &list);
 	free((char *)(uintptr_t)text.p);
 	if (err == ERR_NOT_FOUND) {
 		ctl_say("--head: %.*s can't be read", STR_ARG(path));
