@@ -10,9 +10,9 @@
 #include "audit_seals.h"
 #include "base/clock.h"
 #include "ctl.h"
+#include "operator/ctl_export.h"
 #include "options.h"
 #include "output.h"
-#include "operator/ctl_export.h"
 
 static int no_memory(void)
 {

@@ -1,9 +1,9 @@
 #include "audit_report.h"
 
-#include "options.h"
-#include "output.h"
 #include "operator/ctl_audit.h"
 #include "operator/ctl_report.h"
+#include "options.h"
+#include "output.h"
 #include "json/json_read.h"
 
 static const struct json_limits row_limits = {.max_depth = 4, .max_values = 4096};

@@ -8,9 +8,9 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "options.h"
 #include "operator/ctl_audit.h"
 #include "operator/ctl_export.h"
+#include "options.h"
 #include "json/json_read.h"
 #include "json/json_write.h"
 

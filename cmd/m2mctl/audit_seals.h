@@ -3,8 +3,8 @@
 #define M2MCTL_AUDIT_SEALS_H
 
 #include "ctl.h"
-#include "output.h"
 #include "operator/ctl_seal.h"
+#include "output.h"
 
 enum { SEAL_CHECK_COLUMNS = 4 };
 

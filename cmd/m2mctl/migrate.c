@@ -1,10 +1,10 @@
 /* m2mctl migrate: brings the schema up, and with it what every gateway needs in it: the ring's key checks and a first signing key. */
 #include "ctl.h"
-#include "options.h"
-#include "output.h"
 #include "operator/ctl_key.h"
 #include "operator/ctl_migrate.h"
 #include "operator/ctl_signing.h"
+#include "options.h"
+#include "output.h"
 
 static void progress(const char *line)
 {

@@ -8,9 +8,9 @@
 #include "config/words.h"
 #include "crypto/jwt.h"
 #include "ctl.h"
+#include "operator/ctl_signing.h"
 #include "options.h"
 #include "output.h"
-#include "operator/ctl_signing.h"
 #include "json/json_read.h"
 
 /* The organization's roles, or the platform's one: never both. */

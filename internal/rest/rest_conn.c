@@ -520,9 +520,16 @@ struct str rest_conn_peer(const struct rest_conn *c)
 	return network_recorded(str_of(address));
 }
 
-struct rest_conn *rest_conn_asking(const struct rest_conns *set)
+struct rest_conn *rest_conn_asking(const struct rest_conns *set, const struct evhttp_connection *evcon)
 {
-	return set->asking;
+	if (set->asking != NULL)
+		return set->asking;
+	LIST_EACH (it, &set->all) {
+		struct rest_conn *c = LIST_OWNER(it, struct rest_conn, node);
+		if (evcon != NULL && c->evcon == evcon)
+			return c;
+	}
+	return NULL;
 }
 
 /* ---- life ---- */

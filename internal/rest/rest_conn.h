@@ -43,8 +43,10 @@ void rest_conns_clear(struct rest_conns *set);                    /* after evhtt
 /* For evhttp_set_bevcb; `arg` is the struct rest_conns. */
 struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg);
 
-/* Within evhttp's request callback: the connection that the request came on. It stays until the request is answered. */
-struct rest_conn *rest_conn_asking(const struct rest_conns *set);
+/* Within evhttp's request callback: the connection that the request came on. It stays until the request is
+ * answered. evhttp may hand a request out late, when memory was short: then it is found by `evcon`. NULL:
+ * the connection is gone. */
+struct rest_conn *rest_conn_asking(const struct rest_conns *set, const struct evhttp_connection *evcon);
 
 /* The address of the client; absent when it isn't known. */
 struct str rest_conn_peer(const struct rest_conn *c);

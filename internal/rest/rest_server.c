@@ -196,13 +196,16 @@ static void on_request(struct evhttp_request *req, void *arg)
 {
 	struct rest_server *s = arg;
 	struct rest_message m;
-	bool read = rest_message_of_evhttp(req, &m);
+	struct rest_conn *conn = rest_conn_asking(&s->conns, evhttp_request_get_connection(req));
+	bool read = conn != NULL && rest_message_of_evhttp(req, &m);
 	if (read)
 		m.path = rest_path_of_route(s->env->config->public_path, m.path);
-	if (read && serve(s, rest_conn_asking(&s->conns), req, &m))
+	if (read && serve(s, conn, req, &m))
 		return;
 	evhttp_add_header(evhttp_request_get_output_headers(req), "Retry-After", "1");
 	evhttp_send_reply(req, 503, rest_reason(503), NULL);
+	if (conn != NULL)
+		rest_conn_flush(conn);
 }
 
 static bool take(void *arg, struct rest_conn *conn, struct str request)

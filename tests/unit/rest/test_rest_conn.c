@@ -32,7 +32,7 @@ static void on_request(struct evhttp_request *req, void *arg)
 	snprintf(seen + n, sizeof seen - n, "%s ", evhttp_request_get_uri(req));
 	if (strcmp(evhttp_request_get_uri(req), "/held") == 0) {
 		held = req;
-		holder = rest_conn_asking(&conns);
+		holder = rest_conn_asking(&conns, evhttp_request_get_connection(req));
 	} else {
 		evhttp_send_reply(req, 200, "OK", NULL);
 	}

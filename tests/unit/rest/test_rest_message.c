@@ -47,7 +47,7 @@ static void on_request(struct evhttp_request *req, void *arg)
 	struct rest_message m;
 	cr_assert(rest_message_of_evhttp(req, &m));
 	cr_assert(str_eq(m.peer, STR("127.0.0.1")));
-	cr_assert(str_eq(rest_conn_peer(rest_conn_asking(&conns)), m.peer));
+	cr_assert(str_eq(rest_conn_peer(rest_conn_asking(&conns, evhttp_request_get_connection(req))), m.peer));
 	tell(&m, evhttp_text, sizeof evhttp_text);
 	evhttp_send_reply(req, 200, "OK", NULL);
 }
