@@ -217,6 +217,9 @@ static enum err head_char(struct http_guard *g, unsigned char c, bool *ret_compl
 	case GUARD_VERSION:
 		return version_char(g, c);
 	case GUARD_LINE_LF:
+		/* evhttp can't read a line shorter than its shortest; nothing is at a path that short */
+		if (c == '\n' && g->seen < sizeof "GET / HTTP/1.1\r\n" - 1)
+			return ERR_NOT_FOUND;
 		return expect_char(g, c, '\n', GUARD_HEADER_START);
 	case GUARD_HEADER_START:
 		if (c == '\r')

@@ -4,9 +4,12 @@
 
 #include <event2/buffer.h>
 #include <event2/http.h>
+#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -57,6 +60,21 @@ static void answer_with_head(struct evhttp_request *req, const struct rest_answe
 }
 
 /* The body stays in the op's memory until it was sent, so that what held a secret is wiped, not copied. */
+/* RFC 9112 section 9.6: `close` among the options of any Connection line. evhttp sees it only alone, and in
+ * the first line. */
+static bool says_close(struct evhttp_request *req)
+{
+	const struct evkeyval *h;
+	TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next)
+	{
+		struct str rest = str_of(strcasecmp(h->key, "Connection") == 0 ? h->value : "");
+		for (struct str option; (option = str_split(&rest, ',')).p != NULL;)
+			if (str_eq_nocase(str_trim(option), STR("close")))
+				return true;
+	}
+	return false;
+}
+
 static void answer_by_evhttp(struct evhttp_request *req, struct op *op, const struct rest_answer *a)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
@@ -108,6 +126,8 @@ static void reply(struct op *op, void *transport)
 	if (r->req == NULL) {
 		answer_in_place(conn, op, &answer, last);
 	} else {
+		if (!last && says_close(r->req))
+			rest_answer_add(&answer, STR("Connection"), STR("close"));
 		answer_by_evhttp(r->req, op, &answer);
 		rest_conn_flush(conn);
 	}
@@ -116,8 +136,8 @@ static void reply(struct op *op, void *transport)
 /* The guard's own word, out of the path that rest_conn.c made. */
 static enum err refusal(struct str path)
 {
-	static const enum err refusals[] = {ERR_URI_TOO_LONG, ERR_HEADERS_TOO_LARGE, ERR_BODY_TOO_LARGE, ERR_EXPECTATION_FAILED,
-					    ERR_VERSION_NOT_SUPPORTED};
+	static const enum err refusals[] = {ERR_URI_TOO_LONG,       ERR_HEADERS_TOO_LARGE,     ERR_BODY_TOO_LARGE,
+					    ERR_EXPECTATION_FAILED, ERR_VERSION_NOT_SUPPORTED, ERR_NOT_FOUND};
 	struct str code = str_from(path.p + sizeof REST_REFUSED_PATH - 1, path.n - (sizeof REST_REFUSED_PATH - 1));
 	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
 		if (str_eq(code, str_of(err_info(refusals[i])->code)))

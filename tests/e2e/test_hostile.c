@@ -302,6 +302,36 @@ Test(hostile, options_and_unknown_methods_are_405)
 	expect_serves();
 }
 
+/* RFC 9112 section 9.6: who asks for it reads to the end. */
+Test(hostile, close_is_heard_among_other_options_and_in_any_line)
+{
+	static const char *const fields[] = {"Connection: close", "Connection: TE, close",  "Connection: close, x",
+					     "Connection: CLOSE", "Connection:\tx ,close ", "Connection: x\r\nConnection: close"};
+	for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+		char text[256], value[32];
+		struct http_conn c;
+		snprintf(text, sizeof text, "GET /.well-known/jwks.json HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n", fields[i]);
+		cr_assert(http_open(&c, w.gateway.http));
+		http_send_text(&c, text);
+		http_read(&c, &r, 5000, false);
+		cr_expect_eq(r.status, 200, "%s: %d", fields[i], r.status);
+		cr_expect_str_eq(http_header(&r, "Connection", value, sizeof value), "close", "%s: %s", fields[i], r.head);
+		http_close(&c);
+	}
+}
+
+Test(hostile, the_shortest_request_lines_are_answered_in_our_words)
+{
+	static const char *const lines[] = {"G / HTTP/1.1", "G /a HTTP/1.1", "GE / HTTP/1.1", "G / HTTP/1.0"};
+	for (unsigned i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		char text[64];
+		snprintf(text, sizeof text, "%s\r\nHost: a\r\n\r\n", lines[i]);
+		cr_expect_eq(send_raw(lines[i], text, strlen(text)), 404, "%s: %s%s", lines[i], r.head, r.body);
+		cr_expect(is_problem(&r, "not_found"), "%s: %s", lines[i], r.body);
+	}
+	expect_serves();
+}
+
 /* A body there would be taken for the next answer. */
 Test(hostile, an_answer_to_head_is_a_head)
 {
