@@ -93,6 +93,11 @@ static enum err new_worker(const struct config *config, const struct worker_shar
 	return *ret == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
+static void say_no_thread(struct sbuf *why)
+{
+	sbuf_printf(why, "a thread can't be started: %s; see RLIMIT_NPROC (ulimit -u) and pids.max of the control group", strerror(errno));
+}
+
 static enum err start_workers(struct config *config, const struct worker_shared *shared, struct worker **workers, struct sbuf *why)
 {
 	int fd = -1;
@@ -116,8 +121,7 @@ static enum err start_workers(struct config *config, const struct worker_shared 
 	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
 		err = worker_start(workers[i]);
 	if (err == ERR_OVERLOADED)
-		sbuf_printf(why, "a thread can't be started: %s; see RLIMIT_NPROC (ulimit -u) and pids.max of the control group",
-			    strerror(errno));
+		say_no_thread(why);
 	return err;
 }
 
@@ -170,6 +174,11 @@ static int serve(struct config *config, const struct worker_shared *shared, cons
 	char text[1024];
 	struct sbuf why = sbuf_fixed(text, sizeof text);
 
+	enum err logging = log_writer_start();
+	if (logging == ERR_OVERLOADED)
+		say_no_thread(&why);
+	if (logging != ERR_OK)
+		return complain(EXIT_FAILURE, why.n == 0 ? STR("out of memory") : sbuf_str(&why));
 	if (limits_apply(config, &why) != ERR_OK)
 		return complain(EXIT_FAILURE, sbuf_str(&why));
 	if (config_issuer_is_unreachable(config))
@@ -232,8 +241,7 @@ int main(int argc, char **argv)
 	    database_urls_check(&config, &faults) != ERR_OK || trust_open(&config, &shared.trust, &faults) != ERR_OK ||
 	    tls_open(&config, &shared.tls, &faults) != ERR_OK) {
 		complain(EXIT_SETTINGS, sbuf_str(&faults));
-	} else if (trace_open(&config, &shared.trace) != ERR_OK || rate_limits_open(&config, &shared.limits) != ERR_OK ||
-		   log_writer_start() != ERR_OK) {
+	} else if (trace_open(&config, &shared.trace) != ERR_OK || rate_limits_open(&config, &shared.limits) != ERR_OK) {
 		code = complain(EXIT_FAILURE, STR("out of memory"));
 	} else {
 		log_set_level(config.log_level);

@@ -43,8 +43,8 @@ struct str log_finished(struct log_line *l);
 /* From now on lines are written by a thread of the log's own, and no other thread waits for
  * whoever reads the log. Lines that find no room are dropped whole and counted;
  * "log_lines_dropped" says how many once there is room again. What led to a crash is written
- * before the process ends. Call it once, before threads start. ERR_NO_MEMORY leaves everything as
- * it was. */
+ * before the process ends. Call it once, before threads start. ERR_NO_MEMORY and ERR_OVERLOADED (the thread
+ * can't be started; errno says why) leave everything as it was. */
 MUST_CHECK enum err log_writer_start(void);
 /* Writes what waits, for `limit_ms` at most; call it when the other threads have ended. */
 void log_writer_end(int limit_ms);

@@ -229,10 +229,13 @@ enum err log_writer_start(void)
 	atomic_store(&ending, false);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	atomic_store(&writing, pthread_create(&writer, NULL, run, NULL) == 0);
+	int fault = pthread_create(&writer, NULL, run, NULL);
+	atomic_store(&writing, fault == 0);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!atomic_load(&writing))
-		return ERR_NO_MEMORY;
+	if (fault != 0) {
+		errno = fault;
+		return ERR_OVERLOADED;
+	}
 	watch_crashes();
 	return ERR_OK;
 }
