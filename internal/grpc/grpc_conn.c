@@ -20,11 +20,13 @@
 #include "grpc/grpc_stream.h"
 #include "grpc/h2_memory.h"
 
-#define OUTPUT_MAX     (64 * 1024)   /* bytes for a socket that takes no more; nothing is read meanwhile */
-#define WINDOW         (1024 * 1024) /* bytes of unfinished requests on one connection */
-#define HEADERS_ABUSE  (16 * GRPC_HEADER_LIST_MAX)
-#define LINGER_US      1000000 /* for the client to read GOAWAY and close */
-#define GOAWAY_WAIT_US 1000000 /* between the notice and the last GOAWAY, if the client answers no PING */
+#define OUTPUT_MAX    (64 * 1024)   /* bytes for a socket that takes no more; nothing is read meanwhile */
+#define WINDOW        (1024 * 1024) /* bytes of unfinished requests on one connection */
+#define HEADERS_ABUSE (16 * GRPC_HEADER_LIST_MAX)
+#define LINGER_US     1000000 /* for the client to read GOAWAY and close */
+/* Between the notice and the last GOAWAY: if the client is silent, and if it sends but answers no PING. */
+#define GOAWAY_WAIT_US 1000000
+#define GOAWAY_MOST_US 30000000
 #define CONTINUATIONS  8       /* CVE-2024-28182 */
 #define RESETS_FREE    1000000 /* as far as nghttp2 is concerned: they are counted here */
 #define STREAMS_KNOWN  32
@@ -710,6 +712,23 @@ void grpc_conn_drain(struct grpc_conn *c)
 	wake(c);
 }
 
+/* What the client has sent lies unread, here or in the kernel: its answer to the PING may stand behind it. */
+static bool has_unread(const struct grpc_conn *c)
+{
+	char next;
+	return c->waiting || recv(bufferevent_getfd(c->bev), &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* It is time for the last GOAWAY. Streams that the client opened before it knew are taken, so an honest
+ * client loses none of them, however far behind either side is. */
+static bool knows_the_notice(const struct grpc_conn *c, int64_t now_us)
+{
+	int64_t heard_us = c->received_us > c->bye_us ? c->received_us : c->bye_us;
+	if (c->ping_us == 0 || now_us - c->bye_us > GOAWAY_MOST_US)
+		return true;
+	return now_us - heard_us > GOAWAY_WAIT_US && !has_unread(c);
+}
+
 void grpc_conn_tick(struct grpc_conn *c, int64_t now_us)
 {
 	const struct config *config = grpc_server_env(c->server)->config;
@@ -731,7 +750,7 @@ void grpc_conn_tick(struct grpc_conn *c, int64_t now_us)
 		if (!grpc_call_tick(grpc_call_of_conn_node(it), now_us))
 			go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, "headers_too_slow");
 	}
-	if (c->noticed && !c->said_bye && (c->ping_us == 0 || now_us - c->bye_us > GOAWAY_WAIT_US))
+	if (c->noticed && !c->said_bye && knows_the_notice(c, now_us))
 		say_bye(c);
 	if (c->calls_open == 0) {
 		if (now_us - c->idle_since_us > idle_us)

@@ -602,6 +602,33 @@ Test(grpc_hostile, many_more_cancelled_calls_end_with_a_farewell)
 	expect_neighbour_is_served();
 }
 
+/* Its answer to the PING stands behind what it had sent before: a client that is far behind loses nothing. */
+Test(grpc_hostile, behind_a_farewell_calls_are_answered_until_the_client_knows)
+{
+	struct h2_frame f;
+	c.manual = true;
+	for (unsigned i = 0; i < 400 && !c.goaway; i++) {
+		out.n = 0;
+		for (unsigned n = 0; n < 50; n++, c.stream += 2)
+			data_behind_a_reset(c.stream);
+		cr_assert(h2_send(&c, &out));
+		h2_wait_frame(&c, NGHTTP2_GOAWAY, &f, 20);
+	}
+	cr_assert(c.goaway);
+	cr_assert_eq(c.goaway_last, 0x7fffffff);
+	for (unsigned i = 0; i < 10; i++) { /* two and a half seconds, in which it is never silent */
+		cr_assert_eq(grpc_call_on(&c, &get_id, &g), OK, "call %u: %d", i, g.status);
+		cr_assert_eq(c.goaway_last, 0x7fffffff, "call %u", i);
+		expect_neighbour_is_served();
+		sleep_ms(250);
+	}
+	c.manual = false;
+	cr_assert(h2_wait_closed(&c, 10000)); /* it is silent from now on */
+	cr_assert_neq(c.goaway_last, 0x7fffffff);
+	cr_assert_eq(c.goaway_error, NGHTTP2_NO_ERROR);
+	expect_neighbour_is_served();
+}
+
 /* What the store has begun for cancelled calls bounds how many more are read. */
 Test(grpc_hostile, cancelled_calls_under_way_hold_the_reading_back)
 {
