@@ -34,6 +34,9 @@ public final class Deadlines {
 	private static final int HEALTHY = 4;
 	private static final int CALLS = 25; // healthy ones of each thread
 	private static final int SHORT = 50; // at least as many with a deadline, of each thread
+	// Some thousand cancelled calls a second: what every gateway under test can read. More would only lie
+	// in the client's socket, and healthy calls behind it.
+	private static final int PAUSE_MS = 10;
 
 	private static final MethodDescriptor.Marshaller<byte[]> BYTES =
 		new MethodDescriptor.Marshaller<>() {
@@ -103,8 +106,11 @@ public final class Deadlines {
 		List<Future<?>> short_ = new ArrayList<>(), long_ = new ArrayList<>();
 		for (int i = 0; i < THREADS; i++)
 			short_.add(threads.submit(() -> {
-				for (int n = 0; n < SHORT || !over.get(); n++)
+				for (int n = 0; n < SHORT || !over.get(); n++) {
 					count(others, call(channel, request, within(deadlineMs)));
+					Thread.sleep(PAUSE_MS);
+				}
+				return null;
 			}));
 		for (int i = 0; i < HEALTHY; i++)
 			long_.add(threads.submit(() -> {
