@@ -33,14 +33,19 @@ static int complain(int code, const char *what, const char *why)
 }
 
 /* Where a listener of any address is reached from the same machine. */
-static void url_of(const struct config_listen *ops, const char *path, char *out, size_t n)
+static void url_of(const struct config_listen *ops, bool tls, const char *path, char *out, size_t n)
 {
+	if (ops->local) {
+		snprintf(out, n, "http://localhost%s", path);
+		return;
+	}
 	const char *host = strcmp(ops->host, "0.0.0.0") == 0 ? "127.0.0.1" : strcmp(ops->host, "::") == 0 ? "::1" : ops->host;
 	bool v6 = strchr(host, ':') != NULL;
-	snprintf(out, n, "%s://%s%s%s:%u%s", ops->tls ? "https" : "http", v6 ? "[" : "", host, v6 ? "]" : "", ops->port, path);
+	snprintf(out, n, "%s://%s%s%s:%u%s", tls ? "https" : "http", v6 ? "[" : "", host, v6 ? "]" : "", ops->port, path);
 }
 
-static int ask(const char *url)
+/* `socket_path`: of a unix socket; NULL: none. */
+static int ask(const char *url, const char *socket_path)
 {
 	struct answer answer = {{0}, 0};
 	char error[CURL_ERROR_SIZE] = "";
@@ -49,6 +54,7 @@ static int ask(const char *url)
 	bool good = e != NULL && curl_easy_setopt(e, CURLOPT_URL, url) == CURLE_OK &&
 		    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, TIMEOUT_MS) == CURLE_OK &&
 		    curl_easy_setopt(e, CURLOPT_NOPROXY, "*") == CURLE_OK &&
+		    curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, socket_path) == CURLE_OK &&
 		    /* it is our own port, and its certificate is made out to the name that clients use */
 		    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
 		    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK &&
@@ -75,7 +81,7 @@ int healthcheck(int argc, char **argv)
 		return complain(2, "healthcheck takes --live or --startup, or nothing", "");
 
 	static struct config config;
-	char url[320], text[1024];
+	char url[320], socket_path[sizeof config.ops.at[0].host] = "", text[1024];
 	struct sbuf faults = sbuf_fixed(text, sizeof text);
 	struct arena *a = arena_new(1 << 20);
 	if (a == NULL || crypto_init() != ERR_OK)
@@ -83,10 +89,12 @@ int healthcheck(int argc, char **argv)
 	arena_wipe_on_free(a);
 	enum err err = config_read(a, environ, 0, &config, &faults);
 	if (err == ERR_OK)
-		url_of(&config.ops, path, url, sizeof url);
+		url_of(&config.ops.at[0], config.ops.tls, path, url, sizeof url);
+	if (err == ERR_OK && config.ops.at[0].local)
+		memcpy(socket_path, config.ops.at[0].host, sizeof socket_path);
 	config_wipe(&config);
 	arena_free(a);
-	int code = err == ERR_OK ? ask(url) : complain(3, "the settings", text);
+	int code = err == ERR_OK ? ask(url, *socket_path == '\0' ? NULL : socket_path) : complain(3, "the settings", text);
 	crypto_fini();
 	return code;
 }

@@ -66,30 +66,59 @@ static int help(void)
 	return code;
 }
 
-static void announce(const char *what, const struct config_listen *at)
+static void announce(const char *what, const struct config_listener *l)
 {
-	char text[sizeof at->host + 16];
-	snprintf(text, sizeof text, strchr(at->host, ':') != NULL ? "[%s]:%u" : "%s:%u", at->host, at->port);
-	struct log_line line;
-	log_begin(&line, LOG_INFO, "listening");
-	log_str(&line, "what", str_of(what));
-	log_str(&line, "address", str_of(text));
-	log_bool(&line, "tls", at->tls);
-	log_end(&line);
+	for (unsigned i = 0; i < l->n; i++) {
+		const struct config_listen *at = &l->at[i];
+		char text[sizeof at->host + 16];
+		if (at->local)
+			snprintf(text, sizeof text, "unix:%s", at->host);
+		else
+			snprintf(text, sizeof text, strchr(at->host, ':') != NULL ? "[%s]:%u" : "%s:%u", at->host, at->port);
+		struct log_line line;
+		log_begin(&line, LOG_INFO, "listening");
+		log_str(&line, "what", str_of(what));
+		log_str(&line, "address", str_of(text));
+		log_bool(&line, "tls", l->tls && !at->local);
+		log_end(&line);
+	}
 }
 
-static enum err new_worker(const struct config *config, const struct worker_shared *shared, struct worker **ret, struct sbuf *why)
+/* What this process has claimed, until it drains. */
+struct claims {
+	struct listen_claim http, grpc, ops;
+};
+
+static enum err claim_all(struct config *config, struct claims *claims, struct sbuf *why)
 {
-	int http_fd = -1, grpc_fd = -1;
-	enum err err = listen_open(&config->http, true, &http_fd, why);
+	enum err err = listen_claim(&config->http, "M2M_HTTP_LISTEN", &claims->http, why);
+	if (err == ERR_OK)
+		err = listen_claim(&config->grpc, "M2M_GRPC_LISTEN", &claims->grpc, why);
+	if (err == ERR_OK)
+		err = listen_claim(&config->ops, "M2M_OPS_LISTEN", &claims->ops, why);
+	return err;
+}
+
+static void withdraw_all(const struct config *config, struct claims *claims)
+{
+	listen_withdraw(&config->http, &claims->http);
+	listen_withdraw(&config->grpc, &claims->grpc);
+	listen_withdraw(&config->ops, &claims->ops);
+}
+
+static enum err new_worker(const struct config *config, const struct claims *claims, const struct worker_shared *shared,
+			   struct worker **ret, struct sbuf *why)
+{
+	struct listen_set http, grpc;
+	enum err err = listen_open(&config->http, &claims->http, true, &http, why);
 	if (err != ERR_OK)
 		return err;
-	err = listen_open(&config->grpc, true, &grpc_fd, why);
+	err = listen_open(&config->grpc, &claims->grpc, true, &grpc, why);
 	if (err != ERR_OK) {
-		close(http_fd);
+		listen_close(&http);
 		return err;
 	}
-	*ret = worker_new(config, shared, http_fd, grpc_fd);
+	*ret = worker_new(config, shared, &http, &grpc);
 	return *ret == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
@@ -98,22 +127,19 @@ static void say_no_thread(struct sbuf *why)
 	sbuf_printf(why, "a thread can't be started: %s; see RLIMIT_NPROC (ulimit -u) and pids.max of the control group", strerror(errno));
 }
 
-static enum err start_workers(struct config *config, const struct worker_shared *shared, struct worker **workers, struct sbuf *why)
+static enum err start_workers(struct config *config, struct claims *claims, const struct worker_shared *shared, struct worker **workers,
+			      struct sbuf *why)
 {
-	int fd = -1;
-	enum err err = listen_claim(&config->http, "M2M_HTTP_LISTEN", why);
-	if (err == ERR_OK)
-		err = listen_claim(&config->grpc, "M2M_GRPC_LISTEN", why);
-	if (err == ERR_OK)
-		err = listen_claim(&config->ops, "M2M_OPS_LISTEN", why);
+	struct listen_set ops;
+	enum err err = claim_all(config, claims, why);
 	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
-		err = new_worker(config, shared, &workers[i], why);
+		err = new_worker(config, claims, shared, &workers[i], why);
 	for (unsigned i = 0; i < config->workers && err == ERR_OK; i++)
 		worker_know_all(workers[i], workers, config->workers);
 	if (err == ERR_OK)
-		err = listen_open(&config->ops, false, &fd, why);
+		err = listen_open(&config->ops, &claims->ops, false, &ops, why);
 	if (err == ERR_OK)
-		err = worker_serve_ops(workers[0], fd);
+		err = worker_serve_ops(workers[0], &ops);
 	if (err == ERR_OK)
 		err = trust_start(shared->trust);
 	if (err == ERR_OK)
@@ -171,6 +197,7 @@ static int wait_for_signal(const sigset_t *signals, int64_t limit_ms, const stru
 static int serve(struct config *config, const struct worker_shared *shared, const sigset_t *signals)
 {
 	struct worker *workers[WORKERS_MAX] = {NULL};
+	struct claims claims = {.http.n = 0};
 	char text[1024];
 	struct sbuf why = sbuf_fixed(text, sizeof text);
 
@@ -190,7 +217,8 @@ static int serve(struct config *config, const struct worker_shared *shared, cons
 	if (why.n > 0)
 		log_message(LOG_WARN, "database_not_ready", "%s; trying again until it is", text);
 	why = sbuf_fixed(text, sizeof text);
-	if (start_workers(config, shared, workers, &why) != ERR_OK) {
+	if (start_workers(config, &claims, shared, workers, &why) != ERR_OK) {
+		withdraw_all(config, &claims);
 		end_workers(workers, config->workers);
 		return complain(EXIT_FAILURE, why.n == 0 ? STR("out of memory") : sbuf_str(&why));
 	}
@@ -207,6 +235,7 @@ static int serve(struct config *config, const struct worker_shared *shared, cons
 		wait_for_signal(signals, config->shutdown_delay_ms, shared); /* a second one cuts it short */
 	}
 	log_message(LOG_INFO, "draining", "got SIG%s", name);
+	withdraw_all(config, &claims);
 	end_workers(workers, config->workers);
 	log_message(LOG_INFO, "stopped", "every request was answered");
 	return EXIT_SUCCESS;

@@ -10,9 +10,4 @@
  * least that many. Network byte order. 0: it is no numeric address, and `out` untouched. */
 size_t network_of(struct str address, uint8_t out[NETWORK_MAX]);
 
-/* A client's address as it is recorded, logged and counted: of one that a listener on [::] shows as ::ffff:192.0.2.7 (RFC 4291
- * section 2.5.5.2) the IPv4 address, of a link-local one without its zone (RFC 4007), which PostgreSQL doesn't take. A part of
- * `address`, which getnameinfo has made. */
-struct str network_recorded(struct str address);
-
 #endif

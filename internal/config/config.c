@@ -191,21 +191,34 @@ static unsigned usable_cores(void)
 	return n < 1 ? 1 : n > 64 ? 64 : n;
 }
 
-static bool is_loopback(const struct config_listen *l)
+/* Nothing that passes there can be seen on a network. */
+static bool is_within_the_machine(const struct config_listen *l)
 {
-	return strncmp(l->host, "127.", 4) == 0 || strcmp(l->host, "::1") == 0;
+	return l->local || strncmp(l->host, "127.", 4) == 0 || strcmp(l->host, "::1") == 0;
 }
 
 /* Credentials and tokens pass there in the clear: only when somebody has said so. */
-static void check_plaintext(const struct config_listen *l, bool allowed, const char *setting, const char *word, struct sbuf *faults)
+static void check_plaintext(const struct config_listener *l, bool allowed, const char *setting, const char *word, struct sbuf *faults)
 {
-	if (l->tls || allowed || is_loopback(l))
-		return;
-	sbuf_printf(
-		faults,
-		"%s: %s is not a loopback address, and this listener would not speak TLS; set M2M_TLS_CERT_FILE and M2M_TLS_KEY_FILE, or"
-		" M2M_PLAINTEXT=%s\n",
-		setting, l->host, word);
+	for (unsigned i = 0; i < l->n && !l->tls && !allowed; i++)
+		if (!is_within_the_machine(&l->at[i]))
+			sbuf_printf(faults,
+				    "%s: %s is not a loopback address, and this listener would not speak TLS; set M2M_TLS_CERT_FILE and"
+				    " M2M_TLS_KEY_FILE, or M2M_PLAINTEXT=%s\n",
+				    setting, l->at[i].host, word);
+}
+
+/* Either alone would believe nobody, while who set it thinks that it does. */
+static void check_proxies(const struct proxies *p, struct sbuf *faults)
+{
+	bool any = p->n > 0 || p->local;
+	if (any && p->form == FORWARDED_NONE)
+		sbuf_putz(faults, "M2M_TRUSTED_PROXIES is set, but M2M_FORWARDED doesn't say how they name the caller: x-forwarded-for, "
+				  "forwarded or proxy-v2\n");
+	if (!any && p->form != FORWARDED_NONE)
+		sbuf_putz(
+			faults,
+			"M2M_FORWARDED is set, but M2M_TRUSTED_PROXIES doesn't say whose word is taken: anybody could name any address\n");
 }
 
 static void check_listeners(const struct config *c, struct sbuf *faults)
@@ -230,9 +243,20 @@ static void check_burst(unsigned rate, unsigned *burst, const char *setting, con
 			    rate * RATE_FILL_MAX_S);
 }
 
+/* The URL of the listener's first address that one can name; absent: it has none. */
+static struct str issuer_of(struct arena *a, const struct config_listener *l)
+{
+	unsigned i = 0;
+	while (i < l->n && l->at[i].local)
+		i++;
+	if (i == l->n)
+		return STR_NONE;
+	bool six = strchr(l->at[i].host, ':') != NULL;
+	return arena_printf(a, "%s://%s%s%s:%u", l->tls ? "https" : "http", six ? "[" : "", l->at[i].host, six ? "]" : "", l->at[i].port);
+}
+
 static void work_out_rest(struct arena *a, char *const *env, struct config *c)
 {
-	bool v6 = strchr(c->http.host, ':') != NULL;
 	bool certificate = c->tls_cert.text.p != NULL && c->tls_key.text.p != NULL;
 
 	c->database_url_path = arena_copy(a, lookup(env, "M2M_DATABASE_URL", FILE_SUFFIX));
@@ -246,8 +270,7 @@ static void work_out_rest(struct arena *a, char *const *env, struct config *c)
 	if (c->workers == 0)
 		c->workers = usable_cores();
 	if (c->issuer.p == NULL)
-		c->issuer = arena_printf(a, "%s://%s%s%s:%u", c->http.tls ? "https" : "http", v6 ? "[" : "", c->http.host, v6 ? "]" : "",
-					 c->http.port);
+		c->issuer = issuer_of(a, &c->http);
 }
 
 /* RFC 8414 section 3.1: a slash that ends the issuer is no part of the URLs that are made of it. */
@@ -287,6 +310,9 @@ enum err config_read(struct arena *a, char *const *env, unsigned need, struct co
 		read_setting(&settings[i], a, env, need, ret, faults);
 	work_out_rest(a, env, ret);
 	take_issuer_apart(ret);
+	if (ret->issuer.p == NULL && ret->http.n > 0)
+		sbuf_putz(faults, "M2M_ISSUER is not set, and M2M_HTTP_LISTEN has no address that a URL could name\n");
+	check_proxies(&ret->proxies, faults);
 	check_burst(ret->client_rate, &ret->client_burst, "M2M_CLIENT_BURST", "M2M_CLIENT_RATE", faults);
 	check_burst(ret->address_rate, &ret->address_burst, "M2M_ADDRESS_BURST", "M2M_ADDRESS_RATE", faults);
 	if ((need & CONFIG_NEED_LISTENERS) != 0 && faults->n == faults_before)

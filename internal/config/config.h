@@ -7,16 +7,27 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/forwarded.h"
 #include "base/log.h"
 #include "base/sbuf.h"
 #include "base/str.h"
 #include "crypto/master_ring.h"
 #include "crypto/signing_key.h"
 
+#define CONFIG_LISTEN_MAX 8
+
+/* One address of a listener. */
 struct config_listen {
-	char host[256]; /* "127.0.0.1", "::1", "0.0.0.0"; numeric */
-	uint16_t port;  /* 0: any free one */
-	bool tls;       /* whether it speaks TLS: there is a certificate, and M2M_PLAINTEXT doesn't name it */
+	char host[256]; /* "127.0.0.1", "::1", "0.0.0.0", numeric; a unix socket: its path, from its slash on */
+	uint16_t port;  /* 0: any free one; of a unix socket none */
+	bool local;     /* a unix socket, which never speaks TLS */
+	bool only_ipv6; /* [::] beside an IPv4 address with the same port */
+};
+
+struct config_listener {
+	struct config_listen at[CONFIG_LISTEN_MAX];
+	unsigned n;
+	bool tls; /* whether it speaks TLS: there is a certificate, and M2M_PLAINTEXT doesn't name it */
 };
 
 /* Connections to PostgreSQL that a worker opens. */
@@ -31,16 +42,17 @@ struct config_pem {
 };
 
 /* Bits of M2M_PLAINTEXT. */
-enum config_listener { CONFIG_HTTP = 1, CONFIG_GRPC = 2, CONFIG_OPS = 4 };
+enum config_plaintext { CONFIG_HTTP = 1, CONFIG_GRPC = 2, CONFIG_OPS = 4 };
 
 struct config {
 	struct str database_url;       /* M2M_DATABASE_URL: the gateway's */
 	struct str database_url_path;  /* M2M_DATABASE_URL_FILE, whose content was that; absent: given in the environment */
 	struct str admin_database_url; /* M2M_ADMIN_DATABASE_URL: m2mctl's; absent if not set */
-	struct config_listen http;     /* M2M_HTTP_LISTEN, default 127.0.0.1:8080 */
-	struct config_listen grpc;     /* M2M_GRPC_LISTEN, default 127.0.0.1:9090 */
-	struct config_listen ops;      /* M2M_OPS_LISTEN, default 127.0.0.1:9100 */
-	unsigned plaintext;            /* M2M_PLAINTEXT, bits of enum config_listener: no TLS there, said so */
+	struct config_listener http;   /* M2M_HTTP_LISTEN, default 127.0.0.1:8080 */
+	struct config_listener grpc;   /* M2M_GRPC_LISTEN, default 127.0.0.1:9090 */
+	struct config_listener ops;    /* M2M_OPS_LISTEN, default 127.0.0.1:9100 */
+	struct proxies proxies;        /* M2M_TRUSTED_PROXIES and M2M_FORWARDED */
+	unsigned plaintext;            /* M2M_PLAINTEXT, bits of enum config_plaintext: no TLS there, said so */
 	struct config_pem tls_cert;    /* M2M_TLS_CERT: chain, the server's own certificate first */
 	struct config_pem tls_key;     /* M2M_TLS_KEY: its private key */
 	struct config_pem tls_clients; /* M2M_TLS_CLIENT_CA: who must have signed a client's certificate; absent: none is asked for */

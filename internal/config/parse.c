@@ -1,5 +1,6 @@
 /* Text to value, one function per kind of setting. */
 #include <arpa/inet.h>
+#include <sys/un.h>
 
 #include "config/setting.h"
 #include "config/words.h"
@@ -32,38 +33,124 @@ bool parse_number(const struct setting *s, struct arena *a, struct str text, str
 	return true;
 }
 
-/* 127.0.0.1:8080 or [::1]:8080, as RFC 3986 section 3.2.2 writes a host. Kept in the canonical form. */
-bool parse_listen(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+/* unix:/run/m2m/http.sock */
+static bool read_path(struct str path, struct config_listen *ret)
 {
-	(void)a;
-	struct config_listen out = {.port = 0};
-	struct str host = text;
-	int family = AF_INET;
-	int64_t port = 0;
-	const char *colon = memrchr(text.p, ':', text.n);
-	bool good = colon != NULL;
+	if (path.n < 2 || path.p[0] != '/' || path.p[path.n - 1] == '/' || path.n >= sizeof((struct sockaddr_un *)0)->sun_path)
+		return false;
+	for (size_t i = 0; i < path.n; i++)
+		if (path.p[i] <= ' ' || path.p[i] == 0x7f)
+			return false;
+	ret->local = true;
+	memcpy(ret->host, path.p, path.n);
+	return true;
+}
 
-	if (good) {
-		host.n = (size_t)(colon - text.p);
-		good = str_to_i64(str_from(colon + 1, text.n - host.n - 1), 0, UINT16_MAX, &port) == ERR_OK;
-	}
+/* 127.0.0.1:8080 or [::1]:8080, as RFC 3986 section 3.2.2 writes a host. Kept in the canonical form. */
+static bool read_address(struct str text, struct config_listen *ret)
+{
+	struct str host = text;
+	int64_t port = 0;
+	const char *colon = text.n == 0 ? NULL : memrchr(text.p, ':', text.n);
+	unsigned char address[sizeof(struct in6_addr)];
+	int family = AF_INET;
+	if (colon == NULL)
+		return false;
+	host.n = (size_t)(colon - text.p);
+	if (str_to_i64(str_from(colon + 1, text.n - host.n - 1), 0, UINT16_MAX, &port) != ERR_OK)
+		return false;
 	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']') {
 		family = AF_INET6;
 		host = str_from(host.p + 1, host.n - 2);
 	}
-	good = good && host.n < sizeof out.host;
-	if (good) {
-		unsigned char address[sizeof(struct in6_addr)];
-		memcpy(out.host, host.p, host.n);
-		good = inet_pton(family, out.host, address) == 1 && inet_ntop(family, address, out.host, sizeof out.host) != NULL;
-	}
-	if (!good) {
-		sbuf_putz(why, "expected a numeric address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080");
+	if (host.n >= sizeof ret->host)
 		return false;
+	memcpy(ret->host, host.p, host.n);
+	ret->port = (uint16_t)port;
+	return inet_pton(family, ret->host, address) == 1 && inet_ntop(family, address, ret->host, sizeof ret->host) != NULL;
+}
+
+static bool is_same(const struct config_listen *a, const struct config_listen *b)
+{
+	return strcmp(a->host, b->host) == 0 && a->port == b->port && (a->port != 0 || a->local);
+}
+
+/* A [::] takes IPv4 clients too, unless an IPv4 address of the same port is there for them. */
+static void note_dual_stack(struct config_listener *l)
+{
+	for (unsigned six = 0; six < l->n; six++)
+		for (unsigned four = 0; four < l->n; four++)
+			if (l->at[six].port != 0 && strcmp(l->at[six].host, "::") == 0 && strchr(l->at[four].host, '.') != NULL &&
+			    !l->at[four].local && l->at[six].port == l->at[four].port)
+				l->at[six].only_ipv6 = true;
+}
+
+bool parse_listen(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	const struct str local = STR("unix:");
+	struct config_listener out = {.n = 0};
+
+	for (struct str word; (word = str_split(&text, ',')).p != NULL;) {
+		if (out.n == CONFIG_LISTEN_MAX) {
+			sbuf_printf(why, "expected at most %d addresses", CONFIG_LISTEN_MAX);
+			return false;
+		}
+		struct config_listen *at = &out.at[out.n++];
+		word = str_trim(word);
+		if (str_starts(word, local) ? !read_path(str_from(word.p + local.n, word.n - local.n), at) : !read_address(word, at)) {
+			sbuf_putz(why, "expected a numeric address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080,"
+				       " or unix: and a path of at most 107 bytes, such as unix:/run/m2m/http.sock; or several, by commas");
+			return false;
+		}
+		for (unsigned i = 0; i + 1 < out.n; i++)
+			if (is_same(&out.at[i], at)) {
+				sbuf_printf(why, "%s is there twice", at->host);
+				return false;
+			}
 	}
-	out.port = (uint16_t)port;
-	*(struct config_listen *)target(s, c) = out;
+	note_dual_stack(&out);
+	*(struct config_listener *)target(s, c) = out;
 	return true;
+}
+
+bool parse_proxies(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	struct proxies *p = target(s, c);
+	p->n = 0;
+	p->local = false;
+	for (struct str word; (word = str_split(&text, ',')).p != NULL;) {
+		word = str_trim(word);
+		if (str_eq(word, STR("unix"))) {
+			p->local = true;
+		} else if (p->n == PROXIES_MAX) {
+			sbuf_printf(why, "expected at most %d networks", PROXIES_MAX);
+			return false;
+		} else if (!ip_network_parse(word, &p->networks[p->n++])) {
+			sbuf_putz(why, "expected addresses and networks in CIDR form without bits behind the prefix, such as 10.0.0.0/8 or "
+				       "2001:db8::/32, or unix, by commas");
+			return false;
+		}
+	}
+	return true;
+}
+
+bool parse_forwarded(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	static const char *const names[] = {[FORWARDED_NONE] = "none",
+					    [FORWARDED_X_FORWARDED_FOR] = "x-forwarded-for",
+					    [FORWARDED_RFC7239] = "forwarded",
+					    [FORWARDED_PROXY_V2] = "proxy-v2"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (str_eq(text, str_of(names[i]))) {
+			((struct proxies *)target(s, c))->form = (enum forwarded_form)i;
+			return true;
+		}
+	}
+	sbuf_putz(why, "expected none, x-forwarded-for, forwarded or proxy-v2");
+	return false;
 }
 
 bool parse_plaintext(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)

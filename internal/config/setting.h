@@ -22,6 +22,8 @@ extern const size_t settings_n;
 
 bool parse_number(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_listen(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
+bool parse_proxies(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
+bool parse_forwarded(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_plaintext(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_endpoint(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_issuer(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);

@@ -166,6 +166,7 @@ struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id, int64
 	arena_wipe_on_free(arena); /* a bearer is in there */
 	call->conn = conn;
 	call->server = grpc_conn_server(conn);
+	grpc_metadata_init(&call->metadata, &grpc_server_env(call->server)->config->proxies, grpc_conn_remote(conn));
 	call->peer = grpc_conn_peer(conn);
 	call->stream_id = stream_id;
 	call->active_us = now_us;
@@ -407,7 +408,7 @@ static struct op *new_op(struct grpc_call *call)
 	call->phase = CALL_RUNNING;
 	wait_no_more(call);
 	call->op = op;
-	grpc_metadata_apply(&call->metadata, op, grpc_conn_remote_addr(call->conn));
+	grpc_metadata_apply(&call->metadata, op);
 	return op;
 }
 

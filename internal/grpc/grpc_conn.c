@@ -75,7 +75,7 @@ struct grpc_conn {
 	nghttp2_session *session;
 	struct event *flush;
 	enum state state;
-	char remote_addr[64];
+	struct remote remote;
 	struct peer *peer;
 	struct grpc_frames frames;
 
@@ -117,7 +117,7 @@ static void go_away(struct grpc_conn *c, uint32_t code, const char *why)
 	if (c->state != OPEN)
 		return;
 	c->state = c->heard ? LEAVING : CLOSING;
-	log_message(LOG_DEBUG, "grpc_goaway", "%s: %s", c->remote_addr, why);
+	log_message(LOG_DEBUG, "grpc_goaway", "%s: %s", c->remote.text, why);
 	nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(c->session), code,
 			      (const uint8_t *)why, strlen(why));
 	wake(c);
@@ -445,9 +445,9 @@ struct grpc_server *grpc_conn_server(struct grpc_conn *c)
 	return c->server;
 }
 
-struct str grpc_conn_remote_addr(const struct grpc_conn *c)
+const struct remote *grpc_conn_remote(const struct grpc_conn *c)
 {
-	return str_of(c->remote_addr);
+	return &c->remote;
 }
 
 struct list *grpc_conn_calls(struct grpc_conn *c)
@@ -804,7 +804,7 @@ out:
 	return session;
 }
 
-bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct str remote_addr)
+bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct tls *tls, const struct remote *remote)
 {
 	const struct config *config = grpc_server_env(server)->config;
 	const struct timeval write_timeout = {config->receive_timeout_ms / 1000, (config->receive_timeout_ms % 1000) * 1000};
@@ -814,7 +814,7 @@ bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struc
 		close(fd);
 		return false;
 	}
-	c->peer = grpc_server_conn_opened(server, remote_addr);
+	c->peer = grpc_server_conn_opened(server, remote_text(remote));
 	if (c->peer == NULL) {
 		free(c);
 		close(fd);
@@ -824,13 +824,13 @@ bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struc
 	list_init(&c->orphans);
 	grpc_frames_init(&c->frames);
 	c->server = server;
-	memcpy(c->remote_addr, remote_addr.p, remote_addr.n < sizeof c->remote_addr ? remote_addr.n : sizeof c->remote_addr - 1);
+	c->remote = *remote;
 	c->idle_since_us = c->received_us = clock_mono_us();
 	c->work = (struct budget){frame_rates.max, c->received_us};
 	c->resets = (struct budget){reset_rates.max, c->received_us};
 	c->flush = event_new(base, -1, 0, on_flush, c);
 	c->session = new_session(c);
-	c->bev = tls_bufferevent(grpc_server_tls(server), TLS_GRPC, base, fd);
+	c->bev = tls_bufferevent(tls, TLS_GRPC, base, fd);
 	list_append(list, &c->node);
 	if (c->bev == NULL)
 		close(fd);

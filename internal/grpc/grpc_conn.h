@@ -26,16 +26,18 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "base/forwarded.h"
 #include "base/list.h"
 #include "grpc/grpc_call.h"
+#include "tls/tls.h"
 
 struct grpc_conn;
 
 /* ---- for grpc_server.c ---- */
 
-/* Takes `fd` over and puts the connection into `list`, which it leaves by itself when it ends. False: its
+/* Takes `fd` over, which speaks TLS unless `tls` is NULL or none of gRPC's, and puts the connection into `list`, which it leaves by itself when it ends. False: its
  * address has too many, or there is no memory; the socket is closed. */
-bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct str remote_addr);
+bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct tls *tls, const struct remote *remote);
 struct grpc_conn *grpc_conn_of_node(struct list *node);
 
 /* Time passes: ends what has taken too long. May free the connection. */
@@ -47,7 +49,7 @@ void grpc_conn_free(struct grpc_conn *c);
 /* ---- for grpc_call.c ---- */
 
 struct grpc_server *grpc_conn_server(struct grpc_conn *c);
-struct str grpc_conn_remote_addr(const struct grpc_conn *c);
+const struct remote *grpc_conn_remote(const struct grpc_conn *c);
 struct list *grpc_conn_calls(struct grpc_conn *c);
 
 /* Sends the response's HEADERS, and after them what grpc_call_next_piece and its companions give; without a body they end the stream. False: out of memory. */

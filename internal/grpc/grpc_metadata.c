@@ -9,6 +9,12 @@
 
 #define REQUEST_ID_MAX 64 /* op_set_request_id takes no longer one */
 
+void grpc_metadata_init(struct grpc_metadata *m, const struct proxies *proxies, const struct remote *remote)
+{
+	*m = (struct grpc_metadata){.size = 0};
+	forwarded_begin(&m->caller, proxies, remote);
+}
+
 void grpc_metadata_add(struct grpc_metadata *m, struct arena *a, struct str name, struct str value)
 {
 	m->size += name.n + value.n + FIELD_OVERHEAD;
@@ -16,6 +22,7 @@ void grpc_metadata_add(struct grpc_metadata *m, struct arena *a, struct str name
 	if (grpc_metadata_too_large(m) && !(str_eq(name, STR("x-request-id")) && value.n <= REQUEST_ID_MAX))
 		return;
 
+	forwarded_note(&m->caller, name, value);
 	const struct {
 		struct str name;
 		struct str *value;
@@ -55,10 +62,11 @@ static struct str only(const struct grpc_field *f)
 	return f->count == 1 ? f->value : STR_NONE;
 }
 
-void grpc_metadata_apply(const struct grpc_metadata *m, struct op *op, struct str remote_addr)
+void grpc_metadata_apply(const struct grpc_metadata *m, struct op *op)
 {
+	char address[IP_TEXT_MAX];
 	op_set_request_id(op, only(&m->request_id));
-	op_set_origin(op, 'g', remote_addr, m->user_agent.value, only(&m->traceparent));
+	op_set_origin(op, 'g', forwarded_text(&m->caller, address), m->user_agent.value, only(&m->traceparent));
 
 	if (op->spec == NULL || op->err != ERR_OK)
 		return;

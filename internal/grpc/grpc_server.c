@@ -3,15 +3,15 @@
 
 #include <assert.h>
 #include <event2/listener.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/network.h"
 #include "grpc/grpc_conn.h"
+#include "grpc/grpc_doorstep.h"
 #include "grpc/grpc_health.h"
 #include "grpc/grpc_reflection.h"
 #include "grpc/grpc_server_parts.h"
@@ -24,9 +24,10 @@
 struct grpc_server {
 	struct event_base *base;
 	struct op_env *env;
-	struct tls *tls;                 /* NULL: plaintext */
-	struct evconnlistener *listener; /* NULL: draining */
+	struct tls *tls;             /* NULL: plaintext */
+	struct accept_set listeners; /* none: draining */
 	bool accepting;
+	struct grpc_doorstep doorstep;
 	struct event *tick;
 	struct list conns;
 	struct peers peers;
@@ -175,21 +176,39 @@ size_t *grpc_server_backlog(struct grpc_server *s)
 
 /* ---- the listener ---- */
 
+static void open_conn(struct grpc_server *s, int fd, struct tls *tls, const struct remote *remote)
+{
+	bool opened = grpc_conn_open(s, &s->conns, fd, tls, remote);
+	(void)opened; /* if not, the client sees a closed connection */
+}
+
+/* From the doorstep. Who the proxy speaks for isn't asked whom it speaks for. */
+static void enter(void *arg, int fd, const struct ip *source)
+{
+	struct grpc_server *s = arg;
+	const struct remote remote = remote_of(&s->env->config->proxies, source);
+	open_conn(s, fd, socket_is_local(fd) ? NULL : s->tls, &remote);
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int n, void *arg)
 {
-	(void)listener;
+	(void)listener, (void)n;
 	struct grpc_server *s = arg;
-	char host[NI_MAXHOST];
 	int one = 1;
 	const struct config *config = s->env->config;
-	if ((config->descriptors_max > 0 && fd >= config->descriptors_max) ||
-	    getnameinfo(address, (socklen_t)n, host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0) {
+	const struct ip ip = ip_of_sockaddr(address);
+	const struct remote remote = remote_of(&config->proxies, &ip);
+	const bool local = address->sa_family == AF_UNIX;
+	if (config->descriptors_max > 0 && fd >= config->descriptors_max) {
 		close(fd);
 		return;
 	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	bool opened = grpc_conn_open(s, &s->conns, fd, network_recorded(str_of(host)));
-	(void)opened; /* if not, the client sees a closed connection */
+	if (!local)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (config->proxies.form == FORWARDED_PROXY_V2 && remote.is_proxy)
+		grpc_doorstep_wait(&s->doorstep, fd, &remote);
+	else
+		open_conn(s, fd, local ? NULL : s->tls, &remote);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -201,26 +220,28 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		next = it->next;
 		grpc_conn_tick(grpc_conn_of_node(it), now_us);
 	}
-	if (s->listener != NULL && s->accepting)
-		evconnlistener_enable(s->listener);
+	if (s->accepting)
+		accept_enable(&s->listeners);
 }
 
 void grpc_server_accept(struct grpc_server *s)
 {
 	s->accepting = true;
-	if (s->listener != NULL)
-		evconnlistener_enable(s->listener);
+	accept_enable(&s->listeners);
 }
 
 /* ---- life ---- */
 
-struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd)
+struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env, struct tls *tls, const int *fds, unsigned n)
 {
 	struct grpc_server *s = calloc(1, sizeof *s);
-	if (s == NULL) {
-		close(fd);
+	struct accept_set listeners;
+	if (accept_open(&listeners, base, on_accept, s, fds, n) != ERR_OK || s == NULL) {
+		accept_close(&listeners);
+		free(s);
 		return NULL;
 	}
+	s->listeners = listeners; /* the tick enables them again when they have paused */
 	s->base = base;
 	s->env = env;
 	s->tls = tls;
@@ -228,18 +249,20 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 	list_init(&s->waiting);
 	list_init(&s->unread);
 	grpc_health_init(&s->health);
-	s->listener = evconnlistener_new(base, on_accept, s, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
+	s->doorstep = (struct grpc_doorstep){.base = base,
+					     .max = env->config->connections_max,
+					     .receive_timeout_ms = env->config->receive_timeout_ms,
+					     .enter = enter,
+					     .arg = s};
+	list_init(&s->doorstep.waiting);
 	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
 	s->arena = arena_new(REFLECTION_MAX);
 	s->reflection = s->arena == NULL ? NULL : grpc_reflection_new(s->arena);
-	if (s->listener == NULL)
-		close(fd);
-	if (s->listener == NULL || s->tick == NULL || s->reflection == NULL || peers_init(&s->peers) != ERR_OK ||
+	if (s->tick == NULL || s->reflection == NULL || peers_init(&s->peers) != ERR_OK ||
 	    event_add(s->tick, &(struct timeval){0, TICK_MS * 1000}) != 0) {
 		grpc_server_free(s);
 		return NULL;
 	}
-	accept_watch(s->listener); /* the tick enables it again */
 	return s;
 }
 
@@ -250,8 +273,8 @@ void grpc_server_note_ready(struct grpc_server *s, bool ready)
 
 void grpc_server_drain(struct grpc_server *s)
 {
-	evconnlistener_free(s->listener);
-	s->listener = NULL;
+	accept_close(&s->listeners);
+	grpc_doorstep_clear(&s->doorstep);
 	grpc_health_end_watches(&s->health);
 	LIST_EACH (it, &s->conns)
 		grpc_conn_drain(grpc_conn_of_node(it));
@@ -273,8 +296,8 @@ void grpc_server_free(struct grpc_server *s)
 		return;
 	while (!list_empty(&s->conns))
 		grpc_conn_free(grpc_conn_of_node(s->conns.next));
-	if (s->listener != NULL)
-		evconnlistener_free(s->listener);
+	grpc_doorstep_clear(&s->doorstep);
+	accept_close(&s->listeners);
 	if (s->tick != NULL)
 		event_free(s->tick);
 	arena_free(s->arena);

@@ -11,8 +11,8 @@ struct grpc_server;
 struct grpc_health;
 struct grpc_reflection;
 
-/* `fd`: a bound, listening, non-blocking socket, taken over. NULL: out of memory (the socket is closed). `env` and `tls` (NULL: plaintext) are borrowed. */
-struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd);
+/* `fds`: n bound, listening, non-blocking sockets, taken over. NULL: out of memory (the sockets are closed). `env` and `tls` (NULL: plaintext) are borrowed. */
+struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env, struct tls *tls, const int *fds, unsigned n);
 
 /* What grpc.health.v1.Health answers from now on; Watch streams are told when it changes. False before the first call. */
 void grpc_server_note_ready(struct grpc_server *s, bool ready);

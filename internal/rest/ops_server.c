@@ -9,14 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ip.h"
 #include "rest/rest_encode.h"
 #include "tls/accept.h"
 
 #define METRICS_MAX (256 * 1024)
 
 struct ops_server {
-	struct evhttp *http;
-	struct evconnlistener *listener; /* http's */
+	struct evhttp *http, *local; /* of TCP; of unix sockets, which speak no TLS */
+	struct accept_set listeners; /* theirs */
 	struct tls *tls;
 	int descriptors_max;
 	bool full; /* no descriptor was left when it was last looked */
@@ -96,47 +97,75 @@ static bool has_room(const struct ops_server *s)
 	return s->descriptors_max == 0 || accept_has_room(s->descriptors_max);
 }
 
-static struct bufferevent *new_connection(struct event_base *base, void *arg)
+static struct bufferevent *new_connection(struct ops_server *s, struct event_base *base, struct tls *tls)
 {
-	struct ops_server *s = arg;
 	s->full = !has_room(s);
 	if (s->full)
-		evconnlistener_disable(s->listener);
-	return tls_bufferevent(s->tls, TLS_OPS, base, -1);
+		accept_disable(&s->listeners);
+	return tls_bufferevent(tls, TLS_OPS, base, -1);
 }
 
-struct ops_server *ops_server_new(struct event_base *base, const struct ops_source *source, struct tls *tls, int fd, int descriptors_max)
+static struct bufferevent *new_tcp(struct event_base *base, void *arg)
+{
+	struct ops_server *s = arg;
+	return new_connection(s, base, s->tls);
+}
+
+static struct bufferevent *new_local(struct event_base *base, void *arg)
+{
+	return new_connection(arg, base, NULL);
+}
+
+static struct evhttp *new_http(struct ops_server *s, struct event_base *base, struct bufferevent *(*connect)(struct event_base *, void *))
+{
+	struct evhttp *http = evhttp_new(base);
+	if (http == NULL)
+		return NULL;
+	evhttp_set_timeout(http, 10);
+	evhttp_set_max_headers_size(http, 8192);
+	evhttp_set_max_body_size(http, 1024);
+	evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	evhttp_set_bevcb(http, connect, s);
+	evhttp_set_cb(http, "/livez", on_livez, s);
+	evhttp_set_cb(http, "/readyz", on_readyz, s);
+	evhttp_set_cb(http, "/startupz", on_startupz, s);
+	evhttp_set_cb(http, "/metrics", on_metrics, s);
+	evhttp_set_gencb(http, on_other, s);
+	return http;
+}
+
+/* What is bound is closed with its evhttp. */
+static bool bind_all(struct ops_server *s, struct accept_set *unbound)
+{
+	while (unbound->n > 0) {
+		struct evconnlistener *listener = unbound->at[unbound->n - 1];
+		if (evhttp_bind_listener(socket_is_local(evconnlistener_get_fd(listener)) ? s->local : s->http, listener) == NULL)
+			return false;
+		unbound->n--;
+	}
+	return true;
+}
+
+struct ops_server *ops_server_new(struct event_base *base, const struct ops_source *source, struct tls *tls, const int *fds, unsigned n,
+				  int descriptors_max)
 {
 	struct ops_server *s = calloc(1, sizeof *s);
-	struct evconnlistener *listener = evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	if (s == NULL || listener == NULL || (s->http = evhttp_new(base)) == NULL)
+	struct accept_set unbound;
+	if (accept_open(&unbound, base, NULL, NULL, fds, n) != ERR_OK || s == NULL)
 		goto fail;
 	s->source = *source;
-	s->listener = listener;
+	s->listeners = unbound;
 	s->tls = tls;
 	s->descriptors_max = descriptors_max;
-	evhttp_set_timeout(s->http, 10);
-	evhttp_set_max_headers_size(s->http, 8192);
-	evhttp_set_max_body_size(s->http, 1024);
-	evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
-	evhttp_set_bevcb(s->http, new_connection, s);
-	evhttp_set_cb(s->http, "/livez", on_livez, s);
-	evhttp_set_cb(s->http, "/readyz", on_readyz, s);
-	evhttp_set_cb(s->http, "/startupz", on_startupz, s);
-	evhttp_set_cb(s->http, "/metrics", on_metrics, s);
-	evhttp_set_gencb(s->http, on_other, s);
-	if (evhttp_bind_listener(s->http, listener) == NULL)
+	s->http = new_http(s, base, new_tcp);
+	s->local = new_http(s, base, new_local);
+	if (s->http == NULL || s->local == NULL || !bind_all(s, &unbound))
 		goto fail;
-	accept_watch(listener);
+	accept_enable(&s->listeners);
 	return s;
 fail:
-	if (listener != NULL)
-		evconnlistener_free(listener);
-	else
-		close(fd);
-	if (s != NULL && s->http != NULL)
-		evhttp_free(s->http);
-	free(s);
+	accept_close(&unbound);
+	ops_server_free(s);
 	return NULL;
 }
 
@@ -144,13 +173,16 @@ void ops_server_accept(struct ops_server *s)
 {
 	s->full = s->full && !has_room(s);
 	if (!s->full)
-		evconnlistener_enable(s->listener);
+		accept_enable(&s->listeners);
 }
 
 void ops_server_free(struct ops_server *s)
 {
 	if (s == NULL)
 		return;
-	evhttp_free(s->http);
+	if (s->http != NULL)
+		evhttp_free(s->http);
+	if (s->local != NULL)
+		evhttp_free(s->local);
 	free(s);
 }

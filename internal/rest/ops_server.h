@@ -18,9 +18,10 @@ struct ops_source {
 	void *arg;
 };
 
-/* `fd`: a listening socket, taken over. NULL: out of memory (the socket is closed). `tls` is borrowed; NULL: plaintext.
+/* `fds`: n listening sockets, taken over. NULL: out of memory (the sockets are closed). `tls` is borrowed; NULL: plaintext.
  * `descriptors_max`: it accepts while its connections have lower numbers; 0: always. */
-struct ops_server *ops_server_new(struct event_base *base, const struct ops_source *source, struct tls *tls, int fd, int descriptors_max);
+struct ops_server *ops_server_new(struct event_base *base, const struct ops_source *source, struct tls *tls, const int *fds, unsigned n,
+				  int descriptors_max);
 
 /* To be called now and then: a listener that couldn't accept, or had no descriptor left, goes on if it can. */
 void ops_server_accept(struct ops_server *s);

@@ -15,6 +15,7 @@
 #include "rest/rest_conn.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <netinet/in.h>
@@ -25,7 +26,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/network.h"
+#include "base/proxy_header.h"
 #include "base/uuid.h"
 #include "crypto/digest.h"
 #include "rest/http_guard.h"
@@ -52,17 +53,19 @@ struct rest_conn {
 	struct evbuffer *pending; /* what came before that and nobody works on */
 	size_t dropped;           /* bytes of it that were read only to be thrown away */
 	bool over_limit;
-	struct peer *peer; /* NULL until attached, and over the limit */
-	bool refused;      /* nothing more is looked at */
-	bool continued;    /* this request's 100 Continue was sent */
-	bool working;      /* there is a request that isn't answered, or whose answer isn't sent */
-	bool in_place;     /* it was taken: evhttp knows of no request */
-	bool last;         /* the connection ends with the answer, in place */
-	bool reading;      /* `readable` is added */
-	bool ended;        /* the client sends no more */
-	bool feeding;      /* feed is at work, and takes the next request itself */
-	bool gone;         /* evhttp has freed the connection meanwhile */
-	int64_t idle_us;   /* since when it is seen to be idle, by who closes idle ones; 0: it wasn't */
+	struct remote remote;              /* who is at the other end, or behind a proxy that speaks for it */
+	struct proxy_header *proxy_header; /* that hasn't come whole yet; else NULL */
+	struct peer *peer;                 /* NULL until attached, and over the limit */
+	bool refused;                      /* nothing more is looked at */
+	bool continued;                    /* this request's 100 Continue was sent */
+	bool working;                      /* there is a request that isn't answered, or whose answer isn't sent */
+	bool in_place;                     /* it was taken: evhttp knows of no request */
+	bool last;                         /* the connection ends with the answer, in place */
+	bool reading;                      /* `readable` is added */
+	bool ended;                        /* the client sends no more */
+	bool feeding;                      /* feed is at work, and takes the next request itself */
+	bool gone;                         /* evhttp has freed the connection meanwhile */
+	int64_t idle_us;                   /* since when it is seen to be idle, by who closes idle ones; 0: it wasn't */
 };
 
 static void conn_destroy(struct rest_conn *c)
@@ -77,9 +80,11 @@ static void conn_destroy(struct rest_conn *c)
 		event_free(c->again);
 	if (c->pending != NULL)
 		evbuffer_free(c->pending);
+	free(c->proxy_header);
 	free(c);
 }
 
+static void join_peer(struct rest_conn *c);
 static void leave_peer(struct rest_conn *c);
 
 /* Its memory stays until the loop's callback has ended, which may be about this connection. */
@@ -365,10 +370,54 @@ static void feed(struct rest_conn *c)
 	}
 }
 
+static void note_remote(struct rest_conn *c, const struct ip *ip)
+{
+	c->remote = remote_of(c->set->proxies, ip);
+	join_peer(c);
+}
+
+/* Who the proxy speaks for has its own share of the connections, and isn't asked whom it speaks for. */
+static void end_proxy_header(struct rest_conn *c)
+{
+	struct ip source = proxy_header_source(c->proxy_header, &c->remote.ip);
+	free(c->proxy_header);
+	c->proxy_header = NULL;
+	leave_peer(c);
+	note_remote(c, &source);
+	if (!tls_stream_shaking(&c->stream))
+		evtimer_del(c->timer);
+	if (c->over_limit) {
+		answer_problem(c, ERR_OVERLOADED, "There are too many connections.");
+		evhttp_connection_free(c->evcon);
+	}
+}
+
+/* What a proxy says before the connection's first byte, straight from the socket: TLS begins behind it. True:
+ * the connection goes on. */
+static bool read_proxy_header(struct rest_conn *c)
+{
+	for (size_t wanted; (wanted = proxy_header_wants(c->proxy_header)) > 0;) {
+		size_t room = wanted < sizeof c->set->chunk ? wanted : sizeof c->set->chunk;
+		ssize_t n = recv(c->stream.fd, c->set->chunk, room, MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return false;
+		if (n <= 0 || !proxy_header_feed(c->proxy_header, (const uint8_t *)c->set->chunk, (size_t)n)) {
+			if (n > 0)
+				log_message(LOG_INFO, "connection_refused", "%s sends no PROXY header of version 2", c->remote.text);
+			evhttp_connection_free(c->evcon);
+			return false;
+		}
+	}
+	end_proxy_header(c);
+	return !c->gone;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	struct rest_conn *c = arg;
+	if (c->proxy_header != NULL && !read_proxy_header(c))
+		return;
 	ssize_t n = 0;
 	int reads = 0;
 	do {
@@ -512,12 +561,9 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 		rest_conn_flush(c);
 }
 
-struct str rest_conn_peer(const struct rest_conn *c)
+void rest_conn_ask_caller(const struct rest_conn *c, struct forwarded *ret)
 {
-	char *address = NULL;
-	ev_uint16_t port = 0;
-	evhttp_connection_get_peer(c->evcon, &address, &port);
-	return network_recorded(str_of(address));
+	forwarded_begin(ret, c->set->proxies, &c->remote);
 }
 
 struct rest_conn *rest_conn_asking(const struct rest_conns *set, const struct evhttp_connection *evcon)
@@ -534,12 +580,36 @@ struct rest_conn *rest_conn_asking(const struct rest_conns *set, const struct ev
 
 /* ---- life ---- */
 
+/* Who is at the other end. False: there is no memory for what it is to say first. */
+static bool meet(struct rest_conn *c, int fd, bool *ret_local)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_storage room;
+	} address = {.room = {0}};
+	socklen_t n = sizeof address;
+	struct ip ip = {.n = 0};
+	if (getpeername(fd, &address.any, &n) == 0)
+		ip = ip_of_sockaddr(&address.any);
+	*ret_local = address.any.sa_family == AF_UNIX;
+	note_remote(c, &ip);
+	if (c->set->proxies->form != FORWARDED_PROXY_V2 || !c->remote.is_proxy)
+		return true;
+	c->proxy_header = malloc(sizeof *c->proxy_header);
+	if (c->proxy_header != NULL)
+		proxy_header_init(c->proxy_header);
+	return c->proxy_header != NULL;
+}
+
 static bool take_socket(struct rest_conn *c)
 {
 	int fd = bufferevent_getfd(c->bev);
 	int one = 1;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (bufferevent_setfd(c->bev, -1) != 0 || tls_stream_init(&c->stream, c->set->tls, TLS_HTTP, fd) != ERR_OK)
+	bool local = false;
+	bool met = meet(c, fd, &local);
+	if (!local)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (bufferevent_setfd(c->bev, -1) != 0 || tls_stream_init(&c->stream, local ? NULL : c->set->tls, TLS_HTTP, fd) != ERR_OK || !met)
 		return false;
 	bufferevent_enable(c->bev, EV_READ); /* its idle time */
 	c->readable = event_new(c->set->base, fd, EV_READ | EV_PERSIST, on_readable, c);
@@ -550,11 +620,10 @@ static bool take_socket(struct rest_conn *c)
 	return true;
 }
 
-/* The client's address is known from here on. */
 static void join_peer(struct rest_conn *c)
 {
 	struct rest_conns *set = c->set;
-	struct peer *peer = peers_take(&set->peers, rest_conn_peer(c));
+	struct peer *peer = peers_take(&set->peers, remote_text(&c->remote));
 	if (peer == NULL || !fair_share(peer->connections, set->held, set->max)) {
 		peer_release(peer);
 		c->over_limit = true;
@@ -587,7 +656,6 @@ static void attach(struct rest_conn *c)
 	}
 	c->evcon = evcon;
 	evhttp_connection_set_closecb(c->evcon, on_closed, c);
-	join_peer(c);
 	bool good = take_socket(c);
 	if (c->set->descriptors_max > 0 && c->stream.fd >= c->set->descriptors_max)
 		c->over_limit = true;
@@ -596,7 +664,7 @@ static void attach(struct rest_conn *c)
 		answer_problem(c, ERR_OVERLOADED, "There are too many connections.");
 	if (!good || c->over_limit)
 		evhttp_connection_free(c->evcon);
-	else if (tls_stream_shaking(&c->stream))
+	else if (tls_stream_shaking(&c->stream) || c->proxy_header != NULL)
 		begin_timer(c);
 }
 
@@ -606,7 +674,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct rest_conn *c = arg;
 	if (c->evcon == NULL) {
 		attach(c);
-	} else if (tls_stream_shaking(&c->stream)) {
+	} else if (tls_stream_shaking(&c->stream) || c->proxy_header != NULL) {
 		evhttp_connection_free(c->evcon);
 	} else if (c->guard.seen > 0 && !c->working) {
 		answer_problem(c, ERR_REQUEST_TIMEOUT, err_info(ERR_REQUEST_TIMEOUT)->text);
@@ -614,9 +682,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max, unsigned receive_timeout_ms)
+enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, const struct proxies *proxies, unsigned max,
+			 unsigned receive_timeout_ms)
 {
-	*set = (struct rest_conns){.base = base, .tls = tls, .max = max, .receive_timeout_ms = receive_timeout_ms};
+	*set = (struct rest_conns){.base = base, .tls = tls, .proxies = proxies, .max = max, .receive_timeout_ms = receive_timeout_ms};
 	list_init(&set->all);
 	list_init(&set->gone);
 	enum err err = peers_init(&set->peers);
@@ -666,8 +735,8 @@ fail:
 static bool is_idle(const struct rest_conn *c)
 {
 	char next; /* what has come and isn't read yet is seen only in the socket */
-	return c->evcon != NULL && c->guard.seen == 0 && !c->working && evbuffer_get_length(c->pending) == 0 &&
-	       recv(c->stream.fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+	return c->evcon != NULL && (c->proxy_header == NULL || c->proxy_header->seen == 0) && c->guard.seen == 0 && !c->working &&
+	       evbuffer_get_length(c->pending) == 0 && recv(c->stream.fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
 void rest_conns_close_idle(struct rest_conns *set, int64_t now_us, int64_t idle_us)

@@ -10,6 +10,7 @@
 #include <event2/http.h>
 #include <stdbool.h>
 
+#include "base/forwarded.h"
 #include "base/peers.h"
 #include "base/str.h"
 #include "tls/tls_stream.h"
@@ -21,6 +22,7 @@ struct rest_conn;
 struct rest_conns {
 	struct event_base *base;
 	struct tls *tls; /* NULL: plaintext */
+	const struct proxies *proxies;
 	struct list all, gone;
 	struct event *bury; /* frees those that are gone */
 	unsigned count;
@@ -36,9 +38,9 @@ struct rest_conns {
 	char chunk[16384];        /* what one read takes */
 };
 
-MUST_CHECK enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max,
-				    unsigned receive_timeout_ms); /* ERR_NO_MEMORY, ERR_IO */
-void rest_conns_clear(struct rest_conns *set);                    /* after evhttp_free */
+MUST_CHECK enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, const struct proxies *proxies,
+				    unsigned max, unsigned receive_timeout_ms); /* ERR_NO_MEMORY, ERR_IO */
+void rest_conns_clear(struct rest_conns *set);                                  /* after evhttp_free */
 
 /* For evhttp_set_bevcb; `arg` is the struct rest_conns. */
 struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg);
@@ -48,8 +50,8 @@ struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg);
  * the connection is gone. */
 struct rest_conn *rest_conn_asking(const struct rest_conns *set, const struct evhttp_connection *evcon);
 
-/* The address of the client; absent when it isn't known. */
-struct str rest_conn_peer(const struct rest_conn *c);
+/* Begins to find out who has sent a request of this connection. */
+void rest_conn_ask_caller(const struct rest_conn *c, struct forwarded *ret);
 
 /* The answer to a request that `take` took, exactly once: sends it, or as much of it as the socket takes, the rest later. The connection may be gone afterwards. `last`: it is closed behind the answer.
  * `release(NULL, 0, owner)` is called when head and body aren't needed any more, possibly at once; NULL: they are copied, as far as they have to wait. `body` may be absent. */

@@ -18,8 +18,9 @@ static struct str only(const struct rest_message *m, enum rest_header h)
 
 void rest_decode_origin(const struct rest_message *m, struct op *op)
 {
+	char address[IP_TEXT_MAX];
 	op_set_request_id(op, only(m, REST_X_REQUEST_ID));
-	op_set_origin(op, 'r', m->peer, m->headers[REST_USER_AGENT].value, only(m, REST_TRACEPARENT));
+	op_set_origin(op, 'r', forwarded_text(m->caller, address), m->headers[REST_USER_AGENT].value, only(m, REST_TRACEPARENT));
 }
 
 static void decode_bearer(const struct rest_message *m, struct op *op)

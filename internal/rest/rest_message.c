@@ -4,8 +4,6 @@
 #include <event2/keyvalq_struct.h>
 #include <sys/queue.h>
 
-#include "base/network.h"
-
 static struct str header_name(enum rest_header h)
 {
 	switch (h) {
@@ -28,6 +26,7 @@ static struct str header_name(enum rest_header h)
 
 static void note_header(struct rest_message *m, struct str name, struct str value)
 {
+	forwarded_note(m->caller, name, value);
 	for (unsigned h = 0; h < REST_HEADERS; h++) {
 		struct str known = header_name(h);
 		if (known.n != name.n || !str_eq_nocase(known, name))
@@ -58,21 +57,14 @@ static struct str method_of(const struct evhttp_request *req)
 	}
 }
 
-bool rest_message_of_evhttp(struct evhttp_request *req, struct rest_message *ret)
+bool rest_message_of_evhttp(struct evhttp_request *req, struct forwarded *caller, struct rest_message *ret)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
 	const char *path = evhttp_uri_get_path(uri);
 	struct evbuffer *body = evhttp_request_get_input_buffer(req);
 	size_t n = evbuffer_get_length(body);
-	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
-	char *address = NULL;
-	ev_uint16_t port = 0;
-	if (evcon != NULL)
-		evhttp_connection_get_peer(evcon, &address, &port);
-	*ret = (struct rest_message){.method = method_of(req),
-				     .path = str_of(path == NULL ? "" : path),
-				     .query = evhttp_uri_get_query(uri),
-				     .peer = network_recorded(str_of(address))};
+	*ret = (struct rest_message){
+		.method = method_of(req), .path = str_of(path == NULL ? "" : path), .query = evhttp_uri_get_query(uri), .caller = caller};
 	const struct evkeyval *h;
 	TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next)
 	{
@@ -97,7 +89,7 @@ static struct str take_line(struct str *rest)
 	return line;
 }
 
-bool rest_message_read(struct str request, struct rest_message *ret)
+bool rest_message_read(struct str request, struct forwarded *caller, struct rest_message *ret)
 {
 	struct str rest = request;
 	struct str line = take_line(&rest);
@@ -105,7 +97,7 @@ bool rest_message_read(struct str request, struct rest_message *ret)
 	struct str target = str_split(&line, ' ');
 	if (!(str_eq(method, STR("GET")) || str_eq(method, STR("POST"))) || !is_plain_path(target))
 		return false;
-	*ret = (struct rest_message){.method = method, .path = target};
+	*ret = (struct rest_message){.method = method, .path = target, .caller = caller};
 	while ((line = take_line(&rest)).n > 0) {
 		struct str name = str_split(&line, ':');
 		note_header(ret, name, line);

@@ -6,6 +6,7 @@
 #include <event2/http.h>
 #include <stdbool.h>
 
+#include "base/forwarded.h"
 #include "base/str.h"
 
 /* The headers that mean something here; of others nothing is kept. */
@@ -22,8 +23,8 @@ enum rest_header {
 struct rest_message {
 	struct str method;
 	struct str path;
-	const char *query; /* NULL: there is no '?' */
-	struct str peer;   /* the client's address; rest_message_read doesn't know it */
+	const char *query;        /* NULL: there is no '?' */
+	struct forwarded *caller; /* who has sent it, as far as its fields tell (base/forwarded.h) */
 	struct {
 		unsigned count;   /* how often it stands there */
 		struct str value; /* of the first one, trimmed */
@@ -31,11 +32,11 @@ struct rest_message {
 	struct str body;
 };
 
-/* False: out of memory. */
-MUST_CHECK bool rest_message_of_evhttp(struct evhttp_request *req, struct rest_message *ret);
+/* `caller` has begun, is told the fields, and is borrowed. False: out of memory. */
+MUST_CHECK bool rest_message_of_evhttp(struct evhttp_request *req, struct forwarded *caller, struct rest_message *ret);
 
 /* From the bytes of a request that http_guard has found complete and whose body isn't chunked. False: it is left to evhttp, since method or target are of a rarer form: any method but GET and
  * POST, a query, an escape. */
-MUST_CHECK bool rest_message_read(struct str request, struct rest_message *ret);
+MUST_CHECK bool rest_message_read(struct str request, struct forwarded *caller, struct rest_message *ret);
 
 #endif

@@ -5,12 +5,10 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
-#include <event2/listener.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/queue.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "rest/http_guard.h"
@@ -26,7 +24,8 @@
 struct rest_server {
 	struct op_env *env;
 	struct evhttp *http;
-	struct evhttp_bound_socket *socket;
+	struct accept_set listeners; /* http's; none once it drains */
+	struct evhttp_bound_socket *sockets[CONFIG_LISTEN_MAX];
 	struct rest_conns conns;
 	struct rest_shed shed;
 	struct list working; /* of rest_request */
@@ -217,7 +216,10 @@ static void on_request(struct evhttp_request *req, void *arg)
 	struct rest_server *s = arg;
 	struct rest_message m;
 	struct rest_conn *conn = rest_conn_asking(&s->conns, evhttp_request_get_connection(req));
-	bool read = conn != NULL && rest_message_of_evhttp(req, &m);
+	struct forwarded caller;
+	if (conn != NULL)
+		rest_conn_ask_caller(conn, &caller);
+	bool read = conn != NULL && rest_message_of_evhttp(req, &caller, &m);
 	if (read)
 		m.path = rest_path_of_route(s->env->config->public_path, m.path);
 	if (read && serve(s, conn, req, &m))
@@ -232,7 +234,9 @@ static bool take(void *arg, struct rest_conn *conn, struct str request)
 {
 	struct rest_server *s = arg;
 	struct rest_message m;
-	if (s->draining || !rest_message_read(request, &m))
+	struct forwarded caller;
+	rest_conn_ask_caller(conn, &caller);
+	if (s->draining || !rest_message_read(request, &caller, &m))
 		return false;
 	m.path = rest_path_of_route(s->env->config->public_path, m.path);
 	struct str refusal = rest_shed(&s->shed, &m);
@@ -240,20 +244,32 @@ static bool take(void *arg, struct rest_conn *conn, struct str request)
 		rest_conn_answer(conn, refusal, STR_NONE, false, NULL, NULL);
 		return true;
 	}
-	m.peer = rest_conn_peer(conn);
 	return serve(s, conn, NULL, &m);
 }
 
-struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd)
+/* What is bound is evhttp's to close. */
+static bool bind_all(struct rest_server *s, struct accept_set *unbound)
+{
+	while (unbound->n > 0) {
+		unsigned i = unbound->n - 1;
+		s->sockets[i] = evhttp_bind_listener(s->http, unbound->at[i]);
+		if (s->sockets[i] == NULL)
+			return false;
+		unbound->n = i;
+	}
+	return true;
+}
+
+struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, const int *fds, unsigned n)
 {
 	struct rest_server *s = calloc(1, sizeof *s);
-	struct evconnlistener *listener =
-		evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
-	if (s == NULL || listener == NULL || (s->http = evhttp_new(base)) == NULL)
+	struct accept_set unbound;
+	if (accept_open(&unbound, base, NULL, NULL, fds, n) != ERR_OK || s == NULL || (s->http = evhttp_new(base)) == NULL)
 		goto fail;
 	s->env = env;
 	list_init(&s->working);
-	if (rest_conns_init(&s->conns, base, tls, env->config->connections_max, env->config->receive_timeout_ms) != ERR_OK)
+	if (rest_conns_init(&s->conns, base, tls, &env->config->proxies, env->config->connections_max, env->config->receive_timeout_ms) !=
+	    ERR_OK)
 		goto fail;
 	s->conns.descriptors_max = env->config->descriptors_max;
 	s->shed.env = env;
@@ -269,16 +285,12 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 	evhttp_set_default_content_type(s->http, NULL);
 	evhttp_set_bevcb(s->http, rest_conn_bufferevent, &s->conns);
 	evhttp_set_gencb(s->http, on_request, s);
-	s->socket = evhttp_bind_listener(s->http, listener);
-	if (s->socket == NULL)
+	s->listeners = unbound;
+	if (!bind_all(s, &unbound))
 		goto fail;
-	accept_watch(listener);
 	return s;
 fail:
-	if (listener != NULL)
-		evconnlistener_free(listener);
-	else
-		close(fd);
+	accept_close(&unbound);
 	if (s != NULL && s->http != NULL)
 		evhttp_free(s->http);
 	if (s != NULL)
@@ -289,17 +301,16 @@ fail:
 
 void rest_server_accept(struct rest_server *s)
 {
-	if (s->socket != NULL)
-		evconnlistener_enable(evhttp_bound_socket_get_listener(s->socket));
+	accept_enable(&s->listeners);
 }
 
 void rest_server_drain(struct rest_server *s, unsigned idle_ms)
 {
 	s->draining = true;
 	s->idle_us = (int64_t)idle_ms * 1000;
-	if (s->socket != NULL)
-		evhttp_del_accept_socket(s->http, s->socket);
-	s->socket = NULL;
+	for (unsigned i = 0; i < s->listeners.n; i++)
+		evhttp_del_accept_socket(s->http, s->sockets[i]);
+	s->listeners.n = 0;
 }
 
 bool rest_server_drained(struct rest_server *s)

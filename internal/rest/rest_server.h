@@ -9,8 +9,8 @@
 
 struct rest_server;
 
-/* `fd`: a bound, listening, non-blocking socket, taken over; nothing is accepted yet. NULL: out of memory (the socket is closed). `env` and `tls` (NULL: plaintext) are borrowed. */
-struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd);
+/* `fds`: n bound, listening, non-blocking sockets, taken over; nothing is accepted yet. NULL: out of memory (the sockets are closed). `env` and `tls` (NULL: plaintext) are borrowed. */
+struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, const int *fds, unsigned n);
 
 /* Begins to accept. What has connected before has waited for it. To be called now and then afterwards too: a listener
  * that couldn't accept has paused. */

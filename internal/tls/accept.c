@@ -27,9 +27,41 @@ static void on_error(struct evconnlistener *listener, void *arg)
 			    why == NULL ? "unknown error" : why);
 }
 
-void accept_watch(struct evconnlistener *listener)
+enum err accept_open(struct accept_set *set, struct event_base *base, evconnlistener_cb on_accept, void *arg, const int *fds, unsigned n)
 {
-	evconnlistener_set_error_cb(listener, on_error);
+	const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED;
+	for (set->n = 0; set->n < n; set->n++) {
+		struct evconnlistener *listener = evconnlistener_new(base, on_accept, arg, flags, 0, fds[set->n]);
+		if (listener == NULL)
+			break;
+		evconnlistener_set_error_cb(listener, on_error);
+		set->at[set->n] = listener;
+	}
+	if (set->n == n)
+		return ERR_OK;
+	for (unsigned i = set->n; i < n; i++)
+		close(fds[i]);
+	accept_close(set);
+	return ERR_NO_MEMORY;
+}
+
+void accept_enable(const struct accept_set *set)
+{
+	for (unsigned i = 0; i < set->n; i++)
+		evconnlistener_enable(set->at[i]);
+}
+
+void accept_disable(const struct accept_set *set)
+{
+	for (unsigned i = 0; i < set->n; i++)
+		evconnlistener_disable(set->at[i]);
+}
+
+void accept_close(struct accept_set *set)
+{
+	for (unsigned i = 0; i < set->n; i++)
+		evconnlistener_free(set->at[i]);
+	set->n = 0;
 }
 
 /* The kernel gives the lowest number that is free. */

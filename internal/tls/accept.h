@@ -9,9 +9,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* From now on a failed accept disables the listener. The log gets one line for all failures that
- * follow each other within ten seconds, whichever listeners have them. */
-void accept_watch(struct evconnlistener *listener);
+#include "config/config.h"
+
+/* A listener for each of a server's sockets. */
+struct accept_set {
+	struct evconnlistener *at[CONFIG_LISTEN_MAX];
+	unsigned n;
+};
+
+/* On bound, listening, non-blocking sockets, which are taken over, also on failure; disabled. A failed accept
+ * disables its listener. The log gets one line for all failures that follow each other within ten seconds,
+ * whichever listeners have them. `on_accept` may be NULL, for who sets it later. ERR_NO_MEMORY. */
+MUST_CHECK enum err accept_open(struct accept_set *set, struct event_base *base, evconnlistener_cb on_accept, void *arg, const int *fds,
+				unsigned n);
+void accept_enable(const struct accept_set *set);
+void accept_disable(const struct accept_set *set);
+/* Closes the sockets. An empty one is allowed. */
+void accept_close(struct accept_set *set);
 
 /* Whether the next descriptor of this process would be below `descriptors_max`. */
 bool accept_has_room(int descriptors_max);

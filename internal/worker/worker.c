@@ -73,7 +73,7 @@ static void begin_drain(struct worker *w)
 	w->drain_until_us = now_us + (int64_t)w->config->drain_ms * 1000;
 	note_readiness(w);
 	tell_grpc_health(w);
-	if (w->config->shutdown_delay_ms > 0 && listen_refuse_new(w->http_fd) && listen_refuse_new(w->grpc_fd))
+	if (w->config->shutdown_delay_ms > 0 && listen_refuse_new(&w->http_sockets) && listen_refuse_new(&w->grpc_sockets))
 		w->close_at_us += ACCEPT_MS * 1000;
 	else
 		close_listeners(w);
@@ -161,7 +161,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-struct worker *worker_new(const struct config *config, const struct worker_shared *shared, int http_fd, int grpc_fd)
+struct worker *worker_new(const struct config *config, const struct worker_shared *shared, struct listen_set *http, struct listen_set *grpc)
 {
 	struct worker *w = calloc(1, sizeof *w);
 	if (w == NULL)
@@ -169,8 +169,8 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	w->config = config;
 	w->tls = shared->tls;
 	w->trace = shared->trace;
-	w->http_fd = http_fd;
-	w->grpc_fd = grpc_fd;
+	w->http_sockets = *http;
+	w->grpc_sockets = *grpc;
 	w->command = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	atomic_init(&w->unready_reason, "starting");
 	w->arena = arena_new(65536 + discovery_room());
@@ -194,20 +194,18 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
-	w->rest = rest_server_new(w->base, &w->env, w->tls, http_fd);
-	http_fd = -1;
+	w->rest = rest_server_new(w->base, &w->env, w->tls, http->fds, http->n);
+	http->n = 0;
 	if (w->rest == NULL)
 		goto fail;
-	w->grpc = grpc_server_new(w->base, &w->env, w->tls, grpc_fd);
-	grpc_fd = -1;
+	w->grpc = grpc_server_new(w->base, &w->env, w->tls, grpc->fds, grpc->n);
+	grpc->n = 0;
 	if (w->grpc == NULL)
 		goto fail;
 	return w;
 fail:
-	if (http_fd >= 0)
-		close(http_fd);
-	if (grpc_fd >= 0)
-		close(grpc_fd);
+	listen_close(http);
+	listen_close(grpc);
 	worker_free(w);
 	return NULL;
 }
@@ -312,9 +310,9 @@ void worker_know_all(struct worker *w, struct worker *const *all, unsigned count
 	w->all_count = count;
 }
 
-enum err worker_serve_ops(struct worker *w, int ops_fd)
+enum err worker_serve_ops(struct worker *w, const struct listen_set *ops)
 {
-	w->ops = ops_server_new(w->base, &(struct ops_source){say_ready, all_started, all_metrics, w}, w->tls, ops_fd,
+	w->ops = ops_server_new(w->base, &(struct ops_source){say_ready, all_started, all_metrics, w}, w->tls, ops->fds, ops->n,
 				w->config->descriptors_max == 0 ? 0 : w->config->descriptors_max + CONFIG_OPS_DESCRIPTORS);
 	return w->ops == NULL ? ERR_NO_MEMORY : ERR_OK;
 }

@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "op/op.h"
 #include "tls/tls.h"
+#include "worker/listen.h"
 
 struct worker;
 
@@ -20,13 +21,14 @@ struct worker_shared {
 };
 
 /* The listening sockets are taken over even on failure. NULL: out of memory. */
-struct worker *worker_new(const struct config *config, const struct worker_shared *shared, int http_fd, int grpc_fd);
+struct worker *worker_new(const struct config *config, const struct worker_shared *shared, struct listen_set *http,
+			  struct listen_set *grpc);
 
 /* The workers of this process, `w` among them, for which it answers when it is asked for health or metrics; before worker_start. */
 void worker_know_all(struct worker *w, struct worker *const *all, unsigned count);
 
-/* Serves the operator's listener on this worker's loop; after worker_know_all, before worker_start. */
-MUST_CHECK enum err worker_serve_ops(struct worker *w, int ops_fd);
+/* Serves the operator's listener, whose sockets it takes over, on this worker's loop; after worker_know_all, before worker_start. */
+MUST_CHECK enum err worker_serve_ops(struct worker *w, const struct listen_set *ops);
 
 /* ERR_OVERLOADED: the system gives no thread more; errno says why. */
 MUST_CHECK enum err worker_start(struct worker *w);

@@ -32,9 +32,9 @@ struct worker {
 	int command; /* eventfd: 1 drain, more: end now */
 	struct event *command_event;
 	struct event *tick;
-	struct event *flush;  /* at the end of a turn in which lines were logged */
-	int http_fd, grpc_fd; /* the listeners', until they are closed */
-	_Atomic bool leaving; /* shall be unready, and serve on */
+	struct event *flush;                          /* at the end of a turn in which lines were logged */
+	struct listen_set http_sockets, grpc_sockets; /* the listeners', until they are closed */
+	_Atomic bool leaving;                         /* shall be unready, and serve on */
 	bool accepting, draining, flushed;
 	int64_t started_us;
 	int64_t accept_again_us; /* when listeners that couldn't accept try again */

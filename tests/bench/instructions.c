@@ -100,7 +100,8 @@ static void make_request(struct bench *b)
 
 static void connect_client(struct bench *b, struct kept *c)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(b->config.http.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {
+		.sin_family = AF_INET, .sin_port = htons(b->config.http.at[0].port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&at, sizeof at) != 0)
 		die("can't connect");
@@ -199,14 +200,17 @@ static void start_gateway(struct bench *b, uint16_t postgres_port)
 	char *env[] = {url, keys, issuer, http, grpc, workers, NULL};
 	struct sbuf why = sbuf_in(b->arena, 1024);
 	struct worker_shared shared = {NULL, NULL, NULL};
-	int http_fd, grpc_fd;
+	struct listen_claim http_claim, grpc_claim;
+	struct listen_set http_set, grpc_set;
 	if (config_read(b->arena, env, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS | CONFIG_NEED_LISTENERS, &b->config, &why) !=
 		    ERR_OK ||
-	    trust_open(&b->config, &shared.trust, &why) != ERR_OK || listen_claim(&b->config.http, "M2M_HTTP_LISTEN", &why) != ERR_OK ||
-	    listen_claim(&b->config.grpc, "M2M_GRPC_LISTEN", &why) != ERR_OK ||
-	    listen_open(&b->config.http, true, &http_fd, &why) != ERR_OK || listen_open(&b->config.grpc, true, &grpc_fd, &why) != ERR_OK)
+	    trust_open(&b->config, &shared.trust, &why) != ERR_OK ||
+	    listen_claim(&b->config.http, "M2M_HTTP_LISTEN", &http_claim, &why) != ERR_OK ||
+	    listen_claim(&b->config.grpc, "M2M_GRPC_LISTEN", &grpc_claim, &why) != ERR_OK ||
+	    listen_open(&b->config.http, &http_claim, true, &http_set, &why) != ERR_OK ||
+	    listen_open(&b->config.grpc, &grpc_claim, true, &grpc_set, &why) != ERR_OK)
 		die(sbuf_str(&why).p);
-	b->worker = worker_new(&b->config, &shared, http_fd, grpc_fd);
+	b->worker = worker_new(&b->config, &shared, &http_set, &grpc_set);
 	if (b->worker == NULL)
 		die("no worker");
 	worker_know_all(b->worker, &b->worker, 1);

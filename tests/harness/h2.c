@@ -50,9 +50,16 @@ bool h2_connect(struct h2 *c, uint16_t port, int receive_buffer)
 	return connect_from(c, NULL, port, receive_buffer);
 }
 
+static const uint8_t hello[] = H2_PREFACE "\0\0\0\x4\0\0\0\0"; /* and the literal's own NUL */
+
+bool h2_open_on(struct h2 *c, int fd, const void *first, size_t n)
+{
+	*c = (struct h2){.stream = 1, .fd = fd};
+	return nghttp2_hd_inflate_new(&c->inflater) == 0 && h2_send_bytes(c, first, n) && h2_send_bytes(c, hello, sizeof hello);
+}
+
 bool h2_open_from(struct h2 *c, const char *address, uint16_t port)
 {
-	static const uint8_t hello[] = H2_PREFACE "\0\0\0\x4\0\0\0\0"; /* and the literal's own NUL */
 	return connect_from(c, address, port, 0) && h2_send_bytes(c, hello, sizeof hello);
 }
 

@@ -51,6 +51,8 @@ bool h2_connect(struct h2 *c, uint16_t port, int receive_buffer);
 bool h2_open(struct h2 *c, uint16_t port);
 /* The same, seen to come from `address`, one of 127.0.0.0/8. */
 bool h2_open_from(struct h2 *c, const char *address, uint16_t port);
+/* The same on a connected socket, which is taken over; the bytes that are sent first stand before the preface. */
+bool h2_open_on(struct h2 *c, int fd, const void *first, size_t n);
 void h2_close(struct h2 *c);
 /* Closes with a reset, as when a client is killed. */
 void h2_abort(struct h2 *c);

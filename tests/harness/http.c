@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -41,6 +42,18 @@ bool http_open_from(struct http_conn *c, const char *from, uint16_t port)
 	struct timeval limit = {.tv_sec = HTTP_TIMEOUT_MS / 1000};
 	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 	if (bind_to(c->fd, from) && connect(c->fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return true;
+	http_close(c);
+	return false;
+}
+
+bool http_open_local(struct http_conn *c, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	c->n = 0;
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd >= 0 && connect(c->fd, (struct sockaddr *)&address, sizeof address) == 0)
 		return true;
 	http_close(c);
 	return false;

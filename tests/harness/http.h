@@ -38,6 +38,8 @@ struct http_reply {
 bool http_open(struct http_conn *c, uint16_t port);
 /* The same, seen to come from `address`, one of 127.0.0.0/8. */
 bool http_open_from(struct http_conn *c, const char *address, uint16_t port);
+/* Over a unix socket. */
+bool http_open_local(struct http_conn *c, const char *path);
 void http_close(struct http_conn *c);
 bool http_send(struct http_conn *c, const void *bytes, size_t n);
 bool http_send_text(struct http_conn *c, const char *text);

@@ -38,27 +38,10 @@ Test(network, what_is_no_address_has_none)
 					  "192.0.2",
 					  "192.0.2.7 ",
 					  "192.0.2.7/32",
-					  "fe80::1%eth0",
 					  ":::",
 					  "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"};
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
 		cr_assert_eq(network_of(str_of(odd[i]), got), 0, "%s", odd[i]);
 	cr_assert_eq(network_of(STR_NONE, got), 0);
 	cr_assert_eq(got[0], 7);
-}
-
-Test(network, what_is_recorded_is_an_address_that_postgresql_takes_in_one_form)
-{
-	static const struct {
-		const char *peer, *recorded;
-	} table[] = {{"192.0.2.7", "192.0.2.7"},
-		     {"::ffff:192.0.2.7", "192.0.2.7"},
-		     {"::ffff:c000:207", "::ffff:c000:207"},
-		     {"2001:db8::7", "2001:db8::7"},
-		     {"::1", "::1"},
-		     {"fe80::1%eth0", "fe80::1"},
-		     {"", ""}};
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		cr_expect(str_eq(network_recorded(str_of(table[i].peer)), str_of(table[i].recorded)), "%s", table[i].peer);
-	cr_expect_null(network_recorded(STR_NONE).p);
 }

@@ -58,10 +58,10 @@ static unsigned fault_lines(void)
 Test(config, an_empty_environment_gives_the_documented_defaults)
 {
 	cr_assert_eq(READ(0, "PATH=/bin"), ERR_OK, "%s", faults_text);
-	cr_assert_str_eq(config.http.host, "127.0.0.1");
-	cr_assert_eq(config.http.port, 8080);
-	cr_assert_eq(config.grpc.port, 9090);
-	cr_assert_eq(config.ops.port, 9100);
+	cr_assert_str_eq(config.http.at[0].host, "127.0.0.1");
+	cr_assert_eq(config.http.at[0].port, 8080);
+	cr_assert_eq(config.grpc.at[0].port, 9090);
+	cr_assert_eq(config.ops.at[0].port, 9100);
 	cr_assert(str_eq(config.issuer, STR("http://127.0.0.1:8080")));
 	cr_assert(str_eq(config.default_audience, STR("public-api")));
 	cr_assert(str_eq(config.default_scope, STR("api")));
@@ -95,7 +95,7 @@ Test(config, every_setting_can_be_set)
 	cr_assert(str_eq(config.database_url, str_of(strchr(DATABASE, '=') + 1)));
 	cr_assert(config.has_master_keys);
 	cr_assert_str_eq(config.ring.keys[0].key_id, "k1");
-	cr_assert_str_eq(config.http.host, "::1");
+	cr_assert_str_eq(config.http.at[0].host, "::1");
 	cr_assert(str_eq(config.issuer, STR("https://id.example.com/m2m")));
 	cr_assert_eq(config.signing_alg, JWT_ES256);
 	cr_assert_eq(config.workers, 3);
@@ -158,7 +158,7 @@ Test(config, all_faults_are_reported_at_once_and_nothing_is_left)
 	cr_assert(faults_say("M2M_HTTP_LISTN: there is no such setting"));
 	cr_assert(faults_say("M2M_LOG_LEVEL: expected one of debug info warn error"));
 	cr_assert(faults_say("M2M_DATABASE_URL is not set"));
-	cr_assert_eq(config.grpc.port, 0);
+	cr_assert_eq(config.grpc.at[0].port, 0);
 }
 
 Test(config, numbers_outside_of_their_range_and_other_text_are_refused)
@@ -181,6 +181,79 @@ Test(config, listen_takes_only_a_numeric_address_with_a_port)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		cr_expect_eq(READ(0, bad[i]), ERR_MALFORMED, "%s", bad[i]);
 	cr_expect_eq(READ(0, "M2M_OPS_LISTEN=0.0.0.0:0", "M2M_HTTP_LISTEN=[::]:8080"), ERR_OK);
+}
+
+Test(config, a_listener_has_several_addresses)
+{
+	cr_assert_eq(READ(0, "M2M_HTTP_LISTEN=unix:/run/m2m/http.sock, 127.0.0.1:8080,[2001:DB8::1]:8080"), ERR_OK, "%s", faults_text);
+	cr_assert_eq(config.http.n, 3);
+	cr_expect(config.http.at[0].local && !config.http.at[1].local && !config.http.at[2].local);
+	cr_expect_str_eq(config.http.at[0].host, "/run/m2m/http.sock");
+	cr_expect_str_eq(config.http.at[2].host, "2001:db8::1");
+	cr_expect(str_eq(config.issuer, STR("http://127.0.0.1:8080")), "the first that a URL can name");
+	cr_assert_eq(READ(0, "M2M_GRPC_LISTEN=127.0.0.1:0,127.0.0.1:0"), ERR_OK, "any two free ports");
+	static const char *const bad[] = {
+		"M2M_OPS_LISTEN=127.0.0.1:1,",
+		"M2M_OPS_LISTEN=,127.0.0.1:1",
+		"M2M_OPS_LISTEN=127.0.0.1:1,127.0.0.1:1",
+		"M2M_OPS_LISTEN=[::1]:1,[0:0::1]:1",
+		"M2M_OPS_LISTEN=unix:/a,unix:/a",
+		"M2M_OPS_LISTEN=unix:",
+		"M2M_OPS_LISTEN=unix:/",
+		"M2M_OPS_LISTEN=unix:a.sock",
+		"M2M_OPS_LISTEN=unix:/a b",
+		"M2M_OPS_LISTEN=unix:/run/",
+		"M2M_OPS_LISTEN=unix:/"
+		"123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678",
+		"M2M_OPS_LISTEN=127.0.0.1:1,127.0.0.1:2,127.0.0.1:3,127.0.0.1:4,127.0.0.1:5,127.0.0.1:6,127.0.0.1:7,127.0.0.1:8,127.0.0.1:"
+		"9"};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		cr_expect_eq(READ(0, bad[i]), ERR_MALFORMED, "%s", bad[i]);
+}
+
+Test(config, any_ipv6_address_takes_ipv4_unless_another_does)
+{
+	cr_assert_eq(READ(0, "M2M_HTTP_LISTEN=[::]:80,0.0.0.0:81"), ERR_OK, "%s", faults_text);
+	cr_expect_not(config.http.at[0].only_ipv6);
+	cr_assert_eq(READ(0, "M2M_HTTP_LISTEN=0.0.0.0:80,[::]:80"), ERR_OK, "%s", faults_text);
+	cr_expect(config.http.at[1].only_ipv6);
+	cr_assert_eq(READ(0, "M2M_HTTP_LISTEN=[::]:80,192.0.2.7:80"), ERR_OK, "%s", faults_text);
+	cr_expect(config.http.at[0].only_ipv6);
+}
+
+Test(config, a_unix_socket_alone_needs_an_issuer)
+{
+	cr_assert_eq(READ(0, "M2M_HTTP_LISTEN=unix:/run/m2m/http.sock"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_ISSUER is not set, and M2M_HTTP_LISTEN has no address that a URL could name"));
+	cr_assert_eq(fault_lines(), 1);
+	cr_assert_eq(READ(0, "M2M_HTTP_LISTEN=unix:/run/m2m/http.sock", "M2M_ISSUER=https://id.example.com"), ERR_OK, "%s", faults_text);
+}
+
+Test(config, proxies_are_networks_and_a_way_to_name_the_caller)
+{
+	cr_assert_eq(READ(0, "M2M_TRUSTED_PROXIES=10.0.0.0/8, 2001:db8::/32,192.0.2.7,unix", "M2M_FORWARDED=forwarded"), ERR_OK, "%s",
+		     faults_text);
+	cr_expect_eq(config.proxies.n, 3);
+	cr_expect(config.proxies.local);
+	cr_expect_eq(config.proxies.form, FORWARDED_RFC7239);
+	cr_assert_eq(READ(0, "M2M_TRUSTED_PROXIES=unix", "M2M_FORWARDED=proxy-v2"), ERR_OK, "%s", faults_text);
+	cr_expect_eq(config.proxies.n, 0);
+	cr_assert_eq(READ(0, "M2M_WORKERS=1"), ERR_OK);
+	cr_expect_eq(config.proxies.form, FORWARDED_NONE);
+	static const char *const bad[] = {"M2M_TRUSTED_PROXIES=10.0.0.1/8", "M2M_TRUSTED_PROXIES=proxy.example",
+					  "M2M_TRUSTED_PROXIES=10.0.0.0/8,", "M2M_TRUSTED_PROXIES=*"};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		cr_expect_eq(READ(0, bad[i], "M2M_FORWARDED=forwarded"), ERR_MALFORMED, "%s", bad[i]);
+	cr_expect_eq(READ(0, "M2M_TRUSTED_PROXIES=10.0.0.0/8", "M2M_FORWARDED=X-Real-IP"), ERR_MALFORMED);
+}
+
+/* One without the other would believe nobody, or everybody. */
+Test(config, proxies_and_their_way_come_together)
+{
+	cr_assert_eq(READ(0, "M2M_TRUSTED_PROXIES=10.0.0.0/8"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_TRUSTED_PROXIES is set, but M2M_FORWARDED doesn't say"));
+	cr_assert_eq(READ(0, "M2M_FORWARDED=x-forwarded-for"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_FORWARDED is set, but M2M_TRUSTED_PROXIES doesn't say whose word is taken"));
 }
 
 Test(config, an_issuer_is_a_url_that_metadata_can_be_appended_to)
@@ -286,7 +359,7 @@ Test(config, variables_of_kubernetes_services_are_ignored_by_their_shape)
 Test(config, an_empty_value_counts_as_not_set)
 {
 	cr_assert_eq(READ(0, "M2M_WORKERS=", "M2M_HTTP_LISTEN="), ERR_OK, "%s", faults_text);
-	cr_assert_eq(config.http.port, 8080);
+	cr_assert_eq(config.http.at[0].port, 8080);
 	cr_assert_eq(READ(CONFIG_NEED_DATABASE, "M2M_DATABASE_URL="), ERR_MALFORMED);
 }
 
@@ -424,6 +497,8 @@ Test(config, plaintext_is_said_listener_by_listener)
 		     ERR_OK, "%s", faults_text);
 	cr_assert_eq(config.plaintext, CONFIG_HTTP | CONFIG_GRPC);
 	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, "M2M_OPS_LISTEN=10.0.0.1:80", "M2M_PLAINTEXT=all"), ERR_OK, "%s", faults_text);
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, "M2M_OPS_LISTEN=127.0.0.1:80,unix:/a"), ERR_OK, "%s", faults_text);
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, "M2M_OPS_LISTEN=127.0.0.1:80,10.0.0.1:80"), ERR_MALFORMED);
 	cr_assert_eq(READ(0, "M2M_PLAINTEXT=http,"), ERR_MALFORMED);
 	cr_assert_eq(READ(0, "M2M_PLAINTEXT=HTTP"), ERR_MALFORMED);
 }

@@ -5,6 +5,8 @@
 #define TRACEPARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 static struct op_env env;
+static const struct proxies proxies = {.form = FORWARDED_RFC7239};
+static const struct remote remote = {.is_proxy = true, .text = "192.0.2.7"};
 static struct arena *arena;
 static struct grpc_metadata metadata;
 static struct op *op;
@@ -18,7 +20,7 @@ static void up(void)
 {
 	arena = arena_new(64 * 1024);
 	cr_assert_not_null(arena);
-	metadata = (struct grpc_metadata){0};
+	grpc_metadata_init(&metadata, &proxies, &remote);
 }
 
 static void down(void)
@@ -50,7 +52,7 @@ static struct op *applied_to(const struct op_spec *spec)
 	op_free(op);
 	op = op_new(&env, spec, no_reply, NULL);
 	cr_assert_not_null(op);
-	grpc_metadata_apply(&metadata, op, STR("192.0.2.7"));
+	grpc_metadata_apply(&metadata, op);
 	return op;
 }
 
@@ -237,7 +239,7 @@ Test(grpc_metadata, an_op_that_has_failed_keeps_its_reason_and_gets_its_origin)
 	op = op_new(&env, &op_specs[OP_GET_CLIENT_ID], no_reply, NULL);
 	cr_assert_not_null(op);
 	op_fail(op, ERR_HEADERS_TOO_LARGE, NULL);
-	grpc_metadata_apply(&metadata, op, STR("192.0.2.7"));
+	grpc_metadata_apply(&metadata, op);
 	cr_assert_eq(op->err, ERR_HEADERS_TOO_LARGE);
 	is(op->request_id, STR("r-1"));
 	cr_assert_eq(op->origin.transport, 'g');
@@ -251,4 +253,13 @@ Test(grpc_metadata, a_call_to_nowhere_is_recorded_too)
 	is(op->request_id, STR("r-1"));
 	is(op->origin.remote_addr, STR("192.0.2.7"));
 	is(op->in.bearer, STR_NONE);
+}
+
+Test(grpc_metadata, who_a_proxy_speaks_for_is_the_origin)
+{
+	is(applied_to(&op_specs[OP_GET_CLIENT_ID])->origin.remote_addr, STR("192.0.2.7"));
+	add(STR("forwarded"), STR("for=203.0.113.1"));
+	add(STR("x-forwarded-for"), STR("203.0.113.2"));
+	add(STR("forwarded"), STR("for=\"[2001:db8::7]:443\""));
+	is(applied_to(&op_specs[OP_GET_CLIENT_ID])->origin.remote_addr, STR("2001:db8::7"));
 }

@@ -19,6 +19,7 @@ static struct event_base *base;
 static struct evhttp *http;
 static struct evhttp_bound_socket *bound;
 static struct rest_conns conns;
+static struct proxies proxies;
 static struct evhttp_request *held; /* a request for /held waits until the test answers it */
 static struct rest_conn *holder;    /* its connection */
 static char seen[1024];             /* the paths that evhttp has served, each with a space behind */
@@ -61,7 +62,7 @@ static void up_with(unsigned max, unsigned receive_timeout_ms)
 	log_set_level(LOG_ERROR);
 	base = event_base_new();
 	http = evhttp_new(base);
-	cr_assert_eq(rest_conns_init(&conns, base, NULL, max, receive_timeout_ms), ERR_OK);
+	cr_assert_eq(rest_conns_init(&conns, base, NULL, &proxies, max, receive_timeout_ms), ERR_OK);
 	evhttp_set_allowed_methods(http, UINT16_MAX);
 	evhttp_set_bevcb(http, rest_conn_bufferevent, &conns);
 	evhttp_set_gencb(http, on_request, NULL);

@@ -17,6 +17,8 @@ static struct event_base *base;
 static struct evhttp *http;
 static struct evhttp_bound_socket *bound;
 static struct rest_conns conns;
+/* Whoever asks here. */
+static const struct proxies proxies = {.form = FORWARDED_X_FORWARDED_FOR, .n = 1, .networks = {{.base = {4, {127}}, .bits = 8}}};
 static int client;
 
 /* What `take` has read, as a text that can be compared. */
@@ -28,14 +30,18 @@ static void tell(const struct rest_message *m, char *out, size_t cap)
 	int n = snprintf(out, cap, "%.*s %.*s query=%s", STR_ARG(m->method), STR_ARG(m->path), m->query == NULL ? "(none)" : m->query);
 	for (int h = 0; h < REST_HEADERS; h++)
 		n += snprintf(out + n, cap - (size_t)n, "\n%d: %u '%.*s'", h, m->headers[h].count, STR_ARG(m->headers[h].value));
+	char address[IP_TEXT_MAX];
+	n += snprintf(out + n, cap - (size_t)n, "\ncaller '%.*s'", STR_ARG(forwarded_text(m->caller, address)));
 	snprintf(out + n, cap - (size_t)n, "\nbody=%zu '%.*s'", m->body.n, STR_ARG(m->body));
 }
 
 static bool take(void *arg, struct rest_conn *c, struct str request)
 {
-	(void)arg, (void)c;
+	(void)arg;
 	struct rest_message m;
-	was_read = rest_message_read(request, &m);
+	struct forwarded caller;
+	rest_conn_ask_caller(c, &caller);
+	was_read = rest_message_read(request, &caller, &m);
 	if (was_read)
 		tell(&m, read_text, sizeof read_text);
 	return false;
@@ -45,9 +51,9 @@ static void on_request(struct evhttp_request *req, void *arg)
 {
 	(void)arg;
 	struct rest_message m;
-	cr_assert(rest_message_of_evhttp(req, &m));
-	cr_assert(str_eq(m.peer, STR("127.0.0.1")));
-	cr_assert(str_eq(rest_conn_peer(rest_conn_asking(&conns, evhttp_request_get_connection(req))), m.peer));
+	struct forwarded caller;
+	rest_conn_ask_caller(rest_conn_asking(&conns, evhttp_request_get_connection(req)), &caller);
+	cr_assert(rest_message_of_evhttp(req, &caller, &m));
 	tell(&m, evhttp_text, sizeof evhttp_text);
 	evhttp_send_reply(req, 200, "OK", NULL);
 }
@@ -59,7 +65,7 @@ static void up(void)
 	log_set_level(LOG_ERROR);
 	base = event_base_new();
 	http = evhttp_new(base);
-	cr_assert_eq(rest_conns_init(&conns, base, NULL, 4, 10000), ERR_OK);
+	cr_assert_eq(rest_conns_init(&conns, base, NULL, &proxies, 4, 10000), ERR_OK);
 	conns.take = take;
 	evhttp_set_allowed_methods(http, UINT16_MAX);
 	evhttp_set_bevcb(http, rest_conn_bufferevent, &conns);
@@ -96,11 +102,32 @@ static void ask(struct str text)
 	cr_assert(evhttp_text[0] != '\0', "evhttp has not seen %.*s", STR_ARG(text));
 }
 
+static bool reads(struct str request, struct rest_message *ret)
+{
+	static const struct remote nobody;
+	static struct forwarded caller;
+	forwarded_begin(&caller, &proxies, &nobody);
+	return rest_message_read(request, &caller, ret);
+}
+
+Test(rest_message, who_a_proxy_speaks_for_is_told_to_either_reader)
+{
+	ask(STR("GET /a HTTP/1.1\r\n" HOST "X-Forwarded-For: 203.0.113.1\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n"));
+	cr_assert_not_null(strstr(read_text, "caller '192.0.2.7'"), "%s", read_text);
+	cr_assert_not_null(strstr(evhttp_text, "caller '192.0.2.7'"), "%s", evhttp_text);
+	ask(STR("GET /a HTTP/1.1\r\n" HOST "\r\n"));
+	cr_assert_not_null(strstr(read_text, "caller '127.0.0.1'"), "%s", read_text);
+}
+
 Test(rest_message, both_readers_agree)
 {
 	static const struct str requests[] = {
 		STR("GET /a HTTP/1.1\r\n" HOST "\r\n"),
 		STR("GET / HTTP/1.1\r\n" HOST "\r\n"),
+		STR("GET /a HTTP/1.1\r\n" HOST "X-Forwarded-For: 203.0.113.1\r\nx-forwarded-for:192.0.2.7 ,127.0.0.2\r\n\r\n"),
+		STR("GET /a HTTP/1.1\r\n" HOST "X-FORWARDED-FOR: [2001:db8::7]:443\r\n\r\n"),
+		STR("GET /a HTTP/1.1\r\n" HOST "X-Forwarded-For: unknown\r\n\r\n"),
+		STR("GET /a HTTP/1.1\r\n" HOST "X-Forwarded-For:\r\n\r\n"),
 		STR("GET /.well-known/jwks.json HTTP/1.1\r\n" HOST "User-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n"),
 		STR("GET /a/../b/./c//d/ HTTP/1.1\r\n" HOST "\r\n"),
 		STR("GET /a~b_c-d.e HTTP/1.1\r\n" HOST "\r\n"),
@@ -137,7 +164,7 @@ Test(rest_message, rarer_forms_are_left_to_evhttp)
 		cr_assert_not(was_read, "%.*s", STR_ARG(requests[i]));
 	}
 	struct rest_message m;
-	cr_assert_not(rest_message_read(requests[9], &m), "methods are case-sensitive (RFC 9110 section 9.1)");
+	cr_assert_not(reads(requests[9], &m), "methods are case-sensitive (RFC 9110 section 9.1)");
 }
 
 /* The guard lets none of these through; whoever forgets it reads nothing beyond the bytes. */
@@ -149,8 +176,8 @@ Test(rest_message, what_is_cut_short_is_not_read)
 		char *copy = malloc(n + 1);
 		memcpy(copy, whole, n);
 		copy = realloc(copy, n > 0 ? n : 1);
-		cr_assert_not(rest_message_read(str_from(copy, n), &m), "%zu bytes", n);
+		cr_assert_not(reads(str_from(copy, n), &m), "%zu bytes", n);
 		free(copy);
 	}
-	cr_assert(rest_message_read(str_from(whole, sizeof whole - 1), &m));
+	cr_assert(reads(str_from(whole, sizeof whole - 1), &m));
 }

@@ -1,0 +1,60 @@
+/* Where a request comes from, when proxies stand before the gateway.
+ *
+ * What a header says counts only if a trusted proxy has sent it. Then the caller's address is the
+ * right-most one that isn't a trusted proxy: each proxy adds, on the right, whom it heard from, and
+ * what stands further left is only hearsay. If all are trusted, it is the left-most.
+ *
+ *   forwarded_begin, forwarded_note for each header field in its order, then forwarded_text */
+#ifndef M2M_BASE_FORWARDED_H
+#define M2M_BASE_FORWARDED_H
+
+#include "base/ip.h"
+
+#define PROXIES_MAX 64
+
+/* How trusted proxies tell whom they heard from. */
+enum forwarded_form {
+	FORWARDED_NONE,
+	FORWARDED_X_FORWARDED_FOR, /* the field X-Forwarded-For: addresses, with or without a port */
+	FORWARDED_RFC7239,         /* the field Forwarded */
+	FORWARDED_PROXY_V2,        /* before the connection's first byte (base/proxy_header.h) */
+};
+
+struct proxies {
+	enum forwarded_form form;
+	bool local; /* whoever connects to a unix socket is trusted */
+	unsigned n;
+	struct ip_network networks[PROXIES_MAX];
+};
+
+/* A connection's other end, or who is known to stand behind it. */
+struct remote {
+	struct ip ip;           /* n == 0: it came by a unix socket, or isn't known */
+	bool is_proxy;          /* trusted */
+	char text[IP_TEXT_MAX]; /* empty where there is no address */
+};
+
+/* Of whoever `ip` names. */
+struct remote remote_of(const struct proxies *proxies, const struct ip *ip);
+
+/* Absent where there is no address. */
+struct str remote_text(const struct remote *remote);
+
+struct forwarded {
+	const struct proxies *proxies; /* NULL: nothing that the request says is believed */
+	const struct remote *remote;   /* borrowed */
+	struct ip address;             /* the caller's, of what was noted so far; n == 0: not known */
+	bool told;                     /* a field was taken; else `address` is the connection's */
+};
+
+void forwarded_begin(struct forwarded *f, const struct proxies *proxies, const struct remote *remote);
+
+/* A header field, whatever it is; its name in any case. Several lines are one list (RFC 9110 section
+ * 5.3). What can't be read (RFC 7239 section 6: `unknown`, obfuscated; malformed) is nobody's address,
+ * and no proxy's. */
+void forwarded_note(struct forwarded *f, struct str name, struct str value);
+
+/* The caller's address, in `out` or the connection's; absent: not known. */
+struct str forwarded_text(const struct forwarded *f, char out[IP_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,92 @@
+#include "grpc/grpc_doorstep.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/proxy_header.h"
+
+struct waiting {
+	struct list node;
+	struct grpc_doorstep *doorstep;
+	int fd; /* -1: it has entered */
+	struct event *readable, *late;
+	struct remote proxy;
+	struct proxy_header header;
+};
+
+static void leave(struct waiting *w)
+{
+	list_remove(&w->node);
+	w->doorstep->count--;
+	if (w->readable != NULL)
+		event_free(w->readable);
+	if (w->late != NULL)
+		event_free(w->late);
+	if (w->fd >= 0)
+		close(w->fd);
+	free(w);
+}
+
+static void enter(struct waiting *w)
+{
+	struct grpc_doorstep *d = w->doorstep;
+	struct ip source = proxy_header_source(&w->header, &w->proxy.ip);
+	int fd = w->fd;
+	w->fd = -1;
+	leave(w);
+	d->enter(d->arg, fd, &source);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	leave(arg);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	struct waiting *w = arg;
+	uint8_t bytes[256];
+	for (size_t wanted; (wanted = proxy_header_wants(&w->header)) > 0;) {
+		ssize_t n = recv(fd, bytes, wanted < sizeof bytes ? wanted : sizeof bytes, MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0 || !proxy_header_feed(&w->header, bytes, (size_t)n)) {
+			if (n > 0)
+				log_message(LOG_INFO, "connection_refused", "%s sends no PROXY header of version 2", w->proxy.text);
+			leave(w);
+			return;
+		}
+	}
+	enter(w);
+}
+
+void grpc_doorstep_wait(struct grpc_doorstep *d, int fd, const struct remote *proxy)
+{
+	const struct timeval limit = {d->receive_timeout_ms / 1000, (d->receive_timeout_ms % 1000) * 1000};
+	struct waiting *w = d->count < d->max ? calloc(1, sizeof *w) : NULL;
+	if (w == NULL) {
+		close(fd);
+		return;
+	}
+	w->doorstep = d;
+	w->fd = fd;
+	w->proxy = *proxy;
+	proxy_header_init(&w->header);
+	list_append(&d->waiting, &w->node);
+	d->count++;
+	w->readable = event_new(d->base, fd, EV_READ | EV_PERSIST, on_readable, w);
+	w->late = event_new(d->base, -1, 0, on_late, w);
+	if (w->readable == NULL || w->late == NULL || event_add(w->readable, NULL) != 0 || event_add(w->late, &limit) != 0)
+		leave(w);
+}
+
+void grpc_doorstep_clear(struct grpc_doorstep *d)
+{
+	while (!list_empty(&d->waiting))
+		leave(LIST_OWNER(d->waiting.next, struct waiting, node));
+}
