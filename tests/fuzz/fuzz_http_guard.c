@@ -36,8 +36,12 @@ static void check_request(const char *p, size_t n, const struct http_guard *g)
 	must(!(g->has_length && g->has_chunked));
 	must(g->body <= HTTP_BODY_MAX && g->headers <= HTTP_HEADERS_MAX);
 	must(g->has_chunked || (size_t)(p + n - (head_end + 4)) == g->content_length);
+	static const struct proxies proxies;
+	static const struct remote remote;
 	struct rest_message m;
-	if (!g->has_chunked && rest_message_read(str_from(p, n), &m)) {
+	struct forwarded caller;
+	forwarded_begin(&caller, &proxies, &remote);
+	if (!g->has_chunked && rest_message_read(str_from(p, n), &caller, &m)) {
 		must(m.path.n > 0 && m.path.p[0] == '/' && memchr(m.path.p, '%', m.path.n) == NULL && m.query == NULL);
 		must(m.body.p == head_end + 4 && m.body.n == n - (size_t)(m.body.p - p));
 		for (int h = 0; h < REST_HEADERS; h++)

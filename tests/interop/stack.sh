@@ -124,7 +124,7 @@ stack_start_gateway() {
 		export M2M_URL=$scheme://127.0.0.1:$port M2M_ISSUER=$scheme://127.0.0.1:$port M2M_GRPC=127.0.0.1:$grpc_port
 		stack_log=$stack_dir/gateway.$M2M_SIGNING_ALG.$tries.log
 		: >"$stack_log" # to be read before the gateway has written
-		M2M_HTTP_LISTEN=127.0.0.1:$port M2M_GRPC_LISTEN=$M2M_GRPC M2M_OPS_LISTEN=127.0.0.1:0 \
+		M2M_HTTP_LISTEN=127.0.0.1:$port${stack_http_also-} M2M_GRPC_LISTEN=$M2M_GRPC M2M_OPS_LISTEN=127.0.0.1:0 \
 			M2M_SHUTDOWN_DELAY_MS=${M2M_SHUTDOWN_DELAY_MS-0} \
 			"$stack_bin/m2m-gateway" >>"$stack_log" 2>&1 &
 		stack_gateway=$!
