@@ -9,8 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loop/accept.h"
+#include "loop/tls_bufferevent.h"
 #include "rest/rest_encode.h"
-#include "tls/accept.h"
 
 #define METRICS_MAX (256 * 1024)
 

@@ -13,13 +13,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "loop/accept.h"
 #include "rest/http_guard.h"
 #include "rest/rest_conn.h"
 #include "rest/rest_decode.h"
 #include "rest/rest_encode.h"
 #include "rest/rest_path.h"
 #include "rest/rest_shed.h"
-#include "tls/accept.h"
 
 #define HEAD_EXPECTED 512
 

@@ -2,8 +2,8 @@
  *
  * What waits keeps the listening socket readable, so going on at once would only spin. The listener
  * pauses, and its owner enables it again from a timer: connections wait in the backlog meanwhile. */
-#ifndef M2M_TLS_ACCEPT_H
-#define M2M_TLS_ACCEPT_H
+#ifndef M2M_LOOP_ACCEPT_H
+#define M2M_LOOP_ACCEPT_H
 
 #include <event2/listener.h>
 #include <stdbool.h>

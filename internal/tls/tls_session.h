@@ -1,6 +1,6 @@
-/* What connections need of the present snapshot. Private to tls/. */
-#ifndef M2M_TLS_TLS_PARTS_H
-#define M2M_TLS_TLS_PARTS_H
+/* What a connection needs of the present snapshot, whichever way it meets its socket: for tls/tls_stream and loop/tls_bufferevent. */
+#ifndef M2M_TLS_TLS_SESSION_H
+#define M2M_TLS_TLS_SESSION_H
 
 #include <openssl/ssl.h>
 

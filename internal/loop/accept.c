@@ -1,4 +1,4 @@
-#include "tls/accept.h"
+#include "loop/accept.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,12 +1,24 @@
-/* The operator's list of trusted issuers: JSON text -> checked entries. Private to trust/. */
-#ifndef M2M_TRUST_ISSUER_LIST_H
-#define M2M_TRUST_ISSUER_LIST_H
+/* The list of trusted issuers (M2M_TRUSTED_ISSUERS_FILE): JSON text -> checked entries. */
+#ifndef M2M_CONFIG_ISSUER_LIST_H
+#define M2M_CONFIG_ISSUER_LIST_H
 
 #include "base/sbuf.h"
-#include "trust/trust.h"
+#include "base/str.h"
 
 #define ISSUERS_MAX      64
 #define ISSUERS_TEXT_MAX (256 * 1024)
+
+/* One element of the file's list. */
+struct trust_issuer {
+	struct str
+		issuer; /* the token's `iss`, exactly; may hold "{tenantid}" once, which stands for the token's `tid` (Entra ID's many tenants) */
+	struct str audience;           /* must be among the token's `aud` */
+	struct str organization_claim; /* required: names the organization; trust/claim.h tells how a name is looked up */
+	struct str roles_claim;        /* default "roles" */
+	struct str admin_role;         /* default "admin": who has it acts as admin of the organization */
+	struct str platform_role;      /* absent: nobody of this issuer may call /admin */
+	bool create_organizations;     /* an organization seen for the first time is made; default false */
+};
 
 struct issuer_entry {
 	struct trust_issuer issuer; /* first: what a worker is given leads back to its entry */

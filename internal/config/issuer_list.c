@@ -1,4 +1,4 @@
-#include "trust/issuer_list.h"
+#include "config/issuer_list.h"
 
 #include <stdlib.h>
 

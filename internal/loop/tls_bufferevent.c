@@ -1,9 +1,8 @@
-/* One connection, as libevent's bufferevent: everything above it reads and writes plain bytes. */
-#include <event2/bufferevent_ssl.h>
-#include <openssl/err.h>
-#include <sys/socket.h>
+#include "loop/tls_bufferevent.h"
 
-#include "tls/tls_parts.h"
+#include <event2/bufferevent_ssl.h>
+
+#include "tls/tls_session.h"
 
 struct bufferevent *tls_bufferevent(struct tls *t, enum tls_listener listener, struct event_base *base, int fd)
 {
@@ -20,24 +19,6 @@ struct bufferevent *tls_bufferevent(struct tls *t, enum tls_listener listener, s
 	/* where a request or a reply ends, HTTP itself says: one that was cut off is noticed without close_notify */
 	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
 	return bev;
-}
-
-void tls_bye(struct tls *t, SSL *ssl, int fd, unsigned long error)
-{
-	static const char text[] =
-		"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis port speaks TLS.\n";
-	if (SSL_is_init_finished(ssl)) {
-		SSL_shutdown(ssl);
-		ERR_clear_error();
-		return;
-	}
-	if (error == 0)
-		return; /* it went away, or was too slow */
-	tls_note_failed_handshake(t);
-	if (ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST) {
-		ssize_t sent = send(fd, text, sizeof text - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-		(void)sent;
-	}
 }
 
 void tls_say_bye(struct tls *t, struct bufferevent *bev)

@@ -1,6 +1,6 @@
 #include <criterion/criterion.h>
 
-#include "trust/issuer_list.h"
+#include "config/issuer_list.h"
 
 #define OURS "https://auth.example.com"
 #define GOOD "\"issuer\":\"https://a.test/\",\"audience\":\"api\",\"organization_claim\":\"org_id\""
