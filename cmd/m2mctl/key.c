@@ -30,7 +30,7 @@ static void put_key(struct ctl *ctl, const struct signing_key_row *k, struct fie
 		field_text("alg", k->alg),
 		field_text("state", k->state),
 		field_bool("current", k->current),
-		field_text("seal_key_id", k->seal_key_id),
+		field_text("seal_key_id", k->wrap_key_id),
 		field_time(ctl, "created_at", k->created_at),
 		field_active_from(ctl, k->active_from),
 		field_time(ctl, "retired_at", k->retired_at),

@@ -1,6 +1,6 @@
 #include "operator/ctl_signing.h"
 
-#include "crypto/seal.h"
+#include "crypto/wrapped_key.h"
 #include "operator/ctl_exec.h"
 
 /* Two that change keys at once must not both choose. Reading goes on meanwhile. */
@@ -36,16 +36,13 @@
 	" retired_at = coalesce(retired_at, statement_timestamp()),"                                                                       \
 	" revoked_at = case when $2::bool then statement_timestamp() end where kid = $1::text"
 
-#define SQL_SEALED "select kid, sealed, seal_key_id from m2m.signing_key where state <> 'revoked' and seal_key_id <> $1::text order by kid"
+#define SQL_WRAPPED_OTHERWISE                                                                                                              \
+	"select kid, sealed, seal_key_id from m2m.signing_key where state <> 'revoked' and seal_key_id <> $1::text order by kid"
 #define SQL_RESEAL "update m2m.signing_key set sealed = $2::bytea, seal_key_id = $3::text where kid = $1::text"
 
 static void signing_key_cleanup(struct signing_key **key)
 {
 	signing_key_free(*key);
-}
-static void arena_cleanup(struct arena **a)
-{
-	arena_free(*a);
 }
 
 /* ---- reading ---- */
@@ -80,7 +77,7 @@ static enum err read_list(struct ctl_db *db, void *arg)
 			.alg = ctl_copy(db, r, i, 1),
 			.state = ctl_copy(db, r, i, 2),
 			.public_jwk = ctl_copy(db, r, i, 3),
-			.seal_key_id = ctl_copy(db, r, i, 4),
+			.wrap_key_id = ctl_copy(db, r, i, 4),
 			.current = pg_bool(r, i, 5),
 			.created_at = pg_time_us(r, i, 6),
 			.active_from = pg_time_us(r, i, 7),
@@ -137,18 +134,6 @@ enum err ctl_signing_key_find(struct ctl_db *db, struct str kid, struct signing_
 
 /* ---- making ---- */
 
-/* The private key in clear is in `secrets` alone, which is wiped. */
-static enum err seal_key(struct arena *a, const struct signing_key *key, const struct master_key *master, struct str *ret)
-{
-	__attribute__((cleanup(arena_cleanup))) struct arena *secrets = arena_new(64 * 1024);
-	struct str der;
-	if (secrets == NULL)
-		return ERR_NO_MEMORY;
-	arena_wipe_on_free(secrets);
-	enum err err = signing_key_to_der(key, secrets, &der);
-	return err == ERR_OK ? seal(a, master, signing_key_kid(key), der, ret) : err;
-}
-
 struct new_key {
 	const struct master_ring *ring;
 	enum jwt_alg alg;
@@ -161,13 +146,13 @@ static enum err make_key(struct ctl_db *db, const struct new_key *wanted, struct
 	const struct master_key *master = &wanted->ring->keys[0];
 	__attribute__((cleanup(signing_key_cleanup))) struct signing_key *key = NULL;
 	struct sbuf jwk = sbuf_in(db->a, 1024);
-	struct str sealed = STR_NONE;
+	struct str wrapped = STR_NONE;
 
 	enum err err = signing_key_generate(wanted->alg, &key);
 	if (err == ERR_OK)
 		err = signing_key_public_jwk(key, &jwk);
 	if (err == ERR_OK)
-		err = seal_key(db->a, key, master, &sealed);
+		err = wrapped_key_make(db->a, master, key, &wrapped);
 	if (err != ERR_OK)
 		return ctl_fail(db, err, "the signing key could not be made: %s", err_info(err)->text);
 
@@ -177,7 +162,7 @@ static enum err make_key(struct ctl_db *db, const struct new_key *wanted, struct
 	pg_put_text(&p, kid);
 	pg_put_text(&p, str_of(jwt_alg_name(wanted->alg)));
 	pg_put_text(&p, sbuf_str(&jwk));
-	pg_put_bytea(&p, sealed);
+	pg_put_bytea(&p, wrapped);
 	pg_put_text(&p, str_of(master->key_id));
 	if (wanted->delay_s < 0)
 		pg_put_raw(&p, PG_INT8, STR_NONE);
@@ -338,7 +323,7 @@ enum err ctl_signing_key_leave(struct ctl_db *db, const struct master_ring *ring
 	return err;
 }
 
-/* ---- sealing anew ---- */
+/* ---- wrapping anew ---- */
 
 struct reseal_task {
 	const struct master_ring *ring;
@@ -347,33 +332,27 @@ struct reseal_task {
 	size_t moved;
 };
 
-static enum err reseal_one(struct ctl_db *db, const struct master_ring *ring, struct str kid, struct str sealed, struct str seal_key_id)
+static enum err reseal_one(struct ctl_db *db, const struct master_ring *ring, const struct wrapped_key *key)
 {
-	const struct master_key *from = master_ring_find(ring, seal_key_id);
 	const struct master_key *to = &ring->keys[0];
-	__attribute__((cleanup(arena_cleanup))) struct arena *secrets = arena_new(64 * 1024);
-	struct str der;
 	struct str fresh;
-	if (secrets == NULL)
+	enum err err = wrapped_key_move(db->a, ring, key, to, &fresh);
+	if (err == ERR_NO_MEMORY)
 		return ctl_fail(db, ERR_NO_MEMORY, "there is no memory left");
-	arena_wipe_on_free(secrets);
-	if (from == NULL)
+	if (err == ERR_KEY_MISSING)
 		return ctl_fail(db, ERR_MISMATCH, "the signing key %.*s is sealed with the master key \"%.*s\", which is not on the ring",
-				STR_ARG(kid), STR_ARG(seal_key_id));
-	enum err err = unseal(secrets, from, kid, sealed, &der);
-	if (err == ERR_OK)
-		err = seal(db->a, to, kid, der, &fresh);
+				STR_ARG(key->kid), STR_ARG(key->key_id));
 	if (err != ERR_OK)
-		return ctl_fail(db, ERR_MISMATCH, "the signing key %.*s doesn't open with the master key \"%.*s\"", STR_ARG(kid),
-				STR_ARG(seal_key_id));
+		return ctl_fail(db, ERR_MISMATCH, "the signing key %.*s doesn't open with the master key \"%.*s\"", STR_ARG(key->kid),
+				STR_ARG(key->key_id));
 	struct pg_params p;
 	pg_params_init(&p, db->a);
-	pg_put_text(&p, kid);
+	pg_put_text(&p, key->kid);
 	pg_put_bytea(&p, fresh);
 	pg_put_text(&p, str_of(to->key_id));
 	err = ctl_do(db, SQL_RESEAL, &p);
-	struct str detail =
-		arena_printf(db->a, "{\"kid\":\"%.*s\",\"from\":\"%s\",\"seal_key_id\":\"%s\"}", STR_ARG(kid), from->key_id, to->key_id);
+	struct str detail = arena_printf(db->a, "{\"kid\":\"%.*s\",\"from\":\"%.*s\",\"seal_key_id\":\"%s\"}", STR_ARG(key->kid),
+					 STR_ARG(key->key_id), to->key_id);
 	return err == ERR_OK ? ctl_audit(db, &(struct ctl_act){.action = "reseal_signing_key", .detail = detail}) : err;
 }
 
@@ -386,10 +365,10 @@ static enum err reseal(struct ctl_db *db, void *arg)
 	pg_put_text(&p, str_of(task->ring->keys[0].key_id));
 	enum err err = ctl_do(db, SQL_LOCK, NULL);
 	if (err == ERR_OK)
-		err = ctl_exec(db, SQL_SEALED, &p, &r);
+		err = ctl_exec(db, SQL_WRAPPED_OTHERWISE, &p, &r);
 	size_t n = err == ERR_OK ? (size_t)PQntuples(r) : 0;
 	for (int i = 0; err == ERR_OK && i < (int)n; i++) {
-		err = reseal_one(db, task->ring, pg_str(r, i, 0), pg_str(r, i, 1), pg_str(r, i, 2));
+		err = reseal_one(db, task->ring, &(struct wrapped_key){pg_str(r, i, 0), pg_str(r, i, 1), pg_str(r, i, 2)});
 		task->moved += err == ERR_OK;
 		if (err == ERR_OK && task->progress != NULL)
 			task->progress(task->arg, task->moved, n);

@@ -15,7 +15,7 @@
 #define SIGNING_POLL_S 5 /* the gateways' */
 
 struct signing_key_row {
-	struct str kid, alg, state, public_jwk, seal_key_id;
+	struct str kid, alg, state, public_jwk, wrap_key_id;
 	bool current; /* signs at this moment */
 	/* microseconds since 1970; 0: not set. active_from INT64_MAX: not before somebody says so */
 	int64_t created_at, active_from, retired_at, published_until, revoked_at;

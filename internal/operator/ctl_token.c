@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "crypto/jwt.h"
-#include "crypto/seal.h"
+#include "crypto/wrapped_key.h"
 #include "operator/ctl_exec.h"
 #include "operator/ctl_org.h"
 #include "sql/audit_writer.h"
@@ -36,37 +36,26 @@ static void signing_key_cleanup(struct signing_key **key)
 {
 	signing_key_free(*key);
 }
-static void arena_cleanup(struct arena **a)
-{
-	arena_free(*a);
-}
-
-/* The private key in clear is in `secrets` alone, which is wiped. */
 static enum err open_key(struct ctl_db *db, const struct master_ring *ring, const PGresult *row, struct signing_key **ret)
 {
-	__attribute__((cleanup(arena_cleanup))) struct arena *secrets = arena_new(64 * 1024);
-	const struct master_key *master = master_ring_find(ring, pg_str(row, 0, 3));
+	const struct wrapped_key key = {pg_str(row, 0, 0), pg_str(row, 0, 2), pg_str(row, 0, 3)};
 	enum jwt_alg alg;
-	struct str der;
-
-	if (secrets == NULL)
-		return ctl_fail(db, ERR_NO_MEMORY, "there is no memory left");
-	if (master == NULL)
-		return ctl_fail(db, ERR_KEY_MISSING,
-				"the signing key is sealed with the master key \"%.*s\", which is not in M2M_MASTER_KEYS",
-				STR_ARG(pg_str(row, 0, 3)));
-	arena_wipe_on_free(secrets);
 	if (jwt_alg_of(pg_str(row, 0, 1), &alg) != ERR_OK)
 		return ctl_fail(db, ERR_INTERNAL, "the signing key's algorithm \"%.*s\" is unknown to this program",
 				STR_ARG(pg_str(row, 0, 1)));
-	enum err err = unseal(secrets, master, pg_str(row, 0, 0), pg_str(row, 0, 2), &der);
+	enum err err = wrapped_key_open(ring, alg, &key, ret);
 	if (err == ERR_OK)
-		err = signing_key_from_der(alg, der, ret);
-	return err == ERR_OK ? ERR_OK
-			     : ctl_fail(db, err,
-					"the signing key \"%.*s\" can't be opened: the master key \"%.*s\" isn't the one it was sealed "
-					"with, or its row was changed",
-					STR_ARG(pg_str(row, 0, 0)), STR_ARG(pg_str(row, 0, 3)));
+		return ERR_OK;
+	if (err == ERR_NO_MEMORY)
+		return ctl_fail(db, ERR_NO_MEMORY, "there is no memory left");
+	if (err == ERR_KEY_MISSING)
+		return ctl_fail(db, ERR_KEY_MISSING,
+				"the signing key is sealed with the master key \"%.*s\", which is not in M2M_MASTER_KEYS",
+				STR_ARG(key.key_id));
+	return ctl_fail(db, err,
+			"the signing key \"%.*s\" can't be opened: the master key \"%.*s\" isn't the one it was sealed with, or its row "
+			"was changed",
+			STR_ARG(key.kid), STR_ARG(key.key_id));
 }
 
 /* The key that signs at this moment, and its row, which is the caller's to clear whatever is answered. */

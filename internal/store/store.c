@@ -135,10 +135,10 @@ static enum err fingerprint(struct arena *a, const struct keyset_row *rows, int 
 {
 	struct sbuf text = sbuf_in(a, 1024);
 	for (int i = 0; i < n; i++) {
-		sbuf_printf(&text, "%.*s/%.*s/%.*s/%d/", STR_ARG(rows[i].kid), STR_ARG(rows[i].alg), STR_ARG(rows[i].seal_key_id),
+		sbuf_printf(&text, "%.*s/%.*s/%.*s/%d/", STR_ARG(rows[i].kid), STR_ARG(rows[i].alg), STR_ARG(rows[i].wrap_key_id),
 			    rows[i].current);
 		sbuf_put(&text, rows[i].public_jwk); /* and the rest too, in case somebody repairs a damaged row */
-		sbuf_put(&text, rows[i].sealed);
+		sbuf_put(&text, rows[i].wrapped);
 	}
 	struct str s = sbuf_str(&text);
 	return s.p == NULL ? ERR_NO_MEMORY : sha256(s.p, s.n, out);
@@ -158,8 +158,8 @@ static enum err take_keys(struct store *s, const PGresult *r)
 			.kid = pg_str(r, i, 0),
 			.alg = pg_str(r, i, 1),
 			.public_jwk = pg_str(r, i, 2),
-			.sealed = pg_str(r, i, 3),
-			.seal_key_id = pg_str(r, i, 4),
+			.wrapped = pg_str(r, i, 3),
+			.wrap_key_id = pg_str(r, i, 4),
 			.current = pg_bool(r, i, 5),
 		};
 	uint8_t print[SHA256_LEN];

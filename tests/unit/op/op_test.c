@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "crypto/jwt.h"
-#include "crypto/seal.h"
+#include "crypto/key_wrap.h"
 #include "fakes/fake_clock.h"
 
 struct arena *arena;
@@ -57,14 +57,14 @@ void op_down(void)
 struct keyset *keyset_of(struct signing_key *k, uint64_t generation)
 {
 	struct keyset_row row = {
-		.kid = signing_key_kid(k), .alg = str_of(jwt_alg_name(signing_key_alg(k))), .seal_key_id = STR("k2"), .current = true};
+		.kid = signing_key_kid(k), .alg = str_of(jwt_alg_name(signing_key_alg(k))), .wrap_key_id = STR("k2"), .current = true};
 	struct sbuf jwk = sbuf_in(arena, 1024);
 	struct str der;
 	struct keyset *set = NULL;
 	cr_assert_eq(signing_key_public_jwk(k, &jwk), ERR_OK);
 	row.public_jwk = sbuf_str(&jwk);
 	cr_assert_eq(signing_key_to_der(k, arena, &der), ERR_OK);
-	cr_assert_eq(seal(arena, &config.ring.keys[0], row.kid, der, &row.sealed), ERR_OK);
+	cr_assert_eq(key_wrap(arena, &config.ring.keys[0], row.kid, der, &row.wrapped), ERR_OK);
 	struct keyset_fault fault;
 	cr_assert_eq(keyset_build(&config.ring, &row, 1, generation, &set, &fault), ERR_OK);
 	return set;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "crypto/seal.h"
+#include "crypto/key_wrap.h"
 #include "store/store_parts.h"
 
 #define REQUESTS 4
@@ -180,7 +180,7 @@ static void end_reload(void)
 
 static struct shared_keyset *one_key(enum jwt_alg alg)
 {
-	struct keyset_row row = {.seal_key_id = STR("k1"), .alg = str_of(jwt_alg_name(alg)), .current = true};
+	struct keyset_row row = {.wrap_key_id = STR("k1"), .alg = str_of(jwt_alg_name(alg)), .current = true};
 	struct sbuf jwk = sbuf_in(arena, 1024);
 	struct str der;
 	struct shared_keyset *keys = calloc(1, sizeof *keys);
@@ -190,7 +190,7 @@ static struct shared_keyset *one_key(enum jwt_alg alg)
 	cr_assert_eq(signing_key_public_jwk(key, &jwk), ERR_OK);
 	row.public_jwk = sbuf_str(&jwk);
 	cr_assert_eq(signing_key_to_der(key, arena, &der), ERR_OK);
-	cr_assert_eq(seal(arena, &config.ring.keys[0], row.kid, der, &row.sealed), ERR_OK);
+	cr_assert_eq(key_wrap(arena, &config.ring.keys[0], row.kid, der, &row.wrapped), ERR_OK);
 	struct keyset_fault fault;
 	cr_assert_eq(keyset_build(&config.ring, &row, 1, 1, &keys->set, &fault), ERR_OK);
 	return keyset_hold(keys);
