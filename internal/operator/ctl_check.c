@@ -4,6 +4,7 @@
 #include "operator/ctl_exec.h"
 #include "sql/db_clock.h"
 #include "sql/promises.h"
+#include "sql/secret_sql.h"
 
 _Static_assert(PROMISES_N == CTL_SERVER_FAULTS + CTL_LOGIN_FAULTS, "each is the server's or the login's");
 
@@ -17,8 +18,7 @@ _Static_assert(PROMISES_N == CTL_SERVER_FAULTS + CTL_LOGIN_FAULTS, "each is the 
 		       " exists (select from pg_roles where rolname = 'm2m_gateway' and pg_has_role(oid, 'usage')), "                      \
 		       "clock_timestamp(), " SQL_PROMISES
 
-#define SQL_LIVE_KEYS                                                                                                                      \
-	"select distinct key_id from m2m.client_secret where expires_at is null or expires_at > statement_timestamp() order by key_id"
+#define SQL_LIVE_KEYS "select distinct s.key_id from m2m.client_secret s where " SECRET_IS_LIVE("s") " order by s.key_id"
 
 enum err ctl_facts_read(struct ctl_db *db, struct ctl_facts *ret)
 {

@@ -1,14 +1,16 @@
 #include "operator/ctl_key.h"
 
 #include "operator/ctl_exec.h"
+#include "sql/secret_sql.h"
 
 #define SQL_CHECK_INSERT "insert into m2m.key_check (key_id, check_value) values ($1::text, $2::bytea) on conflict do nothing"
 #define SQL_CHECK_READ   "select check_value from m2m.key_check where key_id = $1::text"
 
 /* $1 the ring's names. What still needs each key: live secrets that were derived from it, signing keys that are sealed with it (but those that are revoked, which nobody opens again). */
+#define LIVE SECRET_IS_LIVE("s")
 #define SQL_USE                                                                                                                            \
 	"with used as (select s.key_id, count(*) as secrets, 0 as signing from m2m.client_secret s"                                        \
-	"  where s.expires_at is null or s.expires_at > statement_timestamp() group by s.key_id"                                           \
+	"  where " LIVE " group by s.key_id"                                                                                               \
 	" union all select k.seal_key_id, 0, count(*) from m2m.signing_key k where k.state <> 'revoked' group by k.seal_key_id)"           \
 	" select n.key_id, n.created_at, coalesce(u.secrets, 0)::int8, coalesce(u.signing, 0)::int8"                                       \
 	" from (select key_id, min(created_at) as created_at from (select key_id, created_at from m2m.key_check"                           \
