@@ -26,7 +26,7 @@
 #include "crypto/secret.h"
 #include "fakes/fake_clock.h"
 #include "fakes/fake_postgres.h"
-#include "store/store_parts.h"
+#include "store/store_seam.h"
 #include "trust/trust.h"
 #include "worker/listen.h"
 #include "worker/memory.h"
@@ -218,7 +218,7 @@ static void start_gateway(struct bench *b, uint16_t postgres_port)
 		usleep(1000);
 	}
 	event_del(b->worker->tick);
-	event_del(b->worker->store->tick);
+	store_seam_stop_tick(b->worker->store);
 }
 
 int main(int argc, char **argv)
