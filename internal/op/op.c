@@ -91,22 +91,6 @@ void op_set_request_id(struct op *op, struct str given)
 	op->request_id = arena_copy(op->arena, str_from(text, sizeof text));
 }
 
-int op_http_status(const struct op *op)
-{
-	if (op->err != ERR_OK || op->spec == NULL)
-		return err_info(op->err)->http;
-	switch (op->spec->id) {
-	case OP_CREATE_ORGANIZATION:
-	case OP_CREATE_CLIENT:
-		return 201;
-	case OP_DELETE_ORGANIZATION:
-	case OP_DELETE_CLIENT:
-		return 204;
-	default:
-		return 200;
-	}
-}
-
 enum op_verdict op_fail(struct op *op, enum err err, const char *detail)
 {
 	op->err = err;
@@ -152,7 +136,7 @@ static void write_access_line(const struct op *op)
 	log_str(&line, "outcome", str_of(op->err == ERR_OK ? "granted" : info->code));
 	if (op->abandoned != ERR_OK && op->abandoned != op->err) /* it completed, and nobody got the answer */
 		log_str(&line, "abandoned", str_of(err_info(op->abandoned)->code));
-	log_int(&line, "status", op_http_status(op));
+	log_int(&line, "status", op->env->status(op));
 	log_int(&line, "duration_us", clock_mono_us() - op->started_us);
 	log_end(&line);
 }
@@ -179,7 +163,7 @@ static void trace(const struct op *op)
 		span.rpc = op->spec == NULL || op->spec->grpc == NULL ? "unknown" : op->spec->grpc;
 	span.method = op->spec == NULL ? NULL : op->spec->method;
 	span.route = op->spec == NULL ? NULL : op->spec->path;
-	span.http_status = op_http_status(op);
+	span.http_status = op->env->status(op);
 	span.grpc_status = op->err == ERR_OK ? 0 : info->grpc;
 	span.request_id_n = copy_text(span.request_id, sizeof span.request_id, op->request_id);
 	span.client_address_n = copy_text(span.client_address, sizeof span.client_address, op->origin.remote_addr);
@@ -192,8 +176,7 @@ static const char *retry_after(const struct op *op)
 		return NULL;
 	if (op->err == ERR_RATE_LIMITED && op->retry_after != NULL)
 		return op->retry_after; /* the one refusal that knows */
-	int http = err_info(op->err)->http;
-	return http == 503 || http == 429 ? "1" : NULL;
+	return err_fault(op->err) == FAULT_PASSING ? "1" : NULL;
 }
 
 static void op_finish(struct op *op)
@@ -202,7 +185,7 @@ static void op_finish(struct op *op)
 	op->finished = true;
 	if (op->err == ERR_OK && arena_overflowed(op->arena))
 		op->err = ERR_INTERNAL;
-	if (err_info(op->err)->http == 500)
+	if (err_fault(op->err) == FAULT_OURS)
 		op->err = ERR_INTERNAL;
 	op->retry_after = retry_after(op);
 	if (op->env->limits != NULL)

@@ -87,6 +87,8 @@ struct op_env {
 	struct trace_queue *traces; /* NULL: off */
 	struct rate_limits *limits; /* of all workers; NULL: none */
 	struct documents documents; /* that anyone may read */
+	/* The number by which the access line and the trace tell how an op ended: HTTP's, for either transport. */
+	int (*status)(const struct op *op);
 
 	/* op.c's own: arenas of ops that have ended, for those to come */
 	struct arena *spare[OP_SPARE_MAX];
@@ -219,9 +221,6 @@ void op_abandon(struct op *op, enum err why);
 
 /* When its answer is due (M2M_REQUEST_TIMEOUT_MS), monotonic. */
 int64_t op_until_us(const struct op *op);
-
-/* What its answer over HTTP says (RFC 9110 section 15), and the access line of either transport. */
-int op_http_status(const struct op *op);
 
 /* The word for a row's transport, as the audit's views have it: "rest", "grpc" or "m2mctl". */
 const char *op_transport_name(char transport);

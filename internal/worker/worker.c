@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "op/discovery.h"
+#include "rest/rest_status.h"
 #include "store/denied.h"
 #include "worker/listen.h"
 #include "worker/worker_parts.h"
@@ -179,8 +180,12 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 		goto fail;
 	w->store = store_new(w->base, config);
 	w->trust = trust_view_new(shared->trust, w->base);
-	w->env = (struct op_env){
-		.config = config, .store = w->store, .trust = w->trust, .memo = bearer_memo_new(), .counters = &w->counters};
+	w->env = (struct op_env){.config = config,
+				 .store = w->store,
+				 .trust = w->trust,
+				 .memo = bearer_memo_new(),
+				 .counters = &w->counters,
+				 .status = rest_status};
 	if (verifier_ring_new(&config->ring, &w->env.verifiers) != ERR_OK)
 		goto fail;
 	w->env.traces = trace_queue_new(shared->trace);

@@ -20,6 +20,12 @@ unsigned replies;
 static struct op *present;
 static int log_file;
 
+/* A transport's, as far as these tests look at it. */
+static int shown_status(const struct op *op)
+{
+	return err_info(op->err)->http;
+}
+
 void op_up(void)
 {
 	static const struct str master_keys = STR("k2: ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=\n"
@@ -36,7 +42,7 @@ void op_up(void)
 	config.request_timeout_ms = 5000;
 	cr_assert_eq(signing_key_generate(JWT_ES256, &key), ERR_OK);
 	store = (struct store){.keys = keyset_of(key, 1)};
-	env = (struct op_env){.config = &config, .store = &store, .memo = bearer_memo_new(), .counters = &counters};
+	env = (struct op_env){.config = &config, .store = &store, .memo = bearer_memo_new(), .counters = &counters, .status = shown_status};
 	cr_assert_eq(verifier_ring_new(&config.ring, &env.verifiers), ERR_OK);
 	replies = 0;
 }
