@@ -36,6 +36,7 @@ struct store *store_seam_new(struct event_base *base, const struct config *confi
 	s->config = config;
 	s->base = base;
 	s->why_no_key = ERR_STALE_KEY;
+	s->keys_answered = issue_keys_reloaded;
 	s->issue_conn = issuing;
 	s->serve_conn = serving;
 	s->scratch = arena_new(SCRATCH);
