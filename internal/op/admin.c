@@ -1,4 +1,4 @@
-/* The operator's API: a platform's own backend makes, reads, changes and removes organizations and their clients. authenticate -> the platform's role -> check what was written ->
+/* The platform's API: a platform's own backend makes, reads, changes and removes organizations and their clients. authenticate -> the platform's role -> check what was written ->
  * one statement, which records the act -> its rows, copied into the op. Reading and rotating a client's secret are read.c's and rotate.c's, on behalf of the organization named here. */
 #include "base/clock.h"
 #include "op/admin_input.h"

@@ -117,7 +117,7 @@ static enum op_verdict meet(struct op *op, struct keyset *keys, int64_t now)
 /* A platform token has no organization to act in. */
 static enum op_verdict in_place(struct op *op, enum op_verdict verdict)
 {
-	if (verdict == OP_MORE && op->platform && op->spec->who != OP_PLATFORM)
+	if (verdict == OP_MORE && op->platform && op->spec->who != OP_BY_PLATFORM)
 		return op_fail(op, ERR_FORBIDDEN, "A platform token has no organization; this operation needs one.");
 	return verdict;
 }

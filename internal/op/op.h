@@ -43,7 +43,14 @@ enum op_id {
 		OP_COUNT
 };
 
-enum op_who { OP_ANYONE, OP_CLIENT, OP_MEMBER, OP_ADMIN, OP_PLATFORM };
+/* Whose requests an operation takes; the glossary in internal/README.md has the words. */
+enum op_who {
+	OP_BY_ANYONE,
+	OP_BY_CLIENT,   /* it authenticates itself (RFC 6749 section 2.3) */
+	OP_BY_MEMBER,   /* a bearer of the organization */
+	OP_BY_ADMIN,    /* a member with the role admin */
+	OP_BY_PLATFORM, /* a bearer with the role platform: the routes of /admin */
+};
 
 enum op_errors {
 	OP_ERRORS_PROBLEM, /* RFC 9457 */
@@ -119,7 +126,7 @@ struct op_input {
 	int32_t secret_version;
 	int64_t issued_after, issued_before; /* microseconds since 1970 */
 
-	/* of the operator's API */
+	/* of the platform's API */
 	struct str organization; /* slug or id */
 	struct org_spec new_org;
 	struct org_change org_change;
@@ -136,7 +143,7 @@ struct op_output {
 	const char *document_type; /* its media type; NULL: application/json */
 	int32_t max_age;           /* seconds the document may be cached */
 
-	/* of lists, and of the operator's API; in the op's arena */
+	/* of lists, and of the platform's API; in the op's arena */
 	const struct org *orgs;
 	const struct client *clients;
 	const struct listed_token *tokens;

@@ -183,7 +183,7 @@ void rest_answer_put_head(const struct rest_answer *a, struct sbuf *out)
 
 static void add_error_fields(struct rest_answer *a, const struct op *op, const char *allow)
 {
-	bool basic = op->spec != NULL && op->spec->who == OP_CLIENT;
+	bool basic = op->spec != NULL && op->spec->who == OP_BY_CLIENT;
 	struct str challenge = STR_NONE;
 	if (op->err == ERR_INVALID_TOKEN)
 		challenge = STR("Bearer " REALM ", error=\"invalid_token\"");

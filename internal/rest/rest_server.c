@@ -159,7 +159,7 @@ static void route_other_method(struct rest_request *r, struct op *op, const stru
 {
 	static op_step *const nothing[] = {NULL};
 	op->spec = first_of(m->path, r->allow);
-	if (str_eq(m->method, STR("HEAD")) && op->spec->who == OP_ANYONE) {
+	if (str_eq(m->method, STR("HEAD")) && op->spec->who == OP_BY_ANYONE) {
 		op->step = op->spec->steps;
 	} else if (str_eq(m->method, STR("OPTIONS")) && rest_is_for_browsers(op->spec)) {
 		op->step = nothing;

@@ -29,7 +29,7 @@ static void answer_org(int64_t disabled_at)
 Test(admin, every_operation_wants_the_platform_s_role)
 {
 	for (size_t i = 0; i < OP_COUNT; i++) {
-		if (op_specs[i].who != OP_PLATFORM)
+		if (op_specs[i].who != OP_BY_PLATFORM)
 			continue;
 		struct op *op = new_op((enum op_id)i);
 		op->in.bearer = token_from(operator_claims());
@@ -49,7 +49,7 @@ Test(admin, every_operation_wants_the_platform_s_role)
 Test(admin, a_platform_token_opens_no_organization_s_route)
 {
 	for (size_t i = 0; i < OP_COUNT; i++) {
-		if (op_specs[i].who != OP_MEMBER && op_specs[i].who != OP_ADMIN)
+		if (op_specs[i].who != OP_BY_MEMBER && op_specs[i].who != OP_BY_ADMIN)
 			continue;
 		struct op *op = prepared((enum op_id)i);
 		op_run(op);
@@ -153,7 +153,7 @@ Test(admin, a_store_that_is_away_is_said_to_be)
 {
 	store.refuse = ERR_STORE_UNAVAILABLE;
 	for (size_t i = 0; i < OP_COUNT; i++) {
-		if (op_specs[i].who != OP_PLATFORM)
+		if (op_specs[i].who != OP_BY_PLATFORM)
 			continue;
 		struct op *op = prepared((enum op_id)i);
 		op->in.organization = STR("acme");
