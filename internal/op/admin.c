@@ -98,7 +98,7 @@ static void organization_found(void *arg, enum err err, const struct admin_answe
 		err = ERR_CONFLICT;
 	} else if (err == ERR_OK) {
 		op->organization_id = answer->orgs[0].organization_id;
-		op->caller = (struct store_bearer){.organization_id = op->organization_id, .admin = true};
+		op->caller = (struct bearer){.organization_id = op->organization_id, .admin = true};
 	}
 	op_resume(op, err);
 }

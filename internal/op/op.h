@@ -159,10 +159,10 @@ struct op {
 	int64_t started_us; /* monotonic */
 
 	struct str request_id; /* as sent back */
-	struct store_origin origin;
+	struct origin origin;
 	struct op_input in;
 
-	struct store_bearer caller;
+	struct bearer caller;
 	uint8_t bearer_hash[SHA256_LEN];
 	struct uuid organization_id; /* for the log; zero while unknown */
 	bool caller_known, client_known;

@@ -211,7 +211,7 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 	const struct audit_writer *writer = s->issue.writer;
 	struct uuid batch_id = audit_writer_batch(writer);
 	put_columns(s, p, columns, sizeof columns / sizeof *columns, requests);
-	store_put_ring(p, &s->config->ring);
+	master_ring_put(p, &s->config->ring);
 	pg_put_text(p, kid);
 	pg_put_uuid(p, &batch_id);
 	audit_writer_put(writer, p);

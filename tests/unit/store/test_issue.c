@@ -38,7 +38,7 @@ static struct store_seam seam;
 static struct signing_key *key;
 static struct issue_request requests[MANY];
 static unsigned done_count[MANY];
-static const struct store_origin origin = {.transport = 'g'};
+static const struct origin origin = {.transport = 'g'};
 
 /* ---- the connection ---- */
 
