@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "operator/exec.h"
+#include "operator/operator_sql.h"
 #include "sql/admin_statement.h"
 
 /* ---- tokens ---- */
@@ -154,16 +155,6 @@ enum err operator_audit_follow(struct operator_db *db, const struct audit_questi
 
 /* ---- partitions ---- */
 
-/* The catalog has a partition's bounds as text only. Whether one has rows is told by its size: counting would read them all. A week that is in the archive (deploy/citus) is itself
- * partitioned; the bytes are what is left of it here. */
-#define SQL_PARTITIONS                                                                                                                     \
-	"select c.relname::text, bound = 'DEFAULT', case when bound = 'DEFAULT' then exists (select from m2m.token_audit_default)"         \
-	"  else c.relkind = 'p' or pg_relation_size(c.oid) > 0 end, substring(bound from 'FROM \\(''([^'']+)''')::timestamptz,"            \
-	" substring(bound from 'TO \\(''([^'']+)''')::timestamptz,"                                                                        \
-	" (select sum(pg_total_relation_size(t.relid))::int8 from pg_partition_tree(c.oid) t)"                                             \
-	" from pg_inherits i join pg_class c on c.oid = i.inhrelid, pg_get_expr(c.relpartbound, c.oid) bound"                              \
-	" where i.inhparent = 'm2m.token_audit'::regclass order by 4 nulls last, 1"
-
 #define SQL_AHEAD "select m2m.audit_partitions_ahead($1::int4)"
 
 struct partitions_task {
@@ -175,7 +166,7 @@ static enum err read_partitions(struct operator_db *db, void *arg)
 {
 	struct partitions_task *task = arg;
 	PG_RESULT r = NULL;
-	enum err err = operator_exec(db, SQL_PARTITIONS, NULL, &r);
+	enum err err = operator_exec(db, sql_partitions, NULL, &r);
 	if (err != ERR_OK)
 		return err;
 	task->n = (size_t)PQntuples(r);
@@ -307,15 +298,6 @@ enum err operator_audit_counted_until(struct operator_db *db, int64_t *ret)
 
 /* ---- retention ---- */
 
-/* $1 months, $2 days, $3 uncounted weeks too */
-#define SQL_PARTITIONS_PAST                                                                                                                \
-	"select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid, pg_get_expr(c.relpartbound, c.oid) bound,"       \
-	" lateral (select substring(bound from 'TO \\(''([^'']+)''')::timestamptz as week_end) w"                                          \
-	" where i.inhparent = 'm2m.token_audit'::regclass and c.relname ~ '^token_audit_p[0-9]{8}$'"                                       \
-	" and week_end <= least(statement_timestamp() - interval '31 days',"                                                               \
-	"  statement_timestamp() - make_interval(months => $1::int4, days => $2::int4))"                                                   \
-	" and ($3::bool or week_end <= (select until from m2m.token_usage_until)) order by 1"
-
 #define SQL_DROP_PARTITION "select m2m.audit_drop_partition($1::text)"
 
 struct past_task {
@@ -333,7 +315,7 @@ static enum err read_past(struct operator_db *db, void *arg)
 	pg_put_int4(&p, task->retention->months);
 	pg_put_int4(&p, task->retention->days);
 	pg_put_bool(&p, task->retention->dry_run); /* nothing is counted then */
-	enum err err = operator_exec(db, SQL_PARTITIONS_PAST, &p, &r);
+	enum err err = operator_exec(db, sql_partitions_past, &p, &r);
 	if (err != ERR_OK)
 		return err;
 	task->n = (size_t)PQntuples(r);

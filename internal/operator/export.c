@@ -7,18 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "operator/operator_sql.h"
 #include "operator/seal_parts.h"
 #include "sql/audit_row.h"
 
 #define PATH_MAX_LEN 4096
-
-/* $1 partition: when its week begins and ends, and whether that is counted. */
-#define SQL_WEEK                                                                                                                           \
-	"select w.week_begin, w.week_begin + interval '7 days', w.week_begin + interval '7 days' <= (select until from "                   \
-	"m2m.token_usage_until)"                                                                                                           \
-	" from pg_inherits i join pg_class c on c.oid = i.inhrelid,"                                                                       \
-	" lateral (select right(c.relname, 8)::date::timestamp at time zone 'UTC' as week_begin) w"                                        \
-	" where i.inhparent = 'm2m.token_audit'::regclass and c.relname = $1::text and c.relname ~ '^token_audit_p[0-9]{8}$'"
 
 /* Those that seal rows of the week, and those that came with them. */
 #define SQL_SEALS                                                                                                                          \
@@ -97,7 +90,7 @@ static enum err export_week(struct operator_db *db, void *arg)
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	pg_put_text(&p, task->partition);
-	enum err err = operator_exec(db, SQL_WEEK, &p, &r);
+	enum err err = operator_exec(db, sql_week, &p, &r);
 	if (err != ERR_OK)
 		return err;
 	if (PQntuples(r) == 0)

@@ -1,6 +1,7 @@
 /* The snapshot, the keys, and the order of the checks: first the seals among themselves, then the rows against them. */
 #include "operator/seal.h"
 
+#include "operator/operator_sql.h"
 #include "operator/seal_parts.h"
 #include "sql/audit_row.h"
 
@@ -73,16 +74,6 @@ void seal_checking_end(struct seal_checking *c)
 
 /* ---- the check ---- */
 
-/* $1 days. From when on rows are to be looked at; what the oldest week that is kept begins with; since when there are seals. Rows that no week took are in the default
- * partition, whatever their time. */
-#define SQL_BOUNDS                                                                                                                         \
-	"with first as (select min(b.week) as week from pg_inherits i join pg_class c on c.oid = i.inhrelid,"                              \
-	"  lateral (select substring(pg_get_expr(c.relpartbound, c.oid) from 'FROM \\(''([^'']+)''')::timestamptz as week) b"              \
-	"  where i.inhparent = 'm2m.audit_seal'::regclass)"                                                                                \
-	" select statement_timestamp() - make_interval(days => $1::int4), least((select week from first),"                                 \
-	"  (select min(t.issued_at) from m2m.token_audit t where t.issued_at < (select week from first))),"                                \
-	" (select since from m2m.audit_seal_since)"
-
 static enum err check(struct operator_db *db, void *arg)
 {
 	struct seal_checking *c = arg;
@@ -90,7 +81,7 @@ static enum err check(struct operator_db *db, void *arg)
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	pg_put_int4(&p, c->spec->days);
-	enum err err = operator_exec(db, SQL_BOUNDS, &p, &r);
+	enum err err = operator_exec(db, sql_seal_bounds, &p, &r);
 	if (err != ERR_OK)
 		return err;
 	c->kept = pg_time_us(r, 0, 1);

@@ -2,39 +2,17 @@
 
 #include "crypto/wrapped_key.h"
 #include "operator/exec.h"
+#include "operator/operator_sql.h"
 
 /* Two that change keys at once must not both choose. Reading goes on meanwhile. */
 #define SQL_LOCK "lock table m2m.signing_key in share row exclusive mode"
 #define SQL_ANY  "select exists (select from m2m.signing_key_current)"
 
-/* $6 seconds from now, or null: not before somebody says so. */
-#define SQL_INSERT                                                                                                                         \
-	"insert into m2m.signing_key (kid, alg, state, public_jwk, sealed, seal_key_id, active_from)"                                      \
-	" values ($1::text, $2::text, case when $6::int8 = 0 then 'active' else 'next' end, $3::text, $4::bytea, $5::text,"                \
-	"  coalesce(statement_timestamp() + make_interval(secs => $6::int8), 'infinity'))"
-
-#define SQL_LIST                                                                                                                           \
-	"select v.kid, v.alg, v.state, k.public_jwk, k.seal_key_id, v.current, v.created_at, v.active_from, v.retired_at,"                 \
-	" v.published_until, v.revoked_at from m2m.signing_keys v join m2m.signing_key k on k.kid = v.kid"                                 \
-	" where $1::text is null or v.kid = $1::text order by v.active_from desc, v.created_at desc, v.kid desc"
-
 #define SQL_PENDING                                                                                                                        \
 	"select kid, extract(epoch from active_from - statement_timestamp())::int8 from m2m.signing_keys"                                  \
 	" where state = 'next' and active_from < 'infinity' limit 1"
 
-/* $1 the key that leaves, $2 seconds. Who may sign in its place, the best first: published long enough; then a prepared one before one that has signed already; then the youngest. A key
- * that has retired by itself may come back while it is published. */
-#define SQL_SUCCESSOR                                                                                                                      \
-	"select kid, created_at <= statement_timestamp() - make_interval(secs => $2::int8) from m2m.signing_keys"                          \
-	" where kid <> $1::text and kid in (select kid from m2m.signing_key where state in ('next', 'active'))"                            \
-	" and coalesce(published_until, 'infinity') > statement_timestamp()"                                                               \
-	" order by 2 desc, state = 'next' desc, created_at desc limit 1"
-
 #define SQL_ACTIVATE "update m2m.signing_key set active_from = statement_timestamp(), state = 'active' where kid = $1::text"
-#define SQL_LEAVE                                                                                                                          \
-	"update m2m.signing_key set state = case when $2::bool then 'revoked' else 'retired' end,"                                         \
-	" retired_at = coalesce(retired_at, statement_timestamp()),"                                                                       \
-	" revoked_at = case when $2::bool then statement_timestamp() end where kid = $1::text"
 
 #define SQL_WRAPPED_OTHERWISE                                                                                                              \
 	"select kid, sealed, seal_key_id from m2m.signing_key where state <> 'revoked' and seal_key_id <> $1::text order by kid"
@@ -65,7 +43,7 @@ static enum err read_list(struct operator_db *db, void *arg)
 	pg_params_init(&p, db->a);
 	pg_put_text(&p, task->kid);
 	PG_RESULT r = NULL;
-	enum err err = operator_exec(db, SQL_LIST, &p, &r);
+	enum err err = operator_exec(db, sql_signing_key_list, &p, &r);
 	if (err != ERR_OK)
 		return err;
 
@@ -168,7 +146,7 @@ static enum err make_key(struct operator_db *db, const struct new_key *wanted, s
 		pg_put_raw(&p, PG_INT8, STR_NONE);
 	else
 		pg_put_int8(&p, wanted->delay_s);
-	err = operator_do(db, SQL_INSERT, &p);
+	err = operator_do(db, sql_signing_key_insert, &p);
 	if (err == ERR_OK)
 		err = operator_audit(
 			db, &(struct operator_act){.action = wanted->action,
@@ -265,7 +243,7 @@ static enum err choose_successor(struct operator_db *db, struct leave_task *task
 	pg_params_init(&p, db->a);
 	pg_put_text(&p, d->kid);
 	pg_put_int8(&p, d->known_s);
-	enum err err = operator_exec(db, SQL_SUCCESSOR, &p, &r);
+	enum err err = operator_exec(db, sql_signing_key_successor, &p, &r);
 	if (err != ERR_OK)
 		return err;
 	bool any = PQntuples(r) > 0;
@@ -304,7 +282,7 @@ static enum err leave(struct operator_db *db, void *arg)
 	pg_params_init(&p, db->a);
 	pg_put_text(&p, d->kid);
 	pg_put_bool(&p, d->revoke);
-	err = operator_do(db, SQL_LEAVE, &p);
+	err = operator_do(db, sql_signing_key_leave, &p);
 	struct str successor = task->successor.kid;
 	struct str detail = successor.p == NULL ? arena_printf(db->a, "{\"kid\":\"%.*s\"}", STR_ARG(row.kid))
 						: arena_printf(db->a, "{\"kid\":\"%.*s\",\"successor\":\"%.*s\"}", STR_ARG(row.kid),

@@ -4,6 +4,7 @@
 #include "crypto/jwt.h"
 #include "crypto/wrapped_key.h"
 #include "operator/exec.h"
+#include "operator/operator_sql.h"
 #include "operator/org.h"
 #include "sql/audit_writer.h"
 #include "json/json_write.h"
@@ -12,19 +13,6 @@
 #define SQL_SIGNING_KEY                                                                                                                    \
 	"select k.kid, k.alg, k.sealed, k.seal_key_id, date_trunc('second', statement_timestamp())"                                        \
 	" from m2m.signing_key k join m2m.signing_key_current c on c.kid = k.kid"
-
-/* $1 issued at, $2 lifetime, $3 jti, $4 organization, $5 request id, $6 batch, $7 kid, $8 caller, $9 audience */
-#define SQL_RECORD                                                                                                                         \
-	"insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, transport,"       \
-	" client_id, kid, caller, scope, audience)"                                                                                        \
-	" values ($1::timestamptz, $1::timestamptz + make_interval(secs => $2::int4), $3::uuid, $4::uuid, $5::uuid, $6::uuid, null, 'c',"  \
-	" null, $7::text, $8::text, '', $9::text)"
-
-/* The span of time lets the planner leave out all partitions but one or two. */
-#define SQL_FIND                                                                                                                           \
-	"select issued_at, expires_at, organization_id, client_id, secret_version, transport, kid, caller, scope, audience,"               \
-	" host(remote_addr) from m2m.token_audit where jti = $1::uuid and issued_at >= to_timestamp($2::int8) - interval '1 minute'"       \
-	" and issued_at <= to_timestamp($2::int8) + interval '1 minute' limit 1"
 
 struct mint_task {
 	const struct master_ring *ring;
@@ -161,7 +149,7 @@ static enum err record(struct operator_db *db, const struct mint_task *task, str
 	pg_put_text(&p, t->kid);
 	pg_put_text(&p, task->spec->subject);
 	pg_put_text(&p, task->spec->audience);
-	enum err err = operator_do(db, SQL_RECORD, &p);
+	enum err err = operator_do(db, sql_token_record, &p);
 	if (err == ERR_OK)
 		err = seal_row(db, task, organization, batch);
 	if (err != ERR_OK)
@@ -274,7 +262,7 @@ static enum err find(struct operator_db *db, void *arg)
 	pg_put_uuid(&p, task->jti);
 	pg_put_int8(&p, task->iat);
 	PG_RESULT r = NULL;
-	enum err err = operator_exec(db, SQL_FIND, &p, &r);
+	enum err err = operator_exec(db, sql_token_find, &p, &r);
 	if (err != ERR_OK)
 		return err;
 	if (PQntuples(r) == 0)

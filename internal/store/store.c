@@ -11,6 +11,7 @@
 #include "store/denied.h"
 #include "store/issue_statement.h"
 #include "store/store_parts.h"
+#include "store/store_sql.h"
 
 #define DENIED_FLUSH_US 60000000
 #define PARTITIONS_US   3600000000
@@ -31,11 +32,9 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_READ_SECRET, SQL_READ_SECRET},
 	{STMT_ROTATE_BEGIN, SQL_ROTATE_BEGIN},
 	{STMT_ROTATE, SQL_ROTATE},
-	{STMT_KEYS, "select k.kid, k.alg, k.public_jwk, k.sealed, k.seal_key_id, v.current, v.state, k.active_from, clock_timestamp()"
-		    " from m2m.signing_key k join m2m.signing_keys v on v.kid = k.kid"
-		    " where v.state <> 'revoked' and coalesce(v.published_until, 'infinity') > statement_timestamp() order by k.kid"},
+	{STMT_KEYS, sql_signing_keys},
 	{STMT_TOKEN_LIST, SQL_TOKEN_LIST},
-	{STMT_DENIED, denied_sql},
+	{STMT_DENIED, sql_denied},
 	{STMT_PARTITIONS, "select m2m.audit_partitions_ahead($1::int4)"},
 	{STMT_AUDIT_KEY, SQL_AUDIT_KEY},
 	{STMT_AUDIT_HEALTH, "select default_used, partitions_until from m2m.audit_health()"},

@@ -38,8 +38,6 @@
 #define STMT_CLIENT_CHANGE  "client_change"
 #define STMT_CLIENT_DELETE  "client_delete"
 
-extern const char denied_sql[];
-
 /* A key snapshot that is shared by the store (the present one) and the batch in flight (the one whose kid it named). One thread, so a plain count. */
 struct shared_keyset {
 	struct keyset *set;
