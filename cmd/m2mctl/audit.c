@@ -1,5 +1,5 @@
 /* m2mctl audit: which tokens were issued, how the record of them is stored, and whether it agrees with itself. */
-#include "operator/ctl_audit.h"
+#include "operator/audit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "audit_seals.h"
 #include "base/clock.h"
 #include "ctl.h"
-#include "operator/ctl_export.h"
+#include "operator/export.h"
 #include "options.h"
 #include "output.h"
 
@@ -53,7 +53,7 @@ static int list_tokens(struct ctl *ctl, const struct audit_question *question)
 {
 	const struct audit_token *rows = NULL;
 	size_t n = 0;
-	int status = ctl_ended(ctl, ctl_audit_tokens(ctl->db, question, &rows, &n));
+	int status = ctl_ended(ctl, operator_audit_tokens(ctl->db, question, &rows, &n));
 	if (status != EXIT_DONE)
 		return status;
 	struct field *fields = token_fields(ctl, rows, n);
@@ -71,7 +71,7 @@ static int follow_once(struct ctl *ctl, const struct audit_question *question, s
 	const struct audit_token *rows = NULL;
 	size_t n = 0;
 	bool began = seen->p != NULL;
-	int status = ctl_ended(ctl, ctl_audit_follow(ctl->db, question, seen, &rows, &n));
+	int status = ctl_ended(ctl, operator_audit_follow(ctl->db, question, seen, &rows, &n));
 	struct audit_token *ordered = arena_alloc(ctl->a, (n + 1) * sizeof *ordered);
 	if (status != EXIT_DONE || ordered == NULL)
 		return status != EXIT_DONE ? status : no_memory();
@@ -93,7 +93,7 @@ static int follow_tokens(struct ctl *ctl, const struct audit_question *question)
 	bool first = true;
 	int status = turn == NULL ? no_memory() : EXIT_DONE;
 	ctl->a = turn;
-	(void)ctl_swap_arena(ctl->db, turn);
+	(void)operator_swap_arena(ctl->db, turn);
 	while (status == EXIT_DONE) {
 		status = follow_once(ctl, question, &seen, &first);
 		if (status == EXIT_DONE && seen.n > sizeof snapshot)
@@ -106,7 +106,7 @@ static int follow_tokens(struct ctl *ctl, const struct audit_question *question)
 		(void)nanosleep(&(const struct timespec){.tv_nsec = 500000000}, NULL);
 	}
 	ctl->a = kept;
-	(void)ctl_swap_arena(ctl->db, kept);
+	(void)operator_swap_arena(ctl->db, kept);
 	arena_free(turn);
 	return status;
 }
@@ -260,13 +260,13 @@ static int partitions(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE && ahead >= 0)
-		status = ctl_ended(ctl, ctl_audit_partitions_ahead(ctl->db, ahead, &made));
+		status = ctl_ended(ctl, operator_audit_partitions_ahead(ctl->db, ahead, &made));
 	if (status == EXIT_DONE && keep.p != NULL && !retention.dry_run) /* what is counted may go */
-		status = ctl_ended(ctl, ctl_audit_count(ctl->db, retention.wait_s, say_counting, &counted));
+		status = ctl_ended(ctl, operator_audit_count(ctl->db, retention.wait_s, say_counting, &counted));
 	if (status == EXIT_DONE && keep.p != NULL)
-		status = ctl_ended(ctl, ctl_audit_retain(ctl->db, &retention, say_dropping, &dropped));
+		status = ctl_ended(ctl, operator_audit_retain(ctl->db, &retention, say_dropping, &dropped));
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_audit_partitions(ctl->db, &rows, &n));
+		status = ctl_ended(ctl, operator_audit_partitions(ctl->db, &rows, &n));
 	if (status != EXIT_DONE)
 		return status;
 	if (ahead >= 0)
@@ -287,7 +287,7 @@ static int count(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_audit_count(ctl->db, wait_s, say_counting, &days));
+		status = ctl_ended(ctl, operator_audit_count(ctl->db, wait_s, say_counting, &days));
 	if (status != EXIT_DONE)
 		return status;
 	const struct field fields[] = {field_number("days", days)};
@@ -306,7 +306,7 @@ static void say_progress(size_t done, size_t of, const char *what)
 static int contradictions(struct ctl *ctl, int32_t days, struct field *fields, size_t *ret_n, bool *ret_sound)
 {
 	const struct audit_check *checks = NULL;
-	int status = ctl_ended(ctl, ctl_audit_verify(ctl->db, days, say_progress, &checks, ret_n));
+	int status = ctl_ended(ctl, operator_audit_verify(ctl->db, days, say_progress, &checks, ret_n));
 	for (size_t i = 0; status == EXIT_DONE && i < *ret_n; i++) {
 		struct field *row = fields + i * SEAL_CHECK_COLUMNS;
 		row[0] = field_text("check", str_of(checks[i].what));
@@ -331,7 +331,7 @@ static int print_checks(struct ctl *ctl, struct field *fields, size_t n)
 static int without_database(struct ctl *ctl)
 {
 	int status = ctl_read_config(ctl, 0);
-	ctl->db = status == EXIT_DONE ? ctl_offline(ctl->a) : NULL;
+	ctl->db = status == EXIT_DONE ? operator_offline(ctl->a) : NULL;
 	return status == EXIT_DONE && ctl->db == NULL ? no_memory() : status;
 }
 

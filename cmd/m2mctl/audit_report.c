@@ -1,7 +1,7 @@
 #include "audit_report.h"
 
-#include "operator/ctl_audit.h"
-#include "operator/ctl_report.h"
+#include "operator/audit.h"
+#include "operator/report.h"
 #include "options.h"
 #include "output.h"
 #include "json/json_read.h"
@@ -105,9 +105,9 @@ int audit_report(struct ctl *ctl, char **args)
 		status = ctl_connect(ctl, 0);
 	if (status != EXIT_DONE)
 		return status;
-	enum err err = ctl_report(ctl->db, &question, &rows, &n);
+	enum err err = operator_report(ctl->db, &question, &rows, &n);
 	if (err == ERR_NOT_PRESENT || err == ERR_MISMATCH)
-		return ctl_usage(ctl, "%s", ctl_why(ctl->db));
+		return ctl_usage(ctl, "%s", operator_why(ctl->db));
 	status = ctl_ended(ctl, err);
 	if (status == EXIT_DONE)
 		status = print_rows(ctl, rows, n);
@@ -130,6 +130,6 @@ int audit_story(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_story(ctl->db, &jti, &rows, &n));
+		status = ctl_ended(ctl, operator_story(ctl->db, &jti, &rows, &n));
 	return status == EXIT_DONE ? print_rows(ctl, rows, n) : status;
 }

@@ -8,8 +8,8 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "operator/ctl_audit.h"
-#include "operator/ctl_export.h"
+#include "operator/audit.h"
+#include "operator/export.h"
 #include "options.h"
 #include "json/json_read.h"
 #include "json/json_write.h"
@@ -121,7 +121,7 @@ int audit_head(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_seal_heads(ctl->db, days, &heads, &n));
+		status = ctl_ended(ctl, operator_seal_heads(ctl->db, days, &heads, &n));
 	if (status != EXIT_DONE)
 		return status;
 
@@ -161,7 +161,7 @@ int audit_prove(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_seal_prove(ctl->db, &jti, &proof));
+		status = ctl_ended(ctl, operator_seal_prove(ctl->db, &jti, &proof));
 	if (status != EXIT_DONE)
 		return status;
 
@@ -250,8 +250,8 @@ int seals_check(struct ctl *ctl, int32_t days, struct str heads_file, struct str
 					     .progress = say_rows,
 					     .fault = name_fault,
 					     .arg = &naming};
-	status = ctl_ended(ctl, export.p != NULL ? ctl_seal_check_files(ctl->db, export, &spec, &found)
-						 : ctl_seal_check(ctl->db, &spec, &found));
+	status = ctl_ended(ctl, export.p != NULL ? operator_seal_check_files(ctl->db, export, &spec, &found)
+						 : operator_seal_check(ctl->db, &spec, &found));
 	if (status != EXIT_DONE)
 		return status;
 	say_extent(&found, clock_mono_us() - begun);
@@ -284,7 +284,7 @@ int audit_export(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_audit_export(ctl->db, partition, file, &made));
+		status = ctl_ended(ctl, operator_audit_export(ctl->db, partition, file, &made));
 	if (status == EXIT_DONE && ctl->config.ring.n > 0)
 		status = seals_check(ctl, 0, STR_NONE, file, checks, &sound);
 	else if (status == EXIT_DONE)

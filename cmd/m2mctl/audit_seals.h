@@ -3,7 +3,7 @@
 #define M2MCTL_AUDIT_SEALS_H
 
 #include "ctl.h"
-#include "operator/ctl_seal.h"
+#include "operator/seal.h"
 #include "output.h"
 
 enum { SEAL_CHECK_COLUMNS = 4 };

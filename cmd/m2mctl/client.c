@@ -1,5 +1,5 @@
 /* m2mctl client: a client and its secret. A client is named by its id, or as the default client of --org. */
-#include "operator/ctl_client.h"
+#include "operator/client.h"
 
 #include <assert.h>
 
@@ -32,7 +32,7 @@ static int read_arguments(struct ctl *ctl, char **args, const struct option *mor
 static int connect_and_find(struct ctl *ctl, const struct client_arguments *arguments, unsigned need, struct client *ret)
 {
 	int status = ctl_connect(ctl, need);
-	return status == EXIT_DONE ? ctl_ended(ctl, ctl_client_find(ctl->db, arguments->client_id, arguments->org, ret)) : status;
+	return status == EXIT_DONE ? ctl_ended(ctl, operator_client_find(ctl->db, arguments->client_id, arguments->org, ret)) : status;
 }
 
 static int find_client(struct ctl *ctl, char **args, const struct option *more, size_t n, unsigned need, struct client *ret)
@@ -87,7 +87,7 @@ static int list(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_client_list(ctl->db, org, &clients, &n));
+		status = ctl_ended(ctl, operator_client_list(ctl->db, org, &clients, &n));
 	if (status != EXIT_DONE)
 		return status;
 
@@ -134,7 +134,7 @@ static int create(struct ctl *ctl, char **args)
 	struct field fields[CLIENT_FIELDS + 1];
 	struct client_spec spec = client_options_complete(ctl, &given, STR_NONE);
 	spec.name = name;
-	status = ctl_ended(ctl, ctl_client_create(ctl->db, &ctl->config.ring, org, &spec, &client, &secret));
+	status = ctl_ended(ctl, operator_client_create(ctl->db, &ctl->config.ring, org, &spec, &client, &secret));
 	if (status != EXIT_DONE)
 		return status;
 	put_client(ctl, &client, fields);
@@ -155,7 +155,7 @@ static int read_secret(struct ctl *ctl, char **args)
 	struct client_secret secret;
 	int status = find_client(ctl, args, NULL, 0, CONFIG_NEED_MASTER_KEYS, &client);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_secret_read(ctl->db, &ctl->config.ring, &client, &secret));
+		status = ctl_ended(ctl, operator_secret_read(ctl->db, &ctl->config.ring, &client, &secret));
 	if (status != EXIT_DONE)
 		return status;
 	const struct field fields[] = {
@@ -177,7 +177,7 @@ static int rotate(struct ctl *ctl, char **args)
 	struct client_secret secret;
 	int status = find_client(ctl, args, options, 1, CONFIG_NEED_MASTER_KEYS, &client);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_secret_rotate(ctl->db, &ctl->config.ring, &client, grace, &secret));
+		status = ctl_ended(ctl, operator_secret_rotate(ctl->db, &ctl->config.ring, &client, grace, &secret));
 	if (status != EXIT_DONE)
 		return status;
 	const struct field fields[] = {
@@ -195,7 +195,7 @@ static int rotate(struct ctl *ctl, char **args)
 static int make_change(struct ctl *ctl, const struct client *client, const struct client_spec *change)
 {
 	struct client changed;
-	int status = ctl_ended(ctl, ctl_client_change(ctl->db, client, change, &changed));
+	int status = ctl_ended(ctl, operator_client_change(ctl->db, client, change, &changed));
 	return status == EXIT_DONE ? print_client(ctl, &changed) : status;
 }
 
@@ -257,7 +257,7 @@ static int delete (struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = connect_and_find(ctl, &arguments, 0, &client);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_client_delete(ctl->db, &client));
+		status = ctl_ended(ctl, operator_client_delete(ctl->db, &client));
 	return status == EXIT_DONE ? print_client(ctl, &client) : status;
 }
 

@@ -1,11 +1,11 @@
 /* m2mctl config check: everything that would stop the gateway or m2mctl, before it does. */
 #include "base/clock.h"
+#include "config/issuer_list.h"
 #include "config_database.h"
 #include "ctl.h"
 #include "findings.h"
 #include "options.h"
 #include "tls/tls.h"
-#include "trust/trust.h"
 
 #define ISSUER_FAULTS_MAX (FINDINGS_MAX / 2)
 
@@ -24,16 +24,16 @@ static void check_issuer(const struct ctl *ctl, struct findings *f)
 
 static void check_issuers(struct ctl *ctl, struct findings *f)
 {
-	struct trust *trust = NULL;
+	struct issuer_list *list = NULL;
 	struct sbuf faults = sbuf_in(ctl->a, 1024);
 	if (ctl->config.trusted_issuers.p == NULL)
 		return;
-	if (trust_open(&ctl->config, &trust, &faults) == ERR_OK)
+	if (issuer_list_parse(ctl->config.trusted_issuers, ctl->config.issuer, &list, &faults) == ERR_OK)
 		finding_ok(f, "trusted issuers", "understood");
-	struct str rest = trust == NULL ? sbuf_str(&faults) : STR_NONE;
+	struct str rest = list == NULL ? sbuf_str(&faults) : STR_NONE;
 	for (struct str line = str_split(&rest, '\n'); line.n > 0 && f->n < ISSUER_FAULTS_MAX; line = str_split(&rest, '\n'))
 		finding_fault(f, "trusted issuers", EXIT_CONFIG, "%.*s", STR_ARG(line));
-	trust_close(trust);
+	issuer_list_free(list);
 }
 
 static void check_certificate(struct ctl *ctl, struct findings *f)

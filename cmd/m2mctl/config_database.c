@@ -1,10 +1,10 @@
 #include "config_database.h"
 
 #include "base/clock.h"
-#include "operator/ctl_audit.h"
-#include "operator/ctl_check.h"
-#include "operator/ctl_key.h"
-#include "operator/ctl_token.h"
+#include "operator/audit.h"
+#include "operator/check.h"
+#include "operator/key.h"
+#include "operator/token.h"
 
 #define OLDEST_SERVER      150000
 #define CLOCKS_APART_US    1000000 /* as the gateway warns of */
@@ -17,30 +17,30 @@ static const char *advice(enum err err)
 	return err == ERR_FORBIDDEN ? "user, password and database" : "host and port";
 }
 
-static bool connect_and_read(struct ctl *ctl, struct findings *f, const char *what, const char *setting, struct str url, struct ctl_db **db,
-			     struct ctl_facts *facts)
+static bool connect_and_read(struct ctl *ctl, struct findings *f, const char *what, const char *setting, struct str url,
+			     struct operator_db **db, struct operator_facts *facts)
 {
-	enum err err = ctl_open(ctl->a, url, ctl_actor(ctl), db);
+	enum err err = operator_open(ctl->a, url, ctl_actor(ctl), db);
 	if (err != ERR_OK) {
-		finding_fault(f, what, ctl_exit_code(err), "%s; check %s in %s", ctl_why(*db), advice(err), setting);
+		finding_fault(f, what, ctl_exit_code(err), "%s; check %s in %s", operator_why(*db), advice(err), setting);
 		return false;
 	}
-	err = ctl_facts_read(*db, facts);
+	err = operator_facts_read(*db, facts);
 	if (err != ERR_OK)
-		finding_fault(f, what, ctl_exit_code(err), "%s", ctl_why(*db));
+		finding_fault(f, what, ctl_exit_code(err), "%s", operator_why(*db));
 	else
-		finding_ok(f, what, "%.*s", STR_ARG(ctl_describe(*db)));
+		finding_ok(f, what, "%.*s", STR_ARG(operator_describe(*db)));
 	return err == ERR_OK;
 }
 
 /* ---- as m2mctl uses it ---- */
 
 /* PostgreSQL's own settings, on which promises rest. */
-static void check_server(struct findings *f, const struct ctl_facts *facts)
+static void check_server(struct findings *f, const struct operator_facts *facts)
 {
 	if (facts->version_num < OLDEST_SERVER)
 		finding_fault(f, "server", EXIT_FAILED, "PostgreSQL %d; 15 or later is needed", facts->version_num / 10000);
-	for (int i = 0; i < CTL_SERVER_FAULTS; i++)
+	for (int i = 0; i < OPERATOR_SERVER_FAULTS; i++)
 		if (facts->server_faults[i] != NULL)
 			finding_fault(f, "server", EXIT_FAILED, "%s", facts->server_faults[i]);
 	if (facts->skew > CLOCKS_APART_US || facts->skew < -CLOCKS_APART_US)
@@ -55,15 +55,16 @@ static void check_master_keys(struct ctl *ctl, struct findings *f)
 {
 	unsigned unknown = 0;
 	struct str missing = STR_NONE;
-	enum err err = ctl_key_compare(ctl->db, &ctl->config.ring, &unknown);
+	enum err err = operator_key_compare(ctl->db, &ctl->config.ring, &unknown);
 	if (err == ERR_MISMATCH) {
-		finding_fault(f, "master keys", EXIT_REFUSED, "%s; give the key file of the gateways that run on it", ctl_why(ctl->db));
+		finding_fault(f, "master keys", EXIT_REFUSED, "%s; give the key file of the gateways that run on it",
+			      operator_why(ctl->db));
 		return;
 	}
 	if (err == ERR_OK)
-		err = ctl_missing_keys(ctl->db, &ctl->config.ring, &missing);
+		err = operator_missing_keys(ctl->db, &ctl->config.ring, &missing);
 	if (err != ERR_OK)
-		finding_fault(f, "master keys", ctl_exit_code(err), "%s", ctl_why(ctl->db));
+		finding_fault(f, "master keys", ctl_exit_code(err), "%s", operator_why(ctl->db));
 	else if (missing.n > 0)
 		finding_fault(f, "master keys", EXIT_REFUSED,
 			      "live secrets were derived from %.*s, which the ring lacks: their clients would be answered 503 key_missing; "
@@ -76,11 +77,11 @@ static void check_master_keys(struct ctl *ctl, struct findings *f)
 static void check_signing_key(struct ctl *ctl, struct findings *f)
 {
 	struct str kid = STR_NONE;
-	enum err err = ctl_token_signer(ctl->db, &ctl->config.ring, &kid);
+	enum err err = operator_token_signer(ctl->db, &ctl->config.ring, &kid);
 	if (err == ERR_NOT_FOUND)
 		finding_fault(f, "signing key", EXIT_FAILED, "none is active; `m2mctl migrate up` makes one");
 	else if (err != ERR_OK)
-		finding_fault(f, "signing key", ctl_exit_code(err), "%s", ctl_why(ctl->db));
+		finding_fault(f, "signing key", ctl_exit_code(err), "%s", operator_why(ctl->db));
 	else
 		finding_ok(f, "signing key", "%.*s opens", STR_ARG(kid));
 }
@@ -91,13 +92,13 @@ static void check_partitions(struct ctl *ctl, struct findings *f, int64_t now)
 	size_t n = 0;
 	int64_t until = 0;
 	bool stray = false;
-	enum err err = ctl_audit_partitions(ctl->db, &all, &n);
+	enum err err = operator_audit_partitions(ctl->db, &all, &n);
 	for (size_t i = 0; i < n; i++) {
 		stray = stray || (all[i].is_default && all[i].has_rows);
 		until = all[i].until > until ? all[i].until : until;
 	}
 	if (err != ERR_OK)
-		finding_fault(f, "audit partitions", ctl_exit_code(err), "%s", ctl_why(ctl->db));
+		finding_fault(f, "audit partitions", ctl_exit_code(err), "%s", operator_why(ctl->db));
 	else if (stray)
 		finding_warn(f, "audit partitions",
 			     "the default partition holds rows: partitions weren't made ahead, or a clock was wrong; does a gateway run?");
@@ -109,9 +110,9 @@ static void check_partitions(struct ctl *ctl, struct findings *f, int64_t now)
 static void check_counts(struct ctl *ctl, struct findings *f, int64_t now)
 {
 	int64_t until = 0;
-	enum err err = ctl_audit_counted_until(ctl->db, &until);
+	enum err err = operator_audit_counted_until(ctl->db, &until);
 	if (err != ERR_OK)
-		finding_fault(f, "audit counts", ctl_exit_code(err), "%s", ctl_why(ctl->db));
+		finding_fault(f, "audit counts", ctl_exit_code(err), "%s", operator_why(ctl->db));
 	else if (until < now - COUNTED_AT_LEAST_S * INT64_C(1000000))
 		finding_warn(f, "audit counts",
 			     "days that are long over aren't counted, so that answers that add up are slow; let `m2mctl audit count` run "
@@ -119,7 +120,7 @@ static void check_counts(struct ctl *ctl, struct findings *f, int64_t now)
 }
 
 /* False when the rest can't be asked. */
-static bool check_schema(struct ctl *ctl, struct findings *f, const struct ctl_facts *facts)
+static bool check_schema(struct ctl *ctl, struct findings *f, const struct operator_facts *facts)
 {
 	if (!facts->owner) {
 		finding_fault(
@@ -129,15 +130,15 @@ static bool check_schema(struct ctl *ctl, struct findings *f, const struct ctl_f
 			STR_ARG(facts->login), STR_ARG(facts->login));
 		return false;
 	}
-	enum err err = ctl_require_schema(ctl->db);
+	enum err err = operator_require_schema(ctl->db);
 	if (err != ERR_OK)
-		finding_fault(f, "schema", ctl_exit_code(err), "%s", ctl_why(ctl->db));
+		finding_fault(f, "schema", ctl_exit_code(err), "%s", operator_why(ctl->db));
 	else
 		finding_ok(f, "schema", "as this program knows it");
 	return err == ERR_OK;
 }
 
-static bool check_owner_login(struct ctl *ctl, struct findings *f, struct ctl_facts *facts)
+static bool check_owner_login(struct ctl *ctl, struct findings *f, struct operator_facts *facts)
 {
 	if (!connect_and_read(ctl, f, "database", "M2M_ADMIN_DATABASE_URL", ctl->config.admin_database_url, &ctl->db, facts))
 		return false;
@@ -160,7 +161,7 @@ static bool is_durable(struct str synchronous_commit)
 	return str_eq(synchronous_commit, STR("on")) || str_eq(synchronous_commit, STR("remote_apply"));
 }
 
-static void check_connections(struct findings *f, const struct config *config, const struct ctl_facts *facts)
+static void check_connections(struct findings *f, const struct config *config, const struct operator_facts *facts)
 {
 	int needed = (int)config->workers * CONFIG_WORKER_CONNECTIONS;
 	if (facts->connections < needed)
@@ -171,10 +172,10 @@ static void check_connections(struct findings *f, const struct config *config, c
 			config->workers, needed, STR_ARG(facts->login), facts->connections);
 }
 
-static void check_gateway_login(struct ctl *ctl, struct findings *f, const struct ctl_facts *admin)
+static void check_gateway_login(struct ctl *ctl, struct findings *f, const struct operator_facts *admin)
 {
-	struct ctl_db *db = NULL;
-	struct ctl_facts facts;
+	struct operator_db *db = NULL;
+	struct operator_facts facts;
 	static const char what[] = "gateway's database";
 	if (ctl->config.database_url.p == NULL)
 		return;
@@ -186,7 +187,7 @@ static void check_gateway_login(struct ctl *ctl, struct findings *f, const struc
 			finding_fault(f, what, EXIT_CONFIG,
 				      "the login %.*s lacks the rights of m2m_gateway; as a superuser: grant m2m_gateway to \"%.*s\"",
 				      STR_ARG(facts.login), STR_ARG(facts.login));
-		for (int i = 0; i < CTL_LOGIN_FAULTS; i++)
+		for (int i = 0; i < OPERATOR_LOGIN_FAULTS; i++)
 			if (facts.login_faults[i] != NULL)
 				finding_fault(f, what, EXIT_CONFIG, "%.*s: %s", STR_ARG(facts.login), facts.login_faults[i]);
 		check_connections(f, &ctl->config, &facts);
@@ -196,12 +197,12 @@ static void check_gateway_login(struct ctl *ctl, struct findings *f, const struc
 				     "\"%.*s\" set synchronous_commit = on",
 				     STR_ARG(facts.synchronous_commit), STR_ARG(facts.login), STR_ARG(facts.login));
 	}
-	ctl_close(db);
+	operator_close(db);
 }
 
 void check_databases(struct ctl *ctl, struct findings *f)
 {
-	struct ctl_facts admin;
+	struct operator_facts admin;
 	bool reached = check_owner_login(ctl, f, &admin);
 	check_gateway_login(ctl, f, reached ? &admin : NULL);
 }

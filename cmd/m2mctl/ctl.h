@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "config/config.h"
-#include "operator/ctl_db.h"
+#include "operator/db.h"
 
 /* CODE(name, number, meaning): what a script may rely on. --help and the manual print the meanings. */
 #define EXIT_CODES(CODE)                                                                                                                   \
@@ -37,7 +37,7 @@ struct ctl {
 	enum output output;
 	struct str secret_name, secret_namespace; /* of OUTPUT_K8S_SECRET; absent: not given */
 	struct config config;
-	struct ctl_db *db;
+	struct operator_db *db;
 	const struct command *command;
 };
 

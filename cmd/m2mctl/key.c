@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "operator/ctl_key.h"
-#include "operator/ctl_signing.h"
+#include "operator/key.h"
+#include "operator/signing.h"
 
 #include "ctl.h"
 #include "options.h"
@@ -30,7 +30,7 @@ static void put_key(struct ctl *ctl, const struct signing_key_row *k, struct fie
 		field_text("alg", k->alg),
 		field_text("state", k->state),
 		field_bool("current", k->current),
-		field_text("seal_key_id", k->seal_key_id),
+		field_text("seal_key_id", k->wrap_key_id),
 		field_time(ctl, "created_at", k->created_at),
 		field_active_from(ctl, k->active_from),
 		field_time(ctl, "retired_at", k->retired_at),
@@ -57,7 +57,7 @@ static int list(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_signing_key_list(ctl->db, &keys, &n));
+		status = ctl_ended(ctl, operator_signing_key_list(ctl->db, &keys, &n));
 	if (status != EXIT_DONE)
 		return status;
 
@@ -113,9 +113,9 @@ static int status_of_keys(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, CONFIG_NEED_MASTER_KEYS);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_key_use(ctl->db, &ctl->config.ring, &rows, &n));
+		status = ctl_ended(ctl, operator_key_use(ctl->db, &ctl->config.ring, &rows, &n));
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_signing_key_list(ctl->db, &keys, &keys_n));
+		status = ctl_ended(ctl, operator_signing_key_list(ctl->db, &keys, &keys_n));
 	struct field *fields = status == EXIT_DONE ? arena_alloc(ctl->a, n * COLUMNS * sizeof *fields) : NULL;
 	if (fields == NULL)
 		return status == EXIT_DONE ? EXIT_FAILED : status;
@@ -141,7 +141,7 @@ static int status_of_keys(struct ctl *ctl, char **args)
 static int register_ring(struct ctl *ctl)
 {
 	unsigned ignored = 0;
-	return ctl_ended(ctl, ctl_key_register(ctl->db, &ctl->config.ring, &ignored));
+	return ctl_ended(ctl, operator_key_register(ctl->db, &ctl->config.ring, &ignored));
 }
 
 static int read_alg(struct ctl *ctl, struct str name, enum jwt_alg *ret)
@@ -174,7 +174,7 @@ static int rotate(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 	int64_t delay = SIGNING_POLL_S + (int64_t)ctl->config.jwks_max_age_s + margin;
-	status = ctl_ended(ctl, ctl_signing_key_rotate(ctl->db, &ctl->config.ring, alg, standby ? -1 : delay, &made));
+	status = ctl_ended(ctl, operator_signing_key_rotate(ctl->db, &ctl->config.ring, alg, standby ? -1 : delay, &made));
 	if (status != EXIT_DONE)
 		return status;
 	if (standby)
@@ -212,9 +212,9 @@ static int leave(struct ctl *ctl, char **args, bool revoke)
 		.at_once = at_once,
 		.new_alg = ctl->config.signing_alg,
 	};
-	status = ctl_ended(ctl, ctl_signing_key_leave(ctl->db, &ctl->config.ring, &departure, &successor));
+	status = ctl_ended(ctl, operator_signing_key_leave(ctl->db, &ctl->config.ring, &departure, &successor));
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_signing_key_find(ctl->db, kid, &row));
+		status = ctl_ended(ctl, operator_signing_key_find(ctl->db, kid, &row));
 	if (status != EXIT_DONE)
 		return status;
 	if (successor.kid.p != NULL)
@@ -251,7 +251,7 @@ static int reseal(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = register_ring(ctl);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_signing_key_reseal(ctl->db, &ctl->config.ring, say_progress, NULL, &moved));
+		status = ctl_ended(ctl, operator_signing_key_reseal(ctl->db, &ctl->config.ring, say_progress, NULL, &moved));
 	if (status != EXIT_DONE)
 		return status;
 	const struct field fields[] = {

@@ -76,13 +76,13 @@ int ctl_connect_plain(struct ctl *ctl, unsigned need)
 	int status = ctl_read_config(ctl, need | CONFIG_NEED_ADMIN_DATABASE);
 	if (status != EXIT_DONE)
 		return status;
-	return ctl_ended(ctl, ctl_open(ctl->a, ctl->config.admin_database_url, ctl_actor(ctl), &ctl->db));
+	return ctl_ended(ctl, operator_open(ctl->a, ctl->config.admin_database_url, ctl_actor(ctl), &ctl->db));
 }
 
 int ctl_connect(struct ctl *ctl, unsigned need)
 {
 	int status = ctl_connect_plain(ctl, need);
-	return status == EXIT_DONE ? ctl_ended(ctl, ctl_require_schema(ctl->db)) : status;
+	return status == EXIT_DONE ? ctl_ended(ctl, operator_require_schema(ctl->db)) : status;
 }
 
 int ctl_exit_code(enum err err)
@@ -107,7 +107,7 @@ int ctl_exit_code(enum err err)
 int ctl_ended(const struct ctl *ctl, enum err err)
 {
 	if (err != ERR_OK)
-		ctl_say("%s", ctl_why(ctl->db));
+		ctl_say("%s", operator_why(ctl->db));
 	return ctl_exit_code(err);
 }
 
@@ -189,7 +189,7 @@ int main(int argc, char **argv)
 	}
 	arena_wipe_on_free(ctl.a);
 	int status = dispatch(&ctl, argv + 1);
-	ctl_close(ctl.db);
+	operator_close(ctl.db);
 	config_wipe(&ctl.config);
 	arena_free(ctl.a);
 	crypto_fini();

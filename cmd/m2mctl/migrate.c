@@ -1,8 +1,8 @@
 /* m2mctl migrate: brings the schema up, and with it what every gateway needs in it: the ring's key checks and a first signing key. */
+#include "operator/migrate.h"
 #include "ctl.h"
-#include "operator/ctl_key.h"
-#include "operator/ctl_migrate.h"
-#include "operator/ctl_signing.h"
+#include "operator/key.h"
+#include "operator/signing.h"
 #include "options.h"
 #include "output.h"
 
@@ -20,11 +20,11 @@ static int prepare_keys(struct ctl *ctl)
 		ctl_say("still to do: set M2M_MASTER_KEYS_FILE and run this again, so that the first signing key is made");
 		return EXIT_DONE;
 	}
-	enum err err = ctl_key_register(ctl->db, &ctl->config.ring, &new_keys);
+	enum err err = operator_key_register(ctl->db, &ctl->config.ring, &new_keys);
 	if (err == ERR_OK && new_keys > 0)
 		ctl_say("registered %u master key%s", new_keys, new_keys == 1 ? "" : "s");
 	if (err == ERR_OK)
-		err = ctl_signing_key_ensure(ctl->db, &ctl->config.ring, ctl->config.signing_alg, &kid);
+		err = operator_signing_key_ensure(ctl->db, &ctl->config.ring, ctl->config.signing_alg, &kid);
 	if (err == ERR_OK && kid.p != NULL)
 		ctl_say("made the first signing key, %.*s (%s)", STR_ARG(kid), jwt_alg_name(ctl->config.signing_alg));
 	return ctl_ended(ctl, err);
@@ -37,7 +37,7 @@ static int up(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect_plain(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_migrate_up(ctl->db, progress, &applied));
+		status = ctl_ended(ctl, operator_migrate_up(ctl->db, progress, &applied));
 	if (status != EXIT_DONE)
 		return status;
 	if (applied == 0)
@@ -51,7 +51,7 @@ static int say_what_goes(struct ctl *ctl)
 	const struct migration *all = NULL;
 	const struct migration *newest = NULL;
 	size_t n = 0;
-	int status = ctl_ended(ctl, ctl_migrate_status(ctl->db, &all, &n));
+	int status = ctl_ended(ctl, operator_migrate_status(ctl->db, &all, &n));
 	if (status != EXIT_DONE)
 		return status;
 	for (size_t i = 0; i < n; i++)
@@ -73,7 +73,7 @@ static int down(struct ctl *ctl, char **args)
 		status = ctl_connect_plain(ctl, 0);
 	if (status != EXIT_DONE)
 		return status;
-	return yes ? ctl_ended(ctl, ctl_migrate_down(ctl->db, progress)) : say_what_goes(ctl);
+	return yes ? ctl_ended(ctl, operator_migrate_down(ctl->db, progress)) : say_what_goes(ctl);
 }
 
 static int show_status(struct ctl *ctl, char **args)
@@ -92,7 +92,7 @@ static int show_status(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect_plain(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_migrate_status(ctl->db, &all, &n));
+		status = ctl_ended(ctl, operator_migrate_status(ctl->db, &all, &n));
 	if (status != EXIT_DONE)
 		return status;
 

@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 #include "ctl.h"
-#include "operator/ctl_client.h"
+#include "operator/client.h"
 
 #define WORDS_MAX   64 /* of one option: as many as a client may have scopes */
 #define OPTIONS_MAX 16 /* of one command */

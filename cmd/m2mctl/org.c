@@ -1,5 +1,5 @@
 /* m2mctl org: organizations, each with its default client. */
-#include "operator/ctl_org.h"
+#include "operator/org.h"
 
 #include "client_options.h"
 #include "ctl.h"
@@ -46,7 +46,7 @@ static int create(struct ctl *ctl, char **args)
 
 	struct org org;
 	struct client_secret secret;
-	status = ctl_ended(ctl, ctl_org_create(ctl->db, &ctl->config.ring, &spec, &org, &secret));
+	status = ctl_ended(ctl, operator_org_create(ctl->db, &ctl->config.ring, &spec, &org, &secret));
 	return status == EXIT_DONE ? print_created(ctl, &org, &secret) : status;
 }
 
@@ -59,7 +59,7 @@ static int list(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_org_list(ctl->db, &orgs, &n));
+		status = ctl_ended(ctl, operator_org_list(ctl->db, &orgs, &n));
 	if (status != EXIT_DONE)
 		return status;
 
@@ -112,7 +112,7 @@ static int show(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_org_find(ctl->db, slug, &org));
+		status = ctl_ended(ctl, operator_org_find(ctl->db, slug, &org));
 	return status == EXIT_DONE ? print_org(ctl, &org) : status;
 }
 
@@ -121,7 +121,7 @@ static int make_change(struct ctl *ctl, struct str slug, const struct org_change
 	struct org org;
 	int status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_org_change(ctl->db, slug, change, &org));
+		status = ctl_ended(ctl, operator_org_change(ctl->db, slug, change, &org));
 	return status == EXIT_DONE ? print_org(ctl, &org) : status;
 }
 
@@ -178,7 +178,7 @@ static int delete (struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, ctl_org_delete(ctl->db, slug, &org));
+		status = ctl_ended(ctl, operator_org_delete(ctl->db, slug, &org));
 	return status == EXIT_DONE ? print_org(ctl, &org) : status;
 }
 

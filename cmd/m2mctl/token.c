@@ -1,5 +1,5 @@
 /* m2mctl token: makes an operator's token, and tells what a token is worth. */
-#include "operator/ctl_token.h"
+#include "operator/token.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include "config/words.h"
 #include "crypto/jwt.h"
 #include "ctl.h"
-#include "operator/ctl_signing.h"
+#include "operator/signing.h"
 #include "options.h"
 #include "output.h"
 #include "json/json_read.h"
@@ -60,7 +60,7 @@ static int mint(struct ctl *ctl, char **args)
 		spec.audience = ctl->config.default_audience;
 
 	struct minted_token minted;
-	status = ctl_ended(ctl, ctl_token_mint(ctl->db, &ctl->config.ring, &spec, &minted));
+	status = ctl_ended(ctl, operator_token_mint(ctl->db, &ctl->config.ring, &spec, &minted));
 	if (status != EXIT_DONE)
 		return status;
 	const struct field fields[] = {
@@ -106,7 +106,7 @@ static enum err judge_signature(struct ctl *ctl, const struct jwt *jwt, const ch
 	struct signing_key_row row;
 	enum jwt_alg alg;
 
-	enum err err = ctl_signing_key_find(ctl->db, jwt->kid, &row);
+	enum err err = operator_signing_key_find(ctl->db, jwt->kid, &row);
 	if (err == ERR_NOT_FOUND) {
 		*ret_verdict = "unknown key";
 		return ERR_OK;
@@ -128,7 +128,7 @@ static enum err judge(struct ctl *ctl, const struct jwt *jwt, const char **ret_v
 	int64_t now = 0;
 	enum err err = judge_signature(ctl, jwt, ret_verdict);
 	if (err == ERR_OK)
-		err = ctl_now(ctl->db, &now);
+		err = operator_now(ctl->db, &now);
 	if (err != ERR_OK || strcmp(*ret_verdict, "valid") != 0)
 		return err;
 	if (json_integer(json_get(jwt->claims_json, "exp"), 0, INT64_MAX / 1000000, &exp) != ERR_OK)
@@ -175,7 +175,7 @@ static enum err find_row(struct ctl *ctl, const struct jwt *jwt, struct token_ro
 	if (json_string(json_get(jwt->claims_json, "jti"), &text) != ERR_OK || uuid_parse(text, &jti) != ERR_OK ||
 	    json_integer(json_get(jwt->claims_json, "iat"), 0, UINT32_MAX, &iat) != ERR_OK)
 		return ERR_NOT_FOUND;
-	return ctl_token_find(ctl->db, &jti, iat, ret);
+	return operator_token_find(ctl->db, &jti, iat, ret);
 }
 
 static int inspect(struct ctl *ctl, char **args)

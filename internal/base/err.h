@@ -23,6 +23,15 @@ struct err_info {
 /* The row of `err`. Never NULL; ERR_OK gives {"ok", 200, 0, NULL, ""}. Static storage. */
 const struct err_info *err_info(enum err err);
 
+/* What those need who know no protocol: whose fault it is. A pure function of the row. */
+enum err_fault {
+	FAULT_NONE,    /* ERR_OK */
+	FAULT_CALLER,  /* the request: the same one fails again */
+	FAULT_PASSING, /* the moment: the same request may be granted soon */
+	FAULT_OURS,    /* the program: only its log says what it is */
+};
+enum err_fault err_fault(enum err err);
+
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 #endif

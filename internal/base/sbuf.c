@@ -6,10 +6,8 @@
 #include <stdio.h>
 
 #include "base/base64.h"
+#include "base/hidden.h"
 #include "base/utf8.h"
-#include "base/visible.h"
-
-#define ESCAPES_MAX 13 /* a surrogate pair's, and a NUL */
 
 struct sbuf sbuf_fixed(char *p, size_t cap)
 {
@@ -108,16 +106,13 @@ void sbuf_printf(struct sbuf *b, const char *format, ...)
 
 /* What has to stand in a JSON string instead of the character at `p`, of `length` bytes (0: an invalid
  * one); empty: itself. `space` is room for an answer. */
-static struct str json_instead(const char *p, size_t length, char space[ESCAPES_MAX])
+static struct str json_instead(const char *p, size_t length, char space[CODE_ESCAPE_MAX])
 {
 	static const char hex[] = "0123456789abcdef";
 	unsigned char c = (unsigned char)p[0];
 	if (length > 1) {
 		uint32_t code = utf8_code(p, length);
-		struct sbuf escapes = sbuf_fixed(space, ESCAPES_MAX);
-		if (code_is_hidden(code))
-			sbuf_put_code_escape(&escapes, code);
-		return sbuf_str(&escapes);
+		return code_is_hidden(code) ? str_from(space, code_escape(code, space)) : STR("");
 	}
 	if (length == 0)
 		return STR("\xef\xbf\xbd"); /* U+FFFD */
@@ -170,7 +165,7 @@ void sbuf_put_json(struct sbuf *b, struct str s)
 	sbuf_putc(b, '"');
 	size_t plain = 0; /* from here to i nothing needs escaping: copied in one go */
 	for (size_t i = json_plain_run(s); i < s.n;) {
-		char space[ESCAPES_MAX];
+		char space[CODE_ESCAPE_MAX];
 		size_t length = utf8_next(str_from(s.p + i, s.n - i));
 		struct str instead = json_instead(s.p + i, length, space);
 		if (instead.n > 0) {

@@ -8,9 +8,6 @@
 
 #include "base/sbuf.h"
 
-/* Whether a character is hidden wherever it stands; false for joiners and variation selectors. */
-bool code_is_hidden(uint32_t code);
-
 /* True: valid UTF-8 without anything hidden, but for the control characters of `keep`, such as "\n". True for
  * an empty or absent text. */
 bool text_is_visible(struct str text, const char *keep);
@@ -18,8 +15,5 @@ bool text_is_visible(struct str text, const char *keep);
 /* The text, with \uXXXX in place of what is hidden, as JSON escapes it (RFC 8259 section 7), and U+FFFD
  * in place of bytes that aren't UTF-8. What is of `keep` stays. */
 void sbuf_put_visible(struct sbuf *b, struct str text, const char *keep);
-
-/* The same for a code point by itself. */
-void sbuf_put_code_escape(struct sbuf *b, uint32_t code);
 
 #endif

@@ -5,10 +5,9 @@
 
 #include "base/arena.h"
 #include "base/sbuf.h"
-#include "crypto/seal.h"
+#include "crypto/wrapped_key.h"
 
-#define DER_CAP  16384 /* the largest PKCS#8 we take, RSA of 4096 bits, has less than 2.5 KiB */
-#define JWK_CAP  1024  /* likewise as a public JWK */
+#define JWK_CAP  1024 /* of the largest public JWK, RSA of 4096 bits */
 #define JWKS_CAP (1 << 20)
 
 struct keyset {
@@ -20,41 +19,19 @@ struct keyset {
 	struct signing_key *keys[];
 };
 
-static enum err take_if_named(struct signing_key *key, struct str kid, struct signing_key **ret)
-{
-	if (!str_eq(signing_key_kid(key), kid)) {
-		signing_key_free(key);
-		return ERR_MISMATCH;
-	}
-	*ret = key;
-	return ERR_OK;
-}
-
 static enum err open_public(enum jwt_alg alg, const struct keyset_row *row, struct signing_key **ret)
 {
 	struct signing_key *key;
 	enum err err = signing_key_from_jwk(alg, row->public_jwk, &key);
 
-	return err != ERR_OK ? err : take_if_named(key, row->kid, ret);
-}
-
-static enum err open_private(const struct master_ring *ring, enum jwt_alg alg, const struct keyset_row *row, struct signing_key **ret)
-{
-	const struct master_key *master = master_ring_find(ring, row->seal_key_id);
-	struct signing_key *key;
-	struct str der;
-
-	if (master == NULL)
-		return ERR_KEY_MISSING;
-	struct arena *a = arena_new(DER_CAP);
-	if (a == NULL)
-		return ERR_NO_MEMORY;
-	arena_wipe_on_free(a);
-	enum err err = unseal(a, master, row->kid, row->sealed, &der);
-	if (err == ERR_OK)
-		err = signing_key_from_der(alg, der, &key);
-	arena_free(a);
-	return err != ERR_OK ? err : take_if_named(key, row->kid, ret);
+	if (err != ERR_OK)
+		return err;
+	if (!str_eq(signing_key_kid(key), row->kid)) {
+		signing_key_free(key);
+		return ERR_MISMATCH;
+	}
+	*ret = key;
+	return ERR_OK;
 }
 
 /* The public part is read of every row, so that damage shows before a row becomes current. A current row whose private part can't be had still verifies. */
@@ -74,7 +51,7 @@ static enum err add_row(struct keyset *set, const struct master_ring *ring, cons
 		return ERR_MISMATCH;
 
 	struct signing_key *private;
-	err = open_private(ring, alg, row, &private);
+	err = wrapped_key_open(ring, alg, &(struct wrapped_key){row->kid, row->wrapped, row->wrap_key_id}, &private);
 	if (err != ERR_OK)
 		return err;
 	signing_key_free(*slot);

@@ -15,8 +15,8 @@ struct keyset_row {
 	struct str kid;
 	struct str alg;
 	struct str public_jwk; /* JSON, as signing_key_public_jwk wrote it */
-	struct str sealed;     /* PKCS#8 DER, sealed with the kid as aad */
-	struct str seal_key_id;
+	struct str wrapped;    /* PKCS#8 DER, wrapped with the kid as aad */
+	struct str wrap_key_id;
 	bool current; /* the database says: sign with this one now. At most one row. */
 };
 
@@ -29,7 +29,7 @@ struct keyset_fault {
 	struct str kid; /* of the first such row; borrowed from it */
 };
 
-/* Opens the current row's seal, parses all. A row that isn't current is kept for verification by its public part alone. When the ring lacks the key that the current row is sealed with, that one
+/* Unwraps the current row's private part, parses all. A row that isn't current is kept for verification by its public part alone. When the ring lacks the key that the current row is wrapped with, that one
  * too is for verification only, and keyset_current is NULL: ERR_KEY_MISSING is the fault then, whatever else there is. No current row is no fault; keyset_current is NULL as well. ERR_NO_MEMORY. */
 MUST_CHECK enum err keyset_build(const struct master_ring *ring, const struct keyset_row *rows, size_t n, uint64_t generation,
 				 struct keyset **ret, struct keyset_fault *ret_fault);

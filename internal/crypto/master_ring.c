@@ -14,7 +14,7 @@ static enum err derive_subkeys(struct master_key *key)
 		uint8_t *out;
 	} subkeys[] = {
 		{STR("m2m-gateway verifier key v1"), key->verifier_key},
-		{STR("m2m-gateway seal key v1"), key->seal_key},
+		{STR("m2m-gateway seal key v1"), key->wrap_key},
 		{STR("m2m-gateway key check v1"), key->check},
 	};
 

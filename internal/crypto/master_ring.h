@@ -1,10 +1,10 @@
-/* The ring of master keys: the first line is active (new secrets and seals), the others still verify, derive and open.
+/* The ring of master keys: the first line is active (makes new secrets, wraps signing keys), the others still verify, derive and open.
  *
  * Text form (M2M_MASTER_KEYS_FILE): lines `key_id: base64`, blank lines and lines that start with '#' skipped. key_id is 1 to 32 of [A-Za-z0-9_-],
  * unique; the value is standard base64 of exactly 32 bytes. At most MASTER_RING_MAX keys. From each master key the subkeys are derived with
  * KBKDF-HMAC-SHA256 in counter mode (NIST SP 800-108; OpenSSL EVP_KDF "KBKDF": `salt` is the label, `info` the context), 32 bytes each:
  *   verifier key  label "m2m-gateway verifier key v1",  empty context
- *   seal key      label "m2m-gateway seal key v1",      empty context
+ *   wrapping key  label "m2m-gateway seal key v1",      empty context
  *   key check     label "m2m-gateway key check v1",     empty context (public: stored in m2m.key_check) */
 #ifndef M2M_CRYPTO_MASTER_RING_H
 #define M2M_CRYPTO_MASTER_RING_H
@@ -21,7 +21,7 @@ struct master_key {
 	char key_id[MASTER_KEY_ID_MAX + 1];
 	uint8_t master[32];
 	uint8_t verifier_key[32];
-	uint8_t seal_key[32];
+	uint8_t wrap_key[32];
 	uint8_t check[32];
 };
 

@@ -19,40 +19,13 @@
 #define RSA_BITS    2048
 #define MEMBERS_MAX 1024
 
-static const struct {
-	const char *name;
-	const char *key_type;
-	int rsa_padding; /* 0: not RSA */
-} algs[JWT_ALG_COUNT] = {
-	[JWT_RS256] = {"RS256", "RSA", RSA_PKCS1_PADDING},
-	[JWT_ES256] = {"ES256", "EC", 0},
-	[JWT_PS256] = {"PS256", "RSA", RSA_PKCS1_PSS_PADDING},
-	[JWT_EDDSA] = {"EdDSA", "ED25519", 0},
-};
-
-const char *jwt_alg_name(enum jwt_alg alg)
-{
-	return algs[alg].name;
-}
-
-enum err jwt_alg_of(struct str name, enum jwt_alg *ret)
-{
-	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++) {
-		if (str_eq(name, str_of(algs[alg].name))) {
-			*ret = alg;
-			return ERR_OK;
-		}
-	}
-	return ERR_NOT_PRESENT;
-}
-
 static bool key_fits(const EVP_PKEY *pkey, enum jwt_alg alg)
 {
 	char group[32];
 
-	if (EVP_PKEY_is_a(pkey, algs[alg].key_type) != 1)
+	if (EVP_PKEY_is_a(pkey, jwt_alg_key_type(alg)) != 1)
 		return false;
-	if (algs[alg].rsa_padding != 0)
+	if (jwt_alg_rsa_padding(alg) != 0)
 		return EVP_PKEY_get_bits(pkey) >= RSA_BITS && EVP_PKEY_get_bits(pkey) <= 8 * JWK_RSA_MAX_BYTES;
 	if (alg == JWT_ES256)
 		return EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1 && str_eq(str_of(group), STR(SN_X9_62_prime256v1));
@@ -83,7 +56,7 @@ static EVP_PKEY_CTX *prepared(EVP_PKEY *pkey, enum jwt_alg alg, int (*init)(EVP_
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 
-	if (ctx != NULL && init(ctx) == 1 && set_padding(ctx, algs[alg].rsa_padding) &&
+	if (ctx != NULL && init(ctx) == 1 && set_padding(ctx, jwt_alg_rsa_padding(alg)) &&
 	    EVP_PKEY_CTX_set_signature_md(ctx, crypto_algorithms()->sha256) == 1)
 		return ctx;
 	EVP_PKEY_CTX_free(ctx);

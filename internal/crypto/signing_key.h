@@ -9,14 +9,10 @@
 #include "base/arena.h"
 #include "base/sbuf.h"
 #include "base/str.h"
+#include "crypto/jwt_alg.h"
 
 #define KID_LEN 16
 #define KID_MAX 128
-
-enum jwt_alg { JWT_RS256, JWT_ES256, JWT_PS256, JWT_EDDSA, JWT_ALG_COUNT };
-
-const char *jwt_alg_name(enum jwt_alg alg);                         /* "RS256" */
-MUST_CHECK enum err jwt_alg_of(struct str name, enum jwt_alg *ret); /* exact case; ERR_NOT_PRESENT otherwise */
 
 struct signing_key;
 

@@ -19,6 +19,7 @@
 #include "grpc/grpc_server_parts.h"
 #include "grpc/grpc_stream.h"
 #include "grpc/h2_memory.h"
+#include "loop/tls_bufferevent.h"
 
 #define OUTPUT_MAX    (64 * 1024)   /* bytes for a socket that takes no more; nothing is read meanwhile */
 #define WINDOW        (1024 * 1024) /* bytes of unfinished requests on one connection */

@@ -16,7 +16,7 @@
 #include "grpc/grpc_reflection.h"
 #include "grpc/grpc_server_parts.h"
 #include "grpc/grpc_stream.h"
-#include "tls/accept.h"
+#include "loop/accept.h"
 
 #define TICK_MS        100
 #define REFLECTION_MAX (1024 * 1024)

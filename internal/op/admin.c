@@ -1,4 +1,4 @@
-/* The operator's API: a platform's own backend makes, reads, changes and removes organizations and their clients. authenticate -> the platform's role -> check what was written ->
+/* The platform's API: a platform's own backend makes, reads, changes and removes organizations and their clients. authenticate -> the platform's role -> check what was written ->
  * one statement, which records the act -> its rows, copied into the op. Reading and rotating a client's secret are read.c's and rotate.c's, on behalf of the organization named here. */
 #include "base/clock.h"
 #include "op/admin_input.h"
@@ -98,7 +98,7 @@ static void organization_found(void *arg, enum err err, const struct admin_answe
 		err = ERR_CONFLICT;
 	} else if (err == ERR_OK) {
 		op->organization_id = answer->orgs[0].organization_id;
-		op->caller = (struct store_bearer){.organization_id = op->organization_id, .admin = true};
+		op->caller = (struct bearer){.organization_id = op->organization_id, .admin = true};
 	}
 	op_resume(op, err);
 }

@@ -1,4 +1,4 @@
-/* What the operator may write about organizations and clients, checked for every transport in the same words. Private to op/. */
+/* What the platform may write about organizations and clients, checked for every transport in the same words. Private to op/. */
 #ifndef M2M_OP_ADMIN_INPUT_H
 #define M2M_OP_ADMIN_INPUT_H
 

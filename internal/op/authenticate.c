@@ -85,7 +85,7 @@ static bool is_ours(const struct op *op, const struct jwt *jwt)
 
 static void set_caller(struct op *op, const struct bearer_facts *f)
 {
-	op->caller = (struct store_bearer){.secret_version = f->secret_version, .organization_id = f->organization_id, .admin = f->admin};
+	op->caller = (struct bearer){.secret_version = f->secret_version, .organization_id = f->organization_id, .admin = f->admin};
 	op->caller.issued_at = f->issued_at;
 	if (f->is_client)
 		op->caller.client_id = arena_copy(op->arena, str_from(f->client_id, CLIENT_ID_LEN));
@@ -117,7 +117,7 @@ static enum op_verdict meet(struct op *op, struct keyset *keys, int64_t now)
 /* A platform token has no organization to act in. */
 static enum op_verdict in_place(struct op *op, enum op_verdict verdict)
 {
-	if (verdict == OP_MORE && op->platform && op->spec->who != OP_PLATFORM)
+	if (verdict == OP_MORE && op->platform && op->spec->who != OP_BY_PLATFORM)
 		return op_fail(op, ERR_FORBIDDEN, "A platform token has no organization; this operation needs one.");
 	return verdict;
 }

@@ -43,7 +43,14 @@ enum op_id {
 		OP_COUNT
 };
 
-enum op_who { OP_ANYONE, OP_CLIENT, OP_MEMBER, OP_ADMIN, OP_PLATFORM };
+/* Whose requests an operation takes; the glossary in internal/README.md has the words. */
+enum op_who {
+	OP_BY_ANYONE,
+	OP_BY_CLIENT,   /* it authenticates itself (RFC 6749 section 2.3) */
+	OP_BY_MEMBER,   /* a bearer of the organization */
+	OP_BY_ADMIN,    /* a member with the role admin */
+	OP_BY_PLATFORM, /* a bearer with the role platform: the routes of /admin */
+};
 
 enum op_errors {
 	OP_ERRORS_PROBLEM, /* RFC 9457 */
@@ -87,6 +94,8 @@ struct op_env {
 	struct trace_queue *traces; /* NULL: off */
 	struct rate_limits *limits; /* of all workers; NULL: none */
 	struct documents documents; /* that anyone may read */
+	/* The number by which the access line and the trace tell how an op ended: HTTP's, for either transport. */
+	int (*status)(const struct op *op);
 
 	/* op.c's own: arenas of ops that have ended, for those to come */
 	struct arena *spare[OP_SPARE_MAX];
@@ -117,7 +126,7 @@ struct op_input {
 	int32_t secret_version;
 	int64_t issued_after, issued_before; /* microseconds since 1970 */
 
-	/* of the operator's API */
+	/* of the platform's API */
 	struct str organization; /* slug or id */
 	struct org_spec new_org;
 	struct org_change org_change;
@@ -134,7 +143,7 @@ struct op_output {
 	const char *document_type; /* its media type; NULL: application/json */
 	int32_t max_age;           /* seconds the document may be cached */
 
-	/* of lists, and of the operator's API; in the op's arena */
+	/* of lists, and of the platform's API; in the op's arena */
 	const struct org *orgs;
 	const struct client *clients;
 	const struct listed_token *tokens;
@@ -150,10 +159,10 @@ struct op {
 	int64_t started_us; /* monotonic */
 
 	struct str request_id; /* as sent back */
-	struct store_origin origin;
+	struct origin origin;
 	struct op_input in;
 
-	struct store_bearer caller;
+	struct bearer caller;
 	uint8_t bearer_hash[SHA256_LEN];
 	struct uuid organization_id; /* for the log; zero while unknown */
 	bool caller_known, client_known;
@@ -219,9 +228,6 @@ void op_abandon(struct op *op, enum err why);
 
 /* When its answer is due (M2M_REQUEST_TIMEOUT_MS), monotonic. */
 int64_t op_until_us(const struct op *op);
-
-/* What its answer over HTTP says (RFC 9110 section 15), and the access line of either transport. */
-int op_http_status(const struct op *op);
 
 /* The word for a row's transport, as the audit's views have it: "rest", "grpc" or "m2mctl". */
 const char *op_transport_name(char transport);

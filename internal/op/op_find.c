@@ -1,7 +1,19 @@
-/* (method, path) or a gRPC method -> the operation, by the table. */
+/* The table, and (method, path) or a gRPC method -> the operation by it. */
 #include "op/op.h"
 
 #include <string.h>
+
+#include "op/op_steps.h"
+
+/* clang-format off */
+const struct op_spec op_specs[OP_COUNT] = {
+#define OP(id_, name_, method_, path_, grpc_, who_, errors_, steps_) \
+	[OP_##id_] = {.id = OP_##id_, .name = name_, .method = method_, .path = path_, .path_n = sizeof(path_) - 1, .grpc = grpc_, .who = who_, \
+		      .errors = errors_, .steps = steps_},
+	OP_TABLE(OP)
+#undef OP
+};
+/* clang-format on */
 
 static struct str *parameter_of(struct str segment, struct op_path *ret)
 {

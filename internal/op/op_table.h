@@ -8,30 +8,30 @@
 
 /* clang-format off */
 #define OP_TABLE(OP) \
-	OP(GET_CLIENT_ID,     "get_client_id",     "GET",  "/m2m/client-id",     "GetClientId",        OP_MEMBER, OP_ERRORS_PROBLEM, op_get_client_id_steps) \
-	OP(GET_CLIENT_SECRET, "get_client_secret", "GET",  "/m2m/client-secret", "GetClientSecret",    OP_ADMIN,  OP_ERRORS_PROBLEM, op_get_client_secret_steps) \
-	OP(ISSUE_TOKEN,       "issue_token",       "POST", "/m2m/token",         "IssueToken",         OP_ADMIN,  OP_ERRORS_GRANT,   op_issue_token_steps) \
-	OP(ROTATE_SECRET,     "rotate_secret",     "POST", "/m2m/rotate",        "RotateClientSecret", OP_ADMIN,  OP_ERRORS_PROBLEM, op_rotate_secret_steps) \
-	OP(LIST_TOKEN_AUDIT,  "list_token_audit",  "GET",  "/m2m/audit/tokens",  "ListTokenAudit",     OP_ADMIN,  OP_ERRORS_PROBLEM, op_list_token_audit_steps) \
-	OP(OAUTH_TOKEN,       "oauth_token",       "POST", "/oauth2/token",      NULL,                 OP_CLIENT, OP_ERRORS_OAUTH,   op_oauth_token_steps) \
-	OP(LIST_ORGANIZATIONS,  "list_organizations",  "GET",    "/admin/organizations",                NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_list_organizations_steps) \
-	OP(CREATE_ORGANIZATION, "create_organization", "POST",   "/admin/organizations",                NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_create_organization_steps) \
-	OP(GET_ORGANIZATION,    "get_organization",    "GET",    "/admin/organizations/{organization}", NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_get_organization_steps) \
-	OP(UPDATE_ORGANIZATION, "update_organization", "PATCH",  "/admin/organizations/{organization}", NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_update_organization_steps) \
-	OP(DELETE_ORGANIZATION, "delete_organization", "DELETE", "/admin/organizations/{organization}", NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_delete_organization_steps) \
-	OP(LIST_CLIENTS,        "list_clients",        "GET",    "/admin/organizations/{organization}/clients", NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_list_clients_steps) \
-	OP(CREATE_CLIENT,       "create_client",       "POST",   "/admin/organizations/{organization}/clients", NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_create_client_steps) \
-	OP(GET_CLIENT,          "get_client",          "GET",    "/admin/organizations/{organization}/clients/{client_id}", NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_get_client_steps) \
-	OP(UPDATE_CLIENT,       "update_client",       "PATCH",  "/admin/organizations/{organization}/clients/{client_id}", NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_update_client_steps) \
-	OP(DELETE_CLIENT,       "delete_client",       "DELETE", "/admin/organizations/{organization}/clients/{client_id}", NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_delete_client_steps) \
-	OP(READ_CLIENT_SECRET,  "read_client_secret",  "GET",    "/admin/organizations/{organization}/clients/{client_id}/secret", NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_read_client_secret_steps) \
-	OP(ROTATE_CLIENT,       "rotate_client",       "POST",   "/admin/organizations/{organization}/clients/{client_id}/rotate", NULL, OP_PLATFORM, OP_ERRORS_PROBLEM, op_rotate_client_steps) \
-	OP(JWKS,              "jwks",              "GET",  "/.well-known/jwks.json", NULL,             OP_ANYONE, OP_ERRORS_PROBLEM, op_jwks_steps) \
-	OP(OAUTH_METADATA,    "oauth_metadata",    "GET",  "/.well-known/oauth-authorization-server", NULL, OP_ANYONE, OP_ERRORS_PROBLEM, op_oauth_metadata_steps) \
-	OP(OPENID_METADATA,   "openid_metadata",   "GET",  "/.well-known/openid-configuration",       NULL, OP_ANYONE, OP_ERRORS_PROBLEM, op_openid_metadata_steps) \
-	OP(OAUTH_AUTHORIZE,   "oauth_authorize",   "GET",  "/oauth2/authorize", NULL,                 OP_ANYONE, OP_ERRORS_OAUTH,   op_authorize_steps) \
-	OP(OPENAPI_YAML,      "openapi_yaml",      "GET",  "/openapi.yaml",      NULL,                 OP_ANYONE, OP_ERRORS_PROBLEM, op_openapi_yaml_steps) \
-	OP(OPENAPI_JSON,      "openapi_json",      "GET",  "/openapi.json",      NULL,                 OP_ANYONE, OP_ERRORS_PROBLEM, op_openapi_json_steps)
+	OP(GET_CLIENT_ID,     "get_client_id",     "GET",  "/m2m/client-id",     "GetClientId",        OP_BY_MEMBER, OP_ERRORS_PROBLEM, op_get_client_id_steps) \
+	OP(GET_CLIENT_SECRET, "get_client_secret", "GET",  "/m2m/client-secret", "GetClientSecret",    OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_get_client_secret_steps) \
+	OP(ISSUE_TOKEN,       "issue_token",       "POST", "/m2m/token",         "IssueToken",         OP_BY_ADMIN,  OP_ERRORS_GRANT,   op_issue_token_steps) \
+	OP(ROTATE_SECRET,     "rotate_secret",     "POST", "/m2m/rotate",        "RotateClientSecret", OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_rotate_secret_steps) \
+	OP(LIST_TOKEN_AUDIT,  "list_token_audit",  "GET",  "/m2m/audit/tokens",  "ListTokenAudit",     OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_list_token_audit_steps) \
+	OP(OAUTH_TOKEN,       "oauth_token",       "POST", "/oauth2/token",      NULL,                 OP_BY_CLIENT, OP_ERRORS_OAUTH,   op_oauth_token_steps) \
+	OP(LIST_ORGANIZATIONS,  "list_organizations",  "GET",    "/admin/organizations",                NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_list_organizations_steps) \
+	OP(CREATE_ORGANIZATION, "create_organization", "POST",   "/admin/organizations",                NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_create_organization_steps) \
+	OP(GET_ORGANIZATION,    "get_organization",    "GET",    "/admin/organizations/{organization}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_get_organization_steps) \
+	OP(UPDATE_ORGANIZATION, "update_organization", "PATCH",  "/admin/organizations/{organization}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_update_organization_steps) \
+	OP(DELETE_ORGANIZATION, "delete_organization", "DELETE", "/admin/organizations/{organization}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_delete_organization_steps) \
+	OP(LIST_CLIENTS,        "list_clients",        "GET",    "/admin/organizations/{organization}/clients", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_list_clients_steps) \
+	OP(CREATE_CLIENT,       "create_client",       "POST",   "/admin/organizations/{organization}/clients", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_create_client_steps) \
+	OP(GET_CLIENT,          "get_client",          "GET",    "/admin/organizations/{organization}/clients/{client_id}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_get_client_steps) \
+	OP(UPDATE_CLIENT,       "update_client",       "PATCH",  "/admin/organizations/{organization}/clients/{client_id}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_update_client_steps) \
+	OP(DELETE_CLIENT,       "delete_client",       "DELETE", "/admin/organizations/{organization}/clients/{client_id}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_delete_client_steps) \
+	OP(READ_CLIENT_SECRET,  "read_client_secret",  "GET",    "/admin/organizations/{organization}/clients/{client_id}/secret", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_read_client_secret_steps) \
+	OP(ROTATE_CLIENT,       "rotate_client",       "POST",   "/admin/organizations/{organization}/clients/{client_id}/rotate", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_rotate_client_steps) \
+	OP(JWKS,              "jwks",              "GET",  "/.well-known/jwks.json", NULL,             OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_jwks_steps) \
+	OP(OAUTH_METADATA,    "oauth_metadata",    "GET",  "/.well-known/oauth-authorization-server", NULL, OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_oauth_metadata_steps) \
+	OP(OPENID_METADATA,   "openid_metadata",   "GET",  "/.well-known/openid-configuration",       NULL, OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_openid_metadata_steps) \
+	OP(OAUTH_AUTHORIZE,   "oauth_authorize",   "GET",  "/oauth2/authorize", NULL,                 OP_BY_ANYONE, OP_ERRORS_OAUTH,   op_authorize_steps) \
+	OP(OPENAPI_YAML,      "openapi_yaml",      "GET",  "/openapi.yaml",      NULL,                 OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_openapi_yaml_steps) \
+	OP(OPENAPI_JSON,      "openapi_json",      "GET",  "/openapi.json",      NULL,                 OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_openapi_json_steps)
 /* clang-format on */
 
 #endif

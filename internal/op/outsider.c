@@ -183,7 +183,7 @@ static enum op_verdict take_claims(struct op *op, const struct trust_issuer *iss
 	if (op->origin.actor.p == NULL)
 		return refuse(op);
 	op->platform = issuer->platform_role.p != NULL && claim_has_role(claims, issuer->roles_claim, issuer->platform_role, STR_NONE);
-	if (op->spec->who == OP_PLATFORM) {
+	if (op->spec->who == OP_BY_PLATFORM) {
 		op->caller_known = true;
 		return OP_MORE;
 	}
@@ -193,7 +193,7 @@ static enum op_verdict take_claims(struct op *op, const struct trust_issuer *iss
 	if (err != ERR_OK)
 		return op_fail(op, ERR_INVALID_TOKEN, "The token's organization claim isn't one name.");
 	bool admin = claim_has_role(claims, issuer->roles_claim, issuer->admin_role, external);
-	op->caller = (struct store_bearer){.admin = admin};
+	op->caller = (struct bearer){.admin = admin};
 	op->outsider.issuer = arena_copy(op->arena, issuer->issuer);
 	op->outsider.external_id = external;
 	op->outsider.create = issuer->create_organizations;

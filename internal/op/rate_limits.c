@@ -136,7 +136,7 @@ void op_admit(struct op *op)
 {
 	struct rate_limits *l = op->env->limits;
 	int64_t now_us = clock_mono_us();
-	if (op->spec != NULL && op->spec->who == OP_ANYONE)
+	if (op->spec != NULL && op->spec->who == OP_BY_ANYONE)
 		return;
 	if (may_be_repeated(op)) {
 		enum kind other = op->in.basic ? OF_REPEAT_OF_POST : OF_REPEAT_OF_BASIC;

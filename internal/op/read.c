@@ -1,4 +1,4 @@
-/* Reading the client id and the client secret of the bearer's organization, or of a client that the operator names. */
+/* Reading the client id and the client secret of the bearer's organization, or of a client that the platform names. */
 #include "op/op_steps.h"
 
 static void client_id_read(void *arg, enum err err, const struct credential *c)

@@ -126,7 +126,7 @@ static const char *join_audiences(struct op *op)
 /* Without its credentials a client hasn't authenticated (RFC 6749 section 5.2); with a bearer it is the bearer's owner who left a parameter out. */
 static enum op_verdict refuse_missing(struct op *op, const char *client, const char *other)
 {
-	return op->spec->who == OP_CLIENT ? op_fail(op, ERR_INVALID_CLIENT, client) : op_fail(op, ERR_INVALID_REQUEST, other);
+	return op->spec->who == OP_BY_CLIENT ? op_fail(op, ERR_INVALID_CLIENT, client) : op_fail(op, ERR_INVALID_REQUEST, other);
 }
 
 static enum op_verdict check_grant(struct op *op)

@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 #include "base/ip.h"
+#include "loop/accept.h"
+#include "loop/tls_bufferevent.h"
 #include "rest/rest_encode.h"
-#include "tls/accept.h"
 
 #define METRICS_MAX (256 * 1024)
 

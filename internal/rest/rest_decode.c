@@ -268,22 +268,22 @@ static bool takes_query(const struct op_spec *spec)
 	case OP_LIST_CLIENTS:
 		return true;
 	default:
-		return spec->who != OP_PLATFORM && spec->id != OP_ROTATE_SECRET;
+		return spec->who != OP_BY_PLATFORM && spec->id != OP_ROTATE_SECRET;
 	}
 }
 
 void rest_decode(const struct rest_message *m, struct op *op)
 {
 	switch (op->spec->who) {
-	case OP_MEMBER:
-	case OP_ADMIN:
-	case OP_PLATFORM:
+	case OP_BY_MEMBER:
+	case OP_BY_ADMIN:
+	case OP_BY_PLATFORM:
 		decode_bearer(m, op);
 		break;
-	case OP_CLIENT:
+	case OP_BY_CLIENT:
 		decode_basic(m, op);
 		break;
-	case OP_ANYONE:
+	case OP_BY_ANYONE:
 		break;
 	}
 	if (op->err == ERR_OK && !takes_query(op->spec))

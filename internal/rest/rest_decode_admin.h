@@ -1,4 +1,4 @@
-/* The bodies and queries of the operator's API. Private to rest/. */
+/* The bodies and queries of the platform's API. Private to rest/. */
 #ifndef M2M_REST_REST_DECODE_ADMIN_H
 #define M2M_REST_REST_DECODE_ADMIN_H
 

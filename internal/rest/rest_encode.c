@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "rest/rest_encode_admin.h"
+#include "rest/rest_status.h"
 #include "json/json_write.h"
 
 #define REALM "realm=\"m2m-gateway\""
@@ -182,7 +183,7 @@ void rest_answer_put_head(const struct rest_answer *a, struct sbuf *out)
 
 static void add_error_fields(struct rest_answer *a, const struct op *op, const char *allow)
 {
-	bool basic = op->spec != NULL && op->spec->who == OP_CLIENT;
+	bool basic = op->spec != NULL && op->spec->who == OP_BY_CLIENT;
 	struct str challenge = STR_NONE;
 	if (op->err == ERR_INVALID_TOKEN)
 		challenge = STR("Bearer " REALM ", error=\"invalid_token\"");
@@ -282,7 +283,7 @@ bool rest_is_for_browsers(const struct op_spec *spec)
 
 void rest_encode_preflight(struct op *op, struct rest_answer *ret)
 {
-	*ret = (struct rest_answer){.status = op_http_status(op), .body = STR("")};
+	*ret = (struct rest_answer){.status = rest_status(op), .body = STR("")};
 	rest_answer_add(ret, STR("Date"), str_of(rest_date()));
 	rest_answer_add(ret, STR("Allow"), STR("GET, HEAD, OPTIONS"));
 	rest_answer_add(ret, STR("Access-Control-Allow-Origin"), STR("*"));
@@ -295,7 +296,7 @@ void rest_encode_preflight(struct op *op, struct rest_answer *ret)
 void rest_encode(struct op *op, const char *allow, struct rest_answer *ret)
 {
 	bool oauth = op->err != ERR_OK && speaks_oauth(op);
-	ret->status = op_http_status(op);
+	ret->status = rest_status(op);
 	ret->n = 0;
 	if (op->err != ERR_OK)
 		add_error_fields(ret, op, allow);

@@ -1,4 +1,4 @@
-/* The answers of the operator's API as JSON. Private to rest/. */
+/* The answers of the platform's API as JSON. Private to rest/. */
 #ifndef M2M_REST_REST_ENCODE_ADMIN_H
 #define M2M_REST_REST_ENCODE_ADMIN_H
 

@@ -11,13 +11,13 @@
 #include <sys/queue.h>
 
 #include "base/clock.h"
+#include "loop/accept.h"
 #include "rest/http_guard.h"
 #include "rest/rest_conn.h"
 #include "rest/rest_decode.h"
 #include "rest/rest_encode.h"
 #include "rest/rest_path.h"
 #include "rest/rest_shed.h"
-#include "tls/accept.h"
 
 #define HEAD_EXPECTED 512
 
@@ -158,7 +158,7 @@ static void route_other_method(struct rest_request *r, struct op *op, const stru
 {
 	static op_step *const nothing[] = {NULL};
 	op->spec = first_of(m->path, r->allow);
-	if (str_eq(m->method, STR("HEAD")) && op->spec->who == OP_ANYONE) {
+	if (str_eq(m->method, STR("HEAD")) && op->spec->who == OP_BY_ANYONE) {
 		op->step = op->spec->steps;
 	} else if (str_eq(m->method, STR("OPTIONS")) && rest_is_for_browsers(op->spec)) {
 		op->step = nothing;

@@ -5,6 +5,8 @@
 #ifndef M2M_SQL_ADMIN_SQL_H
 #define M2M_SQL_ADMIN_SQL_H
 
+#include "sql/secret_sql.h"
+
 /* clang-format off */
 
 /* Columns 1 to 8 and 1 to 15 of the answers. */
@@ -26,7 +28,7 @@
 /* What ends with a client: its secrets, at once and for good. `clients` is the name of what was deleted. */
 #define SQL_END_SECRETS(clients) \
 	"update m2m.client_secret s set ended_at = coalesce(s.ended_at, statement_timestamp()), expires_at = '-infinity'" \
-	" from " clients " d where s.client_id = d.client_id and (s.expires_at is null or s.expires_at > '-infinity')"
+	" from " clients " d where s.client_id = d.client_id and " SECRET_MAY_BE_LIVE("s")
 
 /* ---- organizations ---- */
 

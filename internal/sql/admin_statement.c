@@ -53,10 +53,10 @@ static void put_secret(struct pg_params *p, const struct credential_kept *kept)
 	pg_put_text(p, str_from(kept->hint, sizeof kept->hint));
 }
 
-void admin_put_org_create(struct pg_params *p, const struct store_origin *o, const struct uuid *organization_id,
-			  const struct org_spec *spec, const struct credential_new *fresh)
+void admin_put_org_create(struct pg_params *p, const struct origin *o, const struct uuid *organization_id, const struct org_spec *spec,
+			  const struct credential_new *fresh)
 {
-	store_put_origin(p, o);
+	origin_put(p, o);
 	pg_put_uuid(p, organization_id);
 	pg_put_text(p, spec->slug);
 	pg_put_text(p, spec->name);
@@ -67,10 +67,10 @@ void admin_put_org_create(struct pg_params *p, const struct store_origin *o, con
 	put_secret(p, &fresh->kept);
 }
 
-void admin_put_org_change(struct pg_params *p, const struct store_origin *o, struct str org, const struct org_change *change)
+void admin_put_org_change(struct pg_params *p, const struct origin *o, struct str org, const struct org_change *change)
 {
 	bool named = change->external_id.n > 0;
-	store_put_origin(p, o);
+	origin_put(p, o);
 	admin_put_org(p, org);
 	pg_put_text(p, change->name);
 	pg_put_bool(p, change->external_id.p != NULL);
@@ -79,20 +79,20 @@ void admin_put_org_change(struct pg_params *p, const struct store_origin *o, str
 	put_change(p, change->disabled);
 }
 
-void admin_put_client_create(struct pg_params *p, const struct store_origin *o, const struct uuid *organization_id,
+void admin_put_client_create(struct pg_params *p, const struct origin *o, const struct uuid *organization_id,
 			     const struct client_spec *spec, const struct credential_new *fresh)
 {
-	store_put_origin(p, o);
+	origin_put(p, o);
 	pg_put_uuid(p, organization_id);
 	pg_put_text(p, fresh->client_id);
 	put_new_client(p, spec);
 	put_secret(p, &fresh->kept);
 }
 
-void admin_put_client_change(struct pg_params *p, const struct store_origin *o, struct str org, struct str client_id,
+void admin_put_client_change(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
 			     const struct client_spec *change)
 {
-	store_put_origin(p, o);
+	origin_put(p, o);
 	admin_put_org(p, org);
 	pg_put_text(p, client_id);
 	pg_put_text(p, change->name);

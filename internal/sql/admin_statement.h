@@ -9,12 +9,12 @@
 /* Two parameters: slug or id. */
 void admin_put_org(struct pg_params *p, struct str slug_or_id);
 
-void admin_put_org_create(struct pg_params *p, const struct store_origin *o, const struct uuid *organization_id,
-			  const struct org_spec *spec, const struct credential_new *fresh);
-void admin_put_org_change(struct pg_params *p, const struct store_origin *o, struct str org, const struct org_change *change);
-void admin_put_client_create(struct pg_params *p, const struct store_origin *o, const struct uuid *organization_id,
+void admin_put_org_create(struct pg_params *p, const struct origin *o, const struct uuid *organization_id, const struct org_spec *spec,
+			  const struct credential_new *fresh);
+void admin_put_org_change(struct pg_params *p, const struct origin *o, struct str org, const struct org_change *change);
+void admin_put_client_create(struct pg_params *p, const struct origin *o, const struct uuid *organization_id,
 			     const struct client_spec *spec, const struct credential_new *fresh);
-void admin_put_client_change(struct pg_params *p, const struct store_origin *o, struct str org, struct str client_id,
+void admin_put_client_change(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
 			     const struct client_spec *change);
 
 /* Row `row`, copied into `a`. */

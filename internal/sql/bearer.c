@@ -1,6 +1,6 @@
 #include "sql/bearer.h"
 
-void store_put_bearer(struct pg_params *p, const struct store_bearer *b)
+void bearer_put(struct pg_params *p, const struct bearer *b)
 {
 	bool operator_token = b->client_id.p == NULL;
 	pg_put_text(p, b->client_id);
@@ -9,13 +9,13 @@ void store_put_bearer(struct pg_params *p, const struct store_bearer *b)
 	pg_put_bool(p, operator_token && b->admin);
 }
 
-void store_put_bearer_proof(struct pg_params *p, const struct store_bearer *b)
+void bearer_put_proof(struct pg_params *p, const struct bearer *b)
 {
 	pg_put_bytea(p, b->secret_tag);
 	pg_put_int8(p, b->issued_at);
 }
 
-void store_put_ring(struct pg_params *p, const struct master_ring *ring)
+void master_ring_put(struct pg_params *p, const struct master_ring *ring)
 {
 	struct str ids[MASTER_RING_MAX];
 	for (unsigned i = 0; i < ring->n; i++)

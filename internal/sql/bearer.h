@@ -10,7 +10,7 @@
 
 /* Who asks, as a bearer token says it. A client's own token: client_id and secret_version, the rest is
  * looked up. The operator's: client_id absent. */
-struct store_bearer {
+struct bearer {
 	struct str client_id;
 	int32_t secret_version;
 	struct str secret_tag;       /* SECRET_TAG_LEN bytes; absent: a token from before there were any */
@@ -21,12 +21,12 @@ struct store_bearer {
 
 /* Four parameters: client_id text, secret_version int4, organization_id uuid, admin bool. The first two
  * are null for the operator's token, the third for a client's. */
-void store_put_bearer(struct pg_params *p, const struct store_bearer *b);
+void bearer_put(struct pg_params *p, const struct bearer *b);
 
 /* The last two parameters of what begins with SQL_CALLER: secret_tag bytea, issued_at int8. */
-void store_put_bearer_proof(struct pg_params *p, const struct store_bearer *b);
+void bearer_put_proof(struct pg_params *p, const struct bearer *b);
 
 /* One parameter: the names of the master keys that this program has (text[]), in the ring's order. */
-void store_put_ring(struct pg_params *p, const struct master_ring *ring);
+void master_ring_put(struct pg_params *p, const struct master_ring *ring);
 
 #endif

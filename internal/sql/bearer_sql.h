@@ -1,7 +1,9 @@
 /* How statements tell whether the version of a secret that a client's bearer was obtained with is still live: in this one
- * place. Private to store/. */
+ * place. */
 #ifndef M2M_SQL_BEARER_SQL_H
 #define M2M_SQL_BEARER_SQL_H
+
+#include "sql/secret_sql.h"
 
 /* How many bytes of a version's verifier a token carries. */
 #define BEARER_TAG_BYTES "6"
@@ -14,9 +16,8 @@
  * rotations, the same number is given again, to another secret. A token without a tag was made by a gateway that gave none; it
  * must not be older than its version, whose first second is in doubt, since `iat` is in whole seconds. */
 #define BEARER_SECRET_IS_LIVE(s, client_id, version, tag, iat)                                                                             \
-	s ".client_id = " client_id " and " s ".version = " version " and (" s ".expires_at is null or " s                                 \
-	  ".expires_at > statement_timestamp())"                                                                                           \
-	  " and case when " tag " is null then date_trunc('second', " s ".created_at) <= to_timestamp(" iat ")"                            \
-	  " else " BEARER_TAG(s) " = " tag " end"
+	s ".client_id = " client_id " and " s ".version = " version                                                                        \
+	  " and " SECRET_IS_LIVE(s) " and case when " tag " is null then date_trunc('second', " s ".created_at) <= to_timestamp(" iat ")"  \
+				    " else " BEARER_TAG(s) " = " tag " end"
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "sql/bearer_sql.h"
 #include "sql/lookup_sql.h"
+#include "sql/secret_sql.h"
 
 #define CALLER_CLIENT "c.client_id = b.client_id and c.disabled_at is null"
 #define CALLER_ORGANIZATION                                                                                                                \
@@ -32,7 +33,7 @@
 	" and case when $11::text is null then t.is_default else t.client_id = $11::text end"
 #define FIND_DEFAULT_CLIENT LOOKUP("t", "m2m.client", DEFAULT_CLIENT)
 #define FIND_TARGET_CLIENT  LOOKUP("t", "m2m.client", TARGET_CLIENT)
-#define FIND_ITS_SECRET     LOOKUP("s", "m2m.client_secret", "s.client_id = t.client_id and s.expires_at is null")
+#define FIND_ITS_SECRET     LOOKUP("s", "m2m.client_secret", "s.client_id = t.client_id and " SECRET_IS_CURRENT("s"))
 
 /* What a rotation with the idempotency key $13 answered lately. */
 #define EARLIER_ROTATION                                                                                                                   \
@@ -111,6 +112,7 @@
  * A compare-and-set: of two rotations that read the same version, the second waits for the first one's row lock and then finds no row. The time is taken
  * after that lock was got (clock_timestamp), so a grace is never shortened by the wait and never ends a version before it began. The statement's
  * snapshot is younger than the commit of the version that was read, so it sees every earlier version's row. */
+#define ROTATION_ENDS SECRET_MAY_BE_LIVE("s")
 #define SQL_ROTATE                                                                                                                         \
 	SQL_CALLER("$21", "$22")                                                                                                           \
 	", advanced as ("                                                                                                                  \
@@ -122,7 +124,7 @@
 	", ended as ("                                                                                                                     \
 	" update m2m.client_secret s set ended_at = coalesce(s.ended_at, m.at),"                                                           \
 	"  expires_at = case when $17::int4 = 0 then '-infinity' else least(s.expires_at, m.at + make_interval(secs => $17::int4)) end"    \
-	" from moment m where s.client_id = m.client_id and (s.expires_at is null or s.expires_at > '-infinity')"                          \
+	" from moment m where s.client_id = m.client_id and " ROTATION_ENDS                                                                \
 	" returning s.version)" /* reads `ended` to its end first: the unique index allows one version without an end */                   \
 	", made as ("                                                                                                                      \
 	" insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_at)"                                    \

@@ -2,34 +2,34 @@
 
 #include <string.h>
 
-static void put_caller(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin)
+static void put_caller(struct pg_params *p, const struct bearer *bearer, const struct origin *origin)
 {
-	store_put_bearer(p, bearer);
-	store_put_origin(p, origin);
+	bearer_put(p, bearer);
+	origin_put(p, origin);
 }
 
-void credential_put_read(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin, struct str client_id,
+void credential_put_read(struct pg_params *p, const struct bearer *bearer, const struct origin *origin, struct str client_id,
 			 const struct master_ring *ring)
 {
 	put_caller(p, bearer, origin);
 	pg_put_text(p, client_id);
-	store_put_ring(p, ring);
-	store_put_bearer_proof(p, bearer);
+	master_ring_put(p, ring);
+	bearer_put_proof(p, bearer);
 }
 
-void credential_put_rotate_begin(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin,
+void credential_put_rotate_begin(struct pg_params *p, const struct bearer *bearer, const struct origin *origin,
 				 const struct credential_rotation *rotation, const struct master_ring *ring)
 {
 	put_caller(p, bearer, origin);
 	pg_put_text(p, rotation->client_id);
-	store_put_ring(p, ring);
+	master_ring_put(p, ring);
 	pg_put_text(p, rotation->idempotency_key);
 	pg_put_bytea(p, str_from(rotation->request_hash, SHA256_LEN));
 	pg_put_bytea(p, str_from(rotation->bearer_hash, SHA256_LEN));
-	store_put_bearer_proof(p, bearer);
+	bearer_put_proof(p, bearer);
 }
 
-void credential_put_rotate(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin,
+void credential_put_rotate(struct pg_params *p, const struct bearer *bearer, const struct origin *origin,
 			   const struct credential_rotation *rotation, const struct credential_new *fresh)
 {
 	const struct credential_kept *kept = &fresh->kept;
@@ -44,7 +44,7 @@ void credential_put_rotate(struct pg_params *p, const struct store_bearer *beare
 	pg_put_text(p, rotation->idempotency_key);
 	pg_put_bytea(p, str_from(rotation->request_hash, SHA256_LEN));
 	pg_put_bytea(p, str_from(rotation->bearer_hash, SHA256_LEN));
-	store_put_bearer_proof(p, bearer);
+	bearer_put_proof(p, bearer);
 }
 
 void credential_take_client_id(struct credential *c, const PGresult *r)

@@ -35,12 +35,12 @@ struct credential_new {
 };
 
 /* Of SQL_READ_SECRET. client_id absent: the organization's default client. */
-void credential_put_read(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin, struct str client_id,
+void credential_put_read(struct pg_params *p, const struct bearer *bearer, const struct origin *origin, struct str client_id,
 			 const struct master_ring *ring);
 /* Of SQL_ROTATE_BEGIN and of SQL_ROTATE. */
-void credential_put_rotate_begin(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin,
+void credential_put_rotate_begin(struct pg_params *p, const struct bearer *bearer, const struct origin *origin,
 				 const struct credential_rotation *rotation, const struct master_ring *ring);
-void credential_put_rotate(struct pg_params *p, const struct store_bearer *bearer, const struct store_origin *origin,
+void credential_put_rotate(struct pg_params *p, const struct bearer *bearer, const struct origin *origin,
 			   const struct credential_rotation *rotation, const struct credential_new *fresh);
 
 /* The one row of SQL_READ_CLIENT_ID, of SQL_READ_SECRET, of SQL_ROTATE_BEGIN and of SQL_ROTATE, whose outcome

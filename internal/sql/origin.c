@@ -1,6 +1,6 @@
 #include "sql/origin.h"
 
-void store_put_origin(struct pg_params *p, const struct store_origin *o)
+void origin_put(struct pg_params *p, const struct origin *o)
 {
 	pg_put_text(p, o->actor);
 	pg_put_uuid(p, &o->request_id);

@@ -6,7 +6,7 @@
 #include "sql/pg_value.h"
 
 /* Strings are borrowed until the statement has answered. */
-struct store_origin {
+struct origin {
 	struct str actor;
 	struct uuid request_id;
 	char transport;         /* r REST, g gRPC, c m2mctl */
@@ -17,6 +17,6 @@ struct store_origin {
 
 /* Six parameters: actor text, request_id uuid, transport "char", remote_addr text, user_agent text,
  * traceparent text. An absent one is null. */
-void store_put_origin(struct pg_params *p, const struct store_origin *o);
+void origin_put(struct pg_params *p, const struct origin *o);
 
 #endif

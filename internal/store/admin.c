@@ -104,8 +104,8 @@ enum err admin_org_resolve(struct store *s, struct str issuer, struct str extern
 	return submit(s, STMT_ORG_RESOLVE, &p, (struct call){.none = ERR_ORGANIZATION_NOT_FOUND, .done = done, .arg = arg});
 }
 
-enum err admin_org_create(struct store *s, const struct store_origin *origin, const struct uuid *organization_id,
-			  const struct org_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg)
+enum err admin_org_create(struct store *s, const struct origin *origin, const struct uuid *organization_id, const struct org_spec *spec,
+			  const struct credential_new *fresh, admin_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
@@ -113,8 +113,8 @@ enum err admin_org_create(struct store *s, const struct store_origin *origin, co
 	return submit(s, STMT_ORG_CREATE, &p, (struct call){.writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
 
-enum err admin_org_change(struct store *s, const struct store_origin *origin, struct str org, const struct org_change *change,
-			  admin_done *done, void *arg)
+enum err admin_org_change(struct store *s, const struct origin *origin, struct str org, const struct org_change *change, admin_done *done,
+			  void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
@@ -122,11 +122,11 @@ enum err admin_org_change(struct store *s, const struct store_origin *origin, st
 	return submit(s, STMT_ORG_CHANGE, &p, (struct call){.writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
 
-enum err admin_org_delete(struct store *s, const struct store_origin *origin, struct str org, admin_done *done, void *arg)
+enum err admin_org_delete(struct store *s, const struct origin *origin, struct str org, admin_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
-	store_put_origin(&p, origin);
+	origin_put(&p, origin);
 	admin_put_org(&p, org);
 	return submit(s, STMT_ORG_DELETE, &p, (struct call){.writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
@@ -151,7 +151,7 @@ enum err admin_client_find(struct store *s, struct str org, struct str client_id
 	return submit(s, STMT_CLIENT_FIND, &p, (struct call){.clients = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
 
-enum err admin_client_create(struct store *s, const struct store_origin *origin, const struct uuid *organization_id,
+enum err admin_client_create(struct store *s, const struct origin *origin, const struct uuid *organization_id,
 			     const struct client_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg)
 {
 	struct pg_params p;
@@ -161,7 +161,7 @@ enum err admin_client_create(struct store *s, const struct store_origin *origin,
 		      (struct call){.clients = true, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
 
-enum err admin_client_change(struct store *s, const struct store_origin *origin, struct str org, struct str client_id,
+enum err admin_client_change(struct store *s, const struct origin *origin, struct str org, struct str client_id,
 			     const struct client_spec *change, admin_done *done, void *arg)
 {
 	struct pg_params p;
@@ -171,12 +171,12 @@ enum err admin_client_change(struct store *s, const struct store_origin *origin,
 		      (struct call){.clients = true, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
 
-enum err admin_client_delete(struct store *s, const struct store_origin *origin, struct str org, struct str client_id, admin_done *done,
+enum err admin_client_delete(struct store *s, const struct origin *origin, struct str org, struct str client_id, admin_done *done,
 			     void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
-	store_put_origin(&p, origin);
+	origin_put(&p, origin);
 	admin_put_org(&p, org);
 	pg_put_text(&p, client_id);
 	return submit(s, STMT_CLIENT_DELETE, &p,

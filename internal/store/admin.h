@@ -27,22 +27,22 @@ MUST_CHECK enum err admin_org_list(struct store *s, struct str after, int32_t li
 MUST_CHECK enum err admin_org_find(struct store *s, struct str org, admin_done *done, void *arg);
 
 /* The organization, its default client and the client's first secret. `fresh` has the client's id and the secret's keeping (`replaces` 0); organization_id is new too. */
-MUST_CHECK enum err admin_org_create(struct store *s, const struct store_origin *origin, const struct uuid *organization_id,
+MUST_CHECK enum err admin_org_create(struct store *s, const struct origin *origin, const struct uuid *organization_id,
 				     const struct org_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg);
-MUST_CHECK enum err admin_org_change(struct store *s, const struct store_origin *origin, struct str org, const struct org_change *change,
+MUST_CHECK enum err admin_org_change(struct store *s, const struct origin *origin, struct str org, const struct org_change *change,
 				     admin_done *done, void *arg);
 /* Its clients go with it: their secrets end at once, and for good. */
-MUST_CHECK enum err admin_org_delete(struct store *s, const struct store_origin *origin, struct str org, admin_done *done, void *arg);
+MUST_CHECK enum err admin_org_delete(struct store *s, const struct origin *origin, struct str org, admin_done *done, void *arg);
 
 /* In the order of their ids. */
 MUST_CHECK enum err admin_client_list(struct store *s, struct str org, struct str after, int32_t limit, admin_done *done, void *arg);
 MUST_CHECK enum err admin_client_find(struct store *s, struct str org, struct str client_id, admin_done *done, void *arg);
-MUST_CHECK enum err admin_client_create(struct store *s, const struct store_origin *origin, const struct uuid *organization_id,
+MUST_CHECK enum err admin_client_create(struct store *s, const struct origin *origin, const struct uuid *organization_id,
 					const struct client_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg);
-MUST_CHECK enum err admin_client_change(struct store *s, const struct store_origin *origin, struct str org, struct str client_id,
+MUST_CHECK enum err admin_client_change(struct store *s, const struct origin *origin, struct str org, struct str client_id,
 					const struct client_spec *change, admin_done *done, void *arg);
 /* Its secrets end at once. DEFAULT_CLIENT: it is the organization's default. */
-MUST_CHECK enum err admin_client_delete(struct store *s, const struct store_origin *origin, struct str org, struct str client_id,
+MUST_CHECK enum err admin_client_delete(struct store *s, const struct origin *origin, struct str org, struct str client_id,
 					admin_done *done, void *arg);
 
 /* The organization that a trusted outside issuer means: by (issuer, external_id), else, where `external` is the id (uuid) of an organization that no other issuer's, that one. Disabled

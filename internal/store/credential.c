@@ -42,16 +42,16 @@ static enum err submit(struct store *s, const char *statement, const struct pg_p
 	return store_ask(s, statement, p, answered, &call, sizeof call);
 }
 
-enum err credential_read_client_id(struct store *s, const struct store_bearer *bearer, credential_done *done, void *arg)
+enum err credential_read_client_id(struct store *s, const struct bearer *bearer, credential_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
-	store_put_bearer(&p, bearer);
-	store_put_bearer_proof(&p, bearer);
+	bearer_put(&p, bearer);
+	bearer_put_proof(&p, bearer);
 	return submit(s, STMT_READ_CLIENT_ID, &p, (struct call){.take = credential_take_client_id, .done = done, .arg = arg});
 }
 
-enum err credential_read_secret(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin, struct str client_id,
+enum err credential_read_secret(struct store *s, const struct bearer *bearer, const struct origin *origin, struct str client_id,
 				credential_done *done, void *arg)
 {
 	struct pg_params p;
@@ -60,7 +60,7 @@ enum err credential_read_secret(struct store *s, const struct store_bearer *bear
 	return submit(s, STMT_READ_SECRET, &p, (struct call){.take = credential_take_secret, .writes = true, .done = done, .arg = arg});
 }
 
-enum err credential_rotate_begin(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin,
+enum err credential_rotate_begin(struct store *s, const struct bearer *bearer, const struct origin *origin,
 				 const struct credential_rotation *rotation, credential_done *done, void *arg)
 {
 	struct pg_params p;
@@ -70,7 +70,7 @@ enum err credential_rotate_begin(struct store *s, const struct store_bearer *bea
 		      (struct call){.take = credential_take_rotate_begin, .writes = true, .done = done, .arg = arg});
 }
 
-enum err credential_rotate(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin,
+enum err credential_rotate(struct store *s, const struct bearer *bearer, const struct origin *origin,
 			   const struct credential_rotation *rotation, const struct credential_new *fresh, credential_done *done, void *arg)
 {
 	struct pg_params p;

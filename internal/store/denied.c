@@ -15,11 +15,6 @@
 #define FULL_AT     768  /* beyond this, further kinds share the anonymous bucket of their reason */
 #define REASONS_MAX 8    /* reasons are our own error codes */
 
-const char denied_sql[] =
-	"insert into m2m.denied_audit (minute, client_id, remote_addr, reason, attempts, batch_id)"
-	" select to_timestamp(minute), client_id, remote_addr::inet, reason, attempts, $6::uuid"
-	" from unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::int4[]) as t(minute, client_id, remote_addr, reason, attempts)";
-
 struct bucket {
 	uint64_t minute_wire; /* seconds since 1970, big-endian for the statement */
 	uint32_t attempts;    /* 0: free */

@@ -25,12 +25,12 @@
 
 struct issue_request {
 	/* in; borrowed until done */
-	struct str client_id;              /* well formed */
-	struct str verifiers;              /* one SHA256_LEN verifier per key of the ring, in ring order */
-	struct str scope;                  /* requested; absent: the client's own. Tokens separated by single spaces */
-	struct str audience;               /* requested, several separated by single spaces; absent: the client's first */
-	const struct store_bearer *bearer; /* NULL: the client itself asks (RFC 6749 section 4.4) */
-	const struct store_origin *origin;
+	struct str client_id;        /* well formed */
+	struct str verifiers;        /* one SHA256_LEN verifier per key of the ring, in ring order */
+	struct str scope;            /* requested; absent: the client's own. Tokens separated by single spaces */
+	struct str audience;         /* requested, several separated by single spaces; absent: the client's first */
+	const struct bearer *bearer; /* NULL: the client itself asks (RFC 6749 section 4.4) */
+	const struct origin *origin;
 	struct uuid jti;
 	int64_t until_us; /* monotonic: when the answer is due, whatever happens; ERR_STORE_UNAVAILABLE is one */
 	/* At most once, before done: granted, its row is written, and the fields below are what they will be then; the commit is under way and may still fail. What takes long can be

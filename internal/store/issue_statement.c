@@ -7,15 +7,15 @@
 #include "sql/bearer_sql.h"
 #include "sql/lookup_sql.h"
 #include "sql/outcome.h"
+#include "sql/secret_sql.h"
 #include "store/store_parts.h"
 
 #define SEAL_OF_BATCH SQL_AUDIT_SEAL("$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25")
 
 /* The few organizations that are disabled (a deleted one is too) are an index of their own. */
 #define DISABLED_ORGANIZATION ANY_OF("m2m.organization", "o", "o.organization_id = c.organization_id and o.disabled_at is not null")
-#define LIVE_SECRET(s)                                                                                                                     \
-	s ".client_id = req.client_id and (" s ".expires_at is null or " s ".expires_at > '-infinity')"                                    \
-	  " and (" s ".expires_at is null or " s ".expires_at > statement_timestamp())"
+#define LIVE_SECRET(s)        s ".client_id = req.client_id and " SECRET_MAY_BE_LIVE(s) " and " SECRET_IS_LIVE(s)
+
 #define RIGHT_SECRET      LIVE_SECRET("s") " and s.verifier = substr(req.verifiers, 32 * array_position($12::text[], s.key_id) - 31, 32)"
 #define OTHER_KEYS_SECRET ANY_OF("m2m.client_secret", "v", LIVE_SECRET("v") " and v.key_id <> all($12::text[])")
 
@@ -211,7 +211,7 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 	const struct audit_writer *writer = s->issue.writer;
 	struct uuid batch_id = audit_writer_batch(writer);
 	put_columns(s, p, columns, sizeof columns / sizeof *columns, requests);
-	store_put_ring(p, &s->config->ring);
+	master_ring_put(p, &s->config->ring);
 	pg_put_text(p, kid);
 	pg_put_uuid(p, &batch_id);
 	audit_writer_put(writer, p);

@@ -38,8 +38,6 @@
 #define STMT_CLIENT_CHANGE  "client_change"
 #define STMT_CLIENT_DELETE  "client_delete"
 
-extern const char denied_sql[];
-
 /* A key snapshot that is shared by the store (the present one) and the batch in flight (the one whose kid it named). One thread, so a plain count. */
 struct shared_keyset {
 	struct keyset *set;
@@ -97,6 +95,7 @@ struct store {
 	unsigned known_n;
 	uint64_t generation;
 	bool keys_loading;
+	void (*keys_answered)(struct store *s); /* the issuing queue goes on: issue_keys_reloaded */
 	int64_t keys_sent_us;
 	struct db_clock clock; /* as the polls of the keys tell it */
 	bool skew_told;
@@ -115,10 +114,12 @@ struct store {
 	struct store_counters counters;
 };
 
-/* Polls the signing keys now. `issue_keys_reloaded` follows, whatever came of it. */
+/* Polls the signing keys now. `keys_answered` follows, whatever came of it. */
 void store_reload_keys(struct store *s);
 /* A result of a write: keeps readiness true to it. */
 void store_note_write(struct store *s, enum err err);
+/* Asks an idle connection now and then. From the tick. */
+void store_probe(struct store *s);
 
 MUST_CHECK enum err issue_queue_init(struct store *s);
 void issue_queue_free(struct store *s);

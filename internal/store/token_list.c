@@ -63,13 +63,13 @@ static void answered(void *arg, enum err err, const PGresult *r)
 	call.done(call.arg, err, err == ERR_OK ? &page : NULL);
 }
 
-enum err token_list(struct store *s, const struct store_bearer *bearer, const struct token_filter *filter, const struct token_place *before,
+enum err token_list(struct store *s, const struct bearer *bearer, const struct token_filter *filter, const struct token_place *before,
 		    int32_t limit, token_list_done *done, void *arg)
 {
 	const struct call call = {.s = s, .limit = limit, .done = done, .arg = arg};
 	struct pg_params p;
 	store_params(s, &p);
-	store_put_bearer(&p, bearer);
+	bearer_put(&p, bearer);
 	pg_put_text(&p, filter->client_id);
 	pg_put_uuid(&p, filter->jti);
 	pg_put_int4_or_null(&p, filter->secret_version, filter->secret_version == 0);
@@ -79,6 +79,6 @@ enum err token_list(struct store *s, const struct store_bearer *bearer, const st
 	pg_put_time(&p, before == NULL ? 0 : before->issued_at);
 	pg_put_uuid(&p, before == NULL ? NULL : &before->jti);
 	pg_put_int4(&p, limit);
-	store_put_bearer_proof(&p, bearer);
+	bearer_put_proof(&p, bearer);
 	return store_ask(s, STMT_TOKEN_LIST, &p, answered, &call, sizeof call);
 }

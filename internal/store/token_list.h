@@ -42,7 +42,7 @@ struct token_page {
 typedef void token_list_done(void *arg, enum err err, const struct token_page *page);
 
 /* `before` NULL: from the youngest. limit: 1 to TOKEN_PAGE_MAX. Answers ERR_OK when the statement is on its way; otherwise `done` isn't called. */
-MUST_CHECK enum err token_list(struct store *s, const struct store_bearer *bearer, const struct token_filter *filter,
+MUST_CHECK enum err token_list(struct store *s, const struct bearer *bearer, const struct token_filter *filter,
 			       const struct token_place *before, int32_t limit, token_list_done *done, void *arg);
 
 #endif

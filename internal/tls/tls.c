@@ -2,17 +2,19 @@
 #include "tls/tls.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "tls/context.h"
-#include "tls/tls_parts.h"
+#include "tls/tls_session.h"
 
 #define PEM_MAX (64 * 1024)
 /* The keys of session tickets belong to a context. Who gets hold of them can read what TLS 1.2 sessions said, so none lives long. */
@@ -242,4 +244,22 @@ SSL *tls_session(struct tls *t, enum tls_listener listener)
 void tls_note_failed_handshake(struct tls *t)
 {
 	atomic_fetch_add_explicit(&t->handshakes_failed, 1, memory_order_relaxed);
+}
+
+void tls_bye(struct tls *t, SSL *ssl, int fd, unsigned long error)
+{
+	static const char text[] =
+		"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis port speaks TLS.\n";
+	if (SSL_is_init_finished(ssl)) {
+		SSL_shutdown(ssl);
+		ERR_clear_error();
+		return;
+	}
+	if (error == 0)
+		return; /* it went away, or was too slow */
+	tls_note_failed_handshake(t);
+	if (ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST) {
+		ssize_t sent = send(fd, text, sizeof text - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void)sent;
+	}
 }

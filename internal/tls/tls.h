@@ -6,7 +6,6 @@
 #ifndef M2M_TLS_TLS_H
 #define M2M_TLS_TLS_H
 
-#include <event2/bufferevent.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,14 +33,5 @@ void tls_look(struct tls *t);
 
 /* From any thread. False, and *ret untouched: no TLS. */
 bool tls_state(struct tls *t, struct tls_state *ret);
-
-/* ---- connections, each on its worker's loop ---- */
-
-/* A server's end of a connection, which closes `fd` when it is freed; -1: set later, by bufferevent_setfd. Plain where the listener is (also when `t` is NULL). NULL: out of memory, `fd` is
- * untouched. */
-struct bufferevent *tls_bufferevent(struct tls *t, enum tls_listener listener, struct event_base *base, int fd);
-
-/* Before our side is closed: close_notify (RFC 8446 section 6.1); a word in plain HTTP to who spoke that to a listener that doesn't. */
-void tls_say_bye(struct tls *t, struct bufferevent *bev);
 
 #endif

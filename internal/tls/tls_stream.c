@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "crypto/digest.h"
-#include "tls/tls_parts.h"
+#include "tls/tls_session.h"
 
 #define RECORD_MAX 16384 /* RFC 8446 section 5.1 */
 

@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "trust/issuer_list.h"
+#include "config/issuer_list.h"
 
 struct key_text {
 	struct str text;  /* a well-formed JWK Set; absent: never had */

@@ -5,9 +5,9 @@
 
 #include <stdatomic.h>
 
+#include "config/issuer_list.h"
 #include "crypto/digest.h"
 #include "trust/fetch.h"
-#include "trust/issuer_list.h"
 #include "trust/snapshot.h"
 
 #define SOURCE_ASK_US 10000000 /* an unknown kid makes us ask its issuer no more often than this */

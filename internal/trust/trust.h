@@ -15,19 +15,8 @@
 #include "base/sbuf.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "config/issuer_list.h"
 #include "crypto/signing_key.h"
-
-/* One element of the file's list. */
-struct trust_issuer {
-	struct str
-		issuer; /* the token's `iss`, exactly; may hold "{tenantid}" once, which stands for the token's `tid` (Entra ID's many tenants) */
-	struct str audience;           /* must be among the token's `aud` */
-	struct str organization_claim; /* required: names the organization; see claim.h for how a name is looked up */
-	struct str roles_claim;        /* default "roles" */
-	struct str admin_role;         /* default "admin": who has it acts as admin of the organization */
-	struct str platform_role;      /* absent: nobody of this issuer may call /admin */
-	bool create_organizations;     /* an organization seen for the first time is made; default false */
-};
 
 struct trust;
 

@@ -10,9 +10,10 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
-#include "trust/issuer_list.h"
+#include "config/issuer_list.h"
 #include "trust/snapshot.h"
 #include "trust/source.h"
+#include "trust/trust.h"
 
 struct trust {
 	const struct config *config;

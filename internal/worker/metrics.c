@@ -2,7 +2,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
-#include "tls/accept.h"
+#include "loop/accept.h"
 #include "worker/process_metrics.h"
 #include "worker/worker_parts.h"
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "op/discovery.h"
+#include "rest/rest_status.h"
 #include "store/denied.h"
 #include "worker/listen.h"
 #include "worker/worker_parts.h"
@@ -19,29 +20,11 @@
 #define IDLE_MS   1000
 #define BEGIN_MS  1000 /* how long connections wait for the database at the start, at most */
 
-static void note_readiness(struct worker *w)
-{
-	bool leaving = w->draining || atomic_load_explicit(&w->leaving, memory_order_relaxed);
-	bool ready = !leaving && store_ready(w->store);
-	atomic_store_explicit(&w->unready_reason, leaving ? "draining" : store_unready_reason(w->store), memory_order_relaxed);
-	atomic_store_explicit(&w->ready, ready, memory_order_release);
-	if (ready)
-		atomic_store_explicit(&w->has_been_ready, true, memory_order_relaxed);
-}
-
-static bool all_ready(const struct worker *w, const char **ret_why)
-{
-	for (unsigned i = 0; i < w->all_count; i++)
-		if (!worker_ready(w->all[i], ret_why))
-			return false;
-	return true;
-}
-
 /* The same readiness as /readyz, so that both probes agree whichever worker answers. */
 static void tell_grpc_health(struct worker *w)
 {
 	const char *why = NULL;
-	grpc_server_note_ready(w->grpc, all_ready(w, &why));
+	grpc_server_note_ready(w->grpc, worker_all_ready(w, &why));
 }
 
 /* Everything is answered and sent; the counts of refused attempts go last. */
@@ -71,7 +54,7 @@ static void begin_drain(struct worker *w)
 	w->draining = true;
 	w->close_at_us = now_us;
 	w->drain_until_us = now_us + (int64_t)w->config->drain_ms * 1000;
-	note_readiness(w);
+	worker_note_readiness(w);
 	tell_grpc_health(w);
 	if (w->config->shutdown_delay_ms > 0 && listen_refuse_new(&w->http_sockets) && listen_refuse_new(&w->grpc_sockets))
 		w->close_at_us += ACCEPT_MS * 1000;
@@ -106,7 +89,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	struct worker *w = arg;
 	if (!w->accepting)
 		begin_accepting(w);
-	note_readiness(w);
+	worker_note_readiness(w);
 	tell_grpc_health(w);
 	atomic_store_explicit(&w->http_connections, rest_server_connections(w->rest), memory_order_relaxed);
 	atomic_store_explicit(&w->grpc_connections, grpc_server_connections(w->grpc), memory_order_relaxed);
@@ -179,8 +162,12 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 		goto fail;
 	w->store = store_new(w->base, config);
 	w->trust = trust_view_new(shared->trust, w->base);
-	w->env = (struct op_env){
-		.config = config, .store = w->store, .trust = w->trust, .memo = bearer_memo_new(), .counters = &w->counters};
+	w->env = (struct op_env){.config = config,
+				 .store = w->store,
+				 .trust = w->trust,
+				 .memo = bearer_memo_new(),
+				 .counters = &w->counters,
+				 .status = rest_status};
 	if (verifier_ring_new(&config->ring, &w->env.verifiers) != ERR_OK)
 		goto fail;
 	w->env.traces = trace_queue_new(shared->trace);
@@ -268,23 +255,12 @@ void worker_free(struct worker *w)
 	free(w);
 }
 
-bool worker_ready(const struct worker *w, const char **ret_why)
-{
-	*ret_why = atomic_load_explicit(&w->unready_reason, memory_order_relaxed);
-	return atomic_load_explicit(&w->ready, memory_order_acquire);
-}
-
-bool worker_has_been_ready(const struct worker *w)
-{
-	return atomic_load_explicit(&w->has_been_ready, memory_order_relaxed);
-}
-
 /* ---- the operator's listener ---- */
 
 static bool say_ready(void *arg, struct sbuf *why)
 {
 	const char *reason = "ready";
-	bool ready = all_ready(arg, &reason);
+	bool ready = worker_all_ready(arg, &reason);
 	sbuf_putz(why, ready ? "ready" : reason);
 	return ready;
 }

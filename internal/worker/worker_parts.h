@@ -46,4 +46,9 @@ struct worker {
 	_Atomic(const char *) unready_reason;
 };
 
+/* In each tick: what worker_ready tells. */
+void worker_note_readiness(struct worker *w);
+/* Every worker of the process can serve. Else *ret_why is one word of one that can't. */
+bool worker_all_ready(const struct worker *w, const char **ret_why);
+
 #endif

@@ -22,11 +22,11 @@
 
 #include "base/log.h"
 #include "crypto/jwt.h"
-#include "crypto/seal.h"
+#include "crypto/key_wrap.h"
 #include "crypto/secret.h"
 #include "fakes/fake_clock.h"
 #include "fakes/fake_postgres.h"
-#include "store/store_parts.h"
+#include "store/store_seam.h"
 #include "trust/trust.h"
 #include "worker/listen.h"
 #include "worker/memory.h"
@@ -184,11 +184,11 @@ static void make_key(struct bench *b, const char *alg_name, struct fake_postgres
 	need(signing_key_generate(alg, &b->key), "no signing key");
 	need(signing_key_public_jwk(b->key, &jwk), "no public key");
 	need(signing_key_to_der(b->key, b->arena, &der), "no private key");
-	need(seal(b->arena, &ring.keys[0], signing_key_kid(b->key), der, &ret->sealed), "no seal");
+	need(key_wrap(b->arena, &ring.keys[0], signing_key_kid(b->key), der, &ret->wrapped), "no wrapped key");
 	ret->kid = signing_key_kid(b->key);
 	ret->alg = str_of(alg_name);
 	ret->public_jwk = sbuf_str(&jwk);
-	ret->seal_key_id = STR("k1");
+	ret->wrap_key_id = STR("k1");
 }
 
 static void start_gateway(struct bench *b, uint16_t postgres_port)
@@ -222,7 +222,7 @@ static void start_gateway(struct bench *b, uint16_t postgres_port)
 		usleep(1000);
 	}
 	event_del(b->worker->tick);
-	event_del(b->worker->store->tick);
+	store_seam_stop_tick(b->worker->store);
 }
 
 int main(int argc, char **argv)

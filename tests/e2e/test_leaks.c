@@ -102,7 +102,7 @@ static void add_master_keys(void)
 	for (unsigned i = 0; i < ring.n; i++) {
 		add_spellings("a master key", ring.keys[i].master, sizeof ring.keys[i].master);
 		add_spellings("a verifier key", ring.keys[i].verifier_key, sizeof ring.keys[i].verifier_key);
-		add_spellings("a seal key", ring.keys[i].seal_key, sizeof ring.keys[i].seal_key);
+		add_spellings("a wrapping key", ring.keys[i].wrap_key, sizeof ring.keys[i].wrap_key);
 	}
 	master_ring_wipe(&ring);
 	crypto_fini();

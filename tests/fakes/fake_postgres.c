@@ -175,8 +175,8 @@ static void keys(struct fake_postgres *p, struct conn *c)
 	col_text(c, p->key.kid);
 	col_text(c, p->key.alg);
 	col_text(c, p->key.public_jwk);
-	col_text(c, p->key.sealed);
-	col_text(c, p->key.seal_key_id);
+	col_text(c, p->key.wrapped);
+	col_text(c, p->key.wrap_key_id);
 	col_bool(c, true);
 	col_text(c, STR("active"));
 	col_now(c);

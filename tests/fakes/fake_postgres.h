@@ -9,7 +9,7 @@
 
 /* The row of m2m.signing_key, borrowed. */
 struct fake_postgres_key {
-	struct str kid, alg, public_jwk, sealed, seal_key_id;
+	struct str kid, alg, public_jwk, wrapped, wrap_key_id;
 };
 
 struct fake_postgres;

@@ -17,8 +17,8 @@ static enum err take_on(struct store *s, enum fake_call call)
 	return ERR_OK;
 }
 
-static enum err take_on_credential(struct store *s, enum fake_call call, const struct store_bearer *bearer,
-				   const struct store_origin *origin, credential_done *done, void *arg)
+static enum err take_on_credential(struct store *s, enum fake_call call, const struct bearer *bearer, const struct origin *origin,
+				   credential_done *done, void *arg)
 {
 	s->bearer = bearer;
 	s->origin = origin;
@@ -38,26 +38,26 @@ int64_t store_now_us(const struct store *s)
 	return clock_wall_us();
 }
 
-enum err credential_read_client_id(struct store *s, const struct store_bearer *bearer, credential_done *done, void *arg)
+enum err credential_read_client_id(struct store *s, const struct bearer *bearer, credential_done *done, void *arg)
 {
 	return take_on_credential(s, FAKE_READ_CLIENT_ID, bearer, NULL, done, arg);
 }
 
-enum err credential_read_secret(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin, struct str client_id,
+enum err credential_read_secret(struct store *s, const struct bearer *bearer, const struct origin *origin, struct str client_id,
 				credential_done *done, void *arg)
 {
 	s->client_id = client_id;
 	return take_on_credential(s, FAKE_READ_SECRET, bearer, origin, done, arg);
 }
 
-enum err credential_rotate_begin(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin,
+enum err credential_rotate_begin(struct store *s, const struct bearer *bearer, const struct origin *origin,
 				 const struct credential_rotation *rotation, credential_done *done, void *arg)
 {
 	s->rotation = rotation;
 	return take_on_credential(s, FAKE_ROTATE_BEGIN, bearer, origin, done, arg);
 }
 
-enum err credential_rotate(struct store *s, const struct store_bearer *bearer, const struct store_origin *origin,
+enum err credential_rotate(struct store *s, const struct bearer *bearer, const struct origin *origin,
 			   const struct credential_rotation *rotation, const struct credential_new *fresh, credential_done *done, void *arg)
 {
 	s->rotation = rotation;
@@ -65,7 +65,7 @@ enum err credential_rotate(struct store *s, const struct store_bearer *bearer, c
 	return take_on_credential(s, FAKE_ROTATE, bearer, origin, done, arg);
 }
 
-enum err token_list(struct store *s, const struct store_bearer *bearer, const struct token_filter *filter, const struct token_place *before,
+enum err token_list(struct store *s, const struct bearer *bearer, const struct token_filter *filter, const struct token_place *before,
 		    int32_t limit, token_list_done *done, void *arg)
 {
 	s->bearer = bearer;
@@ -81,7 +81,7 @@ enum err token_list(struct store *s, const struct store_bearer *bearer, const st
 
 /* ---- the operator's ---- */
 
-static enum err take_on_admin(struct store *s, enum fake_call call, const struct store_origin *origin, struct str org, struct str client_id,
+static enum err take_on_admin(struct store *s, enum fake_call call, const struct origin *origin, struct str org, struct str client_id,
 			      admin_done *done, void *arg)
 {
 	s->origin = origin;
@@ -111,8 +111,8 @@ enum err admin_org_resolve(struct store *s, struct str issuer, struct str extern
 	return take_on_admin(s, FAKE_ORG_RESOLVE, NULL, STR_NONE, STR_NONE, done, arg);
 }
 
-enum err admin_org_create(struct store *s, const struct store_origin *origin, const struct uuid *organization_id,
-			  const struct org_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg)
+enum err admin_org_create(struct store *s, const struct origin *origin, const struct uuid *organization_id, const struct org_spec *spec,
+			  const struct credential_new *fresh, admin_done *done, void *arg)
 {
 	s->organization_id = *organization_id;
 	s->new_org = *spec;
@@ -120,14 +120,14 @@ enum err admin_org_create(struct store *s, const struct store_origin *origin, co
 	return take_on_admin(s, FAKE_ORG_CREATE, origin, STR_NONE, STR_NONE, done, arg);
 }
 
-enum err admin_org_change(struct store *s, const struct store_origin *origin, struct str org, const struct org_change *change,
-			  admin_done *done, void *arg)
+enum err admin_org_change(struct store *s, const struct origin *origin, struct str org, const struct org_change *change, admin_done *done,
+			  void *arg)
 {
 	s->org_change = change;
 	return take_on_admin(s, FAKE_ORG_CHANGE, origin, org, STR_NONE, done, arg);
 }
 
-enum err admin_org_delete(struct store *s, const struct store_origin *origin, struct str org, admin_done *done, void *arg)
+enum err admin_org_delete(struct store *s, const struct origin *origin, struct str org, admin_done *done, void *arg)
 {
 	return take_on_admin(s, FAKE_ORG_DELETE, origin, org, STR_NONE, done, arg);
 }
@@ -144,7 +144,7 @@ enum err admin_client_find(struct store *s, struct str org, struct str client_id
 	return take_on_admin(s, FAKE_CLIENT_FIND, NULL, org, client_id, done, arg);
 }
 
-enum err admin_client_create(struct store *s, const struct store_origin *origin, const struct uuid *organization_id,
+enum err admin_client_create(struct store *s, const struct origin *origin, const struct uuid *organization_id,
 			     const struct client_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg)
 {
 	s->organization_id = *organization_id;
@@ -153,14 +153,14 @@ enum err admin_client_create(struct store *s, const struct store_origin *origin,
 	return take_on_admin(s, FAKE_CLIENT_CREATE, origin, STR_NONE, STR_NONE, done, arg);
 }
 
-enum err admin_client_change(struct store *s, const struct store_origin *origin, struct str org, struct str client_id,
+enum err admin_client_change(struct store *s, const struct origin *origin, struct str org, struct str client_id,
 			     const struct client_spec *change, admin_done *done, void *arg)
 {
 	s->client = *change;
 	return take_on_admin(s, FAKE_CLIENT_CHANGE, origin, org, client_id, done, arg);
 }
 
-enum err admin_client_delete(struct store *s, const struct store_origin *origin, struct str org, struct str client_id, admin_done *done,
+enum err admin_client_delete(struct store *s, const struct origin *origin, struct str org, struct str client_id, admin_done *done,
 			     void *arg)
 {
 	return take_on_admin(s, FAKE_CLIENT_DELETE, origin, org, client_id, done, arg);

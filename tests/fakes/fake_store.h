@@ -41,8 +41,8 @@ struct store {
 	unsigned calls; /* how many were taken on */
 
 	/* what the call that waits was given */
-	const struct store_bearer *bearer;
-	const struct store_origin *origin;
+	const struct bearer *bearer;
+	const struct origin *origin;
 	const struct credential_rotation *rotation;
 	const struct credential_new *fresh;
 	struct issue_request *request;

@@ -162,8 +162,8 @@ static struct str security_of(const struct json *operation)
 Test(contract, who_may_call_is_the_security_requirement)
 {
 	static const char *const wanted[] = {
-		[OP_ANYONE] = "",       [OP_CLIENT] = "client_secret_basic|", /* or the form */
-		[OP_MEMBER] = "bearer", [OP_ADMIN] = "bearer:admin",          [OP_PLATFORM] = "bearer:platform",
+		[OP_BY_ANYONE] = "",       [OP_BY_CLIENT] = "client_secret_basic|", /* or the form */
+		[OP_BY_MEMBER] = "bearer", [OP_BY_ADMIN] = "bearer:admin",          [OP_BY_PLATFORM] = "bearer:platform",
 	};
 	for
 		EACH_OP(spec)
@@ -283,7 +283,7 @@ Test(contract, errors_speak_the_language_of_their_operation)
 				     spec->name);
 			cr_assert_eq(content_of(spec, "500", "application/json") != NULL, spec->errors == OP_ERRORS_OAUTH, "%s",
 				     spec->name);
-			cr_assert_eq(content_of(spec, "401", "application/json") != NULL, oauth && spec->who != OP_ANYONE, "%s",
+			cr_assert_eq(content_of(spec, "401", "application/json") != NULL, oauth && spec->who != OP_BY_ANYONE, "%s",
 				     spec->name);
 		}
 }
@@ -296,7 +296,7 @@ Test(contract, every_operation_but_the_documents_may_be_limited)
 		{
 			const struct json *limited = FIND(described(spec), "responses", "429");
 			bool oauth = spec->errors == OP_ERRORS_OAUTH;
-			cr_assert_eq(limited != NULL, spec->who != OP_ANYONE, "%s", spec->name);
+			cr_assert_eq(limited != NULL, spec->who != OP_BY_ANYONE, "%s", spec->name);
 			if (limited == NULL)
 				continue;
 			cr_assert_not_null(FIND(limited, "headers", "Retry-After"), "%s", spec->name);

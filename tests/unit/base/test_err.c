@@ -43,3 +43,16 @@ Test(err, a_value_outside_of_the_enum_is_an_internal_error)
 	cr_assert_str_eq(err_info(ERR_COUNT)->code, "internal");
 	cr_assert_str_eq(err_info((enum err) - 1)->code, "internal");
 }
+
+/* What an op needs to know of HTTP's classes, and no more: internal faults are shown to nobody, and who is told to come
+ * again is told so by every transport. */
+Test(err, a_fault_is_the_callers_the_moments_or_ours)
+{
+	cr_assert_eq(err_fault(ERR_OK), FAULT_NONE);
+	cr_assert_eq(err_fault(ERR_INVALID_CLIENT), FAULT_CALLER);
+	cr_assert_eq(err_fault(ERR_CANCELLED), FAULT_CALLER);
+	cr_assert_eq(err_fault(ERR_RATE_LIMITED), FAULT_PASSING);
+	cr_assert_eq(err_fault(ERR_STORE_UNAVAILABLE), FAULT_PASSING);
+	for (int err = ERR_INTERNAL; err < ERR_COUNT; err++)
+		cr_assert_eq(err_fault((enum err)err), FAULT_OURS, "%d", err);
+}

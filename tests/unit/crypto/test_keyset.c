@@ -1,7 +1,7 @@
 #include <criterion/criterion.h>
 
+#include "crypto/key_wrap.h"
 #include "crypto/keyset.h"
-#include "crypto/seal.h"
 #include "jwt_test.h"
 
 TestSuite(keyset, .init = jwt_up, .fini = jwt_down);
@@ -9,7 +9,7 @@ TestSuite(keyset, .init = jwt_up, .fini = jwt_down);
 /* The row that the database would hold for `key`. */
 static struct keyset_row row_of(struct signing_key *key, bool current)
 {
-	struct keyset_row row = {.kid = signing_key_kid(key), .seal_key_id = STR("k1"), .current = current};
+	struct keyset_row row = {.kid = signing_key_kid(key), .wrap_key_id = STR("k1"), .current = current};
 	struct sbuf jwk = sbuf_in(arena, 1024);
 	struct str der;
 
@@ -17,7 +17,7 @@ static struct keyset_row row_of(struct signing_key *key, bool current)
 	cr_assert_eq(signing_key_public_jwk(key, &jwk), ERR_OK);
 	row.public_jwk = sbuf_str(&jwk);
 	cr_assert_eq(signing_key_to_der(key, arena, &der), ERR_OK);
-	cr_assert_eq(seal(arena, &ring.keys[0], row.kid, der, &row.sealed), ERR_OK);
+	cr_assert_eq(key_wrap(arena, &ring.keys[0], row.kid, der, &row.wrapped), ERR_OK);
 	return row;
 }
 
@@ -107,18 +107,18 @@ Test(keyset, a_set_without_a_current_key_still_verifies)
 {
 	struct keyset_row row = row_of(keys[JWT_ES256], false);
 
-	row.seal_key_id = STR("not-on-this-ring"); /* not needed: it stays sealed */
+	row.wrap_key_id = STR("not-on-this-ring"); /* not needed: it stays wrapped */
 	struct keyset *set = built(&row, 1);
 	cr_assert_null(keyset_current(set));
 	cr_assert_not_null(keyset_find(set, row.kid));
 	keyset_free(set);
 }
 
-Test(keyset, a_current_key_sealed_under_a_missing_master_key_is_named)
+Test(keyset, a_current_key_wrapped_under_a_missing_master_key_is_named)
 {
 	struct keyset_row rows[] = {row_of(keys[JWT_RS256], false), row_of(keys[JWT_ES256], true)};
 
-	rows[1].seal_key_id = STR("k0");
+	rows[1].wrap_key_id = STR("k0");
 	refused(rows, 2, ERR_KEY_MISSING, rows[1].kid);
 }
 
@@ -126,7 +126,7 @@ Test(keyset, a_current_key_that_can_t_be_opened_still_verifies)
 {
 	struct keyset_row row = row_of(keys[JWT_ES256], true);
 
-	row.seal_key_id = STR("k0");
+	row.wrap_key_id = STR("k0");
 	struct keyset *set = damaged(&row, 1, ERR_KEY_MISSING, row.kid);
 	struct jwt token = parsed(signed_token(keys[JWT_ES256], false, "{}"));
 	cr_assert_eq(jwt_verify(keyset_find(set, row.kid), &token), ERR_OK);
@@ -153,7 +153,7 @@ Test(keyset, a_missing_master_key_is_the_fault_that_counts)
 	struct keyset_row rows[] = {row_of(keys[JWT_RS256], false), row_of(keys[JWT_ES256], true)};
 
 	rows[0].public_jwk = STR("{");
-	rows[1].seal_key_id = STR("k0");
+	rows[1].wrap_key_id = STR("k0");
 	refused(rows, 2, ERR_KEY_MISSING, rows[1].kid);
 }
 
@@ -172,16 +172,16 @@ Test(keyset, damaged_rows_are_named)
 	row.public_jwk = str_of(rfc7515_ec_jwk); /* a sound key under the wrong name */
 	refused(&row, 1, ERR_MISMATCH, good.kid);
 	row = good;
-	row.sealed = other.sealed;
+	row.wrapped = other.wrapped;
 	refused(&row, 1, ERR_MISMATCH, good.kid);
-	row.sealed = STR("");
+	row.wrapped = STR("");
 	refused(&row, 1, ERR_MISMATCH, good.kid);
 	row = good;
-	cr_assert_eq(seal(arena, &ring.keys[0], row.kid, STR("no key"), &row.sealed), ERR_OK);
+	cr_assert_eq(key_wrap(arena, &ring.keys[0], row.kid, STR("no key"), &row.wrapped), ERR_OK);
 	refused(&row, 1, ERR_MALFORMED, good.kid);
 }
 
-Test(keyset, another_private_key_sealed_under_the_rows_name_is_refused)
+Test(keyset, another_private_key_wrapped_under_the_rows_name_is_refused)
 {
 	struct keyset_row row = row_of(keys[JWT_ES256], true);
 	struct signing_key *other;
@@ -189,7 +189,7 @@ Test(keyset, another_private_key_sealed_under_the_rows_name_is_refused)
 
 	cr_assert_eq(signing_key_generate(JWT_ES256, &other), ERR_OK);
 	cr_assert_eq(signing_key_to_der(other, arena, &der), ERR_OK);
-	cr_assert_eq(seal(arena, &ring.keys[0], row.kid, der, &row.sealed), ERR_OK);
+	cr_assert_eq(key_wrap(arena, &ring.keys[0], row.kid, der, &row.wrapped), ERR_OK);
 	refused(&row, 1, ERR_MISMATCH, row.kid);
 	signing_key_free(other);
 }

@@ -21,7 +21,7 @@ Test(master_ring, subkeys_equal_another_implementations)
 	cr_assert_not_null(key);
 	cr_assert_str_eq(hex(key->master, 32), "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
 	cr_assert_str_eq(hex(key->verifier_key, 32), "ca8aac47160226eb4b10e2ddf73d093e48fe6f56a16fa1979b9d40ee73af8463");
-	cr_assert_str_eq(hex(key->seal_key, 32), "19dc8c8ee72bd5f60fb7378f214ed31a420a0ae1d1d0fcafdb2c3d5f51b672f1");
+	cr_assert_str_eq(hex(key->wrap_key, 32), "19dc8c8ee72bd5f60fb7378f214ed31a420a0ae1d1d0fcafdb2c3d5f51b672f1");
 	cr_assert_str_eq(hex(key->check, 32), "bc30722f7430130519a265817bc564bc07029d576cff860612ef87cfbfc01eef");
 }
 

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "crypto/jwt.h"
-#include "crypto/seal.h"
+#include "crypto/key_wrap.h"
 #include "fakes/fake_clock.h"
 
 struct arena *arena;
@@ -19,6 +19,12 @@ unsigned replies;
 
 static struct op *present;
 static int log_file;
+
+/* A transport's, as far as these tests look at it. */
+static int shown_status(const struct op *op)
+{
+	return err_info(op->err)->http;
+}
 
 void op_up(void)
 {
@@ -36,7 +42,7 @@ void op_up(void)
 	config.request_timeout_ms = 5000;
 	cr_assert_eq(signing_key_generate(JWT_ES256, &key), ERR_OK);
 	store = (struct store){.keys = keyset_of(key, 1)};
-	env = (struct op_env){.config = &config, .store = &store, .memo = bearer_memo_new(), .counters = &counters};
+	env = (struct op_env){.config = &config, .store = &store, .memo = bearer_memo_new(), .counters = &counters, .status = shown_status};
 	cr_assert_eq(verifier_ring_new(&config.ring, &env.verifiers), ERR_OK);
 	replies = 0;
 }
@@ -57,14 +63,14 @@ void op_down(void)
 struct keyset *keyset_of(struct signing_key *k, uint64_t generation)
 {
 	struct keyset_row row = {
-		.kid = signing_key_kid(k), .alg = str_of(jwt_alg_name(signing_key_alg(k))), .seal_key_id = STR("k2"), .current = true};
+		.kid = signing_key_kid(k), .alg = str_of(jwt_alg_name(signing_key_alg(k))), .wrap_key_id = STR("k2"), .current = true};
 	struct sbuf jwk = sbuf_in(arena, 1024);
 	struct str der;
 	struct keyset *set = NULL;
 	cr_assert_eq(signing_key_public_jwk(k, &jwk), ERR_OK);
 	row.public_jwk = sbuf_str(&jwk);
 	cr_assert_eq(signing_key_to_der(k, arena, &der), ERR_OK);
-	cr_assert_eq(seal(arena, &config.ring.keys[0], row.kid, der, &row.sealed), ERR_OK);
+	cr_assert_eq(key_wrap(arena, &config.ring.keys[0], row.kid, der, &row.wrapped), ERR_OK);
 	struct keyset_fault fault;
 	cr_assert_eq(keyset_build(&config.ring, &row, 1, generation, &set, &fault), ERR_OK);
 	return set;

@@ -176,7 +176,7 @@ static void told(struct op *op, void *transport)
 static struct op *begin(const char *from, struct issue_request **ret)
 {
 	struct op *op = op_new(&env, &op_specs[OP_OAUTH_TOKEN], told, NULL);
-	op->origin = (struct store_origin){.transport = 'r', .remote_addr = str_of(from)};
+	op->origin = (struct origin){.transport = 'r', .remote_addr = str_of(from)};
 	op->in = (struct op_input){.grant_type = STR("client_credentials"), .client_id = STR(CLIENT), .client_secret = secret_of("k2", 3)};
 	op_limit_client(op);
 	if (op->err != ERR_OK) {

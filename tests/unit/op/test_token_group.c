@@ -49,7 +49,7 @@ static void reply(struct op *op, void *transport)
 static void ask(unsigned i)
 {
 	struct op *op = op_new(&env, &op_specs[OP_OAUTH_TOKEN], reply, &asked[i]);
-	op->origin = (struct store_origin){.transport = 'r', .remote_addr = STR("192.0.2.7")};
+	op->origin = (struct origin){.transport = 'r', .remote_addr = STR("192.0.2.7")};
 	op->in = (struct op_input){.grant_type = STR("client_credentials"), .client_id = STR(CLIENT), .client_secret = secret_of("k2", 3)};
 	op_run(op);
 	cr_assert_eq(store.waiting, FAKE_ISSUE);

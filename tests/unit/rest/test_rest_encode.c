@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "rest/rest_encode.h"
+#include "rest/rest_status.h"
 #include "json/json_read.h"
 
 static struct op *op;
@@ -275,4 +276,29 @@ Test(rest_encode, every_status_has_its_phrase)
 	for (enum err err = ERR_OK; err < ERR_COUNT; err++)
 		cr_assert_eq(err_info(err)->http == 500, strcmp(rest_reason(err_info(err)->http), "Internal Server Error") == 0, "%s",
 			     err_info(err)->code);
+}
+
+/* RFC 9110 sections 15.3.2 and 15.3.5. */
+Test(rest_encode, what_was_made_is_201_what_is_gone_204_and_a_refusal_its_rows)
+{
+	static const struct {
+		enum op_id id;
+		enum err err;
+		int status;
+	} rows[] = {
+		{OP_CREATE_ORGANIZATION, ERR_OK, 201},
+		{OP_CREATE_CLIENT, ERR_OK, 201},
+		{OP_DELETE_ORGANIZATION, ERR_OK, 204},
+		{OP_DELETE_CLIENT, ERR_OK, 204},
+		{OP_GET_CLIENT_ID, ERR_OK, 200},
+		{OP_DELETE_CLIENT, ERR_CLIENT_NOT_FOUND, 404},
+		{OP_CREATE_CLIENT, ERR_ALREADY_EXISTS, 409},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		make(rows[i].id);
+		op->err = rows[i].err;
+		cr_assert_eq(rest_status(op), rows[i].status, "row %zu", i);
+		op_free(op);
+	}
+	make(OP_GET_CLIENT_ID); /* for down */
 }

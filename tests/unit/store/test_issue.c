@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "crypto/seal.h"
-#include "store/store_parts.h"
+#include "crypto/digest.h"
+#include "crypto/key_wrap.h"
+#include "store/store_seam.h"
 
 #define REQUESTS 4
 #define MANY     70 /* more than two groups */
@@ -31,11 +32,13 @@ struct pg_conn {
 static struct pg_conn issuing, serving;
 static struct arena *arena;
 static struct config config;
-static struct store store;
+static struct event_base *loop;
+static struct store *store;
+static struct store_seam seam;
 static struct signing_key *key;
 static struct issue_request requests[MANY];
 static unsigned done_count[MANY];
-static const struct store_origin origin = {.transport = 'g'};
+static const struct origin origin = {.transport = 'g'};
 
 /* ---- the connection ---- */
 
@@ -178,22 +181,23 @@ static void end_reload(void)
 
 /* ---- the store around it ---- */
 
-static struct shared_keyset *one_key(enum jwt_alg alg)
+static void sign_with(enum jwt_alg alg)
 {
-	struct keyset_row row = {.seal_key_id = STR("k1"), .alg = str_of(jwt_alg_name(alg)), .current = true};
+	struct keyset_row row = {.wrap_key_id = STR("k1"), .alg = str_of(jwt_alg_name(alg)), .current = true};
 	struct sbuf jwk = sbuf_in(arena, 1024);
 	struct str der;
-	struct shared_keyset *keys = calloc(1, sizeof *keys);
+	struct keyset *set;
+	signing_key_free(key);
 	cr_assert_eq(master_ring_parse(STR("k1: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"), &config.ring, NULL), ERR_OK);
 	cr_assert_eq(signing_key_generate(alg, &key), ERR_OK);
 	row.kid = signing_key_kid(key);
 	cr_assert_eq(signing_key_public_jwk(key, &jwk), ERR_OK);
 	row.public_jwk = sbuf_str(&jwk);
 	cr_assert_eq(signing_key_to_der(key, arena, &der), ERR_OK);
-	cr_assert_eq(seal(arena, &config.ring.keys[0], row.kid, der, &row.sealed), ERR_OK);
+	cr_assert_eq(key_wrap(arena, &config.ring.keys[0], row.kid, der, &row.wrapped), ERR_OK);
 	struct keyset_fault fault;
-	cr_assert_eq(keyset_build(&config.ring, &row, 1, 1, &keys->set, &fault), ERR_OK);
-	return keyset_hold(keys);
+	cr_assert_eq(keyset_build(&config.ring, &row, 1, 1, &set, &fault), ERR_OK);
+	cr_assert_eq(store_seam_sign_with(store, set), ERR_OK);
 }
 
 static void up(void)
@@ -203,30 +207,22 @@ static void up(void)
 	config.batch_max = 2;
 	config.queue_max = REQUESTS;
 	config.request_timeout_ms = HOUR_MS;
-	store = (struct store){.config = &config,
-			       .why_no_key = ERR_STALE_KEY,
-			       .base = event_base_new(),
-			       .issue_conn = &issuing,
-			       .serve_conn = &serving,
-			       .keys = one_key(JWT_EDDSA), /* whose tokens come one by one */
-			       .scratch = arena_new(1 << 16)};
-	cr_assert_eq(issue_queue_init(&store), ERR_OK);
+	loop = event_base_new();
+	store = store_seam_new(loop, &config, &issuing, &serving, &seam);
+	cr_assert_not_null(store);
+	sign_with(JWT_EDDSA); /* whose tokens come one by one */
 }
 
 static void batches_of(unsigned max)
 {
-	issue_queue_free(&store);
-	store.issue = (struct issue_queue){.waiting_count = 0};
 	config.batch_max = max;
-	cr_assert_eq(issue_queue_init(&store), ERR_OK);
+	cr_assert_eq(store_seam_renew_queue(store, &seam), ERR_OK);
 }
 
 static void down(void)
 {
-	issue_queue_free(&store);
-	keyset_drop(store.keys);
-	event_base_free(store.base);
-	arena_free(store.scratch);
+	store_seam_free(store);
+	event_base_free(loop);
 	signing_key_free(key);
 	arena_free(arena);
 	crypto_fini();
@@ -234,22 +230,15 @@ static void down(void)
 
 TestSuite(issue, .init = up, .fini = down);
 
-static void sign_with(enum jwt_alg alg)
-{
-	keyset_drop(store.keys);
-	signing_key_free(key);
-	store.keys = one_key(alg);
-}
-
 static void turn(void)
 {
-	event_base_loop(store.base, EVLOOP_NONBLOCK);
+	event_base_loop(loop, EVLOOP_NONBLOCK);
 }
 
 /* turn() goes on until there is nothing left to do at once. */
 static void one_turn(void)
 {
-	event_base_loop(store.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	event_base_loop(loop, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 }
 
 /* The callback for a group, from what is done with one of it. */
@@ -284,11 +273,11 @@ static bool is_in(const struct list *queue, const struct issue_request *r)
 
 static struct issue_request *submit_due_in(unsigned i, int64_t left_ms)
 {
-	cr_assert_not(is_in(&store.issue.waiting, &requests[i]) || is_in(&store.issue.flying, &requests[i]));
+	cr_assert_not(is_in(seam.waiting, &requests[i]) || is_in(seam.flying, &requests[i]));
 	requests[i] = (struct issue_request){
 		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = each_count_done};
 	requests[i].until_us = clock_mono_us() + left_ms * 1000;
-	cr_assert_eq(issue_submit(&store, &requests[i]), ERR_OK);
+	cr_assert_eq(issue_submit(store, &requests[i]), ERR_OK);
 	return &requests[i];
 }
 
@@ -306,7 +295,7 @@ static void done_is(unsigned a, unsigned b, unsigned c)
 
 static unsigned depth(void)
 {
-	return (unsigned)atomic_load(&store.counters.queue_depth);
+	return (unsigned)atomic_load(&store_counters(store)->queue_depth);
 }
 
 /* ---- withdrawing ---- */
@@ -316,21 +305,21 @@ Test(issue, one_that_waits_is_taken_out)
 	struct issue_request *first = submit(0);
 	submit(1);
 	cr_assert_eq(depth(), 2);
-	cr_assert(issue_withdraw(&store, first));
+	cr_assert(issue_withdraw(store, first));
 	cr_assert_eq(depth(), 1);
 	turn();
 	cr_assert_eq(issuing.sent, 1);
 	answer_batch(1, "granted");
 	done_is(0, 1, 0);
-	cr_assert(store_idle(&store));
+	cr_assert(store_idle(store));
 }
 
 Test(issue, when_the_last_one_is_taken_out_nothing_is_sent)
 {
-	cr_assert(issue_withdraw(&store, submit(0)));
+	cr_assert(issue_withdraw(store, submit(0)));
 	turn();
 	cr_assert_eq(issuing.sent, 0);
-	cr_assert(store_idle(&store));
+	cr_assert(store_idle(store));
 	done_is(0, 0, 0);
 }
 
@@ -339,8 +328,8 @@ Test(issue, one_that_is_taken_out_makes_room)
 	for (unsigned i = 0; i < REQUESTS; i++)
 		submit(i);
 	struct issue_request more = requests[0];
-	cr_assert_eq(issue_submit(&store, &more), ERR_OVERLOADED);
-	cr_assert(issue_withdraw(&store, &requests[0]));
+	cr_assert_eq(issue_submit(store, &more), ERR_OVERLOADED);
+	cr_assert(issue_withdraw(store, &requests[0]));
 	submit(0);
 	cr_assert_eq(depth(), REQUESTS);
 }
@@ -349,7 +338,7 @@ Test(issue, one_that_a_statement_carries_stays)
 {
 	struct issue_request *r = submit(0);
 	turn();
-	cr_assert_not(issue_withdraw(&store, r));
+	cr_assert_not(issue_withdraw(store, r));
 	answer_batch(1, "granted");
 	done_is(1, 0, 0);
 	cr_assert_eq(r->err, ERR_OK);
@@ -362,7 +351,7 @@ Test(issue, behind_a_full_batch_one_can_still_be_taken_out)
 	struct issue_request *third = submit(2);
 	turn();
 	cr_assert_eq(depth(), 1);
-	cr_assert(issue_withdraw(&store, third));
+	cr_assert(issue_withdraw(store, third));
 	cr_assert_eq(depth(), 0);
 	answer_batch(2, "granted");
 	done_is(1, 1, 0);
@@ -395,16 +384,16 @@ static void refuses_result(const struct row *rows, int n)
 	cr_assert_eq(requests[0].err, ERR_STORE_UNAVAILABLE);
 	cr_assert_eq(requests[1].err, ERR_STORE_UNAVAILABLE);
 	cr_assert_null(requests[0].key);
-	cr_assert_eq(atomic_load(&store.counters.tokens_issued), 0);
-	cr_assert_eq(atomic_load(&store.counters.statement_failures), 1);
-	cr_assert_eq(atomic_load(&store.counters.writers_lost), 1,
+	cr_assert_eq(atomic_load(&store_counters(store)->tokens_issued), 0);
+	cr_assert_eq(atomic_load(&store_counters(store)->statement_failures), 1);
+	cr_assert_eq(atomic_load(&store_counters(store)->writers_lost), 1,
 		     "the rows may be there, so the next writer seals what this one should have");
 	turn();
 	cr_assert_eq(issuing.sent, sent + 1);
 	answer_batch(1, "granted");
 	done_is(1, 1, 1);
 	cr_assert_eq(requests[2].err, ERR_OK);
-	cr_assert(store_idle(&store));
+	cr_assert(store_idle(store));
 }
 
 Test(issue, a_request_without_a_row_fails_its_batch)
@@ -464,7 +453,7 @@ static void count_other(evutil_socket_t fd, short what, void *arg)
 /* A slow signature doesn't keep the loop from what else there is to do; the next batch is under way meanwhile, and its answers come behind. */
 Test(issue, answers_go_out_a_few_a_turn_and_in_order)
 {
-	struct event *other = event_new(store.base, -1, EV_PERSIST, count_other, NULL);
+	struct event *other = event_new(loop, -1, EV_PERSIST, count_other, NULL);
 	event_add(other, &(struct timeval){0, 100});
 	submit(0)->done = each_take_long;
 	submit(1)->done = each_take_long;
@@ -473,16 +462,16 @@ Test(issue, answers_go_out_a_few_a_turn_and_in_order)
 	answer_batch(2, "granted");
 	done_is(1, 0, 0);
 	cr_assert_eq(issuing.sent, 2, "the next batch does not wait");
-	cr_assert_not(store_idle(&store));
+	cr_assert_not(store_idle(store));
 	answer_batch(1, "granted");
 	done_is(1, 0, 0);
-	cr_assert_not(issue_withdraw(&store, &requests[2]));
+	cr_assert_not(issue_withdraw(store, &requests[2]));
 	others = 0;
 	for (int i = 0; i < 10 && done_count[2] == 0; i++)
 		turn();
 	done_is(1, 1, 1);
 	cr_assert_gt(others, 0U);
-	cr_assert(store_idle(&store));
+	cr_assert(store_idle(store));
 	event_free(other);
 }
 
@@ -499,7 +488,7 @@ Test(issue, a_third_batch_waits_until_one_is_answered)
 	struct issue_request fourth = {
 		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = each_count_nothing};
 	fourth.until_us = requests[0].until_us;
-	cr_assert_eq(issue_submit(&store, &fourth), ERR_OK);
+	cr_assert_eq(issue_submit(store, &fourth), ERR_OK);
 	done_is(1, 0, 0);
 	one_turn();
 	for (int i = 0; i < 10 && issuing.sent < 3; i++)
@@ -507,9 +496,9 @@ Test(issue, a_third_batch_waits_until_one_is_answered)
 	cr_assert_eq(done_count[1], 1);
 	cr_assert_eq(issuing.sent, 3);
 	answer_batch(1, "granted");
-	for (int i = 0; i < 10 && !store_idle(&store); i++)
+	for (int i = 0; i < 10 && !store_idle(store); i++)
 		turn();
-	cr_assert(store_idle(&store));
+	cr_assert(store_idle(store));
 }
 
 /* ---- groups ---- */
@@ -544,7 +533,7 @@ Test(issue, tokens_of_es256_come_as_one_group)
 	cr_assert_eq(groups, 1);
 	cr_assert_eq(largest, REQUESTS);
 	done_is(1, 1, 1);
-	cr_assert(store_idle(&store));
+	cr_assert(store_idle(store));
 }
 
 /* Whoever signs them has room for so many. */
@@ -571,7 +560,7 @@ Test(issue, slow_ones_come_three_at_a_time)
 	cr_assert_eq(members, 7);
 	cr_assert_eq(groups, 3);
 	cr_assert_eq(largest, SIGNING_GROUP_SLOW);
-	cr_assert(store_idle(&store));
+	cr_assert(store_idle(store));
 }
 
 /* The result that a group borrows from is one batch's, and so is the key. */
@@ -583,14 +572,14 @@ Test(issue, a_group_ends_with_its_batch)
 	turn();
 	submit(2)->done = note_group;
 	submit(3)->done = note_group;
-	event_add(store.issue.answer, &(struct timeval){1, 0}); /* as if an earlier one was still being answered */
+	event_add(seam.answer, &(struct timeval){1, 0}); /* as if an earlier one was still being answered */
 	answer_batch(2, "granted");
 	done_is(0, 0, 0);
-	event_active(store.issue.send, EV_TIMEOUT, 0);
+	event_active(seam.send, EV_TIMEOUT, 0);
 	one_turn();
 	answer_batch(2, "granted");
 	done_is(0, 0, 0);
-	event_active(store.issue.answer, EV_TIMEOUT, 0);
+	event_active(seam.answer, EV_TIMEOUT, 0);
 	turn();
 	done_is(1, 1, 1);
 	cr_assert_eq(members, 4);
@@ -606,7 +595,7 @@ static void count_written(struct issue_request *r)
 {
 	written_count++;
 	cr_assert_eq(r->err, ERR_OK);
-	cr_assert_eq(r->key, keyset_current(store.keys->set));
+	cr_assert_eq(r->key, keyset_current(store_keyset(store)));
 }
 
 static struct issue_request *send_alone(enum jwt_alg alg)
@@ -626,13 +615,13 @@ Test(issue, a_lone_request_with_a_slow_signature_is_told_when_its_row_is_written
 		run_rows((struct row[]){{1, "granted"}}, 1);
 		cr_assert_eq(written_count, i + 1);
 		done_is(i, 0, 0);
-		cr_assert_eq(atomic_load(&store.counters.tokens_issued), i, "it isn't yet");
-		cr_assert_not(issue_withdraw(&store, r));
-		cr_assert_not(store_idle(&store));
+		cr_assert_eq(atomic_load(&store_counters(store)->tokens_issued), i, "it isn't yet");
+		cr_assert_not(issue_withdraw(store, r));
+		cr_assert_not(store_idle(store));
 		answer_batch(1, "granted");
 		done_is(i + 1, 0, 0);
 		turn();
-		cr_assert(store_idle(&store));
+		cr_assert(store_idle(store));
 	}
 }
 
@@ -644,9 +633,9 @@ Test(issue, it_is_done_with_an_error_if_the_commit_fails)
 	issuing.done(issuing.arg, ERR_STORE_UNAVAILABLE, NULL);
 	done_is(1, 0, 0);
 	cr_assert_eq(r->err, ERR_STORE_UNAVAILABLE);
-	cr_assert_eq(atomic_load(&store.counters.tokens_issued), 0);
-	cr_assert_eq(atomic_load(&store.counters.writers_lost), 1);
-	cr_assert(store_idle(&store));
+	cr_assert_eq(atomic_load(&store_counters(store)->tokens_issued), 0);
+	cr_assert_eq(atomic_load(&store_counters(store)->writers_lost), 1);
+	cr_assert(store_idle(store));
 }
 
 Test(issue, one_that_is_refused_is_not_told_before)
@@ -704,10 +693,9 @@ Test(issue, the_end_of_the_store_answers_what_has_committed)
 	turn();
 	answer_batch(2, "granted");
 	done_is(1, 0, 0);
-	issue_queue_free(&store);
+	store_seam_end_queue(store);
 	done_is(1, 1, 0);
 	cr_assert_eq(requests[1].err, ERR_OK);
-	store.issue = (struct issue_queue){.waiting_count = 0};
 }
 
 /* ---- what comes first: the next batch or the tokens of this one ---- */
@@ -743,7 +731,7 @@ static void commit_while_some_wait(enum cores cores, unsigned n, unsigned waitin
 	for (unsigned i = n; i < n + waiting; i++)
 		submit(i)->done = done;
 	yields = 0;
-	store.issue.crowded = cores;
+	*seam.crowded = cores;
 	answer_batch((int)n, outcome);
 }
 
@@ -759,9 +747,9 @@ EACH(note_sent_while_signing)
 Test(issue, while_there_is_much_to_sign_the_next_batch_waits_for_company)
 {
 	batches_of(REQUESTS);
-	store.issue.token_us = 4000;
+	*seam.token_us = 4000;
 	commit_while_some_wait(TO_SPARE, REQUESTS - 1, 1, each_note_sent_while_signing, "granted");
-	store.issue.trip_us = 6000;
+	*seam.trip_us = 6000;
 	for (int i = 0; i < 10 && done_count[2] == 0; i++)
 		turn();
 	done_is(1, 1, 1);
@@ -775,15 +763,15 @@ Test(issue, while_there_is_much_to_sign_the_next_batch_waits_for_company)
 
 Test(issue, but_not_a_full_one)
 {
-	store.issue.token_us = 4000;
+	*seam.token_us = 4000;
 	commit_while_some_wait(TO_SPARE, 2, 2, each_note_sent_while_signing, "granted");
 	cr_assert_eq(sent_when_done[0], 2);
 }
 
 Test(issue, nor_one_that_the_database_needs_longer_for)
 {
-	store.issue.trip_us = 1000000;
-	store.issue.token_us = 4000;
+	*seam.trip_us = 1000000;
+	*seam.token_us = 4000;
 	commit_while_some_wait(TO_SPARE, 2, 1, each_note_sent_while_signing, "granted");
 	cr_assert_eq(sent_when_done[0], 2);
 }
@@ -803,12 +791,12 @@ Test(issue, where_cores_are_short_tokens_go_out_first_and_the_next_batch_in_the_
 	cr_assert_eq(sent_when_done[0], 1);
 	cr_assert_eq(issuing.sent, 1);
 	cr_assert_eq(yields, 1);
-	cr_assert_not(store_idle(&store));
+	cr_assert_not(store_idle(store));
 	one_turn();
 	cr_assert_eq(issuing.sent, 2);
 	answer_batch(1, "granted");
 	done_is(1, 1, 0);
-	cr_assert(store_idle(&store));
+	cr_assert(store_idle(store));
 }
 
 static void commit_of_the_first(evutil_socket_t fd, short what, void *arg)
@@ -830,14 +818,14 @@ Test(issue, whoever_comes_meanwhile_goes_along)
 	int pipes[2];
 	cr_assert_eq(pipe(pipes), 0);
 	cr_assert_eq(write(pipes[1], "", 1), 1);
-	struct event *commit = event_new(store.base, -1, 0, commit_of_the_first, NULL);
-	struct event *in_this_turn = event_new(store.base, -1, 0, submit_one, (void *)&third);
-	struct event *in_the_next = event_new(store.base, pipes[0], EV_READ, submit_one, (void *)&fourth);
+	struct event *commit = event_new(loop, -1, 0, commit_of_the_first, NULL);
+	struct event *in_this_turn = event_new(loop, -1, 0, submit_one, (void *)&third);
+	struct event *in_the_next = event_new(loop, pipes[0], EV_READ, submit_one, (void *)&fourth);
 	batches_of(3);
 	submit(0);
 	turn();
 	submit(1);
-	store.issue.crowded = SHORT;
+	*seam.crowded = SHORT;
 	event_active(commit, EV_TIMEOUT, 0);
 	event_active(in_this_turn, EV_TIMEOUT, 0);
 	one_turn();
@@ -858,12 +846,12 @@ Test(issue, whoever_comes_meanwhile_goes_along)
 
 Test(issue, gathering_ends_with_the_first_slice_of_signing)
 {
-	store.issue.trip_us = 1000000; /* the database needs longer than what is left to sign */
+	*seam.trip_us = 1000000; /* the database needs longer than what is left to sign */
 	commit_while_some_wait(SHORT, 2, 1, each_note_sent_slowly, "granted");
 	done_is(1, 0, 0);
 	cr_assert_eq(issuing.sent, 1);
-	event_del(store.issue.answer); /* that slice comes first in its turn */
-	event_active(store.issue.answer, EV_TIMEOUT, 0);
+	event_del(seam.answer); /* that slice comes first in its turn */
+	event_active(seam.answer, EV_TIMEOUT, 0);
 	turn();
 	done_is(1, 1, 0);
 	cr_assert_eq(sent_when_done[1], 2, "it was sent before the second slice");
@@ -889,7 +877,7 @@ Test(issue, several_that_are_answered_may_come_back_together)
 	submit(3);
 	one_turn();
 	cr_assert_eq(issuing.sent, 2);
-	cr_assert_eq(store.issue.waiting_count, 0);
+	cr_assert_eq(*seam.waiting_count, 0);
 }
 
 /* A lone client has nobody to wait for. */
@@ -897,7 +885,7 @@ Test(issue, when_nobody_waits_nothing_is_yielded)
 {
 	commit_while_some_wait(SHORT, 1, 0, each_count_done, "granted");
 	cr_assert_eq(yields, 0);
-	cr_assert_eq(store.issue.crowded, SHORT);
+	cr_assert_eq(*seam.crowded, SHORT);
 	submit(1);
 	one_turn();
 	cr_assert_eq(issuing.sent, 2, "and it goes out at once");
@@ -927,7 +915,7 @@ Test(issue, a_connection_that_is_lost_while_some_gather_fails_them)
 {
 	commit_while_some_wait(SHORT, 1, 1, each_count_done, "granted");
 	issuing.down = true;
-	issue_connection_changed(&store);
+	store_seam_connection_changed(store);
 	done_is(1, 1, 0);
 	cr_assert_eq(requests[1].err, ERR_STORE_UNAVAILABLE);
 	turn();
@@ -937,10 +925,10 @@ Test(issue, a_connection_that_is_lost_while_some_gather_fails_them)
 Test(issue, one_that_gathers_is_taken_out)
 {
 	commit_while_some_wait(SHORT, 1, 1, each_count_done, "granted");
-	cr_assert(issue_withdraw(&store, &requests[1]));
+	cr_assert(issue_withdraw(store, &requests[1]));
 	turn();
 	cr_assert_eq(issuing.sent, 1);
-	cr_assert(store_idle(&store));
+	cr_assert(store_idle(store));
 	submit(2);
 	turn();
 	cr_assert_eq(issuing.sent, 2);
@@ -949,16 +937,15 @@ Test(issue, one_that_gathers_is_taken_out)
 Test(issue, the_end_of_the_store_fails_those_that_gather)
 {
 	commit_while_some_wait(SHORT, 1, 1, each_count_done, "granted");
-	issue_queue_free(&store);
+	store_seam_end_queue(store);
 	done_is(1, 1, 0);
-	store.issue = (struct issue_queue){.waiting_count = 0};
 }
 
 Test(issue, cores_count_as_short_when_giving_way_took_a_while)
 {
 	yield_us = 100;
 	commit_while_some_wait(TO_SPARE, 1, 1, each_count_done, "granted");
-	cr_assert_gt(store.issue.crowded, (unsigned)SHORT);
+	cr_assert_gt(*seam.crowded, (unsigned)SHORT);
 }
 
 /* Each small batch after which nobody wanted the core counts down. This machine may be busy, so more than one gets a chance. */
@@ -967,10 +954,10 @@ Test(issue, and_no_longer_so_when_it_did_not_for_many_batches)
 	bool counted = false;
 	commit_while_some_wait(SHORT, 1, 1, each_count_done, "granted");
 	for (int i = 0; i < 1000 && !counted; i++) {
-		counted = store.issue.crowded == SHORT - 1;
+		counted = *seam.crowded == SHORT - 1;
 		turn();
 		submit((unsigned)i % 2); /* the other one is on its way */
-		store.issue.crowded = SHORT;
+		*seam.crowded = SHORT;
 		answer_batch(1, "granted");
 	}
 	cr_assert(counted);
@@ -985,7 +972,7 @@ Test(issue, a_batch_that_cannot_be_sent_leaves_nobody_behind)
 	turn();
 	done_is(1, 1, 1);
 	cr_assert_eq(requests[2].err, ERR_STORE_UNAVAILABLE);
-	cr_assert(store_idle(&store));
+	cr_assert(store_idle(store));
 }
 
 static bool withdrawn_inside;
@@ -994,7 +981,7 @@ static void withdraw_the_next(struct issue_request *r)
 {
 	count_done(r);
 	if (r == &requests[0])
-		withdrawn_inside = issue_withdraw(&store, &requests[1]);
+		withdrawn_inside = issue_withdraw(store, &requests[1]);
 }
 
 EACH(withdraw_the_next)
@@ -1027,7 +1014,7 @@ Test(issue, nor_is_one_that_fails_with_the_others)
 	submit(0)->done = each_withdraw_the_next;
 	submit(1);
 	withdrawn_inside = true;
-	issue_connection_changed(&store);
+	store_seam_connection_changed(store);
 	cr_assert_not(withdrawn_inside);
 	done_is(1, 1, 0);
 	cr_assert_eq(requests[1].err, ERR_STORE_UNAVAILABLE);
@@ -1042,7 +1029,7 @@ Test(issue, one_that_waits_for_reloaded_keys_is_taken_out)
 	turn();
 	answer_batch(2, "stale_key");
 	done_is(0, 0, 0);
-	cr_assert(issue_withdraw(&store, first));
+	cr_assert(issue_withdraw(store, first));
 	cr_assert_eq(depth(), 0, "it wasn't counted");
 	end_reload();
 	cr_assert_eq(depth(), 1);
@@ -1058,7 +1045,7 @@ Test(issue, one_that_goes_out_again_can_be_taken_out_until_then)
 	turn();
 	answer_batch(1, "stale_key");
 	end_reload();
-	cr_assert(issue_withdraw(&store, r));
+	cr_assert(issue_withdraw(store, r));
 	cr_assert_eq(depth(), 0);
 	turn();
 	cr_assert_eq(issuing.sent, 1);
@@ -1081,7 +1068,7 @@ Test(issue, a_stale_key_is_not_tried_again_for_nobody)
 {
 	struct issue_request *r = submit(0);
 	turn();
-	cr_assert_not(issue_withdraw(&store, r));
+	cr_assert_not(issue_withdraw(store, r));
 	answer_batch(1, "stale_key");
 	done_is(1, 0, 0);
 	cr_assert_eq(r->err, ERR_STALE_KEY);
@@ -1132,7 +1119,7 @@ Test(issue, nothing_is_sent_when_nobody_has_time)
 	turn();
 	cr_assert_eq(issuing.sent, 1);
 	done_is(1, 1, 0);
-	cr_assert(store_idle(&store));
+	cr_assert(store_idle(store));
 }
 
 Test(issue, a_statement_has_the_time_that_its_most_urgent_request_has)
@@ -1158,7 +1145,7 @@ Test(issue, one_that_waits_for_reloaded_keys_waits_no_longer_than_others)
 	end_reload();
 	turn();
 	cr_assert_eq(issuing.sent, 1);
-	cr_assert(store_idle(&store));
+	cr_assert(store_idle(store));
 }
 
 /* ---- whatever happens ---- */
@@ -1190,7 +1177,7 @@ static void chaos_submit(struct chaos *c)
 	c->request = (struct issue_request){
 		.client_id = STR("m2m_000000000000000000000A"), .verifiers = STR(""), .origin = &origin, .done = each_chaos_done, .arg = c};
 	c->request.until_us = clock_mono_us() + (rand() % 16 == 0 ? 0 : HOUR_MS * INT64_C(1000));
-	if (issue_submit(&store, &c->request) != ERR_OK)
+	if (issue_submit(store, &c->request) != ERR_OK)
 		return;
 	c->submitted = true;
 	c->slow = rand() % 32 == 0;
@@ -1199,7 +1186,7 @@ static void chaos_submit(struct chaos *c)
 
 static void chaos_withdraw(struct chaos *c)
 {
-	if (!c->submitted || !issue_withdraw(&store, &c->request))
+	if (!c->submitted || !issue_withdraw(store, &c->request))
 		return;
 	c->submitted = false;
 	c->expected--;
@@ -1208,7 +1195,7 @@ static void chaos_withdraw(struct chaos *c)
 static int in_batch(void)
 {
 	int n = 0;
-	LIST_EACH (it, &store.issue.flying)
+	LIST_EACH (it, seam.flying)
 		n++;
 	return n;
 }
@@ -1217,7 +1204,7 @@ static void answer(const char *outcome)
 {
 	if (issuing.in_flight == 0)
 		return;
-	if (strcmp(issuing.statement, STMT_SEAL) == 0)
+	if (strcmp(issuing.statement, store_seam_seal_statement) == 0)
 		answer_rows((struct row[]){{1, "-"}}, 1); /* what it has isn't looked at */
 	else
 		answer_batch(in_batch(), outcome);
@@ -1235,7 +1222,7 @@ static void lose_connection(void)
 {
 	issuing.down = true;
 	fail_statement();
-	issue_connection_changed(&store);
+	store_seam_connection_changed(store);
 }
 
 static void reload_ends(void)
@@ -1248,12 +1235,12 @@ static void reload_ends(void)
 /* Something is to come that ends each wait. */
 static void nobody_is_stuck(void)
 {
-	struct issue_queue *q = &store.issue;
-	if (q->waiting_count > 0)
-		cr_assert(issuing.in_flight > 0 || event_pending(q->send, EV_TIMEOUT, NULL) || event_pending(q->answer, EV_TIMEOUT, NULL));
-	if (!list_empty(&q->answered))
-		cr_assert(event_pending(q->answer, EV_TIMEOUT, NULL));
-	if (!list_empty(&q->stale))
+	if (*seam.waiting_count > 0)
+		cr_assert(issuing.in_flight > 0 || event_pending(seam.send, EV_TIMEOUT, NULL) ||
+			  event_pending(seam.answer, EV_TIMEOUT, NULL));
+	if (!list_empty(seam.answered))
+		cr_assert(event_pending(seam.answer, EV_TIMEOUT, NULL));
+	if (!list_empty(seam.stale))
 		cr_assert_gt(serving.in_flight, 0U);
 }
 
@@ -1283,13 +1270,13 @@ static void something_happens(void)
 		reload_ends();
 		break;
 	case 9:
-		store.issue.crowded = rand() % 2 == 0 ? TO_SPARE : SHORT;
+		*seam.crowded = rand() % 2 == 0 ? TO_SPARE : SHORT;
 		break;
 	case 10:
-		store.issue.written_us = 0;
-		store.issue.ending = rand() % 2 == 0;
-		issue_tick(&store);
-		(void)issue_ended(&store);
+		*seam.written_us = 0;
+		*seam.ending = rand() % 2 == 0;
+		store_seam_tick(store);
+		(void)store_ended(store);
 		break;
 	case 11:
 		issuing.down = false;
@@ -1307,7 +1294,7 @@ static void something_happens(void)
 static void all_end(void)
 {
 	issuing.down = issuing.refuses = false;
-	for (int i = 0; i < 100 && !store_idle(&store); i++) {
+	for (int i = 0; i < 100 && !store_idle(store); i++) {
 		answer("granted");
 		reload_ends();
 		turn();
@@ -1328,7 +1315,7 @@ static void much_happens(enum jwt_alg alg)
 			nobody_is_stuck();
 		}
 		all_end();
-		cr_assert(store_idle(&store), "run %u", run);
+		cr_assert(store_idle(store), "run %u", run);
 		for (size_t i = 0; i < CHAOS; i++) {
 			cr_assert_not(chaos[i].submitted, "run %u", run);
 			cr_assert_eq(chaos[i].done, chaos[i].expected, "run %u", run);

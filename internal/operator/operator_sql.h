@@ -1,0 +1,17 @@
+/* The large statements: each is a file of this folder with its name, parameters and columns told in it,
+ * embedded without its comments. Private to operator/. */
+#ifndef M2M_OPERATOR_OPERATOR_SQL_H
+#define M2M_OPERATOR_OPERATOR_SQL_H
+
+extern const char sql_partitions[];
+extern const char sql_partitions_past[];
+extern const char sql_seal_bounds[];
+extern const char sql_signing_key_insert[];
+extern const char sql_signing_key_leave[];
+extern const char sql_signing_key_list[];
+extern const char sql_signing_key_successor[];
+extern const char sql_token_find[];
+extern const char sql_token_record[];
+extern const char sql_week[];
+
+#endif

@@ -1,0 +1,156 @@
+/* The poll of the signing keys: rows -> a keyset that the store and a batch in flight share, the list for the metrics, and what
+ * time it is for the database. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "crypto/digest.h"
+#include "store/store_parts.h"
+
+#define KEYS_POLL_US 4000000 /* with the tick that notices it, a change is known within 5 seconds: m2mctl counts on that */
+#define SKEW_TOLD_US 1000000
+
+struct shared_keyset *keyset_hold(struct shared_keyset *k)
+{
+	k->holders++;
+	return k;
+}
+
+void keyset_drop(struct shared_keyset *k)
+{
+	if (k == NULL || --k->holders > 0)
+		return;
+	keyset_free(k->set);
+	free(k);
+}
+
+static enum err fingerprint(struct arena *a, const struct keyset_row *rows, int n, uint8_t out[SHA256_LEN])
+{
+	struct sbuf text = sbuf_in(a, 1024);
+	for (int i = 0; i < n; i++) {
+		sbuf_printf(&text, "%.*s/%.*s/%.*s/%d/", STR_ARG(rows[i].kid), STR_ARG(rows[i].alg), STR_ARG(rows[i].wrap_key_id),
+			    rows[i].current);
+		sbuf_put(&text, rows[i].public_jwk); /* and the rest too, in case somebody repairs a damaged row */
+		sbuf_put(&text, rows[i].wrapped);
+	}
+	struct str s = sbuf_str(&text);
+	return s.p == NULL ? ERR_NO_MEMORY : sha256(s.p, s.n, out);
+}
+
+static enum err take_keys(struct store *s, const PGresult *r)
+{
+	int n = PQntuples(r);
+	struct arena *a = arena_new(1 << 20);
+	struct keyset_row *rows = a == NULL ? NULL : arena_alloc(a, (size_t)n * sizeof *rows);
+	struct shared_keyset *fresh = calloc(1, sizeof *fresh);
+	enum err err = ERR_NO_MEMORY;
+	if (rows == NULL || fresh == NULL)
+		goto done;
+	for (int i = 0; i < n; i++)
+		rows[i] = (struct keyset_row){
+			.kid = pg_str(r, i, 0),
+			.alg = pg_str(r, i, 1),
+			.public_jwk = pg_str(r, i, 2),
+			.wrapped = pg_str(r, i, 3),
+			.wrap_key_id = pg_str(r, i, 4),
+			.current = pg_bool(r, i, 5),
+		};
+	uint8_t print[SHA256_LEN];
+	err = fingerprint(a, rows, n, print);
+	if (err != ERR_OK || (s->keys != NULL && crypto_equal(print, s->keys_fingerprint, sizeof print)))
+		goto done;
+	struct keyset_fault fault;
+	err = keyset_build(&s->config->ring, rows, (size_t)n, s->generation + 1, &fresh->set, &fault);
+	if (err != ERR_OK)
+		goto done;
+	if (fault.err != ERR_OK)
+		log_message(LOG_ERROR, "signing_key_unusable", "%s: key %.*s", err_info(fault.err)->code, STR_ARG(fault.kid));
+	s->why_no_key = fault.err == ERR_KEY_MISSING ? ERR_KEY_MISSING : ERR_STALE_KEY;
+	s->generation++;
+	memcpy(s->keys_fingerprint, print, sizeof print);
+	keyset_drop(s->keys);
+	s->keys = keyset_hold(fresh);
+	fresh = NULL;
+	atomic_fetch_add_explicit(&s->counters.key_reloads, 1, memory_order_relaxed);
+done:
+	free(fresh);
+	arena_free(a);
+	return err;
+}
+
+static void copy_word(char *to, size_t cap, struct str from)
+{
+	size_t n = from.n < cap - 1 ? from.n : cap - 1;
+	memcpy(to, from.p, n);
+	to[n] = '\0';
+}
+
+static void know_keys(struct store *s, const PGresult *r)
+{
+	s->known_n = 0;
+	for (int i = 0; i < PQntuples(r) && s->known_n < STORE_KEYS_MAX; i++) {
+		struct store_key *k = &s->known[s->known_n++];
+		copy_word(k->kid, sizeof k->kid, pg_str(r, i, 0));
+		copy_word(k->alg, sizeof k->alg, pg_str(r, i, 1));
+		copy_word(k->state, sizeof k->state, pg_str(r, i, 6));
+		k->active_from = pg_time_us(r, i, 7) / 1000000;
+	}
+}
+
+const struct store_key *store_keys(const struct store *s, unsigned *ret_n)
+{
+	*ret_n = s->known_n;
+	return s->known;
+}
+
+/* What a person has to know of the clocks; said when they come to differ, not as long as they do. */
+static void tell_skew(struct store *s)
+{
+	int64_t skew_us = db_clock_skew_us(&s->clock, clock_mono_us(), clock_wall_us());
+	bool skewed = skew_us > SKEW_TOLD_US || skew_us < -SKEW_TOLD_US;
+	atomic_store_explicit(&s->counters.clock_skew_us, skew_us, memory_order_relaxed);
+	if (skewed && !s->skew_told)
+		log_message(LOG_WARN, "clock_skew",
+			    "this machine's clock is %.1f seconds %s the database's, by which tokens are judged; let both be set by NTP",
+			    (double)(skew_us < 0 ? -skew_us : skew_us) / 1e6, skew_us < 0 ? "behind" : "ahead of");
+	s->skew_told = skewed;
+}
+
+int64_t store_now_us(const struct store *s)
+{
+	return s->clock.known ? db_clock_now_us(&s->clock, clock_mono_us()) : clock_wall_us();
+}
+
+static void keys_answered(void *arg, enum err err, const PGresult *r)
+{
+	struct store *s = arg;
+	s->keys_loading = false;
+	if (err == ERR_OK && PQntuples(r) > 0)
+		db_clock_note(&s->clock, s->keys_sent_us, clock_mono_us(), pg_time_us(r, 0, 8));
+	if (err == ERR_OK && PQntuples(r) > 0)
+		tell_skew(s);
+	if (err == ERR_OK)
+		know_keys(s, r);
+	if (err == ERR_OK)
+		s->keys_usable = take_keys(s, r) == ERR_OK && keyset_current(s->keys->set) != NULL;
+	s->keys_answered(s);
+}
+
+void store_reload_keys(struct store *s)
+{
+	if (s->keys_loading)
+		return;
+	struct pg_params p;
+	store_params(s, &p);
+	s->keys_sent_us = clock_mono_us();
+	s->next_keys_us = s->keys_sent_us + KEYS_POLL_US;
+	s->keys_loading = pg_conn_send(s->serve_conn, STMT_KEYS, &p, (int)s->config->request_timeout_ms, keys_answered, s) == ERR_OK;
+	if (!s->keys_loading)
+		s->next_keys_us = 0;
+}
+
+struct keyset *store_keyset(struct store *s)
+{
+	return s->keys == NULL ? NULL : s->keys->set;
+}
