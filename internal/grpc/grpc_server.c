@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/network.h"
+#include "base/reserve.h"
 #include "grpc/grpc_conn.h"
 #include "grpc/grpc_health.h"
 #include "grpc/grpc_reflection.h"
@@ -120,6 +121,8 @@ void grpc_server_conn_gone(struct grpc_server *s, struct peer *peer)
 
 bool grpc_server_takes_call(struct grpc_server *s, struct peer *peer)
 {
+	if (reserve_is_low())
+		return false;
 	if (fair_share(peer->calls, s->call_count, calls_max(s)))
 		return true;
 	/* an address that has many gives up one of its own; to one that has few all give */
@@ -177,12 +180,14 @@ size_t *grpc_server_backlog(struct grpc_server *s)
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int n, void *arg)
 {
-	(void)listener;
 	struct grpc_server *s = arg;
 	char host[NI_MAXHOST];
 	int one = 1;
 	const struct config *config = s->env->config;
-	if ((config->descriptors_max > 0 && fd >= config->descriptors_max) ||
+	bool low = reserve_is_low();
+	if (low)
+		evconnlistener_disable(listener); /* the tick enables it again */
+	if (low || (config->descriptors_max > 0 && fd >= config->descriptors_max) ||
 	    getnameinfo(address, (socklen_t)n, host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0) {
 		close(fd);
 		return;
@@ -201,7 +206,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		next = it->next;
 		grpc_conn_tick(grpc_conn_of_node(it), now_us);
 	}
-	if (s->listener != NULL && s->accepting)
+	if (s->listener != NULL && s->accepting && !reserve_is_low())
 		evconnlistener_enable(s->listener);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/starved.h"
 #include "crypto/secret.h"
 #include "op/op_steps.h"
 #include "store/denied.h"
@@ -40,6 +41,7 @@ struct op *op_new(struct op_env *env, const struct op_spec *spec, void (*reply)(
 	op->reply = reply;
 	op->transport = transport;
 	op->started_us = clock_mono_us();
+	op->starved = starved_count();
 	return op;
 }
 
@@ -196,12 +198,25 @@ static const char *retry_after(const struct op *op)
 	return http == 503 || http == 429 ? "1" : NULL;
 }
 
+/* What there was no memory for looks absent, malformed or wrong, so no refusal that says so can be
+ * believed. It may have been another op's memory: "try again" is true then too. */
+static void doubt(struct op *op)
+{
+	if (op->starved == starved_count() || op->err == ERR_OK || op->err == ERR_CANCELLED || err_info(op->err)->http > 500)
+		return;
+	op->err = ERR_OVERLOADED;
+	op->err_detail = NULL;
+}
+
 static void op_finish(struct op *op)
 {
 	assert(!op->finished);
 	op->finished = true;
 	if (op->err == ERR_OK && arena_overflowed(op->arena))
 		op->err = ERR_INTERNAL;
+	if (op->err == ERR_NO_MEMORY)
+		op->err = ERR_OVERLOADED;
+	doubt(op);
 	if (err_info(op->err)->http == 500)
 		op->err = ERR_INTERNAL;
 	op->retry_after = retry_after(op);

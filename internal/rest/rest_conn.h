@@ -32,8 +32,9 @@ struct rest_conns {
 	 * the call. NULL: evhttp gets all. */
 	bool (*take)(void *arg, struct rest_conn *c, struct str request);
 	void *take_arg;
-	struct rest_conn *asking; /* whose request evhttp hands out at this moment; or NULL */
-	char chunk[16384];        /* what one read takes */
+	struct evconnlistener *listener; /* pauses while memory is low; NULL: there is none */
+	struct rest_conn *asking;        /* whose request evhttp hands out at this moment; or NULL */
+	char chunk[16384];               /* what one read takes */
 };
 
 MUST_CHECK enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, unsigned max,

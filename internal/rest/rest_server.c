@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/reserve.h"
 #include "rest/http_guard.h"
 #include "rest/rest_conn.h"
 #include "rest/rest_decode.h"
@@ -96,6 +97,12 @@ static void answer_by_evhttp(struct evhttp_request *req, struct op *op, const st
 		evbuffer_free(out);
 }
 
+static void answer_without_memory(struct rest_conn *conn)
+{
+	rest_conn_answer(conn, STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+			 STR_NONE, true, NULL, NULL);
+}
+
 static void answer_in_place(struct rest_conn *conn, struct op *op, const struct rest_answer *a, bool last)
 {
 	struct sbuf head = sbuf_in(op->arena, HEAD_EXPECTED);
@@ -104,9 +111,7 @@ static void answer_in_place(struct rest_conn *conn, struct op *op, const struct 
 		rest_conn_answer(conn, sbuf_str(&head), a->body, last, free_op_after_sending, op);
 	} else {
 		op_free(op);
-		rest_conn_answer(
-			conn, STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
-			STR_NONE, true, NULL, NULL);
+		answer_without_memory(conn);
 	}
 }
 
@@ -241,7 +246,9 @@ static bool take(void *arg, struct rest_conn *conn, struct str request)
 		return true;
 	}
 	m.peer = rest_conn_peer(conn);
-	return serve(s, conn, NULL, &m);
+	if (!serve(s, conn, NULL, &m))
+		answer_without_memory(conn);
+	return true;
 }
 
 struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, int fd)
@@ -273,6 +280,7 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 	if (s->socket == NULL)
 		goto fail;
 	accept_watch(listener);
+	s->conns.listener = listener;
 	return s;
 fail:
 	if (listener != NULL)
@@ -289,7 +297,7 @@ fail:
 
 void rest_server_accept(struct rest_server *s)
 {
-	if (s->socket != NULL)
+	if (s->socket != NULL && !reserve_is_low())
 		evconnlistener_enable(evhttp_bound_socket_get_listener(s->socket));
 }
 
@@ -300,6 +308,7 @@ void rest_server_drain(struct rest_server *s, unsigned idle_ms)
 	if (s->socket != NULL)
 		evhttp_del_accept_socket(s->http, s->socket);
 	s->socket = NULL;
+	s->conns.listener = NULL;
 }
 
 bool rest_server_drained(struct rest_server *s)

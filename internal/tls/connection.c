@@ -22,6 +22,11 @@ struct bufferevent *tls_bufferevent(struct tls *t, enum tls_listener listener, s
 	return bev;
 }
 
+bool tls_fits(struct tls *t, enum tls_listener listener, struct bufferevent *bev)
+{
+	return !tls_speaks(t, listener) || bufferevent_openssl_get_ssl(bev) != NULL;
+}
+
 void tls_bye(struct tls *t, SSL *ssl, int fd, unsigned long error)
 {
 	static const char text[] =
