@@ -255,7 +255,7 @@ int main(int argc, char **argv)
 		return complain(EXIT_USAGE,
 				STR("takes no arguments but healthcheck, --help and --version; settings come from the environment"));
 
-	memory_wipe_events();
+	memory_settle();
 	sigset_t signals;
 	signals_settle(&signals);
 	loop_log_start();

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/starved.h"
+
 #ifdef M2M_ARENA_SEPARATE
 enum { SEPARATE = 1 };
 #else
@@ -41,8 +43,10 @@ static size_t max_size(size_t a, size_t b)
 static struct block *block_add(struct arena *a, size_t size)
 {
 	struct block *b = malloc(sizeof *b + size);
-	if (b == NULL)
+	if (b == NULL) {
+		starved_note();
 		return NULL;
+	}
 
 	*b = (struct block){.size = size};
 	if (a->first == NULL)
@@ -76,8 +80,10 @@ struct arena *arena_new(size_t cap)
 struct arena *arena_new_sized(size_t first, size_t cap)
 {
 	struct arena *a = calloc(1, sizeof *a);
-	if (a == NULL)
+	if (a == NULL) {
+		starved_note();
 		return NULL;
+	}
 
 	a->cap = cap;
 	if (!SEPARATE && block_add(a, min_size(cap, first)) == NULL) {

@@ -16,6 +16,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "base/starved.h"
 #include "crypto/signing_key_parts.h"
 
 static const jwt_alg_t libjwt_algs[JWT_ALG_COUNT] = {
@@ -60,7 +61,10 @@ enum err jwt_verify_libjwt(struct signing_key *key, const struct jwt *jwt)
 		return jwt_verify(key, jwt);
 	if (key->alg != jwt->alg || pem.n == 0 || terminated_copy(jwt->token, token) != ERR_OK)
 		return ERR_MISMATCH;
+	errno = 0;
 	int failure = jwt_decode(&decoded, token, (const unsigned char *)pem.p, (int)pem.n);
+	if (failure != 0 && errno == ENOMEM) /* jansson says so in no other way */
+		starved_note();
 	ERR_clear_error();
 	if (failure != 0)
 		return failure == ENOMEM ? ERR_NO_MEMORY : ERR_MISMATCH;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/starved.h"
 #include "grpc/grpc_decode.h"
 #include "grpc/grpc_encode.h"
 #include "grpc/grpc_metadata.h"
@@ -48,6 +49,7 @@ struct grpc_call {
 	int64_t active_us; /* when it began, or its last message came */
 	struct arena *arena;
 
+	unsigned long starved; /* starved_count() when it began */
 	struct grpc_metadata metadata;
 	const struct op_spec *spec; /* one of these two, or neither: there is nothing at its path */
 	const struct grpc_method *method;
@@ -170,6 +172,7 @@ struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id, int64
 	call->peer = grpc_conn_peer(conn);
 	call->stream_id = stream_id;
 	call->active_us = now_us;
+	call->starved = starved_count();
 	list_init(&call->method_node);
 	list_init(&call->of_all);
 	list_init(&call->of_address);
@@ -412,11 +415,22 @@ static struct op *new_op(struct grpc_call *call)
 	return op;
 }
 
+/* Fields of its request may be missing. */
+static bool is_starved(const struct grpc_call *call)
+{
+	return call->starved != starved_count();
+}
+
 /* What can't be read: answered, counted and logged as the operation that it would have been. */
 static void refuse(struct grpc_call *call, enum err err, const char *detail)
 {
 	if (call->phase == CALL_ENDED || call->phase == CALL_RUNNING)
 		return;
+	if (is_starved(call)) { /* then no other reason can be believed */
+		call->not_grpc = false;
+		err = ERR_OVERLOADED;
+		detail = NULL;
+	}
 	if (call->method != NULL) {
 		grpc_call_end(call, err_info(err)->grpc, str_of(detail != NULL ? detail : err_info(err)->text));
 		return;
@@ -424,6 +438,7 @@ static void refuse(struct grpc_call *call, enum err err, const char *detail)
 	struct op *op = new_op(call);
 	if (op == NULL)
 		return;
+	op->starved = call->starved;
 	op_fail(op, err, detail);
 	op_run(op);
 }
@@ -530,7 +545,9 @@ void grpc_call_headers_done(struct grpc_call *call)
 	call->spec = grpc_find_op(m->path);
 	call->method = call->spec == NULL ? grpc_server_method(m->path) : NULL;
 	call->not_grpc = !is_post(call) || !grpc_content_type_ok(m->content_type);
-	if (grpc_metadata_too_large(m)) {
+	if (is_starved(call)) {
+		refuse(call, ERR_OVERLOADED, NULL);
+	} else if (grpc_metadata_too_large(m)) {
 		call->not_grpc = false; /* what was left out may have been the content type */
 		refuse(call, ERR_HEADERS_TOO_LARGE, NULL);
 	} else if (call->not_grpc) {

@@ -295,8 +295,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 	struct grpc_call *call = grpc_server_takes_call(c->server, c->peer) ? grpc_call_new(c, id, clock_mono_us()) : NULL;
 	if (call == NULL) {
 		/* nothing of it was looked at: the client may try again without asking itself whether it was done (RFC 9113 section 8.7) */
-		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
-		return 0;
+		bool told = nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM) == 0;
+		return told ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 	}
 	nghttp2_session_set_stream_user_data(session, id, call);
 	c->calls_open++;
@@ -352,7 +352,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
 	if (call != NULL)
 		grpc_call_bytes(call, str_from(data, n));
 	else
-		nghttp2_session_consume_connection(session, n);
+		return nghttp2_session_consume_connection(session, n) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 	return 0;
 }
 
@@ -439,6 +439,15 @@ static int send_piece(nghttp2_session *session, nghttp2_frame *frame, const uint
 	return 0;
 }
 
+/* A frame without which a call would wait for ever can't be had: memory is out. Every call ends with
+ * the connection. */
+static void give_up(struct grpc_conn *c)
+{
+	if (c->state <= LEAVING)
+		c->state = CLOSING;
+	wake(c);
+}
+
 /* ---- for the calls ---- */
 
 struct grpc_server *grpc_conn_server(struct grpc_conn *c)
@@ -465,19 +474,22 @@ bool grpc_conn_respond(struct grpc_conn *c, struct grpc_call *call, const nghttp
 
 void grpc_conn_more(struct grpc_conn *c, struct grpc_call *call)
 {
-	int ignored = nghttp2_session_resume_data(c->session, grpc_call_stream_id(call));
-	(void)ignored; /* it wasn't deferred: then it is being sent anyway */
+	/* an error of another kind: it wasn't deferred, and is being sent anyway */
+	if (nghttp2_session_resume_data(c->session, grpc_call_stream_id(call)) == NGHTTP2_ERR_NOMEM)
+		give_up(c);
 	wake(c);
 }
 
 void grpc_conn_consumed(struct grpc_conn *c, struct grpc_call *call, size_t n)
 {
-	nghttp2_session_consume(c->session, grpc_call_stream_id(call), n);
+	if (nghttp2_session_consume(c->session, grpc_call_stream_id(call), n) != 0)
+		give_up(c);
 }
 
 void grpc_conn_reset(struct grpc_conn *c, struct grpc_call *call, uint32_t code)
 {
-	nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, grpc_call_stream_id(call), code);
+	if (nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, grpc_call_stream_id(call), code) != 0)
+		give_up(c);
 	wake(c);
 }
 

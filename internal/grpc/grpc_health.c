@@ -33,14 +33,15 @@ static bool send_answer(struct grpc_call *call, enum answer answer)
 	return grpc_call_send(call, str_from(packed, n));
 }
 
-/* What is to be said of the service that the request names; ERR_MALFORMED_MESSAGE if it is no such request. */
+/* What is to be said of the service that the request names; ERR_MALFORMED_MESSAGE if it is no such request; ERR_OVERLOADED. */
 static enum err answer_to(const struct grpc_health *h, struct str message, enum answer *ret)
 {
 	Grpc__Health__V1__HealthCheckRequest *request = NULL;
-	if (pb_check(&grpc__health__v1__health_check_request__descriptor, message) == ERR_OK)
-		request = grpc__health__v1__health_check_request__unpack(NULL, message.n, (const uint8_t *)message.p);
-	if (request == NULL)
+	if (pb_check(&grpc__health__v1__health_check_request__descriptor, message) != ERR_OK)
 		return ERR_MALFORMED_MESSAGE;
+	request = grpc__health__v1__health_check_request__unpack(NULL, message.n, (const uint8_t *)message.p);
+	if (request == NULL)
+		return ERR_OVERLOADED; /* well-formed, so memory is out */
 
 	bool known = strcmp(request->service, "") == 0 || strcmp(request->service, "m2m.v1.M2MClients") == 0;
 	*ret = !known ? SERVICE_UNKNOWN : h->serving ? SERVING : NOT_SERVING;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/reserve.h"
 #include "grpc/grpc_conn.h"
 #include "grpc/grpc_doorstep.h"
 #include "grpc/grpc_health.h"
@@ -121,6 +122,8 @@ void grpc_server_conn_gone(struct grpc_server *s, struct peer *peer)
 
 bool grpc_server_takes_call(struct grpc_server *s, struct peer *peer)
 {
+	if (reserve_is_low())
+		return false;
 	if (fair_share(peer->calls, s->call_count, calls_max(s)))
 		return true;
 	/* an address that has many gives up one of its own; to one that has few all give */
@@ -192,14 +195,17 @@ static void enter(void *arg, int fd, const struct ip *source)
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int n, void *arg)
 {
-	(void)listener, (void)n;
+	(void)n;
 	struct grpc_server *s = arg;
 	int one = 1;
 	const struct config *config = s->env->config;
 	const struct ip ip = ip_of_sockaddr(address);
 	const struct remote remote = remote_of(&config->proxies, &ip);
 	const bool local = address->sa_family == AF_UNIX;
-	if (config->descriptors_max > 0 && fd >= config->descriptors_max) {
+	const bool low = reserve_is_low();
+	if (low)
+		evconnlistener_disable(listener); /* the tick enables it again */
+	if (low || (config->descriptors_max > 0 && fd >= config->descriptors_max)) {
 		close(fd);
 		return;
 	}
@@ -220,7 +226,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		next = it->next;
 		grpc_conn_tick(grpc_conn_of_node(it), now_us);
 	}
-	if (s->accepting)
+	if (s->accepting && !reserve_is_low())
 		accept_enable(&s->listeners);
 }
 

@@ -164,7 +164,14 @@ static const yajl_callbacks callbacks = {
 /* yajl's options stay as they are at first: no comments, no second value, no trailing bytes. */
 static yajl_status run(struct reading *r, struct str text)
 {
-	yajl_handle yajl = yajl_alloc(&callbacks, &yajl_memory, r);
+	struct yajl_memory memory;
+	yajl_alloc_funcs funcs = yajl_memory_funcs(&memory);
+	if (setjmp(memory.out) != 0) {
+		yajl_memory_clear(&memory);
+		refuse(r, JSON_FAULT_MEMORY);
+		return yajl_status_error;
+	}
+	yajl_handle yajl = yajl_alloc(&callbacks, &funcs, r);
 	yajl_status status = yajl_parse(yajl, (const unsigned char *)text.p, text.n);
 	if (status == yajl_status_ok)
 		status = yajl_complete_parse(yajl);

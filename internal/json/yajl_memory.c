@@ -1,4 +1,5 @@
-/* malloc with the length written in front, so that freeing and moving know how much there is to wipe. */
+/* malloc with the length written in front, so that freeing and moving know how much there is to wipe; in a list, so that
+ * all of it can be freed when yajl can't go on. */
 #include "json/yajl_memory.h"
 
 #include <stdalign.h>
@@ -6,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/starved.h"
+
 struct piece {
+	struct list node;
 	size_t size;
 	alignas(max_align_t) unsigned char bytes[];
 };
@@ -18,22 +22,29 @@ static struct piece *piece_of(void *bytes)
 
 static void *take(void *ctx, size_t size)
 {
-	(void)ctx;
+	struct yajl_memory *m = ctx;
 	struct piece *piece = malloc(sizeof *piece + size);
-	if (piece == NULL)
-		abort();
+	if (piece == NULL) {
+		starved_note();
+		longjmp(m->out, 1);
+	}
 	piece->size = size;
+	list_append(&m->pieces, &piece->node);
 	return piece->bytes;
+}
+
+static void wipe_and_free(struct piece *piece)
+{
+	list_remove(&piece->node);
+	explicit_bzero(piece->bytes, piece->size);
+	free(piece);
 }
 
 static void give_back(void *ctx, void *bytes)
 {
 	(void)ctx;
-	if (bytes == NULL)
-		return;
-	struct piece *piece = piece_of(bytes);
-	explicit_bzero(piece->bytes, piece->size);
-	free(piece);
+	if (bytes != NULL)
+		wipe_and_free(piece_of(bytes));
 }
 
 /* Not realloc(3): it would leave the old bytes behind unwiped. */
@@ -48,4 +59,14 @@ static void *move(void *ctx, void *bytes, size_t size)
 	return moved;
 }
 
-yajl_alloc_funcs yajl_memory = {.malloc = take, .realloc = move, .free = give_back};
+yajl_alloc_funcs yajl_memory_funcs(struct yajl_memory *m)
+{
+	list_init(&m->pieces);
+	return (yajl_alloc_funcs){.malloc = take, .realloc = move, .free = give_back, .ctx = m};
+}
+
+void yajl_memory_clear(struct yajl_memory *m)
+{
+	while (!list_empty(&m->pieces))
+		wipe_and_free(LIST_OWNER(m->pieces.next, struct piece, node));
+}

@@ -21,6 +21,11 @@ struct bufferevent *tls_bufferevent(struct tls *t, enum tls_listener listener, s
 	return bev;
 }
 
+bool tls_fits(struct tls *t, enum tls_listener listener, struct bufferevent *bev)
+{
+	return !tls_speaks(t, listener) || bufferevent_openssl_get_ssl(bev) != NULL;
+}
+
 void tls_say_bye(struct tls *t, struct bufferevent *bev)
 {
 	SSL *ssl = bufferevent_openssl_get_ssl(bev);

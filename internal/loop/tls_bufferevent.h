@@ -12,6 +12,9 @@
  * memory, `fd` is untouched. */
 struct bufferevent *tls_bufferevent(struct tls *t, enum tls_listener listener, struct event_base *base, int fd);
 
+/* Whether the connection speaks what its listener does. */
+bool tls_fits(struct tls *t, enum tls_listener listener, struct bufferevent *bev);
+
 /* Before our side is closed: close_notify (RFC 8446 section 6.1); a word in plain HTTP to who spoke
  * that to a listener that doesn't. */
 void tls_say_bye(struct tls *t, struct bufferevent *bev);

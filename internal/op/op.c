@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/starved.h"
 #include "crypto/secret.h"
 #include "op/op_steps.h"
 
@@ -27,6 +28,7 @@ struct op *op_new(struct op_env *env, const struct op_spec *spec, void (*reply)(
 	op->reply = reply;
 	op->transport = transport;
 	op->started_us = clock_mono_us();
+	op->starved = starved_count();
 	return op;
 }
 

@@ -156,7 +156,8 @@ struct op {
 	struct op_env *env;
 	struct arena *arena;
 	op_step *const *step;
-	int64_t started_us; /* monotonic */
+	int64_t started_us;    /* monotonic */
+	unsigned long starved; /* starved_count() then */
 
 	struct str request_id; /* as sent back */
 	struct origin origin;

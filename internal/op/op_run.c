@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/starved.h"
 #include "crypto/secret.h"
 #include "op/op.h"
 #include "op/op_steps.h"
@@ -90,12 +91,26 @@ static const char *retry_after(const struct op *op)
 	return err_fault(op->err) == FAULT_PASSING ? "1" : NULL;
 }
 
+/* What there was no memory for looks absent, malformed or wrong, so no refusal that says so can be
+ * believed. It may have been another op's memory: "try again" is true then too. */
+static void doubt(struct op *op)
+{
+	if (op->starved == starved_count() || op->err == ERR_OK || op->err == ERR_CANCELLED || op->err == ERR_DEADLINE_EXCEEDED ||
+	    err_fault(op->err) == FAULT_PASSING)
+		return;
+	op->err = ERR_OVERLOADED;
+	op->err_detail = NULL;
+}
+
 static void op_finish(struct op *op)
 {
 	assert(!op->finished);
 	op->finished = true;
 	if (op->err == ERR_OK && arena_overflowed(op->arena))
 		op->err = ERR_INTERNAL;
+	if (op->err == ERR_NO_MEMORY)
+		op->err = ERR_OVERLOADED;
+	doubt(op);
 	if (err_fault(op->err) == FAULT_OURS)
 		op->err = ERR_INTERNAL;
 	op->retry_after = retry_after(op);

@@ -25,10 +25,17 @@ struct ops_server {
 	struct ops_source source;
 };
 
-static void answer(struct evhttp_request *req, int status, const char *type, struct str body)
+static void answer(const struct ops_server *s, struct evhttp_request *req, int status, const char *type, struct str body)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
 	struct evbuffer *out = evbuffer_new();
+	/* evhttp makes a plain connection itself when new_connection has no memory */
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(req));
+	if (!tls_fits(socket_is_local(bufferevent_getfd(bev)) ? NULL : s->tls, TLS_OPS, bev)) {
+		status = 503;
+		body = STR("");
+		evhttp_add_header(headers, "Connection", "close");
+	}
 	evhttp_add_header(headers, "Content-Type", type);
 	evhttp_add_header(headers, "Cache-Control", "no-store");
 	if (status == 503)
@@ -45,15 +52,15 @@ static void answer(struct evhttp_request *req, int status, const char *type, str
 		evbuffer_free(out);
 }
 
-static void answer_text(struct evhttp_request *req, int status, struct str body)
+static void answer_text(const struct ops_server *s, struct evhttp_request *req, int status, struct str body)
 {
-	answer(req, status, "text/plain; charset=utf-8", body);
+	answer(s, req, status, "text/plain; charset=utf-8", body);
 }
 
 static void on_livez(struct evhttp_request *req, void *arg)
 {
-	(void)arg;
-	answer_text(req, 200, STR("ok\n"));
+	const struct ops_server *s = arg;
+	answer_text(s, req, 200, STR("ok\n"));
 }
 
 static void on_readyz(struct evhttp_request *req, void *arg)
@@ -63,14 +70,14 @@ static void on_readyz(struct evhttp_request *req, void *arg)
 	struct sbuf why = sbuf_fixed(text, sizeof text);
 	bool ready = s->source.ready(s->source.arg, &why);
 	sbuf_putc(&why, '\n');
-	answer_text(req, ready ? 200 : 503, sbuf_str(&why));
+	answer_text(s, req, ready ? 200 : 503, sbuf_str(&why));
 }
 
 static void on_startupz(struct evhttp_request *req, void *arg)
 {
 	const struct ops_server *s = arg;
 	bool started = s->source.started(s->source.arg);
-	answer_text(req, started ? 200 : 503, started ? STR("started\n") : STR("starting\n"));
+	answer_text(s, req, started ? 200 : 503, started ? STR("started\n") : STR("starting\n"));
 }
 
 static void on_metrics(struct evhttp_request *req, void *arg)
@@ -78,19 +85,19 @@ static void on_metrics(struct evhttp_request *req, void *arg)
 	const struct ops_server *s = arg;
 	struct arena *a = arena_new(METRICS_MAX);
 	if (a == NULL) {
-		answer_text(req, 503, STR("out of memory\n"));
+		answer_text(s, req, 503, STR("out of memory\n"));
 		return;
 	}
 	struct sbuf text = sbuf_in(a, 16384);
 	s->source.metrics(s->source.arg, &text);
-	answer(req, 200, "text/plain; version=0.0.4; charset=utf-8", sbuf_str(&text));
+	answer(s, req, 200, "text/plain; version=0.0.4; charset=utf-8", sbuf_str(&text));
 	arena_free(a);
 }
 
 static void on_other(struct evhttp_request *req, void *arg)
 {
-	(void)arg;
-	answer_text(req, 404, STR("try /livez, /readyz, /startupz or /metrics\n"));
+	const struct ops_server *s = arg;
+	answer_text(s, req, 404, STR("try /livez, /readyz, /startupz or /metrics\n"));
 }
 
 static bool has_room(const struct ops_server *s)

@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/proxy_header.h"
+#include "base/reserve.h"
 #include "base/uuid.h"
 #include "crypto/digest.h"
 #include "rest/http_guard.h"
@@ -81,7 +82,7 @@ static void conn_destroy(struct rest_conn *c)
 	if (c->pending != NULL)
 		evbuffer_free(c->pending);
 	free(c->proxy_header);
-	free(c);
+	reserve_free(c);
 }
 
 static void join_peer(struct rest_conn *c);
@@ -311,6 +312,11 @@ static bool feed_once(struct rest_conn *c)
 		if (take(c, str_from(bytes.p, from + taken))) {
 			consume(c, from + taken);
 			return true;
+		}
+		if (reserve_is_low()) {
+			answer_problem(c, ERR_OVERLOADED, err_info(ERR_OVERLOADED)->text);
+			evhttp_connection_free(c->evcon);
+			return false;
 		}
 		keep_fresh(c);
 		if (evbuffer_get_length(c->pending) == 0) /* out of memory: the client is lost */
@@ -708,11 +714,14 @@ struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg)
 {
 	struct rest_conns *set = arg;
 	struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
-	struct rest_conn *c = calloc(1, sizeof *c);
+	struct rest_conn *c = reserve_calloc(1, sizeof *c); /* without it evhttp would serve unguarded */
 	if (bev == NULL || c == NULL)
 		goto fail;
 	c->set = set;
 	c->bev = bev;
+	c->over_limit = reserve_is_low();
+	if (c->over_limit && set->listeners != NULL)
+		accept_disable(set->listeners); /* their owner enables them again */
 	c->pending = evbuffer_new();
 	c->timer = evtimer_new(base, on_timer, c);
 	c->again = evtimer_new(base, on_again, c);

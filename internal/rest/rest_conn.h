@@ -13,6 +13,7 @@
 #include "base/forwarded.h"
 #include "base/peers.h"
 #include "base/str.h"
+#include "loop/accept.h"
 #include "tls/tls_stream.h"
 
 #define REST_REFUSED_PATH "/.refused/"
@@ -34,8 +35,9 @@ struct rest_conns {
 	 * the call. NULL: evhttp gets all. */
 	bool (*take)(void *arg, struct rest_conn *c, struct str request);
 	void *take_arg;
-	struct rest_conn *asking; /* whose request evhttp hands out at this moment; or NULL */
-	char chunk[16384];        /* what one read takes */
+	const struct accept_set *listeners; /* pause while memory is low; NULL: there are none */
+	struct rest_conn *asking;           /* whose request evhttp hands out at this moment; or NULL */
+	char chunk[16384];                  /* what one read takes */
 };
 
 MUST_CHECK enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, const struct proxies *proxies,

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "base/clock.h"
+#include "base/reserve.h"
 #include "loop/accept.h"
 #include "rest/http_guard.h"
 #include "rest/rest_conn.h"
@@ -95,6 +96,12 @@ static void answer_by_evhttp(struct evhttp_request *req, struct op *op, const st
 		evbuffer_free(out);
 }
 
+static void answer_without_memory(struct rest_conn *conn)
+{
+	rest_conn_answer(conn, STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+			 STR_NONE, true, NULL, NULL);
+}
+
 static void answer_in_place(struct rest_conn *conn, struct op *op, const struct rest_answer *a, bool last)
 {
 	struct sbuf head = sbuf_in(op->arena, HEAD_EXPECTED);
@@ -103,9 +110,7 @@ static void answer_in_place(struct rest_conn *conn, struct op *op, const struct 
 		rest_conn_answer(conn, sbuf_str(&head), a->body, last, free_op_after_sending, op);
 	} else {
 		op_free(op);
-		rest_conn_answer(
-			conn, STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
-			STR_NONE, true, NULL, NULL);
+		answer_without_memory(conn);
 	}
 }
 
@@ -244,7 +249,9 @@ static bool take(void *arg, struct rest_conn *conn, struct str request)
 		rest_conn_answer(conn, refusal, STR_NONE, false, NULL, NULL);
 		return true;
 	}
-	return serve(s, conn, NULL, &m);
+	if (!serve(s, conn, NULL, &m))
+		answer_without_memory(conn);
+	return true;
 }
 
 /* What is bound is evhttp's to close. */
@@ -288,6 +295,7 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 	s->listeners = unbound;
 	if (!bind_all(s, &unbound))
 		goto fail;
+	s->conns.listeners = &s->listeners;
 	return s;
 fail:
 	accept_close(&unbound);
@@ -301,7 +309,8 @@ fail:
 
 void rest_server_accept(struct rest_server *s)
 {
-	accept_enable(&s->listeners);
+	if (!reserve_is_low())
+		accept_enable(&s->listeners);
 }
 
 void rest_server_drain(struct rest_server *s, unsigned idle_ms)

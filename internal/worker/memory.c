@@ -2,9 +2,11 @@
 
 #include <event2/event.h>
 
-#include "base/wiped.h"
+#include "base/reserve.h"
+#include "crypto/crypto_memory.h"
 
-void memory_wipe_events(void)
+void memory_settle(void)
 {
-	event_set_mem_functions(wiped_malloc, wiped_realloc, wiped_free);
+	event_set_mem_functions(reserve_malloc, reserve_realloc, reserve_free);
+	crypto_count_failures();
 }

@@ -1,8 +1,9 @@
-/* libevent's memory: requests with secrets pass through its buffers, and what it lets go is wiped. */
+/* The memory of libevent and OpenSSL. */
 #ifndef M2M_WORKER_MEMORY_H
 #define M2M_WORKER_MEMORY_H
 
-/* Once, before anything of libevent's is used. */
-void memory_wipe_events(void);
+/* libevent's is wiped when it is let go, and has a reserve (base/reserve.h); OpenSSL's failures are
+ * counted (base/starved.h). Once, before anything of either is used. */
+void memory_settle(void);
 
 #endif

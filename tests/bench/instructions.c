@@ -234,7 +234,7 @@ int main(int argc, char **argv)
 	if (wanted == 0 || wanted % CLIENTS != 0)
 		die("say which algorithm and how many tokens, a multiple of 32");
 
-	memory_wipe_events();
+	memory_settle();
 	b.arena = arena_new(1 << 20);
 	if (b.arena == NULL || crypto_init() != ERR_OK)
 		die("no OpenSSL");

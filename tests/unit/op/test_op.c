@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include "base/starved.h"
 #include "op_test.h"
 
 TestSuite(op, .init = op_up, .fini = op_down);
@@ -167,20 +168,40 @@ Test(op, only_what_may_pass_says_when_to_come_again)
 		struct op *op = new_op(OP_GET_CLIENT_ID);
 		op_fail(op, err, NULL);
 		op_run(op);
-		int http = err_info(err)->http;
+		int http = err_info(op->err)->http;
 		cr_assert_eq(op->retry_after != NULL, http == 503 || http == 429, "%s", err_info(err)->code);
 	}
 }
 
 Test(op, what_only_the_program_understands_is_internal_to_the_client)
 {
-	static const enum err inner[] = {ERR_NO_MEMORY, ERR_MALFORMED, ERR_TOO_LARGE, ERR_NOT_PRESENT,
-					 ERR_MISMATCH,  ERR_EXISTS,    ERR_IO,        ERR_CRYPTO};
+	static const enum err inner[] = {ERR_MALFORMED, ERR_TOO_LARGE, ERR_NOT_PRESENT, ERR_MISMATCH, ERR_EXISTS, ERR_IO, ERR_CRYPTO};
 	for (size_t i = 0; i < sizeof inner / sizeof *inner; i++) {
 		struct op *op = new_op(OP_GET_CLIENT_ID);
 		op_fail(op, inner[i], NULL);
 		op_run(op);
 		answered(op, ERR_INTERNAL);
+	}
+}
+
+Test(op, a_lack_of_memory_asks_to_come_again)
+{
+	struct op *op = new_op(OP_GET_CLIENT_ID);
+	op_fail(op, ERR_NO_MEMORY, NULL);
+	op_run(op);
+	answered(op, ERR_OVERLOADED);
+}
+
+/* A library without memory says that a signature is wrong, a credential absent. */
+Test(op, no_refusal_is_believed_that_a_lack_of_memory_may_have_caused)
+{
+	static const enum err refusals[] = {ERR_INVALID_CLIENT, ERR_INVALID_TOKEN, ERR_UNSUPPORTED_MEDIA_TYPE, ERR_NOT_FOUND, ERR_CRYPTO};
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		struct op *op = new_op(OP_GET_CLIENT_ID);
+		starved_note();
+		op_fail(op, refusals[i], NULL);
+		op_run(op);
+		answered(op, ERR_OVERLOADED);
 	}
 }
 

@@ -1,0 +1,15 @@
+/* Whether memory was short on this thread.
+ *
+ * A library that has no memory may say only that a signature is wrong, a text malformed, a field
+ * absent. An arena that has none leaves values out. Their allocators report each failure here, so
+ * that whoever is about to refuse a request can tell a refusal from a lack of memory. */
+#ifndef M2M_BASE_STARVED_H
+#define M2M_BASE_STARVED_H
+
+/* An allocation of this thread has failed. */
+void starved_note(void);
+
+/* How many have, since the thread began. Two equal answers: none has failed in between. */
+unsigned long starved_count(void);
+
+#endif

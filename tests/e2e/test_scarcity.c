@@ -1,0 +1,540 @@
+/* Memory that runs out. The gateway answers that it can't, or closes the connection, within bounded
+ * time. It grants nothing that isn't recorded. With memory again it does the same thing without a
+ * restart.
+ *
+ * A sweep does a deed again and again. Each time a later allocation fails, until the deed is done
+ * without a failure: first that allocation alone, then with all behind it. A deed with a stride above
+ * one skips allocations in the quick tier. Then the same deeds meet failures at random rates. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "harness/expect.h"
+#include "harness/proc.h"
+#include "harness/require.h"
+#include "harness/scarcity.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+#define DATABASE_MS 150 /* libpq loses an answer that it has no memory for: the gateway waits as for any other */
+#define ANSWER_MS   5000
+#define RECOVERY_MS 15000
+
+static struct world w;
+static struct org acme;
+static char admin[TOKEN_MAX], platform[TOKEN_MAX];
+static char bearer[TOKEN_MAX]; /* one that no worker has seen */
+static struct http_conn conn;
+static struct http_reply r;
+
+static void open_with(const char *setting)
+{
+	world_prepare(&w, false);
+	env_set(&w.gateway_env, "M2M_WORKERS=1");
+	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=%d", DATABASE_MS);
+	if (setting != NULL)
+		env_set(&w.gateway_env, "%s", setting);
+	scarcity_prepare(&w.gateway_env);
+	gateway_start(&w.gateway, &w.gateway_env);
+	org_create(&w, "acme", &acme);
+	mint(&w, "acme", "admin", admin);
+	mint_platform(&w, "backend", platform);
+}
+
+static void open_world(void)
+{
+	open_with(NULL);
+}
+
+static void close_world(void)
+{
+	world_close(&w);
+}
+
+TestSuite(scarcity, .init = open_world, .fini = close_world, .timeout = 600);
+
+/* ---- the tokens that were granted ---- */
+
+static char granted[256 * 1024]; /* jti,jti */
+static unsigned granted_n;
+
+static void note_granted(const char *token)
+{
+	char jti[64];
+	size_t n = strlen(granted);
+	granted_n++;
+	snprintf(granted + n, sizeof granted - n, "%s%s", n == 0 ? "" : ",", claim_text(token, "jti", jti, sizeof jti));
+}
+
+static void expect_all_recorded(void)
+{
+	if (granted_n == 0)
+		return;
+	cr_assert_lt(strlen(granted), sizeof granted - 1);
+	char path[TMP_PATH];
+	tmp_path(path, "granted", ".sql");
+	tmp_write(path, granted);
+	chmod(path, 0644); /* PostgreSQL reads it */
+	int64_t found = sql_int(world_db(&w),
+				"select count(distinct jti) from m2m.token_audit where jti::text = "
+				"any(regexp_split_to_array(pg_read_file('%s'), ','))",
+				path);
+	cr_assert_eq(found, granted_n, "%u tokens were granted, %lld are recorded", granted_n, (long long)found);
+}
+
+/* ---- deeds ---- */
+
+enum end {
+	DONE,
+	REFUSED, /* in the words for it, or by a closed connection */
+	HUNG,
+	WRONG, /* something that isn't true was answered */
+};
+
+static char said[512];
+
+static enum end judge(void)
+{
+	char token[TOKEN_MAX];
+	snprintf(said, sizeof said, "%d %.300s", r.status, r.body);
+	if (r.status == 0)
+		return r.closed ? REFUSED : HUNG;
+	if (r.status >= 300)
+		return r.status == 500 || r.status == 503 ? REFUSED : WRONG;
+	if (*body_text(&r, "access_token", token, sizeof token) != '\0')
+		note_granted(token);
+	return DONE;
+}
+
+static enum end ask(uint16_t port, const char *text)
+{
+	if (!http_open(&conn, port))
+		return REFUSED;
+	http_send_text(&conn, text);
+	http_read(&conn, &r, ANSWER_MS, strncmp(text, "HEAD", 4) == 0);
+	http_close(&conn);
+	return judge();
+}
+
+static enum end ask_http(const char *text)
+{
+	return ask(w.gateway.http, text);
+}
+
+static const char *credentials(void)
+{
+	static char form[256];
+	snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s&client_secret=%s", acme.client_id, acme.secret);
+	return form;
+}
+
+static const char *token_request(const char *version, const char *fields)
+{
+	static char text[1024];
+	snprintf(text, sizeof text,
+		 "POST /oauth2/token HTTP/%s\r\nHost: a\r\n%sContent-Type: application/x-www-form-urlencoded\r\nContent-Length: "
+		 "%zu\r\n\r\n%s",
+		 version, fields, strlen(credentials()), credentials());
+	return text;
+}
+
+static enum end token(void)
+{
+	return ask_http(token_request("1.1", ""));
+}
+
+static enum end token_that_closes(void)
+{
+	return ask_http(token_request("1.1", "Connection: close\r\n"));
+}
+
+static enum end token_of_1_0(void)
+{
+	return ask_http(token_request("1.0", ""));
+}
+
+static enum end token_in_chunks(void)
+{
+	char text[1024];
+	snprintf(text, sizeof text,
+		 "POST /oauth2/token HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: "
+		 "application/x-www-form-urlencoded\r\n\r\n%zx\r\n%s\r\n0\r\n\r\n",
+		 strlen(credentials()), credentials());
+	return ask_http(text);
+}
+
+static enum end token_that_waits(void)
+{
+	char text[1024];
+	snprintf(text, sizeof text, "%s", token_request("1.1", "Expect: 100-continue\r\n"));
+	char *body = strstr(text, "\r\n\r\n") + 4;
+	if (!http_open(&conn, w.gateway.http))
+		return REFUSED;
+	http_send(&conn, text, (size_t)(body - text));
+	http_read(&conn, &r, ANSWER_MS, true);
+	if (r.status == 100) {
+		http_send_text(&conn, body);
+		http_read(&conn, &r, ANSWER_MS, false);
+	}
+	http_close(&conn);
+	return judge();
+}
+
+static enum end two_tokens_in_pieces(void)
+{
+	char text[2048];
+	const char *one = token_request("1.1", "");
+	snprintf(text, sizeof text, "%s%s", one, one);
+	size_t cut = strlen(one) + 40;
+	if (!http_open(&conn, w.gateway.http))
+		return REFUSED;
+	http_send(&conn, text, cut);
+	http_read(&conn, &r, ANSWER_MS, false);
+	enum end first = judge();
+	if (first == DONE) {
+		http_send_text(&conn, text + cut);
+		http_read(&conn, &r, ANSWER_MS, false);
+		first = judge();
+	}
+	http_close(&conn);
+	return first;
+}
+
+static enum end ask_with(const char *method, const char *path, const char *who, const char *fields, const char *body)
+{
+	char text[8192];
+	snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n%sContent-Length: %zu\r\n\r\n%s", method,
+		 path, who, fields, strlen(body), body);
+	return ask_http(text);
+}
+
+#define JSON_TYPE "Content-Type: application/json\r\n"
+
+static enum end token_of_json(void)
+{
+	char body[512];
+	snprintf(body, sizeof body, "{\"grant_type\":\"client_credentials\",\"client_id\":\"%s\",\"client_secret\":\"%s\"}", acme.client_id,
+		 acme.secret);
+	return ask_with("POST", "/m2m/token", admin, JSON_TYPE, body);
+}
+
+static void new_bearer(void)
+{
+	client_token(&w, &acme, bearer);
+}
+
+static enum end verify(void)
+{
+	return ask_with("GET", "/m2m/client-id", bearer, "", "");
+}
+
+static enum end read_secret(void)
+{
+	return ask_with("GET", "/m2m/client-secret", admin, "", "");
+}
+
+static enum end rotate_secret(void)
+{
+	return ask_with("POST", "/m2m/rotate", admin, JSON_TYPE "Idempotency-Key: monthly\r\n", "{\"grace_seconds\":3600}");
+}
+
+static enum end list_tokens(void)
+{
+	return ask_with("GET", "/m2m/audit/tokens?page_size=2", admin, "", "");
+}
+
+static enum end make_organization(void)
+{
+	char body[128];
+	static unsigned n;
+	snprintf(body, sizeof body, "{\"slug\":\"org-%u\",\"name\":\"An organization\"}", n++);
+	return ask_with("POST", "/admin/organizations", platform, JSON_TYPE, body);
+}
+
+static enum end list_organizations(void)
+{
+	return ask_with("GET", "/admin/organizations?page_size=3", platform, "", "");
+}
+
+static enum end discover(void)
+{
+	return ask_http("GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+static enum end head_of_keys(void)
+{
+	return ask_http("HEAD /.well-known/jwks.json HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+static enum end scrape(void)
+{
+	return ask(w.gateway.ops, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+static enum end probe(void)
+{
+	return ask(w.gateway.ops, "GET /readyz HTTP/1.0\r\n\r\n");
+}
+
+/* What is refused anyway may be refused without a word. */
+static enum end be_refused(const char *text, int status)
+{
+	enum end end = ask_http(text);
+	return r.status == status ? DONE : end;
+}
+
+static enum end malformed(void)
+{
+	return be_refused("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", 400);
+}
+
+static enum end unknown_method(void)
+{
+	return be_refused("FROB /m2m/rotate HTTP/1.1\r\nHost: a\r\n\r\n", 405);
+}
+
+/* ---- gRPC ---- */
+
+static enum end call(const struct grpc_request *q)
+{
+	static struct grpc_reply g;
+	static struct h2 c;
+	memset(&g, 0, sizeof g);
+	g.status = -1;
+	int64_t until_us = clock_mono_us() + ANSWER_MS * INT64_C(1000);
+	if (!h2_open(&c, w.gateway.grpc))
+		return REFUSED;
+	bool ended = grpc_start(&c, q, &g) && grpc_wait(&c, &g, ANSWER_MS);
+	bool gone = c.closed || clock_mono_us() < until_us; /* or it was reset */
+	h2_close(&c);
+	snprintf(said, sizeof said, "grpc-status %d, HTTP %d, reset %lld: %.300s", g.status, g.http, (long long)g.reset, g.fields);
+	if (g.status == 0)
+		return DONE;
+	if (g.status == 13 || g.status == 14 || g.status == 8 || (g.status == -1 && (g.reset >= 0 || gone)))
+		return REFUSED;
+	return ended ? WRONG : HUNG;
+}
+
+static enum end call_token(void)
+{
+	return call(&(struct grpc_request){.path = GRPC_TOKEN, .bearer = admin, .message = token_message(acme.client_id, acme.secret)});
+}
+
+static enum end call_id(void)
+{
+	return call(&(struct grpc_request){.path = GRPC_GET_ID, .bearer = bearer});
+}
+
+static enum end check_health(void)
+{
+	return call(&(struct grpc_request){.path = "/grpc.health.v1.Health/Check"});
+}
+
+static enum end reflect(void)
+{
+	static struct pb m;
+	m.n = 0;
+	pb_put_text(&m, 4, "m2m.v1.M2MClients"); /* file_containing_symbol */
+	return call(&(struct grpc_request){.path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", .message = &m});
+}
+
+/* ---- the database goes, and comes back ---- */
+
+#define TERMINATE "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'm2m_gateway' and datname = current_database()"
+
+static int ready(void)
+{
+	return gateway_ops_status(&w.gateway, "/readyz");
+}
+
+/* Whatever the failures do to the beginning, it is ready once they have ended. */
+static enum end reconnect(void)
+{
+	unsigned lost = gateway_log_count(&w.gateway, "database_connection_lost", NULL, 0);
+	sql_exec(world_db(&w), TERMINATE);
+	for (int tries = 0; tries < 100; tries++) {
+		sleep_ms(10);
+		if (gateway_log_count(&w.gateway, "database_connection_lost", NULL, 0) >= lost + 2 && ready() == 200)
+			return DONE;
+	}
+	return REFUSED;
+}
+
+/* ---- doing them ---- */
+
+struct deed {
+	const char *name;
+	enum end (*act)(void);
+	void (*prepare)(void); /* may be NULL */
+	unsigned stride;       /* every so many-th allocation fails in the quick tier */
+};
+
+static enum end act(const struct deed *d)
+{
+	said[0] = '\0';
+	return d->act();
+}
+
+static bool lives(void)
+{
+	return proc_wait(w.gateway.pid, 0) == PROC_RUNNING;
+}
+
+static void expect_recovery(const struct deed *d, long k)
+{
+	int64_t deadline = clock_mono_us() + RECOVERY_MS * INT64_C(1000);
+	enum end end = REFUSED;
+	while (end != DONE && clock_mono_us() < deadline) {
+		if (d->prepare != NULL)
+			d->prepare();
+		end = act(d);
+		if (end != DONE)
+			sleep_ms(10);
+	}
+	cr_assert_eq(end, DONE, "%s, allocation %ld: with memory again: %s", d->name, k, said);
+}
+
+/* The k-th allocation fails, and the `count` - 1 behind it. True: there was none to fail. */
+static bool fail_one(const struct deed *d, long k, long count)
+{
+	if (d->prepare != NULL)
+		d->prepare();
+	scarcity_fail(k, count);
+	enum end end = act(d);
+	unsigned long failed = scarcity_end();
+	cr_assert(lives(), "%s, allocation %ld: the gateway is dead; see %s", d->name, k, w.gateway.log);
+	cr_assert(end == DONE || end == REFUSED, "%s, allocation %ld: %s: %s", d->name, k, end == HUNG ? "no answer" : "a wrong one", said);
+	if (failed == 0)
+		return end == DONE;
+	expect_recovery(d, k);
+	return false;
+}
+
+static void fail_each(const struct deed *d, size_t n)
+{
+	bool is_long = getenv("M2M_TEST_LONG") != NULL;
+	for (size_t i = 0; i < n; i++) {
+		long step = is_long || d[i].stride == 0 ? 1 : (long)d[i].stride;
+		expect_recovery(&d[i], -1);
+		int64_t begin = clock_mono_us();
+		long k = 0, all = 0;
+		while (!fail_one(&d[i], k, 1))
+			k += step;
+		while (!fail_one(&d[i], all, LONG_MAX))
+			all += is_long ? 1 : 4 * step + 1;
+		cr_log_info("%s: %ld allocations, %lld ms", d[i].name, k, (long long)(clock_mono_us() - begin) / 1000);
+	}
+	expect_all_recorded();
+}
+
+#define DEEDS(...)                                                                                                                         \
+	static const struct deed deeds[] = {__VA_ARGS__};                                                                                  \
+	fail_each(deeds, sizeof deeds / sizeof deeds[0])
+
+Test(scarcity, rest_answers_or_closes)
+{
+	DEEDS({"token", token, NULL, 0}, {"token, Connection: close", token_that_closes, NULL, 5},
+	      {"token, HTTP/1.0", token_of_1_0, NULL, 7}, {"token, chunked", token_in_chunks, NULL, 3},
+	      {"token, Expect", token_that_waits, NULL, 5}, {"two tokens in pieces", two_tokens_in_pieces, NULL, 11},
+	      {"malformed", malformed, NULL, 0}, {"unknown method", unknown_method, NULL, 0}, {"discovery", discover, NULL, 0},
+	      {"HEAD", head_of_keys, NULL, 0});
+}
+
+Test(scarcity, members_and_operators_are_answered_or_cut_off)
+{
+	DEEDS({"bearer", verify, new_bearer, 211}, {"token of JSON", token_of_json, NULL, 3}, {"secret", read_secret, NULL, 3},
+	      {"rotate", rotate_secret, NULL, 0}, {"list tokens", list_tokens, NULL, 5}, {"make organization", make_organization, NULL, 0},
+	      {"list organizations", list_organizations, NULL, 5}, {"metrics", scrape, NULL, 0}, {"readyz", probe, NULL, 0});
+}
+
+Test(scarcity, grpc_answers_or_closes)
+{
+	DEEDS({"call token", call_token, NULL, 0}, {"call with a new bearer", call_id, new_bearer, 307}, {"health", check_health, NULL, 0},
+	      {"reflection", reflect, NULL, 0});
+}
+
+/* ---- at random ---- */
+
+#define RATE_MS 2500
+
+static enum end come_and_go(void)
+{
+	static struct http_conn many[16];
+	for (size_t i = 0; i < 16; i++)
+		http_open(&many[i], i % 2 == 0 ? w.gateway.http : w.gateway.grpc);
+	for (size_t i = 0; i < 16; i++)
+		http_close(&many[i]);
+	return DONE;
+}
+
+static enum end watch(void)
+{
+	static struct grpc_reply g;
+	static struct h2 c;
+	memset(&g, 0, sizeof g);
+	g.status = -1;
+	int64_t until_us = clock_mono_us() + ANSWER_MS * INT64_C(1000);
+	if (!h2_open(&c, w.gateway.grpc))
+		return REFUSED;
+	bool told = grpc_start(&c, &(struct grpc_request){.path = "/grpc.health.v1.Health/Watch"}, &g) &&
+		    grpc_wait_messages(&c, &g, 1, ANSWER_MS);
+	bool over = g.done || c.closed || clock_mono_us() < until_us;
+	h2_close(&c);
+	return told && g.messages > 0 ? DONE : over ? REFUSED : HUNG;
+}
+
+static const struct deed mix[] = {
+	{"token", token, NULL, 0},
+	{"token, chunked", token_in_chunks, NULL, 0},
+	{"token, Expect", token_that_waits, NULL, 0},
+	{"token, HTTP/1.0", token_of_1_0, NULL, 0},
+	{"HEAD", head_of_keys, NULL, 0},
+	{"token of JSON", token_of_json, NULL, 0},
+	{"secret", read_secret, NULL, 0},
+	{"rotate", rotate_secret, NULL, 0},
+	{"make organization", make_organization, NULL, 0},
+	{"list tokens, with a query", list_tokens, NULL, 0},
+	{"metrics", scrape, NULL, 0},
+	{"call token", call_token, NULL, 0},
+	{"health", check_health, NULL, 0},
+	{"watch", watch, NULL, 0},
+	{"reflection", reflect, NULL, 0},
+	{"come and go", come_and_go, NULL, 0},
+};
+
+static void fail_at_rate(unsigned one_in)
+{
+	size_t n = sizeof mix / sizeof mix[0], i = 0;
+	int64_t until_us = clock_mono_us() + RATE_MS * INT64_C(1000);
+	scarcity_fail_randomly(one_in, one_in);
+	for (; clock_mono_us() < until_us; i++) {
+		const struct deed *d = &mix[i % n];
+		enum end end = act(d);
+		cr_assert(lives(), "%s, one in %u: the gateway is dead; see %s", d->name, one_in, w.gateway.log);
+		cr_assert(end == DONE || end == REFUSED, "%s, one in %u: %s: %s", d->name, one_in,
+			  end == HUNG ? "no answer" : "a wrong one", said);
+	}
+	unsigned long failed = scarcity_end();
+	cr_log_info("one in %u: %zu deeds, %lu failures", one_in, i, failed);
+	cr_assert_gt(failed, 0);
+	for (i = 0; i < n; i++)
+		expect_recovery(&mix[i], one_in);
+}
+
+Test(scarcity, failures_at_random_rates_end_with_the_failures)
+{
+	static const unsigned rates[] = {20000, 3000, 300};
+	for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
+		fail_at_rate(rates[i]);
+	expect_all_recorded();
+}
+
+Test(scarcity, the_database_is_found_again)
+{
+	DEEDS({"reconnect", reconnect, NULL, 97});
+}
