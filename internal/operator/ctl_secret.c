@@ -89,7 +89,7 @@ static struct task task_of(struct ctl_db *db, const struct master_ring *ring, co
 	return (struct task){
 		.ring = ring,
 		.client = client,
-		.bearer = {.organization_id = client->organization_id, .admin = true},
+		.bearer = {.organization_id = client->organization_id, .admin = true, .anywhere = true},
 		.origin = ctl_origin(db),
 		.rotation = {.client_id = client->client_id},
 	};
