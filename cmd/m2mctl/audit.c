@@ -407,6 +407,7 @@ const struct command audit_commands[] = {
 	 "  secrets_used_after_rotation what a replaced secret still gave\n"
 	 "  secrets_read_or_rotated     who read or rotated which secret\n"
 	 "  failed_attempts_by_client   refusals of each client\n"
+	 "  attempts_from_elsewhere     refusals from addresses that a client's or organization's --allow-network leaves out\n"
 	 "  failed_attempts_by_address  refusals of each address\n"
 	 "They are views of the schema m2m, which answer any other question in SQL. The role m2m_auditor is enough.\n\n"
 	 "Example:\n  m2mctl audit report tokens_per_day --org acme --output csv\n",

@@ -42,7 +42,7 @@ static int find_client(struct ctl *ctl, char **args, const struct option *more, 
 	return status == EXIT_DONE ? connect_and_find(ctl, &arguments, need, ret) : status;
 }
 
-#define CLIENT_FIELDS 15
+#define CLIENT_FIELDS 16
 
 /* What a client is, without its secret. */
 static void put_client(struct ctl *ctl, const struct client *c, struct field *out)
@@ -58,6 +58,7 @@ static void put_client(struct ctl *ctl, const struct client *c, struct field *ou
 		field_words("audiences", c->audiences),
 		field_number("token_lifetime", c->token_lifetime),
 		field_text("token_type", c->token_type),
+		field_networks("allowed_networks", c->networks),
 		field_number("secret_version", c->secret_version),
 		field_text("secret_hint", c->hint),
 		field_time(ctl, "secret_created_at", c->secret_created_at),
@@ -117,15 +118,19 @@ static int create(struct ctl *ctl, char **args)
 	struct str org = STR_NONE;
 	struct str name = STR_NONE;
 	struct client_options given = {.lifetime = 0};
+	struct word_list networks = {.n = 0};
+	struct networks allowed = {.any = false};
 	const struct option options[] = {
 		{"--org", OPTION_TEXT, &org, 0, 0},
 		{"--name", OPTION_TEXT, &name, 0, 0},
 		CLIENT_OPTION_ROWS(given),
+		{"--allow-network", OPTION_WORDS, &networks, 0, 0},
 	};
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
 	if (status == EXIT_DONE && org.p == NULL)
 		status = ctl_usage(ctl, "whose client? Give --org SLUG");
 	if (status != EXIT_DONE || (status = client_options_check(ctl, &given, name)) != EXIT_DONE ||
+	    (status = check_networks(ctl, &networks, &allowed)) != EXIT_DONE ||
 	    (status = ctl_connect(ctl, CONFIG_NEED_MASTER_KEYS)) != EXIT_DONE)
 		return status;
 
@@ -134,6 +139,7 @@ static int create(struct ctl *ctl, char **args)
 	struct field fields[CLIENT_FIELDS + 1];
 	struct client_spec spec = client_options_complete(ctl, &given, STR_NONE);
 	spec.name = name;
+	spec.networks = allowed;
 	status = ctl_ended(ctl, operator_client_create(ctl->db, &ctl->config.ring, org, &spec, &client, &secret));
 	if (status != EXIT_DONE)
 		return status;
@@ -224,22 +230,28 @@ static int hand_over(struct ctl *ctl, char **args)
 static int set(struct ctl *ctl, char **args)
 {
 	struct client_options given = {.lifetime = 0};
+	struct word_list networks = {.n = 0};
+	struct networks allowed = {.any = false};
 	struct str name = STR_NONE;
 	bool make_default = false;
-	const struct option options[] = {
-		CLIENT_OPTION_ROWS(given), {"--name", OPTION_TEXT, &name, 0, 0}, {"--default", OPTION_FLAG, &make_default, 0, 0}};
+	const struct option options[] = {CLIENT_OPTION_ROWS(given),
+					 {"--name", OPTION_TEXT, &name, 0, 0},
+					 {"--allow-network", OPTION_WORDS, &networks, 0, 0},
+					 {"--default", OPTION_FLAG, &make_default, 0, 0}};
 	struct client_arguments arguments;
 	int status = read_arguments(ctl, args, options, sizeof options / sizeof options[0], &arguments);
 	if (status != EXIT_DONE)
 		return status;
-	if (!client_options_given(&given) && name.p == NULL && !make_default)
+	if (!client_options_given(&given) && name.p == NULL && networks.n == 0 && !make_default)
 		return ctl_usage(ctl, "nothing to set");
-	if ((status = client_options_check(ctl, &given, name)) != EXIT_DONE)
+	if ((status = client_options_check(ctl, &given, name)) != EXIT_DONE ||
+	    (status = check_networks(ctl, &networks, &allowed)) != EXIT_DONE)
 		return status;
 
 	struct client client;
 	struct client_spec change = client_options_change(&given);
 	change.name = name;
+	change.networks = allowed;
 	change.is_default = make_default ? CHANGE_ON : CHANGE_NONE;
 	status = connect_and_find(ctl, &arguments, 0, &client);
 	return status == EXIT_DONE ? make_change(ctl, &client, &change) : status;
@@ -267,7 +279,7 @@ static int delete (struct ctl *ctl, char **args)
 #define SECRET_USAGE "[--secret-name NAME] [--namespace NAME]"
 
 const struct command client_commands[] = {
-	{"client", "create", "--org SLUG [--name NAME] " CLIENT_USAGE " " SECRET_USAGE,
+	{"client", "create", "--org SLUG [--name NAME] " CLIENT_USAGE " [--allow-network CIDR]... " SECRET_USAGE,
 	 "Makes a further client of an organization, with its first secret",
 	 "  --org SLUG          the organization, by slug or id\n"
 	 "  --name NAME         for people\n"
@@ -276,7 +288,9 @@ const struct command client_commands[] = {
 	 "  --scope S           what its tokens may be asked for; repeat it for more (default: M2M_DEFAULT_SCOPE)\n"
 	 "  --audience A        whom its tokens are for; the first one is the default (default: M2M_DEFAULT_AUDIENCE)\n"
 	 "  --lifetime SECONDS  of its tokens, 60 to 2592000 (default 86400)\n"
-	 "  --token-type TYPE   of its tokens, JWT or at+jwt (RFC 9068); as M2M_ACCESS_TOKEN_TYPE says when not given\n" SECRET_HELP "\n"
+	 "  --token-type TYPE   of its tokens, JWT or at+jwt (RFC 9068); as M2M_ACCESS_TOKEN_TYPE says when not given\n"
+	 "  --allow-network N   the only networks that the client may be used from, such as 192.0.2.0/24 or 2001:db8::/32, up to 64;\n"
+	 "                      any, the default: from anywhere\n" SECRET_HELP "\n"
 	 "In Kubernetes, give --secret-name: the default is the name of the default client's Secret.\n\n"
 	 "Example:\n  m2mctl client create --org acme --name 'Nightly export' --scope orders:read --lifetime 900\n",
 	 create},
@@ -305,7 +319,7 @@ const struct command client_commands[] = {
 	 rotate},
 	{"client", "set",
 	 "--org SLUG | CLIENT_ID [--name NAME] [--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] "
-	 "[--token-type JWT|at+jwt|default] [--default]",
+	 "[--token-type JWT|at+jwt|default] [--allow-network CIDR]... [--default]",
 	 "Changes what a client is and may do; what isn't given stays",
 	 "  --org SLUG          the organization, by slug or id: its default client\n"
 	 "  --name NAME         for people\n"
@@ -314,8 +328,11 @@ const struct command client_commands[] = {
 	 "  --audience A        replaces all audiences; the first one is the default\n"
 	 "  --lifetime SECONDS  of tokens issued from now on, 60 to 2592000\n"
 	 "  --token-type TYPE   of tokens issued from now on; default: as M2M_ACCESS_TOKEN_TYPE says\n"
+	 "  --allow-network N   replaces the networks that the client may be used from, such as 192.0.2.0/24 or 2001:db8::/32, up to 64;\n"
+	 "                      any: from anywhere. It holds for its tokens here too, and from the next request on\n"
 	 "  --default           makes it its organization's default client too, as `m2mctl client default` does\n\n"
-	 "Example:\n  m2mctl client set --org acme --role member --lifetime 3600\n",
+	 "Example:\n  m2mctl client set --org acme --role member --lifetime 3600\n"
+	 "  m2mctl client set --org acme --allow-network 192.0.2.0/24 --allow-network 2001:db8:7::/48\n",
 	 set},
 	{"client", "default", "CLIENT_ID [--org SLUG]", "Makes the client its organization's default one, in place of the present one",
 	 "  --org SLUG  makes sure that the client is of this organization\n\n"

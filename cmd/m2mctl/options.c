@@ -188,6 +188,20 @@ int check_audiences(struct ctl *ctl, const struct word_list *audiences)
 	return EXIT_DONE;
 }
 
+int check_networks(struct ctl *ctl, const struct word_list *networks, struct networks *ret)
+{
+	struct networks_fault fault;
+	struct networks given = {.v = networks->n > 0 ? networks->v : NULL, .n = networks->n};
+	if (networks->n == 1 && str_eq(networks->v[0], STR("any"))) {
+		*ret = (struct networks){.any = true};
+		return EXIT_DONE;
+	}
+	if (!networks_settle(ctl->a, &given, &fault))
+		return ctl_usage(ctl, "--allow-network: %.*s%s", STR_ARG(fault.network), fault.says);
+	*ret = given;
+	return EXIT_DONE;
+}
+
 int check_spec(struct ctl *ctl, const char *fault)
 {
 	return fault == NULL ? EXIT_DONE : ctl_usage(ctl, "%s", fault);

@@ -15,6 +15,10 @@ struct field field_words(const char *key, struct str joined)
 {
 	return (struct field){.key = key, .kind = FIELD_WORDS, .text = joined};
 }
+struct field field_networks(const char *key, struct str joined)
+{
+	return (struct field){.key = key, .kind = FIELD_NETWORKS, .text = joined};
+}
 struct field field_raw(const char *key, struct str json)
 {
 	return (struct field){.key = key, .kind = FIELD_RAW, .text = json};
@@ -87,6 +91,12 @@ static void put_json(struct json_out *o, const struct field *f)
 	case FIELD_RAW:
 		json_put_raw(o, f->key, f->text.p == NULL ? STR("null") : f->text);
 		break;
+	case FIELD_NETWORKS:
+		if (f->text.p == NULL) {
+			json_put_str(o, f->key, STR_NONE);
+			break;
+		}
+		/* fall through */
 	case FIELD_WORDS:
 		json_open(o, f->key, '[');
 		for (struct str word = str_split(&rest, ' '); word.n > 0; word = str_split(&rest, ' '))

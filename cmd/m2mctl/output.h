@@ -14,8 +14,9 @@ enum field_kind {
 	FIELD_TEXT,
 	FIELD_NUMBER,
 	FIELD_BOOL,
-	FIELD_WORDS, /* joined with spaces; an array in JSON */
-	FIELD_RAW,   /* JSON text */
+	FIELD_WORDS,    /* joined with spaces; an array in JSON */
+	FIELD_NETWORKS, /* the same; absent: any, null in JSON */
+	FIELD_RAW,      /* JSON text */
 };
 
 struct field {
@@ -28,6 +29,7 @@ struct field {
 
 struct field field_text(const char *key, struct str text);
 struct field field_words(const char *key, struct str joined);
+struct field field_networks(const char *key, struct str joined);
 struct field field_raw(const char *key, struct str json);
 struct field field_number(const char *key, int64_t number);
 struct field field_bool(const char *key, bool value);

@@ -16,6 +16,7 @@
 	ERR(MISSING_TOKEN,          "missing_token",          401, 16, NULL,                     "This operation needs a bearer token: Authorization: Bearer <token>.") \
 	ERR(INVALID_TOKEN,          "invalid_token",          401, 16, NULL,                     "The access token is malformed, expired, revoked, or was obtained with a secret that has ended.") \
 	ERR(FORBIDDEN,              "forbidden",              403,  7, NULL,                     "The token is valid but lacks the role that this operation needs.") \
+	ERR(NETWORK_NOT_ALLOWED,    "network_not_allowed",    403,  7, "unauthorized_client",    "The credentials are valid but may not be used from the address that the request came from.") \
 	ERR(NOT_FOUND,              "not_found",              404,  5, NULL,                     "There is nothing at this path.") \
 	ERR(CLIENT_NOT_FOUND,       "client_not_found",       404,  5, NULL,                     "The organization has no such M2M client, or it is disabled.") \
 	ERR(ORGANIZATION_NOT_FOUND, "organization_not_found", 404,  5, NULL,                     "There is no such organization.") \

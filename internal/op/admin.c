@@ -19,6 +19,7 @@ static void copy_org(struct arena *a, const struct org *from, struct org *to)
 	to->issuer = arena_copy(a, from->issuer);
 	to->external_id = arena_copy(a, from->external_id);
 	to->client_id = arena_copy(a, from->client_id);
+	to->networks = arena_copy(a, from->networks);
 }
 
 static void copy_client(struct arena *a, const struct client *from, struct client *to)
@@ -32,6 +33,7 @@ static void copy_client(struct arena *a, const struct client *from, struct clien
 	to->audiences = arena_copy(a, from->audiences);
 	to->token_type = arena_copy(a, from->token_type);
 	to->hint = arena_copy(a, from->hint);
+	to->networks = arena_copy(a, from->networks);
 }
 
 static void take_orgs(void *arg, enum err err, const struct admin_answer *answer)
@@ -98,7 +100,7 @@ static void organization_found(void *arg, enum err err, const struct admin_answe
 		err = ERR_CONFLICT;
 	} else if (err == ERR_OK) {
 		op->organization_id = answer->orgs[0].organization_id;
-		op->caller = (struct bearer){.organization_id = op->organization_id, .admin = true};
+		op->caller = (struct bearer){.organization_id = op->organization_id, .admin = true, .anywhere = true};
 	}
 	op_resume(op, err);
 }

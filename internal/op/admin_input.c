@@ -1,6 +1,7 @@
 #include "op/admin_input.h"
 
 #include "base/base64.h"
+#include "op/op_input.h"
 #include "op/op_steps.h"
 #include "sql/org.h"
 
@@ -17,11 +18,23 @@ static enum op_verdict check(struct op *op, const char *fault)
 	return fault == NULL ? OP_MORE : refuse(op, fault);
 }
 
+static enum op_verdict settle_networks(struct op *op, struct networks *networks)
+{
+	struct networks_fault fault;
+	if (networks_settle(op->arena, networks, &fault))
+		return OP_MORE;
+	if (fault.network.p == NULL)
+		return refuse(op, fault.says);
+	op_refuse_name(op, "allowed_networks: ", fault.network, fault.says);
+	return OP_DONE;
+}
+
 /* ---- clients ---- */
 
 enum op_verdict admin_check_client(struct op *op)
 {
-	return check(op, client_spec_fault(&op->in.client));
+	enum op_verdict verdict = check(op, client_spec_fault(&op->in.client));
+	return verdict == OP_MORE ? settle_networks(op, &op->in.client.networks) : verdict;
 }
 
 void admin_complete_client(struct op *op, bool is_default)
@@ -48,6 +61,10 @@ enum op_verdict admin_check_new_org(struct op *op)
 	struct org_spec *o = &op->in.new_org;
 	o->client = op->in.client;
 	enum op_verdict verdict = check(op, org_spec_fault(o));
+	if (verdict == OP_MORE)
+		verdict = settle_networks(op, &o->networks);
+	if (verdict == OP_MORE)
+		verdict = settle_networks(op, &op->in.client.networks);
 	if (verdict != OP_MORE)
 		return verdict;
 	if (o->name.p == NULL)
@@ -59,7 +76,8 @@ enum op_verdict admin_check_new_org(struct op *op)
 
 enum op_verdict admin_check_org_change(struct op *op)
 {
-	return check(op, org_change_fault(&op->in.org_change));
+	enum op_verdict verdict = check(op, org_change_fault(&op->in.org_change));
+	return verdict == OP_MORE ? settle_networks(op, &op->in.org_change.networks) : verdict;
 }
 
 /* ---- pages ---- */

@@ -87,6 +87,7 @@ static void set_caller(struct op *op, const struct bearer_facts *f)
 {
 	op->caller = (struct bearer){.secret_version = f->secret_version, .organization_id = f->organization_id, .admin = f->admin};
 	op->caller.issued_at = f->issued_at;
+	op->caller.remote_addr = op->origin.remote_addr;
 	if (f->is_client)
 		op->caller.client_id = arena_copy(op->arena, str_from(f->client_id, CLIENT_ID_LEN));
 	if (f->has_tag)

@@ -12,14 +12,21 @@
 
 /* ---- the end of every op ---- */
 
+static bool is_denied(enum err err)
+{
+	return err == ERR_INVALID_CLIENT || err == ERR_INVALID_TOKEN || err == ERR_NETWORK_NOT_ALLOWED || err == ERR_FORBIDDEN;
+}
+
+/* Under the client whose credentials were refused: those of the grant, or the bearer's. */
 static void count_denied(struct op *op)
 {
-	if (op->err != ERR_INVALID_CLIENT && op->err != ERR_INVALID_TOKEN && op->err != ERR_FORBIDDEN)
-		return;
 	struct str client_id = STR_NONE;
-	if (op->err == ERR_INVALID_CLIENT && op->client_known)
+	if (!is_denied(op->err))
+		return;
+	bool grant = op->err == ERR_INVALID_CLIENT || (op->err == ERR_NETWORK_NOT_ALLOWED && op->client_known);
+	if (grant && op->client_known)
 		client_id = op->in.client_id;
-	else if (op->err != ERR_INVALID_CLIENT && op->caller_known)
+	else if (!grant && op->caller_known)
 		client_id = op->caller.client_id;
 	denied_count(op->env->store, client_id, op->origin.remote_addr, err_info(op->err)->code);
 }

@@ -193,7 +193,7 @@ static enum op_verdict take_claims(struct op *op, const struct trust_issuer *iss
 	if (err != ERR_OK)
 		return op_fail(op, ERR_INVALID_TOKEN, "The token's organization claim isn't one name.");
 	bool admin = claim_has_role(claims, issuer->roles_claim, issuer->admin_role, external);
-	op->caller = (struct bearer){.admin = admin};
+	op->caller = (struct bearer){.admin = admin, .remote_addr = op->origin.remote_addr};
 	op->outsider.issuer = arena_copy(op->arena, issuer->issuer);
 	op->outsider.external_id = external;
 	op->outsider.create = issuer->create_organizations;

@@ -232,7 +232,7 @@ static bool take_verdict(struct op *op)
 {
 	static const struct uuid nil;
 	const struct issue_request *r = &op->issue;
-	op->client_known = memcmp(&r->organization_id, &nil, sizeof nil) != 0;
+	op->client_known = memcmp(&r->organization_id, &nil, sizeof nil) != 0 && !r->bearer_refused;
 	if (r->err != ERR_OK)
 		return false;
 	op->recorded = true;

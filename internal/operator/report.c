@@ -26,6 +26,7 @@ static const struct {
 	{"secrets_used_after_rotation", REPORT_V("secrets_used_after_rotation", "v.client_id", "v.last_issued_at desc"), true, true},
 	{"secrets_read_or_rotated", REPORT("secrets_read_or_rotated", "organization", "client_id", "at desc"), true, true},
 	{"failed_attempts_by_client", REPORT("failed_attempts_by_client", "organization", "client_id", "attempts desc"), true, true},
+	{"attempts_from_elsewhere", REPORT("attempts_from_elsewhere", "organization", "client_id", "minute desc"), true, true},
 	{"failed_attempts_by_address", REPORT("failed_attempts_by_address", NONE, NONE, "attempts desc"), false, false},
 };
 

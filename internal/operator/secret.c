@@ -90,7 +90,7 @@ static struct task task_of(struct operator_db *db, const struct master_ring *rin
 	return (struct task){
 		.ring = ring,
 		.client = client,
-		.bearer = {.organization_id = client->organization_id, .admin = true},
+		.bearer = {.organization_id = client->organization_id, .admin = true, .anywhere = true},
 		.origin = operator_origin(db),
 		.rotation = {.client_id = client->client_id},
 	};

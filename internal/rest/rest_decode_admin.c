@@ -29,6 +29,17 @@ static bool take_words(struct op *op, const struct json *v, void *target)
 	return true;
 }
 
+/* null: any. */
+static bool take_networks(struct op *op, const struct json *v, void *target)
+{
+	struct networks *networks = target;
+	struct words words = {NULL, 0};
+	if (v->type != JSON_NULL && !take_words(op, v, &words))
+		return false;
+	*networks = (struct networks){.any = v->type == JSON_NULL, .v = words.v, .n = words.n};
+	return true;
+}
+
 /* What is out of an int's range is out of every range here: op says so. */
 static bool take_lifetime(struct op *op, const struct json *v, void *target)
 {
@@ -68,8 +79,9 @@ static bool take_change(struct op *op, const struct json *v, void *target)
 #define CLIENT_MEMBERS(c)                                                                                                                  \
 	{"name", take_text, &(c)->name}, {"roles", take_words, &(c)->roles}, {"scopes", take_words, &(c)->scopes},                         \
 		{"audiences", take_words, &(c)->audiences}, {"token_lifetime", take_lifetime, &(c)->token_lifetime},                       \
+		{"token_type", take_token_type, &(c)->token_type},                                                                         \
 	{                                                                                                                                  \
-		"token_type", take_token_type, &(c)->token_type                                                                            \
+		"allowed_networks", take_networks, &(c)->networks                                                                          \
 	}
 
 static bool take_client(struct op *op, const struct json *v, void *target)
@@ -110,9 +122,13 @@ static void take_new_org(struct op *op, const struct json *object)
 {
 	struct org_spec *o = &op->in.new_org;
 	const struct rest_member members[] = {
-		{"slug", take_text, &o->slug},           {"name", take_text, &o->name},
-		{"issuer", take_text, &o->issuer},       {"external_id", take_text, &o->external_id},
-		{"client", take_client, &op->in.client}, {NULL, NULL, NULL},
+		{"slug", take_text, &o->slug},
+		{"name", take_text, &o->name},
+		{"issuer", take_text, &o->issuer},
+		{"external_id", take_text, &o->external_id},
+		{"client", take_client, &op->in.client},
+		{"allowed_networks", take_networks, &o->networks},
+		{NULL, NULL, NULL},
 	};
 	rest_take_members(op, object, "", members);
 }
@@ -125,6 +141,7 @@ static void take_org_change(struct op *op, const struct json *object)
 		{"issuer", take_external, &c->issuer},
 		{"external_id", take_external, &c->external_id},
 		{"disabled", take_change, &c->disabled},
+		{"allowed_networks", take_networks, &c->networks},
 		{NULL, NULL, NULL},
 	};
 	rest_take_members(op, object, "", members);

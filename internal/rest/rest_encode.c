@@ -148,6 +148,8 @@ static bool speaks_oauth(const struct op *op)
 	case ERR_INVALID_SCOPE:
 	case ERR_INVALID_TARGET:
 		return op->spec->errors != OP_ERRORS_PROBLEM;
+	case ERR_NETWORK_NOT_ALLOWED: /* the grant's client's, or the bearer's */
+		return op->spec->errors == OP_ERRORS_OAUTH || (op->spec->errors == OP_ERRORS_GRANT && op->client_known);
 	default:
 		return op->spec->errors == OP_ERRORS_OAUTH;
 	}

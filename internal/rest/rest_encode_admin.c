@@ -25,6 +25,15 @@ static void put_words(struct json_out *o, const char *key, struct str joined)
 	json_close(o, ']');
 }
 
+/* null: any. */
+static void put_networks(struct json_out *o, struct str joined)
+{
+	if (joined.p != NULL)
+		put_words(o, "allowed_networks", joined);
+	else
+		json_put_str(o, "allowed_networks", STR_NONE);
+}
+
 static void put_disabled(struct json_out *o, int64_t disabled_at)
 {
 	json_put_bool(o, "disabled", disabled_at != 0);
@@ -43,6 +52,7 @@ static void write_org(struct json_out *o, const struct org *org)
 	json_put_str(o, "issuer", outside ? org->issuer : STR_NONE);
 	json_put_str(o, "external_id", org->external_id);
 	json_put_str(o, "client_id", org->client_id);
+	put_networks(o, org->networks);
 	rest_put_time(o, "created_at", org->created_at);
 	put_disabled(o, org->disabled_at);
 }
@@ -59,6 +69,7 @@ static void write_client(struct json_out *o, const struct client *c)
 	put_words(o, "audiences", c->audiences);
 	json_put_int(o, "token_lifetime", c->token_lifetime);
 	json_put_str(o, "token_type", c->token_type);
+	put_networks(o, c->networks);
 	json_put_int(o, "secret_version", c->secret_version);
 	json_put_str(o, "secret_hint", c->hint);
 	rest_put_time(o, "secret_created_at", c->secret_created_at);

@@ -9,12 +9,14 @@
 
 /* clang-format off */
 
-/* Columns 1 to 8 and 1 to 15 of the answers. */
+/* Columns 1 to 9 and 1 to 16 of the answers. */
 #define SQL_ORG_COLUMNS(o, c) \
-	o ".organization_id, " o ".slug, " o ".name, " o ".issuer, " o ".external_id, " c ".client_id, " o ".created_at, " o ".disabled_at"
+	o ".organization_id, " o ".slug, " o ".name, " o ".issuer, " o ".external_id, " c ".client_id, " o ".created_at, " o ".disabled_at, " \
+	o ".allowed_networks::text[]"
 #define SQL_CLIENT_COLUMNS(o, c, s) \
 	c ".client_id, " c ".organization_id, " o ".slug, " c ".is_default, " c ".name, " c ".roles, " c ".scopes, " c ".audiences, " \
-	c ".token_lifetime, " c ".token_type, " c ".secret_version, " s ".hint, " s ".created_at, " c ".created_at, " c ".disabled_at"
+	c ".token_lifetime, " c ".token_type, " c ".secret_version, " s ".hint, " s ".created_at, " c ".created_at, " c ".disabled_at, " \
+	c ".allowed_networks::text[]"
 
 /* An organization is named by slug or by id: of the two parameters one is null. */
 #define SQL_IS_ORG(o, slug, id) "(" o ".slug = " slug "::text or " o ".organization_id = " id "::uuid) and " o ".deleted_at is null"
@@ -24,6 +26,12 @@
 /* $1 actor text, $2 request_id uuid, $3 transport "char", $4 remote_addr text or null, $5 user_agent text or null, $6 traceparent text or null: of every act. */
 #define SQL_ACT_COLUMNS "action, outcome, organization_id, client_id, secret_version, detail, actor, request_id, transport, remote_addr, user_agent, traceparent"
 #define SQL_ACT_ORIGIN  "$1::text, $2::uuid, $3::\"char\", $4::text::inet, $5::text, $6::text"
+
+/* A parameter text[] of networks: null where they stay (of something new: any), empty for any. What becomes of them, and what
+ * the act's detail says. */
+#define SQL_NETWORKS(n) "nullif(" n "::text[], '{}')::cidr[]"
+#define SQL_NETWORKS_CHANGED(n, before) "case when " n "::text[] is null then " before " else " SQL_NETWORKS(n) " end"
+#define SQL_NETWORKS_TOLD(n) "'allowed_networks', case when " n "::text[] = '{}' then to_jsonb('any'::text) else to_jsonb(" n "::text[]) end"
 
 /* What ends with a client: its secrets, at once and for good. `clients` is the name of what was deleted. */
 #define SQL_END_SECRETS(clients) \
@@ -49,14 +57,16 @@
 	" order by o.external_id is not distinct from $2::text desc limit 1"
 
 /* $1..$6, $7 organization_id uuid, $8 slug, $9 name, $10 issuer or null, $11 external_id or null, $12 client_id, $13 client's name or null, $14 roles text[], $15 scopes text[],
- * $16 audiences text[], $17 token_lifetime int4, $18 token_type or null, $19 key_id, $20 salt, $21 verifier, $22 hint. */
+ * $16 audiences text[], $17 token_lifetime int4, $18 token_type or null, $19 key_id, $20 salt, $21 verifier, $22 hint, $23 allowed_networks text[] or null,
+ * $24 the client's. */
 #define SQL_ORG_CREATE \
 	"with made as (" \
-	" insert into m2m.organization (organization_id, slug, name, issuer, external_id)" \
-	" values ($7::uuid, $8::text, $9::text, coalesce($10::text, ''), $11::text) on conflict do nothing returning *)" \
+	" insert into m2m.organization (organization_id, slug, name, issuer, external_id, allowed_networks)" \
+	" values ($7::uuid, $8::text, $9::text, coalesce($10::text, ''), $11::text, " SQL_NETWORKS("$23") ") on conflict do nothing returning *)" \
 	", client as (" \
-	" insert into m2m.client (client_id, organization_id, is_default, name, roles, scopes, audiences, token_lifetime, token_type, secret_version)" \
-	" select $12::text, organization_id, true, coalesce($13::text, ''), $14::text[], $15::text[], $16::text[], $17::int4, $18::text, 1 from made" \
+	" insert into m2m.client (client_id, organization_id, is_default, name, roles, scopes, audiences, token_lifetime, token_type, secret_version, allowed_networks)" \
+	" select $12::text, organization_id, true, coalesce($13::text, ''), $14::text[], $15::text[], $16::text[], $17::int4, $18::text, 1," \
+	"  " SQL_NETWORKS("$24") " from made" \
 	" returning client_id)" \
 	", secret as (" \
 	" insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)" \
@@ -65,13 +75,14 @@
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	" select a.action, case when made.slug is null then 'already_exists' else 'granted' end, made.organization_id, a.client_id, a.version, a.detail, " SQL_ACT_ORIGIN \
 	" from (values ('create_organization', null, null::int4, jsonb_strip_nulls(jsonb_build_object('slug', $8::text, 'name', $9::text, 'issuer', $10::text," \
-	"  'external_id', $11::text))), ('create_client', $12::text, 1, jsonb_strip_nulls(jsonb_build_object('name', $13::text, 'roles', $14::text[]," \
-	"  'scopes', $15::text[], 'audiences', $16::text[], 'token_lifetime', $17::int4, 'token_type', $18::text)))) a(action, client_id, version, detail)" \
+	"  'external_id', $11::text, " SQL_NETWORKS_TOLD("$23") "))), ('create_client', $12::text, 1, jsonb_strip_nulls(jsonb_build_object('name', $13::text, 'roles', $14::text[]," \
+	"  'scopes', $15::text[], 'audiences', $16::text[], 'token_lifetime', $17::int4, 'token_type', $18::text, " SQL_NETWORKS_TOLD("$24") ")))) a(action, client_id, version, detail)" \
 	" left join made on true where made.slug is not null or a.action = 'create_organization')" \
 	" select case when made.slug is null then 'already_exists' else 'granted' end, " SQL_ORG_COLUMNS("made", "client") \
 	" from (select) one left join made on true left join client on true"
 
-/* $1..$6, $7 slug or null, $8 id or null, $9 name or null, $10 whether issuer and external id change, $11 issuer or null, $12 external_id or null, $13 disabled bool or null. */
+/* $1..$6, $7 slug or null, $8 id or null, $9 name or null, $10 whether issuer and external id change, $11 issuer or null, $12 external_id or null, $13 disabled bool or null,
+ * $14 allowed_networks text[] or null. */
 #define SQL_ORG_CHANGE \
 	"with target as (" \
 	" select o.organization_id, case when $10::bool and exists (select from m2m.organization x where x.issuer = $11::text and x.external_id = $12::text" \
@@ -80,7 +91,8 @@
 	", changed as (" \
 	" update m2m.organization o set name = coalesce($9::text, o.name), issuer = case when $10::bool then coalesce($11::text, '') else o.issuer end," \
 	"  external_id = case when $10::bool then $12::text else o.external_id end," \
-	"  disabled_at = case when $13::bool is null then o.disabled_at when $13::bool then coalesce(o.disabled_at, statement_timestamp()) end" \
+	"  disabled_at = case when $13::bool is null then o.disabled_at when $13::bool then coalesce(o.disabled_at, statement_timestamp()) end," \
+	"  allowed_networks = " SQL_NETWORKS_CHANGED("$14", "o.allowed_networks") \
 	" from target where o.organization_id = target.organization_id and o.deleted_at is null and target.outcome = 'granted' returning o.*)" \
 	", answer as (" \
 	/* what another one deleted after this statement had begun is not found either */ \
@@ -90,7 +102,8 @@
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	" select a.action, answer.outcome, target.organization_id, null, null," \
 	"  case when target.outcome is null then coalesce(a.detail, '{}') || jsonb_build_object('slug', coalesce($7::text, $8::text)) else a.detail end, " SQL_ACT_ORIGIN \
-	" from (values ('set_organization', $9::text is not null or $10::bool, jsonb_strip_nulls(jsonb_build_object('name', $9::text)) || case when $10::bool" \
+	" from (values ('set_organization', $9::text is not null or $10::bool or $14::text[] is not null," \
+	"   jsonb_strip_nulls(jsonb_build_object('name', $9::text, " SQL_NETWORKS_TOLD("$14") ")) || case when $10::bool" \
 	"   then jsonb_build_object('issuer', $11::text, 'external_id', $12::text) else '{}' end), ('disable_organization', $13::bool is true, null), ('enable_organization', $13::bool is false, null)) a(action, wanted, detail)" \
 	" cross join answer left join target on true where a.wanted)" \
 	" select answer.outcome, " SQL_ORG_COLUMNS("changed", "c") " from answer left join changed on true " SQL_DEFAULT_OF("changed")
@@ -128,13 +141,13 @@
 	" left join m2m.client c on c.organization_id = o.organization_id and c.deleted_at is null and c.client_id = $3::text " SQL_CURRENT_SECRET
 
 /* $1..$6, $7 organization_id uuid, $8 client_id, $9 name or null, $10 roles text[], $11 scopes text[], $12 audiences text[], $13 token_lifetime int4, $14 token_type or null,
- * $15 key_id, $16 salt, $17 verifier, $18 hint. */
+ * $15 key_id, $16 salt, $17 verifier, $18 hint, $19 allowed_networks text[] or null. */
 #define SQL_CLIENT_CREATE \
 	/* locked, so that it isn't deleted in this moment */ \
 	"with target as materialized (select o.organization_id, o.slug from m2m.organization o where o.organization_id = $7::uuid and o.deleted_at is null for no key update)" \
 	", made as (" \
-	" insert into m2m.client (client_id, organization_id, name, roles, scopes, audiences, token_lifetime, token_type, secret_version)" \
-	" select $8::text, organization_id, coalesce($9::text, ''), $10::text[], $11::text[], $12::text[], $13::int4, $14::text, 1 from target returning *)" \
+	" insert into m2m.client (client_id, organization_id, name, roles, scopes, audiences, token_lifetime, token_type, secret_version, allowed_networks)" \
+	" select $8::text, organization_id, coalesce($9::text, ''), $10::text[], $11::text[], $12::text[], $13::int4, $14::text, 1, " SQL_NETWORKS("$19") " from target returning *)" \
 	", secret as (" \
 	" insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)" \
 	" select client_id, 1, $15::text, $16::bytea, $17::bytea, $18::text from made returning hint, created_at)" \
@@ -142,13 +155,13 @@
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	" select 'create_client', case when made.client_id is null then 'organization_not_found' else 'granted' end, $7::uuid, made.client_id, made.secret_version," \
 	"  jsonb_strip_nulls(jsonb_build_object('name', $9::text, 'roles', $10::text[], 'scopes', $11::text[], 'audiences', $12::text[]," \
-	"   'token_lifetime', $13::int4, 'token_type', $14::text)), " SQL_ACT_ORIGIN " from (select) one left join made on true)" \
+	"   'token_lifetime', $13::int4, 'token_type', $14::text, " SQL_NETWORKS_TOLD("$19") ")), " SQL_ACT_ORIGIN " from (select) one left join made on true)" \
 	" select case when made.client_id is null then 'organization_not_found' else 'granted' end, " SQL_CLIENT_COLUMNS("target", "made", "secret") \
 	" from (select) one left join target on true left join made on true left join secret on true"
 
 /* $1..$6, $7 slug or null, $8 id or null, $9 client_id, then what changes, null where it stays: $10 name, $11 roles text[], $12 scopes text[], $13 audiences text[], $14 token_lifetime int4,
- * $15 token_type ('default': none of its own), $16 disabled bool, $17 whether it becomes the organization's default client: only one that
- * isn't disabled afterwards can. A default client stays it until another one becomes it. */
+ * $15 token_type ('default': none of its own), $16 disabled bool, $17 whether it becomes the organization's default client (only one that
+ * isn't disabled afterwards can), $18 allowed_networks text[]. A default client stays it until another one becomes it. */
 #define SQL_CLIENT_CHANGE \
 	/* one at a time for an organization: two that hand over its default would wait for each other in the constraint */ \
 	"with org as materialized (select o.organization_id, o.slug from m2m.organization o where " SQL_IS_ORG("o", "$7", "$8") " for no key update)" \
@@ -167,7 +180,7 @@
 	"  audiences = coalesce($13::text[], c.audiences), token_lifetime = coalesce($14::int4, c.token_lifetime)," \
 	"  token_type = case when $15::text is null then c.token_type when $15::text <> 'default' then $15::text end," \
 	"  disabled_at = case when $16::bool is null then c.disabled_at when $16::bool then coalesce(c.disabled_at, statement_timestamp()) end," \
-	"  is_default = c.is_default or $17::bool is true" \
+	"  is_default = c.is_default or $17::bool is true, allowed_networks = " SQL_NETWORKS_CHANGED("$18", "c.allowed_networks") \
 	" from target where c.client_id = target.client_id and c.deleted_at is null and target.outcome = 'granted' returning c.*)" \
 	", answer as (" \
 	/* what another one deleted after this statement had begun is not found either */ \
@@ -176,9 +189,9 @@
 	", recorded as (" \
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	" select a.action, target.result, target.organization_id, target.client_id, null, a.detail, " SQL_ACT_ORIGIN \
-	" from (values ('set_client', num_nonnulls($10::text, $11::text[], $12::text[], $13::text[], $14::int4, $15::text) > 0 or $17::bool is not null," \
+	" from (values ('set_client', num_nonnulls($10::text, $11::text[], $12::text[], $13::text[], $14::int4, $15::text, $18::text[]) > 0 or $17::bool is not null," \
 	"   jsonb_strip_nulls(jsonb_build_object('name', $10::text, 'roles', $11::text[], 'scopes', $12::text[], 'audiences', $13::text[], 'token_lifetime', $14::int4," \
-	"   'token_type', $15::text, 'default', $17::bool)))," \
+	"   'token_type', $15::text, 'default', $17::bool, " SQL_NETWORKS_TOLD("$18") ")))," \
 	"  ('disable_client', $16::bool is true, null), ('enable_client', $16::bool is false, null)) a(action, wanted, detail), answer target where a.wanted)" \
 	" select target.result, " SQL_CLIENT_COLUMNS("target", "c", "s") " from answer target left join changed c on true " SQL_CURRENT_SECRET
 

@@ -26,6 +26,14 @@ static void put_all_words(struct pg_params *p, const struct words *words)
 	pg_put_array(p, PG_TEXT, words->v, words->n);
 }
 
+static void put_networks(struct pg_params *p, const struct networks *networks)
+{
+	if (networks_given(networks))
+		pg_put_array(p, PG_TEXT, networks->v, networks->any ? 0 : networks->n);
+	else
+		pg_put_raw(p, PG_TEXT_ARRAY, STR_NONE);
+}
+
 static void put_change(struct pg_params *p, enum change change)
 {
 	if (change == CHANGE_NONE)
@@ -65,6 +73,8 @@ void admin_put_org_create(struct pg_params *p, const struct origin *o, const str
 	pg_put_text(p, fresh->client_id);
 	put_new_client(p, &spec->client);
 	put_secret(p, &fresh->kept);
+	put_networks(p, &spec->networks);
+	put_networks(p, &spec->client.networks);
 }
 
 void admin_put_org_change(struct pg_params *p, const struct origin *o, struct str org, const struct org_change *change)
@@ -77,6 +87,7 @@ void admin_put_org_change(struct pg_params *p, const struct origin *o, struct st
 	pg_put_text(p, named ? change->issuer : STR_NONE);
 	pg_put_text(p, named ? change->external_id : STR_NONE);
 	put_change(p, change->disabled);
+	put_networks(p, &change->networks);
 }
 
 void admin_put_client_create(struct pg_params *p, const struct origin *o, const struct uuid *organization_id,
@@ -87,6 +98,7 @@ void admin_put_client_create(struct pg_params *p, const struct origin *o, const 
 	pg_put_text(p, fresh->client_id);
 	put_new_client(p, spec);
 	put_secret(p, &fresh->kept);
+	put_networks(p, &spec->networks);
 }
 
 void admin_put_client_change(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
@@ -103,6 +115,7 @@ void admin_put_client_change(struct pg_params *p, const struct origin *o, struct
 	pg_put_text(p, change->token_type);
 	put_change(p, change->disabled);
 	put_change(p, change->is_default);
+	put_networks(p, &change->networks);
 }
 
 /* ---- rows ---- */
@@ -110,6 +123,11 @@ void admin_put_client_change(struct pg_params *p, const struct origin *o, struct
 static struct str text(const PGresult *r, int row, int col, struct arena *a)
 {
 	return arena_copy(a, pg_str(r, row, col));
+}
+
+static struct str networks(const PGresult *r, int row, int col, struct arena *a)
+{
+	return pg_is_null(r, row, col) ? STR_NONE : pg_text_array_joined(r, row, col, a);
 }
 
 static int64_t time_or_0(const PGresult *r, int row, int col)
@@ -128,6 +146,7 @@ void admin_take_org(const PGresult *r, int row, struct arena *a, struct org *ret
 		.client_id = text(r, row, 6, a),
 		.created_at = time_or_0(r, row, 7),
 		.disabled_at = time_or_0(r, row, 8),
+		.networks = networks(r, row, 9, a),
 	};
 }
 
@@ -149,5 +168,6 @@ void admin_take_client(const PGresult *r, int row, struct arena *a, struct clien
 		.secret_created_at = time_or_0(r, row, 13),
 		.created_at = time_or_0(r, row, 14),
 		.disabled_at = time_or_0(r, row, 15),
+		.networks = networks(r, row, 16, a),
 	};
 }

@@ -13,6 +13,8 @@ void bearer_put_proof(struct pg_params *p, const struct bearer *b)
 {
 	pg_put_bytea(p, b->secret_tag);
 	pg_put_int8(p, b->issued_at);
+	pg_put_text(p, b->remote_addr);
+	pg_put_bool(p, b->anywhere);
 }
 
 void master_ring_put(struct pg_params *p, const struct master_ring *ring)

@@ -17,13 +17,16 @@ struct bearer {
 	int64_t issued_at;           /* its iat, which then counts */
 	struct uuid organization_id; /* the operator's only */
 	bool admin;                  /* the operator's only */
+	struct str remote_addr;      /* where it came from; absent: unknown, which is in no network */
+	bool anywhere;               /* an operator's act from above the organization, whose networks don't hold for it */
 };
 
 /* Four parameters: client_id text, secret_version int4, organization_id uuid, admin bool. The first two
  * are null for the operator's token, the third for a client's. */
 void bearer_put(struct pg_params *p, const struct bearer *b);
 
-/* The last two parameters of what begins with SQL_CALLER: secret_tag bytea, issued_at int8. */
+/* The last four parameters of what begins with SQL_CALLER: secret_tag bytea, issued_at int8, remote_addr text, anywhere
+ * bool. */
 void bearer_put_proof(struct pg_params *p, const struct bearer *b);
 
 /* One parameter: the names of the master keys that this program has (text[]), in the ring's order. */

@@ -8,6 +8,7 @@
 
 #include "sql/bearer_sql.h"
 #include "sql/lookup_sql.h"
+#include "sql/network_sql.h"
 #include "sql/secret_sql.h"
 
 #define CALLER_CLIENT "c.client_id = b.client_id and c.disabled_at is null"
@@ -16,15 +17,25 @@
 #define CALLER_SECRET  BEARER_SECRET_IS_LIVE("s", "b.client_id", "b.version", "b.tag", "b.iat")
 #define CALLER_LOOKUPS LOOKUP("c", "m2m.client", CALLER_CLIENT) MUST_LOOKUP("o", "m2m.organization", CALLER_ORGANIZATION)
 
+#define CALLER_NETWORK_ALLOWED                                                                                                             \
+	"(b.anywhere or " NETWORK_ALLOWED("b.remote_addr", "c.allowed_networks") " and " NETWORK_ALLOWED("b.remote_addr",                  \
+													 "o.allowed_networks") ")"
+
 /* $1 bearer's client_id text or null, $2 its secret_version int, $3 operator's organization_id uuid or null, $4 operator is admin bool;
- * as the statement's last two, whose numbers are given here, its secret_tag bytea or null and its iat int8.
- * Gives one row `caller`, or none: (organization_id, admin, live). */
-#define SQL_CALLER(tag, iat)                                                                                                               \
+ * as the statement's last four, whose numbers are given here, its secret_tag bytea or null, its iat int8, the address that it
+ * came from text or null, and whether it may come from anywhere bool.
+ * Gives one row `caller`, or none: (organization_id, admin, live, near). `near`: its client and its organization allow the
+ * network that it came from. */
+#define SQL_CALLER(tag, iat, address, anywhere)                                                                                            \
 	"with caller as ("                                                                                                                 \
 	" select o.organization_id, coalesce('admin' = any(c.roles), b.admin) as admin,"                                                   \
-	"  b.client_id is null or exists (select from m2m.client_secret s where " CALLER_SECRET ") as live"                                \
+	"  b.client_id is null or exists (select from m2m.client_secret s where " CALLER_SECRET ") as live,"                               \
+	"  " CALLER_NETWORK_ALLOWED " as near"                                                                                             \
 	" from (select $1::text as client_id, $2::int4 as version, $3::uuid as organization_id, $4::bool as admin, " tag "::bytea as tag," \
-	" " iat "::int8 as iat) b" CALLER_LOOKUPS ")"
+	" " iat "::int8 as iat, " address "::text as remote_addr, " anywhere "::bool as anywhere) b" CALLER_LOOKUPS ")"
+
+/* The first reasons to refuse it. */
+#define CALLER_REFUSED "when caller.live is not true then 'invalid_token' when not caller.near then 'network_not_allowed'"
 
 /* The caller's organization's default client, or its client $11. */
 #define DEFAULT_CLIENT "t.organization_id = caller.organization_id and t.disabled_at is null and t.is_default"
@@ -46,30 +57,31 @@
 #define SQL_ORIGIN_COLUMNS "actor, request_id, transport, remote_addr, user_agent, traceparent"
 #define SQL_ORIGIN_VALUES  "$5::text, $6::uuid, $7::\"char\", $8::text::inet, $9::text, $10::text"
 
-/* $1..$4, $5 and $6 as SQL_CALLER's last. Answers (outcome text, client_id text). */
+/* $1..$4, $5 to $8 as SQL_CALLER's last. Answers (outcome text, client_id text). */
 #define SQL_READ_CLIENT_ID                                                                                                                 \
-	SQL_CALLER("$5", "$6")                                                                                                             \
-	" select case when caller.live is not true then 'invalid_token' when t.client_id is null then 'client_not_found' else 'granted' "  \
+	SQL_CALLER("$5", "$6", "$7", "$8")                                                                                                 \
+	" select case " CALLER_REFUSED " when t.client_id is null then 'client_not_found' else 'granted' "                                 \
 	"end,"                                                                                                                             \
 	"  t.client_id"                                                                                                                    \
 	" from (select) one left join caller on true" FIND_DEFAULT_CLIENT
 
 /* $1..$4, $5 client_id text, $6 jti uuid, $7 secret_version int, $8 remote_addr text, $9 since, $10 until, $11 below this time and $12 jti; each or null. $13 rows int,
- * $14 and $15 as SQL_CALLER's last.
+ * $14 to $17 as SQL_CALLER's last.
  * Answers (outcome, and what m2m.organization_tokens answers) for each row, or once, with nulls, when there is none. */
 #define SQL_TOKEN_LIST                                                                                                                     \
-	SQL_CALLER("$14", "$15")                                                                                                           \
-	" select case when caller.live is not true then 'invalid_token' when not caller.admin then 'forbidden' else 'granted' end, t.*"    \
+	SQL_CALLER("$14", "$15", "$16", "$17")                                                                                             \
+	" select case " CALLER_REFUSED " when not caller.admin then 'forbidden' else 'granted' end, t.*"                                   \
 	" from (select) one left join caller on true left join lateral m2m.organization_tokens("                                           \
-	"  case when caller.live and caller.admin then caller.organization_id end, $5::text, $6::uuid, $7::int4, $8::text::inet,"          \
+	"  case when caller.live and caller.near and caller.admin then caller.organization_id end, $5::text, $6::uuid, $7::int4, "         \
+	"$8::text::inet,"                                                                                                                  \
 	"  $9::timestamptz, $10::timestamptz, $11::timestamptz, $12::uuid, $13::int4) t on true"
 
-/* $1..$10, $11 client_id text (null: the organization's default client), $12 ring text[], $13 and $14 as SQL_CALLER's last.
+/* $1..$10, $11 client_id text (null: the organization's default client), $12 ring text[], $13 to $16 as SQL_CALLER's last.
  * Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, created_at); records the reading, refused or not, of every live caller. */
 #define SQL_READ_SECRET                                                                                                                    \
-	SQL_CALLER("$13", "$14")                                                                                                           \
+	SQL_CALLER("$13", "$14", "$15", "$16")                                                                                             \
 	", target as ("                                                                                                                    \
-	" select case when caller.live is not true then 'invalid_token' when not caller.admin then 'forbidden'"                            \
+	" select case " CALLER_REFUSED " when not caller.admin then 'forbidden'"                                                           \
 	"   when s.client_id is null then 'client_not_found' when s.key_id <> all($12::text[]) then 'key_missing' else 'granted' end as "  \
 	"outcome,"                                                                                                                         \
 	"  t.client_id, caller.organization_id, s.version, s.key_id, s.salt, s.verifier, s.created_at"                                     \
@@ -80,16 +92,17 @@
 	" select * from target"
 
 /* $1..$10, $11 client_id text (null: default), $12 ring text[], $13 idempotency_key text or null, $14 request_hash bytea, $15 bearer_hash bytea or null,
- * $16 and $17 as SQL_CALLER's last.
+ * $16 to $19 as SQL_CALLER's last.
  * Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, rotated_at, previous_secret_expires_at). Outcome `granted`: version is the
  * one to be replaced; `replay`: version, key and times are the earlier answer's. A replay is also given, for ten minutes, to the bearer that the rotation itself ended.
  * Refusals of live callers and replays are recorded here, the rotation itself by SQL_ROTATE. */
 #define SQL_ROTATE_BEGIN                                                                                                                   \
-	SQL_CALLER("$16", "$17")                                                                                                           \
+	SQL_CALLER("$16", "$17", "$18", "$19")                                                                                             \
 	", target as ("                                                                                                                    \
 	" select case when caller.organization_id is null then 'invalid_token'"                                                            \
 	"   when not caller.live and not coalesce(i.bearer_hash = $15::bytea and i.request_hash = $14::bytea"                              \
 	"    and i.rotated_at > statement_timestamp() - interval '10 minutes', false) then 'invalid_token'"                                \
+	"   when not caller.near then 'network_not_allowed'"                                                                               \
 	"   when not caller.admin then 'forbidden'"                                                                                        \
 	"   when i.request_hash <> $14::bytea then 'idempotency_key_reused'"                                                               \
 	"   when i.client_id is not null then case when s.key_id <> all($12::text[]) then 'key_missing' else 'replay' end"                 \
@@ -105,20 +118,20 @@
 
 /* $1..$10, $11 client_id text, $12 version that was read int, $13 key_id text, $14 salt bytea, $15 verifier bytea, $16 hint text, $17 grace_seconds int,
  * $18 idempotency_key text or null, $19 request_hash bytea, $20 bearer_hash bytea or null,
- * $21 and $22 as SQL_CALLER's last.
- * Answers (outcome, rotated_at, previous_secret_expires_at); outcome `conflict`: the version moved on, read again; `invalid_token`, `forbidden`: the bearer's rights ended
- * meanwhile. previous_secret_expires_at is -infinity without grace.
+ * $21 to $24 as SQL_CALLER's last.
+ * Answers (outcome, rotated_at, previous_secret_expires_at); outcome `conflict`: the version moved on, read again; `invalid_token`, `network_not_allowed`, `forbidden`: the
+ * bearer's rights ended meanwhile. previous_secret_expires_at is -infinity without grace.
  *
  * A compare-and-set: of two rotations that read the same version, the second waits for the first one's row lock and then finds no row. The time is taken
  * after that lock was got (clock_timestamp), so a grace is never shortened by the wait and never ends a version before it began. The statement's
  * snapshot is younger than the commit of the version that was read, so it sees every earlier version's row. */
 #define ROTATION_ENDS SECRET_MAY_BE_LIVE("s")
 #define SQL_ROTATE                                                                                                                         \
-	SQL_CALLER("$21", "$22")                                                                                                           \
+	SQL_CALLER("$21", "$22", "$23", "$24")                                                                                             \
 	", advanced as ("                                                                                                                  \
 	" update m2m.client c set secret_version = c.secret_version + 1 from caller"                                                       \
 	" where c.client_id = $11::text and c.secret_version = $12::int4 and c.disabled_at is null"                                        \
-	"  and c.organization_id = caller.organization_id and caller.live and caller.admin"                                                \
+	"  and c.organization_id = caller.organization_id and caller.live and caller.near and caller.admin"                                \
 	" returning c.client_id, c.organization_id, c.secret_version as version)"                                                          \
 	", moment as materialized (select *, clock_timestamp() as at from advanced)"                                                       \
 	", ended as ("                                                                                                                     \
@@ -145,7 +158,7 @@
 	" insert into m2m.admin_audit (at, action, outcome, organization_id, client_id, secret_version, detail, " SQL_ORIGIN_COLUMNS ")"   \
 	" select at, 'rotate_secret', 'granted', organization_id, client_id, version, jsonb_build_object('grace_seconds', "                \
 	"$17::int4), " SQL_ORIGIN_VALUES " from answer)"                                                                                   \
-	" select case when caller.live is not true then 'invalid_token' when not caller.admin then 'forbidden'"                            \
+	" select case " CALLER_REFUSED " when not caller.admin then 'forbidden'"                                                           \
 	"  when answer.version is null then 'conflict' else 'granted' end, answer.at, answer.previous_secret_expires_at"                   \
 	" from (select) one left join caller on true left join answer on true"
 

@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "base/uuid.h"
+#include "sql/networks.h"
 
 struct words {
 	const struct str *v; /* NULL: not given */
@@ -22,6 +23,7 @@ struct org {
 	struct str client_id;           /* of its default client */
 	int64_t created_at;             /* microseconds since 1970, as all times here */
 	int64_t disabled_at;            /* 0: enabled */
+	struct str networks;            /* joined with spaces; absent: any */
 };
 
 struct client {
@@ -38,6 +40,7 @@ struct client {
 	int64_t secret_created_at;
 	int64_t created_at;
 	int64_t disabled_at; /* 0: enabled */
+	struct str networks; /* joined with spaces; absent: any */
 };
 
 enum change { CHANGE_NONE, CHANGE_ON, CHANGE_OFF };
@@ -50,11 +53,13 @@ struct client_spec {
 	struct str token_type;  /* "JWT", "at+jwt", "default": as the setting says */
 	enum change disabled;   /* of a change */
 	enum change is_default; /* ON: in place of the present one; OFF: refused where it is the default */
+	struct networks networks;
 };
 
 struct org_spec {
 	struct str slug, name;
 	struct str issuer, external_id;
+	struct networks networks;
 	struct client_spec client; /* of the default client; everything must be given */
 };
 
@@ -62,6 +67,7 @@ struct org_change {
 	struct str name;
 	struct str issuer, external_id; /* given together; an external_id of "" takes both away */
 	enum change disabled;
+	struct networks networks;
 };
 
 /* The rules for what people and programs may ask for, the same over the API and on the command line: NULL, or a static sentence about the first that is

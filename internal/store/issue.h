@@ -42,8 +42,10 @@ struct issue_request {
 	void *arg;
 
 	/* out; strings and the key are borrowed and end when done returns */
-	enum err
-		err; /* ERR_OK, or INVALID_TOKEN, FORBIDDEN, KEY_MISSING, INVALID_CLIENT, INVALID_SCOPE, INVALID_TARGET, STALE_KEY, STORE_UNAVAILABLE */
+	/* ERR_OK, or INVALID_TOKEN, NETWORK_NOT_ALLOWED, FORBIDDEN, KEY_MISSING, INVALID_CLIENT, INVALID_SCOPE, INVALID_TARGET,
+	 * STALE_KEY, STORE_UNAVAILABLE */
+	enum err err;
+	bool bearer_refused; /* with NETWORK_NOT_ALLOWED: it is the bearer's; else the client's, whose secret is right */
 	int32_t secret_version;
 	int64_t issued_at; /* seconds since 1970, by the database's clock */
 	int64_t issued_at_us;

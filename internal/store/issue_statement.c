@@ -6,26 +6,33 @@
 
 #include "sql/bearer_sql.h"
 #include "sql/lookup_sql.h"
+#include "sql/network_sql.h"
 #include "sql/outcome.h"
 #include "sql/secret_sql.h"
 #include "store/store_parts.h"
 
 #define SEAL_OF_BATCH SQL_AUDIT_SEAL("$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25")
 
-/* The few organizations that are disabled (a deleted one is too) are an index of their own. */
-#define DISABLED_ORGANIZATION ANY_OF("m2m.organization", "o", "o.organization_id = c.organization_id and o.disabled_at is not null")
-#define LIVE_SECRET(s)        s ".client_id = req.client_id and " SECRET_MAY_BE_LIVE(s) " and " SECRET_IS_LIVE(s)
-
+/* The few organizations that are disabled (a deleted one is too) or have networks are an index of their own. */
+#define LIMITED_ORGANIZATION "o.organization_id = c.organization_id and (o.disabled_at is not null or o.allowed_networks is not null)"
+#define CLIENT_NETWORK_ALLOWED                                                                                                             \
+	NETWORK_ALLOWED("req.remote_addr", "c.allowed_networks") " and " NETWORK_ALLOWED("req.remote_addr", "o.allowed_networks")
+#define LIVE_SECRET(s)    s ".client_id = req.client_id and " SECRET_MAY_BE_LIVE(s) " and " SECRET_IS_LIVE(s)
 #define RIGHT_SECRET      LIVE_SECRET("s") " and s.verifier = substr(req.verifiers, 32 * array_position($12::text[], s.key_id) - 31, 32)"
 #define OTHER_KEYS_SECRET ANY_OF("m2m.client_secret", "v", LIVE_SECRET("v") " and v.key_id <> all($12::text[])")
 
-/* What a request with a bearer is checked for besides: the bearer's own client, the version of the secret that it was obtained with, and its organization. */
+/* What a request with a bearer is checked for besides: the bearer's own client, the version of the secret that it was obtained
+ * with, its organization, and the networks of both. */
 #define BEARER_COLUMNS                                                                                                                     \
 	", unnest($26::int4[]) as bearer_kind, unnest($27::text[]) as bearer_client, unnest($28::int4[]) as bearer_version,"               \
 	" unnest($29::uuid[]) as bearer_organization, unnest($30::bool[]) as bearer_admin,"                                                \
 	" unnest($31::bytea[]) as bearer_tag, unnest($32::int8[]) as bearer_iat"
+#define BEARER_NETWORK_ALLOWED                                                                                                             \
+	NETWORK_ALLOWED("req.remote_addr", "bc.allowed_networks") " and " NETWORK_ALLOWED("req.remote_addr", "bo.allowed_networks")
+#define BEARER_REFUSED "bearer_network_not_allowed" /* network_not_allowed, for the bearer's sake and not the client's */
 #define BEARER_CASES                                                                                                                       \
 	"   when req.bearer_kind <> 0 and (bo.organization_id is null or req.bearer_kind = 1 and bs.version is null) then 'invalid_token'" \
+	"   when req.bearer_kind <> 0 and not (" BEARER_NETWORK_ALLOWED ") then '" BEARER_REFUSED "'"                                      \
 	"   when req.bearer_kind <> 0 and not coalesce('admin' = any(bc.roles), req.bearer_admin) then 'forbidden'"                        \
 	"   when req.bearer_kind <> 0 and bo.organization_id is distinct from c.organization_id then 'invalid_client'"
 #define LIVE_BEARER_SECRET       BEARER_SECRET_IS_LIVE("bs", "req.bearer_client", "req.bearer_version", "req.bearer_tag", "req.bearer_iat")
@@ -59,14 +66,15 @@
 	"granted_audience,"                                                                                                                \
 	"  case"                                                                                                                           \
 	"   when (select kid from m2m.signing_key_current) is distinct from $13::text then 'stale_key'" bearer_cases                       \
-	"   when c.client_id is null or " DISABLED_ORGANIZATION " then 'invalid_client'"                                                   \
+	"   when c.client_id is null or o.disabled_at is not null then 'invalid_client'"                                                   \
 	"   when s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                                           \
-	"   when s.version is null then 'invalid_client'"                                                                                  \
+	"   when s.version is null then 'invalid_client'" /* the secret is right: whoever is elsewhere has it, and the audit tells that */ \
+	"   when not (" CLIENT_NETWORK_ALLOWED ") then 'network_not_allowed'"                                                              \
 	"   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"                                     \
 	"   when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'"                              \
 	"   else 'granted' end as outcome"                                                                                                 \
 	" from req" LOOKUP("c", "m2m.client", "c.client_id = req.client_id and c.disabled_at is null")                                     \
-		LOOKUP("s", "m2m.client_secret", RIGHT_SECRET) bearer_lookups                                                              \
+		LOOKUP("o", "m2m.organization", LIMITED_ORGANIZATION) LOOKUP("s", "m2m.client_secret", RIGHT_SECRET) bearer_lookups        \
 		"),"                                                                                                                       \
 		" ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, "                \
 		"secret_version, "                                                                                                         \
@@ -225,7 +233,9 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 
 static void take_row(struct issue_request *req, const PGresult *r, int row)
 {
-	req->err = outcome_err(pg_str(r, row, 1));
+	struct str outcome = pg_str(r, row, 1);
+	req->bearer_refused = str_eq(outcome, STR(BEARER_REFUSED));
+	req->err = req->bearer_refused ? ERR_NETWORK_NOT_ALLOWED : outcome_err(outcome);
 	req->secret_version = pg_int4(r, row, 2);
 	int64_t at_us = pg_time_us(r, row, 3);
 	req->issued_at = at_us / 1000000;

@@ -1,4 +1,5 @@
-/* Promises 1 and 2 of the design, checked on histories: rotation is linearizable, and no token is delivered without its row.
+/* Promises 1 and 2 of the design, checked on histories: rotation is linearizable, as is taking an allowed network away, and no
+ * token is delivered without its row.
  *
  * A history is what clients saw: what each call used, what it was answered, its begin and end on one monotonic clock. What must hold is derived
  * from that alone, and from the audit afterwards. tests/mutations holds changes to the product that these tests must notice.
@@ -331,6 +332,130 @@ Test(concurrency, rotation_is_linearizable)
 		free(verifiers[i].calls);
 	free(ended);
 	free(versions);
+}
+
+/* ---- networks that are taken away and given back ---- */
+
+#define CHANGES_MAX 20000
+#define ASKERS      4
+
+/* Allowed at first, and then turn about: what one operator did, one after the other. */
+static struct {
+	int64_t begin, end;
+} changes[CHANGES_MAX];
+static unsigned changes_n; /* read when its writer has ended */
+static char platform[TOKEN_MAX];
+
+static bool allowed_after(unsigned change)
+{
+	return change % 2 == 0;
+}
+
+static void *change_networks_on(void *arg)
+{
+	static struct http_reply answer;
+	static struct http_conn conns[GATEWAYS];
+	char path[128];
+	unsigned seed = 1;
+	(void)arg;
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s", acme.client_id);
+	int status = open_both(conns) ? 200 : 0;
+	for (changes_n = 1; status == 200 && !atomic_load(&stop) && changes_n < CHANGES_MAX; changes_n++) {
+		const struct http_request q = {.method = "PATCH",
+					       .path = path,
+					       .bearer = platform,
+					       .type = "application/json",
+					       .body = allowed_after(changes_n) ? "{\"allowed_networks\":[\"127.0.0.0/8\"]}"
+										: "{\"allowed_networks\":[\"192.0.2.0/24\"]}"};
+		changes[changes_n].begin = clock_mono_us();
+		status = http_call_on(&conns[rand_r(&seed) % GATEWAYS], &q, &answer);
+		changes[changes_n].end = clock_mono_us();
+		sleep_ms((int)(rand_r(&seed) % 30));
+	}
+	atomic_fetch_add(&faults, status != 200);
+	http_close(&conns[0]);
+	http_close(&conns[1]);
+	return NULL;
+}
+
+static void *ask_on(void *arg)
+{
+	struct verifier *v = arg;
+	char form[256];
+	snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s&client_secret=%s", acme.client_id, acme.secret);
+	bool alive = open_both(v->conns);
+	while (alive && !atomic_load(&stop) && v->calls_n < CALLS_MAX) {
+		struct call *call = &v->calls[v->calls_n++];
+		call->how = rand_r(&v->seed) % 2 == 0 ? OAUTH_TOKEN : CLIENT_ID;
+		if (call->how == OAUTH_TOKEN)
+			make_call(v, call, &(struct http_request){.path = "/oauth2/token", .type = FORM, .body = form});
+		else
+			make_call(v, call, &(struct http_request){.path = "/m2m/client-id", .bearer = v->bearers[0].token});
+		alive = call->status != 0;
+	}
+	http_close(&v->conns[0]);
+	http_close(&v->conns[1]);
+	return NULL;
+}
+
+static void make_history_of_networks(struct verifier *askers)
+{
+	pthread_t operator_;
+	for (unsigned i = 0; i < ASKERS; i++) {
+		askers[i].seed = i + 1;
+		askers[i].calls = calloc(CALLS_MAX, sizeof(struct call));
+		client_token(&w, &acme, askers[i].bearers[0].token);
+		cr_assert_eq(pthread_create(&askers[i].id, NULL, ask_on, &askers[i]), 0);
+	}
+	cr_assert_eq(pthread_create(&operator_, NULL, change_networks_on, NULL), 0);
+	sleep_ms(seconds() * 1000);
+	atomic_store(&stop, true);
+	pthread_join(operator_, NULL);
+	for (unsigned i = 0; i < ASKERS; i++)
+		pthread_join(askers[i].id, NULL);
+	cr_assert_eq(atomic_load(&faults), 0, "a change of networks failed");
+}
+
+/* Whether the networks may have been so at one moment of the call. A change's effect is somewhere between its begin and end. */
+static bool can_have_been(bool allowed, const struct call *call)
+{
+	for (unsigned n = 0; n < changes_n; n++) {
+		int64_t ended = n + 1 < changes_n ? changes[n + 1].end : NEVER;
+		if (allowed_after(n) == allowed && changes[n].begin <= call->end && call->begin <= ended)
+			return true;
+	}
+	return false;
+}
+
+static void check_networks_of(const struct call *call, unsigned *had_to_be_granted, unsigned had_to_be_refused[])
+{
+	const char *name = call->how == OAUTH_TOKEN ? "POST /oauth2/token" : "GET /m2m/client-id";
+	bool may_grant = can_have_been(true, call), may_refuse = can_have_been(false, call);
+	cr_assert(call->status == 200 || call->status == 403, "%s was answered %d", name, call->status);
+	cr_assert(call->status != 200 || may_grant, "%s was answered after its network had been taken away", name);
+	cr_assert(call->status != 403 || may_refuse, "%s was refused while its network was allowed", name);
+	*had_to_be_granted += !may_refuse;
+	had_to_be_refused[call->how] += !may_grant;
+}
+
+Test(concurrency, taking_a_network_away_is_linearizable)
+{
+	static struct verifier askers[ASKERS];
+	unsigned granted = 0, refused[3] = {0};
+	gateway_start(&second, &w.gateway_env);
+	mint_platform(&w, "backend", platform);
+	make_history_of_networks(askers);
+	for (unsigned i = 0; i < ASKERS; i++)
+		for (unsigned k = 0; k < askers[i].calls_n; k++)
+			check_networks_of(&askers[i].calls[k], &granted, refused);
+	cr_log_info("%u changes; %u calls had to be granted; %u and %u had to be refused\n", changes_n - 1, granted, refused[OAUTH_TOKEN],
+		    refused[CLIENT_ID]);
+	cr_assert_geq(changes_n, 20);
+	cr_assert_geq(granted, 20);
+	cr_assert_geq(refused[OAUTH_TOKEN], 20);
+	cr_assert_geq(refused[CLIENT_ID], 20);
+	for (unsigned i = 0; i < ASKERS; i++)
+		free(askers[i].calls);
 }
 
 /* ---- a grace that begins late ---- */

@@ -9,7 +9,7 @@
 #include "harness/world.h"
 #include "json/json_read.h"
 
-#define SCHEMA 10 /* migrations there are */
+#define SCHEMA 11 /* migrations there are */
 
 SHARED_CLUSTER("");
 

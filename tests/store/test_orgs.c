@@ -137,6 +137,75 @@ Test(orgs, what_is_not_given_to_org_set_stays)
 	expect_refusal(2, "goes without", "org", "set", "acme", "--no-external-id", "--issuer", "x", "--external-id", "y");
 }
 
+static const char *told(const char *action)
+{
+	return sql_text(world_db(&w),
+			"select detail->>'allowed_networks' from m2m.admin_audit where action = '%s' and outcome = 'granted'"
+			" and detail ? 'allowed_networks' order by at desc limit 1",
+			action);
+}
+
+Test(orgs, a_client_s_networks_are_set_shown_and_taken_back)
+{
+	expect_exit(0, "client", "set", "--org", "acme", "--allow-network", "192.0.2.0/24", "--allow-network", "2001:DB8:7::/48",
+		    "--allow-network", "192.0.2.0/24", "--allow-network", "::ffff:192.0.2.0/120", "--allow-network", "198.51.100.7");
+	cr_expect(says(r.out, "192.0.2.0/24 2001:db8:7::/48 198.51.100.7/32\n"), "%s", r.out);
+	cr_expect_str_eq(client_has(acme.client_id, "allowed_networks"), "{192.0.2.0/24,2001:db8:7::/48,198.51.100.7/32}");
+	cr_expect_str_eq(told("set_client"), "[\"192.0.2.0/24\", \"2001:db8:7::/48\", \"198.51.100.7/32\"]");
+	expect_exit(0, "client", "set", "--org", "acme", "--name", "New");
+	expect_exit(0, "client", "show", "--org", "acme", "--output", "json");
+	cr_expect(says(r.out, "\"allowed_networks\":[\"192.0.2.0/24\",\"2001:db8:7::/48\",\"198.51.100.7/32\"]"), "%s", r.out);
+	expect_exit(0, "client", "set", "--org", "acme", "--allow-network", "any");
+	cr_expect_str_eq(told("set_client"), "any");
+	expect_exit(0, "client", "show", "--org", "acme", "--output", "json");
+	cr_expect(says(r.out, "\"allowed_networks\":null"), "%s", r.out);
+	expect_exit(0, "client", "create", "--org", "acme", "--allow-network", "10.0.0.0/8", "--output", "json");
+	cr_expect(says(r.out, "\"allowed_networks\":[\"10.0.0.0/8\"]"), "%s", r.out);
+	cr_expect_str_eq(told("create_client"), "[\"10.0.0.0/8\"]");
+}
+
+Test(orgs, an_organization_s_networks_are_set_shown_and_taken_back)
+{
+	expect_exit(0, "org", "create", "beta", "--allow-network", "10.0.0.0/8");
+	cr_expect_str_eq(org_has("beta", "allowed_networks"), "{10.0.0.0/8}");
+	cr_expect_str_eq(told("create_organization"), "[\"10.0.0.0/8\"]");
+	expect_exit(0, "org", "set", "beta", "--allow-network", "192.0.2.0/24", "--allow-network", "::1");
+	cr_expect_str_eq(told("set_organization"), "[\"192.0.2.0/24\", \"::1/128\"]");
+	expect_exit(0, "org", "set", "beta", "--name", "Beta");
+	expect_exit(0, "org", "disable", "beta");
+	expect_exit(0, "org", "show", "beta", "--output", "json");
+	cr_expect(says(r.out, "\"allowed_networks\":[\"192.0.2.0/24\",\"::1/128\"]"), "%s", r.out);
+	expect_exit(0, "org", "set", "beta", "--allow-network", "any");
+	cr_expect_str_eq(told("set_organization"), "any");
+	cr_expect(says(r.out, "allowed_networks  -\n"), "%s", r.out);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client where allowed_networks is not null"), 0);
+}
+
+Test(orgs, a_network_that_is_none_is_refused_with_what_is_wrong)
+{
+	static const char *const commands[][4] = {{"client", "set", "--org", "acme"},
+						  {"client", "create", "--org", "acme"},
+						  {"org", "set", "acme", "--name=x"},
+						  {"org", "create", "b", "--name=x"}};
+	static const struct {
+		const char *network, *says;
+	} bad[] = {
+		{"192.0.2.7/24", "192.0.2.7/24 has bits set behind its prefix; the network is 192.0.2.0/24."},
+		{"2001:db8::1/32", "the network is 2001:db8::/32."},
+		{"acme", "acme is no network in CIDR form"},
+		{"192.0.2.0/33", "192.0.2.0/33 is no network"},
+		{"", "is no network"},
+	};
+	for (size_t c = 0; c < sizeof commands / sizeof *commands; c++) {
+		const char *const *v = commands[c];
+		for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+			expect_refusal(2, bad[i].says, v[0], v[1], v[2], v[3], "--allow-network", "10.0.0.0/8", "--allow-network",
+				       bad[i].network);
+		expect_refusal(2, "any is no network", v[0], v[1], v[2], v[3], "--allow-network", "any", "--allow-network", "10.0.0.0/8");
+	}
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client where allowed_networks is not null"), 0);
+}
+
 Test(orgs, m2mctl_holds_to_the_same_rules_as_the_api)
 {
 	expect_exit(0, "client", "set", "--org", "acme", "--scope", "s0", "--scope", "s1", "--scope", "s2", "--scope", "s3", "--scope",
