@@ -5,7 +5,7 @@ static bool is_trusted(const struct proxies *proxies, const struct ip *peer)
 	if (peer->n == 0)
 		return proxies->local;
 	for (unsigned i = 0; i < proxies->n; i++)
-		if (ip_in_network(peer, &proxies->networks[i]))
+		if (cidr_holds(&proxies->networks[i], peer))
 			return true;
 	return false;
 }

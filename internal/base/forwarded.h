@@ -8,7 +8,7 @@
 #ifndef M2M_BASE_FORWARDED_H
 #define M2M_BASE_FORWARDED_H
 
-#include "base/ip.h"
+#include "base/cidr.h"
 
 #define PROXIES_MAX 64
 
@@ -24,7 +24,7 @@ struct proxies {
 	enum forwarded_form form;
 	bool local; /* whoever connects to a unix socket is trusted */
 	unsigned n;
-	struct ip_network networks[PROXIES_MAX];
+	struct cidr networks[PROXIES_MAX];
 };
 
 /* A connection's other end, or who is known to stand behind it. */

@@ -1,4 +1,4 @@
-/* IP addresses and networks as numbers.
+/* IP addresses as numbers (networks: base/cidr.h).
  *
  * An IPv4 address has one form here: what a listener on [::] shows as ::ffff:192.0.2.7 (RFC 4291
  * section 2.5.5.2) is 192.0.2.7. A zone (RFC 4007) is dropped: PostgreSQL's inet takes none. */
@@ -16,11 +16,6 @@ struct ip {
 	uint8_t bytes[16];
 };
 
-struct ip_network {
-	struct ip base;
-	uint8_t bits; /* of `base` that its addresses have in common */
-};
-
 /* Of 4 or 16 bytes in network order. */
 struct ip ip_of_bytes(const uint8_t *bytes, size_t n);
 
@@ -36,12 +31,5 @@ MUST_CHECK bool ip_parse(struct str text, struct ip *ret);
 
 /* In `out`, canonical (RFC 5952); absent when no address is known. */
 struct str ip_text(const struct ip *ip, char out[IP_TEXT_MAX]);
-
-/* CIDR notation, or an address alone. False, with *ret untouched: it is neither, or bits are set
- * behind the prefix. */
-MUST_CHECK bool ip_network_parse(struct str text, struct ip_network *ret);
-
-/* No network holds an address that isn't known. */
-bool ip_in_network(const struct ip *ip, const struct ip_network *network);
 
 #endif

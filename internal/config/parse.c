@@ -127,7 +127,7 @@ bool parse_proxies(const struct setting *s, struct arena *a, struct str text, st
 		} else if (p->n == PROXIES_MAX) {
 			sbuf_printf(why, "expected at most %d networks", PROXIES_MAX);
 			return false;
-		} else if (!ip_network_parse(word, &p->networks[p->n++])) {
+		} else if (cidr_parse(word, &p->networks[p->n++]) != ERR_OK) {
 			sbuf_putz(why, "expected addresses and networks in CIDR form without bits behind the prefix, such as 10.0.0.0/8 or "
 				       "2001:db8::/32, or unix, by commas");
 			return false;

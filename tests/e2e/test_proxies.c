@@ -187,6 +187,27 @@ Test(proxies, a_rate_is_each_callers_own)
 	expect_status(rest_token(PROXY, "X-Forwarded-For: 192.0.2.8\r\n", false), 200);
 }
 
+Test(proxies, allowed_networks_are_the_callers)
+{
+	static struct ctl_result done;
+	start("x-forwarded-for");
+	world_ctl(&w, &done, "client", "set", acme.client_id, "--allow-network", "192.0.2.0/24");
+	expect_rest(PROXY, "X-Forwarded-For: 192.0.2.7\r\n", "192.0.2.7");
+	expect_grpc(PROXY, "x-forwarded-for: 192.0.2.7\n", "192.0.2.7");
+	expect_status(rest_token(PROXY, "X-Forwarded-For: 192.0.2.7, 203.0.113.1\r\n", false), 403);
+	cr_expect(is_oauth_error(&r, "unauthorized_client"), "%s", r.body);
+	expect_status(rest_token(PROXY, "X-Forwarded-For: 192.0.2.7, unknown\r\n", true), 403);
+	expect_status(rest_token(PROXY, "", false), 403);
+	expect_status(rest_token("127.0.0.1", "X-Forwarded-For: 192.0.2.7\r\n", false), 403);
+	cr_expect_eq(grpc_token_from(PROXY, "x-forwarded-for: 203.0.113.1\n"), 7);
+	cr_expect_eq(grpc_token_from("127.0.0.1", "x-forwarded-for: 192.0.2.7\n"), 7);
+	gateway_stop(&w.gateway, 15000); /* what was counted is written */
+	cr_expect_str_eq(sql_text(world_db(&w), "select string_agg(distinct host(remote_addr), ' ') from m2m.denied_audit"
+						" where reason = 'network_not_allowed' and remote_addr is not null"),
+			 "127.0.0.1 127.0.1.1 203.0.113.1");
+	gateway_start(&w.gateway, &w.gateway_env);
+}
+
 /* ---- PROXY protocol, version 2 ---- */
 
 #define SIGNATURE      "\r\n\r\n\0\r\nQUIT\n"

@@ -75,3 +75,41 @@ Test(cidr, is_nothing_else)
 	cr_expect_eq(cidr_parse(str_from("192.0.2.0\0", 10), &c), ERR_MALFORMED);
 	cr_expect_eq(cidr_parse(STR_NONE, &c), ERR_MALFORMED);
 }
+
+Test(cidr, holds_what_begins_as_it_does)
+{
+	static const struct {
+		const char *network, *address;
+		bool in;
+	} table[] = {
+		{"10.0.0.0/8", "10.255.255.255", true},
+		{"10.0.0.0/8", "11.0.0.0", false},
+		{"192.0.2.128/25", "192.0.2.128", true},
+		{"192.0.2.128/25", "192.0.2.127", false},
+		{"192.0.2.7", "192.0.2.7", true},
+		{"192.0.2.7", "192.0.2.6", false},
+		{"0.0.0.0/0", "203.0.113.9", true},
+		{"0.0.0.0/0", "2001:db8::1", false},
+		{"::/0", "2001:db8::1", true},
+		{"::/0", "192.0.2.7", false},
+		{"2001:db8::/33", "2001:db8:7fff::1", true},
+		{"2001:db8::/33", "2001:db8:8000::1", false},
+		{"::ffff:10.0.0.0/104", "10.1.2.3", true},
+		{"::ffff:10.0.0.0/104", "11.1.2.3", false},
+		{"10.0.0.0/8", "::ffff:10.1.2.3", true},
+	};
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		struct cidr network;
+		struct ip ip;
+		cr_assert_eq(cidr_parse(str_of(table[i].network), &network), ERR_OK, "%s", table[i].network);
+		cr_assert(ip_parse(str_of(table[i].address), &ip));
+		cr_expect_eq(cidr_holds(&network, &ip), table[i].in, "%s in %s", table[i].address, table[i].network);
+	}
+}
+
+Test(cidr, holds_no_address_that_isnt_known)
+{
+	struct cidr all;
+	cr_assert_eq(cidr_parse(STR("0.0.0.0/0"), &all), ERR_OK);
+	cr_expect_not(cidr_holds(&all, &(struct ip){.n = 0}));
+}

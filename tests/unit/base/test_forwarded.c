@@ -12,8 +12,8 @@ struct seen {
 static struct proxies make(enum forwarded_form form)
 {
 	struct proxies p = {.form = form, .local = true, .n = 2};
-	cr_assert(ip_network_parse(STR("10.0.0.0/8"), &p.networks[0]));
-	cr_assert(ip_network_parse(STR("2001:db8:f::/48"), &p.networks[1]));
+	cr_assert_eq(cidr_parse(STR("10.0.0.0/8"), &p.networks[0]), ERR_OK);
+	cr_assert_eq(cidr_parse(STR("2001:db8:f::/48"), &p.networks[1]), ERR_OK);
 	return p;
 }
 
