@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "base/reserve.h"
 #include "loop/accept.h"
 #include "worker/process_metrics.h"
 #include "worker/worker_parts.h"
@@ -170,6 +171,8 @@ static void put_workers(const struct worker *w, struct sbuf *out)
 	put(out, "m2m_workers", "gauge", "Worker threads.", w->all_count);
 	put(out, "m2m_accept_failures_total", "counter", "Connections that the kernel didn't give, for want of descriptors or memory.",
 	    accept_failures());
+	put(out, "m2m_memory_reserve_used_bytes", "gauge",
+	    "What libevent took of its reserve, since the system gave no memory; normally 0.", reserve_used());
 	put(out, "m2m_workers_ready", "gauge", "Worker threads that can answer requests now.", ready);
 	head(out, "m2m_connections", "gauge", "Open client connections, by listener.");
 	sbuf_printf(out, "m2m_connections{listener=\"http\"} %" PRIu64 "\nm2m_connections{listener=\"grpc\"} %" PRIu64 "\n", http, grpc);

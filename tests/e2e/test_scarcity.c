@@ -6,11 +6,13 @@
  * without a failure: first that allocation alone, then with all behind it. A deed with a stride above
  * one skips allocations in the quick tier. Then the same deeds meet failures at random rates. */
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "harness/expect.h"
@@ -531,6 +533,59 @@ Test(scarcity, failures_at_random_rates_end_with_the_failures)
 	static const unsigned rates[] = {20000, 3000, 300};
 	for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
 		fail_at_rate(rates[i]);
+	expect_all_recorded();
+}
+
+/* ---- the reserve ---- */
+
+#define CROWD 3000
+
+static long reserve_used_now(void)
+{
+	static const char name[] = "\nm2m_memory_reserve_used_bytes ";
+	if (ask(w.gateway.ops, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") != DONE)
+		return -1;
+	const char *found = strstr(r.body, name);
+	return found == NULL ? -1 : strtol(found + sizeof name - 1, NULL, 10);
+}
+
+/* But for what the loop itself has grown by meanwhile. */
+static bool reserve_is_given_back(void)
+{
+	const long kept = 256 * 1024;
+	int64_t until_us = clock_mono_us() + RECOVERY_MS * INT64_C(1000);
+	while (reserve_used_now() > kept && clock_mono_us() < until_us)
+		sleep_ms(50);
+	return reserve_used_now() <= kept;
+}
+
+/* Without any memory for a while, connections live on the reserve: when half of it is gone nobody new is
+ * served, and all is as before once they are gone. */
+Test(scarcity, a_reserve_that_runs_low_is_kept_for_who_is_there)
+{
+	static int crowd[CROWD];
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(w.gateway.http), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	unsigned n = 0;
+	cr_assert_eq(reserve_used_now(), 0);
+	scarcity_fail(0, LONG_MAX / 2);
+	for (; n < CROWD; n++) {
+		crowd[n] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (crowd[n] < 0 || connect(crowd[n], (struct sockaddr *)&at, sizeof at) != 0)
+			break;
+		if (n % 100 == 0)
+			sleep_ms(20);
+	}
+	sleep_ms(500);
+	cr_assert_gt(scarcity_end(), 0);
+	cr_assert(lives(), "the gateway is dead; see %s", w.gateway.log);
+	long used = reserve_used_now();
+	cr_log_info("%u connections hold %ld bytes of the reserve", n, used);
+	cr_assert_gt(used, 256 * 1024);
+	cr_assert_lt(used, 3 * 1024 * 1024, "the rest is kept for who is there");
+	for (unsigned i = 0; i < n; i++)
+		close(crowd[i]);
+	cr_assert(reserve_is_given_back(), "%ld bytes are still taken", reserve_used_now());
+	cr_expect_eq(token(), DONE);
 	expect_all_recorded();
 }
 
