@@ -87,6 +87,8 @@ void grpc_doorstep_wait(struct grpc_doorstep *d, int fd, const struct remote *pr
 
 void grpc_doorstep_clear(struct grpc_doorstep *d)
 {
-	while (!list_empty(&d->waiting))
-		leave(LIST_OWNER(d->waiting.next, struct waiting, node));
+	for (struct list *it = d->waiting.next, *next; it != &d->waiting; it = next) {
+		next = it->next;
+		leave(LIST_OWNER(it, struct waiting, node));
+	}
 }

@@ -67,6 +67,8 @@ yajl_alloc_funcs yajl_memory_funcs(struct yajl_memory *m)
 
 void yajl_memory_clear(struct yajl_memory *m)
 {
-	while (!list_empty(&m->pieces))
-		wipe_and_free(LIST_OWNER(m->pieces.next, struct piece, node));
+	for (struct list *it = m->pieces.next, *next; it != &m->pieces; it = next) {
+		next = it->next;
+		wipe_and_free(LIST_OWNER(it, struct piece, node));
+	}
 }
