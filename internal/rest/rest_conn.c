@@ -231,15 +231,6 @@ static void forward_request(struct rest_conn *c, size_t n)
 	hand_over(c);
 }
 
-static void forward_refusal(struct rest_conn *c, enum err why)
-{
-	c->refused = true;
-	evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
-	evbuffer_add_printf(bufferevent_get_input(c->bev), "GET " REST_REFUSED_PATH "%s HTTP/1.1\r\nHost: -\r\nConnection: close\r\n\r\n",
-			    err_info(why)->code);
-	hand_over(c);
-}
-
 /* ---- requests that are taken before evhttp is asked ---- */
 
 static bool may_be_taken(const struct rest_conn *c)
@@ -263,6 +254,16 @@ static bool take(struct rest_conn *c, struct str request)
 	if (c->working && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) /* an answer that waits for the client has its time */
 		bufferevent_disable(c->bev, EV_READ);
 	return true;
+}
+
+/* Nothing more of this connection can be trusted. */
+static void refuse(struct rest_conn *c, enum err why)
+{
+	c->refused = true;
+	evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
+	evtimer_del(c->timer);
+	c->working = c->in_place = true;
+	c->set->refuse(c->set->take_arg, c, why);
 }
 
 /* ---- feeding the guard ---- */
@@ -325,7 +326,7 @@ static bool feed_once(struct rest_conn *c)
 		return true;
 	case GUARD_REFUSED:
 		c->fresh = STR_NONE;
-		forward_refusal(c, why);
+		refuse(c, why);
 		return false;
 	case GUARD_MORE:
 		break;

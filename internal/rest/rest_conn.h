@@ -1,7 +1,8 @@
 /* The server side of one HTTP connection beneath evhttp: its socket, plain or TLS, a guard before evhttp's parser, a time limit for receiving a request, and the count of connections.
  *
- * Complete requests, one at a time, go to who serves them, past evhttp (rest_conns.take); those that this one doesn't take go to evhttp. One that the guard refused is replaced by a request for
- * REST_REFUSED_PATH, which the dispatcher answers in our own words. */
+ * Complete requests, one at a time, go to who serves them, past evhttp (rest_conns.take). Those that this
+ * one doesn't take go to evhttp. What the guard refuses is answered past evhttp too (rest_conns.refuse), and
+ * is the connection's last. */
 #ifndef M2M_REST_REST_CONN_H
 #define M2M_REST_REST_CONN_H
 
@@ -15,8 +16,6 @@
 #include "base/str.h"
 #include "loop/accept.h"
 #include "tls/tls_stream.h"
-
-#define REST_REFUSED_PATH "/.refused/"
 
 struct rest_conn;
 
@@ -35,6 +34,9 @@ struct rest_conns {
 	 * the call. NULL: evhttp gets all. */
 	bool (*take)(void *arg, struct rest_conn *c, struct str request);
 	void *take_arg;
+	/* Answers bytes that can't be served with rest_conn_answer, as the connection's last answer; `why` is
+	 * http_guard_feed's. */
+	void (*refuse)(void *arg, struct rest_conn *c, enum err why);
 	const struct accept_set *listeners; /* pause while memory is low; NULL: there are none */
 	struct rest_conn *asking;           /* whose request evhttp hands out at this moment; or NULL */
 	char chunk[16384];                  /* what one read takes */

@@ -41,6 +41,7 @@ struct rest_request {
 	struct evhttp_request *req; /* NULL: the connection was asked, evhttp knows of no request */
 	const char *allow;
 	bool preflight; /* a browser asks whether it may read the document */
+	bool last;      /* the connection ends with the answer */
 };
 
 static void free_op_after_sending(const void *data, size_t n, void *op)
@@ -119,7 +120,7 @@ static void reply(struct op *op, void *transport)
 	struct rest_request *r = transport; /* in the op's arena */
 	struct rest_conn *conn = r->conn;
 	struct rest_answer answer;
-	bool last = r->server->draining;
+	bool last = r->last || r->server->draining;
 	list_remove(&r->node);
 	if (r->preflight)
 		rest_encode_preflight(op, &answer);
@@ -135,18 +136,6 @@ static void reply(struct op *op, void *transport)
 		answer_by_evhttp(r->req, op, &answer);
 		rest_conn_flush(conn);
 	}
-}
-
-/* The guard's own word, out of the path that rest_conn.c made. */
-static enum err refusal(struct str path)
-{
-	static const enum err refusals[] = {ERR_URI_TOO_LONG,       ERR_HEADERS_TOO_LARGE,     ERR_BODY_TOO_LARGE,
-					    ERR_EXPECTATION_FAILED, ERR_VERSION_NOT_SUPPORTED, ERR_NOT_FOUND};
-	struct str code = str_from(path.p + sizeof REST_REFUSED_PATH - 1, path.n - (sizeof REST_REFUSED_PATH - 1));
-	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-		if (str_eq(code, str_of(err_info(refusals[i])->code)))
-			return refusals[i];
-	return ERR_INVALID_REQUEST;
 }
 
 /* The first operation at the path, whose language of errors a wrong method is answered in. */
@@ -176,13 +165,6 @@ static void route_other_method(struct rest_request *r, struct op *op, const stru
 static void route(struct rest_request *r, struct op *op, const struct rest_message *m)
 {
 	struct op_path parameters = {STR_NONE, STR_NONE};
-	if (str_starts(m->path, STR(REST_REFUSED_PATH))) {
-		enum err err = refusal(m->path);
-		op_fail(op, err,
-			err == ERR_INVALID_REQUEST ? "The request is not well-formed HTTP/1.1, or has a body with a method that takes none."
-						   : NULL);
-		return;
-	}
 	op->spec = op_find(m->method, m->path, &parameters, &r->allow);
 	if (op->spec != NULL) {
 		op->in.organization = arena_copy(op->arena, parameters.organization);
@@ -198,22 +180,50 @@ static void route(struct rest_request *r, struct op *op, const struct rest_messa
 	rest_decode(m, op);
 }
 
-/* False: out of memory, and nobody answers. */
-static bool serve(struct rest_server *s, struct rest_conn *conn, struct evhttp_request *req, const struct rest_message *m)
+/* Without its spec. NULL: out of memory. */
+static struct op *begin(struct rest_server *s, struct rest_conn *conn, struct evhttp_request *req)
 {
 	struct op *op = op_new(s->env, NULL, reply, NULL);
 	struct rest_request *r = op == NULL ? NULL : arena_alloc(op->arena, sizeof *r);
 	if (r == NULL) {
 		op_free(op);
-		return false;
+		return NULL;
 	}
 	*r = (struct rest_request){.server = s, .conn = conn, .req = req};
 	op->transport = r;
 	list_append(&s->working, &r->node);
+	return op;
+}
+
+/* False: out of memory, and nobody answers. */
+static bool serve(struct rest_server *s, struct rest_conn *conn, struct evhttp_request *req, const struct rest_message *m)
+{
+	struct op *op = begin(s, conn, req);
+	if (op == NULL)
+		return false;
 	rest_decode_origin(m, op);
-	route(r, op, m);
+	route(op->transport, op, m);
 	op_run(op);
 	return true;
+}
+
+/* No field of such a request is believed, so it comes from the connection's other end. */
+static void refuse(void *arg, struct rest_conn *conn, enum err why)
+{
+	struct op *op = begin(arg, conn, NULL);
+	struct forwarded caller;
+	const struct rest_message nothing = {.caller = &caller};
+	if (op == NULL) {
+		answer_without_memory(conn);
+		return;
+	}
+	rest_conn_ask_caller(conn, &caller);
+	rest_decode_origin(&nothing, op);
+	((struct rest_request *)op->transport)->last = true;
+	op_fail(op, why,
+		why == ERR_INVALID_REQUEST ? "The request is not well-formed HTTP/1.1, or has a body with a method that takes none."
+					   : NULL);
+	op_run(op);
 }
 
 static void on_request(struct evhttp_request *req, void *arg)
@@ -282,6 +292,7 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 	s->shed.env = env;
 	s->conns.take = take;
 	s->conns.take_arg = s;
+	s->conns.refuse = refuse;
 	const struct timeval idle = {env->config->idle_timeout_ms / 1000, (env->config->idle_timeout_ms % 1000) * 1000};
 	const struct timeval *common =
 		event_base_init_common_timeout(base, &idle); /* a queue: each request sets and clears it a few times */
