@@ -193,11 +193,12 @@ enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, stru
 	bool moved = false;
 	const char *url = database_url_now(spec->url, spec->url_path, fresh, &moved);
 	snprintf(seconds, sizeof seconds, "%d", spec->timeout_ms < 2000 ? 2 : spec->timeout_ms / 1000);
-	/* The URL stands after our defaults, so that it can override them. libpq counts connect_timeout for each host of a list. */
-	const char *const keys[] = {"connect_timeout", "target_session_attrs", "application_name",
-				    "keepalives_idle", "keepalives_interval",  "keepalives_count",
-				    "dbname",          "client_encoding",      NULL};
-	const char *const values[] = {seconds, "read-write", spec->application_name, "10", "5", "3", url, "UTF8", NULL};
+	/* The URL stands after our defaults, so that it can override them. libpq counts connect_timeout for each host of a list.
+	 * It would look for Kerberos credentials at each connection, with a library that crashes when memory runs out. */
+	const char *const keys[] = {
+		"connect_timeout",  "target_session_attrs", "application_name", "keepalives_idle", "keepalives_interval",
+		"keepalives_count", "gssencmode",           "dbname",           "client_encoding", NULL};
+	const char *const values[] = {seconds, "read-write", spec->application_name, "10", "5", "3", "disable", url, "UTF8", NULL};
 	PGconn *pg = PQconnectdbParams(keys, values, 1);
 	crypto_wipe(fresh, sizeof fresh);
 	struct arena *a = arena_new(16384);

@@ -626,6 +626,12 @@ static void https_start(struct https *s)
 	snprintf(command, sizeof command, "cd '%s' && exec openssl s_server -accept 127.0.0.1:%u -cert cert.pem -key key.pem -HTTP -quiet",
 		 s->dir, s->port);
 	s->pid = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
+	static struct http_conn look;
+	bool up = false;
+	for (int tries = 0; tries < 200 && !(up = http_open(&look, s->port)); tries++)
+		sleep_ms(50);
+	http_close(&look);
+	cr_assert(up, "no openssl s_server at port %u", s->port);
 }
 
 Test(issuers, keys_over_https_follow_the_issuer_and_outlive_an_outage)
