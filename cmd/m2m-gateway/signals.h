@@ -1,4 +1,4 @@
-/* What each signal does to the daemon. README, signals, has the table. */
+/* What each signal does to the daemon. deploy/running.md has the table. */
 #ifndef M2M_GATEWAY_SIGNALS_H
 #define M2M_GATEWAY_SIGNALS_H
 

@@ -5,7 +5,8 @@
 
 All ```sh blocks of a page run in one shell, in the current folder, one after another. No command in them may fail, and no
 answer may be an error, unless the sample below the block shows one. A ```json sample holds: what the block prints has a
-document with the same members. Of a ```text sample the first line holds, word by word, but for words with digits.
+document with the same members. Of a ```text sample the first line holds, word by word, but for words with digits;
+where it shows rows of psql's, there are rows.
 A ```python or ```js block is a program, which is run by the same shell.
 
 PORTS has pairs of a port that the pages name and one to take in its place: "5432=21234 8443=21235".
@@ -80,6 +81,8 @@ def faults(output, failures, language, sample):
         if shape(document) not in shapes:
             yield f"nothing printed looks like {json.dumps(document)[:100]}"
     if language == "text":
+        if output.count("(0 rows)") > sample.count("(0 rows)"):
+            yield "there are no rows where the sample has some"
         for word in sample.split("\n", 1)[0].split():
             if not re.search(r"[\d…]", word) and word not in output:
                 yield f"{word} of the sample isn't printed"
