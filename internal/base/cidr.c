@@ -24,7 +24,8 @@ enum err cidr_parse(struct str text, struct cidr *ret)
 		return ERR_MALFORMED;
 	int64_t written = memchr(address.p, ':', address.n) != NULL ? 128 : 32;
 	int64_t bits = written;
-	if (text.p != NULL && (text.n > 3 || str_to_i64(text, 0, written, &bits) != ERR_OK))
+	bool leading_zero = text.n > 1 && text.p[0] == '0';
+	if (text.p != NULL && (leading_zero || str_to_i64(text, 0, written, &bits) != ERR_OK))
 		return ERR_MALFORMED;
 	if (c.base.n * 8 < written) /* it is mapped */
 		bits -= MAPPED_BITS;

@@ -237,6 +237,22 @@ Test(issuers, a_keycloak_member_reads_the_id_and_a_keycloak_admin_the_secret)
 	expect_status(get(&w, "/m2m/client-secret", keycloak("\"m2m-admin\""), &r), 200);
 }
 
+Test(issuers, the_organization_s_networks_hold_for_them)
+{
+	struct ctl_result ran;
+	const char *bearer = auth0("\"member\",\"admin\"");
+	world_ctl(&w, &ran, "client", "set", "--org", "acme", "--allow-network", "192.0.2.0/24");
+	expect_status(get(&w, "/m2m/client-secret", bearer, &r), 200);
+	world_ctl(&w, &ran, "org", "set", "acme", "--allow-network", "192.0.2.0/24");
+	expect_problem("/m2m/client-id", bearer, 403, "network_not_allowed");
+	expect_problem("/m2m/client-secret", bearer, 403, "network_not_allowed");
+	expect_problem("/m2m/audit/tokens", bearer, 403, "network_not_allowed");
+	expect_status(rotate(&w, bearer, 0, &r), 403);
+	expect_status(m2m_token(&w, bearer, acme.client_id, acme.secret, &r), 403);
+	world_ctl(&w, &ran, "org", "set", "acme", "--allow-network", "127.0.0.0/8");
+	expect_status(get(&w, "/m2m/client-secret", bearer, &r), 200);
+}
+
 Test(issuers, grpc_takes_them_too)
 {
 	struct grpc_reply g;

@@ -152,6 +152,22 @@ static void go_down_to(int version)
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), version);
 }
 
+/* What was bound would be free. */
+Test(migrate, down_is_refused_while_anything_has_networks)
+{
+	struct org o;
+	org_create(&w, "acme", &o);
+	go_down_to(11);
+	expect_exit(0, "client", "set", "--org", "acme", "--allow-network", "192.0.2.0/24");
+	expect_exit(1, "migrate", "down", "--yes");
+	cr_expect(says(r.err, "--allow-network any"), "%s", r.err);
+	expect_exit(0, "client", "set", "--org", "acme", "--allow-network", "any");
+	expect_exit(0, "org", "set", "acme", "--allow-network", "192.0.2.0/24");
+	expect_exit(1, "migrate", "down", "--yes");
+	expect_exit(0, "org", "set", "acme", "--allow-network", "any");
+	expect_exit(0, "migrate", "down", "--yes");
+}
+
 Test(migrate, the_second_one_is_taken_back_and_made_again_without_a_loss)
 {
 	struct org o;
