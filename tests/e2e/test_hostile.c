@@ -332,6 +332,30 @@ Test(hostile, the_shortest_request_lines_are_answered_in_our_words)
 	expect_serves();
 }
 
+/* Whatever a request line says, the answer is a problem of ours and no page of the parser's. */
+Test(hostile, odd_targets_and_methods_are_answered_in_our_words)
+{
+	static const char *const lines[] = {
+		"get / HTTP/1.1",       "PROPFIND / HTTP/1.1",     "FOO-BAR / HTTP/1.1",    "ABCDEFGHIJKLMNOP / HTTP/1.1",
+		"GET * HTTP/1.1",       "OPTIONS * HTTP/1.1",      "CONNECT a:80 HTTP/1.1", "GET http://a/livez HTTP/1.1",
+		"GET http:// HTTP/1.1", "GET ftp://x/ HTTP/1.1",   "GET a HTTP/1.1",        "GET http://[::1/ HTTP/1.1",
+		"GET : HTTP/1.1",       "GET ?a HTTP/1.1",         "GET //a/b HTTP/1.1",    "GET http://a:b/ HTTP/1.1",
+		"GET /%00 HTTP/1.1",    "GET /?%zz HTTP/1.1",      "GET /[ HTTP/1.1",       "GET /a#b HTTP/1.1",
+		"GET /\\ HTTP/1.1",     "GET /{} HTTP/1.1",        "GET /%ff HTTP/1.1",     "TRACE / HTTP/1.1",
+		"GET / HTTP/1.2",       "GET /.refused/ HTTP/1.1", "GET / HTTP/2.0",        "GET /.refused/body_too_large HTTP/1.1",
+	};
+	for (unsigned i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		char text[128];
+		snprintf(text, sizeof text, "%s\r\nHost: a\r\n\r\n", lines[i]);
+		int status = send_raw(lines[i], text, strlen(text));
+		cr_expect(is_problem(&r, status == 404   ? "not_found"
+					 : status == 505 ? "version_not_supported"
+							 : "invalid_request"),
+			  "%s: %s%s", lines[i], r.head, r.body);
+	}
+	expect_serves();
+}
+
 /* A body there would be taken for the next answer. */
 Test(hostile, an_answer_to_head_is_a_head)
 {
