@@ -541,6 +541,7 @@ static void become_own_stream(struct grpc_call *call)
 void grpc_call_headers_done(struct grpc_call *call)
 {
 	const struct grpc_metadata *m = &call->metadata;
+	call->metadata.whole = true;
 	call->phase = CALL_REQUEST;
 	call->spec = grpc_find_op(m->path);
 	call->method = call->spec == NULL ? grpc_server_method(m->path) : NULL;

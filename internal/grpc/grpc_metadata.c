@@ -18,6 +18,8 @@ void grpc_metadata_init(struct grpc_metadata *m, const struct proxies *proxies, 
 void grpc_metadata_add(struct grpc_metadata *m, struct arena *a, struct str name, struct str value)
 {
 	m->size += name.n + value.n + FIELD_OVERHEAD;
+	if (m->whole)
+		return;
 	/* the refusal too is to be found by the client's request id, wherever that stood */
 	if (grpc_metadata_too_large(m) && !(str_eq(name, STR("x-request-id")) && value.n <= REQUEST_ID_MAX))
 		return;

@@ -136,6 +136,30 @@ Test(proxies, forwarded_names_the_caller_on_both_paths_and_transports)
 	expect_grpc(PROXY, "forwarded: for=203.0.113.1, for=192.0.2.7\n", "192.0.2.7");
 }
 
+/* The proxy adds to the header section; trailers are the client's alone (RFC 9110 section 6.5.1). */
+Test(proxies, trailers_name_nobody)
+{
+	static struct h2 c;
+	static struct h2_out out, trailers;
+	static const char *const names[] = {"x-forwarded-for", "x-request-id", "traceparent", "user-agent", "authorization"};
+	char bearer[TOKEN_MAX + 128];
+	start("x-forwarded-for");
+	snprintf(bearer, sizeof bearer, "authorization: Bearer %s\nx-forwarded-for: 192.0.2.7\nx-request-id: ours\n", admin);
+	const struct grpc_request q = {
+		.path = GRPC_TOKEN, .message = token_message(acme.client_id, acme.secret), .metadata = bearer, .no_end = true};
+	cr_assert(h2_open_from(&c, PROXY, w.gateway.grpc));
+	grpc_follow(&c, &g);
+	out.n = trailers.n = 0;
+	grpc_put(&out, g.stream, &q);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		h2_put_field(&trailers, names[i], "203.0.113.1");
+	h2_put_headers(&out, NGHTTP2_FLAG_END_STREAM, g.stream, &trailers);
+	cr_assert(h2_send(&c, &out) && grpc_wait(&c, &g, H2_TIMEOUT_MS));
+	h2_close(&c);
+	cr_expect_eq(g.status, 0);
+	cr_expect_str_eq(recorded(), "192.0.2.7");
+}
+
 Test(proxies, what_a_stranger_says_is_ignored)
 {
 	start("x-forwarded-for");

@@ -263,3 +263,16 @@ Test(grpc_metadata, who_a_proxy_speaks_for_is_the_origin)
 	add(STR("forwarded"), STR("for=\"[2001:db8::7]:443\""));
 	is(applied_to(&op_specs[OP_GET_CLIENT_ID])->origin.remote_addr, STR("2001:db8::7"));
 }
+
+Test(grpc_metadata, trailers_count_and_say_nothing)
+{
+	add(STR("x-request-id"), STR("r-1"));
+	size_t size = metadata.size;
+	metadata.whole = true;
+	add(STR("forwarded"), STR("for=203.0.113.1"));
+	add(STR("x-request-id"), STR("r-2"));
+	cr_assert_gt(metadata.size, size);
+	const struct op *asked = applied_to(&op_specs[OP_GET_CLIENT_ID]);
+	is(asked->origin.remote_addr, STR("192.0.2.7"));
+	is(asked->request_id, STR("r-1"));
+}
