@@ -55,7 +55,8 @@ static int ask(const char *url, const char *socket_path)
 		    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, TIMEOUT_MS) == CURLE_OK &&
 		    curl_easy_setopt(e, CURLOPT_NOPROXY, "*") == CURLE_OK &&
 		    curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, socket_path) == CURLE_OK &&
-		    /* it is our own port, and its certificate is made out to the name that clients use */
+		    /* it is our own port, and its certificate is made out to the name that
+		     * clients use */
 		    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
 		    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK &&
 		    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error) == CURLE_OK &&

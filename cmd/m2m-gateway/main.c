@@ -1,4 +1,5 @@
-/* m2m-gateway: read the settings, look at the database once, open the ports, run the workers until a signal. */
+/* m2m-gateway: read the settings, look at the database once, open the ports, run the workers
+ * until a signal. */
 #include <errno.h>
 #include <event2/event.h>
 #include <limits.h>
@@ -156,7 +157,9 @@ static void end_workers(struct worker **workers, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		if (workers[i] != NULL)
 			worker_drain(workers[i], false);
-	signals_end_at_once(); /* while this thread joins it takes none: a second one ends the process, and no token is lost that was recorded */
+	/* while this thread joins it takes none: a second one ends the process, and no token is
+	 * lost that was recorded */
+	signals_end_at_once();
 	for (unsigned i = 0; i < n; i++)
 		if (workers[i] != NULL)
 			worker_join(workers[i]);
@@ -175,7 +178,8 @@ static void reread(const struct worker_shared *shared)
 	log_message(LOG_INFO, "reread", "got SIGHUP; looked at: %s", what);
 }
 
-/* The first signal that ends the process, or 0 after `limit_ms` (negative: no limit). Meanwhile this thread, which has nothing else to do, looks after the certificates. */
+/* The first signal that ends the process, or 0 after `limit_ms` (negative: no limit). Meanwhile
+ * this thread, which has nothing else to do, looks after the certificates. */
 static int wait_for_signal(const sigset_t *signals, int64_t limit_ms, const struct worker_shared *shared)
 {
 	const int64_t until_us = clock_mono_us() + limit_ms * 1000;
@@ -232,7 +236,8 @@ static int serve(struct config *config, const struct worker_shared *shared, cons
 		log_message(LOG_INFO, "leaving", "got SIG%s; not ready any more, serving on for %u ms", name, config->shutdown_delay_ms);
 		for (unsigned i = 0; i < config->workers; i++)
 			worker_leave(workers[i]);
-		wait_for_signal(signals, config->shutdown_delay_ms, shared); /* a second one cuts it short */
+		/* a second one cuts it short */
+		wait_for_signal(signals, config->shutdown_delay_ms, shared);
 	}
 	log_message(LOG_INFO, "draining", "got SIG%s", name);
 	withdraw_all(config, &claims);

@@ -4,8 +4,8 @@
 
 static const int ending[] = {SIGTERM, SIGINT, SIGQUIT, SIGXCPU};
 
-/* SIGPIPE and SIGXFSZ come of writing, whose caller sees the error; SIGTTIN and SIGTTOU would stop a
- * daemon that was started in the background of a terminal. */
+/* SIGPIPE and SIGXFSZ come of writing, whose caller sees the error; SIGTTIN and SIGTTOU would
+ * stop a daemon that was started in the background of a terminal. */
 static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, SIGTTIN, SIGTTOU};
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))

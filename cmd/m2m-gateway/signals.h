@@ -4,9 +4,9 @@
 
 #include <signal.h>
 
-/* Blocks those that the main thread waits for, in this thread and in those that it starts: SIGHUP, and
- * those that end the process, which are SIGTERM, SIGINT, SIGQUIT and SIGXCPU. The others that would end
- * or stop a process without a fault of its own are ignored. */
+/* Blocks those that the main thread waits for, in this thread and in those that it starts:
+ * SIGHUP, and those that end the process, which are SIGTERM, SIGINT, SIGQUIT and SIGXCPU. The
+ * others that would end or stop a process without a fault of its own are ignored. */
 void signals_settle(sigset_t *ret_taken);
 
 /* From now on a signal that ends the process ends it at once, and SIGHUP does nothing. */

@@ -1,4 +1,5 @@
-/* m2mctl audit: which tokens were issued, how the record of them is stored, and whether it agrees with itself. */
+/* m2mctl audit: which tokens were issued, how the record of them is stored, and whether it
+ * agrees with itself. */
 #include "operator/audit.h"
 
 #include <stdio.h>
@@ -83,7 +84,8 @@ static int follow_once(struct ctl *ctl, const struct audit_question *question, s
 	return status;
 }
 
-/* Until the database or the reader is gone, or a signal ends it. Each turn's memory is the turn's. */
+/* Until the database or the reader is gone, or a signal ends it. Each turn's memory is the
+ * turn's. */
 static int follow_tokens(struct ctl *ctl, const struct audit_question *question)
 {
 	static char snapshot[65536]; /* its text grows with the transactions under way */
@@ -158,7 +160,8 @@ static int tokens(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 	question.jti = jti_text.p != NULL ? &jti : NULL;
-	question.days = question.days != 0 ? question.days : question.alive ? 30 : 1; /* no token lives longer */
+	/* no token lives longer */
+	question.days = question.days != 0 ? question.days : question.alive ? 30 : 1;
 	question.limit = question.limit != 0 ? question.limit : follow ? 10 : 100;
 	return follow ? follow_tokens(ctl, &question) : list_tokens(ctl, &question);
 }
@@ -261,7 +264,8 @@ static int partitions(struct ctl *ctl, char **args)
 		status = ctl_connect(ctl, 0);
 	if (status == EXIT_DONE && ahead >= 0)
 		status = ctl_ended(ctl, operator_audit_partitions_ahead(ctl->db, ahead, &made));
-	if (status == EXIT_DONE && keep.p != NULL && !retention.dry_run) /* what is counted may go */
+	/* what is counted may go */
+	if (status == EXIT_DONE && keep.p != NULL && !retention.dry_run)
 		status = ctl_ended(ctl, operator_audit_count(ctl->db, retention.wait_s, say_counting, &counted));
 	if (status == EXIT_DONE && keep.p != NULL)
 		status = ctl_ended(ctl, operator_audit_retain(ctl->db, &retention, say_dropping, &dropped));

@@ -125,7 +125,8 @@ int audit_head(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 
-	size_t columns = ctl->output == OUTPUT_JSON ? COLUMNS : SHOWN; /* what only a program reads is left to programs */
+	/* what only a program reads is left to programs */
+	size_t columns = ctl->output == OUTPUT_JSON ? COLUMNS : SHOWN;
 	struct field *fields = arena_alloc(ctl->a, (n + 1) * COLUMNS * sizeof *fields);
 	for (size_t i = 0; fields != NULL && i < n; i++) {
 		struct field *row = fields + i * columns;

@@ -1,4 +1,5 @@
-/* m2mctl client: a client and its secret. A client is named by its id, or as the default client of --org. */
+/* m2mctl client: a client and its secret. A client is named by its id, or as the default client
+ * of --org. */
 #include "operator/client.h"
 
 #include <assert.h>

@@ -25,14 +25,16 @@ struct client_options {
 /* The same options in a usage string. */
 #define CLIENT_USAGE "[--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] [--token-type JWT|at+jwt]"
 
-/* `name`: the client's, or absent. Prints the usage line itself and answers EXIT_DONE or EXIT_USAGE. */
+/* `name`: the client's, or absent. Prints the usage line itself and answers EXIT_DONE or
+ * EXIT_USAGE. */
 int client_options_check(struct ctl *ctl, const struct client_options *o, struct str name);
 bool client_options_given(const struct client_options *o);
 
 /* What is to be changed. Borrows from `o`. */
 struct client_spec client_options_change(const struct client_options *o);
 
-/* What is to be made: the same, with the defaults in place of what isn't given. `role` may be absent: none. */
+/* What is to be made: the same, with the defaults in place of what isn't given. `role` may be
+ * absent: none. */
 struct client_spec client_options_complete(const struct ctl *ctl, struct client_options *o, struct str role);
 
 #endif

@@ -1,4 +1,5 @@
-/* All commands in one table, and what is printed from it for people: help. The completion and the manual go through the same table. */
+/* All commands in one table, and what is printed from it for people: help. The completion and
+ * the manual go through the same table. */
 #ifndef M2MCTL_COMMANDS_H
 #define M2MCTL_COMMANDS_H
 
@@ -6,7 +7,8 @@
 
 #include "ctl.h"
 
-/* Each group's first command, ended by NULL. A group's commands follow the first one, to the one without a name. */
+/* Each group's first command, ended by NULL. A group's commands follow the first one, to the one
+ * without a name. */
 extern const struct command *const command_groups[];
 
 /* The group's first command, or NULL; a group's command, or NULL. */
@@ -16,7 +18,8 @@ const struct command *command_find(const char *group, const char *name);
 /* "org create", or "man". */
 struct str command_title(struct arena *a, const struct command *command);
 
-/* --output as this command takes it, in the form of usage.h: k8s-secret is for those that print credentials, which take --secret-name. */
+/* --output as this command takes it, in the form of usage.h: k8s-secret is for those that print
+ * credentials, which take --secret-name. */
 const char *command_output(const struct command *command);
 bool command_prints_credentials(const struct command *command);
 

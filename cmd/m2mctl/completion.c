@@ -1,7 +1,8 @@
 /* m2mctl completion: what may stand at each place of a command line, as a shell's own script.
  *
- * Each script is a fixed frame that finds out where the cursor is (which group, which command, behind which option) around tables made from the commands'
- * usage strings, so that it knows what m2mctl itself knows. */
+ * Each script is a fixed frame that finds out where the cursor is (which group, which command,
+ * behind which option) around tables made from the commands' usage strings, so that it knows
+ * what m2mctl itself knows. */
 #include "commands.h"
 #include "options.h"
 #include "output.h"
@@ -49,7 +50,8 @@ static void put_names(struct sbuf *out, const struct command *group)
 		sbuf_printf(out, "%s%s", c > group ? " " : "", c->name);
 }
 
-/* In single quotes of sh, zsh or fish: our own summaries, of which an apostrophe is the only delicate character. zsh's _describe splits at colons, and escapes them so. */
+/* In single quotes of sh, zsh or fish: our own summaries, of which an apostrophe is the only
+ * delicate character. zsh's _describe splits at colons, and escapes them so. */
 static void put_quoted(struct sbuf *out, const char *text, bool fish)
 {
 	for (; *text != '\0'; text++) {

@@ -1,7 +1,8 @@
 /* What every command of m2mctl gets: memory, settings, a connection, and the ways to end.
  *
- * main.c finds the command and calls its run function with the arguments that follow its name; that reads its options (options.h), connects
- * (ctl_connect), asks the store, prints (output.h), and answers an exit code. Data goes to stdout, everything said to a person to stderr. */
+ * main.c finds the command and calls its run function with the arguments that follow its name;
+ * that reads its options (options.h), connects (ctl_connect), asks the store, prints (output.h),
+ * and answers an exit code. Data goes to stdout, everything said to a person to stderr. */
 #ifndef M2MCTL_CTL_H
 #define M2MCTL_CTL_H
 
@@ -11,7 +12,8 @@
 #include "config/config.h"
 #include "operator/db.h"
 
-/* CODE(name, number, meaning): what a script may rely on. --help and the manual print the meanings. */
+/* CODE(name, number, meaning): what a script may rely on. --help and the manual print the
+ * meanings. */
 #define EXIT_CODES(CODE)                                                                                                                   \
 	CODE(DONE, 0, "done")                                                                                                              \
 	CODE(FAILED, 1, "the act failed; stderr says why")                                                                                 \
@@ -43,10 +45,13 @@ struct ctl {
 
 struct command {
 	const char *group, *name; /* name "": the group is one command */
-	const char
-		*arguments;  /* as in "m2mctl org create SLUG [--name NAME]", what follows the name; usage.h reads the options out of it */
+	/* as in "m2mctl org create SLUG [--name NAME]", what follows the name; usage.h reads the
+	 * options out of it */
+	const char *arguments;
 	const char *summary; /* one line */
-	const char *help;    /* paragraphs, lines "  --option VALUE  meaning", and an example, lines with their newlines */
+	/* paragraphs, lines "  --option VALUE  meaning", and an example, lines with their
+	 * newlines */
+	const char *help;
 	int (*run)(struct ctl *ctl, char **args);
 };
 
@@ -61,10 +66,12 @@ extern const struct command config_commands[];
 extern const struct command completion_commands[];
 extern const struct command man_commands[];
 
-/* Reads the settings; `need` as in config_read. Prints every fault and answers EXIT_CONFIG when there is any. */
+/* Reads the settings; `need` as in config_read. Prints every fault and answers EXIT_CONFIG when
+ * there is any. */
 int ctl_read_config(struct ctl *ctl, unsigned need);
 
-/* Reads the settings (M2M_ADMIN_DATABASE_URL and what else `need` says), connects, and makes sure that the schema is this program's. */
+/* Reads the settings (M2M_ADMIN_DATABASE_URL and what else `need` says), connects, and makes
+ * sure that the schema is this program's. */
 int ctl_connect(struct ctl *ctl, unsigned need);
 
 /* The same without looking at the schema. */
@@ -77,13 +84,15 @@ struct str ctl_user(void);
 /* The exit code that stands for the store's answer; EXIT_DONE for ERR_OK. */
 int ctl_exit_code(enum err err);
 
-/* Prints why the store's last call failed and answers the exit code that stands for it; EXIT_DONE for ERR_OK. */
+/* Prints why the store's last call failed and answers the exit code that stands for it;
+ * EXIT_DONE for ERR_OK. */
 int ctl_ended(const struct ctl *ctl, enum err err);
 
 /* One line on stderr, with the program's name in front. */
 void ctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* One line on stderr that says what is wrong with the arguments, and where help is. Answers EXIT_USAGE. */
+/* One line on stderr that says what is wrong with the arguments, and where help is. Answers
+ * EXIT_USAGE. */
 int ctl_usage(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

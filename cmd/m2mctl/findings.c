@@ -5,7 +5,8 @@
 
 #define DETAIL_MAX 1200 /* a store's sentence, and advice */
 
-/* Past the last row there is no room: with so many faults nobody misses the next one before the first are mended. */
+/* Past the last row there is no room: with so many faults nobody misses the next one before the
+ * first are mended. */
 static void put(struct findings *f, const char *what, const char *result, const char *format, va_list args)
 {
 	char detail[DETAIL_MAX];

@@ -1,4 +1,5 @@
-/* What config check has found: one row for each thing that was looked at, and the exit code that the faults among them stand for. */
+/* What config check has found: one row for each thing that was looked at, and the exit code that
+ * the faults among them stand for. */
 #ifndef M2MCTL_FINDINGS_H
 #define M2MCTL_FINDINGS_H
 
@@ -18,7 +19,8 @@ struct findings {
 void finding_ok(struct findings *f, const char *what, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* It works, and is not as it should be: the exit code doesn't change. */
 void finding_warn(struct findings *f, const char *what, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* It stops a program, or what is promised. The detail says what is wrong and what to do about it. */
+/* It stops a program, or what is promised. The detail says what is wrong and what to do about
+ * it. */
 void finding_fault(struct findings *f, const char *what, int status, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Prints all; answers as output_rows. */

@@ -43,7 +43,8 @@ static struct str secret_name(struct ctl *ctl, struct str organization)
 	return ctl->secret_name.p != NULL ? ctl->secret_name : arena_printf(ctl->a, "%.*s-m2m-client", STR_ARG(organization));
 }
 
-/* A JSON string is a YAML one too (YAML 1.2 section 5.7), whatever the value looks like: a number, "yes", or nothing at all. */
+/* A JSON string is a YAML one too (YAML 1.2 section 5.7), whatever the value looks like: a
+ * number, "yes", or nothing at all. */
 static void put_entry(struct sbuf *out, const char *key, struct str value)
 {
 	sbuf_printf(out, "  %s: ", key);

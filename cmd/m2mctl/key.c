@@ -1,4 +1,5 @@
-/* m2mctl key: the keys that sign tokens, and the master keys that those and the secrets depend on. */
+/* m2mctl key: the keys that sign tokens, and the master keys that those and the secrets depend
+ * on. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
-/* m2mctl GROUP COMMAND [arguments]: finds the command in the table, runs it, and cleans up after it. */
+/* m2mctl GROUP COMMAND [arguments]: finds the command in the table, runs it, and cleans up after
+ * it. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

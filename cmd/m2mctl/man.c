@@ -1,19 +1,23 @@
-/* m2mctl man: the manual page m2mctl(1), roff with man(7)'s macros, written from the same tables as --help.
+/* m2mctl man: the manual page m2mctl(1), roff with man(7)'s macros, written from the same tables
+ * as --help.
  *
- * A command's help is text with three shapes of lines, which become three shapes of paragraphs: "  --option VALUE  meaning" with indented lines that go on, lines of an
- * example, indented too, and the rest. */
+ * A command's help is text with three shapes of lines, which become three shapes of paragraphs:
+ * " --option VALUE meaning" with indented lines that go on, lines of an example, indented too,
+ * and the rest. */
 #include "commands.h"
 #include "options.h"
 #include "output.h"
 
-#define WORDING_OF "2026-11-24" /* the day that the words here and in the commands' help were last looked through */
+/* The day that the words here and in the commands' help were last looked through. */
+#define WORDING_OF "2026-11-24"
 
 static bool starts(struct str line, const char *prefix)
 {
 	return str_starts(line, str_of(prefix));
 }
 
-/* Text that roff leaves as it is: a dash stays a dash that can be copied, and no line is a request. */
+/* Text that roff leaves as it is: a dash stays a dash that can be copied, and no line is a
+ * request. */
 static void put(struct sbuf *out, struct str text)
 {
 	if (text.n > 0 && (text.p[0] == '.' || text.p[0] == '\''))

@@ -1,4 +1,5 @@
-/* m2mctl migrate: brings the schema up, and with it what every gateway needs in it: the ring's key checks and a first signing key. */
+/* m2mctl migrate: brings the schema up, and with it what every gateway needs in it: the ring's
+ * key checks and a first signing key. */
 #include "operator/migrate.h"
 #include "ctl.h"
 #include "operator/key.h"

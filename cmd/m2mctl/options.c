@@ -64,7 +64,8 @@ static int take_positional(struct ctl *ctl, struct str *positional, struct str a
 	return EXIT_DONE;
 }
 
-/* A command that binds other options than its usage string names is a mistake of ours, which any call of it shows. */
+/* A command that binds other options than its usage string names is a mistake of ours, which any
+ * call of it shows. */
 static bool agrees_with_usage(const char *usage, const struct option *options, size_t n)
 {
 	struct usage_option named;

@@ -1,6 +1,8 @@
-/* A command's arguments: options by name, and at most one positional. `--name value` and `--name=value` are the same.
+/* A command's arguments: options by name, and at most one positional. `--name value` and
+ * `--name=value` are the same.
  *
- * Which options there are, and the words that an option takes, stand in the command's usage string (usage.h); here a command binds each of them to a variable. */
+ * Which options there are, and the words that an option takes, stand in the command's usage
+ * string (usage.h); here a command binds each of them to a variable. */
 #ifndef M2MCTL_OPTIONS_H
 #define M2MCTL_OPTIONS_H
 
@@ -24,8 +26,10 @@ struct option {
 	int32_t max;
 };
 
-/* Reads all of `args`. `options` must be those of the usage string; --output and --help are understood everywhere, and --secret-name and --namespace, which go with
- * --output k8s-secret, where the usage string has them. `positional` NULL: none is taken. Answers EXIT_DONE, EXIT_USAGE (printed) or EXIT_HELP. */
+/* Reads all of `args`. `options` must be those of the usage string; --output and --help are
+ * understood everywhere, and --secret-name and --namespace, which go with
+ * --output k8s-secret, where the usage string has them. `positional` NULL: none is taken.
+ * Answers EXIT_DONE, EXIT_USAGE (printed) or EXIT_HELP. */
 int options_read(struct ctl *ctl, char **args, const struct option *options, size_t n, struct str *positional);
 
 /* The list as the store takes it: absent when the option wasn't given. */
@@ -33,7 +37,8 @@ struct words words_of(const struct word_list *list);
 /* The same; "none" gives the empty list. */
 struct words roles_of(const struct word_list *list);
 
-/* Checks shared by several commands; each prints the usage line itself and answers EXIT_DONE or EXIT_USAGE. "none" must stand alone. */
+/* Checks shared by several commands; each prints the usage line itself and answers EXIT_DONE or
+ * EXIT_USAGE. "none" must stand alone. */
 int check_roles(struct ctl *ctl, const struct word_list *roles, bool none_allowed);
 int check_scopes(struct ctl *ctl, const struct word_list *scopes);
 int check_audiences(struct ctl *ctl, const struct word_list *audiences);

@@ -114,7 +114,8 @@ static void put_object(struct json_out *o, const struct field *fields, size_t n)
 	json_close(o, '}');
 }
 
-/* NAME=value as a shell reads it: quoted only where it must be, so that line-by-line readers do as well. */
+/* NAME=value as a shell reads it: quoted only where it must be, so that line-by-line readers do
+ * as well. */
 static void put_env(struct ctl *ctl, struct sbuf *out, const struct field *f)
 {
 	struct str value = shown(ctl, f);
@@ -137,7 +138,8 @@ static void put_env(struct ctl *ctl, struct sbuf *out, const struct field *f)
 	sbuf_putc(out, '\n');
 }
 
-/* What a spreadsheet takes for the beginning of a formula, also behind spaces, and as full-width forms. */
+/* What a spreadsheet takes for the beginning of a formula, also behind spaces, and as full-width
+ * forms. */
 static bool begins_formula(struct str value)
 {
 	static const char *const starts[] = {"=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"};
@@ -149,7 +151,8 @@ static bool begins_formula(struct str value)
 	return false;
 }
 
-/* RFC 4180, for programs and for spreadsheets: these take an apostrophe before a formula, whoever sent it (a user agent, say), for text. */
+/* RFC 4180, for programs and for spreadsheets: these take an apostrophe before a formula,
+ * whoever sent it (a user agent, say), for text. */
 static void put_csv_value(struct ctl *ctl, struct sbuf *out, struct str raw)
 {
 	struct str value = visible(ctl, raw);

@@ -1,4 +1,5 @@
-/* Printing data in one of the forms of --output: aligned text, JSON, CSV (RFC 4180), NAME=value lines that a shell can read, or, of credentials, the manifest of a Kubernetes Secret. */
+/* Printing data in one of the forms of --output: aligned text, JSON, CSV (RFC 4180), NAME=value
+ * lines that a shell can read, or, of credentials, the manifest of a Kubernetes Secret. */
 #ifndef M2MCTL_OUTPUT_H
 #define M2MCTL_OUTPUT_H
 
@@ -44,10 +45,12 @@ int output_record(struct ctl *ctl, const struct field *fields, size_t n);
 /* The same for credentials, of a client of this organization (slug). */
 int output_credentials(struct ctl *ctl, struct str organization, const struct field *fields, size_t n);
 
-/* `rows` times `columns` fields, row after row. In text, no rows is the line "no `what`" on stderr. Env output has no lists: EXIT_USAGE. */
+/* `rows` times `columns` fields, row after row. In text, no rows is the line "no `what`" on
+ * stderr. Env output has no lists: EXIT_USAGE. */
 int output_rows(struct ctl *ctl, const char *what, const struct field *fields, size_t columns, size_t rows);
 
-/* Rows of a list that goes on: the titles once, then every row by itself, in JSON one object a line. */
+/* Rows of a list that goes on: the titles once, then every row by itself, in JSON one object a
+ * line. */
 int output_next_rows(struct ctl *ctl, bool first, const struct field *fields, size_t columns, size_t rows);
 
 /* Whether output_rows would refuse, to be asked before an act that ends in a list. */
@@ -56,8 +59,8 @@ int output_rows_check(const struct ctl *ctl);
 /* Text as it is, whatever --output says. */
 int output_text(const struct sbuf *built);
 
-/* JSON text that others may have made. What is hidden in it (base/visible.h) stands in strings, and is
- * printed as their escapes: no terminal is driven by it, and it means the same. */
+/* JSON text that others may have made. What is hidden in it (base/visible.h) stands in strings,
+ * and is printed as their escapes: no terminal is driven by it, and it means the same. */
 int output_json(struct ctl *ctl, const struct sbuf *built);
 
 /* One line as it is, in text; the record in the other forms. */

@@ -99,7 +99,8 @@ static void signing_key_cleanup(struct signing_key **key)
 	signing_key_free(*key);
 }
 
-/* The signature and the key's state, by the database. *ret_verdict says it in words; "valid" when nothing is wrong. */
+/* The signature and the key's state, by the database. *ret_verdict says it in words; "valid"
+ * when nothing is wrong. */
 static enum err judge_signature(struct ctl *ctl, const struct jwt *jwt, const char **ret_verdict)
 {
 	__attribute__((cleanup(signing_key_cleanup))) struct signing_key *key = NULL;

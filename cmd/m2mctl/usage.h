@@ -1,8 +1,11 @@
-/* The options of a command, read out of its usage string: "SLUG [--name NAME] [--role admin|member]... --yes". The string that people read is thus the one description
- * that the parser, the completion and the manual go by, and none of them can know an option that another doesn't.
+/* The options of a command, read out of its usage string: "SLUG [--name NAME] [--role
+ * admin|member]... --yes". The string that people read is thus the one description that the
+ * parser, the completion and the manual go by, and none of them can know an option that another
+ * doesn't.
  *
- * A flag stands before "]", "|" or the end of the string; any other option is followed by its value. A value of several words with "|" between lists all that may be
- * given; one word stands for a text. */
+ * A flag stands before "]", "|" or the end of the string; any other option is followed by its
+ * value. A value of several words with "|" between lists all that may be given; one word stands
+ * for a text. */
 #ifndef M2MCTL_USAGE_H
 #define M2MCTL_USAGE_H
 

@@ -1,9 +1,12 @@
--- The archive: where weeks of the audit go that are over. Run it as a superuser, once, in a database of its own on the coordinator of a Citus cluster whose workers are added
--- (citus_add_node); again after a change of this file. Roles must reach the workers too: with passwords, pg_dist_authinfo or a .pgpass on the coordinator.
+-- The archive: where weeks of the audit go that are over. Run it as a superuser, once, in a
+-- database of its own on the coordinator of a Citus cluster whose workers are added
+-- (citus_add_node); again after a change of this file. Roles must reach the workers too: with
+-- passwords, pg_dist_authinfo or a .pgpass on the coordinator.
 --
 --   psql -X -v ON_ERROR_STOP=1 -d m2m_archive -f deploy/citus/archive.sql
 --
--- Two logins: m2m_archivist, whom deploy/citus/move writes as, and m2m_archive_reader, whom the primary reads as.
+-- Two logins: m2m_archivist, whom deploy/citus/move writes as, and m2m_archive_reader, whom the
+-- primary reads as.
 
 do $$
 declare
@@ -23,8 +26,10 @@ $$;
 set role m2m_archivist;
 grant usage on schema m2m_archive to m2m_archive_reader;
 
--- An empty table for the rows of one week, with the columns of the primary's m2m.token_audit. Where there is Citus its rows are spread over the workers by organization, and all weeks'
--- rows of one organization lie on the same worker. Platform tokens have no organization; their rows stay on the primary.
+-- An empty table for the rows of one week, with the columns of the primary's m2m.token_audit. Where
+-- there is Citus its rows are spread over the workers by organization, and all weeks' rows of one
+-- organization lie on the same worker. Platform tokens have no organization; their rows stay on the
+-- primary.
 create or replace function m2m_archive.week_begin(week text) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -54,7 +59,8 @@ begin
 end
 $$;
 
--- The week is whole from now on. Fails when there is one of that name already: what is there is never replaced.
+-- The week is whole from now on. Fails when there is one of that name already: what is there is
+-- never replaced.
 create or replace function m2m_archive.week_end(week text, name text) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,10 +1,14 @@
--- The primary's side of the archive. Run it as a superuser, once, in the gateway's database, after `m2mctl migrate up`; again for a new auditor's login, or when the archive has moved or
--- has another password.
+-- The primary's side of the archive. Run it as a superuser, once, in the gateway's database, after
+-- `m2mctl migrate up`; again for a new auditor's login, or when the archive has moved or has
+-- another password.
 --
---   psql -X -v ON_ERROR_STOP=1 -d m2m -v archive_host=citus1 -v archive_port=5432 -v archive_dbname=m2m_archive -v archive_password=... -f deploy/citus/primary.sql
+--   psql -X -v ON_ERROR_STOP=1 -d m2m -v archive_host=citus1 -v archive_port=5432 -v
+--   archive_dbname=m2m_archive -v archive_password=... -f deploy/citus/primary.sql
 --
--- Archived weeks are read as m2m_archive_reader, by m2m_owner and the logins in m2m_auditor: who may read every organization's rows. An organization's auditor has no way there, since
--- conditions of a query are sent ahead of row-level security, and an error in one of them would tell of others' rows.
+-- Archived weeks are read as m2m_archive_reader, by m2m_owner and the logins in m2m_auditor: who
+-- may read every organization's rows. An organization's auditor has no way there, since conditions
+-- of a query are sent ahead of row-level security, and an error in one of them would tell of
+-- others' rows.
 
 \if :{?archive_sslmode} \else \set archive_sslmode prefer \endif
 set client_min_messages = warning;
@@ -23,7 +27,8 @@ grant usage on foreign server m2m_archive to m2m_owner;
 
 set role m2m_owner;
 
--- The weeks that lie here, have been over for so long, and are counted (`m2mctl audit count`), so that no row can follow. 31 days are the least: until then a token of the week may be alive.
+-- The weeks that lie here, have been over for so long, and are counted (`m2mctl audit count`), so
+-- that no row can follow. 31 days are the least: until then a token of the week may be alive.
 create or replace function m2m.audit_weeks_to_archive(older interval) returns table (week text)
 language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 	select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid
@@ -33,7 +38,8 @@ language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' a
 	order by 1
 $$;
 
--- How many rows of a week belong to the archive, and a sum over all that they hold, which doesn't depend on their order. deploy/citus/move asks the archive the same.
+-- How many rows of a week belong to the archive, and a sum over all that they hold, which doesn't
+-- depend on their order. deploy/citus/move asks the archive the same.
 create or replace function m2m.audit_week_sum(week text, out tokens bigint, out digest numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 begin
@@ -43,7 +49,8 @@ begin
 end
 $$;
 
--- Puts a week's place in the archive where its rows were, and lets go of them here, in one transaction; refused unless they still are what the archive has. Inserting into the audit waits
+-- Puts a week's place in the archive where its rows were, and lets go of them here, in one
+-- transaction; refused unless they still are what the archive has. Inserting into the audit waits
 -- only for the moment of the exchange, never longer than 50 ms at a time; it is tried for a minute.
 create or replace function m2m.audit_week_away(week text, archived_tokens bigint, archived_digest numeric) returns void
 language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '50ms' as $$
@@ -92,7 +99,8 @@ begin
 	raise exception '% stays: somebody was always at the audit; try again later', week using errcode = 'lock_not_available';
 end
 $$;
--- As migrations/0004 has it, but that the time is known before any week is looked at: a subquery's isn't, and the archive would be connected to for nothing, or in vain.
+-- As migrations/0004 has it, but that the time is known before any week is looked at: a subquery's
+-- isn't, and the archive would be connected to for nothing, or in vain.
 create or replace function m2m.token_usage_counted() returns timestamptz language sql stable set search_path = pg_catalog, pg_temp as $$
 	select until from m2m.token_usage_until
 $$;

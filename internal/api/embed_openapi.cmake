@@ -1,5 +1,6 @@
-# openapi.yaml -> the same as JSON, and both texts in one C file, so that the daemon serves the contract that it was built with. Included, it adds the build steps;
-# run with -P, it embeds the texts.
+# openapi.yaml -> the same as JSON, and both texts in one C file, so that the daemon serves the
+# contract that it was built with. Included, it adds the build steps; run with -P, it embeds the
+# texts.
 if(CMAKE_SCRIPT_MODE_FILE)
   include("${CMAKE_CURRENT_LIST_DIR}/../base/hex_bytes.cmake")
   file(READ "${YAML}" yaml_hex HEX)

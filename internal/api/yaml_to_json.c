@@ -1,8 +1,10 @@
 /* openapi.yaml -> openapi.json, a step of the build.
  *
- * libyaml's events come in, JSON text goes out in the same order; nothing is kept but the names of the mappings that are open. Plain scalars are read by YAML 1.2's core
- * schema, everything quoted or in a block is a string. What a contract has no use for (anchors, aliases, tags, a second document) or what readers of YAML don't agree
- * about (repeated names, numbers that JSON writes otherwise) is refused with its line, and then nothing is written. */
+ * libyaml's events come in, JSON text goes out in the same order; nothing is kept but the names
+ * of the mappings that are open. Plain scalars are read by YAML 1.2's core schema, everything
+ * quoted or in a block is a string. What a contract has no use for (anchors, aliases, tags, a
+ * second document) or what readers of YAML don't agree about (repeated names, numbers that JSON
+ * writes otherwise) is refused with its line, and then nothing is written. */
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,7 +58,8 @@ static size_t digits(const char *s)
 	return strspn(s, "0123456789");
 }
 
-/* YAML 1.2 section 10.3.2: [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?, 0o and 0x, and the words of floats. */
+/* YAML 1.2 section 10.3.2: [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?,
+ * 0o and 0x, and the words of floats. */
 static bool is_core_number(const char *s)
 {
 	static const char *const infinities[] = {".inf", ".Inf", ".INF"};
@@ -295,7 +298,8 @@ static bool write_document(struct reader *r)
 	       expect(r, YAML_STREAM_END_EVENT, "there is a second document");
 }
 
-/* The whole of it in memory first, so that nobody finds half a file. *ret_text is the caller's to free, whatever came of it. */
+/* The whole of it in memory first, so that nobody finds half a file. *ret_text is the caller's
+ * to free, whatever came of it. */
 static bool convert(const char *name, FILE *in, char **ret_text, size_t *ret_n)
 {
 	struct reader r = {.name = name, .out = open_memstream(ret_text, ret_n)};

@@ -1,5 +1,6 @@
-/* A chain of blocks, filled from the front. Memory counts against the cap by what was handed out, each piece rounded up to the
- * alignment; so the cap means the same whether pieces share blocks or, under the sanitizers, stand alone. */
+/* A chain of blocks, filled from the front. Memory counts against the cap by what was handed
+ * out, each piece rounded up to the alignment; so the cap means the same whether pieces share
+ * blocks or, under the sanitizers, stand alone. */
 #include "base/arena.h"
 
 #include <stdalign.h>
@@ -122,14 +123,16 @@ void arena_wipe_on_free(struct arena *a)
 	a->wipe = true;
 }
 
-/* Blocks double, so that a large structure takes few of them, but never beyond what the cap still allows. */
+/* Blocks double, so that a large structure takes few of them, but never beyond what the cap
+ * still allows. */
 static size_t next_block_size(const struct arena *a, size_t need)
 {
 	size_t doubled = a->last->size * 2;
 	return max_size(need, min_size(doubled, a->cap - a->used));
 }
 
-/* Space for `taken` bytes, of which the caller will use `n`: alone, a piece is exactly as long as was asked for. */
+/* Space for `taken` bytes, of which the caller will use `n`: alone, a piece is exactly as long
+ * as was asked for. */
 static void *take(struct arena *a, size_t n, size_t taken)
 {
 	size_t length = SEPARATE ? n : taken;
@@ -151,7 +154,8 @@ static void *take(struct arena *a, size_t n, size_t taken)
 void *arena_room(struct arena *a, size_t n)
 {
 	size_t left = a->cap - a->used;
-	/* An empty piece still takes a place: its address must be its own. Comparing first keeps the rounding from wrapping. */
+	/* An empty piece still takes a place: its address must be its own. Comparing first keeps
+	 * the rounding from wrapping. */
 	size_t taken = n > left ? n : max_size(n + (ALIGNMENT - 1), ALIGNMENT) / ALIGNMENT * ALIGNMENT;
 	void *p = a->overflow || taken > left ? NULL : take(a, n, taken);
 	if (p == NULL) {

@@ -1,5 +1,5 @@
-/* Both alphabets share one codec and differ in their last two letters. Decoding first checks the whole text and then writes, so that
- * a refused text leaves nothing behind. */
+/* Both alphabets share one codec and differ in their last two letters. Decoding first checks the
+ * whole text and then writes, so that a refused text leaves nothing behind. */
 #include "base/base64.h"
 
 static const char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -45,7 +45,8 @@ static enum err check(struct str text, const char last[2])
 		if (value_of(text.p[i], last) < 0)
 			return ERR_MALFORMED;
 
-	/* A last group of two letters carries one byte and four bits over, one of three letters two bytes and two bits. */
+	/* A last group of two letters carries one byte and four bits over, one of three letters
+	 * two bytes and two bits. */
 	unsigned over = text.n % 4 == 2 ? 15 : text.n % 4 == 3 ? 3 : 0;
 	if (over != 0 && ((unsigned)value_of(text.p[text.n - 1], last) & over) != 0)
 		return ERR_MALFORMED;

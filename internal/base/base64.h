@@ -12,8 +12,9 @@
 /* Writes BASE64URL_LEN(n) characters and no NUL; returns how many. */
 size_t base64url_encode(char *out, const void *bytes, size_t n);
 
-/* Decodes unpadded base64url into out[cap]. ERR_MALFORMED: a foreign character, '=', an impossible length or non-zero trailing bits.
- * ERR_TOO_LARGE: cap is too small. *ret_n is untouched on failure. */
+/* Decodes unpadded base64url into out[cap]. ERR_MALFORMED: a foreign character, '=', an
+ * impossible length or non-zero trailing bits. ERR_TOO_LARGE: cap is too small. *ret_n is
+ * untouched on failure. */
 MUST_CHECK enum err base64url_decode(struct str text, void *out, size_t cap, size_t *ret_n);
 
 /* The same for standard base64 with its padding (RFC 4648 section 4). Padding is required. */

@@ -1,4 +1,5 @@
-/* What the control group of this process (cgroup v2) allows it: a container's or a service's limits. */
+/* What the control group of this process (cgroup v2) allows it: a container's or a service's
+ * limits. */
 #ifndef M2M_BASE_CGROUP_H
 #define M2M_BASE_CGROUP_H
 

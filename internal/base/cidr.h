@@ -1,4 +1,5 @@
-/* A network in CIDR form (RFC 4632, RFC 4291 section 2.3): of an allow list, or of trusted proxies. */
+/* A network in CIDR form (RFC 4632, RFC 4291 section 2.3): of an allow list, or of trusted
+ * proxies. */
 #ifndef M2M_BASE_CIDR_H
 #define M2M_BASE_CIDR_H
 
@@ -12,8 +13,9 @@ struct cidr {
 };
 
 /* "192.0.2.0/24", "2001:db8::/32", or one address. A network of addresses that IPv6 maps
- * (::ffff:192.0.2.0/120) becomes the IPv4 network that it is. ERR_MALFORMED: it is no network, and *ret
- * untouched. ERR_MISMATCH: bits are set behind the prefix; *ret is the network that the address lies in. */
+ * (::ffff:192.0.2.0/120) becomes the IPv4 network that it is. ERR_MALFORMED: it is no network,
+ * and *ret untouched. ERR_MISMATCH: bits are set behind the prefix; *ret is the network that the
+ * address lies in. */
 MUST_CHECK enum err cidr_parse(struct str text, struct cidr *ret);
 
 /* In canonical form (RFC 5952 section 4), always with its prefix's length. NUL-terminated. */

@@ -1,4 +1,5 @@
-/* The two clocks and nothing else, so that a test which brings its own leaves this file out of the link. */
+/* The two clocks and nothing else, so that a test which brings its own leaves this file out of
+ * the link. */
 #include "base/clock.h"
 
 #include <time.h>

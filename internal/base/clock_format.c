@@ -1,4 +1,5 @@
-/* A time as text. The calendar is computed here, since gmtime_r takes a lock that all threads share. */
+/* A time as text. The calendar is computed here, since gmtime_r takes a lock that all threads
+ * share. */
 #include "base/clock.h"
 
 #define US_PER_DAY INT64_C(86400000000)
@@ -9,8 +10,8 @@ struct date {
 	int64_t year, month, day;
 };
 
-/* The Gregorian date `days` after 0000-03-01. Years that start in March put the leap day last, so that a month's first
- * day within the year is a straight line: (153 * month + 2) / 5. */
+/* The Gregorian date `days` after 0000-03-01. Years that start in March put the leap day last,
+ * so that a month's first day within the year is a straight line: (153 * month + 2) / 5. */
 static struct date date_of(int64_t days)
 {
 	int64_t era = days / 146097, day_of_era = days % 146097; /* an era is 400 years */

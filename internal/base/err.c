@@ -1,4 +1,5 @@
-/* The error table as data: the macro rows of err_table.h become one constant array, indexed by the enum. */
+/* The error table as data: the macro rows of err_table.h become one constant array, indexed by
+ * the enum. */
 #include "base/err.h"
 
 #include <stddef.h>
@@ -11,7 +12,8 @@ static const struct err_info rows[] = {[ERR_OK] = {"ok", 200, 0, NULL, ""},
 
 const struct err_info *err_info(enum err err)
 {
-	/* A value from outside of the enum can only be a fault of ours, and that is what the answer then says. */
+	/* A value from outside of the enum can only be a fault of ours, and that is what the
+	 * answer then says. */
 	return (unsigned)err < ERR_COUNT ? &rows[err] : &rows[ERR_INTERNAL];
 }
 

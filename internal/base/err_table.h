@@ -1,10 +1,11 @@
-/* Every error the product can answer with, in one table, so that REST, gRPC and OAuth replies can't disagree.
+/* Every error the product can answer with, in one table, so that REST, gRPC and OAuth replies
+ * can't disagree.
  *
  * ERR(name, code, http status, grpc status, oauth error or NULL, sentence for a person)
  *
  * `code` is the stable machine-readable word in problem+json (RFC 9457) and ErrorInfo.reason.
- * `oauth` is the RFC 6749 section 5.2 / RFC 8707 `error` value; NULL where the OAuth vocabulary has no word.
- * `grpc` is the numeric google.rpc.Code. */
+ * `oauth` is the RFC 6749 section 5.2 / RFC 8707 `error` value; NULL where the OAuth vocabulary
+ * has no word. `grpc` is the numeric google.rpc.Code. */
 /* clang-format off */
 #define ERR_TABLE(ERR) \
 	ERR(INVALID_REQUEST,        "invalid_request",        400,  3, "invalid_request",        "The request is missing a required parameter, repeats one, or is malformed.") \

@@ -48,7 +48,8 @@ static bool is_port(struct str text)
 	return str_to_i64(text, 0, UINT16_MAX, &port) == ERR_OK;
 }
 
-/* 192.0.2.7, 192.0.2.7:4711, 2001:db8::7, [2001:db8::7], [2001:db8::7]:4711; IPv6 perhaps with a zone. */
+/* 192.0.2.7, 192.0.2.7:4711, 2001:db8::7, [2001:db8::7], [2001:db8::7]:4711; IPv6 perhaps with a
+ * zone. */
 static struct ip address_of(struct str text)
 {
 	struct ip ip = {.n = 0};
@@ -99,10 +100,11 @@ static void note_list(struct forwarded *f, struct str value)
 	}
 }
 
-/* ---- Forwarded, RFC 7239 section 4: elements by commas, of pairs by semicolons, whose values may be quoted ---- */
+/* ---- Forwarded, RFC 7239 section 4: elements by commas, of pairs by semicolons, whose values
+ * may be quoted ---- */
 
-/* What stands before the next `a` or `b` that isn't within a quoted string; *rest begins with it. False: a quoted
- * string doesn't end. */
+/* What stands before the next `a` or `b` that isn't within a quoted string; *rest begins with
+ * it. False: a quoted string doesn't end. */
 static bool cut(struct str *rest, char a, char b, struct str *ret)
 {
 	bool quoted = false;
@@ -125,7 +127,8 @@ static bool is_token(struct str text)
 	return text.n > 0 && str_is_word(text, "!#$%&'*+-.^_`|~");
 }
 
-/* An IPv6 address has to be quoted (section 4), since a colon is in no token; many write it bare. */
+/* An IPv6 address has to be quoted (section 4), since a colon is in no token; many write it
+ * bare. */
 static bool is_value(struct str text)
 {
 	if (text.n >= 2 && text.p[0] == '"')
@@ -161,7 +164,8 @@ static void note_forwarded(struct forwarded *f, struct str value)
 		struct str pair, node = STR_NONE;
 		bool good = true, empty = true;
 		for (;;) {
-			if (!cut(&value, ';', ',', &pair)) { /* where the next element begins isn't known either */
+			/* where the next element begins isn't known either */
+			if (!cut(&value, ';', ',', &pair)) {
 				take(f, STR_NONE);
 				return;
 			}

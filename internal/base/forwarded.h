@@ -15,9 +15,10 @@
 /* How trusted proxies tell whom they heard from. */
 enum forwarded_form {
 	FORWARDED_NONE,
-	FORWARDED_X_FORWARDED_FOR, /* the field X-Forwarded-For: addresses, with or without a port */
-	FORWARDED_RFC7239,         /* the field Forwarded */
-	FORWARDED_PROXY_V2,        /* before the connection's first byte (base/proxy_header.h) */
+	/* the field X-Forwarded-For: addresses, with or without a port */
+	FORWARDED_X_FORWARDED_FOR,
+	FORWARDED_RFC7239,  /* the field Forwarded */
+	FORWARDED_PROXY_V2, /* before the connection's first byte (base/proxy_header.h) */
 };
 
 struct proxies {
@@ -43,15 +44,17 @@ struct str remote_text(const struct remote *remote);
 struct forwarded {
 	const struct proxies *proxies; /* NULL: nothing that the request says is believed */
 	const struct remote *remote;   /* borrowed */
-	struct ip address;             /* the caller's, of what was noted so far; n == 0: not known */
-	bool told;                     /* a field was taken; else `address` is the connection's */
+	/* the caller's, of what was noted so far; n == 0: not known */
+	struct ip address;
+	bool told; /* a field was taken; else `address` is the connection's */
 };
 
 void forwarded_begin(struct forwarded *f, const struct proxies *proxies, const struct remote *remote);
 
-/* A header field, whatever it is; its name in any case. Several lines are one list (RFC 9110 section
- * 5.3). What can't be read (RFC 7239 section 6: `unknown`, obfuscated; malformed) is nobody's address,
- * and no proxy's. */
+/* A header field, whatever it is; its name in any case. Several lines are one list (RFC 9110
+ * section
+ * 5.3). What can't be read (RFC 7239 section 6: `unknown`, obfuscated; malformed) is nobody's
+ * address, and no proxy's. */
 void forwarded_note(struct forwarded *f, struct str name, struct str value);
 
 /* The caller's address, in `out` or the connection's; absent: not known. */

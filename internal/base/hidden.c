@@ -1,5 +1,5 @@
-/* The ranges are those of Unicode's Default_Ignorable_Code_Point, Cc and Noncharacter_Code_Point, and U+2028
- * and U+2029. */
+/* The ranges are those of Unicode's Default_Ignorable_Code_Point, Cc and
+ * Noncharacter_Code_Point, and U+2028 and U+2029. */
 #include "base/hidden.h"
 
 #define UNIT_LEN 6

@@ -7,7 +7,8 @@
 
 #define HISTOGRAM_BOUNDS_MAX 14
 
-/* The largest value that each bucket takes, growing; one more bucket takes what is larger than all. */
+/* The largest value that each bucket takes, growing; one more bucket takes what is larger than
+ * all. */
 struct histogram_scale {
 	unsigned n;
 	uint64_t bounds[HISTOGRAM_BOUNDS_MAX];

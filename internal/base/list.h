@@ -1,4 +1,5 @@
-/* An intrusive doubly linked list: the node lives in the thing that is listed. A head is a node linked to itself when empty. */
+/* An intrusive doubly linked list: the node lives in the thing that is listed. A head is a node
+ * linked to itself when empty. */
 #ifndef M2M_BASE_LIST_H
 #define M2M_BASE_LIST_H
 

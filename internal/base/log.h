@@ -32,7 +32,8 @@ void log_set_level(enum log_level least);
 void log_set_fd(int fd);
 
 void log_begin(struct log_line *l, enum log_level level, const char *event);
-void log_str(struct log_line *l, const char *key, struct str value); /* absent: the field is left out */
+/* absent: the field is left out */
+void log_str(struct log_line *l, const char *key, struct str value);
 void log_int(struct log_line *l, const char *key, int64_t value);
 void log_bool(struct log_line *l, const char *key, bool value);
 void log_end(struct log_line *l);
@@ -43,8 +44,8 @@ struct str log_finished(struct log_line *l);
 /* From now on lines are written by a thread of the log's own, and no other thread waits for
  * whoever reads the log. Lines that find no room are dropped whole and counted;
  * "log_lines_dropped" says how many once there is room again. What led to a crash is written
- * before the process ends. Call it once, before threads start. ERR_NO_MEMORY and ERR_OVERLOADED (the thread
- * can't be started; errno says why) leave everything as it was. */
+ * before the process ends. Call it once, before threads start. ERR_NO_MEMORY and ERR_OVERLOADED
+ * (the thread can't be started; errno says why) leave everything as it was. */
 MUST_CHECK enum err log_writer_start(void);
 /* Writes what waits, for `limit_ms` at most; call it when the other threads have ended. */
 void log_writer_end(int limit_ms);

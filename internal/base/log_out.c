@@ -4,7 +4,8 @@
  *
  *   log_out -> lane -> ask -> run -> write_lane -> write(2)
  *
- * The writer leaves a line that can't be written where it is and tries again, so no line is torn. */
+ * The writer leaves a line that can't be written where it is and tries again, so no line is
+ * torn. */
 #include "base/log_out.h"
 
 #include <assert.h>
@@ -173,7 +174,8 @@ static bool all_written(void)
 	return true;
 }
 
-/* What led to a crash is worth reading most. Async-signal-safe; the signal comes again on return. */
+/* What led to a crash is worth reading most. Async-signal-safe; the signal comes again on
+ * return. */
 static void on_crash(int number)
 {
 	if (atomic_load(&writing) && !pthread_equal(pthread_self(), writer)) {

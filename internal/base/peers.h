@@ -26,7 +26,8 @@ struct peer {
 	size_t n;       /* 0: all whose address isn't known */
 	unsigned users; /* who took it and hasn't let go */
 	unsigned connections, calls, streams;
-	struct list waiting, unread; /* of the listener's calls: who is to make room, the oldest first */
+	/* of the listener's calls: who is to make room, the oldest first */
+	struct list waiting, unread;
 };
 
 /* ERR_IO: the system has no random bytes. */

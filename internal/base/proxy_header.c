@@ -2,8 +2,9 @@
 
 #include <arpa/inet.h>
 
-enum { LOCAL = 0x20, PROXY = 0x21 };                /* version 2 in the upper half */
-enum { FAMILY_INET = 1, FAMILY_INET6, FAMILY_MAX }; /* byte 13's upper half; 0 unspecified, 3 unix */
+enum { LOCAL = 0x20, PROXY = 0x21 }; /* version 2 in the upper half */
+/* byte 13's upper half; 0 unspecified, 3 unix */
+enum { FAMILY_INET = 1, FAMILY_INET6, FAMILY_MAX };
 
 static size_t length(const struct proxy_header *h)
 {

@@ -1,7 +1,10 @@
-/* A word is 24 bits of the key's hash, never 0, and 40 bits of the time at which the bucket is full, in microseconds, modulo 2^40. 0 is a free word.
+/* A word is 24 bits of the key's hash, never 0, and 40 bits of the time at which the bucket is
+ * full, in microseconds, modulo 2^40. 0 is a free word.
  *
- * A change is decided on a word that was read and written back only if the word is still the same, so that a bucket never gives the same token twice and eviction never loses a charge that
- * came between. What can happen: two threads meet a new key in the moment in which another bucket of its set becomes full, and choose different words for it. The one further back is not
+ * A change is decided on a word that was read and written back only if the word is still the
+ * same, so that a bucket never gives the same token twice and eviction never loses a charge that
+ * came between. What can happen: two threads meet a new key in the moment in which another
+ * bucket of its set becomes full, and choose different words for it. The one further back is not
  * found any more, and expires; that is one token too many. */
 #include "base/rate_table.h"
 
@@ -59,7 +62,8 @@ static uint64_t tag_of(uint64_t key)
 	return tag == 0 ? 1 : tag;
 }
 
-/* How long until the bucket is full; 0: it is, or the word is free. A time more than half a turn ahead is one that has passed. */
+/* How long until the bucket is full; 0: it is, or the word is free. A time more than half a turn
+ * ahead is one that has passed. */
 static int64_t lack_of(uint64_t word, int64_t now_us)
 {
 	uint64_t ahead = (word - (uint64_t)now_us) & TIME_MASK;

@@ -1,5 +1,5 @@
-/* The region is cut into granules. runs[] holds, for the first granule of a piece, how many the piece
- * has, and 0 for free granules. The search goes from the front: it is slow, and rare. */
+/* The region is cut into granules. runs[] holds, for the first granule of a piece, how many the
+ * piece has, and 0 for free granules. The search goes from the front: it is slow, and rare. */
 #include "base/reserve.h"
 
 #include <assert.h>

@@ -1,16 +1,17 @@
 /* malloc, realloc and free for libevent, with a reserve for when the system has no memory.
  *
  * libevent 2.1.12 doesn't survive every failure of its allocations: evhttp dereferences NULL when a
- * connection, a request or its list of headers can't be made, a timer that can't be set never fires,
- * a bufferevent without its callback never writes. So what malloc(3) refuses comes from a region
- * that the process has from its start. It costs address space and no resident memory until then.
+ * connection, a request or its list of headers can't be made, a timer that can't be set never
+ * fires, a bufferevent without its callback never writes. So what malloc(3) refuses comes from a
+ * region that the process has from its start. It costs address space and no resident memory
+ * until then.
  *
  * The reserve isn't for carrying on. While less than half of it is left, the owners of connections
- * accept none and refuse requests that need libevent's memory (reserve_is_low). What they hold comes
- * back as connections end. Only beyond the whole reserve does libevent see NULL.
+ * accept none and refuse requests that need libevent's memory (reserve_is_low). What they hold
+ * comes back as connections end. Only beyond the whole reserve does libevent see NULL.
  *
- * Secrets pass through libevent's buffers, so what is let go is wiped (base/wiped.h). Any thread may
- * free what another took. */
+ * Secrets pass through libevent's buffers, so what is let go is wiped (base/wiped.h). Any thread
+ * may free what another took. */
 #ifndef M2M_BASE_RESERVE_H
 #define M2M_BASE_RESERVE_H
 

@@ -1,5 +1,5 @@
-/* Every writer first asks for room and then writes: what does not fit adds nothing and marks the buffer, and a marked
- * buffer takes nothing more. */
+/* Every writer first asks for room and then writes: what does not fit adds nothing and marks the
+ * buffer, and a marked buffer takes nothing more. */
 #include "base/sbuf.h"
 
 #include <stdarg.h>
@@ -17,7 +17,8 @@ struct sbuf sbuf_fixed(char *p, size_t cap)
 
 struct sbuf sbuf_in(struct arena *a, size_t expected_size)
 {
-	static char nothing[1]; /* never written: keeps the text NUL-terminated where there is no memory for it */
+	/* never written: keeps the text NUL-terminated where there is no memory for it */
+	static char nothing[1];
 	size_t cap = expected_size < SIZE_MAX ? expected_size + 1 : SIZE_MAX;
 	char *p = arena_room(a, cap);
 	if (p == NULL)
@@ -26,7 +27,8 @@ struct sbuf sbuf_in(struct arena *a, size_t expected_size)
 	return (struct sbuf){.p = p, .cap = cap, .arena = a};
 }
 
-/* Doubles, or goes to what `extra` bytes and the NUL need. The old text stays behind in the arena, which wipes it with the rest. */
+/* Doubles, or goes to what `extra` bytes and the NUL need. The old text stays behind in the
+ * arena, which wipes it with the rest. */
 static bool grow(struct sbuf *b, size_t extra)
 {
 	size_t need = b->n + extra + 1;
@@ -104,8 +106,8 @@ void sbuf_printf(struct sbuf *b, const char *format, ...)
 	va_end(args);
 }
 
-/* What has to stand in a JSON string instead of the character at `p`, of `length` bytes (0: an invalid
- * one); empty: itself. `space` is room for an answer. */
+/* What has to stand in a JSON string instead of the character at `p`, of `length` bytes (0: an
+ * invalid one); empty: itself. `space` is room for an answer. */
 static struct str json_instead(const char *p, size_t length, char space[CODE_ESCAPE_MAX])
 {
 	static const char hex[] = "0123456789abcdef";
@@ -127,8 +129,9 @@ static struct str json_instead(const char *p, size_t length, char space[CODE_ESC
 	return str_from(space, sizeof escape);
 }
 
-/* Eight bytes that are ASCII and stand for themselves in a JSON string. Adding 0x60 to a byte below 0x80 sets its top bit unless it is a control character; a byte that is equal to another one
- * is 0 after an exclusive or, and only then adding 0x7f leaves its top bit clear. */
+/* Eight bytes that are ASCII and stand for themselves in a JSON string. Adding 0x60 to a byte
+ * below 0x80 sets its top bit unless it is a control character; a byte that is equal to another
+ * one is 0 after an exclusive or, and only then adding 0x7f leaves its top bit clear. */
 static bool json_plain(uint64_t w)
 {
 	const uint64_t ones = 0x0101010101010101, tops = 0x80 * ones;
@@ -140,7 +143,8 @@ static bool json_plain(uint64_t w)
 	return (printable & no_quote & no_backslash & tops) == tops;
 }
 
-/* How many bytes at the front of `s`, give or take a few, are like that: eight at a time, since tokens are long. */
+/* How many bytes at the front of `s`, give or take a few, are like that: eight at a time, since
+ * tokens are long. */
 static size_t json_plain_run(struct str s)
 {
 	size_t n = 0;

@@ -1,4 +1,5 @@
-/* SipHash-2-4 (Aumasson, Bernstein: "SipHash: a fast short-input PRF"), for tables whose keys strangers choose: without the key nobody can aim at a slot. Not for what must stay secret. */
+/* SipHash-2-4 (Aumasson, Bernstein: "SipHash: a fast short-input PRF"), for tables whose keys
+ * strangers choose: without the key nobody can aim at a slot. Not for what must stay secret. */
 #ifndef M2M_BASE_SIPHASH_H
 #define M2M_BASE_SIPHASH_H
 

@@ -80,8 +80,8 @@ enum err str_to_i64(struct str s, int64_t min, int64_t max, int64_t *ret)
 	if (digits.n == 0)
 		return ERR_MALFORMED;
 
-	/* Summed below zero, because INT64_MIN has no positive counterpart. Reading goes on after an overflow: a text
-	 * that is no number at all is malformed, however long it is. */
+	/* Summed below zero, because INT64_MIN has no positive counterpart. Reading goes on
+	 * after an overflow: a text that is no number at all is malformed, however long it is. */
 	int64_t sum = 0;
 	bool overflow = false;
 	for (size_t i = 0; i < digits.n; i++) {

@@ -1,4 +1,5 @@
-/* A borrowed run of bytes with a length. Not NUL-terminated; may hold NUL. Whoever made the bytes owns them. */
+/* A borrowed run of bytes with a length. Not NUL-terminated; may hold NUL. Whoever made the
+ * bytes owns them. */
 #ifndef M2M_BASE_STR_H
 #define M2M_BASE_STR_H
 
@@ -34,15 +35,17 @@ bool str_eq_nocase(struct str a, struct str b); /* ASCII only */
 bool str_starts(struct str s, struct str prefix);
 struct str str_trim(struct str s); /* drops SP and HTAB at both ends */
 
-/* Takes what stands before the first `sep` out of *rest and leaves what follows; without `sep` takes all and leaves
+/* Takes what stands before the first `sep` out of *rest and leaves what follows; without `sep`
+ * takes all and leaves
  * *rest absent. Returns absent when *rest was absent. */
 struct str str_split(struct str *rest, char sep);
 
-/* A decimal integer in [min, max], digits only with an optional leading '-'; no spaces, no '+', no overflow.
- * ERR_MALFORMED or ERR_TOO_LARGE (outside of the range) leave *ret untouched. */
+/* A decimal integer in [min, max], digits only with an optional leading '-'; no spaces, no '+',
+ * no overflow. ERR_MALFORMED or ERR_TOO_LARGE (outside of the range) leave *ret untouched. */
 MUST_CHECK enum err str_to_i64(struct str s, int64_t min, int64_t max, int64_t *ret);
 
-/* True when every byte is in [A-Za-z0-9] or in the NUL-terminated set `also`. True for an empty string. */
+/* True when every byte is in [A-Za-z0-9] or in the NUL-terminated set `also`. True for an empty
+ * string. */
 bool str_is_word(struct str s, const char *also);
 
 /* The value of one hexadecimal digit in either case; -1: it is none. */
@@ -55,7 +58,8 @@ static inline int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* An IP address, or a network in CIDR form: what PostgreSQL's inet takes, without its abbreviations. */
+/* An IP address, or a network in CIDR form: what PostgreSQL's inet takes, without its
+ * abbreviations. */
 bool str_is_network(struct str s);
 
 #endif

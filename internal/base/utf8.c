@@ -1,5 +1,6 @@
-/* RFC 3629 section 4 as code: the lead byte sets the length and the range of the second byte, and that range alone is what keeps
- * out overlong forms, surrogates and code points that are too high. */
+/* RFC 3629 section 4 as code: the lead byte sets the length and the range of the second byte,
+ * and that range alone is what keeps out overlong forms, surrogates and code points that are too
+ * high. */
 #include "base/utf8.h"
 
 #include <assert.h>

@@ -7,7 +7,8 @@
 
 #include "base/str.h"
 
-/* How many bytes, 1 to 4, the character at the front of `s` takes; 0 if there is none or its bytes are not valid. */
+/* How many bytes, 1 to 4, the character at the front of `s` takes; 0 if there is none or its
+ * bytes are not valid. */
 size_t utf8_next(struct str s);
 
 /* The code point of a character that takes `n` bytes, as utf8_next has said. */

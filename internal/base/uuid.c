@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-enum { DRAW = 8, POOL = 32 * DRAW }; /* getrandom gives up to 256 bytes whole, whatever signals arrive */
+/* getrandom gives up to 256 bytes whole, whatever signals arrive */
+enum { DRAW = 8, POOL = 32 * DRAW };
 
-/* One system call for 32 ids. A pool per thread needs no lock; a process that forks must not use the pool on both sides. */
+/* One system call for 32 ids. A pool per thread needs no lock; a process that forks must not use
+ * the pool on both sides. */
 static void draw(uint8_t out[DRAW])
 {
 	static _Thread_local uint8_t pool[POOL];

@@ -13,8 +13,9 @@ struct uuid {
 	uint8_t b[16];
 };
 
-/* UUIDv7: 48 bits of Unix milliseconds, version, 12 bits of sub-millisecond fraction (RFC 9562 method 3), variant, 62 random bits.
- * `unix_us` is microseconds since 1970. The random bits come from getrandom(2), drawn in bulk per thread; the process aborts if the kernel has none. */
+/* UUIDv7: 48 bits of Unix milliseconds, version, 12 bits of sub-millisecond fraction (RFC 9562
+ * method 3), variant, 62 random bits. `unix_us` is microseconds since 1970. The random bits come
+ * from getrandom(2), drawn in bulk per thread; the process aborts if the kernel has none. */
 struct uuid uuid_v7(int64_t unix_us);
 
 /* 36 lower-case characters, no NUL. */

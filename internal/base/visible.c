@@ -1,5 +1,5 @@
-/* One walk over a text, a character at a time, which knows the characters before and behind. The rule for
- * joiners stands in for RFC 5892 appendix A, without its tables of scripts. */
+/* One walk over a text, a character at a time, which knows the characters before and behind. The
+ * rule for joiners stands in for RFC 5892 appendix A, without its tables of scripts. */
 #include "base/visible.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
-/* environment -> text of each setting -> checked value. Every fault is reported, then the whole is given up: nobody has to start the program
- * once per mistake. A file's content stays in one buffer that is wiped, since it may be a key. */
+/* environment -> text of each setting -> checked value. Every fault is reported, then the whole
+ * is given up: nobody has to start the program once per mistake. A file's content stays in one
+ * buffer that is wiped, since it may be a key. */
 #include "config/config.h"
 
 #include <errno.h>
@@ -17,7 +18,8 @@
 #define FILE_SUFFIX "_FILE"
 #define FILE_MAX    (64 * 1024)
 
-/* Of demo.env and of m2mctl's users' shells: known, so that either program starts there, and not used by any. */
+/* Of demo.env and of m2mctl's users' shells: known, so that either program starts there, and not
+ * used by any. */
 static const char *const ignored[] = {"M2M_URL",       "M2M_GRPC",          "M2M_OPS",          "M2M_ADMIN_TOKEN",
 				      "M2M_CLIENT_ID", "M2M_CLIENT_SECRET", "M2M_ORGANIZATION", "M2M_ORGANIZATION_ID"};
 
@@ -51,8 +53,8 @@ static bool is_known(struct str name)
 	return false;
 }
 
-/* Kubernetes tells a pod of every service of its namespace, also of one whose name begins with m2m: where it is, in
- * variables of these shapes. */
+/* Kubernetes tells a pod of every service of its namespace, also of one whose name begins with
+ * m2m: where it is, in variables of these shapes. */
 static bool is_service_variable(const char *assignment)
 {
 	static const char shape[] = "^M2M(_[A-Z0-9_]+)?_(SERVICE_HOST=[0-9a-f.:]+|SERVICE_PORT(_[A-Z0-9_]+)?=[0-9]+|"
@@ -76,7 +78,8 @@ static void check_names(char *const *env, struct sbuf *faults)
 	}
 }
 
-/* Reads all of `path` into buf[FILE_MAX] and drops one newline at its end. Absent: *ret_why says what went wrong. */
+/* Reads all of `path` into buf[FILE_MAX] and drops one newline at its end. Absent: *ret_why says
+ * what went wrong. */
 static struct str read_file(const char *path, char *buf, const char **ret_why)
 {
 	size_t n = 0;
@@ -106,7 +109,8 @@ static struct str read_file(const char *path, char *buf, const char **ret_why)
 	return str_from(buf, n);
 }
 
-/* A URL with a user, a conninfo, a PEM text, a line of a key file: put into another setting by mistake, it is still a secret. */
+/* A URL with a user, a conninfo, a PEM text, a line of a key file: put into another setting by
+ * mistake, it is still a secret. */
 static bool may_be_secret(struct str text)
 {
 	for (size_t i = 0; i < text.n; i++)
@@ -233,7 +237,8 @@ static void check_listeners(const struct config *c, struct sbuf *faults)
 	check_plaintext(&c->ops, (c->plaintext & CONFIG_OPS) != 0, "M2M_OPS_LISTEN", "ops", faults);
 }
 
-/* A bucket takes at most RATE_FILL_MAX_S to fill; a burst without a rate says nothing, so that a limit can be taken off by its rate alone. */
+/* A bucket takes at most RATE_FILL_MAX_S to fill; a burst without a rate says nothing, so that a
+ * limit can be taken off by its rate alone. */
 static void check_burst(unsigned rate, unsigned *burst, const char *setting, const char *rate_setting, struct sbuf *faults)
 {
 	if (*burst == 0)

@@ -10,14 +10,17 @@
 
 /* One element of the file's list. */
 struct trust_issuer {
-	struct str
-		issuer; /* the token's `iss`, exactly; may hold "{tenantid}" once, which stands for the token's `tid` (Entra ID's many tenants) */
-	struct str audience;           /* must be among the token's `aud` */
-	struct str organization_claim; /* required: names the organization; trust/claim.h tells how a name is looked up */
-	struct str roles_claim;        /* default "roles" */
-	struct str admin_role;         /* default "admin": who has it acts as admin of the organization */
-	struct str platform_role;      /* absent: nobody of this issuer may call /admin */
-	bool create_organizations;     /* an organization seen for the first time is made; default false */
+	/* the token's `iss`, exactly; may hold "{tenantid}" once, which stands for the token's
+	 * `tid` (Entra ID's many tenants) */
+	struct str issuer;
+	struct str audience; /* must be among the token's `aud` */
+	/* required: names the organization; trust/claim.h tells how a name is looked up */
+	struct str organization_claim;
+	struct str roles_claim;   /* default "roles" */
+	struct str admin_role;    /* default "admin": its bearer acts as admin */
+	struct str platform_role; /* absent: nobody of this issuer may call /admin */
+	/* an organization seen for the first time is made; default false */
+	bool create_organizations;
 };
 
 struct issuer_entry {
@@ -33,7 +36,8 @@ struct issuer_list {
 	struct issuer_entry *entries;
 };
 
-/* ERR_MALFORMED: one line for each fault is appended to `why`, which says where (the place in the list, from 1, and the member) and what was expected. `own_issuer` may not be among them.
+/* ERR_MALFORMED: one line for each fault is appended to `why`, which says where (the place in
+ * the list, from 1, and the member) and what was expected. `own_issuer` may not be among them.
  * ERR_NO_MEMORY. */
 MUST_CHECK enum err issuer_list_parse(struct str text, struct str own_issuer, struct issuer_list **ret, struct sbuf *why);
 void issuer_list_free(struct issuer_list *list); /* NULL is allowed */

@@ -46,7 +46,8 @@ static bool read_path(struct str path, struct config_listen *ret)
 	return true;
 }
 
-/* 127.0.0.1:8080 or [::1]:8080, as RFC 3986 section 3.2.2 writes a host. Kept in the canonical form. */
+/* 127.0.0.1:8080 or [::1]:8080, as RFC 3986 section 3.2.2 writes a host. Kept in the canonical
+ * form. */
 static bool read_address(struct str text, struct config_listen *ret)
 {
 	struct str host = text;

@@ -5,11 +5,14 @@
 #include "config/config.h"
 
 struct setting {
-	const char *name;     /* "M2M_WORKERS" */
-	const char *fallback; /* the text used when the variable is not set; NULL: none, or one that config_read works out */
-	const char *shown;    /* what --help calls the default */
+	const char *name; /* "M2M_WORKERS" */
+	/* the text used when the variable is not set; NULL: none, or one that config_read works
+	 * out */
+	const char *fallback;
+	const char *shown; /* what --help calls the default */
 	const char *meaning;
-	/* Checks `text` and writes the value into *c at `offset`. False: what was expected has been appended to `why`, without the text. */
+	/* Checks `text` and writes the value into *c at `offset`. False: what was expected has
+	 * been appended to `why`, without the text. */
 	bool (*parse)(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 	size_t offset;
 	unsigned min, max; /* of numbers */

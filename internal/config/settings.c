@@ -1,4 +1,5 @@
-/* The table of settings: what config_read reads and what --help prints. Defaults are text and go through the same checks. */
+/* The table of settings: what config_read reads and what --help prints. Defaults are text and go
+ * through the same checks. */
 #include "base/rate_table.h"
 #include "config/setting.h"
 

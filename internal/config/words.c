@@ -24,7 +24,8 @@ bool word_is_audience(struct str s)
 	return is_token(s, AUDIENCE_MAX);
 }
 
-/* host or [v6], with an optional port from 0: a service that listens on any free port names itself so until it is told better. */
+/* host or [v6], with an optional port from 0: a service that listens on any free port names
+ * itself so until it is told better. */
 static bool is_authority(struct str s)
 {
 	struct str host = s;

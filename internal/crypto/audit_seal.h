@@ -1,12 +1,15 @@
-/* A seal of the audit: what a writer signs of the batch before, so that its rows can't change unseen. m2m.audit_seal tells what it stands for.
+/* A seal of the audit: what a writer signs of the batch before, so that its rows can't change
+ * unseen. m2m.audit_seal tells what it stands for.
  *
  * Its hash is the SHA-256 of these bytes, numbers big-endian, times in microseconds since 1970:
  *     1    0x02
  *    25    "m2m-gateway audit seal v1"
- *    32    previous      the hash of the writer's seal before; of a writer that goes on for another one, that one's last; zeros: none
+ *    32 previous the hash of the writer's seal before; of a writer that goes on for another one,
+ *    that one's last; zeros: none
  *    16    writer
  *     8    seq           from 1
- *     8    previous_at   when that seal was written, and issued_at of the rows sealed here; 0: neither is there
+ *     8 previous_at when that seal was written, and issued_at of the rows sealed here; 0:
+ *     neither is there
  *    16    batch_id      of the rows written with this seal; zeros: none
  *    16    sealed_batch  of the rows sealed by it; zeros: none
  *     1    last          1: the writer ends with it
@@ -39,8 +42,10 @@ struct audit_seal {
 	struct str tags; /* borrowed */
 };
 
-/* The key that a master key's holders sign seals with: P-256, derived as the secrets are, so that every gateway has it and the database never does.
- * d = 1 + (64 bytes of KBKDF, label "m2m-gateway audit key v1", contexts "1" and "2") mod (order - 1) (FIPS 186-5 A.2.1). ERR_CRYPTO, ERR_NO_MEMORY. */
+/* The key that a master key's holders sign seals with: P-256, derived as the secrets are, so
+ * that every gateway has it and the database never does. d = 1 + (64 bytes of KBKDF, label
+ * "m2m-gateway audit key v1", contexts "1" and "2") mod (order - 1) (FIPS 186-5 A.2.1).
+ * ERR_CRYPTO, ERR_NO_MEMORY. */
 MUST_CHECK enum err audit_key_derive(const struct master_key *master, struct signing_key **ret);
 
 /* The bytes that stand before the tags. */

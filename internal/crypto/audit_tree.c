@@ -1,4 +1,5 @@
-/* Level by level from the bottom: a node without a neighbour moves up as it is, which gives the tree that RFC 9162 defines from the top. */
+/* Level by level from the bottom: a node without a neighbour moves up as it is, which gives the
+ * tree that RFC 9162 defines from the top. */
 #include "crypto/audit_tree.h"
 
 #include <stdlib.h>

@@ -1,8 +1,10 @@
-/* The Merkle tree of one batch of audit rows (RFC 9162 section 2.1, SHA-256): leaves are hashes of 0x00 and the row, nodes of 0x01 and their two children.
+/* The Merkle tree of one batch of audit rows (RFC 9162 section 2.1, SHA-256): leaves are hashes
+ * of 0x00 and the row, nodes of 0x01 and their two children.
  *
- * A row is what PostgreSQL's `copy (select ...) to stdout (format binary)` gives for it: a tuple with its number of fields and each field behind its length, all of
- * m2m.token_audit's columns in their order. Nothing is formatted for hashing, and anybody with psql has the same bytes. A table has no order, so the tree's is that of
- * the jti. */
+ * A row is what PostgreSQL's `copy (select ...) to stdout (format binary)` gives for it: a tuple
+ * with its number of fields and each field behind its length, all of m2m.token_audit's columns
+ * in their order. Nothing is formatted for hashing, and anybody with psql has the same bytes. A
+ * table has no order, so the tree's is that of the jti. */
 #ifndef M2M_CRYPTO_AUDIT_TREE_H
 #define M2M_CRYPTO_AUDIT_TREE_H
 
@@ -29,11 +31,13 @@ MUST_CHECK enum err audit_root(struct hasher *h, struct audit_leaf *leaves, size
 
 #define AUDIT_PATH_MAX 32
 
-/* The same, and on the way the hashes that prove leaf `index` a part of it (RFC 9162 section 2.1.3), from the bottom up. */
+/* The same, and on the way the hashes that prove leaf `index` a part of it (RFC 9162 section
+ * 2.1.3), from the bottom up. */
 MUST_CHECK enum err audit_path(struct hasher *h, struct audit_leaf *leaves, size_t n, size_t index, uint8_t root[SHA256_LEN],
 			       uint8_t path[AUDIT_PATH_MAX][SHA256_LEN], size_t *ret_n);
 
-/* ERR_MISMATCH unless the path leads from leaf `index` of `n` to this root (RFC 9162 section 2.1.3.2). */
+/* ERR_MISMATCH unless the path leads from leaf `index` of `n` to this root (RFC 9162 section
+ * 2.1.3.2). */
 MUST_CHECK enum err audit_path_check(struct hasher *h, const uint8_t leaf[SHA256_LEN], size_t index, size_t n,
 				     const uint8_t path[][SHA256_LEN], size_t path_n, const uint8_t root[SHA256_LEN]);
 

@@ -1,5 +1,5 @@
-/* OpenSSL's memory, whose failures are counted (base/starved.h): OpenSSL calls a signature wrong that
- * it has no memory to verify. */
+/* OpenSSL's memory, whose failures are counted (base/starved.h): OpenSSL calls a signature wrong
+ * that it has no memory to verify. */
 #ifndef M2M_CRYPTO_CRYPTO_MEMORY_H
 #define M2M_CRYPTO_CRYPTO_MEMORY_H
 

@@ -1,4 +1,5 @@
-/* The algorithms are fetched once into one struct; a call then costs a context, never a lookup by name. */
+/* The algorithms are fetched once into one struct; a call then costs a context, never a lookup
+ * by name. */
 #include "crypto/digest.h"
 
 #include <limits.h>

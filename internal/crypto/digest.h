@@ -1,4 +1,5 @@
-/* Random bytes, SHA-256, HMAC-SHA-256, comparison and wiping: the small tools the rest of crypto, store and op stand on. */
+/* Random bytes, SHA-256, HMAC-SHA-256, comparison and wiping: the small tools the rest of
+ * crypto, store and op stand on. */
 #ifndef M2M_CRYPTO_DIGEST_H
 #define M2M_CRYPTO_DIGEST_H
 
@@ -11,7 +12,8 @@
 
 #define SHA256_LEN 32
 
-/* Fetches every algorithm once (EVP_MD_fetch and friends); call before any thread starts. ERR_CRYPTO if a provider lacks one. Idempotent. */
+/* Fetches every algorithm once (EVP_MD_fetch and friends); call before any thread starts.
+ * ERR_CRYPTO if a provider lacks one. Idempotent. */
 MUST_CHECK enum err crypto_init(void);
 /* Releases what crypto_init fetched, so that leak checkers see a clean exit. */
 void crypto_fini(void);

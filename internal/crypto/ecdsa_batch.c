@@ -1,6 +1,7 @@
 /* digests -> nonces k and points kG -> both inverted together -> r and s of each.
  *
- * Numbers are in Montgomery form (suffix _m) where they are multiplied more than once: of a product of one number in that form and one that isn't, the plain product comes out. */
+ * Numbers are in Montgomery form (suffix _m) where they are multiplied more than once: of a
+ * product of one number in that form and one that isn't, the plain product comes out. */
 #include "crypto/ecdsa_batch.h"
 
 #include <stdbool.h>
@@ -29,7 +30,8 @@ struct ecdsa_batch {
 	BIGNUM *d;
 	BN_CTX *ctx;
 	BIGNUM *k[ECDSA_BATCH_MAX]; /* nonces; then their inverses */
-	BIGNUM *x[ECDSA_BATCH_MAX]; /* of the point k*G: X and Z of (X/Z^2, Y/Z^3), Z then inverted */
+	/* of the point k*G: X and Z of (X/Z^2, Y/Z^3), Z then inverted */
+	BIGNUM *x[ECDSA_BATCH_MAX];
 	BIGNUM *z[ECDSA_BATCH_MAX];
 	BIGNUM *product[ECDSA_BATCH_MAX]; /* of all before this one, and this one */
 	EC_POINT *point;
@@ -116,7 +118,8 @@ static bool multiply(BIGNUM *out, const BIGNUM *a, const BIGNUM *b_, const struc
 	return BN_mod_mul_montgomery(out, a, b_, m->mont, ctx) == 1;
 }
 
-/* Each of `v` (none is 0; Montgomery form, before and after) becomes its inverse: the product of all is inverted, and what the others contributed to it is taken out of that one by one. */
+/* Each of `v` (none is 0; Montgomery form, before and after) becomes its inverse: the product of
+ * all is inverted, and what the others contributed to it is taken out of that one by one. */
 static bool invert_all(struct ecdsa_batch *b, BIGNUM **v, size_t n, const struct modulus *m)
 {
 	BIGNUM **product = b->product;
@@ -133,7 +136,8 @@ static bool invert_all(struct ecdsa_batch *b, BIGNUM **v, size_t n, const struct
 	return ok && BN_copy(v[0], b->all) != NULL;
 }
 
-/* OpenSSL has no other way to a point's coordinates than one inversion for each, since 3.0 deprecates this one. */
+/* OpenSSL has no other way to a point's coordinates than one inversion for each, since 3.0
+ * deprecates this one. */
 static bool coordinates(const struct ecdsa_batch *b, BIGNUM *x, BIGNUM *z)
 {
 #pragma GCC diagnostic push
@@ -173,7 +177,8 @@ static bool finish(struct ecdsa_batch *b, size_t i, const uint8_t digest[SHA256_
 /* What tells a nonce tells the key, and the last coordinate of its point tells a part of it. */
 static void wipe(struct ecdsa_batch *b, size_t n)
 {
-	bool overwritten = EC_POINT_copy(b->point, EC_GROUP_get0_generator(b->group)) == 1; /* it has room for it already */
+	/* it has room for it already */
+	bool overwritten = EC_POINT_copy(b->point, EC_GROUP_get0_generator(b->group)) == 1;
 	(void)overwritten;
 	for (size_t i = 0; i < n; i++) {
 		BN_clear(b->k[i]);

@@ -1,4 +1,5 @@
-/* SHA-256 many times over: one context that is used again, so that a hash of a few hundred bytes costs little more than its blocks. One thread's. */
+/* SHA-256 many times over: one context that is used again, so that a hash of a few hundred bytes
+ * costs little more than its blocks. One thread's. */
 #ifndef M2M_CRYPTO_HASHER_H
 #define M2M_CRYPTO_HASHER_H
 

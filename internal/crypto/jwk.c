@@ -1,5 +1,5 @@
-/* Out: numbers -> minimal or padded big-endian bytes -> base64url. In: the same way back, strictly, then EVP_PKEY_fromdata, which refuses points
- * off the curve. */
+/* Out: numbers -> minimal or padded big-endian bytes -> base64url. In: the same way back,
+ * strictly, then EVP_PKEY_fromdata, which refuses points off the curve. */
 #include "crypto/jwk.h"
 
 #include <string.h>
@@ -167,8 +167,9 @@ static enum err read_p256(const struct json *jwk, EVP_PKEY **ret)
 	return from_params("EC", params, ret);
 }
 
-/* The y of every point whose order divides 8, little-endian, also in the spellings above the field's prime. Under such a key anybody's signature is right
- * for one message in eight or for all, and OpenSSL doesn't look. */
+/* The y of every point whose order divides 8, little-endian, also in the spellings above the
+ * field's prime. Under such a key anybody's signature is right for one message in eight or for
+ * all, and OpenSSL doesn't look. */
 static bool is_of_small_order(const uint8_t point[ED25519_BYTES])
 {
 	static const uint8_t small[][ED25519_BYTES] = {
@@ -230,7 +231,8 @@ static enum err check_type(enum jwt_alg alg, const struct json *jwk)
 	return str_eq(crv, str_of(types[alg].crv)) ? ERR_OK : ERR_MISMATCH;
 }
 
-/* RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1. One prime of an RSA modulus gives the key away as well as "d" does. */
+/* RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1. One prime of an RSA modulus gives the key away as
+ * well as "d" does. */
 static bool has_private_member(const struct json *jwk)
 {
 	static const char *const private[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"};

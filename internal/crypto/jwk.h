@@ -1,4 +1,5 @@
-/* JSON Web Keys (RFC 7517, RFC 7518 section 6, RFC 8037 section 2) <-> EVP_PKEY, public parts only; for the files of this folder. */
+/* JSON Web Keys (RFC 7517, RFC 7518 section 6, RFC 8037 section 2) <-> EVP_PKEY, public parts
+ * only; for the files of this folder. */
 #ifndef M2M_CRYPTO_JWK_H
 #define M2M_CRYPTO_JWK_H
 
@@ -11,14 +12,16 @@
 
 #define JWK_RSA_MAX_BYTES 512 /* 4096 bits */
 
-/* Appends the members that RFC 7638 makes thumbprints of, in its order and spelling, without the braces. ERR_CRYPTO. */
+/* Appends the members that RFC 7638 makes thumbprints of, in its order and spelling, without the
+ * braces. ERR_CRYPTO. */
 MUST_CHECK enum err jwk_put_members(const EVP_PKEY *pkey, enum jwt_alg alg, struct sbuf *out);
 
 /* ERR_MALFORMED, ERR_MISMATCH as signing_key_from_jwk says. The caller frees *ret. */
 MUST_CHECK enum err jwk_read(enum jwt_alg alg, struct str text, EVP_PKEY **ret);
 MUST_CHECK enum err jwk_read_object(enum jwt_alg alg, const struct json *jwk, EVP_PKEY **ret);
 
-/* The algorithm that the key is for: what "alg" says, or else its type's plain one (RSA: RS256, P-256: ES256, Ed25519: EdDSA). ERR_NOT_PRESENT: none of ours. */
+/* The algorithm that the key is for: what "alg" says, or else its type's plain one (RSA: RS256,
+ * P-256: ES256, Ed25519: EdDSA). ERR_NOT_PRESENT: none of ours. */
 MUST_CHECK enum err jwk_alg(const struct json *jwk, enum jwt_alg *ret);
 
 #endif

@@ -1,4 +1,5 @@
-/* document -> each element that can verify one of our algorithms -> (kid, key). What can't is somebody else's business, and skipped. */
+/* document -> each element that can verify one of our algorithms -> (kid, key). What can't is
+ * somebody else's business, and skipped. */
 #include "crypto/jwks.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* token -> three parts -> header checked member by member -> claims as strict JSON; only then may a key look at the signature. */
+/* token -> three parts -> header checked member by member -> claims as strict JSON; only then
+ * may a key look at the signature. */
 #include "crypto/jwt.h"
 
 #include "base/base64.h"
@@ -39,7 +40,8 @@ static bool has_forbidden_member(const struct json *header)
 	return false;
 }
 
-/* Only ever compared with the kids of known keys; RFC 7515 leaves its form to whoever made the key. */
+/* Only ever compared with the kids of known keys; RFC 7515 leaves its form to whoever made the
+ * key. */
 static bool is_kid(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -48,7 +50,8 @@ static bool is_kid(struct str s)
 	return s.n > 0 && s.n <= KID_MAX;
 }
 
-/* RFC 7515 section 4.1.9: a media type, whose "application/" may be left out and whose case doesn't matter. */
+/* RFC 7515 section 4.1.9: a media type, whose "application/" may be left out and whose case
+ * doesn't matter. */
 static bool is_known_typ(struct str s)
 {
 	return str_eq_nocase(s, STR("JWT")) || str_eq_nocase(s, STR("at+jwt")) || str_eq_nocase(s, STR("application/at+jwt"));

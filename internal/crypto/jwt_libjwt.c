@@ -1,5 +1,6 @@
-/* The only file that includes libjwt. What reaches it has passed jwt_parse: libjwt 1.10.2 believes the token's own alg, skips the check when the key
- * is empty, and parses the PEM at every call. */
+/* The only file that includes libjwt. What reaches it has passed jwt_parse: libjwt 1.10.2
+ * believes the token's own alg, skips the check when the key is empty, and parses the PEM at
+ * every call. */
 
 /* libjwt's <jwt.h> claims two tags that are ours as well. */
 #define jwt     libjwt_object
@@ -100,7 +101,8 @@ enum err jwt_sign_libjwt(struct signing_key *key, struct str claims, struct sbuf
 	enum err err = terminated_copy(claims, terminated);
 	if (err != ERR_OK)
 		return err;
-	/* made for this one token: OpenSSL wipes a memory BIO as it frees it, and libjwt its copy */
+	/* made for this one token: OpenSSL wipes a memory BIO as it frees it, and libjwt its
+	 * copy */
 	BIO *private_pem = BIO_new(BIO_s_mem());
 	if (private_pem != NULL && PEM_write_bio_PKCS8PrivateKey(private_pem, key->pkey, NULL, NULL, 0, NULL, NULL) == 1)
 		text = encode(key, bio_text(private_pem), terminated);

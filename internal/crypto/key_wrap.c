@@ -67,7 +67,8 @@ enum err key_unwrap(struct arena *a, const struct master_key *key, struct str aa
 	    EVP_DecryptUpdate(ctx, NULL, &n, (const uint8_t *)aad.p, (int)aad.n) != 1 ||
 	    EVP_DecryptUpdate(ctx, plain, &n, ciphertext, (int)plain_n) != 1 ||
 	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_LEN, tag) != 1 || EVP_DecryptFinal_ex(ctx, plain + n, &tail) != 1) {
-		crypto_wipe(plain, plain_n); /* GCM deciphers before it knows: nobody may see what failed */
+		/* GCM deciphers before it knows: nobody may see what failed */
+		crypto_wipe(plain, plain_n);
 		ERR_clear_error();
 		return ERR_MISMATCH;
 	}

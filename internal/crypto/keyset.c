@@ -1,4 +1,5 @@
-/* rows -> one signing_key each, every one held against the kid of its row -> the JWKS text, written once. */
+/* rows -> one signing_key each, every one held against the kid of its row -> the JWKS text,
+ * written once. */
 #include "crypto/keyset.h"
 
 #include <stdlib.h>
@@ -34,7 +35,8 @@ static enum err open_public(enum jwt_alg alg, const struct keyset_row *row, stru
 	return ERR_OK;
 }
 
-/* The public part is read of every row, so that damage shows before a row becomes current. A current row whose private part can't be had still verifies. */
+/* The public part is read of every row, so that damage shows before a row becomes current. A
+ * current row whose private part can't be had still verifies. */
 static enum err add_row(struct keyset *set, const struct master_ring *ring, const struct keyset_row *row)
 {
 	enum jwt_alg alg;

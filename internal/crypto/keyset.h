@@ -1,5 +1,6 @@
-/* One worker's snapshot of the signing keys: the one to sign with, those to verify with, and the JWKS document to publish.
- * Immutable once built; a change in the database makes a new snapshot with the next generation. */
+/* One worker's snapshot of the signing keys: the one to sign with, those to verify with, and the
+ * JWKS document to publish. Immutable once built; a change in the database makes a new snapshot
+ * with the next generation. */
 #ifndef M2M_CRYPTO_KEYSET_H
 #define M2M_CRYPTO_KEYSET_H
 
@@ -24,13 +25,17 @@ struct keyset;
 
 /* What came of reading the rows: a damaged row is left out, so that it takes no other with it. */
 struct keyset_fault {
-	enum err
-		err; /* ERR_OK: every row is good. ERR_MALFORMED, ERR_MISMATCH, ERR_CRYPTO: the row is damaged, or not what its kid says. ERR_KEY_MISSING: see below */
+	/* ERR_OK: every row is good. ERR_MALFORMED, ERR_MISMATCH, ERR_CRYPTO: the row is damaged,
+	 * or not what its kid says. ERR_KEY_MISSING: see below */
+	enum err err;
 	struct str kid; /* of the first such row; borrowed from it */
 };
 
-/* Unwraps the current row's private part, parses all. A row that isn't current is kept for verification by its public part alone. When the ring lacks the key that the current row is wrapped with, that one
- * too is for verification only, and keyset_current is NULL: ERR_KEY_MISSING is the fault then, whatever else there is. No current row is no fault; keyset_current is NULL as well. ERR_NO_MEMORY. */
+/* Unwraps the current row's private part, parses all. A row that isn't current is kept for
+ * verification by its public part alone. When the ring lacks the key that the current row is
+ * wrapped with, that one too is for verification only, and keyset_current is NULL:
+ * ERR_KEY_MISSING is the fault then, whatever else there is. No current row is no fault;
+ * keyset_current is NULL as well. ERR_NO_MEMORY. */
 MUST_CHECK enum err keyset_build(const struct master_ring *ring, const struct keyset_row *rows, size_t n, uint64_t generation,
 				 struct keyset **ret, struct keyset_fault *ret_fault);
 void keyset_free(struct keyset *set); /* NULL is allowed */

@@ -1,4 +1,5 @@
-/* text -> lines -> (key_id, 32 bytes) -> subkeys, key by key; the first fault ends the reading and leaves nothing behind. */
+/* text -> lines -> (key_id, 32 bytes) -> subkeys, key by key; the first fault ends the reading
+ * and leaves nothing behind. */
 #include "crypto/master_ring.h"
 
 #include "base/base64.h"
@@ -26,7 +27,8 @@ static enum err derive_subkeys(struct master_key *key)
 	return ERR_OK;
 }
 
-/* Adds the key of one line. *fault says what is wrong with it, never quoting the line: a slip may have put the key anywhere. */
+/* Adds the key of one line. *fault says what is wrong with it, never quoting the line: a slip
+ * may have put the key anywhere. */
 static enum err add_line(struct master_ring *ring, struct str line, const char **fault)
 {
 	struct str rest = line;

@@ -1,4 +1,5 @@
-/* random or derived bytes -> base62 -> the printed form, and back only as far as a shape check goes. */
+/* random or derived bytes -> base62 -> the printed form, and back only as far as a shape check
+ * goes. */
 #include "crypto/secret.h"
 
 #include "crypto/kbkdf.h"
@@ -91,7 +92,8 @@ bool client_id_well_formed(struct str s)
 	return s.n == CLIENT_ID_LEN && str_starts(s, STR(ID_PREFIX)) && str_is_word(str_from(s.p + sizeof ID_PREFIX - 1, ID_DIGITS), "");
 }
 
-/* The derivation's context, written field by field, each behind its length so that no two parameter sets meet in the same bytes. */
+/* The derivation's context, written field by field, each behind its length so that no two
+ * parameter sets meet in the same bytes. */
 struct context {
 	uint8_t bytes[CONTEXT_MAX];
 	size_t n;

@@ -1,4 +1,5 @@
-/* Signatures: one input -> digest (EdDSA takes the input itself) -> OpenSSL -> JOSE's form; several at once where that costs less. */
+/* Signatures: one input -> digest (EdDSA takes the input itself) -> OpenSSL -> JOSE's form;
+ * several at once where that costs less. */
 #include "crypto/signing_key_parts.h"
 
 #include <assert.h>
@@ -9,7 +10,8 @@
 #include "crypto/digest.h"
 #include "crypto/ecdsa_form.h"
 
-/* A copy of the keyed context costs no fetch; the context itself would be spent by its first message. */
+/* A copy of the keyed context costs no fetch; the context itself would be spent by its first
+ * message. */
 static enum err sign_message(const EVP_MD_CTX *keyed, struct str input, uint8_t *signature, size_t *ret_n)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -70,7 +72,9 @@ static enum err verify_digest(struct signing_key *key, struct str input, struct 
 		n = ecdsa_raw_to_der(p, der);
 		p = der;
 	} else if (n != (size_t)EVP_PKEY_get_size(key->pkey)) {
-		return ERR_MISMATCH; /* RFC 8017 section 8.1.2; OpenSSL takes a PSS signature whose leading zeros are left out */
+		/* RFC 8017 section 8.1.2; OpenSSL takes a PSS signature whose leading zeros are
+		 * left out */
+		return ERR_MISMATCH;
 	}
 	enum err err = hasher_sha256(key->hasher, &input, 1, digest);
 	if (err == ERR_OK && EVP_PKEY_verify(key->verify, p, n, digest, sizeof digest) != 1)
@@ -114,7 +118,8 @@ enum err signing_key_sign_all(struct signing_key *key, const struct str *inputs,
 	enum err err = ERR_OK;
 
 	if (key->sign_batch != NULL && n >= ECDSA_BATCH_MIN && sign_together(key, inputs, n, signatures, lengths) == ERR_OK)
-		return ERR_OK; /* else whatever it was, each may still be made alone, with a nonce of its own */
+		/* else whatever it was, each may still be made alone, with a nonce of its own */
+		return ERR_OK;
 	for (size_t i = 0; err == ERR_OK && i < n; i++)
 		err = signing_key_sign(key, inputs[i], signatures[i], &lengths[i]);
 	return err;
@@ -143,7 +148,8 @@ static bool batch_verifies(struct signing_key *key)
 	return right;
 }
 
-/* An OpenSSL in which the parts of a signature no longer fit together would make tokens that nobody can verify: then each is signed alone. */
+/* An OpenSSL in which the parts of a signature no longer fit together would make tokens that
+ * nobody can verify: then each is signed alone. */
 void signing_key_prepare_batch(struct signing_key *key)
 {
 	if (key->alg == JWT_ES256)

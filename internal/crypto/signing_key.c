@@ -1,4 +1,5 @@
-/* DER, JWK or a fresh pair -> EVP_PKEY -> key_make, the one place that checks the key and prepares what signatures need. */
+/* DER, JWK or a fresh pair -> EVP_PKEY -> key_make, the one place that checks the key and
+ * prepares what signatures need. */
 #include "crypto/signing_key.h"
 
 #include <limits.h>
@@ -32,7 +33,8 @@ static bool key_fits(const EVP_PKEY *pkey, enum jwt_alg alg)
 	return true;
 }
 
-/* The point on its curve; for RSA an odd composite modulus without small factors and an odd exponent above one. */
+/* The point on its curve; for RSA an odd composite modulus without small factors and an odd
+ * exponent above one. */
 static bool public_part_is_sound(EVP_PKEY *pkey)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
@@ -42,7 +44,8 @@ static bool public_part_is_sound(EVP_PKEY *pkey)
 	return sound;
 }
 
-/* RFC 7518 section 3.5: the salt is as long as the digest, and a signature with another length is none. */
+/* RFC 7518 section 3.5: the salt is as long as the digest, and a signature with another length
+ * is none. */
 static bool set_padding(EVP_PKEY_CTX *ctx, int padding)
 {
 	if (padding == 0)

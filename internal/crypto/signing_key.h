@@ -1,6 +1,8 @@
-/* A signing key: private (ours) or public only. Parsed once; used by one thread, since its signature contexts are reused.
+/* A signing key: private (ours) or public only. Parsed once; used by one thread, since its
+ * signature contexts are reused.
  *
- * kid: the first 16 characters of the base64url RFC 7638 SHA-256 thumbprint: short because every audit row carries it. */
+ * kid: the first 16 characters of the base64url RFC 7638 SHA-256 thumbprint: short because every
+ * audit row carries it. */
 #ifndef M2M_CRYPTO_SIGNING_KEY_H
 #define M2M_CRYPTO_SIGNING_KEY_H
 
@@ -19,7 +21,8 @@ struct signing_key;
 /* RSA 2048, P-256 or Ed25519. */
 MUST_CHECK enum err signing_key_generate(enum jwt_alg alg, struct signing_key **ret);
 
-/* From PKCS#8 DER, from a public JWK (RFC 7517, RFC 7518 section 6, RFC 8037 section 2; a "d" member is refused). ERR_MALFORMED, ERR_MISMATCH (key type doesn't fit alg, RSA under
+/* From PKCS#8 DER, from a public JWK (RFC 7517, RFC 7518 section 6, RFC 8037 section 2; a "d"
+ * member is refused). ERR_MALFORMED, ERR_MISMATCH (key type doesn't fit alg, RSA under
  * 2048 bits, wrong curve, point not on the curve). */
 MUST_CHECK enum err signing_key_from_der(enum jwt_alg alg, struct str pkcs8, struct signing_key **ret);
 MUST_CHECK enum err signing_key_from_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret);
@@ -35,13 +38,16 @@ enum jwt_alg signing_key_alg(const struct signing_key *key);
 struct str signing_key_kid(const struct signing_key *key); /* valid as long as the key */
 bool signing_key_is_private(const struct signing_key *key);
 
-/* How many signatures are best made at once (jwt_sign_drafts), of which whoever gets the first one waits for the last. A private ES256 key that was read from its DER has several share work.
- * Between slow signatures those who wait fall asleep, and waking them one by one costs all of us more than three signatures together (a millisecond) delay the first. Of others it is 1. */
+/* How many signatures are best made at once (jwt_sign_drafts), of which whoever gets the first
+ * one waits for the last. A private ES256 key that was read from its DER has several share work.
+ * Between slow signatures those who wait fall asleep, and waking them one by one costs all of us
+ * more than three signatures together (a millisecond) delay the first. Of others it is 1. */
 #define SIGNING_GROUP_MAX  32
 #define SIGNING_GROUP_SLOW 3
 unsigned signing_key_group(const struct signing_key *key);
 
-/* A signature takes several times as long as a message to another process and back: RSA's do (some 300 us), an elliptic curve's don't (some 25). */
+/* A signature takes several times as long as a message to another process and back: RSA's do
+ * (some 300 us), an elliptic curve's don't (some 25). */
 bool signing_key_is_slow(const struct signing_key *key);
 
 #endif

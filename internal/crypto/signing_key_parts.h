@@ -1,4 +1,5 @@
-/* What a signing key is made of, for jwt.c and jwt_libjwt.c: everything that a signature needs, made ready beforehand. */
+/* What a signing key is made of, for jwt.c and jwt_libjwt.c: everything that a signature needs,
+ * made ready beforehand. */
 #ifndef M2M_CRYPTO_SIGNING_KEY_PARTS_H
 #define M2M_CRYPTO_SIGNING_KEY_PARTS_H
 
@@ -17,26 +18,34 @@ struct signing_key {
 	enum jwt_alg alg;
 	EVP_PKEY *pkey;
 	bool private;
-	EVP_PKEY_CTX *sign; /* NULL in a public key. OpenSSL lets one initialised context sign any number of digests */
+	/* NULL in a public key. OpenSSL lets one initialised context sign any number of digests */
+	EVP_PKEY_CTX *sign;
 	EVP_PKEY_CTX *verify;
-	struct ecdsa_batch *sign_batch; /* of a private ES256 key that was read from its DER, where OpenSSL allows it; else NULL */
-	EVP_MD_CTX *sign_message;       /* EdDSA's in their place, which take the message itself: keyed, to be copied for each use */
+	/* of a private ES256 key that was read from its DER, where OpenSSL allows it; else NULL */
+	struct ecdsa_batch *sign_batch;
+	/* EdDSA's in their place, which take the message itself: keyed, to be copied for each
+	 * use */
+	EVP_MD_CTX *sign_message;
 	EVP_MD_CTX *verify_message;
 	struct hasher *hasher;
 	BIO *public_pem; /* in memory; libjwt parses it at every call */
 	char kid[KID_LEN + 1];
-	char headers[2][ENCODED_HEADER_MAX]; /* base64url of {"alg","typ","kid"}, indexed by at_jwt, NUL-terminated */
+	/* base64url of {"alg","typ","kid"}, indexed by at_jwt, NUL-terminated */
+	char headers[2][ENCODED_HEADER_MAX];
 };
 
-/* A public key that was parsed elsewhere; `pkey` is taken over, also on failure. ERR_MISMATCH as signing_key_from_jwk. */
+/* A public key that was parsed elsewhere; `pkey` is taken over, also on failure. ERR_MISMATCH as
+ * signing_key_from_jwk. */
 MUST_CHECK enum err signing_key_of_public(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret);
 /* The same for one with its private part. */
 MUST_CHECK enum err signing_key_of_private(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret);
 
-/* Signs the bytes in the form JOSE wants (RFC 7518 sections 3.3 to 3.5, RFC 8037 section 3.1). ERR_NOT_PRESENT for a public key, ERR_CRYPTO. */
+/* Signs the bytes in the form JOSE wants (RFC 7518 sections 3.3 to 3.5, RFC 8037 section 3.1).
+ * ERR_NOT_PRESENT for a public key, ERR_CRYPTO. */
 MUST_CHECK enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t signature[SIGNATURE_MAX], size_t *ret_n);
 
-/* The same for each of `n` inputs, 1 to signing_key_group(key), into signatures[i] of lengths[i] bytes. On an error there is none of them. */
+/* The same for each of `n` inputs, 1 to signing_key_group(key), into signatures[i] of lengths[i]
+ * bytes. On an error there is none of them. */
 MUST_CHECK enum err signing_key_sign_all(struct signing_key *key, const struct str *inputs, size_t n, uint8_t (*signatures)[SIGNATURE_MAX],
 					 size_t *lengths);
 

@@ -1,5 +1,6 @@
-/* Signing keys on their way into the database and out of it: a private part never leaves these functions but
- * wrapped, or as a key to sign with. What they read in clear is in memory of their own, which is wiped. */
+/* Signing keys on their way into the database and out of it: a private part never leaves these
+ * functions but wrapped, or as a key to sign with. What they read in clear is in memory of their
+ * own, which is wiped. */
 #ifndef M2M_CRYPTO_WRAPPED_KEY_H
 #define M2M_CRYPTO_WRAPPED_KEY_H
 
@@ -17,12 +18,14 @@ struct wrapped_key {
 /* *ret is taken from `a`. ERR_NOT_PRESENT for a public key. */
 MUST_CHECK enum err wrapped_key_make(struct arena *a, const struct master_key *master, const struct signing_key *key, struct str *ret);
 
-/* The caller frees *ret. ERR_KEY_MISSING: the ring lacks the master key. ERR_MISMATCH: the master key is another
- * one, the bytes were changed, or the key isn't the one that the row's kid names. ERR_MALFORMED: no key of `alg`. */
+/* The caller frees *ret. ERR_KEY_MISSING: the ring lacks the master key. ERR_MISMATCH: the
+ * master key is another one, the bytes were changed, or the key isn't the one that the row's kid
+ * names. ERR_MALFORMED: no key of `alg`. */
 MUST_CHECK enum err wrapped_key_open(const struct master_ring *ring, enum jwt_alg alg, const struct wrapped_key *w,
 				     struct signing_key **ret);
 
-/* The same key under another master key. *ret is taken from `a`. ERR_KEY_MISSING, ERR_MISMATCH as above. */
+/* The same key under another master key. *ret is taken from `a`. ERR_KEY_MISSING, ERR_MISMATCH
+ * as above. */
 MUST_CHECK enum err wrapped_key_move(struct arena *a, const struct master_ring *ring, const struct wrapped_key *w,
 				     const struct master_key *to, struct str *ret);
 

@@ -1,4 +1,5 @@
-/* What every .proto file that this server speaks declares: a serialized google.protobuf.FileDescriptorSet, made at build time. */
+/* What every .proto file that this server speaks declares: a serialized
+ * google.protobuf.FileDescriptorSet, made at build time. */
 #ifndef M2M_GRPC_DESCRIPTORS_H
 #define M2M_GRPC_DESCRIPTORS_H
 

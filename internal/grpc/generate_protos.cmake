@@ -1,5 +1,6 @@
-# The .proto files -> protobuf-c's message code, and one serialized FileDescriptorSet embedded in C, which server reflection answers from.
-# Included, it adds the build steps; run with -P, it embeds the descriptor set.
+# The .proto files -> protobuf-c's message code, and one serialized FileDescriptorSet embedded in C,
+# which server reflection answers from. Included, it adds the build steps; run with -P, it embeds
+# the descriptor set.
 if(CMAKE_SCRIPT_MODE_FILE)
   include("${CMAKE_CURRENT_LIST_DIR}/../base/hex_bytes.cmake")
   file(READ "${INPUT}" hex HEX)

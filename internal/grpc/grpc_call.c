@@ -1,4 +1,5 @@
-/* The call's states, from both sides: what the connection tells it (grpc_stream.h), what an op or a method answers (grpc_call.h). */
+/* The call's states, from both sides: what the connection tells it (grpc_stream.h), what an op
+ * or a method answers (grpc_call.h). */
 #include "grpc/grpc_call.h"
 
 #include <assert.h>
@@ -26,7 +27,8 @@
 /* Of all streams of the server's own methods together; a message that is small is sent anyway. */
 #define BACKLOG_MAX (16 * 1024 * 1024)
 #define SMALL       256
-#define UNREAD_US   1000000 /* how long an answer may wait for its client before it makes room for others */
+/* How long an answer may wait for its client before it makes room for others. */
+#define UNREAD_US 1000000
 
 enum google_rpc { RPC_OK = 0, RPC_RESOURCE_EXHAUSTED = 8, RPC_UNAVAILABLE = 14 };
 
@@ -38,9 +40,10 @@ enum phase {
 };
 
 struct grpc_call {
-	struct list node;         /* the connection's; then its orphans' */
-	struct grpc_conn *conn;   /* NULL: the stream has closed */
-	struct grpc_conn *parent; /* of an orphan; NULL: it is none, or the connection has gone too */
+	struct list node;       /* the connection's; then its orphans' */
+	struct grpc_conn *conn; /* NULL: the stream has closed */
+	/* of an orphan; NULL: it is none, or the connection has gone too */
+	struct grpc_conn *parent;
 	struct grpc_server *server;
 	struct peer *peer;
 	struct list of_all, of_address; /* while it waits for its client: grpc_call_make_room */
@@ -258,14 +261,16 @@ static nghttp2_nv field(const char *name, struct str value, uint8_t flags)
 
 #define FIELDS_MAX 10
 
-/* The response's HEADERS; an error before any message has its status in them and nothing after (Trailers-Only). */
+/* The response's HEADERS; an error before any message has its status in them and nothing after
+ * (Trailers-Only). */
 static void respond(struct grpc_call *call, struct str request_id, const char *coding, bool body)
 {
 	nghttp2_nv fields[FIELDS_MAX];
 	size_t n = 0;
 	fields[n++] = field(":status", STR("200"), 0);
 	fields[n++] = field("content-type", STR("application/grpc"), 0);
-	/* an id is different every time: not for the table that both sides keep (RFC 7541 section 6.2.2) */
+	/* an id is different every time: not for the table that both sides keep (RFC 7541
+	 * section 6.2.2) */
 	if (request_id.p != NULL)
 		fields[n++] = field("x-request-id", request_id, NGHTTP2_NV_FLAG_NO_INDEX);
 	if (coding != NULL)
@@ -335,7 +340,8 @@ static void keep(void *static_text)
 	(void)static_text;
 }
 
-/* Not a gRPC request at all: HTTP's own status says so (PROTOCOL-HTTP2.md), and a line for the person who sent it. */
+/* Not a gRPC request at all: HTTP's own status says so (PROTOCOL-HTTP2.md), and a line for the
+ * person who sent it. */
 static void respond_http(struct grpc_call *call, enum err err)
 {
 	static const char text[] = "This port speaks gRPC: POST with content-type application/grpc.\n";
@@ -474,7 +480,8 @@ static void run(struct grpc_call *call)
 	op_run(op);
 }
 
-/* The client has stopped waiting by now. What is still queued is withdrawn and answered by its op; what is under way is answered here, and completes for the audit alone. */
+/* The client has stopped waiting by now. What is still queued is withdrawn and answered by its
+ * op; what is under way is answered here, and completes for the audit alone. */
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
@@ -573,7 +580,8 @@ static void take_message(struct grpc_call *call, struct str message)
 		give_back(call);
 		call->method->on_message(call, message);
 	} else {
-		call->message = message; /* stays in the reader until the client is done, or sends what it must not */
+		/* stays in the reader until the client is done, or sends what it must not */
+		call->message = message;
 	}
 }
 

@@ -1,5 +1,7 @@
-/* Data: on_read takes the socket's bytes to nghttp2, whose callbacks tell the calls; flush takes nghttp2's frames to the socket. Frames are made once per turn of the loop, so that the answers of
- * a whole batch leave in one write. Only the functions that the loop itself calls (on_read, on_written, on_event, on_flush, the tick) may free the connection. */
+/* Data: on_read takes the socket's bytes to nghttp2, whose callbacks tell the calls; flush takes
+ * nghttp2's frames to the socket. Frames are made once per turn of the loop, so that the answers
+ * of a whole batch leave in one write. Only the functions that the loop itself calls (on_read,
+ * on_written, on_event, on_flush, the tick) may free the connection. */
 #include "grpc/grpc_conn.h"
 
 #include <assert.h>
@@ -21,11 +23,13 @@
 #include "grpc/h2_memory.h"
 #include "loop/tls_bufferevent.h"
 
-#define OUTPUT_MAX    (64 * 1024)   /* bytes for a socket that takes no more; nothing is read meanwhile */
+/* Bytes for a socket that takes no more; nothing is read meanwhile. */
+#define OUTPUT_MAX    (64 * 1024)
 #define WINDOW        (1024 * 1024) /* bytes of unfinished requests on one connection */
 #define HEADERS_ABUSE (16 * GRPC_HEADER_LIST_MAX)
 #define LINGER_US     1000000 /* for the client to read GOAWAY and close */
-/* Between the notice and the last GOAWAY: if the client is silent, and if it sends but answers no PING. */
+/* Between the notice and the last GOAWAY: if the client is silent, and if it sends but answers
+ * no PING. */
 #define GOAWAY_WAIT_US 1000000
 #define GOAWAY_MOST_US 30000000
 #define CONTINUATIONS  8       /* CVE-2024-28182 */
@@ -162,9 +166,9 @@ void grpc_conn_credit(struct grpc_conn *c)
 	credit(c, BUDGET_PER_ANSWER);
 }
 
-/* At the end of the budget a fault ends the connection. What an honest client does too ends it with a
- * farewell. Behind that it costs nothing: the client may have sent much before it saw the GOAWAY, no
- * new call is taken, and the open ones end in time. */
+/* At the end of the budget a fault ends the connection. What an honest client does too ends it
+ * with a farewell. Behind that it costs nothing: the client may have sent much before it saw the
+ * GOAWAY, no new call is taken, and the open ones end in time. */
 static void spend_reset(struct grpc_conn *c, double cost)
 {
 	bool fault = cost >= COST_FAULT;
@@ -207,8 +211,8 @@ static void put_among(struct streams *s, int32_t id)
 	s->ids[s->next++ % STREAMS_KNOWN] = id;
 }
 
-/* It has crossed a reset, or belongs nowhere. A stream is reset once, as far as is known here, and one
- * that a GOAWAY has excluded isn't (RFC 9113 sections 5.1, 5.4.2, 6.8). */
+/* It has crossed a reset, or belongs nowhere. A stream is reset once, as far as is known here,
+ * and one that a GOAWAY has excluded isn't (RFC 9113 sections 5.1, 5.4.2, 6.8). */
 static void note_late(struct grpc_conn *c, int32_t id)
 {
 	spend_crossing(c);
@@ -261,7 +265,8 @@ static void note_frame(struct grpc_conn *c, const nghttp2_frame_hd *hd)
 		note_cancel(c, hd->stream_id);
 		break;
 	case NGHTTP2_PING:
-		/* as gRPC servers do: a PING for each answer is a client measuring the bandwidth, more is an idle client that keeps us busy */
+		/* as gRPC servers do: a PING for each answer is a client measuring the
+		 * bandwidth, more is an idle client that keeps us busy */
 		if ((hd->flags & NGHTTP2_FLAG_ACK) == 0 && !c->answered_since_ping)
 			spend_work(c, COST_ACK, "too_many_pings");
 		c->answered_since_ping = false;
@@ -294,7 +299,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 	int32_t id = frame->hd.stream_id;
 	struct grpc_call *call = grpc_server_takes_call(c->server, c->peer) ? grpc_call_new(c, id, clock_mono_us()) : NULL;
 	if (call == NULL) {
-		/* nothing of it was looked at: the client may try again without asking itself whether it was done (RFC 9113 section 8.7) */
+		/* nothing of it was looked at: the client may try again without asking itself
+		 * whether it was done (RFC 9113 section 8.7) */
 		bool told = nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM) == 0;
 		return told ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 	}
@@ -386,7 +392,8 @@ static void note_our_reset(struct grpc_conn *c, int32_t id, uint32_t code)
 	}
 }
 
-/* The response is complete though the request isn't: the client may stop sending (RFC 9113 section 8.1). */
+/* The response is complete though the request isn't: the client may stop sending (RFC 9113
+ * section 8.1). */
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
 	struct grpc_conn *c = arg;
@@ -439,8 +446,8 @@ static int send_piece(nghttp2_session *session, nghttp2_frame *frame, const uint
 	return 0;
 }
 
-/* A frame without which a call would wait for ever can't be had: memory is out. Every call ends with
- * the connection. */
+/* A frame without which a call would wait for ever can't be had: memory is out. Every call ends
+ * with the connection. */
 static void give_up(struct grpc_conn *c)
 {
 	if (c->state <= LEAVING)
@@ -570,7 +577,8 @@ void grpc_conn_free(struct grpc_conn *c)
 	free(c);
 }
 
-/* A close with unread bytes would make the kernel send a reset, which can overtake the GOAWAY: so our side is closed first, and what still comes is thrown away for a moment. */
+/* A close with unread bytes would make the kernel send a reset, which can overtake the GOAWAY:
+ * so our side is closed first, and what still comes is thrown away for a moment. */
 static void linger(struct grpc_conn *c)
 {
 	c->state = LINGERING;
@@ -636,7 +644,8 @@ static void on_written(struct bufferevent *bev, void *arg)
 		read_on(c);
 }
 
-/* A person with curl, or a probe at the wrong port, should not have to guess. Our SETTINGS wait for the client's, so nothing has been sent yet. */
+/* A person with curl, or a probe at the wrong port, should not have to guess. Our SETTINGS wait
+ * for the client's, so nothing has been sent yet. */
 static void answer_stranger(struct grpc_conn *c, struct str said)
 {
 	static const char *const methods[] = {"GET ", "HEAD ", "POST ", "PUT ", "OPTIONS ", "DELETE ", "PATCH "};
@@ -648,7 +657,8 @@ static void answer_stranger(struct grpc_conn *c, struct str said)
 			evbuffer_add(bufferevent_get_output(c->bev), text, sizeof text - 1);
 }
 
-/* Too many calls that were cancelled are still being worked on: what the client sends waits for them. */
+/* Too many calls that were cancelled are still being worked on: what the client sends waits for
+ * them. */
 static bool must_wait(struct grpc_conn *c)
 {
 	if (c->orphans_n < grpc_server_conn_calls_max(c->server))
@@ -698,8 +708,9 @@ static void on_read(struct bufferevent *bev, void *arg)
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	(void)bev;
-	if ((what & BEV_EVENT_CONNECTED) ==
-	    0) /* the end of a handshake; else end of file, an error, or a client that takes too long to read */
+	/* Else end of file, an error, or a client that takes too long to read. */
+	bool handshake_ended = (what & BEV_EVENT_CONNECTED) != 0;
+	if (!handshake_ended)
 		grpc_conn_free(arg);
 }
 
@@ -717,7 +728,8 @@ void grpc_conn_drain(struct grpc_conn *c)
 	}
 	c->bye_us = clock_mono_us();
 	c->ping_us = c->bye_us;
-	/* streams that are on their way are still served; the answer to the PING tells that the client knows (RFC 9113 section 6.8) */
+	/* streams that are on their way are still served; the answer to the PING tells that the
+	 * client knows (RFC 9113 section 6.8) */
 	nghttp2_submit_shutdown_notice(c->session);
 	LIST_EACH (it, &c->calls)
 		grpc_call_drain(grpc_call_of_conn_node(it));
@@ -725,15 +737,16 @@ void grpc_conn_drain(struct grpc_conn *c)
 	wake(c);
 }
 
-/* What the client has sent lies unread, here or in the kernel: its answer to the PING may stand behind it. */
+/* What the client has sent lies unread, here or in the kernel: its answer to the PING may stand
+ * behind it. */
 static bool has_unread(const struct grpc_conn *c)
 {
 	char next;
 	return c->waiting || recv(bufferevent_getfd(c->bev), &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-/* It is time for the last GOAWAY. Streams that the client opened before it knew are taken, so an honest
- * client loses none of them, however far behind either side is. */
+/* It is time for the last GOAWAY. Streams that the client opened before it knew are taken, so an
+ * honest client loses none of them, however far behind either side is. */
 static bool knows_the_notice(const struct grpc_conn *c, int64_t now_us)
 {
 	int64_t heard_us = c->received_us > c->bye_us ? c->received_us : c->bye_us;
@@ -802,7 +815,8 @@ static nghttp2_session *new_session(struct grpc_conn *c)
 	nghttp2_session_callbacks_set_send_data_callback(callbacks, send_piece);
 	nghttp2_option_set_no_auto_window_update(option, 1);
 	nghttp2_option_set_stream_reset_rate_limit(option, RESETS_FREE, RESETS_FREE);
-	nghttp2_option_set_no_closed_streams(option, 1); /* else late DATA would end the connection: note_late */
+	/* else late DATA would end the connection: note_late */
+	nghttp2_option_set_no_closed_streams(option, 1);
 	nghttp2_option_set_max_continuations(option, CONTINUATIONS);
 	if (nghttp2_session_server_new3(&session, callbacks, c, option, &h2_memory) != 0)
 		goto out;

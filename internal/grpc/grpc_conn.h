@@ -1,26 +1,29 @@
 /* One HTTP/2 connection (RFC 9113): nghttp2's session between a bufferevent and the calls.
  *
- *   socket -> bufferevent -> nghttp2 -> callbacks -> grpc_call_*      grpc_call.c -> grpc_conn_* -> nghttp2 -> bufferevent -> socket
+ *   socket -> bufferevent -> nghttp2 -> callbacks -> grpc_call_* grpc_call.c -> grpc_conn_* ->
+ *   nghttp2 -> bufferevent -> socket
  *
- *   OPEN -> (GOAWAY: the server drains, the client is idle, or it misbehaves) -> LINGERING (all sent; what still comes is thrown away) -> freed
+ *   OPEN -> (GOAWAY: the server drains, the client is idle, or it misbehaves) -> LINGERING (all
+ *   sent; what still comes is thrown away) -> freed
  *
  * A client's bounds: streams at once, header list, bytes of unfinished requests (the connection's
  * receive window, given back only when a message is whole), frames that are no work (a budget that
- * answered calls refill), resets (a budget that time refills), cancelled calls that the store works on
- * (nothing is read while there are many), time for a request to arrive, time without a call, time to
- * read what it asked for.
+ * answered calls refill), resets (a budget that time refills), cancelled calls that the store
+ * works on (nothing is read while there are many), time for a request to arrive, time without a
+ * call, time to read what it asked for.
  *
  * Resets. What the client resets, or makes the gateway reset, costs it units of one budget:
  *
- *   a fault     malformed HEADERS, an overflowing window, an answer that isn't read   GOAWAY at the end
- *   a refusal   there is no room for the call                                         a farewell
- *   a cancel    RST_STREAM for a call that was well-formed                            a farewell
+ *   a fault malformed HEADERS, an overflowing window, an answer that isn't read GOAWAY at the
+ *   end a refusal there is no room for the call a farewell a cancel RST_STREAM for a call that
+ *   was well-formed a farewell
  *
- * An honest client has no faults, and may cancel thousands of calls a second. The farewell (GOAWAY, and
- * what is open is answered) loses none of its calls: others go on with a new connection.
+ * An honest client has no faults, and may cancel thousands of calls a second. The farewell
+ * (GOAWAY, and what is open is answered) loses none of its calls: others go on with a new
+ * connection.
  *
- * A frame for a stream that has closed may have crossed a reset (RFC 9113 section 5.1). It is read past,
- * answered with RST_STREAM once, and costs a frame. */
+ * A frame for a stream that has closed may have crossed a reset (RFC 9113 section 5.1). It is
+ * read past, answered with RST_STREAM once, and costs a frame. */
 #ifndef M2M_GRPC_GRPC_CONN_H
 #define M2M_GRPC_GRPC_CONN_H
 
@@ -35,8 +38,9 @@ struct grpc_conn;
 
 /* ---- for grpc_server.c ---- */
 
-/* Takes `fd` over, which speaks TLS unless `tls` is NULL or none of gRPC's, and puts the connection into `list`, which it leaves by itself when it ends. False: its
- * address has too many, or there is no memory; the socket is closed. */
+/* Takes `fd` over, which speaks TLS unless `tls` is NULL or none of gRPC's, and puts the
+ * connection into `list`, which it leaves by itself when it ends. False: its address has too
+ * many, or there is no memory; the socket is closed. */
 bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct tls *tls, const struct remote *remote);
 struct grpc_conn *grpc_conn_of_node(struct list *node);
 
@@ -52,7 +56,8 @@ struct grpc_server *grpc_conn_server(struct grpc_conn *c);
 const struct remote *grpc_conn_remote(const struct grpc_conn *c);
 struct list *grpc_conn_calls(struct grpc_conn *c);
 
-/* Sends the response's HEADERS, and after them what grpc_call_next_piece and its companions give; without a body they end the stream. False: out of memory. */
+/* Sends the response's HEADERS, and after them what grpc_call_next_piece and its companions
+ * give; without a body they end the stream. False: out of memory. */
 bool grpc_conn_respond(struct grpc_conn *c, struct grpc_call *call, const nghttp2_nv *fields, size_t n, bool body);
 /* There is more to send, or the end. */
 void grpc_conn_more(struct grpc_conn *c, struct grpc_call *call);
@@ -69,8 +74,8 @@ struct peer *grpc_conn_peer(struct grpc_conn *c);
 /* A stream of the server's own methods. False: the connection has as many as it may. */
 bool grpc_conn_takes_stream(struct grpc_conn *c);
 void grpc_conn_stream_gone(struct grpc_conn *c);
-/* A call of this connection that goes on without a stream, since the store has begun with it; its node
- * goes into the list. And it has ended: then the node leaves the list by itself. */
+/* A call of this connection that goes on without a stream, since the store has begun with it;
+ * its node goes into the list. And it has ended: then the node leaves the list by itself. */
 struct list *grpc_conn_orphans(struct grpc_conn *c);
 void grpc_conn_orphaned(struct grpc_conn *c);
 void grpc_conn_orphan_gone(struct grpc_conn *c);

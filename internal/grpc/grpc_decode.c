@@ -1,4 +1,5 @@
-/* The message is checked first (pb_check.h), then unpacked into the op's arena, where op->in borrows its strings: nothing is copied twice, and nothing is freed before the op. */
+/* The message is checked first (pb_check.h), then unpacked into the op's arena, where op->in
+ * borrows its strings: nothing is copied twice, and nothing is freed before the op. */
 #include "grpc/grpc_decode.h"
 
 #include <inttypes.h>
@@ -36,8 +37,9 @@ static const void *unpack(struct op *op, const ProtobufCMessageDescriptor *type,
 	return m;
 }
 
-/* A field that this contract doesn't have: of a client with a newer one. Where passing over it would make
- * an act a greater one (a grace that isn't kept) or a search a wider one, it is refused; proto3 would not. */
+/* A field that this contract doesn't have: of a client with a newer one. Where passing over it
+ * would make an act a greater one (a grace that isn't kept) or a search a wider one, it is
+ * refused; proto3 would not. */
 static bool has_unknown(struct op *op, const ProtobufCMessage *m)
 {
 	char number[12];

@@ -17,8 +17,8 @@ struct grpc_doorstep {
 	void *arg;
 };
 
-/* Takes `fd` over, on which `proxy` speaks. It is closed if what comes is no such header, or doesn't come
- * within receive_timeout_ms, or max others wait, or there is no memory. */
+/* Takes `fd` over, on which `proxy` speaks. It is closed if what comes is no such header, or
+ * doesn't come within receive_timeout_ms, or max others wait, or there is no memory. */
 void grpc_doorstep_wait(struct grpc_doorstep *d, int fd, const struct remote *proxy);
 
 /* Closes all that wait. */

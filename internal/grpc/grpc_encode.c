@@ -1,5 +1,7 @@
-/* One writer per operation: op->out becomes a message on the stack, whose strings stand in the op's arena, and is packed there straight behind its prefix. An error is packed inside out:
- * details into Any, these into Status, that into base64. Failures of the arena are sticky (base/arena.h), so that only the last allocation is looked at. */
+/* One writer per operation: op->out becomes a message on the stack, whose strings stand in the
+ * op's arena, and is packed there straight behind its prefix. An error is packed inside out:
+ * details into Any, these into Status, that into base64. Failures of the arena are sticky
+ * (base/arena.h), so that only the last allocation is looked at. */
 #include "grpc/grpc_encode.h"
 
 #include "base/base64.h"
@@ -227,7 +229,8 @@ static Google__Protobuf__Any retry_info(struct arena *a, int64_t seconds)
 	return any_of(a, RETRY_INFO_TYPE, &m.base);
 }
 
-/* base64.h writes base64url, which differs from what -bin metadata takes in its last two letters only. */
+/* base64.h writes base64url, which differs from what -bin metadata takes in its last two letters
+ * only. */
 static struct str base64_unpadded(struct arena *a, struct str bytes)
 {
 	char *out = arena_alloc(a, BASE64URL_LEN(bytes.n));

@@ -4,7 +4,8 @@
 
 #include "op/op.h"
 
-/* The length-prefixed reply message of an op that ended with ERR_OK, in the op's arena, gzip'ed if asked. Absent: out of memory. */
+/* The length-prefixed reply message of an op that ended with ERR_OK, in the op's arena, gzip'ed
+ * if asked. Absent: out of memory. */
 struct str grpc_encode(struct op *op, bool gzip);
 
 struct grpc_error {
@@ -17,8 +18,9 @@ struct grpc_error {
 /* How an op ended; borrows from the op. */
 struct grpc_error grpc_error_of(const struct op *op);
 
-/* google.rpc.Status with ErrorInfo (reason: the error code, domain "m2m-gateway", metadata request_id), and RetryInfo when there is a retry_after; serialized and in base64 without padding, as
- * grpc-status-details-bin takes it. In the arena; absent: out of memory. */
+/* google.rpc.Status with ErrorInfo (reason: the error code, domain "m2m-gateway", metadata
+ * request_id), and RetryInfo when there is a retry_after; serialized and in base64 without
+ * padding, as grpc-status-details-bin takes it. In the arena; absent: out of memory. */
 struct str grpc_encode_details(struct arena *a, const struct grpc_error *error);
 
 #endif

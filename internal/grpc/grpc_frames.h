@@ -1,6 +1,6 @@
 /* Where the frames begin in what a client sends (RFC 9113 section 4.1), so that each can be looked
- * at when all before it has been worked on, and before nghttp2 sees it. nghttp2 itself tells nothing
- * of the frames that it ignores, such as DATA on a stream that has closed. */
+ * at when all before it has been worked on, and before nghttp2 sees it. nghttp2 itself tells
+ * nothing of the frames that it ignores, such as DATA on a stream that has closed. */
 #ifndef M2M_GRPC_GRPC_FRAMES_H
 #define M2M_GRPC_GRPC_FRAMES_H
 

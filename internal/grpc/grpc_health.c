@@ -1,10 +1,11 @@
 /* grpc/grpc doc/health-checking.md.
  *
  *   Check   request -> one answer, OK; an unknown service is NOT_FOUND
- *   Watch   request -> the first answer at once -> listed -> an answer for each change -> gone, or ended by grpc_health_end_watches
+ *   Watch request -> the first answer at once -> listed -> an answer for each change -> gone, or
+ *   ended by grpc_health_end_watches
  *
- * Sending or ending may make this call, and others of its connection, go away before it returns. So no loop here keeps a place in a list: each takes the front one until
- * there is none. */
+ * Sending or ending may make this call, and others of its connection, go away before it returns.
+ * So no loop here keeps a place in a list: each takes the front one until there is none. */
 #include "grpc/grpc_health.h"
 
 #include "grpc/grpc_server.h"
@@ -33,7 +34,8 @@ static bool send_answer(struct grpc_call *call, enum answer answer)
 	return grpc_call_send(call, str_from(packed, n));
 }
 
-/* What is to be said of the service that the request names; ERR_MALFORMED_MESSAGE if it is no such request; ERR_OVERLOADED. */
+/* What is to be said of the service that the request names; ERR_MALFORMED_MESSAGE if it is no
+ * such request; ERR_OVERLOADED. */
 static enum err answer_to(const struct grpc_health *h, struct str message, enum answer *ret)
 {
 	Grpc__Health__V1__HealthCheckRequest *request = NULL;

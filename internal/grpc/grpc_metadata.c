@@ -1,5 +1,5 @@
-/* nghttp2 has checked the fields' syntax, and that names are lower-case and pseudo-fields stand there once.
- * What is asked for is copied, the rest only counts against the limit. */
+/* nghttp2 has checked the fields' syntax, and that names are lower-case and pseudo-fields stand
+ * there once. What is asked for is copied, the rest only counts against the limit. */
 #include "grpc/grpc_metadata.h"
 
 #include "op/op_input.h"

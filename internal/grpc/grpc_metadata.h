@@ -1,11 +1,13 @@
-/* What a call's HEADERS said, as far as anybody here asks: copied into the call's arena one field at a time, counted and bounded. */
+/* What a call's HEADERS said, as far as anybody here asks: copied into the call's arena one
+ * field at a time, counted and bounded. */
 #ifndef M2M_GRPC_GRPC_METADATA_H
 #define M2M_GRPC_GRPC_METADATA_H
 
 #include "base/forwarded.h"
 #include "op/op.h"
 
-/* RFC 9113 section 6.5.2, SETTINGS_MAX_HEADER_LIST_SIZE: advertised, and counted here, since nghttp2 does not enforce it. */
+/* RFC 9113 section 6.5.2, SETTINGS_MAX_HEADER_LIST_SIZE: advertised, and counted here, since
+ * nghttp2 does not enforce it. */
 #define GRPC_HEADER_LIST_MAX (16 * 1024)
 
 struct grpc_field {

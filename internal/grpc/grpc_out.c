@@ -1,4 +1,5 @@
-/* A chunk is one message. It is referred to by the queue and by each piece of it that lies in an evbuffer. */
+/* A chunk is one message. It is referred to by the queue and by each piece of it that lies in an
+ * evbuffer. */
 #include "grpc/grpc_out.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* What a call has still to send: whole messages, sent in pieces as flow control allows, handed to the socket by reference. The memory of a message is let go (and so wiped, where it held a
+/* What a call has still to send: whole messages, sent in pieces as flow control allows, handed
+ * to the socket by reference. The memory of a message is let go (and so wiped, where it held a
  * secret) when its last byte has left for the socket, or when the call is gone. */
 #ifndef M2M_GRPC_GRPC_OUT_H
 #define M2M_GRPC_GRPC_OUT_H
@@ -15,7 +16,8 @@ struct grpc_out {
 
 void grpc_out_init(struct grpc_out *out);
 
-/* Appends `bytes`, which stay valid until release(owner) is called, exactly once. ERR_NO_MEMORY: nothing was taken, and release isn't called. */
+/* Appends `bytes`, which stay valid until release(owner) is called, exactly once. ERR_NO_MEMORY:
+ * nothing was taken, and release isn't called. */
 MUST_CHECK enum err grpc_out_add(struct grpc_out *out, struct str bytes, void (*release)(void *owner), void *owner);
 
 /* How many bytes can be moved at once, `max` at most; 0: none wait. */

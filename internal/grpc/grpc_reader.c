@@ -1,4 +1,5 @@
-/* First the prefix fills, then the message that it announces; a complete message stays until the next call, which begins by dropping it. */
+/* First the prefix fills, then the message that it announces; a complete message stays until the
+ * next call, which begins by dropping it. */
 #include "grpc/grpc_reader.h"
 
 #include <stdlib.h>

@@ -1,8 +1,10 @@
 /* The request side of a call's byte stream: DATA frames of any size in, whole messages out.
  *
- *   Length-Prefixed-Message = Compressed-Flag (1 byte, 0 or 1)  Message-Length (4 bytes, big-endian)  Message
+ *   Length-Prefixed-Message = Compressed-Flag (1 byte, 0 or 1) Message-Length (4 bytes,
+ *   big-endian) Message
  *
- * A message is bounded by GRPC_MESSAGE_MAX before a byte of it is kept, so a length of 4 GiB costs nothing. */
+ * A message is bounded by GRPC_MESSAGE_MAX before a byte of it is kept, so a length of 4 GiB
+ * costs nothing. */
 #ifndef M2M_GRPC_GRPC_READER_H
 #define M2M_GRPC_GRPC_READER_H
 
@@ -24,8 +26,10 @@ struct grpc_reader {
 	bool compressed; /* the last complete message was */
 };
 
-/* Takes bytes off *in until one message is complete, or all of them. *ret_message is absent while more are needed; it is borrowed until the next call.
- * ERR_BODY_TOO_LARGE, ERR_MALFORMED_MESSAGE (flag other than 0 or 1, compressed without an encoding, not gzip), ERR_NO_MEMORY: the stream can't be read on, and the reader is only to be released. */
+/* Takes bytes off *in until one message is complete, or all of them. *ret_message is absent
+ * while more are needed; it is borrowed until the next call. ERR_BODY_TOO_LARGE,
+ * ERR_MALFORMED_MESSAGE (flag other than 0 or 1, compressed without an encoding, not gzip),
+ * ERR_NO_MEMORY: the stream can't be read on, and the reader is only to be released. */
 MUST_CHECK enum err grpc_reader_take(struct grpc_reader *r, struct str *in, struct str *ret_message);
 
 /* True when no part of a message waits for its rest: the stream may end here. */

@@ -1,10 +1,13 @@
-/* Everything that can be asked for is laid out once, ready to be packed; a request is one look into it.
+/* Everything that can be asked for is laid out once, ready to be packed; a request is one look
+ * into it.
  *
  *   descriptors.h -> files, each with all that it imports -> symbols, sorted by their full names
- *   request -> a file, a symbol's file, an extension's file, the extensions of a message, or the services -> reply, with the request in it; what isn't there is an
- *   error inside of a reply, and the stream goes on
+ *   request -> a file, a symbol's file, an extension's file, the extensions of a message, or the
+ *   services -> reply, with the request in it; what isn't there is an error inside of a reply,
+ *   and the stream goes on
  *
- * A file is sent as the very bytes that the descriptor set holds, since protobuf-c knows nothing of extensions, and so of the options that are extensions. */
+ * A file is sent as the very bytes that the descriptor set holds, since protobuf-c knows nothing
+ * of extensions, and so of the options that are extensions. */
 #include "grpc/grpc_reflection.h"
 
 #include <assert.h>
@@ -33,7 +36,8 @@ typedef Grpc__Reflection__V1__ServerReflectionResponse Response;
 
 enum { NOT_FOUND = 5, UNIMPLEMENTED = 12 }; /* google.rpc.Code */
 
-#define REPLY_MEMORY (128 * 1024) /* a request, at most GRPC_MESSAGE_MAX; the files; the reply, with the files and the request in it */
+/* A request, at most GRPC_MESSAGE_MAX; the files; the reply, with the files and the request. */
+#define REPLY_MEMORY (128 * 1024)
 
 struct file {
 	const char *name;
@@ -251,7 +255,8 @@ struct grpc_reflection *grpc_reflection_new(struct arena *a)
 {
 	ProtobufCAllocator memory = pb_memory(a);
 	struct grpc_reflection *r = arena_alloc(a, sizeof *r);
-	/* On the wire a FileDescriptorSet is the same as a FileDescriptorResponse, so that reading it as one gives each file's bytes. */
+	/* On the wire a FileDescriptorSet is the same as a FileDescriptorResponse, so that
+	 * reading it as one gives each file's bytes. */
 	FileResponse *bytes = grpc__reflection__v1__file_descriptor_response__unpack(&memory, descriptors_n, descriptors);
 	FileSet *set = google__protobuf__file_descriptor_set__unpack(NULL, descriptors_n, descriptors);
 	bool ok = r != NULL && bytes != NULL && set != NULL && lay_out_files(r, a, set, bytes) && lay_out_symbols(r, a, set) &&

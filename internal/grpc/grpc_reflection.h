@@ -1,4 +1,5 @@
-/* Server reflection (grpc.reflection.v1 and v1alpha, whose messages are the same on the wire): what this server speaks, out of descriptors.h, for clients that have no
+/* Server reflection (grpc.reflection.v1 and v1alpha, whose messages are the same on the wire):
+ * what this server speaks, out of descriptors.h, for clients that have no
  * .proto file at hand. */
 #ifndef M2M_GRPC_GRPC_REFLECTION_H
 #define M2M_GRPC_GRPC_REFLECTION_H
@@ -11,7 +12,8 @@
 extern const struct grpc_method grpc_reflection_methods[];
 extern const size_t grpc_reflection_methods_n;
 
-/* The file descriptors, parsed once per server; from `a`, with which it lives. NULL: out of memory. */
+/* The file descriptors, parsed once per server; from `a`, with which it lives. NULL: out of
+ * memory. */
 struct grpc_reflection *grpc_reflection_new(struct arena *a);
 
 #endif

@@ -1,4 +1,5 @@
-/* The gRPC listener of one worker: HTTP/2 connections (grpc_conn.h), each with its calls (grpc_call.h). */
+/* The gRPC listener of one worker: HTTP/2 connections (grpc_conn.h), each with its calls
+ * (grpc_call.h). */
 #ifndef M2M_GRPC_GRPC_SERVER_H
 #define M2M_GRPC_GRPC_SERVER_H
 
@@ -11,17 +12,20 @@ struct grpc_server;
 struct grpc_health;
 struct grpc_reflection;
 
-/* `fds`: n bound, listening, non-blocking sockets, taken over. NULL: out of memory (the sockets are closed). `env` and `tls` (NULL: plaintext) are borrowed. */
+/* `fds`: n bound, listening, non-blocking sockets, taken over. NULL: out of memory (the sockets
+ * are closed). `env` and `tls` (NULL: plaintext) are borrowed. */
 struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env, struct tls *tls, const int *fds, unsigned n);
 
-/* What grpc.health.v1.Health answers from now on; Watch streams are told when it changes. False before the first call. */
+/* What grpc.health.v1.Health answers from now on; Watch streams are told when it changes. False
+ * before the first call. */
 void grpc_server_note_ready(struct grpc_server *s, bool ready);
 
 /* Begins to accept. What has connected before has waited for it. */
 void grpc_server_accept(struct grpc_server *s);
 
-/* Stops accepting and sends GOAWAY on every connection: first the notice that new streams go elsewhere, then, once clients have seen it, the last stream that counts. A connection closes when
- * its last call has been answered. */
+/* Stops accepting and sends GOAWAY on every connection: first the notice that new streams go
+ * elsewhere, then, once clients have seen it, the last stream that counts. A connection closes
+ * when its last call has been answered. */
 void grpc_server_drain(struct grpc_server *s);
 
 /* No connection is open. */

@@ -1,9 +1,11 @@
-/* Each text is read or written in one pass over borrowed bytes; nothing here allocates but the caller's sbuf. */
+/* Each text is read or written in one pass over borrowed bytes; nothing here allocates but the
+ * caller's sbuf. */
 #include "grpc/grpc_text.h"
 
 #define TIMEOUT_DIGITS_MAX 8
 
-/* Microseconds in one unit; 0: no such unit. Nanoseconds, which are less than one, are the caller's to know. */
+/* Microseconds in one unit; 0: no such unit. Nanoseconds, which are less than one, are the
+ * caller's to know. */
 static int64_t unit_us(char unit)
 {
 	switch (unit) {

@@ -1,7 +1,9 @@
-/* One call of zlib over the whole message: a message is small, and nothing is carried from one to the next.
+/* One call of zlib over the whole message: a message is small, and nothing is carried from one
+ * to the next.
  *
- * zlib copies what passes through it into windows and tables of its own and frees them as they are. So it gets its memory here, in blocks that know their size and are wiped when they
- * come back. */
+ * zlib copies what passes through it into windows and tables of its own and frees them as they
+ * are. So it gets its memory here, in blocks that know their size and are wiped when they come
+ * back. */
 #include "grpc/gzip.h"
 
 #include <assert.h>
@@ -16,7 +18,8 @@
 /* zlib's way to ask for the gzip header and trailer instead of its own. */
 #define GZIP_WRAPPER 16
 
-/* Setting up and wiping costs as much as compressing a short reply, so memory is kept to what 16 KiB can use: about 80 KiB instead of 256. */
+/* Setting up and wiping costs as much as compressing a short reply, so memory is kept to what 16
+ * KiB can use: about 80 KiB instead of 256. */
 #define DEFLATE_WINDOW_BITS 14
 #define DEFLATE_MEM_LEVEL   5
 
@@ -50,7 +53,8 @@ static z_stream stream_over(struct str in)
 	return (z_stream){.zalloc = block_new, .zfree = block_free, .next_in = (const Bytef *)in.p, .avail_in = (uInt)in.n};
 }
 
-/* A full `out` means too large only if another byte would come; the stream may also break off, or be broken, right there. */
+/* A full `out` means too large only if another byte would come; the stream may also break off,
+ * or be broken, right there. */
 static bool has_more(z_stream *z)
 {
 	Bytef byte = 0;

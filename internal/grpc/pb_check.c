@@ -1,9 +1,11 @@
-/* One field after another: tag, then a value that its wire type delimits. Each take_ function shortens what is left, or says that it is too short. */
+/* One field after another: tag, then a value that its wire type delimits. Each take_ function
+ * shortens what is left, or says that it is too short. */
 #include "grpc/pb_check.h"
 
 #include "base/utf8.h"
 
-#define TAG_BYTES_MAX    5 /* what protobuf-c reads of a tag or a length, so that both see the same fields */
+/* What protobuf-c reads of a tag or a length, so that both see the same fields. */
+#define TAG_BYTES_MAX    5
 #define LENGTH_BYTES_MAX 5
 #define VARINT_BYTES_MAX 10
 
@@ -73,7 +75,8 @@ static ProtobufCWireType wire_type_of(ProtobufCType type)
 	}
 }
 
-/* Numbers that repeat may also come packed, many in one length-prefixed value; protobuf-c checks what is in it. */
+/* Numbers that repeat may also come packed, many in one length-prefixed value; protobuf-c checks
+ * what is in it. */
 static bool wire_type_fits(const ProtobufCFieldDescriptor *field, unsigned wire_type)
 {
 	return wire_type == wire_type_of(field->type) ||

@@ -1,4 +1,5 @@
-/* The memory that protobuf-c unpacks into: an arena, so that a message is bounded and goes, wiped if it must be, with the arena. Only the folder grpc/ may include this. */
+/* The memory that protobuf-c unpacks into: an arena, so that a message is bounded and goes,
+ * wiped if it must be, with the arena. Only the folder grpc/ may include this. */
 #ifndef M2M_GRPC_PB_MEMORY_H
 #define M2M_GRPC_PB_MEMORY_H
 

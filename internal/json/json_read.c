@@ -1,7 +1,9 @@
-/* Text to tree, in two steps: json_text.c refuses what yajl would let pass, then yajl calls back once for each value, key and bracket.
+/* Text to tree, in two steps: json_text.c refuses what yajl would let pass, then yajl calls back
+ * once for each value, key and bracket.
  *
- * Where the next value goes is one pointer, ctx.slot: the root at first, then the end of the list of children of the
- * innermost open container. A callback that refuses notes the error and returns STOP, and yajl_parse gives up. */
+ * Where the next value goes is one pointer, ctx.slot: the root at first, then the end of the
+ * list of children of the innermost open container. A callback that refuses notes the error and
+ * returns STOP, and yajl_parse gives up. */
 #include "json/json_read.h"
 
 #include <yajl/yajl_parse.h>
@@ -98,7 +100,8 @@ static const struct json *member(const struct json *object, struct str key)
 	return v;
 }
 
-/* Keys arrive decoded, so that a key and its escaped spelling meet here. The search is linear: max_values bounds it. */
+/* Keys arrive decoded, so that a key and its escaped spelling meet here. The search is linear:
+ * max_values bounds it. */
 static int on_key(void *ctx, const unsigned char *p, size_t n)
 {
 	struct reading *r = ctx;
@@ -265,7 +268,8 @@ static char digit_at(const struct decimal *d, size_t i)
 	return i - d->whole.n < d->fraction.n ? d->fraction.p[i - d->whole.n] : '0';
 }
 
-/* The digits before the point as a number below zero, since INT64_MIN has no positive counterpart. */
+/* The digits before the point as a number below zero, since INT64_MIN has no positive
+ * counterpart. */
 static enum err whole_part(const struct decimal *d, int64_t *ret)
 {
 	size_t digits = d->whole.n + d->fraction.n;

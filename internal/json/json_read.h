@@ -1,8 +1,11 @@
-/* Reading JSON (RFC 8259) strictly: yajl's streaming parser feeds a small tree in the caller's arena.
+/* Reading JSON (RFC 8259) strictly: yajl's streaming parser feeds a small tree in the caller's
+ * arena.
  *
- * Refused, each as ERR_MALFORMED: duplicate keys in an object (the raw and the escaped spelling are the same key), U+0000 in a key or string,
- * invalid UTF-8, comments, a second value, trailing bytes, an empty text. ERR_TOO_LARGE: deeper than `max_depth`, more than
- * `max_values` values, an object of more than `max_members`, or the arena is full. Numbers stay text, so nothing overflows here. */
+ * Refused, each as ERR_MALFORMED: duplicate keys in an object (the raw and the escaped spelling
+ * are the same key), U+0000 in a key or string, invalid UTF-8, comments, a second value,
+ * trailing bytes, an empty text. ERR_TOO_LARGE: deeper than `max_depth`, more than `max_values`
+ * values, an object of more than `max_members`, or the arena is full. Numbers stay text, so
+ * nothing overflows here. */
 #ifndef M2M_JSON_JSON_READ_H
 #define M2M_JSON_JSON_READ_H
 
@@ -16,16 +19,18 @@ enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSO
 
 struct json {
 	enum json_type type;
-	struct str key;     /* in an object; else absent */
-	struct str text;    /* of a string (decoded, NUL-terminated behind its end) or a number (as written) */
+	struct str key; /* in an object; else absent */
+	/* of a string (decoded, NUL-terminated behind its end) or a number (as written) */
+	struct str text;
 	struct json *child; /* first member or element */
 	struct json *next;  /* next sibling */
 };
 
 struct json_limits {
-	unsigned max_depth;   /* 1: a flat object */
-	unsigned max_values;  /* in all */
-	unsigned max_members; /* of each object, since names are compared in pairs; 0: max_values is enough */
+	unsigned max_depth;  /* 1: a flat object */
+	unsigned max_values; /* in all */
+	/* of each object, since names are compared in pairs; 0: max_values is enough */
+	unsigned max_members;
 };
 
 /* Why a text was refused, for the person who wrote it. */
@@ -54,15 +59,18 @@ const struct json *json_get(const struct json *object, const char *key);
 /* ERR_NOT_PRESENT: NULL. ERR_MALFORMED: another type. */
 MUST_CHECK enum err json_string(const struct json *v, struct str *ret);
 
-/* An integer without fraction or exponent, in [min, max]. ERR_NOT_PRESENT, ERR_MALFORMED (type or form), ERR_TOO_LARGE (range). */
+/* An integer without fraction or exponent, in [min, max]. ERR_NOT_PRESENT, ERR_MALFORMED (type
+ * or form), ERR_TOO_LARGE (range). */
 MUST_CHECK enum err json_integer(const struct json *v, int64_t min, int64_t max, int64_t *ret);
 
 enum json_rounding { JSON_DOWN, JSON_UP };
 
-/* Any number, also one with fraction or exponent, rounded to an integer in [min, max]. Errors as json_integer's. */
+/* Any number, also one with fraction or exponent, rounded to an integer in [min, max]. Errors as
+ * json_integer's. */
 MUST_CHECK enum err json_rounded(const struct json *v, enum json_rounding to, int64_t min, int64_t max, int64_t *ret);
 
-/* A number that is an integer however it is written, as JSON Schema has it: 60, 60.0, 6e1. Errors as json_integer's. */
+/* A number that is an integer however it is written, as JSON Schema has it: 60, 60.0, 6e1.
+ * Errors as json_integer's. */
 MUST_CHECK enum err json_whole(const struct json *v, int64_t min, int64_t max, int64_t *ret);
 
 #endif

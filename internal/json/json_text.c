@@ -1,8 +1,9 @@
-/* One pass over the raw text, blind to the grammar: a backslash is legal in strings only, so what follows one can be judged without
- * knowing where strings begin.
+/* One pass over the raw text, blind to the grammar: a backslash is legal in strings only, so
+ * what follows one can be judged without knowing where strings begin.
  *
- * yajl 2.1.0 takes overlong UTF-8, surrogates in UTF-8, and vertical tab and form feed as white space; it turns half a surrogate pair
- * into '?', invalid UTF-8 or, if any other escape follows, into an unrelated character. */
+ * yajl 2.1.0 takes overlong UTF-8, surrogates in UTF-8, and vertical tab and form feed as white
+ * space; it turns half a surrogate pair into '?', invalid UTF-8 or, if any other escape follows,
+ * into an unrelated character. */
 #include "json/json_text.h"
 
 #include "base/utf8.h"

@@ -1,4 +1,5 @@
-/* A comma goes before every value but the first one of its bracket; that is all the state there is. */
+/* A comma goes before every value but the first one of its bracket; that is all the state there
+ * is. */
 #include "json/json_write.h"
 
 struct json_out json_out_start(struct sbuf *buf)

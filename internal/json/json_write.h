@@ -1,7 +1,9 @@
-/* Writing JSON objects and arrays into an sbuf: commas and quoting are taken care of, order is the caller's.
+/* Writing JSON objects and arrays into an sbuf: commas and quoting are taken care of, order is
+ * the caller's.
  *
  *   struct json_out o = json_out_start(&buf);
- *   json_open(&o, NULL, '{'); json_put_str(&o, "client_id", id); json_put_int(&o, "version", 3); json_close(&o, '}'); */
+ *   json_open(&o, NULL, '{'); json_put_str(&o, "client_id", id); json_put_int(&o, "version", 3);
+ *   json_close(&o, '}'); */
 #ifndef M2M_JSON_JSON_WRITE_H
 #define M2M_JSON_JSON_WRITE_H
 
@@ -13,7 +15,8 @@ struct json_out {
 };
 
 struct json_out json_out_start(struct sbuf *buf);
-/* `key` is NULL for the outermost value and for array elements, and is written as it is (our own literals only). */
+/* `key` is NULL for the outermost value and for array elements, and is written as it is (our own
+ * literals only). */
 void json_open(struct json_out *o, const char *key, char bracket);
 void json_close(struct json_out *o, char bracket);
 void json_put_str(struct json_out *o, const char *key, struct str value); /* absent: null */

@@ -1,5 +1,5 @@
-/* malloc with the length written in front, so that freeing and moving know how much there is to wipe; in a list, so that
- * all of it can be freed when yajl can't go on. */
+/* malloc with the length written in front, so that freeing and moving know how much there is to
+ * wipe; in a list, so that all of it can be freed when yajl can't go on. */
 #include "json/yajl_memory.h"
 
 #include <stdalign.h>

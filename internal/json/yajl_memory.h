@@ -7,10 +7,11 @@
 
 #include "base/list.h"
 
-/* Wipes what it frees: a string with escapes is decoded in yajl's own buffer, and that string may be a secret.
+/* Wipes what it frees: a string with escapes is decoded in yajl's own buffer, and that string
+ * may be a secret.
  *
- * yajl uses what it gets without looking. So when memory is out, a call of yajl doesn't return, but `out` does a second
- * time; yajl_memory_clear then takes the place of yajl_free. */
+ * yajl uses what it gets without looking. So when memory is out, a call of yajl doesn't return,
+ * but `out` does a second time; yajl_memory_clear then takes the place of yajl_free. */
 struct yajl_memory {
 	struct list pieces;
 	jmp_buf out;

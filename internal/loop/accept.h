@@ -1,7 +1,8 @@
 /* What a listener does when the kernel gives it no connection: out of descriptors, or of memory.
  *
  * What waits keeps the listening socket readable, so going on at once would only spin. The listener
- * pauses, and its owner enables it again from a timer: connections wait in the backlog meanwhile. */
+ * pauses, and its owner enables it again from a timer: connections wait in the backlog
+ * meanwhile. */
 #ifndef M2M_LOOP_ACCEPT_H
 #define M2M_LOOP_ACCEPT_H
 
@@ -17,9 +18,10 @@ struct accept_set {
 	unsigned n;
 };
 
-/* On bound, listening, non-blocking sockets, which are taken over, also on failure; disabled. A failed accept
- * disables its listener. The log gets one line for all failures that follow each other within ten seconds,
- * whichever listeners have them. `on_accept` may be NULL, for who sets it later. ERR_NO_MEMORY. */
+/* On bound, listening, non-blocking sockets, which are taken over, also on failure; disabled. A
+ * failed accept disables its listener. The log gets one line for all failures that follow each
+ * other within ten seconds, whichever listeners have them. `on_accept` may be NULL, for who sets
+ * it later. ERR_NO_MEMORY. */
 MUST_CHECK enum err accept_open(struct accept_set *set, struct event_base *base, evconnlistener_cb on_accept, void *arg, const int *fds,
 				unsigned n);
 void accept_enable(const struct accept_set *set);

@@ -16,7 +16,8 @@ struct bufferevent *tls_bufferevent(struct tls *t, enum tls_listener listener, s
 		SSL_free(ssl);
 		return NULL;
 	}
-	/* where a request or a reply ends, HTTP itself says: one that was cut off is noticed without close_notify */
+	/* where a request or a reply ends, HTTP itself says: one that was cut off is noticed
+	 * without close_notify */
 	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
 	return bev;
 }

@@ -1,5 +1,7 @@
-/* The platform's API: a platform's own backend makes, reads, changes and removes organizations and their clients. authenticate -> the platform's role -> check what was written ->
- * one statement, which records the act -> its rows, copied into the op. Reading and rotating a client's secret are read.c's and rotate.c's, on behalf of the organization named here. */
+/* The platform's API: a platform's own backend makes, reads, changes and removes organizations
+ * and their clients. authenticate -> the platform's role -> check what was written -> one
+ * statement, which records the act -> its rows, copied into the op. Reading and rotating a
+ * client's secret are read.c's and rotate.c's, on behalf of the organization named here. */
 #include "base/clock.h"
 #include "op/admin_input.h"
 #include "op/op_steps.h"
@@ -168,7 +170,8 @@ static enum op_verdict check_new_client(struct op *op)
 	return verdict;
 }
 
-/* After op_act_for_organization: the secret is derived for the organization's id, so that has to be known first. */
+/* After op_act_for_organization: the secret is derived for the organization's id, so that has to
+ * be known first. */
 static enum op_verdict create_client(struct op *op)
 {
 	enum err err = op_make_credential(op, &op->organization_id);

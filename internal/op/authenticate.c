@@ -1,5 +1,6 @@
-/* The bearer of the M2M and admin routes: one of our own access tokens, one that the operator minted with our key, or one of a trusted outside issuer
- * (RFC 6750, RFC 7519 section 7.2). `iss` says which, and with that whose keys decide. */
+/* The bearer of the M2M and admin routes: one of our own access tokens, one that the operator
+ * minted with our key, or one of a trusted outside issuer (RFC 6750, RFC 7519 section 7.2).
+ * `iss` says which, and with that whose keys decide. */
 #include <string.h>
 
 #include "base/base64.h"
@@ -34,8 +35,9 @@ static bool take_proof(const struct json *claims, struct bearer_facts *f)
 	return json_integer(json_get(claims, "iat"), 0, INT64_C(1) << 40, &f->issued_at) == ERR_OK;
 }
 
-/* What a token of ours says. A client's names its client, organization and secret version; the operator's for an organization names that and roles; the operator's for the platform
- * names the role `platform` alone. */
+/* What a token of ours says. A client's names its client, organization and secret version; the
+ * operator's for an organization names that and roles; the operator's for the platform names the
+ * role `platform` alone. */
 static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 {
 	struct bearer_facts f = *ret;

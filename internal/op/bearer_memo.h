@@ -1,6 +1,8 @@
-/* Bearers whose signature one worker has verified, by their SHA-256, until they expire: a signature is checked once, not at every request.
- * It remembers what the token says, nothing else: no credential check, no role, no revocation; those are asked in SQL each time. Bounded: a set-associative table;
- * the entry that expires first makes room. An entry counts only under the key set's generation that verified it, so a key that leaves makes it miss. */
+/* Bearers whose signature one worker has verified, by their SHA-256, until they expire: a
+ * signature is checked once, not at every request. It remembers what the token says, nothing
+ * else: no credential check, no role, no revocation; those are asked in SQL each time. Bounded:
+ * a set-associative table; the entry that expires first makes room. An entry counts only under
+ * the key set's generation that verified it, so a key that leaves makes it miss. */
 #ifndef M2M_OP_BEARER_MEMO_H
 #define M2M_OP_BEARER_MEMO_H
 
@@ -22,8 +24,9 @@ struct bearer_facts {
 	uint8_t secret_tag[SECRET_TAG_LEN];
 	int64_t issued_at; /* seconds since 1970 */
 	struct uuid organization_id;
-	bool admin;    /* the operator's only */
-	bool platform; /* the operator's only: stands above organizations; organization_id is zero */
+	bool admin; /* the operator's only */
+	/* the operator's only: stands above organizations; organization_id is zero */
+	bool platform;
 	char subject[BEARER_SUBJECT_MAX + 1];
 };
 
@@ -32,7 +35,8 @@ struct bearer_memo;
 struct bearer_memo *bearer_memo_new(void); /* NULL: out of memory */
 void bearer_memo_free(struct bearer_memo *m);
 
-/* NULL: not remembered, expired at `now` (seconds since 1970), or verified under another generation. Valid until the next put. */
+/* NULL: not remembered, expired at `now` (seconds since 1970), or verified under another
+ * generation. Valid until the next put. */
 const struct bearer_facts *bearer_memo_get(struct bearer_memo *m, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t now);
 void bearer_memo_put(struct bearer_memo *m, const uint8_t hash[SHA256_LEN], uint64_t generation, const struct bearer_facts *facts);
 

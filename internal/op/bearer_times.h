@@ -4,9 +4,10 @@
 
 #include "json/json_read.h"
 
-/* True if the token is valid at `now` (seconds since 1970), give or take `leeway` seconds: `exp` must be there; each that is
- * there must be a number in a range that no clock leaves. A fraction (RFC 7519 section 2, NumericDate) makes the time
- * that the token is good for shorter, by less than a second. *ret_expires_at is `exp`, rounded down. */
+/* True if the token is valid at `now` (seconds since 1970), give or take `leeway` seconds: `exp`
+ * must be there; each that is there must be a number in a range that no clock leaves. A fraction
+ * (RFC 7519 section 2, NumericDate) makes the time that the token is good for shorter, by less
+ * than a second. *ret_expires_at is `exp`, rounded down. */
 bool bearer_times_hold(const struct json *claims, int64_t now, int64_t leeway, int64_t *ret_expires_at);
 
 #endif

@@ -40,7 +40,8 @@ static enum op_verdict openid_metadata(struct op *op)
 
 static enum op_verdict contract_yaml(struct op *op)
 {
-	return show(op, op->env->documents.openapi_yaml, "application/yaml", OPENAPI_MAX_AGE_S); /* RFC 9512 */
+	/* RFC 9512 */
+	return show(op, op->env->documents.openapi_yaml, "application/yaml", OPENAPI_MAX_AGE_S);
 }
 
 static enum op_verdict contract_json(struct op *op)
@@ -48,7 +49,8 @@ static enum op_verdict contract_json(struct op *op)
 	return show(op, op->env->documents.openapi_json, "application/json", OPENAPI_MAX_AGE_S);
 }
 
-/* RFC 6749 section 4.1.2.1: without a client that is known to it, it tells the person, and sends the browser nowhere. */
+/* RFC 6749 section 4.1.2.1: without a client that is known to it, it tells the person, and sends
+ * the browser nowhere. */
 static enum op_verdict authorize(struct op *op)
 {
 	return op_fail(op, ERR_UNSUPPORTED_RESPONSE_TYPE, NULL);
@@ -61,7 +63,8 @@ static void put_url(struct json_out *o, const char *key, struct arena *a, struct
 	json_put_str(o, key, arena_printf(a, "%.*s%s", STR_ARG(base), op_specs[id].path));
 }
 
-/* OpenID Connect Discovery 1.0 section 3 requires an authorization endpoint, RFC 8414 section 2 only where a grant uses it. */
+/* OpenID Connect Discovery 1.0 section 3 requires an authorization endpoint, RFC 8414 section 2
+ * only where a grant uses it. */
 static struct str metadata(struct arena *a, const struct config *config, bool openid)
 {
 	struct sbuf text = sbuf_in(a, 1024);
@@ -73,7 +76,8 @@ static struct str metadata(struct arena *a, const struct config *config, bool op
 	put_url(&o, "token_endpoint", a, config->public_url, OP_OAUTH_TOKEN);
 	put_url(&o, "jwks_uri", a, config->public_url, OP_JWKS);
 	json_put_raw(&o, "grant_types_supported", STR("[\"client_credentials\"]"));
-	/* required and never empty (RFC 8414 sections 2 and 3.2); no authorization endpoint answers with anything */
+	/* required and never empty (RFC 8414 sections 2 and 3.2); no authorization endpoint
+	 * answers with anything */
 	json_put_raw(&o, "response_types_supported", STR("[\"none\"]"));
 	json_put_raw(&o, "token_endpoint_auth_methods_supported", STR("[\"client_secret_basic\",\"client_secret_post\"]"));
 	json_put_raw(&o, "subject_types_supported", STR("[\"public\"]"));
@@ -87,7 +91,8 @@ static struct str metadata(struct arena *a, const struct config *config, bool op
 #define YAML_SERVER "\nservers:\n  - url: "
 #define JSON_SERVER "\"servers\":[{\"url\":\""
 
-/* `text` with `url` in place of the one slash that stands behind `before`. An issuer has no character that YAML or JSON escapes. */
+/* `text` with `url` in place of the one slash that stands behind `before`. An issuer has no
+ * character that YAML or JSON escapes. */
 static struct str with_server(struct arena *a, struct str text, struct str before, struct str url)
 {
 	const char *at = memmem(text.p, text.n, before.p, before.n);

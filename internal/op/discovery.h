@@ -1,5 +1,5 @@
-/* The documents that name this service's public URL: the authorization server's metadata (RFC 8414), the same as OpenID
- * Connect Discovery 1.0 wants it, and the REST contract. */
+/* The documents that name this service's public URL: the authorization server's metadata (RFC
+ * 8414), the same as OpenID Connect Discovery 1.0 wants it, and the REST contract. */
 #ifndef M2M_OP_DISCOVERY_H
 #define M2M_OP_DISCOVERY_H
 

@@ -7,7 +7,8 @@ void op_default_client(struct op *op, struct client_spec *ret)
 {
 	static const struct str admin = {"admin", 5};
 	const struct config *config = op->env->config;
-	/* as the reference says, an M2M token opens all four routes: so the default client is an admin */
+	/* as the reference says, an M2M token opens all four routes: so the default client is an
+	 * admin */
 	*ret = (struct client_spec){
 		.roles = {&admin, 1},
 		.scopes = {&config->default_scope, 1},

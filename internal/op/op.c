@@ -1,4 +1,5 @@
-/* What an op is made of: its memory, its names, its outcome. op_run.c runs it; op.h tells the life. */
+/* What an op is made of: its memory, its names, its outcome. op_run.c runs it; op.h tells the
+ * life. */
 #include "op/op.h"
 
 #include <string.h>
@@ -10,7 +11,8 @@
 
 /* What a token request takes. */
 #define OP_ARENA_FIRST 8192
-/* A cap, not a size: most requests stay within the arena's first block. The largest answer is a page of the platform's clients (ADMIN_PAGE_MAX). */
+/* A cap, not a size: most requests stay within the arena's first block. The largest answer is a
+ * page of the platform's clients (ADMIN_PAGE_MAX). */
 #define OP_ARENA_MAX (4 * 1024 * 1024)
 
 struct op *op_new(struct op_env *env, const struct op_spec *spec, void (*reply)(struct op *, void *), void *transport)
@@ -53,7 +55,8 @@ void op_env_clear(struct op_env *env)
 		arena_free(env->spare[--env->spare_count]);
 }
 
-/* As m2m.request_uuid does in SQL, so that an auditor finds the row by the id that the client sent. */
+/* As m2m.request_uuid does in SQL, so that an auditor finds the row by the id that the client
+ * sent. */
 static struct uuid uuid_of_text(struct str text)
 {
 	struct uuid u = {{0}};

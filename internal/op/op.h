@@ -1,16 +1,22 @@
 /* A request's whole life, from either transport.
  *
- *   1. A transport has read a complete request. It finds the operation (op_find), makes a struct op (op_new) with its reply callback, and fills in what the wire said:
- *      `origin`, `in`, the request id. A request that could not be read becomes an op as well, already failed (op_fail), so that it is answered, counted and logged
- *      like any other.
- *   2. op_run takes the operation's steps one after another. A step returns OP_MORE (take the next one), OP_DONE (answered: `err` and `out` are set) or OP_WAIT: it
- *      has asked the store, and the store's callback takes the op up again with op_resume.
- *   3. However it ended, op_finish runs once: it counts, writes the access line, and calls `reply`, which encodes `err` or `out` onto the wire.
- *   4. The transport frees the op when its reply is on its way (op_free), which wipes the op's memory if it held a secret.
+ *   1. A transport has read a complete request. It finds the operation (op_find), makes a struct
+ *      op (op_new) with its reply callback, and fills in what the wire said: `origin`, `in`, the
+ *      request id. A request that could not be read becomes an op as well, already failed
+ *      (op_fail), so that it is answered, counted and logged like any other.
+ *   2. op_run takes the operation's steps one after another. A step returns OP_MORE (take the
+ *      next one), OP_DONE (answered: `err` and `out` are set) or OP_WAIT: it has asked the
+ *      store, and the store's callback takes the op up again with op_resume.
+ *   3. However it ended, op_finish runs once: it counts, writes the access line, and calls
+ *      `reply`, which encodes `err` or `out` onto the wire.
+ *   4. The transport frees the op when its reply is on its way (op_free), which wipes the op's
+ *      memory if it held a secret.
  *
- * The op outlives its client: when the connection goes away, or the client's deadline passes, the transport lets go with op_abandon. What still waits in a queue is
- * withdrawn; what the store has begun completes, is counted and logged, and `reply` then has nobody to tell.
- * An op belongs to one worker; nothing of it is shared. No file of this folder knows HTTP, gRPC or SQL. */
+ * The op outlives its client: when the connection goes away, or the client's deadline passes,
+ * the transport lets go with op_abandon. What still waits in a queue is withdrawn; what the
+ * store has begun completes, is counted and logged, and `reply` then has nobody to tell. An op
+ * belongs to one worker; nothing of it is shared. No file of this folder knows HTTP, gRPC or
+ * SQL. */
 #ifndef M2M_OP_OP_H
 #define M2M_OP_OP_H
 
@@ -55,7 +61,8 @@ enum op_who {
 enum op_errors {
 	OP_ERRORS_PROBLEM, /* RFC 9457 */
 	OP_ERRORS_OAUTH,   /* RFC 6749 section 5.2 */
-	OP_ERRORS_GRANT,   /* RFC 6749 for what is wrong with the grant or its credentials, RFC 9457 for the rest */
+	/* RFC 6749 for what is wrong with the grant or its credentials, RFC 9457 for the rest */
+	OP_ERRORS_GRANT,
 };
 
 struct op;
@@ -76,10 +83,12 @@ struct op_spec {
 
 extern const struct op_spec op_specs[OP_COUNT];
 
-/* The worker's, written by its thread and read by the metrics. `unrouted` counts requests that matched no operation. */
+/* The worker's, written by its thread and read by the metrics. `unrouted` counts requests that
+ * matched no operation. */
 struct op_counters {
 	_Atomic uint64_t outcomes[2][OP_COUNT + 1][ERR_COUNT]; /* REST, gRPC */
-	struct histogram durations[OP_COUNT + 1];              /* microseconds from the request's being read to its answer */
+	/* microseconds from the request's being read to its answer */
+	struct histogram durations[OP_COUNT + 1];
 };
 
 #define OP_SPARE_MAX 256
@@ -94,7 +103,8 @@ struct op_env {
 	struct trace_queue *traces; /* NULL: off */
 	struct rate_limits *limits; /* of all workers; NULL: none */
 	struct documents documents; /* that anyone may read */
-	/* The number by which the access line and the trace tell how an op ended: HTTP's, for either transport. */
+	/* The number by which the access line and the trace tell how an op ended: HTTP's, for
+	 * either transport. */
 	int (*status)(const struct op *op);
 
 	/* op.c's own: arenas of ops that have ended, for those to come */
@@ -112,16 +122,21 @@ void op_env_clear(struct op_env *env);
 /* What the wire said. All borrowed from the op's arena; absent where not given. */
 struct op_input {
 	struct str bearer;
-	struct str grant_type, client_id, client_secret, scope, audience; /* client_id: of /admin, the path's */
-	struct str resource;                                              /* RFC 8707; several are joined with spaces */
-	bool basic; /* the client authenticates as client_secret_basic, else as client_secret_post (RFC 6749 section 2.3.1) */
+	/* client_id: of /admin, the path's */
+	struct str grant_type, client_id, client_secret, scope, audience;
+	/* RFC 8707; several are joined with spaces */
+	struct str resource;
+	/* the client authenticates as client_secret_basic, else as client_secret_post (RFC 6749
+	 * section 2.3.1) */
+	bool basic;
 	int32_t grace_seconds;
 	struct str idempotency_key;
 
 	struct str page_token;
 	int32_t page_size; /* 0: not given; negative: none that can be */
 
-	/* of the list of tokens, besides client_id; what isn't given is absent or 0, what can't be understood negative */
+	/* of the list of tokens, besides client_id; what isn't given is absent or 0, what can't
+	 * be understood negative */
 	struct str jti, remote_addr;
 	int32_t secret_version;
 	int64_t issued_after, issued_before; /* microseconds since 1970 */
@@ -170,13 +185,15 @@ struct op {
 	struct {
 		struct str issuer, external_id;
 		bool create;
-	} outsider;        /* of a trusted issuer: what names its organization, and whether that may be made now */
+	} outsider;        /* of a trusted issuer: its organization, and whether it may be made */
 	bool asked_issuer; /* waited for an outside issuer's keys already */
 	bool platform;     /* the caller has the platform's role, and no organization */
-	bool repeat;       /* of a refused request, with the credentials in the other place: rate_limits.h */
+	/* of a refused request, with the credentials in the other place: rate_limits.h */
+	bool repeat;
 	bool signed_ahead; /* `token` was signed while its row was being committed */
 	bool recorded;     /* a token's row has committed */
-	bool completed;    /* what was asked for is done; the steps that are left make the answer of it */
+	/* what was asked for is done; the steps that are left make the answer of it */
+	bool completed;
 
 	struct issue_request issue;
 	struct sbuf token; /* the one that is being made */
@@ -199,13 +216,15 @@ struct op {
 	bool finished;
 };
 
-/* What stands in a path where op_table.h has {organization} and {client_id}; borrowed from the path, absent where it has none. */
+/* What stands in a path where op_table.h has {organization} and {client_id}; borrowed from the
+ * path, absent where it has none. */
 struct op_path {
 	struct str organization, client_id;
 };
 
-/* The operation at (method, path); NULL if there is none, and *ret_path untouched. *ret_allow then lists the methods that the path does take ("GET, POST"; static), and is NULL when
- * nothing is there, or when the operation was found. */
+/* The operation at (method, path); NULL if there is none, and *ret_path untouched. *ret_allow
+ * then lists the methods that the path does take ("GET, POST"; static), and is NULL when nothing
+ * is there, or when the operation was found. */
 const struct op_spec *op_find(struct str method, struct str path, struct op_path *ret_path, const char **ret_allow);
 const struct op_spec *op_find_grpc(struct str method);
 
@@ -213,7 +232,8 @@ const struct op_spec *op_find_grpc(struct str method);
 struct op *op_new(struct op_env *env, const struct op_spec *spec, void (*reply)(struct op *, void *), void *transport);
 void op_free(struct op *op);
 
-/* Takes the client's request id if it is up to 64 of [A-Za-z0-9._-], makes a UUIDv7 otherwise, and sets the audit's uuid (the id itself, or the UUIDv8 of its SHA-256). */
+/* Takes the client's request id if it is up to 64 of [A-Za-z0-9._-], makes a UUIDv7 otherwise,
+ * and sets the audit's uuid (the id itself, or the UUIDv8 of its SHA-256). */
 void op_set_request_id(struct op *op, struct str given);
 
 /* Runs the op from its first step, or answers at once if op_fail was called before. */
@@ -222,9 +242,12 @@ void op_run(struct op *op);
  * ERR_STORE_UNAVAILABLE if a step is left and the answer is overdue. */
 void op_resume(struct op *op, enum err err);
 
-/* The client no longer waits: `why` is ERR_DEADLINE_EXCEEDED or ERR_CANCELLED. An op that is still queued is withdrawn and ends with `why`, with its `reply`, before this returns.
- * Otherwise what is under way completes first, no further step is taken, and nobody gets a token: an op whose last step has completed ends as it ended, but without a token in
- * `out`; one with steps left (or not run yet) ends with `why`. Without effect on an op that has ended or was abandoned before. Not to be called from a step. */
+/* The client no longer waits: `why` is ERR_DEADLINE_EXCEEDED or ERR_CANCELLED. An op that is
+ * still queued is withdrawn and ends with `why`, with its `reply`, before this returns.
+ * Otherwise what is under way completes first, no further step is taken, and nobody gets a
+ * token: an op whose last step has completed ends as it ended, but without a token in `out`; one
+ * with steps left (or not run yet) ends with `why`. Without effect on an op that has ended or
+ * was abandoned before. Not to be called from a step. */
 void op_abandon(struct op *op, enum err why);
 
 /* When its answer is due (M2M_REQUEST_TIMEOUT_MS), monotonic. */
@@ -233,7 +256,8 @@ int64_t op_until_us(const struct op *op);
 /* The word for a row's transport, as the audit's views have it: "rest", "grpc" or "m2mctl". */
 const char *op_transport_name(char transport);
 
-/* Sets the outcome; steps write `return op_fail(op, ERR_..., "why")`. `detail` is static or NULL. */
+/* Sets the outcome; steps write `return op_fail(op, ERR_..., "why")`. `detail` is static or
+ * NULL. */
 enum op_verdict op_fail(struct op *op, enum err err, const char *detail);
 
 #endif

@@ -22,7 +22,8 @@ static struct str *parameter_of(struct str segment, struct op_path *ret)
 	return str_eq(segment, STR("{client_id}")) ? &ret->client_id : NULL;
 }
 
-/* Segment by segment; a parameter takes one of [A-Za-z0-9_-], which all names and ids here are made of. */
+/* Segment by segment; a parameter takes one of [A-Za-z0-9_-], which all names and ids here are
+ * made of. */
 static bool matches(struct str form, struct str path, struct op_path *ret)
 {
 	*ret = (struct op_path){STR_NONE, STR_NONE};

@@ -1,4 +1,5 @@
-/* The rules for what stands in headers or metadata, once for all transports. A value that breaks one fails the op (op_fail) or, where only the record would suffer, is dropped. */
+/* The rules for what stands in headers or metadata, once for all transports. A value that breaks
+ * one fails the op (op_fail) or, where only the record would suffer, is dropped. */
 #include "op/op_input.h"
 
 #define USER_AGENT_MAX      256
@@ -6,7 +7,8 @@
 #define IDEMPOTENCY_KEY_MAX 255
 #define SHOWN_NAME_MAX      64
 
-/* Printable ASCII, cut to `max`: the audit's text columns take no invalid UTF-8, and no terminal wants control characters. */
+/* Printable ASCII, cut to `max`: the audit's text columns take no invalid UTF-8, and no terminal
+ * wants control characters. */
 static struct str printable(struct arena *a, struct str s, size_t max)
 {
 	if (s.p == NULL)
@@ -17,7 +19,8 @@ static struct str printable(struct arena *a, struct str s, size_t max)
 	return sbuf_str(&out);
 }
 
-/* W3C Trace Context, version 00: 00-<32 hex>-<16 hex>-<2 hex>. Anything else is dropped, as the recommendation says. */
+/* W3C Trace Context, version 00: 00-<32 hex>-<16 hex>-<2 hex>. Anything else is dropped, as the
+ * recommendation says. */
 static bool traceparent_well_formed(struct str s)
 {
 	static const char form[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
@@ -98,7 +101,8 @@ void op_refuse_name(struct op *op, const char *before, struct str name, const ch
 	sbuf_putz(&out, before);
 	put_name(&out, name);
 	sbuf_putz(&out, after);
-	op_fail(op, ERR_INVALID_REQUEST, sbuf_str(&out).p); /* NUL-terminated, and as long-lived as the op */
+	/* NUL-terminated, and as long-lived as the op */
+	op_fail(op, ERR_INVALID_REQUEST, sbuf_str(&out).p);
 }
 
 void op_set_grace(struct op *op, int64_t seconds)

@@ -46,14 +46,16 @@ static void write_access_line(const struct op *op)
 		log_str(&line, "organization_id", str_from(text, sizeof text));
 	}
 	struct str client_id = op->in.client_id.p != NULL ? op->in.client_id : op->out.client_id;
-	/* whatever a stranger wrote into client_id may be anything, even a secret in the wrong field */
+	/* whatever a stranger wrote into client_id may be anything, even a secret in the wrong
+	 * field */
 	log_str(&line, "client_id", client_id_well_formed(client_id) ? client_id : STR_NONE);
 	if (op->caller_known)
 		log_str(&line, "caller", op->origin.actor);
 	log_str(&line, "remote_addr", op->origin.remote_addr);
 	log_str(&line, "traceparent", op->origin.traceparent);
 	log_str(&line, "outcome", str_of(op->err == ERR_OK ? "granted" : info->code));
-	if (op->abandoned != ERR_OK && op->abandoned != op->err) /* it completed, and nobody got the answer */
+	/* it completed, and nobody got the answer */
+	if (op->abandoned != ERR_OK && op->abandoned != op->err)
 		log_str(&line, "abandoned", str_of(err_info(op->abandoned)->code));
 	log_int(&line, "status", op->env->status(op));
 	log_int(&line, "duration_us", clock_mono_us() - op->started_us);
@@ -136,7 +138,8 @@ static void op_finish(struct op *op)
 static void run_steps(struct op *op)
 {
 	while (*op->step != NULL) {
-		if (op->abandoned != ERR_OK) { /* what was under way has completed; what would follow is for nobody */
+		/* what was under way has completed; what would follow is for nobody */
+		if (op->abandoned != ERR_OK) {
 			op_fail(op, op->abandoned, NULL);
 			break;
 		}

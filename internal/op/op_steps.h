@@ -29,15 +29,17 @@ extern op_step *const op_authorize_steps[];
 extern op_step *const op_openapi_yaml_steps[];
 extern op_step *const op_openapi_json_steps[];
 
-/* Who is calling: verifies the bearer's signature, issuer and times, and sets `caller`, or `platform`. Whether it still has any right is for SQL to say. */
+/* Who is calling: verifies the bearer's signature, issuer and times, and sets `caller`, or
+ * `platform`. Whether it still has any right is for SQL to say. */
 op_step op_authenticate;
 /* After it, for /admin: the platform's role, or FORBIDDEN. */
 op_step op_require_platform;
 /* After that: the caller acts as an admin of in.organization, which must exist and be enabled. */
 op_step op_act_for_organization;
 
-/* The limits of base's rate tables (rate_limits.h). op_admit may fail the op with RATE_LIMITED and sets retry_after; it and op_settle are called only where there are limits.
- * op_limit_client is a step of what issues tokens, before anything is asked for. */
+/* The limits of base's rate tables (rate_limits.h). op_admit may fail the op with RATE_LIMITED
+ * and sets retry_after; it and op_settle are called only where there are limits. op_limit_client
+ * is a step of what issues tokens, before anything is asked for. */
 void op_admit(struct op *op);
 op_step op_limit_client;
 void op_settle(struct op *op);
@@ -45,14 +47,15 @@ void op_settle(struct op *op);
 /* What a new organization's default client has unless told otherwise. Strings are the config's. */
 void op_default_client(struct op *op, struct client_spec *ret);
 
-/* A secret of params->version under the ring's active key: its salt in params, how it is kept in op->fresh (all but client_id), op->secret and out.version. */
+/* A secret of params->version under the ring's active key: its salt in params, how it is kept in
+ * op->fresh (all but client_id), op->secret and out.version. */
 MUST_CHECK enum err op_fresh_secret(struct op *op, struct secret_params *params);
 
 /* A client id and its first secret, in op->fresh and op->secret. */
 MUST_CHECK enum err op_make_credential(struct op *op, const struct uuid *organization_id);
 
-/* The secret of a version that is stored, in op->secret; op->arena is marked for wiping. ERR_KEY_MISSING,
- * ERR_INTERNAL: what is stored doesn't fit the key. */
+/* The secret of a version that is stored, in op->secret; op->arena is marked for wiping.
+ * ERR_KEY_MISSING, ERR_INTERNAL: what is stored doesn't fit the key. */
 MUST_CHECK enum err op_derive_secret(struct op *op, const struct credential *c);
 
 #endif

@@ -1,8 +1,10 @@
-/* Every operation, once: the transports route by it, the metrics count by it, the contract test holds the API documents to it.
+/* Every operation, once: the transports route by it, the metrics count by it, the contract test
+ * holds the API documents to it.
  *
  * A path's {organization} and {client_id} stand for one segment each.
  *
- * OP(id, name, HTTP method, REST path, gRPC method or NULL, who may call, language of its errors, first step) */
+ * OP(id, name, HTTP method, REST path, gRPC method or NULL, who may call, language of its
+ * errors, first step) */
 #ifndef M2M_OP_OP_TABLE_H
 #define M2M_OP_OP_TABLE_H
 

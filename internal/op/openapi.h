@@ -1,4 +1,5 @@
-/* The REST contract as this program was built with it: internal/api/openapi.yaml, and the same as JSON. */
+/* The REST contract as this program was built with it: internal/api/openapi.yaml, and the same
+ * as JSON. */
 #ifndef M2M_OP_OPENAPI_H
 #define M2M_OP_OPENAPI_H
 

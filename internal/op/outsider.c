@@ -1,6 +1,8 @@
-/* op_authenticate_outsider -> (wait for keys, again) -> verified claims -> resolve the organization -> (make it, where the issuer's entry says so) -> caller.
+/* op_authenticate_outsider -> (wait for keys, again) -> verified claims -> resolve the
+ * organization -> (make it, where the issuer's entry says so) -> caller.
  *
- * Signatures are not remembered as those of our own tokens are: one check costs less than the question to the database that follows it. */
+ * Signatures are not remembered as those of our own tokens are: one check costs less than the
+ * question to the database that follows it. */
 #include "op/outsider.h"
 
 #include <string.h>
@@ -38,8 +40,9 @@ static enum op_verdict wait_for_keys(struct op *op, const struct trust_issuer *i
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
 
-/* RFC 7515 section 4.1.4: kid is a hint that an issuer may leave out. Then a few keys are tried, so that a token is good
- * while the issuer publishes an old key and a new one. The algorithm stays the key's, not the token's. */
+/* RFC 7515 section 4.1.4: kid is a hint that an issuer may leave out. Then a few keys are tried,
+ * so that a token is good while the issuer publishes an old key and a new one. The algorithm
+ * stays the key's, not the token's. */
 static enum err verify_without_kid(struct trust_view *trust, const struct trust_issuer *issuer, const struct jwt *jwt)
 {
 	struct signing_key *keys[TRUST_KEYS_MAX];
@@ -62,7 +65,8 @@ static enum err verify(struct trust_view *trust, const struct trust_issuer *issu
 
 /* ---- claims ---- */
 
-/* Who acts, for the audit: `iss` and `sub`, since a subject means something only beside its issuer (OpenID Connect Core section 5.7). A machine's token may name itself otherwise. */
+/* Who acts, for the audit: `iss` and `sub`, since a subject means something only beside its
+ * issuer (OpenID Connect Core section 5.7). A machine's token may name itself otherwise. */
 static struct str actor_of(struct op *op, struct str iss, const struct json *claims)
 {
 	static const char *const names[] = {"sub", "client_id", "azp"};
@@ -82,7 +86,8 @@ static struct str actor_of(struct op *op, struct str iss, const struct json *cla
 
 /* ---- the organization ---- */
 
-/* A name of its own in lower case, which the external id can be recognised in, and which no other external id gets: its digest stands behind it. */
+/* A name of its own in lower case, which the external id can be recognised in, and which no
+ * other external id gets: its digest stands behind it. */
 static struct str slug_for(struct op *op, struct str issuer, struct str external)
 {
 	char stem[SLUG_STEM_MAX + 1];
@@ -123,8 +128,10 @@ static enum err resolve(struct op *op)
 static void made(void *arg, enum err err, const struct admin_answer *a)
 {
 	struct op *op = arg;
-	crypto_wipe(op->secret, sizeof op->secret); /* nobody asked for it; the organization's admin reads it when it is wanted */
-	if (err == ERR_ALREADY_EXISTS) {            /* two first requests at once: the other one has made it */
+	/* nobody asked for it; the organization's admin reads it when it is wanted */
+	crypto_wipe(op->secret, sizeof op->secret);
+	/* two first requests at once: the other one has made it */
+	if (err == ERR_ALREADY_EXISTS) {
 		op->outsider.create = false;
 		err = resolve(op);
 		if (err == ERR_OK)

@@ -1,4 +1,5 @@
-/* op_run: op_admit -> ... -> op_limit_client, a step of the token operations -> ... -> op_finish: op_settle. */
+/* op_run: op_admit -> ... -> op_limit_client, a step of the token operations -> ... ->
+ * op_finish: op_settle. */
 #include "op/rate_limits.h"
 
 #include <stdlib.h>
@@ -88,7 +89,8 @@ bool rate_limits_counts(const struct rate_limits *l, struct rate_limits_counts *
 
 /* ---- keys ---- */
 
-/* Each part is hashed under what stands before it, so that where one ends and the next begins counts too. */
+/* Each part is hashed under what stands before it, so that where one ends and the next begins
+ * counts too. */
 static uint64_t hash_on(const struct rate_limits *l, uint64_t before, struct str part)
 {
 	return siphash((struct siphash_key){l->key.k0 ^ before, l->key.k1}, part.p, part.n);
@@ -107,7 +109,8 @@ static uint64_t address_key(const struct rate_limits *l, const struct op *op)
 	return hash_of(l, OF_ADDRESS, str_from(network, n));
 }
 
-/* Of a refused request with the credentials in the place that `kind` says; the secret is in it, so that guessing another one is no repeat. */
+/* Of a refused request with the credentials in the place that `kind` says; the secret is in it,
+ * so that guessing another one is no repeat. */
 static uint64_t repeat_key(const struct rate_limits *l, enum kind kind, const struct op *op)
 {
 	uint64_t address = address_key(l, op);

@@ -1,4 +1,5 @@
-/* Reading the client id and the client secret of the bearer's organization, or of a client that the platform names. */
+/* Reading the client id and the client secret of the bearer's organization, or of a client that
+ * the platform names. */
 #include "op/op_steps.h"
 
 static void client_id_read(void *arg, enum err err, const struct credential *c)
@@ -15,7 +16,8 @@ static enum op_verdict read_client_id(struct op *op)
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
 
-/* The act is recorded by now; what is derived must be what the database verifies, or nothing is answered. */
+/* The act is recorded by now; what is derived must be what the database verifies, or nothing is
+ * answered. */
 static void secret_read(void *arg, enum err err, const struct credential *c)
 {
 	struct op *op = arg;

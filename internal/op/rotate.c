@@ -1,6 +1,8 @@
-/* Rotating the client secret: read the present version, derive the next one, compare-and-set. When another rotation was faster, from the beginning.
+/* Rotating the client secret: read the present version, derive the next one, compare-and-set.
+ * When another rotation was faster, from the beginning.
  *
- * A repeat with the same Idempotency-Key is told by the first step, which answers the earlier rotation's version: its secret is derived again. */
+ * A repeat with the same Idempotency-Key is told by the first step, which answers the earlier
+ * rotation's version: its secret is derived again. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,7 @@
-/* Exchanging client credentials for an access token: POST /m2m/token (an admin's bearer beside the credentials) and POST /oauth2/token (the client alone; RFC
- * 6749 section 4.4). The grant is checked for form here; everything that decides happens in the issuing statement; no token leaves before its commit is known. */
+/* Exchanging client credentials for an access token: POST /m2m/token (an admin's bearer beside
+ * the credentials) and POST /oauth2/token (the client alone; RFC
+ * 6749 section 4.4). The grant is checked for form here; everything that decides happens in the
+ * issuing statement; no token leaves before its commit is known. */
 #include <assert.h>
 #include <string.h>
 
@@ -100,7 +102,8 @@ static bool has_audience(struct str audiences, struct str one)
 	return false;
 }
 
-/* `audience` and each `resource` name the same thing, where the token will be used: together, each once, they become in.audience. NULL, or what is wrong. */
+/* `audience` and each `resource` name the same thing, where the token will be used: together,
+ * each once, they become in.audience. NULL, or what is wrong. */
 static const char *join_audiences(struct op *op)
 {
 	struct op_input *in = &op->in;
@@ -123,7 +126,8 @@ static const char *join_audiences(struct op *op)
 	return NULL;
 }
 
-/* Without its credentials a client hasn't authenticated (RFC 6749 section 5.2); with a bearer it is the bearer's owner who left a parameter out. */
+/* Without its credentials a client hasn't authenticated (RFC 6749 section 5.2); with a bearer it
+ * is the bearer's owner who left a parameter out. */
 static enum op_verdict refuse_missing(struct op *op, const char *client, const char *other)
 {
 	return op->spec->who == OP_BY_CLIENT ? op_fail(op, ERR_INVALID_CLIENT, client) : op_fail(op, ERR_INVALID_REQUEST, other);
@@ -148,7 +152,8 @@ static enum op_verdict check_grant(struct op *op)
 	fault = join_audiences(op);
 	if (fault != NULL)
 		return op_fail(op, ERR_INVALID_TARGET, fault);
-	/* nobody's credentials look like this: no need to ask the database, and no need to say why */
+	/* nobody's credentials look like this: no need to ask the database, and no need to say
+	 * why */
 	if (!client_id_well_formed(in->client_id) || !secret_well_formed(in->client_secret))
 		return op_fail(op, ERR_INVALID_CLIENT, NULL);
 	return OP_MORE;
@@ -220,14 +225,16 @@ static enum err signed_token(struct op *op)
 	return ERR_OK;
 }
 
-/* Its row is written, and being committed: time to sign. The token goes out from issued(), or not at all. */
+/* Its row is written, and being committed: time to sign. The token goes out from issued(), or
+ * not at all. */
 static void written(struct issue_request *r)
 {
 	struct op *op = r->arg;
 	op->signed_ahead = op->abandoned == ERR_OK && draft(op) == ERR_OK && jwt_sign_drafts(r->key, &op->draft, 1) == ERR_OK;
 }
 
-/* What the statement said of a request, for the op. True: its token is wanted, and isn't signed yet. */
+/* What the statement said of a request, for the op. True: its token is wanted, and isn't signed
+ * yet. */
 static bool take_verdict(struct op *op)
 {
 	static const struct uuid nil;
@@ -252,7 +259,8 @@ static void answer_issued(struct op *op, enum err err)
 static void issued(struct issue_request *const *group, unsigned n)
 {
 	struct jwt_draft drafts[SIGNING_GROUP_MAX];
-	struct op *ops[SIGNING_GROUP_MAX]; /* an op is gone when it has been answered, and its request with it */
+	/* an op is gone when it has been answered, and its request with it */
+	struct op *ops[SIGNING_GROUP_MAX];
 	enum err errs[SIGNING_GROUP_MAX];
 	bool drafted[SIGNING_GROUP_MAX];
 	struct signing_key *key = NULL;

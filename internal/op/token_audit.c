@@ -1,4 +1,5 @@
-/* The organization's own record of tokens: authenticate -> check what was asked -> one statement, which says whether the caller may -> rows, copied into the op. */
+/* The organization's own record of tokens: authenticate -> check what was asked -> one
+ * statement, which says whether the caller may -> rows, copied into the op. */
 #include <endian.h>
 
 #include "base/base64.h"
@@ -6,7 +7,8 @@
 
 #define PAGE_DEFAULT 50
 
-/* A page token: the place it begins below, and what it is a page of, so that it can't be taken for another list's. */
+/* A page token: the place it begins below, and what it is a page of, so that it can't be taken
+ * for another list's. */
 struct page_token {
 	uint8_t issued_at[8];
 	uint8_t jti[16];

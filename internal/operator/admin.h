@@ -8,10 +8,12 @@
 /* Who acts: the operator at this command line. */
 struct origin operator_origin(const struct operator_db *db);
 
-/* Runs the statement in a transaction as the owner, which commits: a refusal's row too. *ret is the caller's to clear, and its first row's outcome is not looked at. */
+/* Runs the statement in a transaction as the owner, which commits: a refusal's row too. *ret is
+ * the caller's to clear, and its first row's outcome is not looked at. */
 MUST_CHECK enum err operator_admin(struct operator_db *db, const char *sql, const struct pg_params *p, PGresult **ret);
 
-/* The outcome of the first row in m2mctl's words, for an act on `org` and, unless it is absent, `client_id`. No row: not found. */
+/* The outcome of the first row in m2mctl's words, for an act on `org` and, unless it is absent,
+ * `client_id`. No row: not found. */
 MUST_CHECK enum err operator_admin_outcome(struct operator_db *db, const PGresult *r, struct str org, struct str client_id);
 
 #endif

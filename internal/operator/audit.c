@@ -9,7 +9,8 @@
 
 /* ---- tokens ---- */
 
-/* $1 slug or null, $2 id or null, $3 client id, $4 since, $5 until, $6 jti, $7 kid, $8 secret version, $9 address or network, each or null, $10 only those that are alive,
+/* $1 slug or null, $2 id or null, $3 client id, $4 since, $5 until, $6 jti, $7 kid, $8 secret
+ * version, $9 address or network, each or null, $10 only those that are alive,
  * $11 days, which count without $4 and $6. Deleted organizations' tokens are found too. */
 #define TOKEN_COLUMNS                                                                                                                      \
 	"select t.issued_at, t.expires_at, t.jti, o.slug, t.client_id, t.secret_version, t.caller, t.scope, t.audience,"                   \
@@ -30,8 +31,9 @@
 	" where t.issued_at >= coalesce($4::timestamptz, m2m.jti_time($6::uuid) - interval '1 day',"                                       \
 	"  statement_timestamp() - make_interval(days => $11::int4))" TOKEN_FILTER " order by t.issued_at desc, t.jti limit $12::int4"
 
-/* $12 the snapshot before, as text. What it did not see was committed since, whenever it began; the time only keeps the search short. A row's xmin has lost the upper half
- * of its transaction's number, which is that of now or one less. */
+/* $12 the snapshot before, as text. What it did not see was committed since, whenever it began;
+ * the time only keeps the search short. A row's xmin has lost the upper half of its
+ * transaction's number, which is that of now or one less. */
 #define SQL_TOKENS_SINCE                                                                                                                   \
 	TOKEN_COLUMNS                                                                                                                      \
 	", lateral (select pg_snapshot_xmax(pg_current_snapshot())::text::int8 as top, t.xmin::text::int8 as low) x"                       \
@@ -47,7 +49,8 @@
 
 struct tokens_task {
 	const struct audit_question *question;
-	const struct str *seen; /* the snapshot before, absent the first time; NULL: it doesn't matter */
+	/* the snapshot before, absent the first time; NULL: it doesn't matter */
+	const struct str *seen;
 	struct str now;
 	struct audit_token *rows;
 	size_t n;
@@ -347,7 +350,8 @@ static enum err drop_one(struct operator_db *db, void *arg)
 							 .detail = arena_printf(db->a, "{\"partition\":\"%.*s\"}", STR_ARG(task->name))});
 }
 
-/* Tries until it is done, or until the time is over in which somebody else always held the audit. */
+/* Tries until it is done, or until the time is over in which somebody else always held the
+ * audit. */
 static enum err drop_patiently(struct operator_db *db, struct drop_task *task, int32_t wait_s, audit_dropping *told)
 {
 	int64_t deadline = clock_mono_us() + wait_s * INT64_C(1000000);
@@ -391,7 +395,8 @@ enum err operator_audit_retain(struct operator_db *db, const struct audit_retent
 #define RECENT(column) column " > statement_timestamp() - make_interval(days => $1::int4)"
 #define TOKENS         "from m2m.token_audit t where " RECENT("t.issued_at")
 
-/* A statement's time is taken before its snapshot, and that of a rotation before its commit: what overlapped may look the wrong way round, but not for long. */
+/* A statement's time is taken before its snapshot, and that of a rotation before its commit:
+ * what overlapped may look the wrong way round, but not for long. */
 #define SLACK "interval '1 minute'"
 
 /* When a secret ended for good: at the end of its grace, or with the act that left it none. */

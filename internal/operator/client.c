@@ -8,7 +8,8 @@
 
 #define CHANGE_TRIES 10
 
-/* $1 client id or null, $2 organization's slug or null, $3 organization's id or null: unlike the API, a command line may leave one of them out. */
+/* $1 client id or null, $2 organization's slug or null, $3 organization's id or null: unlike the
+ * API, a command line may leave one of them out. */
 /* clang-format off */
 #define SQL_FIND \
 	"select 'granted', " SQL_CLIENT_COLUMNS("o", "c", "s") \
@@ -102,7 +103,8 @@ enum err operator_client_create(struct operator_db *db, const struct master_ring
 	return err;
 }
 
-/* By its organization's id, which is the same when somebody has meanwhile given its slug to another one. */
+/* By its organization's id, which is the same when somebody has meanwhile given its slug to
+ * another one. */
 static struct str organization_of(struct operator_db *db, const struct client *client)
 {
 	char text[UUID_TEXT_LEN];
@@ -117,7 +119,8 @@ enum err operator_client_change(struct operator_db *db, const struct client *cli
 	PG_RESULT r = NULL;
 	pg_params_init(&p, db->a);
 	admin_put_client_change(&p, &origin, organization_of(db, client), client->client_id, change);
-	/* The constraint that allows one default refuses a statement that began before another's handing over committed. */
+	/* The constraint that allows one default refuses a statement that began before another's
+	 * handing over committed. */
 	enum err err = ERR_CONFLICT;
 	for (int i = 0; err == ERR_CONFLICT && i < CHANGE_TRIES; i++)
 		err = operator_admin(db, SQL_CLIENT_CHANGE, &p, &r);

@@ -11,8 +11,8 @@
 #include "operator/db.h"
 #include "sql/org.h"
 
-/* By client id, or, when that is absent, the default client of the organization (slug or id). With both, the client must be the
- * organization's. ERR_NOT_FOUND. */
+/* By client id, or, when that is absent, the default client of the organization (slug or id).
+ * With both, the client must be the organization's. ERR_NOT_FOUND. */
 MUST_CHECK enum err operator_client_find(struct operator_db *db, struct str client_id, struct str org, struct client *ret);
 
 struct client_secret {
@@ -24,10 +24,12 @@ struct client_secret {
 	int64_t previous_expires_at; /* after a rotation: 0 without grace */
 };
 
-/* Of one organization (slug or id), in the order of their ids. ERR_NOT_FOUND: no such organization. */
+/* Of one organization (slug or id), in the order of their ids. ERR_NOT_FOUND: no such
+ * organization. */
 MUST_CHECK enum err operator_client_list(struct operator_db *db, struct str org, const struct client **ret, size_t *ret_n);
 
-/* Another client of the organization, with its first secret. ERR_NOT_FOUND; ERR_MISMATCH: the ring's key isn't the database's. */
+/* Another client of the organization, with its first secret. ERR_NOT_FOUND; ERR_MISMATCH: the
+ * ring's key isn't the database's. */
 MUST_CHECK enum err operator_client_create(struct operator_db *db, const struct master_ring *ring, struct str org,
 					   const struct client_spec *spec, struct client *ret, struct client_secret *ret_secret);
 
@@ -38,12 +40,15 @@ MUST_CHECK enum err operator_client_change(struct operator_db *db, const struct 
 /* Its secrets end at once. ERR_DEFAULT_CLIENT: it is its organization's default. */
 MUST_CHECK enum err operator_client_delete(struct operator_db *db, const struct client *client);
 
-/* Derives the current secret and checks it against the stored verifier; the reading is recorded, refused or not. ERR_NOT_FOUND: disabled, or
- * its organization is; ERR_KEY_MISSING: the ring lacks its key; ERR_MISMATCH: the ring's key or the row isn't the one that the verifier was made with. */
+/* Derives the current secret and checks it against the stored verifier; the reading is recorded,
+ * refused or not. ERR_NOT_FOUND: disabled, or its organization is; ERR_KEY_MISSING: the ring
+ * lacks its key; ERR_MISMATCH: the ring's key or the row isn't the one that the verifier was
+ * made with. */
 MUST_CHECK enum err operator_secret_read(struct operator_db *db, const struct master_ring *ring, const struct client *client,
 					 struct client_secret *ret);
 
-/* A new secret; every earlier one ends after `grace_seconds` (0: at once). ERR_CONFLICT: others won the race ten times. */
+/* A new secret; every earlier one ends after `grace_seconds` (0: at once). ERR_CONFLICT: others
+ * won the race ten times. */
 MUST_CHECK enum err operator_secret_rotate(struct operator_db *db, const struct master_ring *ring, const struct client *client,
 					   int32_t grace_seconds, struct client_secret *ret);
 

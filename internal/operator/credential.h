@@ -6,7 +6,8 @@
 #include "operator/exec.h"
 #include "sql/credential_statement.h"
 
-/* A new client's id and first secret, under the ring's active key, which the database knows afterwards.
+/* A new client's id and first secret, under the ring's active key, which the database knows
+ * afterwards.
  * *ret_fresh is what the database keeps. The caller wipes `secret`. */
 MUST_CHECK enum err operator_credential_first(struct operator_db *db, const struct master_ring *ring, const struct uuid *organization_id,
 					      char secret[SECRET_LEN], struct credential_new *ret_fresh);

@@ -13,8 +13,9 @@
 #define READ_WRITE "begin isolation level read committed read write"
 #define SNAPSHOT   "begin isolation level repeatable read read only"
 
-/* The session's settings. A stronger synchronous_commit that the database asks for is kept. What the views add up is planned for more rows than it reads, so that compiling it costs
- * more than running it. */
+/* The session's settings. A stronger synchronous_commit that the database asks for is kept. What
+ * the views add up is planned for more rows than it reads, so that compiling it costs more than
+ * running it. */
 #define SQL_SESSION                                                                                                                        \
 	"select set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply'"       \
 	" else 'on' end, false), set_config('client_min_messages', 'warning', false), set_config('lock_timeout', '15s', false),"           \
@@ -24,7 +25,8 @@
 /* $1 role */
 #define SQL_MAY_BE "select exists (select from pg_roles where rolname = $1::text and " SQL_MAY_SET_ROLE("oid") ")"
 
-/* $1 action, $2 organization, $3 client, $4 version, $5 actor, $6 request id, $7 detail, $8 outcome */
+/* $1 action, $2 organization, $3 client, $4 version, $5 actor, $6 request id, $7 detail, $8
+ * outcome */
 #define SQL_AUDIT                                                                                                                          \
 	"insert into m2m.admin_audit (action, outcome, organization_id, client_id, secret_version, actor, request_id, transport, detail)"  \
 	" values ($1::text, $8::text, $2::uuid, $3::text, $4::int4, $5::text, $6::uuid, 'c', $7::text::jsonb)"
@@ -51,8 +53,9 @@ enum err operator_fail_with_libpq(struct operator_db *db, enum err err, const ch
 	return err;
 }
 
-/* Why there is no connection. libpq keeps no code of a refused login, but its ping tells a server that is there and
- * lets others in from one that isn't, and from a URL with which nothing can be tried. */
+/* Why there is no connection. libpq keeps no code of a refused login, but its ping tells a
+ * server that is there and lets others in from one that isn't, and from a URL with which nothing
+ * can be tried. */
 static enum err refusal(struct str url)
 {
 	const char *const names[] = {"dbname", "connect_timeout", NULL};
@@ -157,7 +160,8 @@ enum err operator_script(struct operator_db *db, const char *sql)
 	return check(db, r);
 }
 
-/* Isolation is said, not inherited: the statements are written for read committed. `become` NULL: stay the login. */
+/* Isolation is said, not inherited: the statements are written for read committed. `become`
+ * NULL: stay the login. */
 static enum err run_transaction(struct operator_db *db, const char *begin, const char *become, operator_body *body, void *arg)
 {
 	enum err err = operator_do(db, begin, NULL);

@@ -1,4 +1,5 @@
-/* What the files of this folder share: statements, transactions, the audit row. Private to operator/. */
+/* What the files of this folder share: statements, transactions, the audit row. Private to
+ * operator/. */
 #ifndef M2M_OPERATOR_EXEC_H
 #define M2M_OPERATOR_EXEC_H
 
@@ -15,8 +16,9 @@ struct operator_db {
 	bool lock_timed_out; /* why the last failed statement failed */
 };
 
-/* Whether the login may `set role` to the role with this oid. From PostgreSQL 16 on a member may not always: who makes a role
- * is one with the right to grant it, and nothing else, until it is granted. */
+/* Whether the login may `set role` to the role with this oid. From PostgreSQL 16 on a member may
+ * not always: who makes a role is one with the right to grant it, and nothing else, until it is
+ * granted. */
 #define SQL_MAY_SET_ROLE(oid)                                                                                                              \
 	"pg_has_role(" oid ", case when current_setting('server_version_num')::int4 >= 160000 then 'set' else 'member' end)"
 
@@ -29,19 +31,22 @@ enum err operator_fail(struct operator_db *db, enum err err, const char *format,
 /* The same with `what` and libpq's message, on one line and without a password. */
 enum err operator_fail_with_libpq(struct operator_db *db, enum err err, const char *what, const char *message);
 
-/* Runs one statement with binary parameters (NULL: none) and a binary result. *ret is the caller's to clear when ERR_OK, else NULL. */
+/* Runs one statement with binary parameters (NULL: none) and a binary result. *ret is the
+ * caller's to clear when ERR_OK, else NULL. */
 MUST_CHECK enum err operator_exec(struct operator_db *db, const char *sql, const struct pg_params *p, PGresult **ret);
 
 /* The same for a statement whose result is of no interest. */
 MUST_CHECK enum err operator_do(struct operator_db *db, const char *sql, const struct pg_params *p);
 
-/* True if the last statement that failed did so because others held what it needed for longer than lock_timeout. */
+/* True if the last statement that failed did so because others held what it needed for longer
+ * than lock_timeout. */
 bool operator_lock_timed_out(const struct operator_db *db);
 
 /* Runs a whole file of statements, without parameters. */
 MUST_CHECK enum err operator_script(struct operator_db *db, const char *sql);
 
-/* begin, body, commit; rolled back when the body fails. The plain form runs as the login itself, the other one as m2m_owner. */
+/* begin, body, commit; rolled back when the body fails. The plain form runs as the login itself,
+ * the other one as m2m_owner. */
 typedef enum err operator_body(struct operator_db *db, void *arg);
 MUST_CHECK enum err operator_transaction_plain(struct operator_db *db, operator_body *body, void *arg);
 MUST_CHECK enum err operator_transaction(struct operator_db *db, operator_body *body, void *arg);
@@ -49,7 +54,8 @@ MUST_CHECK enum err operator_transaction(struct operator_db *db, operator_body *
 /* The same for what only reads, all of it in one snapshot; m2m_auditor may do it too. */
 MUST_CHECK enum err operator_snapshot(struct operator_db *db, operator_body *body, void *arg);
 
-/* The row of an act, to be called in the act's transaction. `detail` is a JSON object, or absent. */
+/* The row of an act, to be called in the act's transaction. `detail` is a JSON object, or
+ * absent. */
 struct operator_act {
 	const char *action;
 	const char *outcome;                /* NULL: granted */
@@ -60,7 +66,8 @@ struct operator_act {
 };
 MUST_CHECK enum err operator_audit(struct operator_db *db, const struct operator_act *act);
 
-/* The row of an act that was refused, in a transaction of its own. Answers `err`, and leaves operator_why as it is, unless the row can't be written. */
+/* The row of an act that was refused, in a transaction of its own. Answers `err`, and leaves
+ * operator_why as it is, unless the row can't be written. */
 enum err operator_refuse(struct operator_db *db, enum err err, const struct operator_act *act);
 
 /* A text column, copied. */

@@ -6,7 +6,8 @@
 #define SQL_CHECK_INSERT "insert into m2m.key_check (key_id, check_value) values ($1::text, $2::bytea) on conflict do nothing"
 #define SQL_CHECK_READ   "select check_value from m2m.key_check where key_id = $1::text"
 
-/* $1 the ring's names. What still needs each key: live secrets that were derived from it, signing keys that are sealed with it (but those that are revoked, which nobody opens again). */
+/* $1 the ring's names. What still needs each key: live secrets that were derived from it,
+ * signing keys that are sealed with it (but those that are revoked, which nobody opens again). */
 #define LIVE SECRET_IS_LIVE("s")
 #define SQL_USE                                                                                                                            \
 	"with used as (select s.key_id, count(*) as secrets, 0 as signing from m2m.client_secret s"                                        \

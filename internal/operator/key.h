@@ -9,10 +9,12 @@
 #include "crypto/master_ring.h"
 #include "operator/db.h"
 
-/* Makes every key of the ring known. ERR_MISMATCH: the database knows another key under this name. *ret_new counts those that were new. */
+/* Makes every key of the ring known. ERR_MISMATCH: the database knows another key under this
+ * name. *ret_new counts those that were new. */
 MUST_CHECK enum err operator_key_register(struct operator_db *db, const struct master_ring *ring, unsigned *ret_new);
 
-/* The same question without writing. *ret_unknown counts the ring's keys that the database doesn't know yet. */
+/* The same question without writing. *ret_unknown counts the ring's keys that the database
+ * doesn't know yet. */
 MUST_CHECK enum err operator_key_compare(struct operator_db *db, const struct master_ring *ring, unsigned *ret_unknown);
 
 /* A master key that the database or the ring knows, and what still needs it. */

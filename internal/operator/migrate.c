@@ -1,5 +1,6 @@
-/* m2m.schema_migration has a row for each migration that was applied, written in the transaction that applied it. Status joins these rows with the
- * embedded files; up and down act on what it says, under one advisory lock of the session. */
+/* m2m.schema_migration has a row for each migration that was applied, written in the transaction
+ * that applied it. Status joins these rows with the embedded files; up and down act on what it
+ * says, under one advisory lock of the session. */
 #include "operator/migrate.h"
 
 #include <assert.h>
@@ -19,7 +20,8 @@
 #define SQL_TRY_LOCK "select pg_try_advisory_lock($1::int8)"
 #define SQL_PATIENCE "select set_config('lock_timeout', '60s', false)"
 #define SQL_LOCK     "select pg_advisory_lock($1::int8)"
-/* From PostgreSQL 16 on: what the first migration needs of the roles that it makes, and of one that this login has made before. */
+/* From PostgreSQL 16 on: what the first migration needs of the roles that it makes, and of one
+ * that this login has made before. */
 #define SQL_KEEP_MADE_ROLES "select set_config(name, 'set, inherit', false) from pg_settings where name = 'createrole_self_grant'"
 #define SQL_OWNER_IS_OUT_OF_REACH                                                                                                          \
 	"select exists (select from pg_roles where rolname = 'm2m_owner' and not " SQL_MAY_SET_ROLE(                                       \
@@ -153,7 +155,8 @@ static void unlock(struct operator_db *db)
 	put_lock(db, &p);
 	char why[sizeof db->why];
 	memcpy(why, db->why, sizeof why);
-	if (operator_exec(db, SQL_UNLOCK, &p, &r) != ERR_OK) /* the lock ends with the connection then */
+	/* the lock ends with the connection then */
+	if (operator_exec(db, SQL_UNLOCK, &p, &r) != ERR_OK)
 		memcpy(db->why, why, sizeof why);
 }
 
@@ -211,8 +214,8 @@ static enum err run(struct operator_db *db, const struct schema_file *file, oper
 	return err;
 }
 
-/* The first migration's own grant is not enough from PostgreSQL 16 on, where a login that makes a role is a member that may
- * not act as it. */
+/* The first migration's own grant is not enough from PostgreSQL 16 on, where a login that makes
+ * a role is a member that may not act as it. */
 static enum err reach_owner(struct operator_db *db)
 {
 	PG_RESULT out_of_reach = NULL;
@@ -265,7 +268,9 @@ enum err operator_migrate_down(struct operator_db *db, migrate_progress *progres
 		} else {
 			announce(progress, "taking back", &schema_files[newest]);
 			err = run(db, &schema_files[newest], revert, true);
-			if (err == ERR_INTERNAL) /* the file's own refusal, mostly: there is something that the older schema can't hold */
+			/* the file's own refusal, mostly: there is something that the older
+			 * schema can't hold */
+			if (err == ERR_INTERNAL)
 				err = operator_refuse(db, err, &(struct operator_act){.action = "migrate_down", .outcome = "failed"});
 		}
 	}

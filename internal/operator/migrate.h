@@ -25,11 +25,13 @@ struct migration {
 /* Told before each step that takes time, in words without a newline. */
 typedef void migrate_progress(const char *line);
 
-/* Every migration that the program or the database knows, by version. *ret lives in the connection's arena. */
+/* Every migration that the program or the database knows, by version. *ret lives in the
+ * connection's arena. */
 MUST_CHECK enum err operator_migrate_status(struct operator_db *db, const struct migration **ret, size_t *ret_n);
 
-/* Applies what is pending, each in a transaction of its own, under a lock that makes others wait for a minute at most. ERR_MISMATCH, before
- * anything is done, when a migration is drifted or unknown. */
+/* Applies what is pending, each in a transaction of its own, under a lock that makes others wait
+ * for a minute at most. ERR_MISMATCH, before anything is done, when a migration is drifted or
+ * unknown. */
 MUST_CHECK enum err operator_migrate_up(struct operator_db *db, migrate_progress *progress, unsigned *ret_applied);
 
 /* Takes the newest one back. ERR_NOT_FOUND: none is applied. */

@@ -1,7 +1,9 @@
--- The token audit's partitions: name, whether it is the default one, whether it has rows, its bounds, its bytes.
+-- The token audit's partitions: name, whether it is the default one, whether it has rows, its
+-- bounds, its bytes.
 --
--- The catalog has a partition's bounds as text only. Its size tells whether it has rows: counting would read
--- them all. A week in the archive (deploy/citus) is itself partitioned; the bytes are what is left of it here.
+-- The catalog has a partition's bounds as text only. Its size tells whether it has rows: counting
+-- would read them all. A week in the archive (deploy/citus) is itself partitioned; the bytes are
+-- what is left of it here.
 select c.relname::text,
        bound = 'DEFAULT',
        case when bound = 'DEFAULT' then exists (select from m2m.token_audit_default)

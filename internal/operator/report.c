@@ -2,7 +2,8 @@
 
 #include "operator/exec.h"
 
-/* $1 slug or null, $2 client id or null, $3 limit. A report that doesn't know the one or the other is not asked with it. */
+/* $1 slug or null, $2 client id or null, $3 limit. A report that doesn't know the one or the
+ * other is not asked with it. */
 #define REPORT(view, org, client, order)                                                                                                   \
 	"select row_to_json(r)::text from (select * from m2m." view " where ($1::text is null or " org " = $1::text)"                      \
 	" and ($2::text is null or " client " = $2::text) order by " order " limit $3::int4) r"

@@ -1,4 +1,5 @@
-/* The auditor's views (migrations/0004), asked by name. Rows come as JSON objects, whose members are the view's columns in their order. */
+/* The auditor's views (migrations/0004), asked by name. Rows come as JSON objects, whose members
+ * are the view's columns in their order. */
 #ifndef M2M_OPERATOR_REPORT_H
 #define M2M_OPERATOR_REPORT_H
 
@@ -15,7 +16,8 @@ struct report_question {
 	int32_t limit;
 };
 
-/* ERR_NOT_PRESENT: there is no such report. ERR_MISMATCH: it doesn't know organizations, or clients. */
+/* ERR_NOT_PRESENT: there is no such report. ERR_MISMATCH: it doesn't know organizations, or
+ * clients. */
 MUST_CHECK enum err operator_report(struct operator_db *db, const struct report_question *question, const struct str **ret, size_t *ret_n);
 
 /* What is known of one token, in its order. ERR_NOT_FOUND. */

@@ -1,4 +1,5 @@
-/* The snapshot, the keys, and the order of the checks: first the seals among themselves, then the rows against them. */
+/* The snapshot, the keys, and the order of the checks: first the seals among themselves, then
+ * the rows against them. */
 #include "operator/seal.h"
 
 #include "operator/operator_sql.h"
@@ -160,7 +161,8 @@ enum err operator_seal_heads(struct operator_db *db, int32_t days, const struct 
 
 /* ---- a proof ---- */
 
-/* $1 jti; its own time, give or take a day, lets the planner leave out all partitions but one or two (migrations/0004). */
+/* $1 jti; its own time, give or take a day, lets the planner leave out all partitions but one or
+ * two (migrations/0004). */
 #define SQL_TOKEN "select t.issued_at, t.batch_id from m2m.token($1::uuid) t"
 
 /* $1 batch, $2 its time */

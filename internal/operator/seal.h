@@ -1,6 +1,7 @@
-/* The audit's seals, from the side of who doubts it: does every row still say what was sealed, is none missing, is none there that nobody wrote; where each writer
- * stands; and the proof of one row. What a seal is stands in migrations/0005 and crypto/audit_seal.h.
- * Each reads in one snapshot; the role m2m_auditor is enough. */
+/* The audit's seals, from the side of who doubts it: does every row still say what was sealed,
+ * is none missing, is none there that nobody wrote; where each writer stands; and the proof of
+ * one row. What a seal is stands in migrations/0005 and crypto/audit_seal.h. Each reads in one
+ * snapshot; the role m2m_auditor is enough. */
 #ifndef M2M_OPERATOR_SEAL_H
 #define M2M_OPERATOR_SEAL_H
 
@@ -15,8 +16,10 @@ enum seal_fault {
 	ROW_CHANGED,
 	ROW_REMOVED,
 	ROW_ADDED,
-	SEAL_CHANGED,   /* its signature doesn't fit, or it doesn't fit its neighbours */
-	SEAL_MISSING,   /* the ones before and after are there; or it is a head's, or what a writer says that it goes on from */
+	SEAL_CHANGED, /* its signature doesn't fit, or it doesn't fit its neighbours */
+	/* the ones before and after are there; or it is a head's, or what a writer says that it
+	 * goes on from */
+	SEAL_MISSING,
 	SEAL_UNVOUCHED, /* signed with a key that nobody vouches for */
 	SEAL_FAULTS
 };
@@ -39,27 +42,33 @@ struct seal_head {
 MUST_CHECK enum err operator_seal_heads(struct operator_db *db, int32_t days, const struct seal_head **ret, size_t *ret_n);
 
 struct seal_check_spec {
-	int32_t days;                   /* how far back */
-	const struct master_ring *ring; /* vouches for the keys that are derived from it; it may be empty */
-	const struct seal_head *heads;  /* what was true earlier; they vouch for their keys */
+	int32_t days; /* how far back */
+	/* vouches for the keys that are derived from it; it may be empty */
+	const struct master_ring *ring;
+	const struct seal_head *heads; /* what was true earlier; they vouch for their keys */
 	size_t heads_n;
 	void (*progress)(void *arg, uint64_t rows);
-	void (*fault)(void *arg, enum seal_fault fault, struct str which); /* `which` names it, and is gone afterwards */
+	/* `which` names it, and is gone afterwards */
+	void (*fault)(void *arg, enum seal_fault fault, struct str which);
 	void *arg;
 };
 
 struct seal_check {
 	uint64_t rows, seals, writers;
-	uint64_t unsealed; /* rows of a writer's last batch: the next one, or a second of quiet, seals them; after a crash nothing does */
-	uint64_t before;   /* rows from before there were seals */
+	/* rows of a writer's last batch: the next one, or a second of quiet, seals them; after a
+	 * crash nothing does */
+	uint64_t unsealed;
+	uint64_t before; /* rows from before there were seals */
 	uint64_t faults[SEAL_FAULTS];
-	bool vouched; /* somebody vouches for keys: ring or heads. Otherwise they are what the database says */
+	/* somebody vouches for keys: ring or heads. Otherwise they are what the database says */
+	bool vouched;
 };
 
 /* Counts and names every fault. ERR_MISMATCH when a head is not what its own signature says. */
 MUST_CHECK enum err operator_seal_check(struct operator_db *db, const struct seal_check_spec *spec, struct seal_check *ret);
 
-/* That one row is what was sealed: from its bytes up the path to the root, which stands in the signed bytes. */
+/* That one row is what was sealed: from its bytes up the path to the root, which stands in the
+ * signed bytes. */
 struct seal_proof {
 	int64_t issued_at;
 	struct uuid batch_id;
@@ -71,7 +80,8 @@ struct seal_proof {
 	struct str signature, kid, public_jwk;
 };
 
-/* ERR_NOT_FOUND: no such token, or it isn't sealed (yet). ERR_MISMATCH: its batch is not what was sealed. */
+/* ERR_NOT_FOUND: no such token, or it isn't sealed (yet). ERR_MISMATCH: its batch is not what
+ * was sealed. */
 MUST_CHECK enum err operator_seal_prove(struct operator_db *db, const struct uuid *jti, struct seal_proof *ret);
 
 #endif

@@ -1,5 +1,5 @@
--- $1 days. From when on rows are checked; what the oldest week that is kept begins with; since when there are
--- seals. Rows that no week took are in the default partition, whatever their time.
+-- $1 days. From when on rows are checked; what the oldest week that is kept begins with; since when
+-- there are seals. Rows that no week took are in the default partition, whatever their time.
 with first as (
     select min(b.week) as week
     from pg_inherits i

@@ -1,5 +1,6 @@
-/* Seals by writer and number: each must carry the hash of the one before. So the signature of the last one vouches for all before it, and only where something doesn't
- * fit are the others looked at one by one. */
+/* Seals by writer and number: each must carry the hash of the one before. So the signature of
+ * the last one vouches for all before it, and only where something doesn't fit are the others
+ * looked at one by one. */
 #include <stdlib.h>
 
 #include "operator/seal_parts.h"
@@ -39,8 +40,9 @@ struct chains {
 	size_t ends_n, ends_cap;
 	struct continuation *continued;
 	size_t continued_n, continued_cap;
-	int64_t earliest;               /* seal */
-	const struct seal_head **heads; /* in the order of writer and seq; those before `head` are dealt with */
+	int64_t earliest; /* seal */
+	/* in the order of writer and seq; those before `head` are dealt with */
+	const struct seal_head **heads;
 	size_t head;
 };
 
@@ -90,7 +92,8 @@ static void check_before(struct chains *t)
 	t->named = true;
 }
 
-/* All of one writer's, when its last signature doesn't fit although they follow one another: each by itself. */
+/* All of one writer's, when its last signature doesn't fit although they follow one another:
+ * each by itself. */
 static enum err name_each(struct seal_checking *c, struct uuid writer)
 {
 	PG_RESULT r = NULL;
@@ -172,7 +175,8 @@ static void check_link(struct chains *t, const struct stored_seal *s, const stru
 	}
 }
 
-/* What was exported is there, unless its week was dropped since, or it is older than what is checked. */
+/* What was exported is there, unless its week was dropped since, or it is older than what is
+ * checked. */
 static void head_is_missing(struct chains *t, const struct seal_head *head)
 {
 	if (head->at >= t->c->from)
@@ -264,7 +268,8 @@ static enum err check_heads_themselves(struct seal_checking *c)
 
 #define CLOCK_SLACK_US INT64_C(60000000) /* of a clock that was set back */
 
-/* Rows from before there were seals are no fault, so that the time since when there are must not be one that somebody moved. */
+/* Rows from before there were seals are no fault, so that the time since when there are must not
+ * be one that somebody moved. */
 static void check_since(struct chains *t)
 {
 	struct seal_checking *c = t->c;

@@ -1,4 +1,5 @@
-/* The checks of seal*.c for a week in two files: each seal against its own signature, since not all of a chain need be there; each row against its batch's seal. */
+/* The checks of seal*.c for a week in two files: each seal against its own signature, since not
+ * all of a chain need be there; each row against its batch's seal. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -16,7 +16,8 @@ struct stored_seal {
 	struct str kid, signature;
 };
 
-/* Borrowed from the result. A column that has not its size reads as zeros, which no signature fits. */
+/* Borrowed from the result. A column that has not its size reads as zeros, which no signature
+ * fits. */
 struct stored_seal read_seal(const PGresult *r, int row);
 
 #define SEAL_KEYS_MAX 64
@@ -37,7 +38,9 @@ struct seal_checking {
 	struct hasher *hasher;
 	struct seal_keys keys;
 	int64_t from; /* rows from then on are checked */
-	int64_t seals_from; /* and seals, earlier by as much as a clock may have been set back: no seal counts for a row that was not checked itself */
+	/* and seals, earlier by as much as a clock may have been set back: no seal counts for a
+	 * row that was not checked itself */
+	int64_t seals_from;
 	int64_t kept;  /* what is older has been dropped with its week */
 	int64_t since; /* there are seals since then */
 };
@@ -51,11 +54,13 @@ struct name {
 struct name uuid_name(struct uuid u);
 struct name time_name(int64_t us);
 
-/* The hasher, and the keys: the database's too, when there is one. seal_checking_end frees what begin has made, also after a failure. */
+/* The hasher, and the keys: the database's too, when there is one. seal_checking_end frees what
+ * begin has made, also after a failure. */
 MUST_CHECK enum err seal_checking_begin(struct seal_checking *c, bool database);
 void seal_checking_end(struct seal_checking *c);
 
-/* Whether it is this kid's signature of the hash; a key that nobody vouches for is told of once, an unknown one fits nothing. */
+/* Whether it is this kid's signature of the hash; a key that nobody vouches for is told of once,
+ * an unknown one fits nothing. */
 bool seal_signature_fits(struct seal_checking *c, struct str kid, const uint8_t hash[SHA256_LEN], struct str signature);
 void seal_name_changed(struct seal_checking *c, const struct audit_seal *seal, int64_t at, const char *how);
 
@@ -64,7 +69,8 @@ MUST_CHECK enum err seal_check_chains(struct seal_checking *c);
 /* Each row against its batch's seal. */
 MUST_CHECK enum err seal_check_rows(struct seal_checking *c);
 
-/* The same for the batches that these seals are of: room for so many, filled from seals, held against rows (seal_batches_row is a seal_row of it). */
+/* The same for the batches that these seals are of: room for so many, filled from seals, held
+ * against rows (seal_batches_row is a seal_row of it). */
 struct seal_batches;
 MUST_CHECK enum err seal_batches_new(struct seal_checking *c, size_t n, struct seal_batches **ret);
 void seal_batches_free(struct seal_batches *b); /* NULL is allowed */
@@ -78,7 +84,8 @@ MUST_CHECK enum err seal_batches_end(struct seal_batches *s);
 MUST_CHECK enum err seal_check_files(struct operator_db *db, const char *rows_path, const char *seals_path,
 				     const struct seal_check_spec *spec, struct seal_check *ret);
 
-/* copy takes no parameters, but settings of the transaction may stand in its query: in a subquery, since they would be read anew for each row. */
+/* copy takes no parameters, but settings of the transaction may stand in its query: in a
+ * subquery, since they would be read anew for each row. */
 #define SPAN_FROM  "(select current_setting('m2m.span_from')::timestamptz)"
 #define SPAN_UNTIL "(select current_setting('m2m.span_until')::timestamptz)"
 #define SQL_SPAN_ROWS                                                                                                                      \
@@ -89,7 +96,8 @@ MUST_CHECK enum err seal_set_span(struct operator_db *db, int64_t from, int64_t 
 #define SQL_CLOCK_SET_BACK "interval '1 day'"
 #define CLOCK_SET_BACK_US  INT64_C(86400000000)
 
-/* Told of each row that was issued in [from, until), in no order: its bytes (audit_tree.h), which are gone afterwards. */
+/* Told of each row that was issued in [from, until), in no order: its bytes (audit_tree.h),
+ * which are gone afterwards. */
 typedef enum err seal_row(void *arg, struct str tuple);
 MUST_CHECK enum err seal_each_row(struct operator_db *db, int64_t from, int64_t until, seal_row *told, void *arg);
 

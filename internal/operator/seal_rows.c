@@ -1,6 +1,8 @@
-/* Rows by time: all rows of a batch have one issued_at, which their seal names too. So a slice of time has whole batches, and nothing is kept from one slice to the next.
+/* Rows by time: all rows of a batch have one issued_at, which their seal names too. So a slice
+ * of time has whole batches, and nothing is kept from one slice to the next.
  *
- * Rows come in the bytes that were hashed (copy ... binary), in the order of the disk; what is known of their batches is in a table of the slice's batches. */
+ * Rows come in the bytes that were hashed (copy ... binary), in the order of the disk; what is
+ * known of their batches is in a table of the slice's batches. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -17,7 +19,8 @@
 #define SQL_SET_SPAN                                                                                                                       \
 	"select set_config('m2m.span_from', $1::timestamptz::text, true), set_config('m2m.span_until', $2::timestamptz::text, true)"
 
-/* $1 from, $2 until. Batches that are sealed, then those that only the seal they came with knows. A seal is written after its rows, but clocks may be set back. */
+/* $1 from, $2 until. Batches that are sealed, then those that only the seal they came with
+ * knows. A seal is written after its rows, but clocks may be set back. */
 #define SQL_BATCHES                                                                                                                        \
 	"select s.sealed_batch_id, s.root, octet_length(s.tags) / 8 from m2m.audit_seal s"                                                 \
 	" where s.at >= $1::timestamptz - " SQL_CLOCK_SET_BACK " and s.previous_at >= $1::timestamptz and s.previous_at < $2::timestamptz" \
@@ -35,8 +38,9 @@ struct batch {
 	bool sealed;
 	bool done; /* the rows are as sealed */
 	uint8_t root[SHA256_LEN];
-	size_t rows;       /* sealed */
-	int64_t issued_at; /* and tags, where they are known; else they are asked for when they are needed */
+	size_t rows; /* sealed */
+	/* and tags, where they are known; else they are asked for when they are needed */
+	int64_t issued_at;
 	struct str tags;
 	struct audit_leaf *leaves;
 	size_t n, cap;
@@ -206,7 +210,8 @@ static enum err keep(struct batch *b, struct uuid jti, struct hasher *hasher, st
 	return audit_leaf_make(hasher, jti, tuple, &b->leaves[b->n++]);
 }
 
-/* All there: what is as sealed needn't be kept. The leaves are hashed in a copy, since they tell what differs if they don't fit. */
+/* All there: what is as sealed needn't be kept. The leaves are hashed in a copy, since they tell
+ * what differs if they don't fit. */
 static enum err compare_root(struct seal_batches *s, struct batch *b)
 {
 	uint8_t root[SHA256_LEN];
@@ -273,7 +278,8 @@ static bool take_tag(const uint8_t *tags, size_t n, bool *used, const uint8_t *w
 	return false;
 }
 
-/* Rows whose tag is among the sealed ones are as they were; of the others, the jti tells whether one was changed or came from elsewhere; tags without a row were removed. */
+/* Rows whose tag is among the sealed ones are as they were; of the others, the jti tells whether
+ * one was changed or came from elsewhere; tags without a row were removed. */
 static void name_differences(struct seal_checking *c, const struct batch *b, const uint8_t *tags, size_t n, bool *used, bool *known,
 			     int64_t issued_at)
 {

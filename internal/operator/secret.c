@@ -1,5 +1,6 @@
-/* Reading and rotating secrets, and a new client's first one. All go through the gateway's own statements
- * (credential_sql.h) with an operator as the bearer, so that m2mctl and the gateway answer the same. */
+/* Reading and rotating secrets, and a new client's first one. All go through the gateway's own
+ * statements (credential_sql.h) with an operator as the bearer, so that m2mctl and the gateway
+ * answer the same. */
 #include "crypto/digest.h"
 #include "operator/admin.h"
 #include "operator/client.h"
@@ -20,7 +21,8 @@ enum err operator_credential_first(struct operator_db *db, const struct master_r
 {
 	char client_id[CLIENT_ID_LEN];
 	unsigned new_keys = 0;
-	enum err err = operator_key_register(db, ring, &new_keys); /* no secret under a key that the gateways don't mean by this name */
+	/* no secret under a key that the gateways don't mean by this name */
+	enum err err = operator_key_register(db, ring, &new_keys);
 	if (err != ERR_OK)
 		return err;
 	err = client_id_make(client_id);
@@ -56,7 +58,8 @@ struct client_secret operator_credential_told(struct operator_db *db, const stru
 	return s;
 }
 
-/* The words of credential_sql.h's outcomes. A bearer whose organization is disabled gets no row there, since the gateway counts it among the denied ones; an operator's act does. */
+/* The words of credential_sql.h's outcomes. A bearer whose organization is disabled gets no row
+ * there, since the gateway counts it among the denied ones; an operator's act does. */
 static enum err outcome(struct operator_db *db, const char *action, struct str word, const struct client *client)
 {
 	if (str_eq(word, STR("granted")))
@@ -96,8 +99,8 @@ static struct task task_of(struct operator_db *db, const struct master_ring *rin
 	};
 }
 
-/* A refusal is an answer too: its audit row must commit. So the bodies succeed, and the outcome is looked at
- * afterwards. */
+/* A refusal is an answer too: its audit row must commit. So the bodies succeed, and the outcome
+ * is looked at afterwards. */
 static enum err read_body(struct operator_db *db, void *arg)
 {
 	struct task *task = arg;
@@ -177,8 +180,8 @@ static enum err make_next(struct operator_db *db, struct task *task, char secret
 	return err == ERR_OK ? ERR_OK : not_made(db, err);
 }
 
-/* One try: read the version, make its successor, compare and set. ERR_CONFLICT: someone else rotated in
- * between. */
+/* One try: read the version, make its successor, compare and set. ERR_CONFLICT: someone else
+ * rotated in between. */
 static enum err rotate_once(struct operator_db *db, struct task *task, char secret[SECRET_LEN])
 {
 	enum err err = run(db, rotate_begin_body, task);
@@ -213,7 +216,8 @@ enum err operator_secret_rotate(struct operator_db *db, const struct master_ring
 	struct task task = task_of(db, ring, client);
 	task.rotation.grace_seconds = grace_seconds;
 	unsigned new_keys = 0;
-	enum err err = operator_key_register(db, ring, &new_keys); /* no secret under a key that the gateways don't mean by this name */
+	/* no secret under a key that the gateways don't mean by this name */
+	enum err err = operator_key_register(db, ring, &new_keys);
 	if (err != ERR_OK)
 		return err;
 

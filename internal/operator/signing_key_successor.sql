@@ -1,6 +1,6 @@
--- Which key signs in the place of key $1, the best first: published for $2 seconds; then a prepared one before
--- one that has signed already; then the youngest. A key that has retired by itself may come back while it is
--- published.
+-- Which key signs in the place of key $1, the best first: published for $2 seconds; then a prepared
+-- one before one that has signed already; then the youngest. A key that has retired by itself may
+-- come back while it is published.
 select kid, created_at <= statement_timestamp() - make_interval(secs => $2::int8)
 from m2m.signing_keys
 where kid <> $1::text

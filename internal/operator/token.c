@@ -9,7 +9,8 @@
 #include "sql/audit_writer.h"
 #include "json/json_write.h"
 
-/* The time is the one that the claims and the row share: whole seconds, since claims have no smaller part. */
+/* The time is the one that the claims and the row share: whole seconds, since claims have no
+ * smaller part. */
 #define SQL_SIGNING_KEY                                                                                                                    \
 	"select k.kid, k.alg, k.sealed, k.seal_key_id, date_trunc('second', statement_timestamp())"                                        \
 	" from m2m.signing_key k join m2m.signing_key_current c on c.kid = k.kid"
@@ -47,7 +48,8 @@ static enum err open_key(struct operator_db *db, const struct master_ring *ring,
 		STR_ARG(key.kid), STR_ARG(key.key_id));
 }
 
-/* The key that signs at this moment, and its row, which is the caller's to clear whatever is answered. */
+/* The key that signs at this moment, and its row, which is the caller's to clear whatever is
+ * answered. */
 static enum err open_current(struct operator_db *db, const struct master_ring *ring, PGresult **row, struct signing_key **ret)
 {
 	enum err err = operator_exec(db, SQL_SIGNING_KEY, NULL, row);

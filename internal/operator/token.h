@@ -1,4 +1,5 @@
-/* The operator's tokens: minted here rather than on the issuing path, but recorded like any other before anyone sees them. */
+/* The operator's tokens: minted here rather than on the issuing path, but recorded like any
+ * other before anyone sees them. */
 #ifndef M2M_OPERATOR_TOKEN_H
 #define M2M_OPERATOR_TOKEN_H
 
@@ -13,7 +14,8 @@
 #define OPERATOR_TOKEN_LIFETIME_MAX 86400
 
 struct token_spec {
-	struct str org;     /* slug or id; absent: the platform's token, which stands above organizations */
+	/* slug or id; absent: the platform's token, which stands above organizations */
+	struct str org;
 	struct str subject; /* who the operator is */
 	struct str issuer, audience;
 	struct words roles; /* the platform's: {"platform"} */
@@ -24,16 +26,19 @@ struct minted_token {
 	struct str token;                 /* in the connection's arena */
 	struct uuid jti, organization_id; /* the latter zero for the platform's */
 	struct str kid;
-	int64_t issued_at, expires_at; /* microseconds since 1970, whole seconds, as in the claims */
+	/* microseconds since 1970, whole seconds, as in the claims */
+	int64_t issued_at, expires_at;
 };
 
-/* Commits the token's row and the act's row, then gives the token. ERR_NOT_FOUND: no such organization, or disabled; no signing key;
- * ERR_KEY_MISSING: the ring lacks the key that the signing key is sealed with. */
+/* Commits the token's row and the act's row, then gives the token. ERR_NOT_FOUND: no such
+ * organization, or disabled; no signing key; ERR_KEY_MISSING: the ring lacks the key that the
+ * signing key is sealed with. */
 MUST_CHECK enum err operator_token_mint(struct operator_db *db, const struct master_ring *ring, const struct token_spec *spec,
 					struct minted_token *ret);
 
-/* Whether a token could be minted now: *ret_kid is the key that signs, and it opens. ERR_NOT_FOUND: there is none; ERR_KEY_MISSING: the ring lacks the key that it is
- * sealed with; ERR_MISMATCH: it doesn't open. */
+/* Whether a token could be minted now: *ret_kid is the key that signs, and it opens.
+ * ERR_NOT_FOUND: there is none; ERR_KEY_MISSING: the ring lacks the key that it is sealed with;
+ * ERR_MISMATCH: it doesn't open. */
 MUST_CHECK enum err operator_token_signer(struct operator_db *db, const struct master_ring *ring, struct str *ret_kid);
 
 /* A row of m2m.token_audit. */

@@ -1,4 +1,5 @@
--- The row of token $1, whose iat is $2. The span of time lets the planner leave out all partitions but two.
+-- The row of token $1, whose iat is $2. The span of time lets the planner leave out all partitions
+-- but two.
 select issued_at, expires_at, organization_id, client_id, secret_version, transport, kid, caller, scope, audience,
        host(remote_addr)
 from m2m.token_audit

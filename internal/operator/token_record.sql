@@ -1,4 +1,5 @@
--- The row of a token that m2mctl mints. $1 issued at, $2 lifetime, $3 jti, $4 organization, $5 request id,
+-- The row of a token that m2mctl mints. $1 issued at, $2 lifetime, $3 jti, $4 organization, $5
+-- request id,
 -- $6 batch, $7 kid, $8 caller, $9 audience.
 insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version,
                              transport, client_id, kid, caller, scope, audience)

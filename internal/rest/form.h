@@ -23,15 +23,18 @@ enum form_fault {
 struct form {
 	unsigned n;
 	struct form_field fields[FORM_FIELDS_MAX];
-	enum form_fault fault; /* set by a failure, and with it the parameter's name, as far as it can be read */
+	/* set by a failure, and with it the parameter's name, as far as it can be read */
+	enum form_fault fault;
 	struct str culprit;
 };
 
-/* ERR_MALFORMED: a bad percent escape, a name that stands twice (other than `repeatable`; NULL: none may), control characters or invalid UTF-8, too many fields. ERR_TOO_LARGE: `a` is full.
+/* ERR_MALFORMED: a bad percent escape, a name that stands twice (other than `repeatable`; NULL:
+ * none may), control characters or invalid UTF-8, too many fields. ERR_TOO_LARGE: `a` is full.
  * ret->fault and ret->culprit say which. Decoded text is taken from `a`. */
 MUST_CHECK enum err form_parse(struct arena *a, struct str body, const char *repeatable, struct form *ret);
 
-/* The value of `name`; absent if it isn't there or empty (RFC 6749 section 3.1: sent without a value means omitted). */
+/* The value of `name`; absent if it isn't there or empty (RFC 6749 section 3.1: sent without a
+ * value means omitted). */
 struct str form_get(const struct form *form, const char *name);
 
 /* All values of a repeatable `name`, joined with spaces; absent without any. */

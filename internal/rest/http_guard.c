@@ -94,7 +94,8 @@ static void end_value(struct http_guard *g)
 	g->value[g->value_n < sizeof g->value ? g->value_n : sizeof g->value - 1] = '\0';
 }
 
-/* The header line is complete: the few that say how long the request is, or where it goes, may stand once and in one form only. */
+/* The header line is complete: the few that say how long the request is, or where it goes, may
+ * stand once and in one form only. */
 static enum err end_header(struct http_guard *g)
 {
 	if (g->value_matters)
@@ -121,7 +122,8 @@ static enum err end_header(struct http_guard *g)
 	return ERR_OK;
 }
 
-/* evhttp reads no body of any other method, and would take what stands there for the next request. */
+/* evhttp reads no body of any other method, and would take what stands there for the next
+ * request. */
 static bool method_may_have_content(const struct http_guard *g)
 {
 	static const char *const methods[] = {"GET", "POST", "PUT", "PATCH"};
@@ -202,7 +204,8 @@ static enum err head_char(struct http_guard *g, unsigned char c, bool *ret_compl
 {
 	switch (g->state) {
 	case GUARD_METHOD:
-		/* CONNECT asks for a tunnel, and evhttp frames no reply to it (RFC 9110 section 9.3.6) */
+		/* CONNECT asks for a tunnel, and evhttp frames no reply to it (RFC 9110 section
+		 * 9.3.6) */
 		if (c == ' ' && g->line > 0)
 			return strcmp(g->method, "CONNECT") == 0 ? ERR_INVALID_REQUEST : expect_char(g, c, ' ', GUARD_TARGET);
 		if (g->line < sizeof g->method - 1)
@@ -217,7 +220,8 @@ static enum err head_char(struct http_guard *g, unsigned char c, bool *ret_compl
 	case GUARD_VERSION:
 		return version_char(g, c);
 	case GUARD_LINE_LF:
-		/* evhttp can't read a line shorter than its shortest; nothing is at a path that short */
+		/* evhttp can't read a line shorter than its shortest; nothing is at a path that
+		 * short */
 		if (c == '\n' && g->seen < sizeof "GET / HTTP/1.1\r\n" - 1)
 			return ERR_NOT_FOUND;
 		return expect_char(g, c, '\n', GUARD_HEADER_START);
@@ -296,7 +300,8 @@ static size_t take_run(struct http_guard *g, size_t available, bool *ret_complet
 	return run;
 }
 
-/* Most bytes of a head stand in values that don't matter here, in names, and in the target: they are taken a run at a time. What ends a run, and what isn't allowed in it, is head_char's. */
+/* Most bytes of a head stand in values that don't matter here, in names, and in the target: they
+ * are taken a run at a time. What ends a run, and what isn't allowed in it, is head_char's. */
 static size_t take_head_run(struct http_guard *g, const char *p, size_t n)
 {
 	size_t run = 0;

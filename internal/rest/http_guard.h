@@ -1,8 +1,10 @@
-/* Looks at a connection's raw bytes before evhttp's parser does, since that parser forgives what request smuggling lives on (RFC 9112 section 11.2): bare LF, folded
- * headers, NUL, a space before the colon, odd chunk sizes, two lengths, unknown transfer codings.
+/* Looks at a connection's raw bytes before evhttp's parser does, since that parser forgives what
+ * request smuggling lives on (RFC 9112 section 11.2): bare LF, folded headers, NUL, a space
+ * before the colon, odd chunk sizes, two lengths, unknown transfer codings.
  *
- * A guard follows the framing of one request after another: feed it bytes, it tells where a request ends or why the connection can't go on. It keeps no bytes and knows
- * no sockets (rest_conn.c does), so that it can be fuzzed. */
+ * A guard follows the framing of one request after another: feed it bytes, it tells where a
+ * request ends or why the connection can't go on. It keeps no bytes and knows no sockets
+ * (rest_conn.c does), so that it can be fuzzed. */
 #ifndef M2M_REST_HTTP_GUARD_H
 #define M2M_REST_HTTP_GUARD_H
 
@@ -16,7 +18,8 @@
 #define HTTP_HEAD_MAX    16384
 #define HTTP_HEADERS_MAX 64
 #define HTTP_BODY_MAX    16384
-/* An oversized body of up to this many bytes is read to its end, so that the client gets to read the 413 instead of a reset. */
+/* An oversized body of up to this many bytes is read to its end, so that the client gets to read
+ * the 413 instead of a reset. */
 #define HTTP_SWALLOW_MAX (1024 * 1024)
 
 enum guard_state {
@@ -59,18 +62,21 @@ struct http_guard {
 };
 
 enum guard_verdict {
-	GUARD_MORE,     /* all bytes taken; the request isn't complete */
-	GUARD_COMPLETE, /* the request ends after *ret_taken bytes; http_guard_init before the next */
-	GUARD_REFUSED,  /* *ret_why says why; nothing more of this connection can be trusted */
+	GUARD_MORE, /* all bytes taken; the request isn't complete */
+	/* the request ends after *ret_taken bytes; http_guard_init before the next */
+	GUARD_COMPLETE,
+	GUARD_REFUSED, /* *ret_why says why; nothing more of this connection can be trusted */
 };
 
 void http_guard_init(struct http_guard *g);
 
-/* *ret_taken: how many of the n bytes belong to this request. *ret_why: ERR_INVALID_REQUEST, URI_TOO_LONG, HEADERS_TOO_LARGE, BODY_TOO_LARGE, EXPECTATION_FAILED or
- * VERSION_NOT_SUPPORTED; set only with GUARD_REFUSED. */
+/* *ret_taken: how many of the n bytes belong to this request. *ret_why: ERR_INVALID_REQUEST,
+ * URI_TOO_LONG, HEADERS_TOO_LARGE, BODY_TOO_LARGE, EXPECTATION_FAILED or VERSION_NOT_SUPPORTED;
+ * set only with GUARD_REFUSED. */
 enum guard_verdict http_guard_feed(struct http_guard *g, const char *p, size_t n, size_t *ret_taken, enum err *ret_why);
 
-/* The head is complete, the client waits for "100 Continue" before it sends the body, and the body will be taken. */
+/* The head is complete, the client waits for "100 Continue" before it sends the body, and the
+ * body will be taken. */
 bool http_guard_awaits_continue(const struct http_guard *g);
 
 #endif

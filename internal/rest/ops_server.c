@@ -40,7 +40,8 @@ static void answer(const struct ops_server *s, struct evhttp_request *req, int s
 	evhttp_add_header(headers, "Cache-Control", "no-store");
 	if (status == 503)
 		evhttp_add_header(headers, "Retry-After", "1");
-	if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) { /* evhttp would send a body here too, and no length */
+	/* evhttp would send a body here too, and no length */
+	if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
 		char length[24];
 		snprintf(length, sizeof length, "%zu", body.n);
 		evhttp_add_header(headers, "Content-Length", length);

@@ -1,4 +1,5 @@
-/* The operator's listener: /livez, /readyz, /startupz and /metrics. Unauthenticated, so it belongs on an address that only the platform reaches. */
+/* The operator's listener: /livez, /readyz, /startupz and /metrics. Unauthenticated, so it
+ * belongs on an address that only the platform reaches. */
 #ifndef M2M_REST_OPS_SERVER_H
 #define M2M_REST_OPS_SERVER_H
 
@@ -18,12 +19,14 @@ struct ops_source {
 	void *arg;
 };
 
-/* `fds`: n listening sockets, taken over. NULL: out of memory (the sockets are closed). `tls` is borrowed; NULL: plaintext.
- * `descriptors_max`: it accepts while its connections have lower numbers; 0: always. */
+/* `fds`: n listening sockets, taken over. NULL: out of memory (the sockets are closed). `tls` is
+ * borrowed; NULL: plaintext. `descriptors_max`: it accepts while its connections have lower
+ * numbers; 0: always. */
 struct ops_server *ops_server_new(struct event_base *base, const struct ops_source *source, struct tls *tls, const int *fds, unsigned n,
 				  int descriptors_max);
 
-/* To be called now and then: a listener that couldn't accept, or had no descriptor left, goes on if it can. */
+/* To be called now and then: a listener that couldn't accept, or had no descriptor left, goes on
+ * if it can. */
 void ops_server_accept(struct ops_server *s);
 void ops_server_free(struct ops_server *s);
 

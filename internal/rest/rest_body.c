@@ -2,7 +2,8 @@
 
 #include "op/op_input.h"
 
-/* Deeper and longer than any body here, so that a member in the wrong place is named rather than its depth. */
+/* Deeper and longer than any body here, so that a member in the wrong place is named rather than
+ * its depth. */
 #define DEPTH_MAX  8
 #define VALUES_MAX 256
 #define TEXT(n)    TEXT_OF(n)

@@ -1,5 +1,5 @@
-/* Bodies and queries, read into names and values. What can't be read fails the op, with a sentence that
- * names the parameter and the cause. Private to rest/. */
+/* Bodies and queries, read into names and values. What can't be read fails the op, with a
+ * sentence that names the parameter and the cause. Private to rest/. */
 #ifndef M2M_REST_REST_BODY_H
 #define M2M_REST_REST_BODY_H
 
@@ -22,8 +22,8 @@ struct rest_member {
 	void *target;
 };
 
-/* Each member of `object` by its row of `members`, which ends with a NULL name. One without a row, or of
- * the wrong type, fails the op and is named, behind `place`: "" or "client.", say. */
+/* Each member of `object` by its row of `members`, which ends with a NULL name. One without a
+ * row, or of the wrong type, fails the op and is named, behind `place`: "" or "client.", say. */
 void rest_take_members(struct op *op, const struct json *object, const char *place, const struct rest_member *members);
 
 /* Fails the op when `query` (NULL: none) has a parameter: of operations that take none. */

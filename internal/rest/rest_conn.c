@@ -1,16 +1,26 @@
-/* evhttp polls no socket here. Left to itself its bufferevent asks the kernel to watch the socket anew four times a request, and asks how much there is before it reads; so it is given one
- * without a socket, and this file reads and writes: one call each a request. What evhttp does with that bufferevent stays as it is: it parses what stands in the input when bufferevent_trigger
- * says so, leaves its reply in the output, is told when that was sent, and its idle time runs on the bufferevent's timers.
+/* evhttp polls no socket here. Left to itself its bufferevent asks the kernel to watch the
+ * socket anew four times a request, and asks how much there is before it reads; so it is given
+ * one without a socket, and this file reads and writes: one call each a request. What evhttp
+ * does with that bufferevent stays as it is: it parses what stands in the input when
+ * bufferevent_trigger says so, leaves its reply in the output, is told when that was sent, and
+ * its idle time runs on the bufferevent's timers.
  *
- *   readable -> guard -> a whole request -> take -> (the service works) -> rest_conn_answer -> sent -> the next request
- *                                        or -> input, evhttp is told -> (the service works) -> output -> rest_conn_flush -> sent, evhttp is told -> the next
+ *   readable -> guard -> a whole request -> take -> (the service works) -> rest_conn_answer ->
+ *   sent -> the next request
+ *                                        or -> input, evhttp is told -> (the service works) ->
+ *                                        output -> rest_conn_flush -> sent, evhttp is told ->
+ *                                        the next
  *
- * Nearly every request goes the first way: it is looked at where it was read, and its answer is sent from where it was written. What can't be worked on yet waits in `pending`.
+ * Nearly every request goes the first way: it is looked at where it was read, and its answer is
+ * sent from where it was written. What can't be worked on yet waits in `pending`.
  *
- * evhttp has one request at a time: it may only be told of input while it waits for a request, and only be freed while nobody works on one.
+ * evhttp has one request at a time: it may only be told of input while it waits for a request,
+ * and only be freed while nobody works on one.
  *
- * evhttp makes a connection's bufferevent through rest_conn_bufferevent before it knows the connection, and tells of a connection's end only through evhttp_connection_set_closecb. The
- * evhttp_connection behind a bufferevent is the argument of its callbacks, known once evhttp has set them: right after rest_conn_bufferevent has returned, so an event activated there finds it
+ * evhttp makes a connection's bufferevent through rest_conn_bufferevent before it knows the
+ * connection, and tells of a connection's end only through evhttp_connection_set_closecb. The
+ * evhttp_connection behind a bufferevent is the argument of its callbacks, known once evhttp has
+ * set them: right after rest_conn_bufferevent has returned, so an event activated there finds it
  * before any byte was read. */
 #include "rest/rest_conn.h"
 
@@ -33,7 +43,8 @@
 #include "rest/http_guard.h"
 #include "rest/rest_encode.h"
 
-/* What a client may send ahead of the answers; the rest stays in its socket. A request that is being received may be longer, in small chunks: the guard bounds it. */
+/* What a client may send ahead of the answers; the rest stays in its socket. A request that is
+ * being received may be longer, in small chunks: the guard bounds it. */
 #define PENDING_MAX (64 * 1024)
 #define PIECES      8
 /* Before the others get their turn. A large request takes two reads. */
@@ -48,25 +59,30 @@ struct rest_conn {
 	struct tls_stream stream;
 	struct event *readable, *writable; /* NULL until attached */
 	struct event *timer;               /* attaching first, then the receive timeout */
-	struct event *again;               /* goes on in the next turn with what others had to be let before */
+	/* goes on in the next turn with what others had to be let before */
+	struct event *again;
 	struct http_guard guard;
-	struct str fresh;         /* what was read and isn't looked at yet, in the set's chunk, while it is being read */
+	/* what was read and isn't looked at yet, in the set's chunk, while it is being read */
+	struct str fresh;
 	struct evbuffer *pending; /* what came before that and nobody works on */
 	size_t dropped;           /* bytes of it that were read only to be thrown away */
 	bool over_limit;
-	struct remote remote;              /* who is at the other end, or behind a proxy that speaks for it */
+	/* who is at the other end, or behind a proxy that speaks for it */
+	struct remote remote;
 	struct proxy_header *proxy_header; /* that hasn't come whole yet; else NULL */
 	struct peer *peer;                 /* NULL until attached, and over the limit */
 	bool refused;                      /* nothing more is looked at */
 	bool continued;                    /* this request's 100 Continue was sent */
-	bool working;                      /* there is a request that isn't answered, or whose answer isn't sent */
-	bool in_place;                     /* it was taken: evhttp knows of no request */
-	bool last;                         /* the connection ends with the answer, in place */
-	bool reading;                      /* `readable` is added */
-	bool ended;                        /* the client sends no more */
-	bool feeding;                      /* feed is at work, and takes the next request itself */
-	bool gone;                         /* evhttp has freed the connection meanwhile */
-	int64_t idle_us;                   /* since when it is seen to be idle, by who closes idle ones; 0: it wasn't */
+	/* there is a request that isn't answered, or whose answer isn't sent */
+	bool working;
+	bool in_place; /* it was taken: evhttp knows of no request */
+	bool last;     /* the connection ends with the answer, in place */
+	bool reading;  /* `readable` is added */
+	bool ended;    /* the client sends no more */
+	bool feeding;  /* feed is at work, and takes the next request itself */
+	bool gone;     /* evhttp has freed the connection meanwhile */
+	/* since when it is seen to be idle, by who closes idle ones; 0: it wasn't */
+	int64_t idle_us;
 };
 
 static void conn_destroy(struct rest_conn *c)
@@ -128,7 +144,8 @@ static void on_closed(struct evhttp_connection *evcon, void *arg)
 	forget(c);
 }
 
-/* Past evhttp, where no request of it exists to answer. False: it, or its end, wasn't taken, and nothing may be written behind it. */
+/* Past evhttp, where no request of it exists to answer. False: it, or its end, wasn't taken, and
+ * nothing may be written behind it. */
 static bool answer_raw(struct rest_conn *c, struct str text)
 {
 	const struct iovec piece = {.iov_base = (char *)text.p, .iov_len = text.n};
@@ -174,7 +191,8 @@ static void follow_timer(struct rest_conn *c)
 	if (c->guard.seen == 0) {
 		evtimer_del(c->timer);
 	} else if (!evtimer_pending(c->timer, NULL)) {
-		bufferevent_disable(c->bev, EV_READ); /* it isn't idle any more; evhttp enables it again with the answer */
+		/* it isn't idle any more; evhttp enables it again with the answer */
+		bufferevent_disable(c->bev, EV_READ);
 		begin_timer(c);
 	}
 }
@@ -196,7 +214,8 @@ static void read_no_more(struct rest_conn *c)
 	c->reading = false;
 }
 
-/* There is nobody any more: neither is more read, nor is worked on what was asked for and hasn't begun. */
+/* There is nobody any more: neither is more read, nor is worked on what was asked for and hasn't
+ * begun. */
 static void lose_client(struct rest_conn *c)
 {
 	c->ended = true;
@@ -205,7 +224,8 @@ static void lose_client(struct rest_conn *c)
 	evbuffer_drain(c->pending, evbuffer_get_length(c->pending));
 }
 
-/* The whole request stands in the input; evhttp parses it, and the service may even answer it, before this returns. */
+/* The whole request stands in the input; evhttp parses it, and the service may even answer it,
+ * before this returns. */
 static void hand_over(struct rest_conn *c)
 {
 	evtimer_del(c->timer);
@@ -251,7 +271,8 @@ static bool take(struct rest_conn *c, struct str request)
 		c->working = c->in_place = false;
 		return false;
 	}
-	if (c->working && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) /* an answer that waits for the client has its time */
+	/* an answer that waits for the client has its time */
+	if (c->working && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
 		bufferevent_disable(c->bev, EV_READ);
 	return true;
 }
@@ -276,7 +297,8 @@ static void keep_fresh(struct rest_conn *c)
 	c->fresh = STR_NONE;
 }
 
-/* The unanswered bytes: pending's, or if nothing is pending what was just read. Absent: out of memory. */
+/* The unanswered bytes: pending's, or if nothing is pending what was just read. Absent: out of
+ * memory. */
 static struct str unanswered(struct rest_conn *c)
 {
 	size_t n = evbuffer_get_length(c->pending);
@@ -295,7 +317,8 @@ static void consume(struct rest_conn *c, size_t n)
 		evbuffer_drain(c->pending, n);
 }
 
-/* Feeds what the guard hasn't seen; true when a request was completed and somebody works on it, or has answered it, so that there may be more. */
+/* Feeds what the guard hasn't seen; true when a request was completed and somebody works on it,
+ * or has answered it, so that there may be more. */
 static bool feed_once(struct rest_conn *c)
 {
 	struct str bytes = unanswered(c);
@@ -339,7 +362,9 @@ static bool feed_once(struct rest_conn *c)
 	if (http_guard_awaits_continue(&c->guard) && !c->continued) {
 		c->continued = true;
 		if (!answer_raw(c, STR("HTTP/1.1 100 Continue\r\n\r\n")))
-			lose_client(c); /* it reads nothing of what it is sent, and a piece of this would stand in the answer's place */
+			/* it reads nothing of what it is sent, and a piece of this would stand
+			 * in the answer's place */
+			lose_client(c);
 	}
 	return false;
 }
@@ -350,7 +375,8 @@ static void go_on_later(struct rest_conn *c)
 	evtimer_add(c->again, &none);
 }
 
-/* One request after another, each when the one before is answered. At the end either evhttp works, or the connection is closed, or more must be read, or it goes on in the next turn. */
+/* One request after another, each when the one before is answered. At the end either evhttp
+ * works, or the connection is closed, or more must be read, or it goes on in the next turn. */
 static void feed(struct rest_conn *c)
 {
 	int served = 0;
@@ -383,7 +409,8 @@ static void note_remote(struct rest_conn *c, const struct ip *ip)
 	join_peer(c);
 }
 
-/* Who the proxy speaks for has its own share of the connections, and isn't asked whom it speaks for. */
+/* Who the proxy speaks for has its own share of the connections, and isn't asked whom it speaks
+ * for. */
 static void end_proxy_header(struct rest_conn *c)
 {
 	struct ip source = proxy_header_source(c->proxy_header, &c->remote.ip);
@@ -399,8 +426,8 @@ static void end_proxy_header(struct rest_conn *c)
 	}
 }
 
-/* What a proxy says before the connection's first byte, straight from the socket: TLS begins behind it. True:
- * the connection goes on. */
+/* What a proxy says before the connection's first byte, straight from the socket: TLS begins
+ * behind it. True: the connection goes on. */
 static bool read_proxy_header(struct rest_conn *c)
 {
 	for (size_t wanted; (wanted = proxy_header_wants(c->proxy_header)) > 0;) {
@@ -431,7 +458,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		bool shaking = tls_stream_shaking(&c->stream);
 		n = tls_stream_read(&c->stream, c->set->chunk, sizeof c->set->chunk);
 		if (shaking && !tls_stream_shaking(&c->stream))
-			evtimer_del(c->timer); /* the handshake's; a request has a time of its own */
+			/* the handshake's; a request has a time of its own */
+			evtimer_del(c->timer);
 		if (n == TLS_STREAM_LATER)
 			break;
 		if (n == 0) {
@@ -482,7 +510,8 @@ static bool write_output(struct rest_conn *c)
 			return false;
 		}
 		if (taken < 0) {
-			lose_client(c); /* nobody reads the answer, and the connection ends with it */
+			/* nobody reads the answer, and the connection ends with it */
+			lose_client(c);
 			evbuffer_drain(output, evbuffer_get_length(output));
 			return true;
 		}
@@ -512,7 +541,8 @@ void rest_conn_flush(struct rest_conn *c)
 		answer_sent(c);
 }
 
-/* The rest of an answer waits for the socket. False: out of memory, and then nothing of it is kept. */
+/* The rest of an answer waits for the socket. False: out of memory, and then nothing of it is
+ * kept. */
 static bool keep_answer(struct rest_conn *c, struct str head, struct str body, evbuffer_ref_cleanup_cb release, void *owner)
 {
 	struct evbuffer *output = bufferevent_get_output(c->bev);
@@ -538,7 +568,8 @@ static struct str without(struct str s, size_t *n)
 void rest_conn_answer(struct rest_conn *c, struct str head, struct str body, bool last, evbuffer_ref_cleanup_cb release, void *owner)
 {
 	const struct iovec pieces[] = {{(char *)head.p, head.n}, {(char *)body.p, body.n}};
-	bufferevent_enable(c->bev, EV_READ); /* its idle time begins anew; it also ends a client that doesn't read the answer */
+	/* its idle time begins anew; it also ends a client that doesn't read the answer */
+	bufferevent_enable(c->bev, EV_READ);
 	c->last = last;
 	ssize_t taken = tls_stream_write(&c->stream, pieces, body.n > 0 ? 2 : 1);
 	size_t sent = taken < 0 ? 0 : (size_t)taken;
@@ -552,7 +583,8 @@ void rest_conn_answer(struct rest_conn *c, struct str head, struct str body, boo
 		taken = TLS_STREAM_BROKEN;
 	}
 	if (taken == TLS_STREAM_BROKEN)
-		lose_client(c); /* nobody reads the answer, or all of it, and the connection ends with it */
+		/* nobody reads the answer, or all of it, and the connection ends with it */
+		lose_client(c);
 	if (release != NULL)
 		release(NULL, 0, owner);
 	answer_sent(c);
@@ -563,7 +595,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	struct rest_conn *c = arg;
 	if (c->stream.stuck && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
-		on_readable(fd, EV_READ, c); /* a handshake that had more to say than the socket took */
+		/* a handshake that had more to say than the socket took */
+		on_readable(fd, EV_READ, c);
 	else
 		rest_conn_flush(c);
 }
@@ -715,7 +748,8 @@ struct bufferevent *rest_conn_bufferevent(struct event_base *base, void *arg)
 {
 	struct rest_conns *set = arg;
 	struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
-	struct rest_conn *c = reserve_calloc(1, sizeof *c); /* without it evhttp would serve unguarded */
+	/* without it evhttp would serve unguarded */
+	struct rest_conn *c = reserve_calloc(1, sizeof *c);
 	if (bev == NULL || c == NULL)
 		goto fail;
 	c->set = set;

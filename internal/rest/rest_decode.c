@@ -1,4 +1,5 @@
-/* Headers first, then the body by its content type. Everything is copied into the op's arena, since the op may outlive the request. */
+/* Headers first, then the body by its content type. Everything is copied into the op's arena,
+ * since the op may outlive the request. */
 #include "rest/rest_decode.h"
 
 #include "base/base64.h"
@@ -61,8 +62,8 @@ malformed:
 	op_fail(op, ERR_INVALID_REQUEST, "The Authorization header is not well-formed HTTP Basic.");
 }
 
-/* RFC 9110 section 8.3: type/subtype in any case, then parameters. None of these changes what we take:
- * neither form nor JSON has a charset, and what isn't UTF-8 is refused by its bytes. */
+/* RFC 9110 section 8.3: type/subtype in any case, then parameters. None of these changes what we
+ * take: neither form nor JSON has a charset, and what isn't UTF-8 is refused by its bytes. */
 static enum media media_of(const struct rest_message *m)
 {
 	struct str value = m->headers[REST_CONTENT_TYPE].value;
@@ -105,7 +106,8 @@ struct grant {
 static void grant_from_form(struct op *op, struct str body, struct grant *g)
 {
 	struct form form;
-	if (!rest_read_form(op, body, "resource", &form)) /* RFC 8707 section 2 lets it stand more than once */
+	/* RFC 8707 section 2 lets it stand more than once */
+	if (!rest_read_form(op, body, "resource", &form))
 		return;
 	*g = (struct grant){form_get(&form, "grant_type"),
 			    form_get(&form, "client_id"),
@@ -164,8 +166,8 @@ static void grant_from_json(struct op *op, struct str body, struct grant *g)
 	g->assertion = g->client_secret.p == NULL && json_get(object, "client_assertion") != NULL;
 }
 
-/* A token endpoint may have a query (RFC 6749 section 3.2). What makes a token request stays out of it, in
- * whatever case: queries end in logs (section 2.3.1). */
+/* A token endpoint may have a query (RFC 6749 section 3.2). What makes a token request stays out
+ * of it, in whatever case: queries end in logs (section 2.3.1). */
 static void refuse_grant_in_query(struct op *op, const char *query)
 {
 	static const char *const names[] = {"grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type",

@@ -212,7 +212,8 @@ static bool take_query(struct op *op, const char *query, const char *const *know
 static int64_t time_of(struct str text)
 {
 	int64_t us = 0;
-	return text.p == NULL || clock_parse_rfc3339(text, &us) == ERR_OK ? us : -1; /* op says what it may be */
+	/* op says what it may be */
+	return text.p == NULL || clock_parse_rfc3339(text, &us) == ERR_OK ? us : -1;
 }
 
 void rest_decode_token_list(struct op *op, const char *query)

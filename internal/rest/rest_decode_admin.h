@@ -4,7 +4,8 @@
 
 #include "op/op.h"
 
-/* A JSON object with no other members than the operation knows, so that a misspelt one is not taken for an absent one. A change is a merge patch (RFC 7396): null takes away what can be
+/* A JSON object with no other members than the operation knows, so that a misspelt one is not
+ * taken for an absent one. A change is a merge patch (RFC 7396): null takes away what can be
  * taken away. Fills in.new_org, in.org_change or in.client, or fails the op. */
 void rest_decode_admin(struct op *op, struct str body);
 

@@ -50,7 +50,8 @@ const char *rest_reason(int status)
 	case 431:
 		return "Request Header Fields Too Large";
 	case 499:
-		return "Client Closed Request"; /* nobody's standard, and never sent: the client is gone */
+		/* nobody's standard, and never sent: the client is gone */
+		return "Client Closed Request";
 	case 501:
 		return "Not Implemented";
 	case 503:
@@ -99,7 +100,8 @@ static void write_output(struct json_out *o, const struct op *op)
 	}
 }
 
-/* RFC 6749 section 5.2. error_description is limited to ASCII without quote and backslash, which our sentences keep to. */
+/* RFC 6749 section 5.2. error_description is limited to ASCII without quote and backslash, which
+ * our sentences keep to. */
 static void write_oauth_error(struct json_out *o, enum err err, const char *detail)
 {
 	const struct err_info *info = err_info(err);
@@ -237,7 +239,8 @@ static void add_caching(struct rest_answer *a, const struct op *op)
 	rest_answer_add(a, STR("Pragma"), STR("no-cache")); /* RFC 6749 section 5.1 */
 }
 
-/* A text that ends its last line already goes out as it stands: the contract is not copied for each reader. */
+/* A text that ends its last line already goes out as it stands: the contract is not copied for
+ * each reader. */
 static struct str document_body(const struct op *op)
 {
 	struct str document = op->out.document;

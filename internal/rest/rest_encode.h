@@ -19,18 +19,23 @@ struct rest_answer {
 /* `allow`: the methods that the path takes, for 405. */
 void rest_encode(struct op *op, const char *allow, struct rest_answer *ret);
 
-/* The documents that a page of any origin may read with its user's browser: they are the same for everybody. */
+/* The documents that a page of any origin may read with its user's browser: they are the same
+ * for everybody. */
 bool rest_is_for_browsers(const struct op_spec *spec);
 
-/* What a browser is told that asks before it reads one of them (Fetch standard, CORS-preflight request). */
+/* What a browser is told that asks before it reads one of them (Fetch standard, CORS-preflight
+ * request). */
 void rest_encode_preflight(struct op *op, struct rest_answer *ret);
 
-void rest_answer_add(struct rest_answer *a, struct str name, struct str value); /* an absent value adds nothing */
+/* an absent value adds nothing */
+void rest_answer_add(struct rest_answer *a, struct str name, struct str value);
 
-/* The head as it goes over the wire, with Content-Length (but for 204, RFC 9110 section 8.6) and the empty line. */
+/* The head as it goes over the wire, with Content-Length (but for 204, RFC 9110 section 8.6) and
+ * the empty line. */
 void rest_answer_put_head(const struct rest_answer *a, struct sbuf *out);
 
-/* The body of an error: RFC 6749 section 5.2, or RFC 9457. `detail` may be NULL: the error table's sentence. */
+/* The body of an error: RFC 6749 section 5.2, or RFC 9457. `detail` may be NULL: the error
+ * table's sentence. */
 void rest_error_body(struct sbuf *out, enum err err, const char *detail, struct str request_id, bool oauth);
 
 /* For a Date header (RFC 9110 section 5.6.7); good until the next call of this thread. */

@@ -75,7 +75,8 @@ bool rest_message_of_evhttp(struct evhttp_request *req, struct forwarded *caller
 	return bytes != NULL;
 }
 
-/* No '%', and nothing else that a reader of URIs could take for more than a path (RFC 3986 section 3.3). */
+/* No '%', and nothing else that a reader of URIs could take for more than a path (RFC 3986
+ * section 3.3). */
 static bool is_plain_path(struct str target)
 {
 	return str_is_word(target, "/-._~") && !str_starts(target, STR("//"));

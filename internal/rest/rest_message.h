@@ -1,5 +1,6 @@
-/* A request as the decoders see it, whoever has read it from the wire: evhttp, or rest_message_read for the plain form that nearly every request has. All of it is borrowed from whoever
- * read it, and gone once the request has been decoded. */
+/* A request as the decoders see it, whoever has read it from the wire: evhttp, or
+ * rest_message_read for the plain form that nearly every request has. All of it is borrowed from
+ * whoever read it, and gone once the request has been decoded. */
 #ifndef M2M_REST_REST_MESSAGE_H
 #define M2M_REST_REST_MESSAGE_H
 
@@ -23,8 +24,9 @@ enum rest_header {
 struct rest_message {
 	struct str method;
 	struct str path;
-	const char *query;        /* NULL: there is no '?' */
-	struct forwarded *caller; /* who has sent it, as far as its fields tell (base/forwarded.h) */
+	const char *query; /* NULL: there is no '?' */
+	/* who has sent it, as far as its fields tell (base/forwarded.h) */
+	struct forwarded *caller;
 	struct {
 		unsigned count;   /* how often it stands there */
 		struct str value; /* of the first one, trimmed */
@@ -35,8 +37,9 @@ struct rest_message {
 /* `caller` has begun, is told the fields, and is borrowed. False: out of memory. */
 MUST_CHECK bool rest_message_of_evhttp(struct evhttp_request *req, struct forwarded *caller, struct rest_message *ret);
 
-/* From the bytes of a request that http_guard has found complete and whose body isn't chunked. False: it is left to evhttp, since method or target are of a rarer form: any method but GET and
- * POST, a query, an escape. */
+/* From the bytes of a request that http_guard has found complete and whose body isn't chunked.
+ * False: it is left to evhttp, since method or target are of a rarer form: any method but GET
+ * and POST, a query, an escape. */
 MUST_CHECK bool rest_message_read(struct str request, struct forwarded *caller, struct rest_message *ret);
 
 #endif

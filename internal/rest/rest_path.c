@@ -2,7 +2,8 @@
 
 #include "op/op.h"
 
-/* Its first segment is that of an operation: what lies below "/oauth2" may be "/oauth2/token", and "/token" is nothing. */
+/* Its first segment is that of an operation: what lies below "/oauth2" may be "/oauth2/token",
+ * and "/token" is nothing. */
 static bool begins_a_route(struct str path)
 {
 	for (size_t i = 0; i < OP_COUNT; i++) {

@@ -1,11 +1,13 @@
-/* The path of the public URL (M2M_ISSUER) stands before every route where a proxy leaves it there, and behind the well-known paths
- * of the metadata (RFC 8414 section 3.1). Routes are served with it and without it. */
+/* The path of the public URL (M2M_ISSUER) stands before every route where a proxy leaves it
+ * there, and behind the well-known paths of the metadata (RFC 8414 section 3.1). Routes are
+ * served with it and without it. */
 #ifndef M2M_REST_REST_PATH_H
 #define M2M_REST_REST_PATH_H
 
 #include "base/str.h"
 
-/* `path` as op_table.h knows it; unchanged where public_path stands in no such place. Borrowed from `path`, or static. */
+/* `path` as op_table.h knows it; unchanged where public_path stands in no such place. Borrowed
+ * from `path`, or static. */
 struct str rest_path_of_route(struct str public_path, struct str path);
 
 #endif

@@ -1,5 +1,7 @@
-/* A complete request -> an op -> its answer. Nearly all are read and answered on the connection itself (take); those of a rarer form come by way of evhttp (on_request), and go back by it. A request
- * is answered exactly once, also when its client has gone: the connection, or evhttp, finds that out by itself. */
+/* A complete request -> an op -> its answer. Nearly all are read and answered on the connection
+ * itself (take); those of a rarer form come by way of evhttp (on_request), and go back by it. A
+ * request is answered exactly once, also when its client has gone: the connection, or evhttp,
+ * finds that out by itself. */
 #include "rest/rest_server.h"
 
 #include <event2/buffer.h>
@@ -50,7 +52,8 @@ static void free_op_after_sending(const void *data, size_t n, void *op)
 	op_free(op);
 }
 
-/* evhttp sends what it is given after a HEAD too, where the client takes it for the beginning of the next answer; and says no length there (RFC 9110 sections 8.6 and 9.3.2). */
+/* evhttp sends what it is given after a HEAD too, where the client takes it for the beginning of
+ * the next answer; and says no length there (RFC 9110 sections 8.6 and 9.3.2). */
 static void answer_with_head(struct evhttp_request *req, const struct rest_answer *a)
 {
 	char length[24];
@@ -60,9 +63,10 @@ static void answer_with_head(struct evhttp_request *req, const struct rest_answe
 	evhttp_send_reply(req, a->status, rest_reason(a->status), NULL);
 }
 
-/* The body stays in the op's memory until it was sent, so that what held a secret is wiped, not copied. */
-/* RFC 9112 section 9.6: `close` among the options of any Connection line. evhttp sees it only alone, and in
- * the first line. */
+/* The body stays in the op's memory until it was sent, so that what held a secret is wiped, not
+ * copied. */
+/* RFC 9112 section 9.6: `close` among the options of any Connection line. evhttp sees it only
+ * alone, and in the first line. */
 static bool says_close(struct evhttp_request *req)
 {
 	const struct evkeyval *h;
@@ -147,7 +151,8 @@ static const struct op_spec *first_of(struct str path, const char *allow)
 	return op_find(str_trim(str_split(&methods, ',')), path, &ignored, &none);
 }
 
-/* What another method than the path's gets. Anyone's document has a head too (RFC 9110 section 9.3.2), and browsers' preflights; reading a credential is an act, and has neither. */
+/* What another method than the path's gets. Anyone's document has a head too (RFC 9110 section
+ * 9.3.2), and browsers' preflights; reading a credential is an act, and has neither. */
 static void route_other_method(struct rest_request *r, struct op *op, const struct rest_message *m)
 {
 	static op_step *const nothing[] = {NULL};
@@ -294,8 +299,8 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 	s->conns.take_arg = s;
 	s->conns.refuse = refuse;
 	const struct timeval idle = {env->config->idle_timeout_ms / 1000, (env->config->idle_timeout_ms % 1000) * 1000};
-	const struct timeval *common =
-		event_base_init_common_timeout(base, &idle); /* a queue: each request sets and clears it a few times */
+	/* a queue: each request sets and clears it a few times */
+	const struct timeval *common = event_base_init_common_timeout(base, &idle);
 	evhttp_set_timeout_tv(s->http, common == NULL ? &idle : common);
 	evhttp_set_max_headers_size(s->http, HTTP_HEAD_MAX + 1024);
 	evhttp_set_max_body_size(s->http, HTTP_BODY_MAX + 1024);

@@ -9,14 +9,16 @@
 
 struct rest_server;
 
-/* `fds`: n bound, listening, non-blocking sockets, taken over; nothing is accepted yet. NULL: out of memory (the sockets are closed). `env` and `tls` (NULL: plaintext) are borrowed. */
+/* `fds`: n bound, listening, non-blocking sockets, taken over; nothing is accepted yet. NULL:
+ * out of memory (the sockets are closed). `env` and `tls` (NULL: plaintext) are borrowed. */
 struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, const int *fds, unsigned n);
 
-/* Begins to accept. What has connected before has waited for it. To be called now and then afterwards too: a listener
- * that couldn't accept has paused. */
+/* Begins to accept. What has connected before has waited for it. To be called now and then
+ * afterwards too: a listener that couldn't accept has paused. */
 void rest_server_accept(struct rest_server *s);
 
-/* Stops accepting, answers what still arrives on open connections with Connection: close, and closes those that have been idle for `idle_ms`: a balancer that thought one good for its next
+/* Stops accepting, answers what still arrives on open connections with Connection: close, and
+ * closes those that have been idle for `idle_ms`: a balancer that thought one good for its next
  * request, before it knew better, would lose that request with it. */
 void rest_server_drain(struct rest_server *s, unsigned idle_ms);
 

@@ -1,4 +1,5 @@
-/* What REST refuses a token request with while the queue of its worker is full (op_shed.h says why so). */
+/* What REST refuses a token request with while the queue of its worker is full (op_shed.h says
+ * why so). */
 #ifndef M2M_REST_REST_SHED_H
 #define M2M_REST_REST_SHED_H
 
@@ -10,7 +11,8 @@ struct rest_shed {
 	char text[1024];
 };
 
-/* The whole response, which lives until the next call; absent: `m` has to be served, also because it has an id that has to come back. */
+/* The whole response, which lives until the next call; absent: `m` has to be served, also
+ * because it has an id that has to come back. */
 struct str rest_shed(struct rest_shed *s, const struct rest_message *m);
 
 #endif

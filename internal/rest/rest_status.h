@@ -1,4 +1,5 @@
-/* The status of an answer (RFC 9110 section 15): err_table.h has the errors', this the successes'. */
+/* The status of an answer (RFC 9110 section 15): err_table.h has the errors', this the
+ * successes'. */
 #ifndef M2M_REST_REST_STATUS_H
 #define M2M_REST_REST_STATUS_H
 

@@ -1,7 +1,10 @@
-/* The statements about organizations and their clients, shared by the gateway's serving connection and by m2mctl. Each is one statement, so that an act, its refusal too, and
- * the row that records it commit together. Parameters are listed beside each text; admin_statement.h fills them in.
+/* The statements about organizations and their clients, shared by the gateway's serving
+ * connection and by m2mctl. Each is one statement, so that an act, its refusal too, and the row
+ * that records it commit together. Parameters are listed beside each text; admin_statement.h
+ * fills them in.
  *
- * Acts answer exactly one row, whose first column is the outcome; questions answer a row for each thing found. Deleted rows are invisible to all of them. */
+ * Acts answer exactly one row, whose first column is the outcome; questions answer a row for
+ * each thing found. Deleted rows are invisible to all of them. */
 #ifndef M2M_SQL_ADMIN_SQL_H
 #define M2M_SQL_ADMIN_SQL_H
 
@@ -23,17 +26,19 @@
 #define SQL_DEFAULT_OF(o) "left join m2m.client c on c.organization_id = " o ".organization_id and c.is_default and c.deleted_at is null"
 #define SQL_CURRENT_SECRET "left join m2m.client_secret s on s.client_id = c.client_id and s.version = c.secret_version"
 
-/* $1 actor text, $2 request_id uuid, $3 transport "char", $4 remote_addr text or null, $5 user_agent text or null, $6 traceparent text or null: of every act. */
+/* $1 actor text, $2 request_id uuid, $3 transport "char", $4 remote_addr text or null, $5
+ * user_agent text or null, $6 traceparent text or null: of every act. */
 #define SQL_ACT_COLUMNS "action, outcome, organization_id, client_id, secret_version, detail, actor, request_id, transport, remote_addr, user_agent, traceparent"
 #define SQL_ACT_ORIGIN  "$1::text, $2::uuid, $3::\"char\", $4::text::inet, $5::text, $6::text"
 
-/* A parameter text[] of networks: null where they stay (of something new: any), empty for any. What becomes of them, and what
- * the act's detail says. */
+/* A parameter text[] of networks: null where they stay (of something new: any), empty for any.
+ * What becomes of them, and what the act's detail says. */
 #define SQL_NETWORKS(n) "nullif(" n "::text[], '{}')::cidr[]"
 #define SQL_NETWORKS_CHANGED(n, before) "case when " n "::text[] is null then " before " else " SQL_NETWORKS(n) " end"
 #define SQL_NETWORKS_TOLD(n) "'allowed_networks', case when " n "::text[] = '{}' then to_jsonb('any'::text) else to_jsonb(" n "::text[]) end"
 
-/* What ends with a client: its secrets, at once and for good. `clients` is the name of what was deleted. */
+/* What ends with a client: its secrets, at once and for good. `clients` is the name of what was
+ * deleted. */
 #define SQL_END_SECRETS(clients) \
 	"update m2m.client_secret s set ended_at = coalesce(s.ended_at, statement_timestamp()), expires_at = '-infinity'" \
 	" from " clients " d where s.client_id = d.client_id and " SECRET_MAY_BE_LIVE("s")
@@ -49,15 +54,18 @@
 #define SQL_ORG_FIND \
 	"select 'granted', " SQL_ORG_COLUMNS("o", "c") " from m2m.organization o " SQL_DEFAULT_OF("o") " where " SQL_IS_ORG("o", "$1", "$2")
 
-/* $1 issuer text, $2 external id text, $3 the same as uuid, or null. An id opens only what no other issuer has a claim to. */
+/* $1 issuer text, $2 external id text, $3 the same as uuid, or null. An id opens only what no
+ * other issuer has a claim to. */
 #define SQL_ORG_RESOLVE \
 	"select 'granted', " SQL_ORG_COLUMNS("o", "c") " from m2m.organization o " SQL_DEFAULT_OF("o") \
 	" where o.deleted_at is null and (o.issuer = $1::text and o.external_id = $2::text" \
 	"  or o.organization_id = $3::uuid and o.issuer in ('', $1::text))" \
 	" order by o.external_id is not distinct from $2::text desc limit 1"
 
-/* $1..$6, $7 organization_id uuid, $8 slug, $9 name, $10 issuer or null, $11 external_id or null, $12 client_id, $13 client's name or null, $14 roles text[], $15 scopes text[],
- * $16 audiences text[], $17 token_lifetime int4, $18 token_type or null, $19 key_id, $20 salt, $21 verifier, $22 hint, $23 allowed_networks text[] or null,
+/* $1..$6, $7 organization_id uuid, $8 slug, $9 name, $10 issuer or null, $11 external_id or
+ * null, $12 client_id, $13 client's name or null, $14 roles text[], $15 scopes text[],
+ * $16 audiences text[], $17 token_lifetime int4, $18 token_type or null, $19 key_id, $20 salt,
+ * $21 verifier, $22 hint, $23 allowed_networks text[] or null,
  * $24 the client's. */
 #define SQL_ORG_CREATE \
 	"with made as (" \
@@ -81,7 +89,8 @@
 	" select case when made.slug is null then 'already_exists' else 'granted' end, " SQL_ORG_COLUMNS("made", "client") \
 	" from (select) one left join made on true left join client on true"
 
-/* $1..$6, $7 slug or null, $8 id or null, $9 name or null, $10 whether issuer and external id change, $11 issuer or null, $12 external_id or null, $13 disabled bool or null,
+/* $1..$6, $7 slug or null, $8 id or null, $9 name or null, $10 whether issuer and external id
+ * change, $11 issuer or null, $12 external_id or null, $13 disabled bool or null,
  * $14 allowed_networks text[] or null. */
 #define SQL_ORG_CHANGE \
 	"with target as (" \
@@ -127,7 +136,8 @@
 
 /* ---- clients ---- */
 
-/* $1 slug or null, $2 id or null, $3 the id before the first, or null; $4 limit int8. An organization without any answers one row of nulls. */
+/* $1 slug or null, $2 id or null, $3 the id before the first, or null; $4 limit int8. An
+ * organization without any answers one row of nulls. */
 #define SQL_CLIENT_LIST \
 	"select case when o.slug is null then 'organization_not_found' else 'granted' end, " SQL_CLIENT_COLUMNS("o", "c", "s") \
 	" from (select) one left join m2m.organization o on " SQL_IS_ORG("o", "$1", "$2") \
@@ -140,7 +150,8 @@
 	SQL_CLIENT_COLUMNS("o", "c", "s") " from (select) one left join m2m.organization o on " SQL_IS_ORG("o", "$1", "$2") \
 	" left join m2m.client c on c.organization_id = o.organization_id and c.deleted_at is null and c.client_id = $3::text " SQL_CURRENT_SECRET
 
-/* $1..$6, $7 organization_id uuid, $8 client_id, $9 name or null, $10 roles text[], $11 scopes text[], $12 audiences text[], $13 token_lifetime int4, $14 token_type or null,
+/* $1..$6, $7 organization_id uuid, $8 client_id, $9 name or null, $10 roles text[], $11 scopes
+ * text[], $12 audiences text[], $13 token_lifetime int4, $14 token_type or null,
  * $15 key_id, $16 salt, $17 verifier, $18 hint, $19 allowed_networks text[] or null. */
 #define SQL_CLIENT_CREATE \
 	/* locked, so that it isn't deleted in this moment */ \
@@ -159,11 +170,14 @@
 	" select case when made.client_id is null then 'organization_not_found' else 'granted' end, " SQL_CLIENT_COLUMNS("target", "made", "secret") \
 	" from (select) one left join target on true left join made on true left join secret on true"
 
-/* $1..$6, $7 slug or null, $8 id or null, $9 client_id, then what changes, null where it stays: $10 name, $11 roles text[], $12 scopes text[], $13 audiences text[], $14 token_lifetime int4,
- * $15 token_type ('default': none of its own), $16 disabled bool, $17 whether it becomes the organization's default client (only one that
- * isn't disabled afterwards can), $18 allowed_networks text[]. A default client stays it until another one becomes it. */
+/* $1..$6, $7 slug or null, $8 id or null, $9 client_id, then what changes, null where it stays:
+ * $10 name, $11 roles text[], $12 scopes text[], $13 audiences text[], $14 token_lifetime int4,
+ * $15 token_type ('default': none of its own), $16 disabled bool, $17 whether it becomes the
+ * organization's default client (only one that isn't disabled afterwards can), $18
+ * allowed_networks text[]. A default client stays it until another one becomes it. */
 #define SQL_CLIENT_CHANGE \
-	/* one at a time for an organization: two that hand over its default would wait for each other in the constraint */ \
+	/* one at a time for an organization: two that hand over its default would wait for each \
+	 * other in the constraint */ \
 	"with org as materialized (select o.organization_id, o.slug from m2m.organization o where " SQL_IS_ORG("o", "$7", "$8") " for no key update)" \
 	", target as (" \
 	" select o.organization_id, o.slug, c.client_id, case when o.slug is null then 'organization_not_found' when c.client_id is null then 'client_not_found'" \

@@ -40,7 +40,8 @@ static void put_uuid(struct sbuf *out, const struct uuid *u)
 	put_field(out, u == NULL ? STR_NONE : str_from(u->b, sizeof u->b));
 }
 
-/* Family, prefix length, no network, length of the address, the address (inet_send in PostgreSQL's network.c; its family of IPv6 is AF_INET + 1). */
+/* Family, prefix length, no network, length of the address, the address (inet_send in
+ * PostgreSQL's network.c; its family of IPv6 is AF_INET + 1). */
 static bool put_address(struct sbuf *out, struct str text)
 {
 	char zero_ended[INET6_ADDRSTRLEN];

@@ -1,4 +1,5 @@
-/* A row of m2m.token_audit in the bytes that its seal's tree hashes (crypto/audit_tree.h): as `copy ... (format binary)` writes it. */
+/* A row of m2m.token_audit in the bytes that its seal's tree hashes (crypto/audit_tree.h): as
+ * `copy ... (format binary)` writes it. */
 #ifndef M2M_SQL_AUDIT_ROW_H
 #define M2M_SQL_AUDIT_ROW_H
 
@@ -8,7 +9,8 @@
 #include "base/sbuf.h"
 #include "base/uuid.h"
 
-/* The columns in the order of the hashed bytes, which is that of the table when it was made: a column added later is not among them. */
+/* The columns in the order of the hashed bytes, which is that of the table when it was made: a
+ * column added later is not among them. */
 #define AUDIT_ROW_COLUMNS                                                                                                                  \
 	"issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, transport, client_id, kid, caller, scope,"     \
 	" audience, remote_addr, user_agent, traceparent"

@@ -1,11 +1,14 @@
-/* A writer of the audit: it seals what was written (migrations/0005 tells what a seal is). One per issuing connection, and one per run of m2mctl.
+/* A writer of the audit: it seals what was written (migrations/0005 tells what a seal is). One
+ * per issuing connection, and one per run of m2mctl.
  *
- *   prepare -> put into the parameters of the statement that writes a batch, or of one that writes the seal alone
+ *   prepare -> put into the parameters of the statement that writes a batch, or of one that
+ *   writes the seal alone
  *           -> stored: the batch is written; now `row` for each of its tokens -> prepare ...
  *           -> lost:   nobody knows what became of the statement
  *
- * What a lost statement carried may be stored or not, so that writer ends and another one goes on: its first seal names the last one that is stored for sure, and seals
- * the rows that the lost one should have. */
+ * What a lost statement carried may be stored or not, so that writer ends and another one goes
+ * on: its first seal names the last one that is stored for sure, and seals the rows that the
+ * lost one should have. */
 #ifndef M2M_SQL_AUDIT_WRITER_H
 #define M2M_SQL_AUDIT_WRITER_H
 
@@ -13,7 +16,8 @@
 #include "sql/audit_row.h"
 #include "sql/pg_value.h"
 
-/* The insertion for what audit_writer_put adds, from eleven parameters by name. `at` is the statement's time. */
+/* The insertion for what audit_writer_put adds, from eleven parameters by name. `at` is the
+ * statement's time. */
 #define SQL_AUDIT_SEAL(writer, seq, previous, previous_at, batch, sealed, root, tags, last, kid, signature)                                \
 	"insert into m2m.audit_seal (at, writer, seq, previous, previous_at, batch_id, sealed_batch_id, root, tags, last, kid, signature)" \
 	" values (statement_timestamp(), " writer "::uuid, " seq "::int8, " previous "::bytea, " previous_at "::timestamptz, " batch       \
@@ -29,7 +33,8 @@
 
 struct audit_writer;
 
-/* Signs with what is derived from `master`. Batches have at most `rows_max` rows. ERR_NO_MEMORY, ERR_CRYPTO. */
+/* Signs with what is derived from `master`. Batches have at most `rows_max` rows. ERR_NO_MEMORY,
+ * ERR_CRYPTO. */
 MUST_CHECK enum err audit_writer_new(const struct master_key *master, size_t rows_max, struct audit_writer **ret);
 void audit_writer_free(struct audit_writer *w); /* NULL is allowed */
 
@@ -39,7 +44,8 @@ enum audit_seal_kind {
 	SEAL_LAST,       /* nothing follows at all */
 };
 
-/* Makes the next seal, unless one of this kind is made already: a signature, and a hash or two for each unsealed row. On failure there is none. */
+/* Makes the next seal, unless one of this kind is made already: a signature, and a hash or two
+ * for each unsealed row. On failure there is none. */
 MUST_CHECK enum err audit_writer_prepare(struct audit_writer *w, enum audit_seal_kind kind);
 
 /* The prepared seal's batch. */
@@ -54,8 +60,9 @@ void audit_writer_put_key(const struct audit_writer *w, struct arena *a, struct 
 void audit_writer_stored(struct audit_writer *w, int64_t at);
 void audit_writer_lost(struct audit_writer *w);
 
-/* A row that was written with the seal that was stored last; its batch_id and issued_at are that one's. For a batch that can't be hashed whole (out of memory, or
- * a row that PostgreSQL would not have taken) nothing is sealed: it shows as a batch without a seal. */
+/* A row that was written with the seal that was stored last; its batch_id and issued_at are that
+ * one's. For a batch that can't be hashed whole (out of memory, or a row that PostgreSQL would
+ * not have taken) nothing is sealed: it shows as a batch without a seal. */
 void audit_writer_row(struct audit_writer *w, const struct audit_row *row);
 
 /* Whether there is something to seal, or a writer to end. */

@@ -8,28 +8,32 @@
 #include "crypto/master_ring.h"
 #include "sql/pg_value.h"
 
-/* Who asks, as a bearer token says it. A client's own token: client_id and secret_version, the rest is
- * looked up. The operator's: client_id absent. */
+/* Who asks, as a bearer token says it. A client's own token: client_id and secret_version, the
+ * rest is looked up. The operator's: client_id absent. */
 struct bearer {
 	struct str client_id;
 	int32_t secret_version;
-	struct str secret_tag;       /* SECRET_TAG_LEN bytes; absent: a token from before there were any */
+	/* SECRET_TAG_LEN bytes; absent: a token from before there were any */
+	struct str secret_tag;
 	int64_t issued_at;           /* its iat, which then counts */
 	struct uuid organization_id; /* the operator's only */
 	bool admin;                  /* the operator's only */
-	struct str remote_addr;      /* where it came from; absent: unknown, which is in no network */
-	bool anywhere;               /* an operator's act from above the organization, whose networks don't hold for it */
+	/* where it came from; absent: unknown, which is in no network */
+	struct str remote_addr;
+	/* an operator's act from above the organization, whose networks don't hold for it */
+	bool anywhere;
 };
 
-/* Four parameters: client_id text, secret_version int4, organization_id uuid, admin bool. The first two
- * are null for the operator's token, the third for a client's. */
+/* Four parameters: client_id text, secret_version int4, organization_id uuid, admin bool. The
+ * first two are null for the operator's token, the third for a client's. */
 void bearer_put(struct pg_params *p, const struct bearer *b);
 
-/* The last four parameters of what begins with SQL_CALLER: secret_tag bytea, issued_at int8, remote_addr text, anywhere
- * bool. */
+/* The last four parameters of what begins with SQL_CALLER: secret_tag bytea, issued_at int8,
+ * remote_addr text, anywhere bool. */
 void bearer_put_proof(struct pg_params *p, const struct bearer *b);
 
-/* One parameter: the names of the master keys that this program has (text[]), in the ring's order. */
+/* One parameter: the names of the master keys that this program has (text[]), in the ring's
+ * order. */
 void master_ring_put(struct pg_params *p, const struct master_ring *ring);
 
 #endif

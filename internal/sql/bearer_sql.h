@@ -1,5 +1,5 @@
-/* How statements tell whether the version of a secret that a client's bearer was obtained with is still live: in this one
- * place. */
+/* How statements tell whether the version of a secret that a client's bearer was obtained with
+ * is still live: in this one place. */
 #ifndef M2M_SQL_BEARER_SQL_H
 #define M2M_SQL_BEARER_SQL_H
 
@@ -8,13 +8,14 @@
 /* How many bytes of a version's verifier a token carries. */
 #define BEARER_TAG_BYTES "6"
 
-/* What the token's secret_tag is made of. The verifier is an HMAC over a random secret: two versions have the same bytes by
- * chance alone, and they tell nothing of the secret. */
+/* What the token's secret_tag is made of. The verifier is an HMAC over a random secret: two
+ * versions have the same bytes by chance alone, and they tell nothing of the secret. */
 #define BEARER_TAG(s) "substr(" s ".verifier, 1, " BEARER_TAG_BYTES ")"
 
-/* The condition for row `s` of m2m.client_secret. A version's number alone doesn't do: after a restore, or a failover that lost
- * rotations, the same number is given again, to another secret. A token without a tag was made by a gateway that gave none; it
- * must not be older than its version, whose first second is in doubt, since `iat` is in whole seconds. */
+/* The condition for row `s` of m2m.client_secret. A version's number alone doesn't do: after a
+ * restore, or a failover that lost rotations, the same number is given again, to another secret.
+ * A token without a tag was made by a gateway that gave none; it must not be older than its
+ * version, whose first second is in doubt, since `iat` is in whole seconds. */
 #define BEARER_SECRET_IS_LIVE(s, client_id, version, tag, iat)                                                                             \
 	s ".client_id = " client_id " and " s ".version = " version                                                                        \
 	  " and " SECRET_IS_LIVE(s) " and case when " tag " is null then date_trunc('second', " s ".created_at) <= to_timestamp(" iat ")"  \

@@ -1,8 +1,10 @@
-/* The statements about one client's credentials, shared by the gateway's pipeline and by m2mctl. Each is one statement, so that an act and the row
- * that records it commit together. Parameters are listed beside each text; every statement answers exactly one row.
+/* The statements about one client's credentials, shared by the gateway's pipeline and by m2mctl.
+ * Each is one statement, so that an act and the row that records it commit together. Parameters
+ * are listed beside each text; every statement answers exactly one row.
  *
- * A bearer is either a client's own token (client id and secret version; its organization and roles are the client's, now) or the operator's
- * (no client id; organization and role as signed). "live": its secret version has not ended. */
+ * A bearer is either a client's own token (client id and secret version; its organization and
+ * roles are the client's, now) or the operator's (no client id; organization and role as
+ * signed). "live": its secret version has not ended. */
 #ifndef M2M_SQL_CREDENTIAL_SQL_H
 #define M2M_SQL_CREDENTIAL_SQL_H
 
@@ -21,11 +23,12 @@
 	"(b.anywhere or " NETWORK_ALLOWED("b.remote_addr", "c.allowed_networks") " and " NETWORK_ALLOWED("b.remote_addr",                  \
 													 "o.allowed_networks") ")"
 
-/* $1 bearer's client_id text or null, $2 its secret_version int, $3 operator's organization_id uuid or null, $4 operator is admin bool;
- * as the statement's last four, whose numbers are given here, its secret_tag bytea or null, its iat int8, the address that it
- * came from text or null, and whether it may come from anywhere bool.
- * Gives one row `caller`, or none: (organization_id, admin, live, near). `near`: its client and its organization allow the
- * network that it came from. */
+/* $1 bearer's client_id text or null, $2 its secret_version int, $3 operator's organization_id
+ * uuid or null, $4 operator is admin bool; as the statement's last four, whose numbers are given
+ * here, its secret_tag bytea or null, its iat int8, the address that it came from text or null,
+ * and whether it may come from anywhere bool. Gives one row `caller`, or none: (organization_id,
+ * admin, live, near). `near`: its client and its organization allow the network that it came
+ * from. */
 #define SQL_CALLER(tag, iat, address, anywhere)                                                                                            \
 	"with caller as ("                                                                                                                 \
 	" select o.organization_id, coalesce('admin' = any(c.roles), b.admin) as admin,"                                                   \
@@ -53,7 +56,8 @@
 #define FIND_EARLIER_ROTATION LOOKUP("i", "m2m.idempotency", EARLIER_ROTATION)
 #define FIND_ITS_NEW_SECRET   LOOKUP("s", "m2m.client_secret", "s.client_id = i.client_id and s.version = i.secret_version")
 
-/* $5 actor text, $6 request_id uuid, $7 transport "char", $8 remote_addr text or null, $9 user_agent text or null, $10 traceparent text or null. */
+/* $5 actor text, $6 request_id uuid, $7 transport "char", $8 remote_addr text or null, $9
+ * user_agent text or null, $10 traceparent text or null. */
 #define SQL_ORIGIN_COLUMNS "actor, request_id, transport, remote_addr, user_agent, traceparent"
 #define SQL_ORIGIN_VALUES  "$5::text, $6::uuid, $7::\"char\", $8::text::inet, $9::text, $10::text"
 
@@ -65,9 +69,11 @@
 	"  t.client_id"                                                                                                                    \
 	" from (select) one left join caller on true" FIND_DEFAULT_CLIENT
 
-/* $1..$4, $5 client_id text, $6 jti uuid, $7 secret_version int, $8 remote_addr text, $9 since, $10 until, $11 below this time and $12 jti; each or null. $13 rows int,
+/* $1..$4, $5 client_id text, $6 jti uuid, $7 secret_version int, $8 remote_addr text, $9 since,
+ * $10 until, $11 below this time and $12 jti; each or null. $13 rows int,
  * $14 to $17 as SQL_CALLER's last.
- * Answers (outcome, and what m2m.organization_tokens answers) for each row, or once, with nulls, when there is none. */
+ * Answers (outcome, and what m2m.organization_tokens answers) for each row, or once, with nulls,
+ * when there is none. */
 #define SQL_TOKEN_LIST                                                                                                                     \
 	SQL_CALLER("$14", "$15", "$16", "$17")                                                                                             \
 	" select case " CALLER_REFUSED " when not caller.admin then 'forbidden' else 'granted' end, t.*"                                   \
@@ -76,8 +82,9 @@
 	"$8::text::inet,"                                                                                                                  \
 	"  $9::timestamptz, $10::timestamptz, $11::timestamptz, $12::uuid, $13::int4) t on true"
 
-/* $1..$10, $11 client_id text (null: the organization's default client), $12 ring text[], $13 to $16 as SQL_CALLER's last.
- * Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, created_at); records the reading, refused or not, of every live caller. */
+/* $1..$10, $11 client_id text (null: the organization's default client), $12 ring text[], $13 to
+ * $16 as SQL_CALLER's last. Answers (outcome, client_id, organization_id, version, key_id, salt,
+ * verifier, created_at); records the reading, refused or not, of every live caller. */
 #define SQL_READ_SECRET                                                                                                                    \
 	SQL_CALLER("$13", "$14", "$15", "$16")                                                                                             \
 	", target as ("                                                                                                                    \
@@ -91,11 +98,14 @@
 	" from target where outcome <> 'invalid_token')"                                                                                   \
 	" select * from target"
 
-/* $1..$10, $11 client_id text (null: default), $12 ring text[], $13 idempotency_key text or null, $14 request_hash bytea, $15 bearer_hash bytea or null,
+/* $1..$10, $11 client_id text (null: default), $12 ring text[], $13 idempotency_key text or
+ * null, $14 request_hash bytea, $15 bearer_hash bytea or null,
  * $16 to $19 as SQL_CALLER's last.
- * Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, rotated_at, previous_secret_expires_at). Outcome `granted`: version is the
- * one to be replaced; `replay`: version, key and times are the earlier answer's. A replay is also given, for ten minutes, to the bearer that the rotation itself ended.
- * Refusals of live callers and replays are recorded here, the rotation itself by SQL_ROTATE. */
+ * Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, rotated_at,
+ * previous_secret_expires_at). Outcome `granted`: version is the one to be replaced; `replay`:
+ * version, key and times are the earlier answer's. A replay is also given, for ten minutes, to
+ * the bearer that the rotation itself ended. Refusals of live callers and replays are recorded
+ * here, the rotation itself by SQL_ROTATE. */
 #define SQL_ROTATE_BEGIN                                                                                                                   \
 	SQL_CALLER("$16", "$17", "$18", "$19")                                                                                             \
 	", target as ("                                                                                                                    \
@@ -116,15 +126,19 @@
 	" where outcome not in ('granted', 'invalid_token'))"                                                                              \
 	" select * from target"
 
-/* $1..$10, $11 client_id text, $12 version that was read int, $13 key_id text, $14 salt bytea, $15 verifier bytea, $16 hint text, $17 grace_seconds int,
+/* $1..$10, $11 client_id text, $12 version that was read int, $13 key_id text, $14 salt bytea,
+ * $15 verifier bytea, $16 hint text, $17 grace_seconds int,
  * $18 idempotency_key text or null, $19 request_hash bytea, $20 bearer_hash bytea or null,
  * $21 to $24 as SQL_CALLER's last.
- * Answers (outcome, rotated_at, previous_secret_expires_at); outcome `conflict`: the version moved on, read again; `invalid_token`, `network_not_allowed`, `forbidden`: the
- * bearer's rights ended meanwhile. previous_secret_expires_at is -infinity without grace.
+ * Answers (outcome, rotated_at, previous_secret_expires_at); outcome `conflict`: the version
+ * moved on, read again; `invalid_token`, `network_not_allowed`, `forbidden`: the bearer's rights
+ * ended meanwhile. previous_secret_expires_at is -infinity without grace.
  *
- * A compare-and-set: of two rotations that read the same version, the second waits for the first one's row lock and then finds no row. The time is taken
- * after that lock was got (clock_timestamp), so a grace is never shortened by the wait and never ends a version before it began. The statement's
- * snapshot is younger than the commit of the version that was read, so it sees every earlier version's row. */
+ * A compare-and-set: of two rotations that read the same version, the second waits for the first
+ * one's row lock and then finds no row. The time is taken after that lock was got
+ * (clock_timestamp), so a grace is never shortened by the wait and never ends a version before
+ * it began. The statement's snapshot is younger than the commit of the version that was read, so
+ * it sees every earlier version's row. */
 #define ROTATION_ENDS SECRET_MAY_BE_LIVE("s")
 #define SQL_ROTATE                                                                                                                         \
 	SQL_CALLER("$21", "$22", "$23", "$24")                                                                                             \
@@ -138,7 +152,7 @@
 	" update m2m.client_secret s set ended_at = coalesce(s.ended_at, m.at),"                                                           \
 	"  expires_at = case when $17::int4 = 0 then '-infinity' else least(s.expires_at, m.at + make_interval(secs => $17::int4)) end"    \
 	" from moment m where s.client_id = m.client_id and " ROTATION_ENDS                                                                \
-	" returning s.version)" /* reads `ended` to its end first: the unique index allows one version without an end */                   \
+	" returning s.version)" /* `ended` is read to its end first: one version has no end */                                             \
 	", made as ("                                                                                                                      \
 	" insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_at)"                                    \
 	" select m.client_id, m.version, $13::text, $14::bytea, $15::bytea, $16::text, m.at from moment m, (select count(*) from ended) e" \

@@ -16,15 +16,17 @@ struct credential {
 	struct str verifier;         /* SHA256_LEN bytes */
 	int64_t created_us;          /* when this version was made, microseconds since 1970 */
 	int64_t previous_expires_us; /* of a rotation; INT64_MIN: at once */
-	bool replay;                 /* the answer to an earlier request with the same Idempotency-Key */
+	/* the answer to an earlier request with the same Idempotency-Key */
+	bool replay;
 };
 
 struct credential_rotation {
 	struct str client_id; /* absent: the organization's default client */
 	int32_t grace_seconds;
-	struct str idempotency_key;       /* absent: none, and the hashes don't count */
-	uint8_t request_hash[SHA256_LEN]; /* what a repeat must have in common with the first request */
-	uint8_t bearer_hash[SHA256_LEN];  /* of the bearer, which the rotation may end */
+	struct str idempotency_key; /* absent: none, and the hashes don't count */
+	/* what a repeat must have in common with the first request */
+	uint8_t request_hash[SHA256_LEN];
+	uint8_t bearer_hash[SHA256_LEN]; /* of the bearer, which the rotation may end */
 };
 
 /* A new client's first secret, or a version that replaces another. */
@@ -43,8 +45,8 @@ void credential_put_rotate_begin(struct pg_params *p, const struct bearer *beare
 void credential_put_rotate(struct pg_params *p, const struct bearer *bearer, const struct origin *origin,
 			   const struct credential_rotation *rotation, const struct credential_new *fresh);
 
-/* The one row of SQL_READ_CLIENT_ID, of SQL_READ_SECRET, of SQL_ROTATE_BEGIN and of SQL_ROTATE, whose outcome
- * is that it was granted or is a replay. Each fills in what its statement answers. */
+/* The one row of SQL_READ_CLIENT_ID, of SQL_READ_SECRET, of SQL_ROTATE_BEGIN and of SQL_ROTATE,
+ * whose outcome is that it was granted or is a replay. Each fills in what its statement answers. */
 void credential_take_client_id(struct credential *c, const PGresult *r);
 void credential_take_secret(struct credential *c, const PGresult *r);
 void credential_take_rotate_begin(struct credential *c, const PGresult *r);

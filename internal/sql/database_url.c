@@ -28,8 +28,9 @@ static const char *own_words(const char *libpq)
 	return "libpq can't read it; " ENCODE;
 }
 
-/* RFC 3986 section 3.2.1: the user's part ends at the first @, if that stands before the first /. Another @ before the query
- * was part of a password, whose rest would be taken for a host or a database, and be told to everybody. */
+/* RFC 3986 section 3.2.1: the user's part ends at the first @, if that stands before the first
+ * /. Another @ before the query was part of a password, whose rest would be taken for a host or
+ * a database, and be told to everybody. */
 static bool has_stray_at(struct str url)
 {
 	const char *rest = strstr(url.p, "://") + 3;

@@ -1,5 +1,6 @@
-# migrations/NNNN_name.{up,down}.sql -> one C file with their text and checksums, so that m2mctl carries its migrations with it and the
-# gateway knows the schema that it was built for. Included, it adds the build step; run with -P, it is that step.
+# migrations/NNNN_name.{up,down}.sql -> one C file with their text and checksums, so that m2mctl
+# carries its migrations with it and the gateway knows the schema that it was built for. Included,
+# it adds the build step; run with -P, it is that step.
 if(NOT CMAKE_SCRIPT_MODE_FILE)
   file(GLOB migrations CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/migrations/*.sql")
   set(M2M_GENERATED_sql "${CMAKE_BINARY_DIR}/generated/schema_files.c")

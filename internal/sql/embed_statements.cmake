@@ -1,5 +1,6 @@
-# internal/<room>/*.sql -> one C file with a string sql_<name> for each, without its lines of comment.
-# Included, m2m_embed_statements(<room>) adds the build step and sets M2M_GENERATED_<room>; run with -P, this is that step.
+# internal/<room>/*.sql -> one C file with a string sql_<name> for each, without its lines of
+# comment. Included, m2m_embed_statements(<room>) adds the build step and sets M2M_GENERATED_<room>;
+# run with -P, this is that step.
 if(NOT CMAKE_SCRIPT_MODE_FILE)
   set(M2M_EMBED_STATEMENTS "${CMAKE_CURRENT_LIST_FILE}")
   function(m2m_embed_statements room)

@@ -21,14 +21,16 @@ static inline bool networks_given(const struct networks *networks)
 	return networks->any || networks->v != NULL;
 }
 
-/* What is wrong: "allowed_networks: " network says, or, where there is no one network to name, says. */
+/* What is wrong: "allowed_networks: " network says, or, where there is no one network to name,
+ * says. */
 struct networks_fault {
 	struct str network;
 	const char *says;
 };
 
-/* Puts each network into its canonical form (base/cidr.h), in `a`, and leaves out what is said twice. False: one isn't a
- * network, has host bits set, or they are none or too many; `networks` is then as it was. */
+/* Puts each network into its canonical form (base/cidr.h), in `a`, and leaves out what is said
+ * twice. False: one isn't a network, has host bits set, or they are none or too many; `networks`
+ * is then as it was. */
 bool networks_settle(struct arena *a, struct networks *networks, struct networks_fault *ret);
 
 #endif

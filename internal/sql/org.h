@@ -1,5 +1,5 @@
-/* Organizations and their clients as both programs handle them: what is read, what is made, what is changed. Plain data; strings are borrowed from
- * whoever filled them in. */
+/* Organizations and their clients as both programs handle them: what is read, what is made, what
+ * is changed. Plain data; strings are borrowed from whoever filled them in. */
 #ifndef M2M_SQL_ORG_H
 #define M2M_SQL_ORG_H
 
@@ -19,11 +19,12 @@ struct words {
 struct org {
 	struct uuid organization_id;
 	struct str slug, name;
-	struct str issuer, external_id; /* of an outside issuer; external_id is absent without one */
-	struct str client_id;           /* of its default client */
-	int64_t created_at;             /* microseconds since 1970, as all times here */
-	int64_t disabled_at;            /* 0: enabled */
-	struct str networks;            /* joined with spaces; absent: any */
+	/* of an outside issuer; external_id is absent without one */
+	struct str issuer, external_id;
+	struct str client_id; /* of its default client */
+	int64_t created_at;   /* microseconds since 1970, as all times here */
+	int64_t disabled_at;  /* 0: enabled */
+	struct str networks;  /* joined with spaces; absent: any */
 };
 
 struct client {
@@ -32,9 +33,10 @@ struct client {
 	struct str organization; /* its slug */
 	bool is_default;
 	struct str name;
-	struct str roles, scopes, audiences; /* each joined with spaces; the first audience is the default */
-	int32_t token_lifetime;              /* seconds */
-	struct str token_type;               /* "JWT", "at+jwt"; absent: as M2M_ACCESS_TOKEN_TYPE says */
+	/* each joined with spaces; the first audience is the default */
+	struct str roles, scopes, audiences;
+	int32_t token_lifetime; /* seconds */
+	struct str token_type;  /* "JWT", "at+jwt"; absent: as M2M_ACCESS_TOKEN_TYPE says */
 	int32_t secret_version;
 	struct str hint; /* the last characters of the current secret */
 	int64_t secret_created_at;
@@ -52,7 +54,8 @@ struct client_spec {
 	int32_t token_lifetime; /* 0: not given */
 	struct str token_type;  /* "JWT", "at+jwt", "default": as the setting says */
 	enum change disabled;   /* of a change */
-	enum change is_default; /* ON: in place of the present one; OFF: refused where it is the default */
+	/* ON: in place of the present one; OFF: refused where it is the default */
+	enum change is_default;
 	struct networks networks;
 };
 
@@ -70,8 +73,9 @@ struct org_change {
 	struct networks networks;
 };
 
-/* The rules for what people and programs may ask for, the same over the API and on the command line: NULL, or a static sentence about the first that is
- * broken. What isn't given is not looked at, except an organization's slug. */
+/* The rules for what people and programs may ask for, the same over the API and on the command
+ * line: NULL, or a static sentence about the first that is broken. What isn't given is not
+ * looked at, except an organization's slug. */
 #define CLIENT_LIFETIME_MIN 60      /* seconds; as the schema has it */
 #define CLIENT_LIFETIME_MAX 2592000 /* 30 days: for as long a retired signing key stays published */
 const char *client_spec_fault(const struct client_spec *c);

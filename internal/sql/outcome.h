@@ -1,4 +1,5 @@
-/* The words that the statements answer with, and what they mean to a caller: the words are the error table's codes, besides the two kinds of yes. */
+/* The words that the statements answer with, and what they mean to a caller: the words are the
+ * error table's codes, besides the two kinds of yes. */
 #ifndef M2M_SQL_OUTCOME_H
 #define M2M_SQL_OUTCOME_H
 

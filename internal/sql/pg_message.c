@@ -1,5 +1,6 @@
-/* message -> one line -> without the connection's passwords. libpq itself says nothing of them; what was written in a wrong
- * place, and what another library says through it, is a matter of luck. */
+/* message -> one line -> without the connection's passwords. libpq itself says nothing of them;
+ * what was written in a wrong place, and what another library says through it, is a matter of
+ * luck. */
 #include "sql/pg_message.h"
 
 #include "base/str.h"

@@ -6,9 +6,10 @@
 
 #include "base/sbuf.h"
 
-/* Appends the message on one line, its runs of spaces as one. A password that the connection was opened with (out of its URL,
- * its environment, a password file or a service file) becomes ***, unless it is too short to be told from any other word, or
- * the user, host or database is called the same. `pg` may be NULL. */
+/* Appends the message on one line, its runs of spaces as one. A password that the connection was
+ * opened with (out of its URL, its environment, a password file or a service file) becomes ***,
+ * unless it is too short to be told from any other word, or the user, host or database is called
+ * the same. `pg` may be NULL. */
 void pg_message(const PGconn *pg, const char *message, struct sbuf *out);
 
 /* The message's first line in `out`, which is returned, cut to what fits. */

@@ -1,4 +1,5 @@
-/* Binary parameters and results. Integers are big-endian on the wire; timestamps count microseconds from 2000-01-01. */
+/* Binary parameters and results. Integers are big-endian on the wire; timestamps count
+ * microseconds from 2000-01-01. */
 #include "sql/pg_value.h"
 
 #include <arpa/inet.h>
@@ -120,7 +121,8 @@ void pg_put_array(struct pg_params *p, enum pg_oid element, const struct str *v,
 		size += 4 + v[i].n;
 	char *out = arena_alloc(p->a, size);
 	if (out != NULL) {
-		/* dimensions, has nulls, element type, length, lower bound; an empty array has no dimension and ends after its type */
+		/* dimensions, has nulls, element type, length, lower bound; an empty array has
+		 * no dimension and ends after its type */
 		const uint32_t head[5] = {htonl(n > 0), htonl(1), htonl(element), htonl((uint32_t)n), htonl(1)};
 		memcpy(out, head, sizeof head);
 		char *at = out + sizeof head;
@@ -206,7 +208,8 @@ struct str pg_text_array_joined(const PGresult *r, int row, int col, struct aren
 	struct str wire = pg_str(r, row, col);
 	uint32_t head[5];
 	char *out = arena_alloc(a, wire.n + 1);
-	if (out == NULL || wire.n < sizeof head) /* an empty array's wire form ends after its element type */
+	/* an empty array's wire form ends after its element type */
+	if (out == NULL || wire.n < sizeof head)
 		return out == NULL ? STR_NONE : str_from(out, 0);
 	memcpy(head, wire.p, sizeof head);
 	size_t n = 0;
@@ -229,7 +232,8 @@ struct str pg_text_array_joined(const PGresult *r, int row, int col, struct aren
 
 enum err pg_err(const PGresult *r)
 {
-	/* SQLSTATE classes that pass by themselves: connection, insufficient resources, operator intervention, system error; then single codes. */
+	/* SQLSTATE classes that pass by themselves: connection, insufficient resources, operator
+	 * intervention, system error; then single codes. */
 	static const char *const passing[] = {"08",
 					      "53",
 					      "57",
@@ -245,7 +249,9 @@ enum err pg_err(const PGresult *r)
 		return ERR_OK;
 	case PGRES_FATAL_ERROR:
 		break;
-	default: /* PGRES_PIPELINE_ABORTED and no result at all: an earlier statement or the connection failed */
+	default:
+		/* PGRES_PIPELINE_ABORTED and no result at all: an earlier statement or the
+		 * connection failed */
 		return ERR_STORE_UNAVAILABLE;
 	}
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);

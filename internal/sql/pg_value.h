@@ -1,5 +1,6 @@
-/* Statement parameters and result columns in PostgreSQL's binary format: nothing is quoted, nothing is parsed as text, bytes stay bytes.
- * */
+/* Statement parameters and result columns in PostgreSQL's binary format: nothing is quoted,
+ * nothing is parsed as text, bytes stay bytes.
+ */
 #ifndef M2M_SQL_PG_VALUE_H
 #define M2M_SQL_PG_VALUE_H
 
@@ -14,7 +15,8 @@
 #define PG_PARAMS_MAX       32
 #define UNIX_TO_PG_EPOCH_US 946684800000000LL
 
-/* OIDs of the types that statements declare for their parameters (server/catalog/pg_type.dat: fixed since PostgreSQL 7). */
+/* OIDs of the types that statements declare for their parameters (server/catalog/pg_type.dat:
+ * fixed since PostgreSQL 7). */
 enum pg_oid {
 	PG_BOOL = 16,
 	PG_BYTEA = 17,
@@ -26,7 +28,8 @@ enum pg_oid {
 	PG_TIMESTAMPTZ = 1184,
 };
 
-/* Values in the order of $1, $2, ... Integers and ids are copied into `a`; text and bytes are borrowed until the statement was sent. */
+/* Values in the order of $1, $2, ... Integers and ids are copied into `a`; text and bytes are
+ * borrowed until the statement was sent. */
 struct pg_params {
 	struct arena *a;
 	int n;
@@ -54,20 +57,24 @@ void pg_put_raw(struct pg_params *p, Oid type, struct str binary);
 /* False when the arena overflowed or there were too many: the statement must not be sent. */
 bool pg_params_ok(const struct pg_params *p);
 
-/* Columns by number; a null column reads as absent, 0 or false. A column that isn't of the expected width reads as null. Text is borrowed from the result. */
+/* Columns by number; a null column reads as absent, 0 or false. A column that isn't of the
+ * expected width reads as null. Text is borrowed from the result. */
 bool pg_is_null(const PGresult *r, int row, int col);
 struct str pg_str(const PGresult *r, int row, int col);
 struct uuid pg_uuid(const PGresult *r, int row, int col);
 int32_t pg_int4(const PGresult *r, int row, int col);
 int64_t pg_int8(const PGresult *r, int row, int col);
 bool pg_bool(const PGresult *r, int row, int col);
-/* A timestamptz as microseconds since 1970; -infinity and infinity read as INT64_MIN and INT64_MAX. */
+/* A timestamptz as microseconds since 1970; -infinity and infinity read as INT64_MIN and
+ * INT64_MAX. */
 int64_t pg_time_us(const PGresult *r, int row, int col);
 /* The elements of a one-dimensional text[], joined with single spaces, in `a`. */
 struct str pg_text_array_joined(const PGresult *r, int row, int col, struct arena *a);
 
-/* What a failed result means to a caller: ERR_STORE_UNAVAILABLE for what may pass (connection, shutdown, read-only, disk full, lock or statement timeout),
- * ERR_EXISTS for a unique violation, ERR_CONFLICT for an exclusion violation, ERR_INTERNAL for the rest. ERR_OK for a successful result. */
+/* What a failed result means to a caller: ERR_STORE_UNAVAILABLE for what may pass (connection,
+ * shutdown, read-only, disk full, lock or statement timeout), ERR_EXISTS for a unique violation,
+ * ERR_CONFLICT for an exclusion violation, ERR_INTERNAL for the rest. ERR_OK for a successful
+ * result. */
 enum err pg_err(const PGresult *r);
 
 static inline void pg_clear(PGresult **r)

@@ -1,5 +1,5 @@
-/* What PostgreSQL and the gateway's login must be like for what the gateway promises. The daemon asks
- * for it on each new connection, `m2mctl config check` once; both say the same sentences. */
+/* What PostgreSQL and the gateway's login must be like for what the gateway promises. The daemon
+ * asks for it on each new connection, `m2mctl config check` once; both say the same sentences. */
 #ifndef M2M_SQL_PROMISES_H
 #define M2M_SQL_PROMISES_H
 

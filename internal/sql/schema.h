@@ -17,8 +17,8 @@ struct schema_file {
 extern const struct schema_file schema_files[];
 extern const int schema_files_n;
 
-/* A pooler may hand the session to another backend between transactions, and with it what was set and
- * prepared. It shows by the key to cancel with, which is the pooler's own. */
+/* A pooler may hand the session to another backend between transactions, and with it what was
+ * set and prepared. It shows by the key to cancel with, which is the pooler's own. */
 #define POOLER_REFUSED                                                                                                                     \
 	"a connection pooler, such as PgBouncer, answers in PostgreSQL's place; connect to PostgreSQL itself: sessions are kept, and "     \
 	"they are few"

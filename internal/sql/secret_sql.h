@@ -5,8 +5,9 @@
 /* The condition for row `s` of m2m.client_secret: it opens now. */
 #define SECRET_IS_LIVE(s) "(" s ".expires_at is null or " s ".expires_at > statement_timestamp())"
 
-/* It wasn't ended without grace: what the index of versions that may be live holds. Its planner recognises these
- * words alone, so a look-up for a live version has both conditions where it may meet many ended ones. */
+/* It wasn't ended without grace: what the index of versions that may be live holds. Its planner
+ * recognises these words alone, so a look-up for a live version has both conditions where it may
+ * meet many ended ones. */
 #define SECRET_MAY_BE_LIVE(s) "(" s ".expires_at is null or " s ".expires_at > '-infinity')"
 
 /* It is the version that a rotation would replace. */

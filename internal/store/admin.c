@@ -19,7 +19,8 @@ struct call {
 	void *arg;
 };
 
-/* Rows into `a`. A list has one row more than was asked for when more follow, and a row of nulls when there is nothing to list. */
+/* Rows into `a`. A list has one row more than was asked for when more follow, and a row of nulls
+ * when there is nothing to list. */
 static enum err take_rows(const struct call *call, const PGresult *r, struct arena *a, struct admin_answer *answer)
 {
 	int n = PQntuples(r);
@@ -55,7 +56,8 @@ static void answered(void *arg, enum err err, const PGresult *r)
 	free(arg);
 	if (call.writes)
 		store_note_write(call.s, err);
-	if (err == ERR_EXISTS) { /* the check in the statement was overtaken by another's commit; the index was not */
+	/* the check in the statement was overtaken by another's commit; the index was not */
+	if (err == ERR_EXISTS) {
 		call.done(call.arg, ERR_ALREADY_EXISTS, NULL);
 		return;
 	}

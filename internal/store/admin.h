@@ -1,7 +1,10 @@
-/* What the platform's operator does to organizations and their clients, on the gateway's serving connection. Each call is one statement (admin_sql.h, which m2mctl runs too), so
- * that an act and the row in admin_audit that records it commit together; listing and describing aren't acts.
+/* What the platform's operator does to organizations and their clients, on the gateway's serving
+ * connection. Each call is one statement (admin_sql.h, which m2mctl runs too), so that an act
+ * and the row in admin_audit that records it commit together; listing and describing aren't
+ * acts.
  *
- * `org` names an organization by slug or id, among those that aren't deleted. Callbacks come from the loop, exactly once, and never from inside the call. */
+ * `org` names an organization by slug or id, among those that aren't deleted. Callbacks come
+ * from the loop, exactly once, and never from inside the call. */
 #ifndef M2M_STORE_ADMIN_H
 #define M2M_STORE_ADMIN_H
 
@@ -18,15 +21,19 @@ struct admin_answer {
 	size_t n;
 	bool more; /* a page that isn't the last */
 };
-/* `a` is NULL unless `err` is ERR_OK. Errors, besides those of any statement: ORGANIZATION_NOT_FOUND, CLIENT_NOT_FOUND, ALREADY_EXISTS (slug, or issuer and
- * external id), DEFAULT_CLIENT (a default client isn't deleted: another one must be made the default first, or the organization deleted). */
+/* `a` is NULL unless `err` is ERR_OK. Errors, besides those of any statement:
+ * ORGANIZATION_NOT_FOUND, CLIENT_NOT_FOUND, ALREADY_EXISTS (slug, or issuer and external id),
+ * DEFAULT_CLIENT (a default client isn't deleted: another one must be made the default first, or
+ * the organization deleted). */
 typedef void admin_done(void *arg, enum err err, const struct admin_answer *a);
 
-/* In the order of their slugs, those behind `after` (absent: from the first). limit: 1 to ADMIN_PAGE_MAX. */
+/* In the order of their slugs, those behind `after` (absent: from the first). limit: 1 to
+ * ADMIN_PAGE_MAX. */
 MUST_CHECK enum err admin_org_list(struct store *s, struct str after, int32_t limit, admin_done *done, void *arg);
 MUST_CHECK enum err admin_org_find(struct store *s, struct str org, admin_done *done, void *arg);
 
-/* The organization, its default client and the client's first secret. `fresh` has the client's id and the secret's keeping (`replaces` 0); organization_id is new too. */
+/* The organization, its default client and the client's first secret. `fresh` has the client's
+ * id and the secret's keeping (`replaces` 0); organization_id is new too. */
 MUST_CHECK enum err admin_org_create(struct store *s, const struct origin *origin, const struct uuid *organization_id,
 				     const struct org_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg);
 MUST_CHECK enum err admin_org_change(struct store *s, const struct origin *origin, struct str org, const struct org_change *change,
@@ -45,8 +52,9 @@ MUST_CHECK enum err admin_client_change(struct store *s, const struct origin *or
 MUST_CHECK enum err admin_client_delete(struct store *s, const struct origin *origin, struct str org, struct str client_id,
 					admin_done *done, void *arg);
 
-/* The organization that a trusted outside issuer means: by (issuer, external_id), else, where `external` is the id (uuid) of an organization that no other issuer's, that one. Disabled
- * ones are found too: SQL refuses their callers. ORGANIZATION_NOT_FOUND. The answer is one org. */
+/* The organization that a trusted outside issuer means: by (issuer, external_id), else, where
+ * `external` is the id (uuid) of an organization that no other issuer's, that one. Disabled ones
+ * are found too: SQL refuses their callers. ORGANIZATION_NOT_FOUND. The answer is one org. */
 MUST_CHECK enum err admin_org_resolve(struct store *s, struct str issuer, struct str external, admin_done *done, void *arg);
 
 #endif

@@ -1,4 +1,5 @@
-/* The serving connection's statements about credentials: parameters out, one row back, the callback. */
+/* The serving connection's statements about credentials: parameters out, one row back, the
+ * callback. */
 #include "store/credential.h"
 
 #include <stdlib.h>

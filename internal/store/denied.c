@@ -34,7 +34,8 @@ struct denied_table {
 	struct arena *arena;
 };
 
-/* FNV-1a with a per-process key: an attacker who can't guess it can't aim at one slot, and the probing is bounded by the table anyway. */
+/* FNV-1a with a per-process key: an attacker who can't guess it can't aim at one slot, and the
+ * probing is bounded by the table anyway. */
 static uint64_t hash(const struct bucket *b, uint64_t key)
 {
 	uint64_t h = 14695981039346656037ULL ^ key;

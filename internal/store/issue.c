@@ -62,7 +62,8 @@ static void release_batch(struct issue_batch *b)
 
 static void send_batch(struct store *s);
 
-/* A batch or a seal in flight ends, and so does the answering of a batch: each comes back to the pump. */
+/* A batch or a seal in flight ends, and so does the answering of a batch: each comes back to the
+ * pump. */
 static bool blocked(const struct issue_queue *q)
 {
 	return !list_empty(&q->flying) || q->sealing || (q->batches[0].keys != NULL && q->batches[1].keys != NULL);
@@ -164,8 +165,8 @@ static void on_overdue(evutil_socket_t fd, short what, void *arg)
 	finish_all(&failed, ERR_STORE_UNAVAILABLE);
 }
 
-/* Takes what the next batch carries; what has waited for too long goes to `failed`. *ret_until_us: when
- * the first answer of the batch is due. */
+/* Takes what the next batch carries; what has waited for too long goes to `failed`.
+ * *ret_until_us: when the first answer of the batch is due. */
 static unsigned take_batch(struct store *s, int64_t now_us, struct list *failed, int64_t *ret_until_us)
 {
 	struct issue_queue *q = &s->issue;
@@ -233,7 +234,8 @@ static void writer_lost(struct store *s)
 	atomic_fetch_add_explicit(&s->counters.writers_lost, 1, memory_order_relaxed);
 }
 
-/* Reads the result into the requests, and what was written into the seal to come. False: the result isn't one of these requests. */
+/* Reads the result into the requests, and what was written into the seal to come. False: the
+ * result isn't one of these requests. */
 static bool take_rows(struct store *s, const struct list *answered, const PGresult *r, struct signing_key *key)
 {
 	struct audit_writer *writer = s->issue.writer;
@@ -276,7 +278,8 @@ static int64_t averaged(int64_t average, int64_t now)
 	return average == 0 ? now : average + (now - average) / 8;
 }
 
-/* Until the time is up: a signature takes up to a third of a millisecond, a batch has hundreds, and others wait for this loop too. */
+/* Until the time is up: a signature takes up to a third of a millisecond, a batch has hundreds,
+ * and others wait for this loop too. */
 static void answer_some(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
@@ -336,7 +339,8 @@ static void batch_failed(struct store *s, struct list *requests, struct issue_ba
 	writer_lost(s);
 	atomic_fetch_add_explicit(&s->counters.statement_failures, 1, memory_order_relaxed);
 	release_batch(batch);
-	finish_all(requests, ERR_STORE_UNAVAILABLE); /* whatever it was: what can't be recorded isn't issued */
+	/* whatever it was: what can't be recorded isn't issued */
+	finish_all(requests, ERR_STORE_UNAVAILABLE);
 	pump(s, ISSUE_ARRIVED);
 }
 
@@ -345,8 +349,8 @@ static void batch_failed(struct store *s, struct list *requests, struct issue_ba
 #define CROWDED_US      5   /* a sched_yield that nobody made use of takes less than one */
 #define CROWDED_BATCHES 256 /* how long cores count as short after that */
 
-/* The kernel tells whether cores are short: sched_yield returns at once unless somebody else waits for this
- * one. */
+/* The kernel tells whether cores are short: sched_yield returns at once unless somebody else
+ * waits for this one. */
 static void give_way(struct issue_queue *q)
 {
 	int64_t since_us = clock_mono_us();
@@ -366,18 +370,22 @@ static void go_on(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
 	if (event_pending(q->answer, EV_TIMEOUT, NULL))
-		return; /* an earlier batch is still being answered: these answers come behind, and each slice pumps */
+		/* an earlier batch is still being answered: these answers come behind, and each
+		 * slice pumps */
+		return;
 	enum issue_pace pace = pace_at(s, ISSUE_COMMITTED);
 	if (pace != PACE_LATER && q->waiting_count > 0 && few_wait(s))
 		give_way(q);
 	pump_at(s, ISSUE_COMMITTED, pace);
 	answer_some(s);
 	if (pace == PACE_LATER)
-		give_way(q); /* the answers are out: whoever got one may ask again by the next turn */
+		/* the answers are out: whoever got one may ask again by the next turn */
+		give_way(q);
 }
 
-/* A batch of one, while PostgreSQL commits it: its token takes longer to sign than that takes, so it is signed meanwhile. Others who wait are more important: the sooner
- * this commit is known to us, the sooner they are sent. */
+/* A batch of one, while PostgreSQL commits it: its token takes longer to sign than that takes,
+ * so it is signed meanwhile. Others who wait are more important: the sooner this commit is known
+ * to us, the sooner they are sent. */
 static void batch_written(void *arg, const PGresult *r)
 {
 	struct store *s = arg;
@@ -433,7 +441,8 @@ void issue_keys_reloaded(struct store *s)
 
 void issue_connection_changed(struct store *s)
 {
-	/* pg_conn has answered the batch that was in flight; what waits would wait for an unknown time */
+	/* pg_conn has answered the batch that was in flight; what waits would wait for an
+	 * unknown time */
 	struct list failed;
 	list_init(&failed);
 	move_all(&s->issue.waiting, &failed);
@@ -451,7 +460,8 @@ static void on_send(evutil_socket_t fd, short what, void *arg)
 
 /* ---- seals ---- */
 
-/* In the turn after the one that answered, so that no token waits for it; a batch that is sent earlier makes its seal itself. */
+/* In the turn after the one that answered, so that no token waits for it; a batch that is sent
+ * earlier makes its seal itself. */
 static void on_prepare(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
@@ -550,7 +560,8 @@ enum err issue_queue_init(struct store *s)
 	list_init(&q->flying);
 	list_init(&q->answered);
 	list_init(&q->stale);
-	/* a request's columns are bounded by what the transports let through: ids, 512 bytes of user agent, scope and audience */
+	/* a request's columns are bounded by what the transports let through: ids, 512 bytes of
+	 * user agent, scope and audience */
 	q->arena = arena_new(16384 + (size_t)s->config->batch_max * 8192);
 	q->column = calloc(s->config->batch_max, sizeof *q->column);
 	q->rows = calloc(s->config->batch_max, sizeof *q->rows);

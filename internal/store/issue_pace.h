@@ -1,13 +1,17 @@
-/* When the next batch goes out. A pure decision: numbers in, a verdict out; issue.c alone acts on it.
+/* When the next batch goes out. A pure decision: numbers in, a verdict out; issue.c alone acts
+ * on it.
  *
- * A batch costs PostgreSQL as much as some ten rows besides its own, so batches should be large. A token
- * should not come later for it. These rules keep both:
+ * A batch costs PostgreSQL as much as some ten rows besides its own, so batches should be large.
+ * A token should not come later for it. These rules keep both:
  *
  *   - Requests that arrive in one turn of the event loop go out together, at its end.
- *   - When a commit is known, the next batch goes first, so that PostgreSQL works while this one is signed.
- *   - Unless signing takes longer than PostgreSQL does: then the next batch has time, and takes more along.
- *   - Unless gateway and PostgreSQL share the cores, and so don't work at the same time anyway: then a small
- *     batch gathers for one slice of signing. Clients that get their tokens in it may ask again in time. */
+ *   - When a commit is known, the next batch goes first, so that PostgreSQL works while this one
+ *     is signed.
+ *   - Unless signing takes longer than PostgreSQL does: then the next batch has time, and takes
+ *     more along.
+ *   - Unless gateway and PostgreSQL share the cores, and so don't work at the same time anyway:
+ *     then a small batch gathers for one slice of signing. Clients that get their tokens in it
+ *     may ask again in time. */
 #ifndef M2M_STORE_ISSUE_PACE_H
 #define M2M_STORE_ISSUE_PACE_H
 
@@ -38,8 +42,9 @@ struct issue_load {
 
 enum issue_pace {
 	PACE_NOW,
-	PACE_LATER, /* ISSUE_ARRIVED: at the end of this turn of the loop. ISSUE_COMMITTED: in the next one */
-	PACE_HOLD,  /* nothing to send, or what it waits for asks again when it ends */
+	/* ISSUE_ARRIVED: at the end of this turn of the loop. ISSUE_COMMITTED: in the next one */
+	PACE_LATER,
+	PACE_HOLD, /* nothing to send, or what it waits for asks again when it ends */
 };
 
 enum issue_pace issue_pace(const struct issue_load *l);

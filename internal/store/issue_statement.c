@@ -13,7 +13,8 @@
 
 #define SEAL_OF_BATCH SQL_AUDIT_SEAL("$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25")
 
-/* The few organizations that are disabled (a deleted one is too) or have networks are an index of their own. */
+/* The few organizations that are disabled (a deleted one is too) or have networks are an index
+ * of their own. */
 #define LIMITED_ORGANIZATION "o.organization_id = c.organization_id and (o.disabled_at is not null or o.allowed_networks is not null)"
 #define CLIENT_NETWORK_ALLOWED                                                                                                             \
 	NETWORK_ALLOWED("req.remote_addr", "c.allowed_networks") " and " NETWORK_ALLOWED("req.remote_addr", "o.allowed_networks")
@@ -21,15 +22,16 @@
 #define RIGHT_SECRET      LIVE_SECRET("s") " and s.verifier = substr(req.verifiers, 32 * array_position($12::text[], s.key_id) - 31, 32)"
 #define OTHER_KEYS_SECRET ANY_OF("m2m.client_secret", "v", LIVE_SECRET("v") " and v.key_id <> all($12::text[])")
 
-/* What a request with a bearer is checked for besides: the bearer's own client, the version of the secret that it was obtained
- * with, its organization, and the networks of both. */
+/* What a request with a bearer is checked for besides: the bearer's own client, the version of
+ * the secret that it was obtained with, its organization, and the networks of both. */
 #define BEARER_COLUMNS                                                                                                                     \
 	", unnest($26::int4[]) as bearer_kind, unnest($27::text[]) as bearer_client, unnest($28::int4[]) as bearer_version,"               \
 	" unnest($29::uuid[]) as bearer_organization, unnest($30::bool[]) as bearer_admin,"                                                \
 	" unnest($31::bytea[]) as bearer_tag, unnest($32::int8[]) as bearer_iat"
 #define BEARER_NETWORK_ALLOWED                                                                                                             \
 	NETWORK_ALLOWED("req.remote_addr", "bc.allowed_networks") " and " NETWORK_ALLOWED("req.remote_addr", "bo.allowed_networks")
-#define BEARER_REFUSED "bearer_network_not_allowed" /* network_not_allowed, for the bearer's sake and not the client's */
+/* network_not_allowed, for the bearer's sake and not the client's */
+#define BEARER_REFUSED "bearer_network_not_allowed"
 #define BEARER_CASES                                                                                                                       \
 	"   when req.bearer_kind <> 0 and (bo.organization_id is null or req.bearer_kind = 1 and bs.version is null) then 'invalid_token'" \
 	"   when req.bearer_kind <> 0 and not (" BEARER_NETWORK_ALLOWED ") then '" BEARER_REFUSED "'"                                      \
@@ -45,12 +47,17 @@
 /* What a token tells its secret's version by. */
 #define SECRET_TAG BEARER_TAG("s")
 
-/* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and $14 the batch's kid and id, from $15 on stands the seal that travels with it
- * (audit_writer.h), from $26 on what only requests with a bearer have. `verifiers` holds one 32-byte verifier per ring key, in the order of $12.
- * statement_timestamp() is when the server got this statement: later than the arrival of every request in it, so a rotation that had returned before is seen.
- * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at cut to the second plus the lifetime, in row and token.
- * Rows come in any order, each with its request's place in it (`ord`): to sort even one costs PostgreSQL 15 us. Arrays are unnested in the select list, a row of all at a time: as a function in
- * `from`, each would be kept whole before the first row is asked for. A secret is looked up without an aggregate, which would be begun anew for each row. */
+/* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and
+ * $14 the batch's kid and id, from $15 on stands the seal that travels with it (audit_writer.h),
+ * from $26 on what only requests with a bearer have. `verifiers` holds one 32-byte verifier per
+ * ring key, in the order of $12. statement_timestamp() is when the server got this statement:
+ * later than the arrival of every request in it, so a rotation that had returned before is seen.
+ * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at
+ * cut to the second plus the lifetime, in row and token. Rows come in any order, each with its
+ * request's place in it (`ord`): to sort even one costs PostgreSQL 15 us. Arrays are unnested in
+ * the select list, a row of all at a time: as a function in `from`, each would be kept whole
+ * before the first row is asked for. A secret is looked up without an aggregate, which would be
+ * begun anew for each row. */
 #define ISSUE_SQL(bearer_columns, bearer_cases, bearer_lookups)                                                                            \
 	"with req as (select unnest($1::uuid[]) as jti, unnest($2::text[]) as client_id, unnest($3::bytea[]) as verifiers,"                \
 	"  unnest($4::text[]) as scope, unnest($5::text[]) as audience, unnest($6::uuid[]) as request_id,"                                 \
@@ -68,7 +75,7 @@
 	"   when (select kid from m2m.signing_key_current) is distinct from $13::text then 'stale_key'" bearer_cases                       \
 	"   when c.client_id is null or o.disabled_at is not null then 'invalid_client'"                                                   \
 	"   when s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                                           \
-	"   when s.version is null then 'invalid_client'" /* the secret is right: whoever is elsewhere has it, and the audit tells that */ \
+	"   when s.version is null then 'invalid_client'" /* the secret is right: whoever is elsewhere has it */                           \
 	"   when not (" CLIENT_NETWORK_ALLOWED ") then 'network_not_allowed'"                                                              \
 	"   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"                                     \
 	"   when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'"                              \
@@ -87,7 +94,9 @@
 		" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type, "        \
 		"secret_tag from dec"
 
-/* Most batches are clients' own requests only. PostgreSQL sets up each join anew for every statement, which is most of a small batch's cost, so they have a statement without the bearers'. */
+/* Most batches are clients' own requests only. PostgreSQL sets up each join anew for every
+ * statement, which is most of a small batch's cost, so they have a statement without the
+ * bearers'. */
 const char issue_sql[] = ISSUE_SQL("", "", "");
 const char issue_bearer_sql[] = ISSUE_SQL(BEARER_COLUMNS, BEARER_CASES, BEARER_LOOKUPS);
 

@@ -1,6 +1,8 @@
-/* The one statement that checks a batch's credentials and writes its audit rows: its text, its parameters and its answer, which have to agree. It knows nothing of queues.
+/* The one statement that checks a batch's credentials and writes its audit rows: its text, its
+ * parameters and its answer, which have to agree. It knows nothing of queues.
  *
- *   requests -> put (with the seal that the writer has prepared) -> PostgreSQL -> take -> requests; `wrote` gives the rows as they stand in the table now
+ *   requests -> put (with the seal that the writer has prepared) -> PostgreSQL -> take ->
+ *   requests; `wrote` gives the rows as they stand in the table now
  *
  * Private to store/. */
 #ifndef M2M_STORE_ISSUE_STATEMENT_H
@@ -14,11 +16,13 @@
 /* Prepared as STMT_ISSUE and STMT_ISSUE_BEARER. */
 extern const char issue_sql[], issue_bearer_sql[];
 
-/* All parameters, for at most batch_max requests that are to be signed with the key `kid`; returns the name of the statement that takes them. */
+/* All parameters, for at most batch_max requests that are to be signed with the key `kid`;
+ * returns the name of the statement that takes them. */
 const char *issue_statement_put(struct store *s, const struct list *requests, struct str kid, struct pg_params *p);
 
-/* Reads the result into what issue.h says is out, but for the key. Strings are borrowed from it. False, and nothing was read, unless it has exactly one row for each of the
- * requests, which are in the order in which they were put. */
+/* Reads the result into what issue.h says is out, but for the key. Strings are borrowed from it.
+ * False, and nothing was read, unless it has exactly one row for each of the requests, which are
+ * in the order in which they were put. */
 MUST_CHECK bool issue_statement_take(struct store *s, const struct list *requests, const PGresult *r);
 
 /* The statement's time, which each row has (microseconds since 1970). */

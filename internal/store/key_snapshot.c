@@ -1,5 +1,5 @@
-/* The poll of the signing keys: rows -> a keyset that the store and a batch in flight share, the list for the metrics, and what
- * time it is for the database. */
+/* The poll of the signing keys: rows -> a keyset that the store and a batch in flight share, the
+ * list for the metrics, and what time it is for the database. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +8,8 @@
 #include "crypto/digest.h"
 #include "store/store_parts.h"
 
-#define KEYS_POLL_US 4000000 /* with the tick that notices it, a change is known within 5 seconds: m2mctl counts on that */
+/* With the tick that notices it, a change is known within 5 seconds: m2mctl counts on that. */
+#define KEYS_POLL_US 4000000
 #define SKEW_TOLD_US 1000000
 
 struct shared_keyset *keyset_hold(struct shared_keyset *k)
@@ -31,7 +32,8 @@ static enum err fingerprint(struct arena *a, const struct keyset_row *rows, int 
 	for (int i = 0; i < n; i++) {
 		sbuf_printf(&text, "%.*s/%.*s/%.*s/%d/", STR_ARG(rows[i].kid), STR_ARG(rows[i].alg), STR_ARG(rows[i].wrap_key_id),
 			    rows[i].current);
-		sbuf_put(&text, rows[i].public_jwk); /* and the rest too, in case somebody repairs a damaged row */
+		/* and the rest too, in case somebody repairs a damaged row */
+		sbuf_put(&text, rows[i].public_jwk);
 		sbuf_put(&text, rows[i].wrapped);
 	}
 	struct str s = sbuf_str(&text);
@@ -104,7 +106,8 @@ const struct store_key *store_keys(const struct store *s, unsigned *ret_n)
 	return s->known;
 }
 
-/* What a person has to know of the clocks; said when they come to differ, not as long as they do. */
+/* What a person has to know of the clocks; said when they come to differ, not as long as they
+ * do. */
 static void tell_skew(struct store *s)
 {
 	int64_t skew_us = db_clock_skew_us(&s->clock, clock_mono_us(), clock_wall_us());

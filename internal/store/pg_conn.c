@@ -1,5 +1,6 @@
-/* The connection's state machine. Data: pg_conn_send -> PQsendQueryPrepared + PQpipelineSync -> flush; readable -> PQgetResult -> the head unit's result ->
- * (ran, if asked for) -> its sync -> done. One function (go_down) ends a connection, whatever the reason. */
+/* The connection's state machine. Data: pg_conn_send -> PQsendQueryPrepared + PQpipelineSync ->
+ * flush; readable -> PQgetResult -> the head unit's result -> (ran, if asked for) -> its sync ->
+ * done. One function (go_down) ends a connection, whatever the reason. */
 #include "store/pg_conn.h"
 
 #include <assert.h>
@@ -50,12 +51,14 @@ struct pg_conn {
 	struct event *dialed_event;
 };
 
-/* What a dialing thread works on: it fills this and then writes to `dialed`; the loop reads it after
- * that and after joining. An abandoned one, which a resolver may hold for minutes, frees it itself. */
+/* What a dialing thread works on: it fills this and then writes to `dialed`; the loop reads it
+ * after that and after joining. An abandoned one, which a resolver may hold for minutes, frees
+ * it itself. */
 struct dial {
 	pthread_t thread;
-	_Atomic int stage;        /* enum stage */
-	struct pg_open_spec spec; /* what it borrows is looked at before CONNECTING and while TALKING */
+	_Atomic int stage; /* enum stage */
+	/* what it borrows is looked at before CONNECTING and while TALKING */
+	struct pg_open_spec spec;
 	int dialed;
 	PGconn *pg;
 	char why[512];
@@ -201,7 +204,8 @@ static void rearm_deadline(struct pg_conn *c)
 
 static void flush(struct pg_conn *c)
 {
-	/* 1: the socket is full; -1 shows as an error at the next read as well, where it is handled */
+	/* 1: the socket is full; -1 shows as an error at the next read as well, where it is
+	 * handled */
 	if (PQflush(c->pg) == 1)
 		event_add(c->writable, NULL);
 }
@@ -247,8 +251,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		go_down(c, PQerrorMessage(c->pg));
 		return;
 	}
-	/* A unit's callbacks may send more, but never closes: only this file does. One NULL stands between a statement's results and its sync;
-	 * a second one in a row means that there is nothing more to be had now. */
+	/* A unit's callbacks may send more, but never closes: only this file does. One NULL
+	 * stands between a statement's results and its sync; a second one in a row means that
+	 * there is nothing more to be had now. */
 	int nulls = 0;
 	while (c->unit_count > 0 && nulls < 2 && !PQisBusy(c->pg)) {
 		PGresult *r = PQgetResult(c->pg);
@@ -344,7 +349,8 @@ enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const 
 		return ERR_TOO_LARGE;
 	if (PQsendQueryPrepared(c->pg, statement, p->n, p->values, p->lengths, p->formats, 1) != 1 ||
 	    (ran != NULL && PQsendFlushRequest(c->pg) != 1) || PQpipelineSync(c->pg) != 1) {
-		/* libpq is out of memory or its socket is dead: what it holds may not match our list any more, so begin anew from the loop */
+		/* libpq is out of memory or its socket is dead: what it holds may not match our
+		 * list any more, so begin anew from the loop */
 		event_active(c->timer, EV_TIMEOUT, 0);
 		return ERR_STORE_UNAVAILABLE;
 	}

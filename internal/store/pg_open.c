@@ -1,4 +1,5 @@
-/* Connect, look at whom we talk to, set the session, check schema and master keys, prepare the statements, enter the pipeline. */
+/* Connect, look at whom we talk to, set the session, check schema and master keys, prepare the
+ * statements, enter the pipeline. */
 #include "store/pg_open.h"
 
 #include <poll.h>
@@ -14,7 +15,8 @@
 #include "sql/promises.h"
 #include "sql/schema.h"
 
-/* PQgetResult would wait for ever for a server that was paused after it had let us in, so wait for the bytes ourselves. NULL after the deadline. */
+/* PQgetResult would wait for ever for a server that was paused after it had let us in, so wait
+ * for the bytes ourselves. NULL after the deadline. */
 static PGresult *result_within(PGconn *pg, int timeout_ms)
 {
 	int64_t deadline = clock_mono_us() + (int64_t)timeout_ms * 1000;
@@ -61,7 +63,8 @@ static enum pg_open_outcome fault(PGconn *pg, const PGresult *r, const char *wha
 	return pg_err(r) == ERR_STORE_UNAVAILABLE ? PG_OPEN_UNREACHABLE : PG_OPEN_REFUSED;
 }
 
-/* Only a primary that can be written decides about credentials: a standby's answer may be older than a rotation. */
+/* Only a primary that can be written decides about credentials: a standby's answer may be older
+ * than a rotation. */
 static enum pg_open_outcome check_primary(PGconn *pg, const struct pg_open_spec *spec, struct sbuf *why, const char **ret_reason)
 {
 	PG_RESULT r = query(
@@ -132,7 +135,8 @@ static enum pg_open_outcome check_schema(PGconn *pg, const struct pg_open_spec *
 	return PG_OPEN_OK;
 }
 
-/* A key that the database doesn't know yet is registered; one that it knows with another value would make every secret wrong. */
+/* A key that the database doesn't know yet is registered; one that it knows with another value
+ * would make every secret wrong. */
 static enum pg_open_outcome check_ring(PGconn *pg, const struct pg_open_spec *spec, struct arena *a, struct sbuf *why)
 {
 	for (unsigned i = 0; spec->ring != NULL && i < spec->ring->n; i++) {
@@ -193,8 +197,9 @@ enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, stru
 	bool moved = false;
 	const char *url = database_url_now(spec->url, spec->url_path, fresh, &moved);
 	snprintf(seconds, sizeof seconds, "%d", spec->timeout_ms < 2000 ? 2 : spec->timeout_ms / 1000);
-	/* The URL stands after our defaults, so that it can override them. libpq counts connect_timeout for each host of a list.
-	 * It would look for Kerberos credentials at each connection, with a library that crashes when memory runs out. */
+	/* The URL stands after our defaults, so that it can override them. libpq counts
+	 * connect_timeout for each host of a list. It would look for Kerberos credentials at
+	 * each connection, with a library that crashes when memory runs out. */
 	const char *const keys[] = {
 		"connect_timeout",  "target_session_attrs", "application_name", "keepalives_idle", "keepalives_interval",
 		"keepalives_count", "gssencmode",           "dbname",           "client_encoding", NULL};

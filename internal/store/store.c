@@ -1,4 +1,5 @@
-/* The store's life: its two connections, the key snapshot's poll, the write probe, and the housekeeping that any gateway may do. */
+/* The store's life: its two connections, the key snapshot's poll, the write probe, and the
+ * housekeeping that any gateway may do. */
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -22,7 +23,8 @@ static const struct pg_statement issue_statements[] = {
 	{STMT_ISSUE, issue_sql},
 	{STMT_ISSUE_BEARER, issue_bearer_sql},
 	{STMT_SEAL, SQL_SEAL},
-	/* With $1 it commits a record of no consequence to the WAL, to learn whether the server takes writes again. */
+	/* With $1 it commits a record of no consequence to the WAL, to learn whether the server
+	 * takes writes again. */
 	{STMT_PROBE, "select current_setting('transaction_read_only') = 'on',"
 		     " case when $1::bool then pg_logical_emit_message(true, 'm2m-gateway', '') end"},
 };
@@ -52,7 +54,8 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
 };
 
-/* Whatever a gateway asks is about a few rows of tables that have an index for it, so one plan of index look-ups is right at every size; a plan that was made for empty tables must not stay. */
+/* Whatever a gateway asks is about a few rows of tables that have an index for it, so one plan
+ * of index look-ups is right at every size; a plan that was made for empty tables must not stay. */
 #define INDEX_LOOKUPS                                                                                                                      \
 	"plan_cache_mode", "force_generic_plan", "enable_hashjoin", "off", "enable_mergejoin", "off", "enable_seqscan", "off", "jit", "off"
 
@@ -132,7 +135,8 @@ static void housekeeping_answered(void *arg, enum err err, const PGresult *r)
 	(void)r;
 	struct store *s = arg;
 	if (err != ERR_OK)
-		s->next_partitions_us = clock_mono_us() + 60000000; /* in a minute again; partitions are made weeks ahead */
+		/* in a minute again; partitions are made weeks ahead */
+		s->next_partitions_us = clock_mono_us() + 60000000;
 }
 
 static void housekeeping(struct store *s)

@@ -1,7 +1,10 @@
-/* One worker's store: two connections, the issuing queue, the key snapshot, and what runs by itself (polls, partitions, cleaning).
+/* One worker's store: two connections, the issuing queue, the key snapshot, and what runs by
+ * itself (polls, partitions, cleaning).
  *
- * The issuing connection only issues (issue.h); the serving one does everything else (credential.h, denied.h, the polls). Everything here is called
- * from the worker's own event loop, and every callback comes from it, exactly once, never from inside the call that asked for it. */
+ * The issuing connection only issues (issue.h); the serving one does everything else
+ * (credential.h, denied.h, the polls). Everything here is called from the worker's own event
+ * loop, and every callback comes from it, exactly once, never from inside the call that asked
+ * for it. */
 #ifndef M2M_STORE_STORE_H
 #define M2M_STORE_STORE_H
 
@@ -28,9 +31,11 @@ struct store_counters {
 	_Atomic uint64_t seals, writers_lost;
 	_Atomic uint64_t default_partition_used; /* 0 or 1, as of the last minute */
 	_Atomic uint64_t partitions_until;       /* seconds since 1970; 0: not known yet */
-	_Atomic int64_t clock_skew_us;           /* how far the machine's clock is ahead of the database's */
-	struct histogram batch_sizes;            /* token requests in one issuing statement */
-	struct histogram issue_us, serve_us;     /* from a statement's sending to its answer, by connection */
+	/* how far the machine's clock is ahead of the database's */
+	_Atomic int64_t clock_skew_us;
+	struct histogram batch_sizes; /* token requests in one issuing statement */
+	/* from a statement's sending to its answer, by connection */
+	struct histogram issue_us, serve_us;
 };
 
 /* A published signing key, as of the last poll. */
@@ -41,8 +46,10 @@ struct store_key {
 };
 #define STORE_KEYS_MAX 32
 
-/* Opens one connection as the gateway will, blocking and bounded, and closes it. True: go on (also when the database can't be reached now, with a sentence in
- * `why`). False: it must not start; `why` says why. *ret_connections: how many connections the server leaves to the login, if it was reached. */
+/* Opens one connection as the gateway will, blocking and bounded, and closes it. True: go on
+ * (also when the database can't be reached now, with a sentence in `why`). False: it must not
+ * start; `why` says why. *ret_connections: how many connections the server leaves to the login,
+ * if it was reached. */
 bool store_check(const struct config *config, int *ret_connections, struct sbuf *why);
 
 /* `config` is borrowed. NULL: out of memory. Nothing is connected before store_start. */
@@ -59,19 +66,22 @@ const char *store_unready_reason(const struct store *s);
 /* The present snapshot; NULL before the first poll. Valid until the caller returns to the loop. */
 struct keyset *store_keyset(struct store *s);
 
-/* What time it is for tokens: the database's, which also gave them theirs, as of the last poll (not older than seconds while it
- * answers) and with the monotonic clock since; known before the first snapshot of keys is. Microseconds since 1970. */
+/* What time it is for tokens: the database's, which also gave them theirs, as of the last poll
+ * (not older than seconds while it answers) and with the monotonic clock since; known before the
+ * first snapshot of keys is. Microseconds since 1970. */
 int64_t store_now_us(const struct store *s);
 
 struct store_counters *store_counters(struct store *s);
 
-/* The published signing keys, STORE_KEYS_MAX at most; valid until the caller returns to the loop, whose thread it must be. */
+/* The published signing keys, STORE_KEYS_MAX at most; valid until the caller returns to the
+ * loop, whose thread it must be. */
 const struct store_key *store_keys(const struct store *s, unsigned *ret_n);
 
 /* True when nothing waits and nothing is in flight. */
 bool store_idle(const struct store *s);
 
-/* To be asked again and again when no more requests come: ends the audit's writer in order. True when that is done, or can't be. */
+/* To be asked again and again when no more requests come: ends the audit's writer in order. True
+ * when that is done, or can't be. */
 bool store_ended(struct store *s);
 
 #endif

@@ -38,7 +38,8 @@
 #define STMT_CLIENT_CHANGE  "client_change"
 #define STMT_CLIENT_DELETE  "client_delete"
 
-/* A key snapshot that is shared by the store (the present one) and the batch in flight (the one whose kid it named). One thread, so a plain count. */
+/* A key snapshot that is shared by the store (the present one) and the batch in flight (the one
+ * whose kid it named). One thread, so a plain count. */
 struct shared_keyset {
 	struct keyset *set;
 	unsigned holders;
@@ -46,7 +47,8 @@ struct shared_keyset {
 struct shared_keyset *keyset_hold(struct shared_keyset *k);
 void keyset_drop(struct shared_keyset *k); /* NULL is allowed */
 
-/* A batch that has left or whose commit is known, until its last request is answered: what these borrow. */
+/* A batch that has left or whose commit is known, until its last request is answered: what these
+ * borrow. */
 struct issue_batch {
 	struct shared_keyset *keys; /* NULL: free */
 	PGresult *result;           /* once it is known */
@@ -56,16 +58,21 @@ struct issue_batch {
 struct issue_queue {
 	struct list waiting; /* of issue_request */
 	struct list flying;
-	struct list answered; /* committed or refused, in order; each is signed and answered as time allows */
-	struct list stale;    /* refused with stale_key once; go out again after the reload */
+	/* committed or refused, in order; each is signed and answered as time allows */
+	struct list answered;
+	struct list stale; /* refused with stale_key once; go out again after the reload */
 	unsigned waiting_count, answered_count;
-	int64_t sent_us;               /* when the batch in flight left */
-	int64_t trip_us;               /* how long batches lately took there and back, on the average */
-	int64_t token_us;              /* and a token from its commit's being known, when it was its turn, to its answer */
+	int64_t sent_us; /* when the batch in flight left */
+	/* how long batches lately took there and back, on the average */
+	int64_t trip_us;
+	/* and a token from its commit's being known, when it was its turn, to its answer */
+	int64_t token_us;
 	struct issue_batch batches[2]; /* one in flight while another one is signed */
 	struct issue_batch *flying_batch;
-	struct event *answer;  /* the loop's next turn goes on signing */
-	struct event *send;    /* fires at the end of the loop's turn, or of the next: requests that arrived together travel together */
+	struct event *answer; /* the loop's next turn goes on signing */
+	/* fires at the end of the loop's turn, or of the next: requests that arrived together
+	 * travel together */
+	struct event *send;
 	unsigned crowded;      /* cores count as short for so many small batches more */
 	struct event *overdue; /* fires when one that waits can't be sent any more */
 	int64_t overdue_us;    /* when that is; INT64_MAX: nobody waits */
@@ -74,8 +81,9 @@ struct issue_queue {
 	int *rows;          /* batch_max: where in the result each request's row is */
 
 	struct audit_writer *writer;
-	struct event *prepare; /* the next seal is made when this batch's answers are on their way */
-	bool sealing;          /* a seal is in flight by itself; batches wait for it */
+	/* the next seal is made when this batch's answers are on their way */
+	struct event *prepare;
+	bool sealing; /* a seal is in flight by itself; batches wait for it */
 	bool ending;
 	int64_t written_us; /* when the last batch or seal was answered */
 };
@@ -100,13 +108,16 @@ struct store {
 	struct db_clock clock; /* as the polls of the keys tell it */
 	bool skew_told;
 	bool keys_usable; /* the last poll gave a key to sign with */
-	enum err
-		why_no_key; /* what a request is answered while there is none: ERR_STALE_KEY, or ERR_KEY_MISSING when the ring lacks what it is sealed with */
+	/* what a request is answered while there is none: ERR_STALE_KEY, or ERR_KEY_MISSING when
+	 * the ring lacks what it is wrapped with */
+	enum err why_no_key;
 
 	struct issue_queue issue;
 	struct denied_table *denied;
 
-	bool write_refused; /* the last write failed while the connection stayed: probe with a write until one goes through */
+	/* the last write failed while the connection stayed: probe with a write until one goes
+	 * through */
+	bool write_refused;
 	bool probing;
 	int64_t last_issue_answer_us;
 	int64_t next_keys_us, next_flush_us, next_partitions_us, next_health_us;
@@ -135,8 +146,8 @@ void denied_free(struct store *s);
 
 /* The parameters start in the store's scratch arena. */
 void store_params(struct store *s, struct pg_params *p);
-/* Sends a statement over the serving connection. `answered` gets a copy of the `n` bytes of `call` and frees it; on failure it isn't called.
- * Fails with ERR_OVERLOADED. */
+/* Sends a statement over the serving connection. `answered` gets a copy of the `n` bytes of
+ * `call` and frees it; on failure it isn't called. Fails with ERR_OVERLOADED. */
 MUST_CHECK enum err store_ask(struct store *s, const char *statement, const struct pg_params *p, pg_unit_done *answered, const void *call,
 			      size_t n);
 

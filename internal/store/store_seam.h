@@ -1,5 +1,6 @@
-/* A store as a test wants it: on connections that the test has made, with a key that it gives, and with the
- * queue's measures and timers in its hands, which it reads, sets or fires instead of waiting. For tests only. */
+/* A store as a test wants it: on connections that the test has made, with a key that it gives,
+ * and with the queue's measures and timers in its hands, which it reads, sets or fires instead
+ * of waiting. For tests only. */
 #ifndef M2M_STORE_STORE_SEAM_H
 #define M2M_STORE_STORE_SEAM_H
 
@@ -11,19 +12,22 @@
 /* What of the issuing queue a test meets; borrowed, until the queue is made anew. */
 struct store_seam {
 	struct list *waiting, *flying, *answered, *stale; /* of issue_request */
-	struct event *send, *answer;                      /* the loop's next turn sends, or goes on signing */
+	/* the loop's next turn sends, or goes on signing */
+	struct event *send, *answer;
 	unsigned *waiting_count, *crowded;
 	int64_t *trip_us, *token_us, *written_us;
 	bool *ending;
 };
 
-/* `config`, the loop and both connections are borrowed; nothing is connected or asked by itself. NULL: out of memory. */
+/* `config`, the loop and both connections are borrowed; nothing is connected or asked by itself.
+ * NULL: out of memory. */
 struct store *store_seam_new(struct event_base *base, const struct config *config, struct pg_conn *issuing, struct pg_conn *serving,
 			     struct store_seam *ret);
 /* Answers everything that waits, then frees. */
 void store_seam_free(struct store *s);
 
-/* From now on tokens are signed with its current key. `set` is the store's. ERR_NO_MEMORY, and it is freed. */
+/* From now on tokens are signed with its current key. `set` is the store's. ERR_NO_MEMORY, and
+ * it is freed. */
 MUST_CHECK enum err store_seam_sign_with(struct store *s, struct keyset *set);
 
 /* The queue's end, which answers everything that waits. */
@@ -31,7 +35,8 @@ void store_seam_end_queue(struct store *s);
 /* A new queue, as the config now says. */
 MUST_CHECK enum err store_seam_renew_queue(struct store *s, struct store_seam *ret);
 
-/* What the second's tick does for the queue, and what the issuing connection's coming or going does. */
+/* What the second's tick does for the queue, and what the issuing connection's coming or going
+ * does. */
 void store_seam_tick(struct store *s);
 void store_seam_connection_changed(struct store *s);
 /* From now on the tick comes by itself no more. */

@@ -1,5 +1,5 @@
-/* The large statements: each is a file of this folder with its name, parameters and columns told in it,
- * embedded without its comments. Private to store/. */
+/* The large statements: each is a file of this folder with its name, parameters and columns told
+ * in it, embedded without its comments. Private to store/. */
 #ifndef M2M_STORE_STORE_SQL_H
 #define M2M_STORE_STORE_SQL_H
 

@@ -32,7 +32,8 @@ static struct listed_token take_row(const PGresult *r, int row)
 	};
 }
 
-/* A row without a jti says how far the search has come; one row more than was asked for says that there are more; no row at all is a row of nulls. */
+/* A row without a jti says how far the search has come; one row more than was asked for says
+ * that there are more; no row at all is a row of nulls. */
 static void take_page(const PGresult *r, int32_t limit, struct listed_token rows[TOKEN_PAGE_MAX], struct token_page *page)
 {
 	int n = PQntuples(r);

@@ -1,5 +1,6 @@
-/* An organization's own record of tokens, for its admins: the gateway asks a function of the database that gives it the caller's organization and no other
- * (migrations/0006). Listing isn't an act, and is not recorded. */
+/* An organization's own record of tokens, for its admins: the gateway asks a function of the
+ * database that gives it the caller's organization and no other (migrations/0006). Listing isn't
+ * an act, and is not recorded. */
 #ifndef M2M_STORE_TOKEN_LIST_H
 #define M2M_STORE_TOKEN_LIST_H
 
@@ -13,7 +14,8 @@ struct token_filter {
 	const struct uuid *jti; /* NULL: any */
 	int32_t secret_version; /* 0: any */
 	struct str remote_addr; /* an address, or a network in CIDR form */
-	int64_t since, until;   /* of issued_at, microseconds since 1970, `until` excluded; 0: no bound */
+	/* of issued_at, microseconds since 1970, `until` excluded; 0: no bound */
+	int64_t since, until;
 };
 
 /* A place in the list, which is in the order of time and jti, the youngest first. */
@@ -38,10 +40,12 @@ struct token_page {
 	struct token_place next; /* where the next page begins, when there is more */
 };
 
-/* err: ERR_OK, INVALID_TOKEN, FORBIDDEN, STORE_UNAVAILABLE, INTERNAL. `page` is NULL unless ERR_OK. */
+/* err: ERR_OK, INVALID_TOKEN, FORBIDDEN, STORE_UNAVAILABLE, INTERNAL. `page` is NULL unless
+ * ERR_OK. */
 typedef void token_list_done(void *arg, enum err err, const struct token_page *page);
 
-/* `before` NULL: from the youngest. limit: 1 to TOKEN_PAGE_MAX. Answers ERR_OK when the statement is on its way; otherwise `done` isn't called. */
+/* `before` NULL: from the youngest. limit: 1 to TOKEN_PAGE_MAX. Answers ERR_OK when the
+ * statement is on its way; otherwise `done` isn't called. */
 MUST_CHECK enum err token_list(struct store *s, const struct bearer *bearer, const struct token_filter *filter,
 			       const struct token_place *before, int32_t limit, token_list_done *done, void *arg);
 

@@ -23,7 +23,8 @@ static void probe_answered(void *arg, enum err err, const PGresult *r)
 		s->write_refused = false;
 }
 
-/* An idle connection is asked now and then, so that a paused or read-only server shows before a request meets it. */
+/* An idle connection is asked now and then, so that a paused or read-only server shows before a
+ * request meets it. */
 void store_probe(struct store *s)
 {
 	bool due = s->write_refused || clock_mono_us() - s->last_issue_answer_us > PROBE_AFTER_US;

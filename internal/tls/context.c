@@ -4,7 +4,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-/* TLS 1.2 with forward secrecy and authenticated encryption only (RFC 9325 section 4.2); 1.3 has nothing else. */
+/* TLS 1.2 with forward secrecy and authenticated encryption only (RFC 9325 section 4.2); 1.3 has
+ * nothing else. */
 #define CIPHERS         "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define GROUPS          "X25519:P-256:P-384"
 #define SESSION_SECONDS 7200
@@ -26,7 +27,8 @@ static void cleanup_key(EVP_PKEY **k)
 }
 
 /* A key with a passphrase would otherwise have OpenSSL ask at the terminal. */
-static int no_passphrase(char *buf, int n, int writing, void *arg) /* NOLINT(readability-non-const-parameter): its type is given */
+/* NOLINT(readability-non-const-parameter): its type is given */
+static int no_passphrase(char *buf, int n, int writing, void *arg)
 {
 	(void)buf, (void)n, (void)writing, (void)arg;
 	return -1;
@@ -85,7 +87,8 @@ static bool ask_clients(SSL_CTX *context, struct str text, struct sbuf *why)
 	return true;
 }
 
-/* RFC 7301: who offers protocols must offer ours. Who offers none is served, as a plain HTTP client or a probe. */
+/* RFC 7301: who offers protocols must offer ours. Who offers none is served, as a plain HTTP
+ * client or a probe. */
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in, unsigned in_n, void *arg)
 {
 	(void)ssl;
@@ -99,12 +102,13 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 
 static bool set_up(SSL_CTX *context, enum tls_listener listener)
 {
-	const unsigned char id =
-		(unsigned char)listener; /* a session of one listener is none of another, which may not ask for certificates */
+	/* a session of one listener is none of another, which may not ask for certificates */
+	const unsigned char id = (unsigned char)listener;
 	static char is_grpc;
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	/* sessions are resumed from tickets, which every worker can read; the cache would be a lock that they share */
+	/* sessions are resumed from tickets, which every worker can read; the cache would be a
+	 * lock that they share */
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(context, SESSION_SECONDS);
 	SSL_CTX_set_alpn_select_cb(context, choose_protocol, listener == TLS_GRPC ? &is_grpc : NULL);

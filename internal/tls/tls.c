@@ -17,7 +17,8 @@
 #include "tls/tls_session.h"
 
 #define PEM_MAX (64 * 1024)
-/* The keys of session tickets belong to a context. Who gets hold of them can read what TLS 1.2 sessions said, so none lives long. */
+/* The keys of session tickets belong to a context. Who gets hold of them can read what TLS 1.2
+ * sessions said, so none lives long. */
 #define CONTEXT_LIFE_US INT64_C(43200000000)
 
 enum { CHAIN, KEY, CLIENTS, PEMS };
@@ -147,7 +148,8 @@ void tls_close(struct tls *t)
 
 /* ---- changes ---- */
 
-/* Two files can't change in one instant: what doesn't fit together is only worth a word when it is still so at the next look. */
+/* Two files can't change in one instant: what doesn't fit together is only worth a word when it
+ * is still so at the next look. */
 static void refuse(struct tls *t, const uint8_t digest[SHA256_LEN], const char *why)
 {
 	if (memcmp(t->refused, digest, SHA256_LEN) != 0)

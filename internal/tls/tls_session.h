@@ -1,4 +1,5 @@
-/* What a connection needs of the present snapshot, whichever way it meets its socket: for tls/tls_stream and loop/tls_bufferevent. */
+/* What a connection needs of the present snapshot, whichever way it meets its socket: for
+ * tls/tls_stream and loop/tls_bufferevent. */
 #ifndef M2M_TLS_TLS_SESSION_H
 #define M2M_TLS_TLS_SESSION_H
 

@@ -22,7 +22,8 @@ enum err tls_stream_init(struct tls_stream *s, struct tls *t, enum tls_listener 
 		return ERR_NO_MEMORY;
 	}
 	SSL_set_accept_state(s->ssl);
-	SSL_set_read_ahead(s->ssl, 1); /* one recv for a record, not one for its head and one for the rest */
+	/* one recv for a record, not one for its head and one for the rest */
+	SSL_set_read_ahead(s->ssl, 1);
 	return ERR_OK;
 }
 
@@ -45,7 +46,8 @@ bool tls_stream_holds(const struct tls_stream *s)
 	return s->ssl != NULL && SSL_has_pending(s->ssl) == 1;
 }
 
-/* What a call that moved nothing means. SSL_get_error asks the thread's error queue too, so it was cleared before the call: another connection's error is none of this one's. */
+/* What a call that moved nothing means. SSL_get_error asks the thread's error queue too, so it
+ * was cleared before the call: another connection's error is none of this one's. */
 static ssize_t explain(struct tls_stream *s, int returned)
 {
 	int why = SSL_get_error(s->ssl, returned);
@@ -54,7 +56,8 @@ static ssize_t explain(struct tls_stream *s, int returned)
 		return TLS_STREAM_LATER;
 	unsigned long error = ERR_get_error();
 	ERR_clear_error();
-	/* where a request or a reply ends, HTTP itself says: one that was cut off is noticed without close_notify */
+	/* where a request or a reply ends, HTTP itself says: one that was cut off is noticed
+	 * without close_notify */
 	if (why == SSL_ERROR_ZERO_RETURN || ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
 		return 0;
 	if (s->error == 0)

@@ -23,7 +23,8 @@ static void put_text(struct sbuf *out, const char *key, struct str value)
 
 static void put_number(struct sbuf *out, const char *key, int value)
 {
-	sbuf_printf(out, ",{\"key\":\"%s\",\"value\":{\"intValue\":\"%d\"}}", key, value); /* 64 bits are a text in protobuf's JSON */
+	/* 64 bits are a text in protobuf's JSON */
+	sbuf_printf(out, ",{\"key\":\"%s\",\"value\":{\"intValue\":\"%d\"}}", key, value);
 }
 
 /* Names of OpenTelemetry's semantic conventions, and our own under m2m. */

@@ -1,4 +1,5 @@
-/* The rings between workers and the exporter: one writer, one reader, no lock. Private to trace/. */
+/* The rings between workers and the exporter: one writer, one reader, no lock. Private to
+ * trace/. */
 #ifndef M2M_TRACE_QUEUE_H
 #define M2M_TRACE_QUEUE_H
 

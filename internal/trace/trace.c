@@ -42,7 +42,8 @@ struct trace {
 
 /* ---- sending ---- */
 
-static size_t ignore(char *bytes, size_t one, size_t n, void *arg) /* NOLINT(readability-non-const-parameter): its type is given */
+/* NOLINT(readability-non-const-parameter): its type is given */
+static size_t ignore(char *bytes, size_t one, size_t n, void *arg)
 {
 	(void)bytes, (void)arg;
 	return one * n;
@@ -54,7 +55,8 @@ static bool set_options(struct trace *t)
 	bool good = curl_easy_setopt(e, CURLOPT_URL, t->url) == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
-	good = good && curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK; /* giving up doesn't wait for a resolver */
+	/* giving up doesn't wait for a resolver */
+	good = good && curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_USERAGENT, "m2m-gateway/" M2M_VERSION) == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK;
 	return good && curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, ignore) == CURLE_OK;
@@ -114,7 +116,8 @@ static void *run(void *arg)
 	struct trace *t = arg;
 	for (bool stopping = false; !stopping;) {
 		struct timespec until;
-		clock_gettime(CLOCK_MONOTONIC, &until); /* as `wake` does: the time of day may be set back */
+		/* as `wake` does: the time of day may be set back */
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += EVERY_MS / 1000;
 		pthread_mutex_lock(&t->lock);
 		if (!t->stopping)

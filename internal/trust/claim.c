@@ -93,7 +93,8 @@ static bool has_string(const struct json *array, struct str wanted)
 	return false;
 }
 
-/* The role of an object's member, given everywhere (true) or in the organizations that are named. */
+/* The role of an object's member, given everywhere (true) or in the organizations that are
+ * named. */
 static bool is_given(const struct json *value, struct str organization)
 {
 	if (value == NULL || value->type != JSON_OBJECT)

@@ -42,9 +42,11 @@ static bool set_options(struct fetch *f, const char *url, const char *ca_file)
 					    curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK));
 	good = good && curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)FETCH_TIMEOUT_MS) == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) == CURLE_OK;
-	good = good && curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK; /* fetch_ended does, with our rules */
+	/* fetch_ended does, with our rules */
+	good = good && curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
-	good = good && curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK; /* giving up doesn't wait for a resolver */
+	/* giving up doesn't wait for a resolver */
+	good = good && curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK;
 	good = good && curl_easy_setopt(e, CURLOPT_USERAGENT, "m2m-gateway/" M2M_VERSION) == CURLE_OK;

@@ -1,6 +1,8 @@
-/* One HTTPS request for a JWK Set, from start to end, on a libcurl multi handle that its owner drives. Private to trust/.
+/* One HTTPS request for a JWK Set, from start to end, on a libcurl multi handle that its owner
+ * drives. Private to trust/.
  *
- * Only https, certificates verified, TLS 1.2 and up, 5 seconds in all, FETCH_BODY_MAX bytes, no redirect but to the same host and port (and at most three), no compression. */
+ * Only https, certificates verified, TLS 1.2 and up, 5 seconds in all, FETCH_BODY_MAX bytes, no
+ * redirect but to the same host and port (and at most three), no compression. */
 #ifndef M2M_TRUST_FETCH_H
 #define M2M_TRUST_FETCH_H
 
@@ -25,10 +27,12 @@ struct fetch *fetch_of(CURL *easy);
 /* After CURLMSG_DONE: true, when it has ended; false, when it goes on elsewhere. */
 bool fetch_ended(struct fetch *f, CURLcode result);
 
-/* Of one that has ended. The body, absent if there is none worth reading, when fetch_why says why; borrowed. */
+/* Of one that has ended. The body, absent if there is none worth reading, when fetch_why says
+ * why; borrowed. */
 struct str fetch_body(const struct fetch *f);
 const char *fetch_why(const struct fetch *f);
-/* For how many seconds it may be kept (RFC 9111 section 4.2): max-age less Age; 0 for no-store and no-cache; `otherwise` when nothing is said. */
+/* For how many seconds it may be kept (RFC 9111 section 4.2): max-age less Age; 0 for no-store
+ * and no-cache; `otherwise` when nothing is said. */
 long fetch_max_age(const struct fetch *f, long otherwise);
 
 #endif

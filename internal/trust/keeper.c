@@ -1,4 +1,5 @@
-/* The one thread that reads files and speaks HTTPS: look at the files -> start what is due -> drive what is under way -> publish what is new -> wait. */
+/* The one thread that reads files and speaks HTTPS: look at the files -> start what is due ->
+ * drive what is under way -> publish what is new -> wait. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +104,8 @@ static void look_at_list(struct trust *t)
 
 /* ---- publishing ---- */
 
-/* Whoever waits for keys looks again. Without memory the snapshot before stays, and this is tried again. */
+/* Whoever waits for keys looks again. Without memory the snapshot before stays, and this is
+ * tried again. */
 static void publish(struct trust *t)
 {
 	struct key_text keys[ISSUERS_MAX];

@@ -1,4 +1,5 @@
-/* What workers look at: the issuers and the text of their key sets at one moment. Immutable, counted, freed by whoever drops it last. Private to trust/. */
+/* What workers look at: the issuers and the text of their key sets at one moment. Immutable,
+ * counted, freed by whoever drops it last. Private to trust/. */
 #ifndef M2M_TRUST_SNAPSHOT_H
 #define M2M_TRUST_SNAPSHOT_H
 

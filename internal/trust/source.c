@@ -67,7 +67,8 @@ static bool take_set(struct source *s, struct str text, uint64_t version)
 		return false;
 	char *copy = malloc(text.n + 1);
 	if (copy == NULL) {
-		memset(s->seen, 0, sizeof s->seen); /* a file's: or this text would count as taken */
+		/* a file's: or this text would count as taken */
+		memset(s->seen, 0, sizeof s->seen);
 		complain(s, "out of memory");
 		return false;
 	}

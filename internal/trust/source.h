@@ -1,4 +1,5 @@
-/* Where one issuer's keys come from, and the last good set: a file that is read each second, or a URL that is fetched when its time has come or a worker wants it. The keeper's, but for the
+/* Where one issuer's keys come from, and the last good set: a file that is read each second, or
+ * a URL that is fetched when its time has come or a worker wants it. The keeper's, but for the
  * three atomics, which workers ask about. Private to trust/. */
 #ifndef M2M_TRUST_SOURCE_H
 #define M2M_TRUST_SOURCE_H
@@ -17,14 +18,16 @@ struct source {
 	char *text;                       /* the last good set */
 	struct key_text keys;             /* borrows text */
 	uint8_t seen[SHA256_LEN];         /* what was last read from the file, good or not */
-	bool complained;                  /* about the present state, which is not said again and again */
+	/* about the present state, which is not said again and again */
+	bool complained;
 
 	struct fetch *fetch;
 	int64_t next_us;   /* when to fetch again */
 	unsigned failures; /* since the last good set */
 
 	atomic_bool has_keys;
-	atomic_bool busy;         /* being fetched, or to be fetched at once; cleared when what came of it is published */
+	/* being fetched, or to be fetched at once; cleared when what came of it is published */
+	atomic_bool busy;
 	_Atomic int64_t asked_us; /* when it was last fetched; 0: never */
 };
 
@@ -41,7 +44,8 @@ bool source_look(struct source *s, uint64_t version);
 /* True: it is time to fetch. */
 bool source_is_due(const struct source *s, int64_t now_us);
 void source_begin(struct source *s, CURLM *multi, int64_t now_us);
-/* The fetch has ended. True: a new good set was taken. It stays busy until the caller has published that. */
+/* The fetch has ended. True: a new good set was taken. It stays busy until the caller has
+ * published that. */
 bool source_end(struct source *s, uint64_t version, int64_t now_us);
 
 #endif

@@ -1,6 +1,7 @@
 /* The inside of struct trust, shared by the files of this folder only.
  *
- * The keeper's thread alone changes the list, the sources and what hangs on them. What workers look at meanwhile (marked "lock") it changes under the lock, which nobody holds for longer
+ * The keeper's thread alone changes the list, the sources and what hangs on them. What workers
+ * look at meanwhile (marked "lock") it changes under the lock, which nobody holds for longer
  * than a look or a copy takes: never while a file is read or something is fetched. */
 #ifndef M2M_TRUST_TRUST_PARTS_H
 #define M2M_TRUST_TRUST_PARTS_H
@@ -47,8 +48,9 @@ void *keeper_run(void *trust);
 /* The present snapshot, held. */
 struct snapshot *trust_snapshot(struct trust *t);
 
-/* A key was not found in a snapshot of `generation`. ERR_AGAIN, ERR_NOT_PRESENT or ERR_ISSUER_UNAVAILABLE as trust_find_key says; ERR_AGAIN has made the keeper ask, or says that there is
- * a younger snapshot. */
+/* A key was not found in a snapshot of `generation`. ERR_AGAIN, ERR_NOT_PRESENT or
+ * ERR_ISSUER_UNAVAILABLE as trust_find_key says; ERR_AGAIN has made the keeper ask, or says that
+ * there is a younger snapshot. */
 MUST_CHECK enum err trust_ask(struct trust *t, struct str issuer, uint64_t generation);
 
 /* Its keys are being fetched, or will be at once. */

@@ -1,4 +1,6 @@
-/* One worker's view: the snapshot that it looks at, the keys of it that were needed so far, parsed for its thread, and who waits for keys. The keeper wakes it through an eventfd in its loop. */
+/* One worker's view: the snapshot that it looks at, the keys of it that were needed so far,
+ * parsed for its thread, and who waits for keys. The keeper wakes it through an eventfd in its
+ * loop. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>

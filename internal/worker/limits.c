@@ -6,9 +6,9 @@
 #include "base/cgroup.h"
 #include "base/log.h"
 
-/* Descriptors of everything but clients and operators. A worker has two listeners, epoll, its command,
- * two connections to PostgreSQL with what dialing them takes; the process its standard streams, the
- * files that it rereads, the issuers' and the collector's connections. */
+/* Descriptors of everything but clients and operators. A worker has two listeners, epoll, its
+ * command, two connections to PostgreSQL with what dialing them takes; the process its standard
+ * streams, the files that it rereads, the issuers' and the collector's connections. */
 #define DESCRIPTORS_A_WORKER 12
 #define DESCRIPTORS_PROCESS  32
 /* Below this many there is no use in serving. */

@@ -1,4 +1,5 @@
-/* What the system allows this process, compared with what the settings may need. Once, at the start. */
+/* What the system allows this process, compared with what the settings may need. Once, at the
+ * start. */
 #ifndef M2M_WORKER_LIMITS_H
 #define M2M_WORKER_LIMITS_H
 
@@ -6,8 +7,9 @@
 #include "config/config.h"
 
 /* Raises RLIMIT_NOFILE to its hard limit, and sets config->descriptors_max so that clients leave
- * enough of it to the operator's listener and PostgreSQL. What the settings may need beyond a limit is
- * one warning in the log. ERR_OVERLOADED: too few descriptors to serve at all, one sentence in `why`. */
+ * enough of it to the operator's listener and PostgreSQL. What the settings may need beyond a
+ * limit is one warning in the log. ERR_OVERLOADED: too few descriptors to serve at all, one
+ * sentence in `why`. */
 MUST_CHECK enum err limits_apply(struct config *config, struct sbuf *why);
 
 /* One warning in the log if the server leaves the login fewer connections than the workers open. */

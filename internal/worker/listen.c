@@ -57,7 +57,8 @@ static void say(struct sbuf *why, const struct config_listen *at, const char *se
 
 static enum err claim_tcp(struct config_listen *at)
 {
-	/* a bound socket that doesn't listen yet isn't noticed by bind with SO_REUSEADDR, so listen too */
+	/* a bound socket that doesn't listen yet isn't noticed by bind with SO_REUSEADDR, so
+	 * listen too */
 	int fd = bind_tcp(at, false);
 	if (fd < 0 || listen(fd, 1) != 0) {
 		int saved = errno;

@@ -25,7 +25,8 @@ static void put(struct sbuf *out, const char *name, const char *type, const char
 
 /* ---- histograms ---- */
 
-/* `label`: NAME="value", or "" for none. `unit`: how many of the scale's units make one of the metric's. */
+/* `label`: NAME="value", or "" for none. `unit`: how many of the scale's units make one of the
+ * metric's. */
 static void put_series(struct sbuf *out, const char *name, const char *label, const struct histogram_sum *sum,
 		       const struct histogram_scale *scale, double unit)
 {
@@ -143,7 +144,8 @@ static void put_store(const struct worker *w, struct sbuf *out)
 	put(out, "m2m_audit_partitions_until_timestamp_seconds", "gauge", "When the audit's weekly partitions that are made end.", until);
 }
 
-/* Of the worker whose clock is told to be the farthest off: they differ by what a poll's round trip leaves open. */
+/* Of the worker whose clock is told to be the farthest off: they differ by what a poll's round
+ * trip leaves open. */
 static void put_clock(const struct worker *w, struct sbuf *out)
 {
 	static const char name[] = "m2m_clock_skew_seconds";

@@ -15,7 +15,8 @@ static void put(struct sbuf *out, const char *name, const char *type, const char
 	sbuf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.15g\n", name, help, name, type, name, value);
 }
 
-/* Field `field` of /proc/self/stat (proc(5)), counted from 3, the first behind the name in brackets; 0 if it can't be had. */
+/* Field `field` of /proc/self/stat (proc(5)), counted from 3, the first behind the name in
+ * brackets; 0 if it can't be had. */
 static double stat_field(const char *text, unsigned field)
 {
 	const char *at = text == NULL ? NULL : strrchr(text, ')');

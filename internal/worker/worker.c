@@ -1,4 +1,5 @@
-/* The thread's life: build everything on its loop, run, drain, take everything down in the order of dependence. */
+/* The thread's life: build everything on its loop, run, drain, take everything down in the order
+ * of dependence. */
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
@@ -38,7 +39,8 @@ static bool drained(struct worker *w)
 	return store_ended(w->store) && store_idle(w->store);
 }
 
-/* A balancer that is told by readiness has long gone elsewhere; one that isn't finds the port closed. */
+/* A balancer that is told by readiness has long gone elsewhere; one that isn't finds the port
+ * closed. */
 static void close_listeners(struct worker *w)
 {
 	unsigned delay_ms = w->config->shutdown_delay_ms;
@@ -47,7 +49,8 @@ static void close_listeners(struct worker *w)
 	grpc_server_drain(w->grpc);
 }
 
-/* Connections that the kernel has already made are accepted for a moment more: closing the socket would reset them, with the requests that they may carry. */
+/* Connections that the kernel has already made are accepted for a moment more: closing the
+ * socket would reset them, with the requests that they may carry. */
 static void begin_drain(struct worker *w)
 {
 	int64_t now_us = clock_mono_us();
@@ -62,7 +65,8 @@ static void begin_drain(struct worker *w)
 		close_listeners(w);
 }
 
-/* A balancer that doesn't ask for readiness sends requests as soon as a port is open: they wait in the backlog until there is something to answer them with, for a moment. */
+/* A balancer that doesn't ask for readiness sends requests as soon as a port is open: they wait
+ * in the backlog until there is something to answer them with, for a moment. */
 static void begin_accepting(struct worker *w)
 {
 	if (!store_ready(w->store) && clock_mono_us() - w->started_us < BEGIN_MS * INT64_C(1000))
@@ -136,7 +140,8 @@ static void *run(void *arg)
 {
 	struct worker *w = arg;
 	w->started_us = clock_mono_us();
-	enum err ignored = log_gather(flush_soon, w); /* without memory for it lines go out one by one */
+	/* without memory for it lines go out one by one */
+	enum err ignored = log_gather(flush_soon, w);
 	(void)ignored;
 	store_start(w->store);
 	event_base_dispatch(w->base);
@@ -228,11 +233,12 @@ void worker_free(struct worker *w)
 {
 	if (w == NULL)
 		return;
+	/* an answer that is given now is its connection's last: what stands behind it would find
+	 * the store gone */
 	if (w->rest != NULL)
-		rest_server_drain(
-			w->rest,
-			0); /* an answer that is given now is its connection's last: what stands behind it would find the store gone */
-	/* first what still has answers to give, through the transports: the issuers, whose answers may lead to the store, then the store */
+		rest_server_drain(w->rest, 0);
+	/* first what still has answers to give, through the transports: the issuers, whose
+	 * answers may lead to the store, then the store */
 	trust_view_free(w->trust);
 	store_free(w->store);
 	rest_server_free(w->rest);

@@ -1,5 +1,7 @@
-/* One worker: a thread with its own event loop, listeners, store connections, key snapshot, bearer memo and counters. Workers share nothing but the
- * immutable config, the snapshots of the outside issuers and the limits' buckets, which are atomic; what others may read of a worker (readiness, counters) is atomic. */
+/* One worker: a thread with its own event loop, listeners, store connections, key snapshot,
+ * bearer memo and counters. Workers share nothing but the immutable config, the snapshots of the
+ * outside issuers and the limits' buckets, which are atomic; what others may read of a worker
+ * (readiness, counters) is atomic. */
 #ifndef M2M_WORKER_WORKER_H
 #define M2M_WORKER_WORKER_H
 
@@ -24,10 +26,12 @@ struct worker_shared {
 struct worker *worker_new(const struct config *config, const struct worker_shared *shared, struct listen_set *http,
 			  struct listen_set *grpc);
 
-/* The workers of this process, `w` among them, for which it answers when it is asked for health or metrics; before worker_start. */
+/* The workers of this process, `w` among them, for which it answers when it is asked for health
+ * or metrics; before worker_start. */
 void worker_know_all(struct worker *w, struct worker *const *all, unsigned count);
 
-/* Serves the operator's listener, whose sockets it takes over, on this worker's loop; after worker_know_all, before worker_start. */
+/* Serves the operator's listener, whose sockets it takes over, on this worker's loop; after
+ * worker_know_all, before worker_start. */
 MUST_CHECK enum err worker_serve_ops(struct worker *w, const struct listen_set *ops);
 
 /* ERR_OVERLOADED: the system gives no thread more; errno says why. */
@@ -36,7 +40,8 @@ MUST_CHECK enum err worker_start(struct worker *w);
 /* From any thread: isn't ready any more, and serves on, until worker_drain. */
 void worker_leave(struct worker *w);
 
-/* From any thread: stops accepting, finishes what is under way within M2M_DRAIN_MS, then ends the thread. `now`: ends without waiting. */
+/* From any thread: stops accepting, finishes what is under way within M2M_DRAIN_MS, then ends
+ * the thread. `now`: ends without waiting. */
 void worker_drain(struct worker *w, bool now);
 void worker_join(struct worker *w);
 

@@ -32,7 +32,8 @@ struct worker {
 	int command; /* eventfd: 1 drain, more: end now */
 	struct event *command_event;
 	struct event *tick;
-	struct event *flush;                          /* at the end of a turn in which lines were logged */
+	/* at the end of a turn in which lines were logged */
+	struct event *flush;
 	struct listen_set http_sockets, grpc_sockets; /* the listeners', until they are closed */
 	_Atomic bool leaving;                         /* shall be unready, and serve on */
 	bool accepting, draining, flushed;

@@ -1,4 +1,6 @@
-/* The least that an answer can cost: each read is taken for a request, and the same 503 is written for it, whatever was asked. What tests/bench/run --overload holds the gateway's refusals against.
+/* The least that an answer can cost: each read is taken for a request, and the same 503 is
+ * written for it, whatever was asked. What tests/bench/run --overload holds the gateway's
+ * refusals against.
  *
  *   bare_server PORT_FILE
  *

@@ -1,15 +1,19 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tests/bench/run sets what is not set here
-# To be sourced by tests/bench/growth.sh: clients and tokens by the million, in minutes, into a database that looks afterwards as if they had come one by one.
+# To be sourced by tests/bench/growth.sh: clients and tokens by the million, in minutes, into a
+# database that looks afterwards as if they had come one by one.
 #
 #   bulk_begin                PostgreSQL gets settings for loading: nothing is durable
-#   bulk_clients URL N KNOWN  N organizations with a client each take the place of all that are there; form bodies of KNOWN of them in $tmp/bodies
+#   bulk_clients URL N KNOWN  N organizations with a client each take the place of all that are
+#                             there; form bodies of KNOWN of them in $tmp/bodies
 #   bulk_tokens URL N         N tokens of these clients, recorded in this week
 #   bulk_end                  all is on the disk, and the settings are those of before
 #
-# URL is a superuser's. Tables lose their indexes and constraints and get them again from their own definitions; that nothing about the schema or the settings has changed is compared at the end.
+# URL is a superuser's. Tables lose their indexes and constraints and get them again from their own
+# definitions; that nothing about the schema or the settings has changed is compared at the end.
 
-# Without replication, tables that are filled in the transaction that emptied them, and indexes that are made anew, write no WAL.
+# Without replication, tables that are filled in the transaction that emptied them, and indexes that
+# are made anew, write no WAL.
 bulk_settings=(fsync=off full_page_writes=off wal_level=minimal max_wal_senders=0 max_wal_size=8GB checkpoint_timeout=1h autovacuum=off maintenance_work_mem=1GB)
 
 bulk_psql() {
@@ -45,7 +49,8 @@ bulk_show_schema() {
 	"$stack_pg_bin/psql" -Xq -v ON_ERROR_STOP=1 "$1" -c '\d+ m2m.*' -c '\dp m2m.*'
 }
 
-# bulk_take_apart URL: drops the indexes and constraints of the clients' tables; what makes them again is in $tmp/again.TABLE, and the foreign keys, which want all of the tables, in $tmp/again.
+# bulk_take_apart URL: drops the indexes and constraints of the clients' tables; what makes them
+# again is in $tmp/again.TABLE, and the foreign keys, which want all of the tables, in $tmp/again.
 bulk_take_apart() {
 	bulk_psql "$1" -v tables='{m2m.organization,m2m.client,m2m.client_secret}' <<-SQL
 		create temp table mine as select unnest(:'tables'::regclass[]) as oid;
@@ -72,7 +77,8 @@ bulk_take_apart() {
 	SQL
 }
 
-# bulk_table URL TABLE: rows that are written in the transaction that emptied the table can be frozen at once. As a replica no trigger is run for them.
+# bulk_table URL TABLE: rows that are written in the transaction that emptied the table can be
+# frozen at once. As a replica no trigger is run for them.
 bulk_table() {
 	bulk_psql "$1" <<-SQL
 		set session_replication_role = replica;
@@ -101,7 +107,8 @@ bulk_clients() {
 	diff "$tmp/schema.before" "$tmp/schema.after" >&2 || { say 'the schema is not that of before' && exit 1; }
 }
 
-# The indexes stay, since filling them takes little longer than making them again, and they are then as a gateway's inserts leave them.
+# The indexes stay, since filling them takes little longer than making them again, and they are then
+# as a gateway's inserts leave them.
 bulk_tokens() {
 	local week partition
 	read -r partition week < <(bulk_psql -F ' ' "$1" -c "select 'm2m.token_audit_p' || to_char(w at time zone 'UTC', 'YYYYMMDD'), extract(epoch from w)::bigint from date_trunc('week', now(), 'UTC') w")

@@ -1,13 +1,16 @@
-/* Checks the tokens that clients of a benchmark were given: each must verify, each must be in the server's table, none may come twice.
+/* Checks the tokens that clients of a benchmark were given: each must verify, each must be in
+ * the server's table, none may come twice.
  *
  *   check_tokens PUBLIC_PEM ES256|RS256 jti|sha256 STORED_FILE TOKENS_FILE...
  *
- * STORED_FILE has the keys of the stored tokens and the TOKENS_FILEs the delivered tokens, one a line. A token's key is its jti claim, or
- * the SHA-256 of the whole token in lower hex. Prints one line of JSON, {"delivered":N,"verified":N,"stored":N,"duplicates":N}, of which
- * the first three count delivered tokens, and succeeds if these are equal and there is no duplicate.
+ * STORED_FILE has the keys of the stored tokens and the TOKENS_FILEs the delivered tokens, one a
+ * line. A token's key is its jti claim, or the SHA-256 of the whole token in lower hex. Prints
+ * one line of JSON, {"delivered":N,"verified":N,"stored":N,"duplicates":N}, of which the first
+ * three count delivered tokens, and succeeds if these are equal and there is no duplicate.
  *
- * Files are mapped; the stored keys become a hash set of slices of their file; then a thread per core takes blocks of tokens. It shares
- * nothing with the gateway's own code, so that it is a second opinion. */
+ * Files are mapped; the stored keys become a hash set of slices of their file; then a thread per
+ * core takes blocks of tokens. It shares nothing with the gateway's own code, so that it is a
+ * second opinion. */
 #include <fcntl.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
@@ -69,7 +72,8 @@ static void *checked(void *memory)
 	return memory;
 }
 
-/* Appends the lines of a file, which stays mapped to the end of the process. Empty lines don't count. */
+/* Appends the lines of a file, which stays mapped to the end of the process. Empty lines don't
+ * count. */
 static void read_lines(const char *path, struct lines *lines)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

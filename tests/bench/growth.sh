@@ -1,14 +1,19 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tests/bench/run sets what is not set here
-# To be sourced by tests/bench/run: the gateway on databases of several sizes, one after another in each round, so that the machine's drift meets all of them. ES256 over 256 connections, where
-# the database's part is largest.
+# To be sourced by tests/bench/run: the gateway on databases of several sizes, one after another in
+# each round, so that the machine's drift meets all of them. ES256 over 256 connections, where the
+# database's part is largest.
 #
-# PostgreSQL has its default settings but for shared_buffers, a quarter of the memory, as its manual advises, since nobody keeps ten million clients in 128 MiB; and the system has reserved huge pages
-# for that, as the manual advises with it, if whoever runs this may do so (GROWTH_HUGE_PAGES= without). Rows that are there beforehand are
-# of this week, whose partition the tokens go to: their indexes are the ones that are written.
+# PostgreSQL has its default settings but for shared_buffers, a quarter of the memory, as its manual
+# advises, since nobody keeps ten million clients in 128 MiB; and the system has reserved huge pages
+# for that, as the manual advises with it, if whoever runs this may do so (GROWTH_HUGE_PAGES=
+# without). Rows that are there beforehand are of this week, whose partition the tokens go to: their
+# indexes are the ones that are written.
 #
-# Where there are many clients, those that ask are spread over all of them, in no order, and each load, the warm-up too, has others than the loads before. Before each round what a token looks at
-# (the clients, their secrets, and the index of each) is read into shared_buffers, as far as it finds room, and the audit's indexes into the kernel's cache: as they would be after a day's work.
+# Where there are many clients, those that ask are spread over all of them, in no order, and each
+# load, the warm-up too, has others than the loads before. Before each round what a token looks at
+# (the clients, their secrets, and the index of each) is read into shared_buffers, as far as it
+# finds room, and the audit's indexes into the kernel's cache: as they would be after a day's work.
 # A disk that is read for each client is not what is asked here.
 #
 #   GROWTH_CLIENTS, GROWTH_ROWS   other sizes, the smallest first
@@ -91,13 +96,15 @@ growth_sizes() {
 			group by name order by name) s"
 }
 
-# Blocks of the clients' tables and indexes that were not in shared_buffers, and tokens recorded, since ever. Only what ended connections did is counted in full.
+# Blocks of the clients' tables and indexes that were not in shared_buffers, and tokens recorded,
+# since ever. Only what ended connections did is counted in full.
 growth_counts() {
 	ask "select sum(heap_blks_read + idx_blks_read) filter (where relname in ('organization', 'client', 'client_secret')), (select sum(n_tup_ins) from pg_stat_user_tables where relname like 'token_audit%')
 		from pg_statio_user_tables where schemaname = 'm2m'"
 }
 
-# What the issuing statement reads. Organizations are looked up by an index of those that are disabled, which is empty here.
+# What the issuing statement reads. Organizations are looked up by an index of those that are
+# disabled, which is empty here.
 growth_read() {
 	bulk_psql "$superuser" -c 'set client_min_messages = warning' -c 'create extension if not exists pg_prewarm' \
 		-c "select sum(pg_prewarm(oid, 'read')) from pg_class where relnamespace = 'm2m'::regnamespace and relkind = 'i' and relname like 'token_audit%'" \

@@ -1,15 +1,19 @@
-/* What tests/bench/instructions runs under valgrind: one worker of the gateway (its loop, evhttp, store and libpq, all real) in this thread, a fake database, and a client with 32 kept
+/* What tests/bench/instructions runs under valgrind: one worker of the gateway (its loop,
+ * evhttp, store and libpq, all real) in this thread, a fake database, and a client with 32 kept
  * connections.
  *
  *   bench_instructions ALG TOKENS       prints: tokens N batches N
  *
- * In turns the worker's loop runs until it has nothing to do, then the database does what it has to, then the clients; only the first is counted, once the connections are warm. So nothing
- * depends on time: every count is of the same work in the same order. Half of the clients ask one turn after the others, as when a batch gathers while another one is in flight:
+ * In turns the worker's loop runs until it has nothing to do, then the database does what it has
+ * to, then the clients; only the first is counted, once the connections are warm. So nothing
+ * depends on time: every count is of the same work in the same order. Half of the clients ask
+ * one turn after the others, as when a batch gathers while another one is in flight:
  *
- *   turn 1    A is read and sent to the database       B is answered, signed, and its replies are written
- *   turn 2    A is answered, signed and written        B is read and sent
+ *   turn 1 A is read and sent to the database B is answered, signed, and its replies are written
+ *   turn 2 A is answered, signed and written B is read and sent
  *
- * The gateway's clock stands still during a turn, so that the same digits are written; what runs by libevent's (probes, the poll for keys) is switched off. Access lines go to /dev/null. */
+ * The gateway's clock stands still during a turn, so that the same digits are written; what runs
+ * by libevent's (probes, the poll for keys) is switched off. Access lines go to /dev/null. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>

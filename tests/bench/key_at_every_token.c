@@ -1,4 +1,5 @@
-/* Linked in front of jwt_sign_drafts (ld's --wrap), so that the signing key is parsed at every token, as libjwt would: a regression for tests/interop/run_instructions to notice. */
+/* Linked in front of jwt_sign_drafts (ld's --wrap), so that the signing key is parsed at every
+ * token, as libjwt would: a regression for tests/interop/run_instructions to notice. */
 #include "crypto/jwt.h"
 
 enum err __real_jwt_sign_drafts(struct signing_key *key, const struct jwt_draft *drafts, size_t n);

@@ -1,9 +1,12 @@
-/* Many organizations with a client each, as m2mctl would make them, but in PostgreSQL's text copy format and at a million in some seconds.
+/* Many organizations with a client each, as m2mctl would make them, but in PostgreSQL's text
+ * copy format and at a million in some seconds.
  *
  *   make_clients MASTER_KEYS_FILE CLIENTS KNOWN DIR
  *
- * Writes DIR/organization, DIR/client and DIR/client_secret, which `copy` takes (the columns are listed in tests/bench/run), and DIR/bodies: the form bodies of token requests of KNOWN of
- * them, spread evenly. The others' verifiers are random bytes, which no secret has: they are there to be searched past. */
+ * Writes DIR/organization, DIR/client and DIR/client_secret, which `copy` takes (the columns are
+ * listed in tests/bench/run), and DIR/bodies: the form bodies of token requests of KNOWN of
+ * them, spread evenly. The others' verifiers are random bytes, which no secret has: they are
+ * there to be searched past. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,9 +1,11 @@
-/* Rows of m2m.token_audit as gateways write them, at a million in about a second, to stdout for `copy m2m.token_audit from stdin (format binary)`.
+/* Rows of m2m.token_audit as gateways write them, at a million in about a second, to stdout for
+ * `copy m2m.token_audit from stdin (format binary)`.
  *
  *   make_tokens CLIENTS_FILE ROWS FROM UNTIL
  *
- * CLIENTS_FILE is the file of m2m.client that make_clients wrote; FROM and UNTIL are seconds since 1970. The rows' times go up evenly from FROM to UNTIL, and the clients take turns, so that the
- * rows of each are spread over all of that time. */
+ * CLIENTS_FILE is the file of m2m.client that make_clients wrote; FROM and UNTIL are seconds
+ * since 1970. The rows' times go up evenly from FROM to UNTIL, and the clients take turns, so
+ * that the rows of each are spread over all of that time. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,7 +13,7 @@
 #include "sql/audit_row.h"
 
 #define BATCH      64   /* rows that are written at once */
-#define STRIDE     7919 /* a prime, so that every client has its turn: the next one isn't the next one of the file */
+#define STRIDE     7919 /* a prime, so that every client has its turn, in no order */
 #define SECOND_US  INT64_C(1000000)
 #define DAY_US     (86400 * SECOND_US)
 #define TUPLE_MAX  512
@@ -86,7 +88,8 @@ static bool put_row(const struct client *client, int64_t at, struct uuid batch_i
 
 static bool put_rows(const struct clients *clients, int64_t rows, int64_t from, int64_t until)
 {
-	static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0"; /* the signature has a zero at its end; no flags, no extension */
+	/* the signature has a zero at its end; no flags, no extension */
+	static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
 	static const uint16_t trailer = UINT16_MAX;
 	struct uuid batch_id = {.b = {0}};
 	int64_t at = from;

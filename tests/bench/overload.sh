@@ -1,14 +1,21 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tests/bench/run sets what is not set here
-# To be sourced by tests/bench/run: twice as many requests as the gateway can serve. The client (wrk, then h2load, which asks at a fixed rate, whatever is answered) has the last core, gateway and
-# PostgreSQL have the others, since what refusing costs is the question, not what asking costs.
+# To be sourced by tests/bench/run: twice as many requests as the gateway can serve. The client
+# (wrk, then h2load, which asks at a fixed rate, whatever is answered) has the last core, gateway
+# and PostgreSQL have the others, since what refusing costs is the question, not what asking costs.
 #
-# The peak is what wrk gets over 256 connections. Then h2load offers twice that over 2,000 connections, more than the queue holds, while somebody reads the secret, rotates it, and asks for health ten times a second.
-# (It asks on all of them within some milliseconds, and again when each has its turn: with many more, the queue would be empty before the next turn.) What is asked, answered and refused is counted from the second
-# second on, when all of them are connected and the queue is full: h2load's log has a line for each answer, with when it was asked for (in microseconds), the status, and how long it took.
+# The peak is what wrk gets over 256 connections. Then h2load offers twice that over 2,000
+# connections, more than the queue holds, while somebody reads the secret, rotates it, and asks for
+# health ten times a second. (It asks on all of them within some milliseconds, and again when each
+# has its turn: with many more, the queue would be empty before the next turn.) What is asked,
+# answered and refused is counted from the second second on, when all of them are connected and the
+# queue is full: h2load's log has a line for each answer, with when it was asked for (in
+# microseconds), the status, and how long it took.
 #
-# An answer to each request costs a read and a write, so twice the peak can't be offered for nothing. What it costs at the least is measured beside it, with a server that does nothing else (bare_server.c) on the same
-# cores and for the same client: where a token takes t of the cores and such an answer b, no more than (t - 2 b) / (t - b) of the peak is possible.
+# An answer to each request costs a read and a write, so twice the peak can't be offered for
+# nothing. What it costs at the least is measured beside it, with a server that does nothing else
+# (bare_server.c) on the same cores and for the same client: where a token takes t of the cores and
+# such an answer b, no more than (t - 2 b) / (t - b) of the peak is possible.
 
 # shellcheck disable=SC2317 # cleanup calls it
 bare=''
@@ -73,7 +80,8 @@ overload_round() {
 	tail -n 1 "$tmp/facts" >&2
 }
 
-# overload_counts: what was asked for, and the tokens that came, between the end of the first second and the last one's.
+# overload_counts: what was asked for, and the tokens that came, between the end of the first second
+# and the last one's.
 overload_counts() {
 	awk -v seconds="$seconds" 'NR == FNR {if (NR == 1 || $1 < first) first = $1; next}
 		{at = $1 - first; done = at + $3}

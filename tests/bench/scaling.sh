@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tests/bench/run sets what is not set here
-# To be sourced by tests/bench/run: one worker, two workers, and two processes of one worker each on one database, in turns. With two processes each gets half of the connections.
+# To be sourced by tests/bench/run: one worker, two workers, and two processes of one worker each on
+# one database, in turns. With two processes each gets half of the connections.
 
 scaling_second='' scaling_second_url=''
 
@@ -25,7 +26,8 @@ scaling_start_second() {
 	say 'the second gateway does not answer' && exit 1
 }
 
-# scaling_pair CONNECTIONS ROUND: both gateways at once; the figures added up, latencies the worse ones.
+# scaling_pair CONNECTIONS ROUND: both gateways at once; the figures added up, latencies the worse
+# ones.
 scaling_pair() {
 	local rate since half=$(($1 / 2)) postgres
 	postgres=$(head -n 1 "$stack_dir/pg/postmaster.pid")

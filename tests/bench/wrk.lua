@@ -1,15 +1,18 @@
--- What wrk runs against every server that tests/bench/run measures: each thread goes round the form bodies of a file, beginning at an
--- offset of its own, and writes the access token of each 200 to a file of its own. Whoever reads it checks every one of them later.
+-- What wrk runs against every server that tests/bench/run measures: each thread goes round the form
+-- bodies of a file, beginning at an offset of its own, and writes the access token of each 200 to a
+-- file of its own. Whoever reads it checks every one of them later.
 --
 --   BENCH_BODIES=FILE BENCH_TOKENS=PREFIX wrk -t 2 -c 32 -d 10s --timeout 10s -s wrk.lua URL
 --
 --   BENCH_BODIES   the form bodies, one a line
 --   BENCH_TOKENS   the tokens go to PREFIX.1, PREFIX.2, ..., one a line
 --
--- Without --timeout, an answer that took 2 s counts among the errors and its latency nowhere, though its token is kept.
+-- Without --timeout, an answer that took 2 s counts among the errors and its latency nowhere,
+-- though its token is kept.
 --
--- The last line of the output is a JSON object: requests (answers that have come), tokens (200s with a token), errors (of connections),
--- non200 (counts by status), duration_us, latency_us (p50, p90, p99, max), bytes.
+-- The last line of the output is a JSON object: requests (answers that have come), tokens (200s
+-- with a token), errors (of connections), non200 (counts by status), duration_us, latency_us (p50,
+-- p90, p99, max), bytes.
 
 local find, sub = string.find, string.sub
 
@@ -40,7 +43,8 @@ local function make(body)
 	return head .. body
 end
 
--- Requests are kept, but not hundreds of thousands of them: looking through those for garbage, Lua would need more of the machine the more clients there are.
+-- Requests are kept, but not hundreds of thousands of them: looking through those for garbage, Lua
+-- would need more of the machine the more clients there are.
 function init(args)
 	local path = assert(os.getenv("BENCH_BODIES"), "BENCH_BODIES is not set")
 	bodies = assert(io.open(path))

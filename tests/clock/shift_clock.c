@@ -1,7 +1,9 @@
-/* A library to be preloaded into every process of a test run: the wall clock stands CLOCK_SHIFT seconds from the real one.
+/* A library to be preloaded into every process of a test run: the wall clock stands CLOCK_SHIFT
+ * seconds from the real one.
  *
- * libfaketime does more, and too much: while a process sleeps in epoll_wait its signal handlers see the real time, so that
- * PostgreSQL's lock_timeout and statement_timeout never end. Here nothing that waits is touched, only what asks. */
+ * libfaketime does more, and too much: while a process sleeps in epoll_wait its signal handlers
+ * see the real time, so that PostgreSQL's lock_timeout and statement_timeout never end. Here
+ * nothing that waits is touched, only what asks. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/syscall.h>

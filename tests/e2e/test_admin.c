@@ -1,4 +1,5 @@
-/* The operator's API: a platform's own backend makes, reads, changes and removes organizations and their clients, and everything it does is in the audit. */
+/* The operator's API: a platform's own backend makes, reads, changes and removes organizations
+ * and their clients, and everything it does is in the audit. */
 #include <stdio.h>
 #include <string.h>
 
@@ -265,7 +266,8 @@ Test(admin, the_reference_routes_act_on_the_default_client)
 
 	expect_problem(call("DELETE", clients_of("acme", acme.client_id, ""), NULL), 409, "default_client");
 	expect_problem(call("PATCH", clients_of("acme", acme.client_id, ""), "{\"default\":false}"), 409, "default_client");
-	expect_status(call("PATCH", clients_of("acme", id, ""), "{\"default\":false}"), 200); /* as it is */
+	/* as it is */
+	expect_status(call("PATCH", clients_of("acme", id, ""), "{\"default\":false}"), 200);
 	expect_status(call("PATCH", clients_of("acme", id, ""), "{\"default\":true}"), 200);
 	expect_status(get(&w, "/m2m/client-id", bearer, &r), 200);
 	cr_assert_str_eq(body_text(&r, "client_id", text, sizeof text), id);

@@ -1,4 +1,5 @@
-/* No token before its row has committed, and none if it doesn't: a trigger that is deferred to the commit holds it up, or makes it fail. */
+/* No token before its row has committed, and none if it doesn't: a trigger that is deferred to
+ * the commit holds it up, or makes it fail. */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,9 @@
-/* Promises 1 and 2 of the design, checked on histories: rotation is linearizable, as is taking an allowed network away, and no
- * token is delivered without its row.
+/* Promises 1 and 2 of the design, checked on histories: rotation is linearizable, as is taking
+ * an allowed network away, and no token is delivered without its row.
  *
- * A history is what clients saw: what each call used, what it was answered, its begin and end on one monotonic clock. What must hold is derived
- * from that alone, and from the audit afterwards. tests/mutations holds changes to the product that these tests must notice.
+ * A history is what clients saw: what each call used, what it was answered, its begin and end on
+ * one monotonic clock. What must hold is derived from that alone, and from the audit afterwards.
+ * tests/mutations holds changes to the product that these tests must notice.
  *
  * M2M_TEST_LONG makes the history of rotations a minute long; M2M_TEST_SECONDS sets its length. */
 #include <pthread.h>
@@ -28,7 +29,8 @@ STOPPED_CLUSTER;
 #define FORM         "application/x-www-form-urlencoded"
 #define NEVER        INT64_MAX
 
-/* A secret and the rotation that made it, as its caller saw it. Version 1 was there before everything. */
+/* A secret and the rotation that made it, as its caller saw it. Version 1 was there before
+ * everything. */
 struct version {
 	int64_t begin, end;
 	bool known;
@@ -132,7 +134,8 @@ static void *rotate_on(void *arg)
 			publish(answer, begin, end);
 		else
 			atomic_fetch_add(&faults, 1);
-		/* leaves secrets current long enough to be used, however slow this machine is now */
+		/* leaves secrets current long enough to be used, however slow this machine is
+		 * now */
 		sleep_ms((int)(rand_r(&seed) % 40) + (int)((end - begin) / 1000 * (rand_r(&seed) % 4)));
 	}
 	http_close(&conns[0]);
@@ -142,7 +145,8 @@ static void *rotate_on(void *arg)
 	return NULL;
 }
 
-/* One of the last three secrets: the current one, or one that must be refused. 0 as long as its rotation's answer isn't in. */
+/* One of the last three secrets: the current one, or one that must be refused. 0 as long as its
+ * rotation's answer isn't in. */
 static int pick_secret(unsigned *seed, char secret[SECRET_MAX])
 {
 	pthread_mutex_lock(&versions_lock);
@@ -181,7 +185,8 @@ static void use_secret(struct verifier *v, struct call *call, const char *secret
 		atomic_fetch_add(&faults, 1);
 }
 
-/* An access token from one of the last secrets that were accepted here: most of them have ended since. */
+/* An access token from one of the last secrets that were accepted here: most of them have ended
+ * since. */
 static void use_token(struct verifier *v, struct call *call)
 {
 	unsigned n = v->kept < TOKENS_KEPT ? v->kept : TOKENS_KEPT;
@@ -262,7 +267,8 @@ static void check_versions(int last)
 	cr_assert_eq(sql_int(db, "select count(*) from m2m.admin_audit where action = 'rotate_secret' and outcome = 'granted'"), last - 1);
 }
 
-/* For each version, when the first rotation that ended it had returned: any later one's, since each ends all before it. */
+/* For each version, when the first rotation that ended it had returned: any later one's, since
+ * each ends all before it. */
 static int64_t *ended_by(int last)
 {
 	int64_t *at = calloc((size_t)last + 2, sizeof *at);
@@ -273,8 +279,9 @@ static int64_t *ended_by(int last)
 }
 
 struct verdicts {
-	unsigned accepted, refused;                        /* as answered */
-	unsigned had_to_be_accepted, had_to_be_refused[3]; /* calls that overlap no rotation; by enum how */
+	unsigned accepted, refused; /* as answered */
+	/* calls that overlap no rotation; by enum how */
+	unsigned had_to_be_accepted, had_to_be_refused[3];
 };
 
 static void check_call(const struct call *call, const int64_t *ended, struct verdicts *sum)
@@ -416,7 +423,8 @@ static void make_history_of_networks(struct verifier *askers)
 	cr_assert_eq(atomic_load(&faults), 0, "a change of networks failed");
 }
 
-/* Whether the networks may have been so at one moment of the call. A change's effect is somewhere between its begin and end. */
+/* Whether the networks may have been so at one moment of the call. A change's effect is
+ * somewhere between its begin and end. */
 static bool can_have_been(bool allowed, const struct call *call)
 {
 	for (unsigned n = 0; n < changes_n; n++) {
@@ -529,14 +537,16 @@ Test(concurrency, no_token_is_delivered_without_its_row_when_postgresql_is_kille
 	cr_assert_gt(load.unavailable, 0);
 }
 
-/* The moment between a token's decision and its row's commit, made as long as can be, and then ended by a crash. */
+/* The moment between a token's decision and its row's commit, made as long as can be, and then
+ * ended by a crash. */
 Test(concurrency, no_token_is_delivered_while_its_row_waits)
 {
 	PGconn *db = world_db(&w);
 	load_start(&load, &acme, w.gateway.http);
 	load_wait_delivered(&load, 100, 20000);
 	sql_exec(db, "begin");
-	sql_exec(db, "lock table m2m.token_audit in share mode"); /* returns when every row that was being written has committed */
+	/* returns when every row that was being written has committed */
+	sql_exec(db, "lock table m2m.token_audit in share mode");
 	sleep_ms(300);
 	unsigned delivered = atomic_load(&load.delivered);
 	sleep_ms(300);

@@ -1,4 +1,5 @@
-/* The documents that anyone may read: where they stand, what they say, and who may read them from a browser. */
+/* The documents that anyone may read: where they stand, what they say, and who may read them
+ * from a browser. */
 #include <stdio.h>
 #include <string.h>
 
@@ -278,7 +279,8 @@ Test(discovery, a_browser_may_read_the_documents)
 		expect_status(ask("GET", documents[i], ORIGIN), 200);
 		expect_header("Access-Control-Allow-Origin", "*");
 		expect_status(ask("GET", documents[i], NULL), 200);
-		expect_header("Access-Control-Allow-Origin", "*"); /* a cache may keep it for both */
+		/* a cache may keep it for both */
+		expect_header("Access-Control-Allow-Origin", "*");
 		expect_status(ask("OPTIONS", documents[i], PREFLIGHT), 200);
 		expect_header("Access-Control-Allow-Origin", "*");
 		expect_header("Access-Control-Allow-Methods", "GET, HEAD");

@@ -1,5 +1,5 @@
-/* PostgreSQL goes away, falls silent, turns read-only, comes back; the gateway is told to end; a start can't succeed. Answers stay bounded and
- * nothing needs a restart. */
+/* PostgreSQL goes away, falls silent, turns read-only, comes back; the gateway is told to end; a
+ * start can't succeed. Answers stay bounded and nothing needs a restart. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -250,7 +250,8 @@ Test(faults, a_second_signal_cuts_the_leaving_short)
 
 TestSuite(start, .init = prepare, .fini = close_world, .timeout = 120);
 
-/* One request under way, one in the queue, which is then full: what comes is refused at once, in its route's language, and counted; what doesn't issue tokens is served. */
+/* One request under way, one in the queue, which is then full: what comes is refused at once, in
+ * its route's language, and counted; what doesn't issue tokens is served. */
 Test(start, a_full_queue_refuses_tokens_at_once)
 {
 	struct http_conn under_way, queued, refused;
@@ -304,7 +305,8 @@ Test(start, a_full_queue_refuses_tokens_at_once)
 	http_close(&queued);
 }
 
-/* Starts the gateway, which must end by itself with an error and one line that names what is wrong. */
+/* Starts the gateway, which must end by itself with an error and one line that names what is
+ * wrong. */
 static void expect_start_error(const char *names)
 {
 	gateway_launch(&w.gateway, &w.gateway_env);

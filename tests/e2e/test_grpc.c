@@ -1,4 +1,5 @@
-/* The four operations over gRPC: what they answer, how errors, deadlines and cancellation look on the wire, what HTTP/2 and gRPC framing may do, and how connections end. */
+/* The four operations over gRPC: what they answer, how errors, deadlines and cancellation look
+ * on the wire, what HTTP/2 and gRPC framing may do, and how connections end. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,8 @@ static struct ctl_result ran;
 static void prepare(void)
 {
 	world_prepare(&w, true);
-	env_set(&w.gateway_env, "M2M_WORKERS=1"); /* one queue, so that a test knows what waits behind what */
+	/* one queue, so that a test knows what waits behind what */
+	env_set(&w.gateway_env, "M2M_WORKERS=1");
 	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=15000");
 }
 
@@ -767,7 +769,8 @@ Test(grpc, a_gzip_request_is_answered_in_gzip)
 	pb_text(text, 1, access_token, sizeof access_token);
 	expect_status(get(&w, "/m2m/client-id", access_token, &r), 200);
 
-	/* A client that doesn't say that it reads gzip is answered plainly, and an uncompressed message may come under any encoding. */
+	/* A client that doesn't say that it reads gzip is answered plainly, and an uncompressed
+	 * message may come under any encoding. */
 	q.metadata = "grpc-encoding: gzip\n";
 	expect_grpc(call(&q), OK);
 	grpc_message(&g, 0, &compressed);
@@ -957,7 +960,8 @@ Test(grpc, sigterm_says_goodbye_and_answers_what_is_in_flight)
 	sleep_ms(300);
 	cr_assert_eq(kill(w.gateway.pid, SIGTERM), 0);
 
-	/* First the notice, with no stream excluded; then, as our PING answer tells that it was seen, the last stream that counts. */
+	/* First the notice, with no stream excluded; then, as our PING answer tells that it was
+	 * seen, the last stream that counts. */
 	struct h2_frame f;
 	cr_assert(h2_wait_frame(&c, NGHTTP2_GOAWAY, &f, 3000));
 	cr_assert_eq(c.goaway_error, NGHTTP2_NO_ERROR);

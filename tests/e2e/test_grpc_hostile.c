@@ -1,4 +1,5 @@
-/* HTTP/2 that no honest client sends. Each abuse ends in a stream error, GOAWAY or a closed connection in bounded time, costs the daemon bounded memory, and does another client no harm. */
+/* HTTP/2 that no honest client sends. Each abuse ends in a stream error, GOAWAY or a closed
+ * connection in bounded time, costs the daemon bounded memory, and does another client no harm. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,7 +235,8 @@ Test(grpc_hostile, a_header_list_over_the_limit_is_refused_and_the_connection_go
 	cr_assert_eq(grpc_call_on(&c, &get_id, &g), OK);
 }
 
-/* One field of 4,000 bytes goes into the dynamic table; each byte of the rest then stands for it. */
+/* One field of 4,000 bytes goes into the dynamic table; each byte of the rest then stands for
+ * it. */
 Test(grpc_hostile, an_hpack_bomb_is_cut_off)
 {
 	static struct h2_out block;
@@ -332,7 +334,8 @@ Test(grpc_hostile, what_is_no_http2_is_closed)
 	expect_stranger_is_closed("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
 }
 
-/* Errors have no flow control to hold them back, so that a client which doesn't read could pile them up. */
+/* Errors have no flow control to hold them back, so that a client which doesn't read could pile
+ * them up. */
 Test(grpc_hostile, a_client_that_never_reads_is_cut_off)
 {
 	struct h2 *deaf = malloc(sizeof *deaf);
@@ -602,7 +605,8 @@ Test(grpc_hostile, many_more_cancelled_calls_end_with_a_farewell)
 	expect_neighbour_is_served();
 }
 
-/* Its answer to the PING stands behind what it had sent before: a client that is far behind loses nothing. */
+/* Its answer to the PING stands behind what it had sent before: a client that is far behind
+ * loses nothing. */
 Test(grpc_hostile, behind_a_farewell_calls_are_answered_until_the_client_knows)
 {
 	struct h2_frame f;
@@ -616,7 +620,8 @@ Test(grpc_hostile, behind_a_farewell_calls_are_answered_until_the_client_knows)
 	}
 	cr_assert(c.goaway);
 	cr_assert_eq(c.goaway_last, 0x7fffffff);
-	for (unsigned i = 0; i < 10; i++) { /* two and a half seconds, in which it is never silent */
+	/* two and a half seconds, in which it is never silent */
+	for (unsigned i = 0; i < 10; i++) {
 		cr_assert_eq(grpc_call_on(&c, &get_id, &g), OK, "call %u: %d", i, g.status);
 		cr_assert_eq(c.goaway_last, 0x7fffffff, "call %u", i);
 		expect_neighbour_is_served();
@@ -729,7 +734,8 @@ static unsigned count_status(struct grpc_reply *many, unsigned n, int status)
 	return count;
 }
 
-/* Of 40 calls that a worker takes, watches get ten of their own: one connection eight, one address nine. */
+/* Of 40 calls that a worker takes, watches get ten of their own: one connection eight, one
+ * address nine. */
 Test(grpc_hostile, watches_are_few_and_take_no_room_from_calls)
 {
 	static struct grpc_reply first[10], second[4], third;

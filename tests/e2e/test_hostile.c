@@ -1,4 +1,5 @@
-/* Bytes that no honest client sends. Each must be refused or cut off in bounded time, nothing may be granted by it, and the gateway must serve on. */
+/* Bytes that no honest client sends. Each must be refused or cut off in bounded time, nothing
+ * may be granted by it, and the gateway must serve on. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,8 @@ struct bytes {
 	}
 #define JWKS "/.well-known/jwks.json"
 
-/* Sends the bytes on a connection of their own; 0 when it was closed without an answer. Fails when neither comes in time. */
+/* Sends the bytes on a connection of their own; 0 when it was closed without an answer. Fails
+ * when neither comes in time. */
 static int send_raw(const char *name, const char *p, size_t n)
 {
 	struct http_conn c;

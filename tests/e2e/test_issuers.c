@@ -1,4 +1,5 @@
-/* Bearers of trusted outside issuers, shaped as Auth0, Keycloak and Entra ID shape them, and everything that an attacker makes of them. */
+/* Bearers of trusted outside issuers, shaped as Auth0, Keycloak and Entra ID shape them, and
+ * everything that an attacker makes of them. */
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -667,7 +668,8 @@ Test(issuers, keys_over_https_follow_the_issuer_and_outlive_an_outage)
 	cr_assert(wait_for(401, keycloak("")), "the new list wasn't noticed");
 	cr_assert(wait_for(200, first), "%s", r.body);
 
-	https_files(&s, next, "max-age=600"); /* the issuer rotates, long before the cache would ask again */
+	/* the issuer rotates, long before the cache would ask again */
+	https_files(&s, next, "max-age=600");
 	int64_t ms = 0;
 	while (get(&w, "/m2m/client-id", second, &r) != 200 && ms < 15000) {
 		cr_assert_eq(r.status, 401, "%s", r.body);

@@ -1,4 +1,5 @@
-/* Signing keys and master keys while the service runs: two daemons on one database, and a verifier that keeps the JWKS for as long as its headers allow, as stock ones do. */
+/* Signing keys and master keys while the service runs: two daemons on one database, and a
+ * verifier that keeps the JWKS for as long as its headers allow, as stock ones do. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +110,8 @@ static bool token_from(uint16_t port, char out[TOKEN_MAX])
 	return true;
 }
 
-/* Tokens from both daemons, each shown to both verifiers, for as long as `go_on` says or `ms` have passed. */
+/* Tokens from both daemons, each shown to both verifiers, for as long as `go_on` says or `ms`
+ * have passed. */
 static void run_load(struct verifier v[2], int ms, bool (*go_on)(const char *), const char *arg)
 {
 	char token[TOKEN_MAX];
@@ -196,7 +198,8 @@ Test(keys, a_revocation_under_load_shuts_the_key_s_tokens_out_and_fails_no_other
 	run_load(v, 2000, NULL, NULL);
 	cr_assert(wait_shut_out(w.gateway.http, kid, stolen), "the first daemon still knows it");
 	cr_assert(wait_shut_out(second.http, kid, stolen), "the second daemon still knows it");
-	expect_status(get(&w, "/m2m/client-id", admin, &r), 401); /* the operator's of that key too */
+	/* the operator's of that key too */
+	expect_status(get(&w, "/m2m/client-id", admin, &r), 401);
 	expect_status(get(&w, "/m2m/client-id", fresh, &r), 200);
 	cr_assert_eq(v[0].failed + v[1].failed, 0, "%s%s", v[0].first_failure, v[1].first_failure);
 	cr_assert_eq(ctl(&w.ctl_env, &ran, "key", "revoke", kid), 1, "revoked is final");
@@ -298,7 +301,8 @@ Test(keys, a_master_key_is_added_activated_and_dropped_while_daemons_differ)
 	expect_key_missing(w.gateway.http, secret);
 	expect_status(get(&w, "/m2m/client-secret", admin, &r), 503);
 	cr_assert(is_problem(&r, "key_missing"), "%s", r.body);
-	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 503); /* it can't tell that this one has ended */
+	/* it can't tell that this one has ended */
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 503);
 
 	/* as it should be: everywhere, then first */
 	restart(&w.gateway, &both_env);

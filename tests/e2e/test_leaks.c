@@ -1,6 +1,8 @@
-/* Nothing that was ever handed out, and no master key, is found anywhere but where it was handed to. A session uses every way to make, read, rotate and
- * misuse credentials; then the dump of the whole cluster, PostgreSQL's own log with every statement and parameter in it, and what both programs
- * wrote are searched for each secret, token and key in each spelling. The search itself is proven with values that were planted in each place. */
+/* Nothing that was ever handed out, and no master key, is found anywhere but where it was handed
+ * to. A session uses every way to make, read, rotate and misuse credentials; then the dump of
+ * the whole cluster, PostgreSQL's own log with every statement and parameter in it, and what
+ * both programs wrote are searched for each secret, token and key in each spelling. The search
+ * itself is proven with values that were planted in each place. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +64,8 @@ static void add_spellings(const char *what, const void *bytes, size_t n)
 	add(what, text, strcspn(text, "="));
 }
 
-/* A part of it is enough: the text may have been cut. What stands before and behind is no secret (prefix, hint, checksum). */
+/* A part of it is enough: the text may have been cut. What stands before and behind is no secret
+ * (prefix, hint, checksum). */
 static void add_secret(const char *secret)
 {
 	cr_assert(secret_well_formed(str_of(secret)), "%s", secret);
@@ -298,8 +301,10 @@ static void be_refused(void)
 	expect_status(oauth_token(w.gateway.http, acme.client_id, wrong, &r), 401);
 	expect_status(oauth_basic(acme.client_id, wrong), 401);
 	expect_status(m2m_token(&w, admin, acme.client_id, wrong, &r), 401);
-	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 401); /* ended */
-	expect_status(m2m_token(&w, admin, other.client_id, other.secret, &r), 401);      /* another organization's */
+	/* ended */
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 401);
+	/* another organization's */
+	expect_status(m2m_token(&w, admin, other.client_id, other.secret, &r), 401);
 	expect_status(oauth_token(w.gateway.http, "m2m_0000000000000000000000", other.secret, &r), 401);
 	wrong[20] ^= 1; /* no longer well formed */
 	expect_status(oauth_token(w.gateway.http, acme.client_id, wrong, &r), 401);

@@ -1,6 +1,8 @@
-/* M2M_CLIENT_RATE and M2M_ADDRESS_RATE as clients meet them, over both transports and with two workers: what is refused, what it is told, and who is spared.
+/* M2M_CLIENT_RATE and M2M_ADDRESS_RATE as clients meet them, over both transports and with two
+ * workers: what is refused, what it is told, and who is spared.
  *
- * The clock goes on while a test runs, so what may be granted is known up to what came in meanwhile. */
+ * The clock goes on while a test runs, so what may be granted is known up to what came in
+ * meanwhile. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +78,8 @@ static int token_from_form(const char *address, const char *client_id, const cha
 	return call_from(address, &(struct http_request){.path = "/oauth2/token", .type = FORM, .body = form});
 }
 
-/* As Go's golang.org/x/oauth2 finds out what a server takes: Basic, and after any error at once the form. */
+/* As Go's golang.org/x/oauth2 finds out what a server takes: Basic, and after any error at once
+ * the form. */
 static int token_as_stock_client(const char *address, const char *client_id, const char *secret)
 {
 	int status = token_from_basic(address, client_id, secret);
@@ -175,7 +178,8 @@ Test(limits, over_grpc_the_same_limit_is_resource_exhausted_with_retry_info)
 	cr_assert_eq(grpc_token(&w, admin, acme.client_id, acme.secret, NULL, &g), 0, "%s", g.fields);
 }
 
-/* Who knows a client's id alone (it stands in every token) must not be able to keep it from its tokens. */
+/* Who knows a client's id alone (it stands in every token) must not be able to keep it from its
+ * tokens. */
 Test(limits, wrong_secrets_from_elsewhere_take_nothing_from_the_client)
 {
 	char wrong[SECRET_MAX];

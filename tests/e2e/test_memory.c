@@ -319,7 +319,8 @@ TestSuite(memory, .init = prepare, .fini = finish, .timeout = 240);
  * nobody's. */
 static void go(struct way *way)
 {
-	struct ctl_result ran; /* by m2mctl, so that the gateway sees it only in this way's requests */
+	/* by m2mctl, so that the gateway sees it only in this way's requests */
+	struct ctl_result ran;
 	world_ctl(&w, &ran, "client", "rotate", "--org", "acme", "--output", "env");
 	ctl_value(&ran, "M2M_CLIENT_SECRET", way->right, SECRET_MAX);
 	random_secret(way->wrong);

@@ -1,5 +1,5 @@
-/* A client, and an organization, that may be used from some networks only: over both transports, from 127.0.0.1 and from the
- * other addresses of the loopback network. */
+/* A client, and an organization, that may be used from some networks only: over both transports,
+ * from 127.0.0.1 and from the other addresses of the loopback network. */
 #include <stdio.h>
 #include <string.h>
 
@@ -236,7 +236,8 @@ Test(networks, an_auditor_learns_whose_right_secret_came_from_elsewhere)
 	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 403);
 	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 403);
 	expect_status(get(&w, "/m2m/client-id", token, &r), 403);
-	/* the bearer is at fault, and not the client whose secret nobody may conclude to have leaked */
+	/* the bearer is at fault, and not the client whose secret nobody may conclude to have
+	 * leaked */
 	expect_status(m2m_token(&w, token, second.client_id, second.secret, &r), 403);
 	cr_expect(is_problem(&r, "network_not_allowed"), "%s", r.body);
 	allow_organization(ELSEWHERE);

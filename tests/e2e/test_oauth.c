@@ -280,7 +280,8 @@ static int with_type(const char *path, const char *bearer, const char *type, con
 	return http_call(w.gateway.http, &(struct http_request){.path = path, .bearer = bearer, .type = type, .body = body}, &r);
 }
 
-/* `query` sends a request the slow way, through the library's parser; without it the fast one takes it. */
+/* `query` sends a request the slow way, through the library's parser; without it the fast one
+ * takes it. */
 static void expect_type(const char *query, const char *media, const char *parameters, int want)
 {
 	static const char json[] = "{\"grant_type\":\"client_credentials\",\"client_id\":\"%I\",\"client_secret\":\"%S\"}";

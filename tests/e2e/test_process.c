@@ -182,7 +182,8 @@ Test(process, too_few_descriptors_are_an_error_at_the_start)
 
 /* ---- threads ---- */
 
-/* Nobody counts root's threads, so it becomes someone else, who must be able to read what it needs. */
+/* Nobody counts root's threads, so it becomes someone else, who must be able to read what it
+ * needs. */
 Test(process, a_thread_that_can_not_be_started_is_an_error_at_the_start)
 {
 	const struct passwd *user = getuid() == 0 ? getpwnam("postgres") : NULL;
@@ -195,7 +196,8 @@ Test(process, a_thread_that_can_not_be_started_is_an_error_at_the_start)
 	proc_run((const char *const[]){"cp", program_path("m2m-gateway", program), copy, NULL});
 	cr_assert(user == NULL || chown(keys, user->pw_uid, user->pw_gid) == 0);
 	env_set(&w.gateway_env, "M2M_MASTER_KEYS_FILE=%s", keys);
-	env_set(&w.gateway_env, "ASAN_OPTIONS=detect_leaks=0:exitcode=99"); /* the leak checker needs a thread */
+	/* the leak checker needs a thread */
+	env_set(&w.gateway_env, "ASAN_OPTIONS=detect_leaks=0:exitcode=99");
 	snprintf(line, sizeof line, "%s prlimit --nproc=1 %s",
 		 user == NULL ? "exec" : "exec setpriv --reuid postgres --regid postgres --clear-groups", copy);
 	gateway_launch_by(&w.gateway, &w.gateway_env, line);

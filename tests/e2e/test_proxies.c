@@ -1,5 +1,5 @@
-/* Behind proxies: 127.0.1.0/24 and unix sockets are trusted, 127.0.0.1 isn't. What the audit, the log, the
- * rate limits and the denied attempts say of the caller, over both transports. */
+/* Behind proxies: 127.0.1.0/24 and unix sockets are trusted, 127.0.0.1 isn't. What the audit,
+ * the log, the rate limits and the denied attempts say of the caller, over both transports. */
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -136,7 +136,8 @@ Test(proxies, forwarded_names_the_caller_on_both_paths_and_transports)
 	expect_grpc(PROXY, "forwarded: for=203.0.113.1, for=192.0.2.7\n", "192.0.2.7");
 }
 
-/* The proxy adds to the header section; trailers are the client's alone (RFC 9110 section 6.5.1). */
+/* The proxy adds to the header section; trailers are the client's alone (RFC 9110 section
+ * 6.5.1). */
 Test(proxies, trailers_name_nobody)
 {
 	static struct h2 c;
@@ -328,7 +329,8 @@ Test(proxies, a_proxy_that_sends_no_header_or_half_a_header_is_left)
 		cr_assert(http_open_from(&c, PROXY, ports[i]) && http_send(&c, FROM_192_0_2_7, 20));
 		cr_assert(http_wait_closed(&c, 5000));
 		http_close(&c);
-		cr_assert(http_open_from(&c, PROXY, ports[i])); /* a balancer's look whether the port is open */
+		/* a balancer's look whether the port is open */
+		cr_assert(http_open_from(&c, PROXY, ports[i]));
 		http_close(&c);
 	}
 	cr_expect_eq(gateway_log_count(&w.gateway, "127.0.1.1 sends no PROXY header", NULL, 0), 2);

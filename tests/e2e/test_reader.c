@@ -1,4 +1,6 @@
-/* Whoever reads everything there is to read (every table, with the superuser's rights; what auditors export and list; the log; the metrics) can't act as a client with it, nor as an admin. */
+/* Whoever reads everything there is to read (every table, with the superuser's rights; what
+ * auditors export and list; the log; the metrics) can't act as a client with it, nor as an
+ * admin. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

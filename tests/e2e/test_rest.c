@@ -205,7 +205,8 @@ Test(rest, organizations_do_not_see_each_other)
 	expect_status(get(&w, "/m2m/client-secret", other_admin, &r), 200);
 	expect_text("client_secret", other.secret);
 
-	/* Another organization's client, with its right secret, is answered as one that doesn't exist: to the byte. */
+	/* Another organization's client, with its right secret, is answered as one that doesn't
+	 * exist: to the byte. */
 	expect_status(m2m_token(&w, admin, "m2m_0000000000000000000000", other.secret, &r), 401);
 	cr_assert(is_oauth_error(&r, "invalid_client"), "%s%s", r.head, r.body);
 	snprintf(unknown_body, sizeof unknown_body, "%s", r.body);

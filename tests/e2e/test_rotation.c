@@ -1,4 +1,5 @@
-/* Rotation: the old secret ends when the answer says so, and what was obtained with it opens nothing any more. */
+/* Rotation: the old secret ends when the answer says so, and what was obtained with it opens
+ * nothing any more. */
 #include <stdio.h>
 #include <string.h>
 
@@ -302,7 +303,8 @@ Test(rotation, what_is_not_known_is_refused_by_its_name_and_rotates_nothing)
 		      200);
 }
 
-/* What a restored backup holds, as far as rotation goes; the triggers of the schema don't run for a restore. */
+/* What a restored backup holds, as far as rotation goes; the triggers of the schema don't run
+ * for a restore. */
 static void back_up(void)
 {
 	sql_exec(world_db(&w), "create table public.saved_client as select * from m2m.client");

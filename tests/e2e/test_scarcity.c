@@ -3,8 +3,9 @@
  * restart.
  *
  * A sweep does a deed again and again. Each time a later allocation fails, until the deed is done
- * without a failure: first that allocation alone, then with all behind it. A deed with a stride above
- * one skips allocations in the quick tier. Then the same deeds meet failures at random rates. */
+ * without a failure: first that allocation alone, then with all behind it. A deed with a stride
+ * above one skips allocations in the quick tier. Then the same deeds meet failures at random
+ * rates. */
 #include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@
 
 SHARED_CLUSTER("");
 
-#define DATABASE_MS 150 /* libpq loses an answer that it has no memory for: the gateway waits as for any other */
+/* libpq loses an answer that it has no memory for: the gateway waits as for any other. */
+#define DATABASE_MS 150
 #define ANSWER_MS   5000
 #define RECOVERY_MS 15000
 
@@ -559,8 +561,8 @@ static bool reserve_is_given_back(void)
 	return reserve_used_now() <= kept;
 }
 
-/* Without any memory for a while, connections live on the reserve: when half of it is gone nobody new is
- * served, and all is as before once they are gone. */
+/* Without any memory for a while, connections live on the reserve: when half of it is gone
+ * nobody new is served, and all is as before once they are gone. */
 Test(scarcity, a_reserve_that_runs_low_is_kept_for_who_is_there)
 {
 	static int crowd[CROWD];

@@ -1,4 +1,5 @@
-/* Tamper evidence: what gateways really wrote is sealed, and whatever is done to it afterwards, with the owner's rights, is found and named. */
+/* Tamper evidence: what gateways really wrote is sealed, and whatever is done to it afterwards,
+ * with the owner's rights, is found and named. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,8 @@ static void issue_some(unsigned n)
 	load_free(&load);
 }
 
-/* Rows of all shapes: every transport, kind of caller, and every column both with and without a value. */
+/* Rows of all shapes: every transport, kind of caller, and every column both with and without a
+ * value. */
 static void issue_every_kind(void)
 {
 	char admin[TOKEN_MAX];
@@ -207,7 +209,8 @@ static void choose_victim(void)
 	cr_assert_eq(strlen(victim), 36);
 }
 
-/* What was done must be found as this, named, and nothing else found. `name` may be NULL: the victim. */
+/* What was done must be found as this, named, and nothing else found. `name` may be NULL: the
+ * victim. */
 static void expect_found(const char *statement, const char *check, long n, const char *name)
 {
 	owner(statement);
@@ -237,7 +240,8 @@ static bool have_shared_batch(void)
 static void write_and_stop(void)
 {
 	issue_every_kind();
-	/* a machine that is busy otherwise may keep the requests apart: then each is a batch of its own */
+	/* a machine that is busy otherwise may keep the requests apart: then each is a batch of
+	 * its own */
 	for (int tries = 0; tries < 20 && !have_shared_batch(); tries++)
 		issue_some(150);
 	gateway_stop(&w.gateway, 15000);
@@ -290,7 +294,8 @@ Test(seals, rows_that_are_removed_added_or_moved_are_found_and_named)
 			"select count(*) from m2m.token_audit where batch_id = (select batch_id from m2m.token_audit where jti = '%s')",
 			victim),
 		end);
-	/* another one's, in a batch that there is and in one that there isn't; the same one twice */
+	/* another one's, in a batch that there is and in one that there isn't; the same one
+	 * twice */
 	static const char added[] = "11111111-2222-7333-8444-555555555555";
 	snprintf(statement_text, sizeof statement_text,
 		 "insert into m2m.token_audit select issued_at, expires_at, '%s', organization_id, request_id, batch_id, secret_version, "
@@ -315,7 +320,8 @@ Test(seals, rows_that_are_removed_added_or_moved_are_found_and_named)
 		snprintf(statement_text, sizeof statement_text, "update m2m.token_audit set %s where jti = '%s'", moves[i], victim);
 		owner(statement_text);
 		cr_expect_eq(verify(), 6, "%s", statement_text);
-		/* a move in time may stay among the rows that its batch is looked for in, and is a change then; or leave those that are checked at all */
+		/* a move in time may stay among the rows that its batch is looked for in, and is
+		 * a change then; or leave those that are checked at all */
 		cr_expect_eq(found(REMOVED) + found(CHANGED), 1, "%s: %s", statement_text, out.out);
 		cr_expect_eq(found(ADDED), i < 2, "%s: %s", statement_text, out.out);
 		cr_expect(says(out.err, end), "%s", out.err);
@@ -340,13 +346,15 @@ Test(seals, a_change_of_a_seal_is_found)
 					      "signature = set_byte(signature, 5, get_byte(signature, 5) # 1)"};
 	write_and_stop();
 	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
-		/* in the middle of a chain, and at its end, where the seals after it tell nothing */
+		/* in the middle of a chain, and at its end, where the seals after it tell
+		 * nothing */
 		for (int end = 0; end < 2; end++) {
 			snprintf(statement_text, sizeof statement_text,
 				 "update m2m.audit_seal set %s where (writer, seq) = (select writer, %s from m2m.audit_seal group by writer"
 				 " order by count(*) desc, writer limit 1)",
 				 changes[i], end ? "max(seq)" : "max(seq) / 2");
-			/* nobody signs the end's own time, and nothing hangs on it; a kid in the middle is one that the end vouches for */
+			/* nobody signs the end's own time, and nothing hangs on it; a kid in the
+			 * middle is one that the end vouches for */
 			bool harmless = (end && says(changes[i], "at = at")) ||
 					(!end && (says(changes[i], "kid") || says(changes[i], "signature")));
 			owner(statement_text);
@@ -501,7 +509,8 @@ Test(seals, a_forged_record_needs_a_key_that_somebody_vouches_for)
 	cr_expect_eq(found(UNVOUCHED), 1, "%s", out.out);
 	cr_expect(faults() == 1 && says(out.err, "not derived from"), "%s%s", out.out, out.err);
 
-	/* without master keys: a head vouches, and without one the database is believed, which is said */
+	/* without master keys: a head vouches, and without one the database is believed, which
+	 * is said */
 	env_set(&w.ctl_env, "M2M_MASTER_KEYS_FILE");
 	env_set(&w.ctl_env, "M2M_MASTER_KEYS");
 	cr_expect_eq(verify_with_heads(), 6);
@@ -520,7 +529,8 @@ Test(seals, a_forged_record_needs_a_key_that_somebody_vouches_for)
 	" f(charsend(transport)) || f(textsend(client_id)) || f(textsend(kid)) || f(textsend(caller)) || f(textsend(scope)) ||"            \
 	" f(textsend(audience)) || f(inet_send(remote_addr)) || f(textsend(user_agent)) || f(textsend(traceparent))"
 
-/* With a row's right root in a seal that nobody signed: it must not count, whatever time it claims, also one that is not looked at for itself. */
+/* With a row's right root in a seal that nobody signed: it must not count, whatever time it
+ * claims, also one that is not looked at for itself. */
 Test(seals, a_seal_that_was_not_checked_vouches_for_no_row)
 {
 	static const char *const times[] = {"now()", "now() - interval '24 hours 30 minutes'", "now() - interval '29 days'",
@@ -565,7 +575,8 @@ Test(seals, addresses_are_hashed_as_postgresql_writes_them)
 	static const char *const cases[][2] = {{"127.0.0.1", "022000047f000001"},
 					       {"::1", "0380001000000000000000000000000000000001"},
 					       {"::ffff:192.0.2.1", "0380001000000000000000000000ffffc0000201"}};
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) /* the bytes that unit_store wants of audit_row */
+	/* the bytes that unit_store wants of audit_row */
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		cr_expect_str_eq(sql_text(world_db(&w), "select encode(inet_send('%s'), 'hex')", cases[i][0]), cases[i][1]);
 }
 
@@ -624,8 +635,9 @@ Test(seals, what_can_not_be_proven_is_told_apart)
 	cr_expect(says(out.err, "isn't sealed"), "%s", out.err);
 }
 
-/* Today's rows, written long ago as far as the database can tell: all that is signed stays as it was, so the rows must keep their times; the week is made to be over
- * by moving the mark of what is counted, which is all that tells it. */
+/* Today's rows, written long ago as far as the database can tell: all that is signed stays as it
+ * was, so the rows must keep their times; the week is made to be over by moving the mark of what
+ * is counted, which is all that tells it. */
 static void call_the_week_over(char partition[64])
 {
 	snprintf(partition, 64, "token_audit_p%s",
@@ -716,7 +728,8 @@ Test(seals, whatever_is_done_to_an_export_is_found)
 	overwrite(exported, at, 'i');
 	cr_expect_eq(verify_export(), 0, "%s%s", out.out, out.err);
 
-	/* a seal vouches for nothing once it is changed: its batch's rows are strangers then, or only announced */
+	/* a seal vouches for nothing once it is changed: its batch's rows are strangers then, or
+	 * only announced */
 	size_t n;
 	char *bytes = tmp_read(seals, &n);
 	overwrite(seals, n - 10, (char)(bytes[n - 10] ^ 1));

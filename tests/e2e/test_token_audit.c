@@ -1,4 +1,5 @@
-/* An organization's own record of tokens, over both transports: what is listed, whose, in which order, and what is refused. */
+/* An organization's own record of tokens, over both transports: what is listed, whose, in which
+ * order, and what is refused. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -223,8 +224,9 @@ static void make_week(const char *ago, char ret_name[64])
 	snprintf(ret_name, 64, "m2m.token_audit_p%s", sql_text(world_db(&w), "select to_char(%s, 'YYYYMMDD')", begin));
 }
 
-/* Somebody holds the week of 14 days ago: the page ends after a while with what there is, and says that there is more.
- * The week of 50 days ago is there as well, since the search takes all that is older than any week in one last span. */
+/* Somebody holds the week of 14 days ago: the page ends after a while with what there is, and
+ * says that there is more. The week of 50 days ago is there as well, since the search takes all
+ * that is older than any week in one last span. */
 Test(token_audit, a_search_that_takes_long_ends_its_page_early)
 {
 	char url[PG_URL], page[128], query[256], week[64];

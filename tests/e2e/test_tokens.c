@@ -1,4 +1,5 @@
-/* The token itself: verifiable with what is published, and told column by column by its row; and the rows of everything else that was done. */
+/* The token itself: verifiable with what is published, and told column by column by its row; and
+ * the rows of everything else that was done. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,8 @@ static void close_world(void)
 
 TestSuite(tokens, .init = open_world, .fini = close_world, .timeout = 120);
 
-/* The published key with the kid, as JSON text; the one that JWKS consists of flat objects is what makes this simple. */
+/* The published key with the kid, as JSON text; the one that JWKS consists of flat objects is
+ * what makes this simple. */
 static void published_key(const char *kid, char out[2048])
 {
 	char mark[128];
@@ -212,7 +214,8 @@ Test(tokens, every_administrative_act_leaves_a_row)
 				      "|| user_agent || ' ' || (detail->>'grace_seconds') || ' ' || (actor <> '') from m2m.admin_audit "
 				      "where action = 'rotate_secret' and outcome = 'granted'"),
 			 sql_text(db, "select '%s 2 0192aaaa-bbbb-7ccc-8ddd-eeeeffff0001 r 127.0.0.1 check/1.0 7 true'", acme.client_id));
-	/* What m2mctl did in this world: one organization with its client, and two operator's tokens. */
+	/* What m2mctl did in this world: one organization with its client, and two operator's
+	 * tokens. */
 	cr_assert_geq(sql_int(db, "select count(*) from m2m.admin_audit where transport = 'c'"), 1);
 }
 
@@ -233,7 +236,8 @@ Test(tokens, refused_attempts_are_counted_and_written_when_the_gateway_drains)
 			     acme.client_id),
 		     5);
 	cr_assert_eq(sql_int(db, "select sum(attempts) from m2m.denied_attempts where client_id is null"), 5);
-	cr_assert_leq(sql_int(db, "select count(*) from m2m.denied_audit"), 8); /* counted per worker and minute, not a row each */
+	/* counted per worker and minute, not a row each */
+	cr_assert_leq(sql_int(db, "select count(*) from m2m.denied_audit"), 8);
 }
 
 Test(tokens, the_auditors_views_answer_by_name)

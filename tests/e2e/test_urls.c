@@ -1,5 +1,5 @@
-/* The databases' URLs: what is in one is nowhere to be read, whatever is wrong with it, and a password that was changed is
- * found again without a restart. */
+/* The databases' URLs: what is in one is nowhere to be read, whatever is wrong with it, and a
+ * password that was changed is found again without a restart. */
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>

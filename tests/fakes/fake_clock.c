@@ -1,5 +1,6 @@
-/* Defines the symbols of base/clock.c, so that the linker leaves that file in its library; clock_rfc3339 stays the real one.
- * Atomic, because a test may move the time that a worker's thread is reading. */
+/* Defines the symbols of base/clock.c, so that the linker leaves that file in its library;
+ * clock_rfc3339 stays the real one. Atomic, because a test may move the time that a worker's
+ * thread is reading. */
 #include "fakes/fake_clock.h"
 
 #include <stdatomic.h>

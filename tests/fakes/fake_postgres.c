@@ -1,5 +1,7 @@
-/* bytes -> messages (protocol 3.0, section "Frontend/Backend Protocol" of PostgreSQL's manual) -> the answers table -> bytes. A statement is known by its name, or by how its text
- * begins when it has none. Whatever goes wrong ends the process with a sentence: there is nobody to recover for. */
+/* bytes -> messages (protocol 3.0, section "Frontend/Backend Protocol" of PostgreSQL's manual)
+ * -> the answers table -> bytes. A statement is known by its name, or by how its text begins
+ * when it has none. Whatever goes wrong ends the process with a sentence: there is nobody to
+ * recover for. */
 #include "fakes/fake_postgres.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,7 @@
-/* A server that speaks PostgreSQL's protocol to one gateway in the same process, and grants everything: it has one signing key, takes every credential, and stores nothing. The
- * gateway's store and libpq are the real ones. For measuring what a token costs the gateway and nobody else; what SQL does is never tested with it. */
+/* A server that speaks PostgreSQL's protocol to one gateway in the same process, and grants
+ * everything: it has one signing key, takes every credential, and stores nothing. The gateway's
+ * store and libpq are the real ones. For measuring what a token costs the gateway and nobody
+ * else; what SQL does is never tested with it. */
 #ifndef M2M_FAKES_FAKE_POSTGRES_H
 #define M2M_FAKES_FAKE_POSTGRES_H
 
@@ -18,7 +20,8 @@ struct fake_postgres;
 struct fake_postgres *fake_postgres_new(const struct fake_postgres_key *key, uint16_t *ret_port);
 void fake_postgres_free(struct fake_postgres *p); /* NULL is allowed */
 
-/* Takes what has come and answers all of it; never waits. To be called between the turns of the gateway's loop. */
+/* Takes what has come and answers all of it; never waits. To be called between the turns of the
+ * gateway's loop. */
 void fake_postgres_turn(struct fake_postgres *p);
 
 /* How many issuing statements were answered. */

@@ -1,6 +1,8 @@
-/* The store under the test's control. A program that compiles fake_store.c gets these symbols instead of those of internal/store, which the linker then leaves out.
+/* The store under the test's control. A program that compiles fake_store.c gets these symbols
+ * instead of those of internal/store, which the linker then leaves out.
  *
- * As with the real one, a call only takes the request on; its callback comes when the test says so (fake_answer, fake_issue), exactly once. One call waits at a time. */
+ * As with the real one, a call only takes the request on; its callback comes when the test says
+ * so (fake_answer, fake_issue), exactly once. One call waits at a time. */
 #ifndef M2M_FAKES_FAKE_STORE_H
 #define M2M_FAKES_FAKE_STORE_H
 
@@ -35,7 +37,8 @@ enum fake_call {
 struct store {
 	struct keyset *keys;
 	enum err refuse; /* what every call answers at once, unless ERR_OK */
-	bool queued;     /* no statement carries the issue_request that waits: it can be withdrawn */
+	/* no statement carries the issue_request that waits: it can be withdrawn */
+	bool queued;
 
 	enum fake_call waiting;
 	unsigned calls; /* how many were taken on */

@@ -1,4 +1,5 @@
-/* The outside issuers under the test's control. A program that compiles fake_trust.c gets these symbols instead of those of internal/trust/view.c. */
+/* The outside issuers under the test's control. A program that compiles fake_trust.c gets these
+ * symbols instead of those of internal/trust/view.c. */
 #ifndef M2M_FAKES_FAKE_TRUST_H
 #define M2M_FAKES_FAKE_TRUST_H
 
@@ -11,8 +12,9 @@ struct trust_view {
 	struct signing_key *key;
 	struct signing_key *other; /* NULL: none; a second key, for tokens without kid */
 	bool too_many;             /* keys fit a token without kid */
-	enum err find;             /* what is answered for another kid or key; ERR_OK: ERR_NOT_PRESENT */
-	enum err wait;             /* what trust_wait answers */
+	/* what is answered for another kid or key; ERR_OK: ERR_NOT_PRESENT */
+	enum err find;
+	enum err wait; /* what trust_wait answers */
 
 	unsigned waits;
 	trust_done *done; /* who waits */

@@ -1,6 +1,7 @@
-/* Whatever a proxy, or who claims to be one, says of the caller: X-Forwarded-For, Forwarded, the PROXY header.
- * A caller's address can be parsed again and gives the same text; of a header's bytes none is taken that isn't
- * wanted. The first byte of the input says which of the three it is, and how long the pieces are. */
+/* Whatever a proxy, or who claims to be one, says of the caller: X-Forwarded-For, Forwarded, the
+ * PROXY header. A caller's address can be parsed again and gives the same text; of a header's
+ * bytes none is taken that isn't wanted. The first byte of the input says which of the three it
+ * is, and how long the pieces are. */
 #include <stdlib.h>
 
 #include "base/forwarded.h"

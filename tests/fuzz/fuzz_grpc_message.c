@@ -1,5 +1,7 @@
-/* Whatever bytes come as a request message: it is decoded or refused within the op's memory, what was decoded is text without NUL, and protobuf-c unpacks whatever pb_check lets through.
- * The message types of this server's other services are walked as well, since they nest and repeat. */
+/* Whatever bytes come as a request message: it is decoded or refused within the op's memory,
+ * what was decoded is text without NUL, and protobuf-c unpacks whatever pb_check lets through.
+ * The message types of this server's other services are walked as well, since they nest and
+ * repeat. */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -1,5 +1,7 @@
-/* However a call's bytes are cut into frames, the reader gives the same messages and the same end, keeps to its limits, and reads nothing beyond a piece; and a message that we compress is
- * read back. The first byte of the input turns gzip on or off, the second says how long the pieces are. */
+/* However a call's bytes are cut into frames, the reader gives the same messages and the same
+ * end, keeps to its limits, and reads nothing beyond a piece; and a message that we compress is
+ * read back. The first byte of the input turns gzip on or off, the second says how long the
+ * pieces are. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,7 +10,8 @@
 #include "grpc/grpc_reader.h"
 #include "grpc/gzip.h"
 
-/* The most that GRPC_MESSAGE_MAX bytes may grow to when they can't be compressed is far below this. */
+/* The most that GRPC_MESSAGE_MAX bytes may grow to when they can't be compressed is far below
+ * this. */
 #define ARENA_MAX (256 * 1024)
 
 static void must(bool holds)

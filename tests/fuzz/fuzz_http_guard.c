@@ -1,5 +1,7 @@
-/* Whatever bytes come and however they are cut: the guard gives one verdict per request and the same ends, reads nothing beyond a piece, and lets nothing through that it
- * promises to refuse; and rest_message_read finds in what it lets through what stands there. The first byte of the input says how long the pieces are. */
+/* Whatever bytes come and however they are cut: the guard gives one verdict per request and the
+ * same ends, reads nothing beyond a piece, and lets nothing through that it promises to refuse;
+ * and rest_message_read finds in what it lets through what stands there. The first byte of the
+ * input says how long the pieces are. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* Whatever json_parse accepts, written out again with json_write, must read back as the same tree; whatever it refuses must
- * leave the result untouched. Overruns in the reader, in yajl or in the writer are the sanitizers' to find. */
+/* Whatever json_parse accepts, written out again with json_write, must read back as the same
+ * tree; whatever it refuses must leave the result untouched. Overruns in the reader, in yajl or
+ * in the writer are the sanitizers' to find. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -85,7 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct json_out o = json_out_start(&buf);
 		write_tree(&o, first);
 
-		/* Control characters take six times their size when written, so that even a text that was read may not fit. */
+		/* Control characters take six times their size when written, so that even a text
+		 * that was read may not fit. */
 		const struct json *second = NULL;
 		if (!buf.overflow && json_parse(a, sbuf_str(&buf), limits, &second) == ERR_OK)
 			must(same(first, second));

@@ -1,5 +1,6 @@
-/* Whatever a trusted issuer's URL may answer: jwks_parse refuses it and leaves its results alone, or every key that it keeps is one that our own JWKS could
- * publish: what its public JWK says reads back as the same key, and it takes no signature that nobody made. */
+/* Whatever a trusted issuer's URL may answer: jwks_parse refuses it and leaves its results
+ * alone, or every key that it keeps is one that our own JWKS could publish: what its public JWK
+ * says reads back as the same key, and it takes no signature that nobody made. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -32,12 +33,14 @@ static void must_survive_its_jwk(const struct signing_key *key)
 	must(signing_key_public_jwk(key, &jwk) == ERR_OK);
 	enum err err = signing_key_from_jwk(signing_key_alg(key), sbuf_str(&jwk), &again);
 	if (err == ERR_MISMATCH && is_rsa(key))
-		return; /* OpenSSL looks for factors of the modulus by chance, and found one this time */
+		/* OpenSSL looks for factors of the modulus by chance, and found one this time */
+		return;
 	must(err == ERR_OK && str_eq(signing_key_kid(again), signing_key_kid(key)));
 	signing_key_free(again);
 }
 
-/* The signatures that anybody can write down: nothing, zeros, and 1 followed by zeros, right under an Ed25519 key of order 1. */
+/* The signatures that anybody can write down: nothing, zeros, and 1 followed by zeros, right
+ * under an Ed25519 key of order 1. */
 static void must_take_no_guess(struct signing_key *key)
 {
 	static const size_t lengths[] = {0, 1, 64, 256, 512};
@@ -88,7 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	must(size <= JWKS_TEXT_MAX && jwks_count(set) + skipped <= JWKS_KEYS_MAX);
-	must(count_sound_keys(set, text) >= jwks_count(set)); /* a skipped key may share a kept one's kid */
+	/* a skipped key may share a kept one's kid */
+	must(count_sound_keys(set, text) >= jwks_count(set));
 	jwks_free(set);
 	return 0;
 }

@@ -1,5 +1,6 @@
-/* Whatever bytes stand where a token should: jwt_parse refuses them or keeps every promise of jwt.h, and then both verifiers agree that a
- * key whose private half nobody here has did not sign them (but for RFC 7515's own example, which has no kid and never gets this far). */
+/* Whatever bytes stand where a token should: jwt_parse refuses them or keeps every promise of
+ * jwt.h, and then both verifiers agree that a key whose private half nobody here has did not
+ * sign them (but for RFC 7515's own example, which has no kid and never gets this far). */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -40,7 +40,8 @@ int ctl_finish(struct ctl_job *job, struct ctl_result *ret)
 		proc_kill(job->pid);
 	take_text(job->out_path, ret->out, sizeof ret->out);
 	take_text(ret->log, ret->err, sizeof ret->err);
-	unlink(job->out_path); /* it may hold a secret, and what is left in the folder gets searched for some */
+	/* it may hold a secret, and what is left in the folder gets searched for some */
+	unlink(job->out_path);
 	require(status != PROC_RUNNING, "m2mctl did not end within 60 s");
 	require_no_sanitizer_report(ret->log);
 	return ret->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -13,7 +13,8 @@ void env_init(struct env *e)
 	e->list[0] = NULL;
 	env_set(e, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
 	env_set(e, "LC_ALL=C.UTF-8");
-	env_set(e, "ASAN_OPTIONS=detect_leaks=1:exitcode=99:verify_asan_link_order=0"); /* a shifted clock comes first */
+	/* a shifted clock comes first */
+	env_set(e, "ASAN_OPTIONS=detect_leaks=1:exitcode=99:verify_asan_link_order=0");
 	env_set(e, "UBSAN_OPTIONS=print_stacktrace=1");
 	env_set(e, "TSAN_OPTIONS=exitcode=99");
 	env_set_clock(e);

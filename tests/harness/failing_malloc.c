@@ -34,7 +34,8 @@ EXPORTED int posix_memalign(void **ret, size_t alignment, size_t n);
 
 static struct scarcity_control *control; /* NULL until the program begins */
 
-static bool traces; /* SCARCITY_TRACE is set: who looks for a fault reads on stderr where each failure stands */
+/* SCARCITY_TRACE is set: who looks for a fault reads on stderr where each failure stands */
+static bool traces;
 
 static void trace(void)
 {
@@ -51,7 +52,8 @@ static void trace(void)
 __attribute__((constructor)) static void find_control(void)
 {
 	void *frame;
-	traces = getenv("SCARCITY_TRACE") != NULL && backtrace(&frame, 1) >= 0; /* its first call allocates */
+	/* its first call allocates */
+	traces = getenv("SCARCITY_TRACE") != NULL && backtrace(&frame, 1) >= 0;
 	const char *path = getenv("SCARCITY");
 	int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)

@@ -104,7 +104,8 @@ bool gateway_wait_ops(const struct gateway *g, const char *path, int status, int
 	return true;
 }
 
-/* Asked for any free port, the daemon finds one, lets it go and binds it for each worker: in between, a connection of a run beside this one may get the same number. */
+/* Asked for any free port, the daemon finds one, lets it go and binds it for each worker: in
+ * between, a connection of a run beside this one may get the same number. */
 static bool lost_its_port(const struct gateway *g)
 {
 	char *text = tmp_read(g->log, NULL);

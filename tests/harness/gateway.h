@@ -23,13 +23,16 @@ void gateway_start(struct gateway *g, const struct env *env);
 /* Starts it without waiting for anything, for starts that must fail. */
 void gateway_launch(struct gateway *g, const struct env *env);
 
-/* The same by a shell, as `line` says, in which "$0" is the program: "ulimit -n 256; exec \"$0\"". */
+/* The same by a shell, as `line` says, in which "$0" is the program: "ulimit -n 256; exec
+ * \"$0\"". */
 void gateway_launch_by(struct gateway *g, const struct env *env, const char *line);
 
-/* Waits until a gateway that was launched has said where it listens: false if it hasn't, or ended, within the time. */
+/* Waits until a gateway that was launched has said where it listens: false if it hasn't, or
+ * ended, within the time. */
 bool gateway_wait_listening(struct gateway *g, int timeout_ms);
 
-/* SIGTERM, and waits. Fails the test unless it ends within `timeout_ms`, with exit code 0, and without a sanitizer's report in its log. */
+/* SIGTERM, and waits. Fails the test unless it ends within `timeout_ms`, with exit code 0, and
+ * without a sanitizer's report in its log. */
 void gateway_stop(struct gateway *g, int timeout_ms);
 
 /* kill -9. */

@@ -124,7 +124,8 @@ void h2_put_number(struct h2_out *out, uint8_t type, uint32_t stream, uint32_t n
 	put_u32(out, number);
 }
 
-/* RFC 7541 section 5.1, with a prefix of 7 bits and none of the bits before it set: also a string's length without Huffman coding. */
+/* RFC 7541 section 5.1, with a prefix of 7 bits and none of the bits before it set: also a
+ * string's length without Huffman coding. */
 static void put_hpack_string(struct h2_out *out, const char *text, size_t n)
 {
 	size_t rest = n;

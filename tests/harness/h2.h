@@ -1,9 +1,11 @@
-/* A raw HTTP/2 client, and a small gRPC client on top of it, over a blocking socket with every step bounded in time. It says on the wire exactly what a test asks for, wrong things
- * too, and judges nothing: what comes back is there to be asserted on.
+/* A raw HTTP/2 client, and a small gRPC client on top of it, over a blocking socket with every
+ * step bounded in time. It says on the wire exactly what a test asks for, wrong things too, and
+ * judges nothing: what comes back is there to be asserted on.
  *
  *   h2_put_* -> struct h2_out -> h2_send          frames made by hand, one or many to a write
  *   h2_read -> struct h2_frame                    frames as they came, header blocks decoded
- *   grpc_start -> grpc_wait -> struct grpc_reply  calls, several at once on a connection; whatever is read goes to the call it belongs to */
+ *   grpc_start -> grpc_wait -> struct grpc_reply calls, several at once on a connection;
+ *   whatever is read goes to the call it belongs to */
 #ifndef M2M_TESTS_HARNESS_H2_H
 #define M2M_TESTS_HARNESS_H2_H
 
@@ -24,12 +26,14 @@ struct h2_out {
 };
 
 struct h2 {
-	int fd;               /* -1: closed */
-	bool manual;          /* SETTINGS and PING are not acknowledged, and DATA gives no window back */
-	bool closed;          /* the peer has closed */
-	uint32_t stream;      /* of the next call */
-	uint32_t max_streams; /* SETTINGS_MAX_CONCURRENT_STREAMS as the server said it; 0: not yet */
-	bool goaway;          /* a GOAWAY came; the last one's words: */
+	int fd; /* -1: closed */
+	/* SETTINGS and PING are not acknowledged, and DATA gives no window back */
+	bool manual;
+	bool closed;     /* the peer has closed */
+	uint32_t stream; /* of the next call */
+	/* SETTINGS_MAX_CONCURRENT_STREAMS as the server said it; 0: not yet */
+	uint32_t max_streams;
+	bool goaway; /* a GOAWAY came; the last one's words: */
 	uint32_t goaway_error, goaway_last;
 	struct grpc_reply *calls; /* started and not ended */
 	nghttp2_hd_inflater *inflater;
@@ -42,7 +46,8 @@ struct h2_frame {
 	uint8_t type, flags;
 	uint32_t stream;
 	struct str payload; /* without padding; borrowed until the next read */
-	const char *fields; /* HEADERS, with its CONTINUATIONs: "name: value\n" lines; borrowed likewise */
+	/* HEADERS, with its CONTINUATIONs: "name: value\n" lines; borrowed likewise */
+	const char *fields;
 };
 
 /* The TCP connection alone; `receive_buffer` in bytes, 0 for the system's. */
@@ -51,7 +56,8 @@ bool h2_connect(struct h2 *c, uint16_t port, int receive_buffer);
 bool h2_open(struct h2 *c, uint16_t port);
 /* The same, seen to come from `address`, one of 127.0.0.0/8. */
 bool h2_open_from(struct h2 *c, const char *address, uint16_t port);
-/* The same on a connected socket, which is taken over; the bytes that are sent first stand before the preface. */
+/* The same on a connected socket, which is taken over; the bytes that are sent first stand
+ * before the preface. */
 bool h2_open_on(struct h2 *c, int fd, const void *first, size_t n);
 void h2_close(struct h2 *c);
 /* Closes with a reset, as when a client is killed. */
@@ -65,9 +71,11 @@ void h2_put_head(struct h2_out *out, uint8_t type, uint8_t flags, uint32_t strea
 void h2_put_frame(struct h2_out *out, uint8_t type, uint8_t flags, uint32_t stream, const void *payload, size_t n);
 /* A frame whose payload is one 32-bit number: RST_STREAM, WINDOW_UPDATE. */
 void h2_put_number(struct h2_out *out, uint8_t type, uint32_t stream, uint32_t number);
-/* A literal field, not indexed and without Huffman coding: part of a header block, so `out` is not a frame. */
+/* A literal field, not indexed and without Huffman coding: part of a header block, so `out` is
+ * not a frame. */
 void h2_put_field(struct h2_out *out, const char *name, const char *value);
-/* HEADERS with `block`, and CONTINUATIONs when it is longer than a frame. `flags` may hold END_STREAM. */
+/* HEADERS with `block`, and CONTINUATIONs when it is longer than a frame. `flags` may hold
+ * END_STREAM. */
 void h2_put_headers(struct h2_out *out, uint8_t flags, uint32_t stream, const struct h2_out *block);
 
 bool h2_send(struct h2 *c, const struct h2_out *out);
@@ -146,7 +154,8 @@ int grpc_call_on(struct h2 *c, const struct grpc_request *q, struct grpc_reply *
 /* The same on a connection of its own. */
 int grpc_call(uint16_t port, const struct grpc_request *q, struct grpc_reply *r);
 
-/* The i-th whole message without its prefix, from 0; absent if there is none. *ret_compressed may be NULL. */
+/* The i-th whole message without its prefix, from 0; absent if there is none. *ret_compressed
+ * may be NULL. */
 struct str grpc_message(const struct grpc_reply *r, unsigned i, bool *ret_compressed);
 /* The last value of a header or trailer, "" if there is none, in `out`. */
 const char *grpc_field(const struct grpc_reply *r, const char *name, char *out, size_t cap);

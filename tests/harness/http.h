@@ -1,5 +1,6 @@
-/* A small blocking HTTP/1.1 client over raw sockets, every step of it bounded in time. It never fails a test itself: a status of 0 says that no
- * complete answer came, so that threads may use it too. */
+/* A small blocking HTTP/1.1 client over raw sockets, every step of it bounded in time. It never
+ * fails a test itself: a status of 0 says that no complete answer came, so that threads may use
+ * it too. */
 #ifndef M2M_TESTS_HARNESS_HTTP_H
 #define M2M_TESTS_HARNESS_HTTP_H
 
@@ -44,7 +45,8 @@ void http_close(struct http_conn *c);
 bool http_send(struct http_conn *c, const void *bytes, size_t n);
 bool http_send_text(struct http_conn *c, const char *text);
 
-/* Reads one answer; what follows it stays in the connection. `to_head`: it answers a HEAD request and so has no body. */
+/* Reads one answer; what follows it stays in the connection. `to_head`: it answers a HEAD
+ * request and so has no body. */
 int http_read(struct http_conn *c, struct http_reply *ret, int timeout_ms, bool to_head);
 
 /* True when the peer closes within the time, whatever it sends before. */
@@ -55,7 +57,8 @@ int http_call_on(struct http_conn *c, const struct http_request *q, struct http_
 /* The same on a connection of its own. */
 int http_call(uint16_t port, const struct http_request *q, struct http_reply *ret);
 
-/* A header's value with its case, "" if absent, in `out`. Names are compared without case. Returns `out`. */
+/* A header's value with its case, "" if absent, in `out`. Names are compared without case.
+ * Returns `out`. */
 const char *http_header(const struct http_reply *r, const char *name, char *out, size_t cap);
 
 #endif

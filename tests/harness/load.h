@@ -1,4 +1,5 @@
-/* A load of token requests from several threads, which remembers the id of every token that was delivered, to be held against the audit. */
+/* A load of token requests from several threads, which remembers the id of every token that was
+ * delivered, to be held against the audit. */
 #ifndef M2M_TESTS_HARNESS_LOAD_H
 #define M2M_TESTS_HARNESS_LOAD_H
 
@@ -16,7 +17,8 @@ struct load_thread {
 	struct load *load;
 	pthread_t id;
 	jti_text *jti;
-	unsigned delivered, unavailable, broken, unexpected; /* 200; 503; no answer; anything else */
+	/* 200; 503; no answer; anything else */
+	unsigned delivered, unavailable, broken, unexpected;
 };
 
 struct load {
@@ -34,7 +36,8 @@ void load_stop(struct load *l);
 /* Fails the test unless `more` further tokens are delivered within the time. */
 void load_wait_delivered(struct load *l, unsigned more, int timeout_ms);
 
-/* How many delivered ids don't stand in token_audit exactly once, with this client and its secret version 1. */
+/* How many delivered ids don't stand in token_audit exactly once, with this client and its
+ * secret version 1. */
 int64_t load_unrecorded(const struct load *l, PGconn *db);
 
 void load_free(struct load *l);

@@ -17,7 +17,8 @@
 #include "harness/env.h"
 #include "harness/require.h"
 
-/* A plain environment, where the child has none of its own, with the clock that tests/run may have set. */
+/* A plain environment, where the child has none of its own, with the clock that tests/run may
+ * have set. */
 static const char *const *plain_env(void)
 {
 	static struct env env;

@@ -1,5 +1,6 @@
-/* Child processes: started with an environment of their own, awaited for a bounded time, ended by their id. A child ends with the thread that
- * started it (PR_SET_PDEATHSIG), so that nothing is left running when a test fails or crashes: start children from a test's main thread. */
+/* Child processes: started with an environment of their own, awaited for a bounded time, ended
+ * by their id. A child ends with the thread that started it (PR_SET_PDEATHSIG), so that nothing
+ * is left running when a test fails or crashes: start children from a test's main thread. */
 #ifndef M2M_TESTS_HARNESS_PROC_H
 #define M2M_TESTS_HARNESS_PROC_H
 
@@ -8,10 +9,13 @@
 
 struct proc_spec {
 	const char *const *argv; /* NULL-terminated; argv[0] is searched in PATH */
-	const char *const *env;  /* NULL-terminated "NAME=value", all that the child gets; NULL: PATH, LC_ALL and the clock (env.h) */
-	const char *out_path;    /* appended to; NULL: /dev/null */
-	const char *err_path;    /* appended to; NULL: ours */
-	bool as_postgres;        /* as the user postgres if we are root, since PostgreSQL refuses to run as root */
+	/* NULL-terminated "NAME=value", all that the child gets; NULL: PATH, LC_ALL and the
+	 * clock (env.h) */
+	const char *const *env;
+	const char *out_path; /* appended to; NULL: /dev/null */
+	const char *err_path; /* appended to; NULL: ours */
+	/* as the user postgres if we are root, since PostgreSQL refuses to run as root */
+	bool as_postgres;
 };
 
 pid_t proc_start(const struct proc_spec *spec);

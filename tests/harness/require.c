@@ -8,8 +8,8 @@
 
 static pid_t runner;
 
-/* A test that fails leaves its connections open, and a leak checker's pages about them would bury what failed. The programs under test are
- * processes of their own, and are checked. */
+/* A test that fails leaves its connections open, and a leak checker's pages about them would
+ * bury what failed. The programs under test are processes of their own, and are checked. */
 __attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
 {

@@ -1,5 +1,6 @@
-/* What the harness itself can't go on without: a cluster that doesn't start, a program that isn't there. In a test it fails the test; in Criterion's
- * runner, where the hooks of shared.h run and no assertion may be made, it ends the program. Never called from a test's own threads. */
+/* What the harness itself can't go on without: a cluster that doesn't start, a program that
+ * isn't there. In a test it fails the test; in Criterion's runner, where the hooks of shared.h
+ * run and no assertion may be made, it ends the program. Never called from a test's own threads. */
 #ifndef M2M_TESTS_HARNESS_REQUIRE_H
 #define M2M_TESTS_HARNESS_REQUIRE_H
 

@@ -1,7 +1,7 @@
 /* Allocations of the daemon that fail on demand. The daemon is started with a library
- * (failing_malloc.c) that counts the calls of malloc and its like while the test says so, and answers
- * some of them with NULL. It stands before the sanitizer's own allocator, so that an error in the
- * wake of a failure is reported as ever. */
+ * (failing_malloc.c) that counts the calls of malloc and its like while the test says so, and
+ * answers some of them with NULL. It stands before the sanitizer's own allocator, so that an
+ * error in the wake of a failure is reported as ever. */
 #ifndef M2M_TESTS_HARNESS_SCARCITY_H
 #define M2M_TESTS_HARNESS_SCARCITY_H
 
@@ -26,7 +26,8 @@ void scarcity_prepare(struct env *gateway);
 
 /* `before` allocations from now on succeed, `count` fail. */
 void scarcity_fail(long before, long count);
-/* One in `one_in` fails, drawn from the seed; which call gets which draw depends on the threads' turns. */
+/* One in `one_in` fails, drawn from the seed; which call gets which draw depends on the threads'
+ * turns. */
 void scarcity_fail_randomly(unsigned one_in, uint64_t seed);
 /* Memory is there again. Returns how many allocations failed. */
 unsigned long scarcity_end(void);

@@ -1,7 +1,8 @@
-/* One cluster per test program, made once by Criterion's runner, with a migrated database that each test's own is a copy of.
+/* One cluster per test program, made once by Criterion's runner, with a migrated database that
+ * each test's own is a copy of.
  *
- * A program's first lines choose: SHARED_CLUSTER keeps it running for all tests; STOPPED_CLUSTER stops it again and leaves its folder for tests that
- * start (and kill) a copy of their own. */
+ * A program's first lines choose: SHARED_CLUSTER keeps it running for all tests; STOPPED_CLUSTER
+ * stops it again and leaves its folder for tests that start (and kill) a copy of their own. */
 #ifndef M2M_TESTS_HARNESS_SHARED_H
 #define M2M_TESTS_HARNESS_SHARED_H
 
@@ -31,7 +32,8 @@ struct cluster_choice {
 	bool keep_running;
 	const char *settings; /* further lines of postgresql.conf */
 };
-extern const struct cluster_choice cluster_choice; /* defined by each program, read by shared_hooks.c */
+/* defined by each program, read by shared_hooks.c */
+extern const struct cluster_choice cluster_choice;
 
 #define SHARED_CLUSTER(lines) const struct cluster_choice cluster_choice = {.keep_running = true, .settings = (lines)}
 #define STOPPED_CLUSTER       const struct cluster_choice cluster_choice = {.keep_running = false, .settings = ""}

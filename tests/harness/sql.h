@@ -1,4 +1,5 @@
-/* A test's own look into the database, over libpq. Statements are formatted from the test's own constants. */
+/* A test's own look into the database, over libpq. Statements are formatted from the test's own
+ * constants. */
 #ifndef M2M_TESTS_HARNESS_SQL_H
 #define M2M_TESTS_HARNESS_SQL_H
 
@@ -15,7 +16,8 @@ PGconn *sql_open(const char *url);
 /* Requires success. */
 void sql_exec(PGconn *db, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The first row's first column as text, "" for null or no row. The text is in a static buffer that the next call overwrites. */
+/* The first row's first column as text, "" for null or no row. The text is in a static buffer
+ * that the next call overwrites. */
 const char *sql_text(PGconn *db, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int64_t sql_int(PGconn *db, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -68,7 +68,8 @@ char *tmp_read(const char *path, size_t *ret_n)
 void tmp_write(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "we");
-	require(file != NULL && fchmod(fileno(file), 0600) == 0, "can't write %s", path); /* it may hold keys */
+	/* it may hold keys */
+	require(file != NULL && fchmod(fileno(file), 0600) == 0, "can't write %s", path);
 	bool ok = fputs(text, file) >= 0;
 	require(fclose(file) == 0 && ok, "can't write %s", path);
 }

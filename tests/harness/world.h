@@ -1,4 +1,5 @@
-/* What most end-to-end tests need: a migrated database of the test's own, a gateway on it, organizations, tokens; and short words for the calls. */
+/* What most end-to-end tests need: a migrated database of the test's own, a gateway on it,
+ * organizations, tokens; and short words for the calls. */
 #ifndef M2M_TESTS_HARNESS_WORLD_H
 #define M2M_TESTS_HARNESS_WORLD_H
 
@@ -30,7 +31,8 @@ struct org {
 	char secret[SECRET_MAX];
 };
 
-/* A database of its own, on the shared cluster or on a cluster of its own, and the settings for both programs; no gateway yet. */
+/* A database of its own, on the shared cluster or on a cluster of its own, and the settings for
+ * both programs; no gateway yet. */
 void world_prepare(struct world *w, bool own_cluster);
 /* world_prepare on the shared cluster, and a gateway. */
 void world_open(struct world *w);
@@ -61,7 +63,8 @@ int m2m_token(const struct world *w, const char *bearer, const char *client_id, 
 /* POST /m2m/rotate; a negative grace sends no body. */
 int rotate(const struct world *w, const char *bearer, long grace_seconds, struct http_reply *r);
 
-/* The four operations over gRPC, on a connection of their own; each returns grpc-status. `metadata` as grpc_request's. */
+/* The four operations over gRPC, on a connection of their own; each returns grpc-status.
+ * `metadata` as grpc_request's. */
 int grpc_get_id(const struct world *w, const char *bearer, const char *metadata, struct grpc_reply *r);
 int grpc_get_secret(const struct world *w, const char *bearer, const char *metadata, struct grpc_reply *r);
 int grpc_token(const struct world *w, const char *bearer, const char *client_id, const char *secret, const char *metadata,
@@ -81,7 +84,8 @@ void client_token(const struct world *w, const struct org *o, char out[TOKEN_MAX
 /* A secret that is well formed, with its right checksum, and nobody's. */
 void wrong_secret(char out[SECRET_MAX]);
 
-/* Members of a JSON body. body_text gives "" and body_int INT64_MIN when there is no such member of that type. */
+/* Members of a JSON body. body_text gives "" and body_int INT64_MIN when there is no such member
+ * of that type. */
 const char *body_text(const struct http_reply *r, const char *key, char *out, size_t cap);
 int64_t body_int(const struct http_reply *r, const char *key);
 /* The same of a token's claims, without checking its signature. */

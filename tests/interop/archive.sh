@@ -1,13 +1,16 @@
 # shellcheck shell=bash
-# To be sourced after stack.sh: further PostgreSQL servers beside the stack's, and an archive (deploy/citus) on one of them.
+# To be sourced after stack.sh: further PostgreSQL servers beside the stack's, and an archive
+# (deploy/citus) on one of them.
 #
 #   node_make NAME SETTING...    a server in $tmp/NAME, started on a free port
 #   node_start NAME, node_stop NAME    on the same port; at once, as after a crash
 #   nodes_stop                   all of them; safe at any moment
 #   at NAME DATABASE             psql's answer to the SQL on stdin, as superuser
 #   archive_citus_here           whether the stack's PostgreSQL has the extension citus to make
-#   archive_make NAME            the database m2m_archive on a server of that name, made by deploy/citus/archive.sql; `coordinator` gets two workers and Citus
-#   archive_attach NAME DATABASE DATABASE of the stack's cluster uses it from now on, and so does deploy/citus/move
+#   archive_make NAME            the database m2m_archive on a server of that name, made by
+#                                deploy/citus/archive.sql; `coordinator` gets two workers and Citus
+#   archive_attach NAME DATABASE DATABASE of the stack's cluster uses it from now on, and so does
+#   deploy/citus/move
 
 # shellcheck disable=SC2154 # stack.sh and tap.sh set them
 nodes=() node_port=''
@@ -81,7 +84,8 @@ archive_attach() {
 	port=$(<"$tmp/$1.port")
 	"$stack_pg_bin/psql" -Xq -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$stack_pg_port" -U postgres -d "$2" -v archive_host=127.0.0.1 -v "archive_port=$port" \
 		-v archive_dbname=m2m_archive -v archive_password=x -v archive_sslmode=disable -f "$archive_deploy/primary.sql" || return
-	# trust on loopback asks for no password, which the wrapper wants for everybody but a superuser
+	# trust on loopback asks for no password, which the wrapper wants for everybody but a
+	# superuser
 	"$stack_pg_bin/psql" -Xq -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$stack_pg_port" -U postgres -d "$2" <<-'SQL' || return
 		select format('alter user mapping for %I server m2m_archive options (add password_required ''false'')', usename) from pg_user_mappings \gexec
 	SQL

@@ -83,7 +83,8 @@ def mount_secrets(service):
         if not os.path.exists(os.path.join(there, name)):
             with open(os.path.join(there, name), "w") as f:
                 f.write(text)
-            # an engine mounts each by itself, with the mode 0444, which the programs can tell; these lie in a folder, and are for one user only
+            # an engine mounts each by itself, with the mode 0444, which the programs can tell;
+            # these lie in a folder, and are for one user only
             os.chmod(os.path.join(there, name), 0o444 if service == "postgres" else 0o400)
     return there
 

@@ -1,14 +1,16 @@
 # shellcheck shell=bash
 # To be sourced: programs of Debian's packages, without installing them.
 #
-#   debian_tool PROGRAM PACKAGE...  sets `tool` to a command that runs it, and `tool_root` to the folder that stands for /
+#   debian_tool PROGRAM PACKAGE...  sets `tool` to a command that runs it, and `tool_root` to the
+#                                   folder that stands for /
 #
 # It needs `tmp`, a folder to work in, and stack.sh's job.
 
-# The first of PACKAGE... has PROGRAM (a path from the root), the others the libraries that a minimal system lacks. Unpacked and not
-# installed, since that would start servers on ports that are somebody's; kept from run to run. Fails where they can't be had, and
-# then `tool` tells it. Otherwise `tool` is a script, and `tool_root` the folder that stands for /.
-# shellcheck disable=SC2154 # tmp is the sourcing script's
+# The first of PACKAGE... has PROGRAM (a path from the root), the others the libraries that a
+# minimal system lacks. Unpacked and not installed, since that would start servers on ports that are
+# somebody's; kept from run to run. Fails where they can't be had, and then `tool` tells it.
+# Otherwise `tool` is a script, and `tool_root` the folder that stands for /. shellcheck
+# disable=SC2154 # tmp is the sourcing script's
 debian_tool() {
 	local program=$1 folder=${XDG_CACHE_HOME:-$HOME/.cache}/m2m-gateway package work=$tmp/unpack.$RANDOM
 	shift

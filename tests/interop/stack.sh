@@ -1,19 +1,22 @@
 # shellcheck shell=bash
 # To be sourced: a private PostgreSQL, and on it a gateway for each signing algorithm.
 #
-#   stack_open DIR BIN     a cluster with the roles of the design, in DIR, which PostgreSQL's user must be able to reach
-#   stack_serve ALG        a database whose signing key is of ALG, the organization demo, and a gateway on a free port
-#   stack_organization X   another organization, whose credentials are exported from then on in place of demo's
+#   stack_open DIR BIN     a cluster with the roles of the design, in DIR, which PostgreSQL's user
+#                          must be able to reach
+#   stack_serve ALG        a database whose signing key is of ALG, the organization demo, and a
+#                          gateway on a free port
+#   stack_organization X   another organization, whose credentials are exported from then on in
+#                          place of demo's
 #   stack_stop_gateway     ends that gateway; fails unless it ended by itself, with 0
 #   stack_close            ends everything; meant for a trap on EXIT, and safe at any moment
-#   job COMMAND...         a command that takes long: signals are dealt with at once and end it with all its children
+#   job COMMAND...         a command that takes long: signals are dealt with at once and end it with
+#                          all its children
 #
-# What a client needs is exported: M2M_URL (which is also the issuer), M2M_GRPC (host:port), M2M_CLIENT_ID,
-# M2M_CLIENT_SECRET, M2M_ADMIN_TOKEN, M2M_SIGNING_ALG, and in ENDED_SECRET one that a rotation has ended: only the database
-# can tell that it is wrong.
-# stack_ops is where it listens for operators (host:port), stack_log its log. It speaks TLS when M2M_TLS_CERT_FILE and
-# M2M_TLS_KEY_FILE are set before stack_serve.
-# Functions print to stderr what went wrong, and fail.
+# What a client needs is exported: M2M_URL (which is also the issuer), M2M_GRPC (host:port),
+# M2M_CLIENT_ID, M2M_CLIENT_SECRET, M2M_ADMIN_TOKEN, M2M_SIGNING_ALG, and in ENDED_SECRET one that a
+# rotation has ended: only the database can tell that it is wrong. stack_ops is where it listens for
+# operators (host:port), stack_log its log. It speaks TLS when M2M_TLS_CERT_FILE and
+# M2M_TLS_KEY_FILE are set before stack_serve. Functions print to stderr what went wrong, and fail.
 
 stack_pg_bin=${PG_BIN:-$("$(dirname "${BASH_SOURCE[0]}")/../../deploy/pg_bin")} || exit 1
 stack_dir='' stack_bin='' stack_pg_port='' stack_cluster='' stack_gateway='' stack_ops='' stack_log='' stack_child=''
@@ -57,8 +60,9 @@ stack_sql() {
 	"$stack_pg_bin/psql" -X -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$stack_pg_port" -U postgres -d postgres
 }
 
-# Below the ports that the kernel gives to outgoing connections. A taken one is found out by whoever binds it, and then
-# another is tried: asking beforehand would leave a moment for a run beside this one to take it.
+# Below the ports that the kernel gives to outgoing connections. A taken one is found out by whoever
+# binds it, and then another is tried: asking beforehand would leave a moment for a run beside this
+# one to take it.
 stack_guess_port() {
 	printf -v "$1" %d $((20000 + RANDOM % 12000))
 }
@@ -100,7 +104,8 @@ stack_value() {
 	sed -n "s/^$1=//p"
 }
 
-# Waits until the gateway is ready. Only its own log tells where it listens, so that nobody else's answer passes for its.
+# Waits until the gateway is ready. Only its own log tells where it listens, so that nobody else's
+# answer passes for its.
 stack_gateway_ready() {
 	local tries ops
 	for ((tries = 0; tries < 600; tries++)); do

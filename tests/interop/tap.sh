@@ -2,21 +2,25 @@
 # To be sourced: what the scripts run_* of this folder share.
 #
 #   result ok|"not ok" NAME       one numbered TAP line
-#   check NAME COMMAND...         one test: the command's success; what a failed one printed becomes remarks
+#   check NAME COMMAND...         one test: the command's success; what a failed one printed becomes
+#                                 remarks
 #   skip NAME REASON              a test that can't be had here
 #   run_client NAME COMMAND...    a client's tests
 #   install_node FOLDER           the packages of ./FOLDER as its lock file has them, in $tmp/FOLDER
-#   go_tool NAME MODULE VERSION   sets `tool` to the path of a Go program, which is built when no earlier run has
-#   debian_tool PROGRAM PACKAGE...  sets `tool` to a command that runs a program of Debian's packages (debian.sh)
+#   go_tool NAME MODULE VERSION   sets `tool` to the path of a Go program, which is built when no
+#                                 earlier run has
+#   debian_tool PROGRAM PACKAGE...  sets `tool` to a command that runs a program of Debian's
+#                                   packages (debian.sh)
 #   remark FILE                   a file as remarks
 #   finish                        the plan, and the exit status
 #
-# A client is a program of its own that finds in its environment what stack.sh exports, prints `ok - name`,
-# `ok - name # SKIP reason` or `not ok - name` for each test, anything else as a remark, and exits non-zero when a test
-# failed. Here their lines get numbers and become one TAP output.
+# A client is a program of its own that finds in its environment what stack.sh exports, prints `ok -
+# name`, `ok - name # SKIP reason` or `not ok - name` for each test, anything else as a remark, and
+# exits non-zero when a test failed. Here their lines get numbers and become one TAP output.
 #
 #   M2M_TEST_BIN   the folder of m2m-gateway and m2mctl (default: build/asan or build/release)
-#   M2M_TEST_TMP   a fresh folder, reachable by PostgreSQL's user (default: one that is removed at the end)
+#   M2M_TEST_TMP   a fresh folder, reachable by PostgreSQL's user (default: one that is removed at
+#                  the end)
 #   PG_BIN         the folder of initdb, pg_ctl and psql
 #
 # Sets bin and tmp, and ends everything at the script's end, whatever the end is.
@@ -126,8 +130,8 @@ install_node() {
 	return 1
 }
 
-# Kept from run to run, since building one takes half a minute; a run beside this one may be building the same.
-# Fails where there is no Go, or no way to its modules, and then `tool` tells it.
+# Kept from run to run, since building one takes half a minute; a run beside this one may be
+# building the same. Fails where there is no Go, or no way to its modules, and then `tool` tells it.
 go_tool() {
 	local name=$1 module=$2 version=$3 folder=${XDG_CACHE_HOME:-$HOME/.cache}/m2m-gateway
 	tool=$folder/$name-$version

@@ -1,4 +1,5 @@
-/* A connection against a real PostgreSQL: when a unit's rows are had before its commit is known, and when not. */
+/* A connection against a real PostgreSQL: when a unit's rows are had before its commit is known,
+ * and when not. */
 #include <dlfcn.h>
 #include <event2/event.h>
 #include <netdb.h>

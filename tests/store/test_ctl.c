@@ -1,4 +1,5 @@
-/* What an operator meets in m2mctl besides organizations and migrations: keys, config check, the audit, what is printed for shells, clusters and readers. */
+/* What an operator meets in m2mctl besides organizations and migrations: keys, config check, the
+ * audit, what is printed for shells, clusters and readers. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -603,7 +604,8 @@ Test(audit, weeks_that_are_older_than_what_is_kept_leave_and_no_others)
 	char oldest[64], older[64], kept[64], young[64];
 	make_old_week(80, oldest);
 	make_old_week(60, older);
-	make_old_week(56, kept); /* 13 months are 395 days at least, 56 weeks and a day at most 393 */
+	/* 13 months are 395 days at least, 56 weeks and a day at most 393 */
+	make_old_week(56, kept);
 	make_old_week(5, young);
 	expect_exit(0, "audit", "partitions", "--keep", "13months", "--dry-run");
 	cr_expect(says(r.err, oldest) && says(r.err, older) && says(r.err, "would drop") && !says(r.err, kept), "%s", r.err);
@@ -900,7 +902,8 @@ Test(ctl, fish_completes_commands_options_and_values)
 	cr_expect(says(got, "audit") && says(got, "verify\tChecks") && says(got, "--standby") && says(got, "EdDSA"), "%s", got);
 }
 
-/* The names of the commands as the overview lists them: "  group name  summary". Answers false behind the last one. */
+/* The names of the commands as the overview lists them: " group name summary". Answers false
+ * behind the last one. */
 static bool next_command(const char **rest, char group[32], char name[32])
 {
 	while ((*rest = strchr(*rest, '\n')) != NULL) {

@@ -1,4 +1,5 @@
-/* m2mctl against real databases: migrations and what both programs refuse, exit codes, help, the three forms of output, and the record of each act. */
+/* m2mctl against real databases: migrations and what both programs refuse, exit codes, help, the
+ * three forms of output, and the record of each act. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,7 +356,8 @@ Test(m2mctl, help_of_each_command_works_without_settings_and_names_its_options)
 	}
 	for (const char *line = r2.out; line != NULL; line = strchr(line, '\n')) {
 		line += *line == '\n';
-		/* A command's line has two spaces, its group and its name; a setting's or an example's looks alike and has no such group. */
+		/* A command's line has two spaces, its group and its name; a setting's or an
+		 * example's looks alike and has no such group. */
 		if (strncmp(line, "  ", 2) != 0 || sscanf(line + 2, "%31[a-z] %31[a-z-] ", group, name) != 2 ||
 		    ctl(&plain, &r, group, "--help") != 0)
 			continue;
@@ -420,7 +422,8 @@ struct env_name {
 	const char *env, *key;
 };
 
-/* One record: every member of the JSON form stands in the text form with the same value, and so do the lines of the env form. */
+/* One record: every member of the JSON form stands in the text form with the same value, and so
+ * do the lines of the env form. */
 static void expect_record_agrees(const char *json, const char *text, const char *env, const struct env_name *names)
 {
 	char want[2048], got[2048];
@@ -521,7 +524,8 @@ Test(m2mctl, text_json_and_env_say_the_same)
 	arena_free(arena);
 }
 
-/* What makes something new can't be run three times for one answer: each form is held against what is read afterwards. */
+/* What makes something new can't be run three times for one answer: each form is held against
+ * what is read afterwards. */
 Test(m2mctl, what_was_made_is_printed_as_it_can_be_read)
 {
 	static const char *const form[] = {"json", "text", "env"};

@@ -1,5 +1,6 @@
-/* What the statements say of an address: the issuing one, of its client and of its bearer, and those that a bearer asks. They
- * are the gateway's own texts, asked here with addresses that no test can come from. */
+/* What the statements say of an address: the issuing one, of its client and of its bearer, and
+ * those that a bearer asks. They are the gateway's own texts, asked here with addresses that no
+ * test can come from. */
 #include <stdio.h>
 
 #include "harness/expect.h"
@@ -104,7 +105,8 @@ static const char *issue(struct asked q)
 				      organization, "{t}",
 				      tag,          "{0}"};
 	const char *outcome = ask(issue_bearer_sql, 32, values, 1);
-	if (by == NULL && q.operator_of == NULL) { /* the statement of a batch without bearers says the same */
+	/* the statement of a batch without bearers says the same */
+	if (by == NULL && q.operator_of == NULL) {
 		char said[64];
 		snprintf(said, sizeof said, "%s", outcome);
 		cr_assert_str_eq(ask(issue_sql, 25, values, 1), said);

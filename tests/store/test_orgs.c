@@ -1,4 +1,5 @@
-/* Organizations and their clients through m2mctl: what is made, changed, handed over and ended, what is refused, and what the audit says of it all. */
+/* Organizations and their clients through m2mctl: what is made, changed, handed over and ended,
+ * what is refused, and what the audit says of it all. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +75,8 @@ static void make_client(const char *slug, char id[32], char secret[SECRET_MAX])
 	ctl_value(&r, "M2M_CLIENT_SECRET", secret == NULL ? unwanted : secret, SECRET_MAX);
 }
 
-/* Whether the gateway's own statement would take the secret: its verifier is one of a live version. */
+/* Whether the gateway's own statement would take the secret: its verifier is one of a live
+ * version. */
 static int64_t live_secrets(const char *client_id)
 {
 	return sql_int(world_db(&w),
@@ -452,7 +454,8 @@ Test(orgs, a_client_is_deleted_for_good_unless_it_is_the_default)
 	cr_expect(says(r.out, acme.client_id) && !says(r.out, second), "%s", r.out);
 }
 
-/* Runs m2mctl while `statement` is done but not yet committed by another one, so that m2mctl begins before and ends after it. */
+/* Runs m2mctl while `statement` is done but not yet committed by another one, so that m2mctl
+ * begins before and ends after it. */
 static int run_across(const char *statement, const char *const *args)
 {
 	static struct ctl_job job;

@@ -1,4 +1,5 @@
-/* The audit's partitions: made weeks ahead by whoever runs a gateway, without the right to make tables, and without standing in anybody's way. */
+/* The audit's partitions: made weeks ahead by whoever runs a gateway, without the right to make
+ * tables, and without standing in anybody's way. */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -203,9 +204,10 @@ Test(partitions, a_row_beyond_all_partitions_is_kept_and_its_week_alone_is_skipp
 	"audience)"                                                                                                                        \
 	" values (now(), now(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'r', 'k', 'c', '', 'a')"
 
-/* Events in their order: a reader holds the whole audit, a partition is asked for, a token is recorded, the maker gives up or is done, and only then
- * does the reader end. The maker needs the default partition for itself for a moment, so a reader of all of it can keep it from its work, but for no
- * longer than its lock_timeout. */
+/* Events in their order: a reader holds the whole audit, a partition is asked for, a token is
+ * recorded, the maker gives up or is done, and only then does the reader end. The maker needs
+ * the default partition for itself for a moment, so a reader of all of it can keep it from its
+ * work, but for no longer than its lock_timeout. */
 Test(partitions, neither_the_maker_nor_an_insert_waits_for_a_long_reader)
 {
 	char state[6];

@@ -1,5 +1,6 @@
-/* How PostgreSQL finds what a token needs: by its indexes, however small or new the tables are, so that tokens cost the same as clients become many. The plans are those that the gateway's own
- * connection got, as auto_explain logs them. */
+/* How PostgreSQL finds what a token needs: by its indexes, however small or new the tables are,
+ * so that tokens cost the same as clients become many. The plans are those that the gateway's
+ * own connection got, as auto_explain logs them. */
 #include <unistd.h>
 
 #include "harness/expect.h"
@@ -28,7 +29,8 @@ static void close_world(void)
 
 TestSuite(plans, .init = open_world, .fini = close_world, .timeout = 120);
 
-/* How many of the plans that PostgreSQL has logged so far for statements of this database's gateway that begin so have such a part, a regular expression. */
+/* How many of the plans that PostgreSQL has logged so far for statements of this database's
+ * gateway that begin so have such a part, a regular expression. */
 static int64_t plans_of(const char *statement, const char *part)
 {
 	return sql_int(world_db(&w),
@@ -73,7 +75,8 @@ static void a_token_is_looked_up(int64_t nth)
 	nothing_is_read_whole("with req as");
 }
 
-/* The statistics of a table that is new or has one row make another plan look as good, and it would stay. */
+/* The statistics of a table that is new or has one row make another plan look as good, and it
+ * would stay. */
 Test(plans, a_client_is_looked_up)
 {
 	a_token_is_looked_up(1);
@@ -132,7 +135,8 @@ static void have_many_clients(void)
 	sql_exec(world_db(&w), "analyze m2m.client, m2m.client_secret, m2m.organization");
 }
 
-/* These are asked seldom; it is enough that they find their way when the tables are large and have been analyzed. */
+/* These are asked seldom; it is enough that they find their way when the tables are large and
+ * have been analyzed. */
 Test(plans, so_is_everything_that_an_operator_asks)
 {
 	static const char own[] = "(select .granted.|select case when o.slug|with (made|target|org|caller) as)";

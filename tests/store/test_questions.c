@@ -1,4 +1,5 @@
-/* The questions that auditors, security responders and billing ask in psql, each on rows whose answer is known, and the plans that answer them. */
+/* The questions that auditors, security responders and billing ask in psql, each on rows whose
+ * answer is known, and the plans that answer them. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,8 +17,8 @@ static void run(const char *statement)
 	sql_exec(world_db(&w), "%s", statement);
 }
 
-/* acme got three tokens with its first secret two days ago, one more from elsewhere in the grace after the rotation of yesterday, and two with its second
- * secret today; globex got none. */
+/* acme got three tokens with its first secret two days ago, one more from elsewhere in the grace
+ * after the rotation of yesterday, and two with its second secret today; globex got none. */
 static void record_history(void)
 {
 	PGconn *db = world_db(&w);
@@ -171,7 +172,8 @@ Test(questions, a_jti_s_whole_story)
 
 static char week[64];
 
-/* A week of eight weeks ago with 200 clients' tokens at even distances, counted, vacuumed and analyzed: as an old week of a busy service looks. */
+/* A week of eight weeks ago with 200 clients' tokens at even distances, counted, vacuumed and
+ * analyzed: as an old week of a busy service looks. */
 static void make_busy_week(void)
 {
 	struct ctl_result r;

@@ -1,5 +1,6 @@
-/* What each role of the schema can and can't do. Logins are made as an administrator would make them, members of the schema's roles, and every
- * attempt is made over a connection of that login: what must fail fails with insufficient_privilege (42501), what must work works. */
+/* What each role of the schema can and can't do. Logins are made as an administrator would make
+ * them, members of the schema's roles, and every attempt is made over a connection of that
+ * login: what must fail fails with insufficient_privilege (42501), what must work works. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,8 @@ SHARED_CLUSTER("");
 static struct world w;
 static struct org acme, other;
 
-/* Roles belong to the cluster, which other tests use at the same time and which ends with this program: each test names its own and leaves them. */
+/* Roles belong to the cluster, which other tests use at the same time and which ends with this
+ * program: each test names its own and leaves them. */
 static char auditor_login[64], acme_login[64], both_login[64], unmapped_login[64];
 
 static void make_login(char out[64], const char *name, const char *role)
@@ -187,7 +189,8 @@ Test(roles, the_gateway_can_neither_change_nor_read_the_audit)
 		cr_expect_str_eq(sql_state(db, "alter table m2m.%s disable row level security", table), REFUSED, "%s", table);
 	}
 	sql_exec(db, "set client_min_messages = error");
-	sql_exec(db, "grant select on m2m.token_audit to m2m_gateway"); /* without the right to grant that's a warning, and no grant */
+	/* without the right to grant that's a warning, and no grant */
+	sql_exec(db, "grant select on m2m.token_audit to m2m_gateway");
 	expect_each(db,
 		    each("select from m2m.token_audit", "select from m2m.tokens_issued", "select from m2m.secrets_read",
 			 "select from m2m.denied_attempts"),

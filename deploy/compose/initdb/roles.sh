@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs once, when the image makes the cluster: the roles and the database; `m2mctl migrate up` does the rest.
+# Runs once, when the image makes the cluster: the roles and the database; `m2mctl migrate up` does
+# the rest.
 set -eu
 psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username="${POSTGRES_USER:-postgres}" --dbname=postgres <<'SQL'
 \set owner_password `cat /run/secrets/m2m_owner_password`

@@ -1,10 +1,12 @@
 # shellcheck shell=bash
-# To be sourced by peers/NAME/serve: what they share. README tells what tests/bench/run asks of a peer.
+# To be sourced by peers/NAME/serve: what they share. README tells what tests/bench/run asks of a
+# peer.
 #
 #   unavailable REASON     ends with 77: this peer can't be had here
 #   peer_keys              PEER_DIR/private.pem and public.pem, for PEER_ALG
 #   peer_start COMMAND...  starts one of its processes
-#   peer_wait              until one of them ends, which is a failure, or a signal comes; either way all of them are ended
+#   peer_wait              until one of them ends, which is a failure, or a signal comes; either way
+#                          all of them are ended
 #
 # job and debian_tool are those of tests/interop.
 

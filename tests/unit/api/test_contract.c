@@ -1,5 +1,6 @@
-/* Holds the two API documents (openapi.yaml as JSON, m2m.proto as descriptors) and the program's tables (op_table.h, err_table.h) to one another. What one of them says and
- * another doesn't is a failure here. */
+/* Holds the two API documents (openapi.yaml as JSON, m2m.proto as descriptors) and the program's
+ * tables (op_table.h, err_table.h) to one another. What one of them says and another doesn't is
+ * a failure here. */
 #include <criterion/criterion.h>
 
 #include "google/api/http.pb-c.h"
@@ -139,7 +140,8 @@ Test(contract, no_other_operation_is_described)
 	cr_assert_eq(n, OP_COUNT, "%zu operations are described, %d exist", n, OP_COUNT);
 }
 
-/* The names of the alternatives, and the roles of the first, as a word: "bearer:admin", "client_secret_basic|", "". */
+/* The names of the alternatives, and the roles of the first, as a word: "bearer:admin",
+ * "client_secret_basic|", "". */
 static struct str security_of(const struct json *operation)
 {
 	struct sbuf text = sbuf_in(arena, 64);
@@ -335,7 +337,8 @@ static bool is_composed(const struct json *schema)
 	return json_get(schema, "oneOf") != NULL || json_get(schema, "anyOf") != NULL || json_get(schema, "allOf") != NULL;
 }
 
-/* A Go generator makes the function NewX for each schema X; a default in a merge patch is sent with every change. */
+/* A Go generator makes the function NewX for each schema X; a default in a merge patch is sent
+ * with every change. */
 Test(contract, generated_clients_have_no_two_things_of_one_name_and_send_no_default)
 {
 	const struct json *schemas = FIND(contract, "components", "schemas");

@@ -44,8 +44,8 @@ Test(err, a_value_outside_of_the_enum_is_an_internal_error)
 	cr_assert_str_eq(err_info((enum err) - 1)->code, "internal");
 }
 
-/* What an op needs to know of HTTP's classes, and no more: internal faults are shown to nobody, and who is told to come
- * again is told so by every transport. */
+/* What an op needs to know of HTTP's classes, and no more: internal faults are shown to nobody,
+ * and who is told to come again is told so by every transport. */
 Test(err, a_fault_is_the_callers_the_moments_or_ours)
 {
 	cr_assert_eq(err_fault(ERR_OK), FAULT_NONE);

@@ -1,4 +1,5 @@
-/* The log's own thread, with readers that stall, disks that are full, and a process that crashes. */
+/* The log's own thread, with readers that stall, disks that are full, and a process that
+ * crashes. */
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
@@ -137,7 +138,8 @@ Test(log_writer, lines_of_several_threads_are_whole_and_in_order_behind_a_reader
 {
 	pthread_t threads[THREADS];
 	static char names[THREADS][2] = {"0", "1", "2"};
-	divert(O_NONBLOCK); /* the descriptor may be somebody's who has made it so; a line still isn't torn */
+	/* the descriptor may be somebody's who has made it so; a line still isn't torn */
+	divert(O_NONBLOCK);
 	fcntl(ends[0], F_SETFL, 0);
 	for (int i = 0; i < THREADS; i++)
 		pthread_create(&threads[i], NULL, gather_lines, names[i]);
@@ -189,7 +191,8 @@ static void expect_kept(int unwritable)
 	log_line("0", 100, LOG_INFO);
 	pthread_t reader;
 	cr_assert_eq(pthread_create(&reader, NULL, read_to_the_end, NULL), 0);
-	usleep(300000); /* longer than until the next try, for there is one only as long as the end hasn't come */
+	/* longer than until the next try, for there is one only as long as the end hasn't come */
+	usleep(300000);
 	log_writer_end(LONG_MS);
 	close(ends[1]);
 	close(fd);

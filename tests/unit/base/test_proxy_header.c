@@ -12,7 +12,8 @@
 
 static const struct ip own = {4, {10, 0, 0, 9}};
 
-/* In pieces of `step`; the caller's address as text, "" where it isn't known, NULL where it is refused. */
+/* In pieces of `step`; the caller's address as text, "" where it isn't known, NULL where it is
+ * refused. */
 static const char *source(const char *bytes, size_t n, size_t step)
 {
 	static char text[IP_TEXT_MAX];

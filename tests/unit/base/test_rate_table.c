@@ -105,7 +105,8 @@ Test(rate_table, the_extremes_are_exact)
 	cr_assert_eq(rate_table_wait(t, fast, 2, NOW), 100);
 }
 
-/* Threads read the clock before they come here, so the time that one brings may be older than another's. */
+/* Threads read the clock before they come here, so the time that one brings may be older than
+ * another's. */
 Test(rate_table, an_older_now_gives_nothing_more)
 {
 	struct rate rate = rate_of(10, 5);
@@ -278,7 +279,8 @@ Test(rate_table, threads_together_get_what_one_would)
 	cr_assert_eq(rate_table_evicted(t), 0);
 }
 
-/* 20,000 steps of 100 us are two seconds: 200 tokens beside the first ten. A thread may be up to one slice behind with its time, which gives nothing more. */
+/* 20,000 steps of 100 us are two seconds: 200 tokens beside the first ten. A thread may be up to
+ * one slice behind with its time, which gives nothing more. */
 Test(rate_table, threads_and_the_sweep_get_no_token_twice)
 {
 	shared_rate = rate_of(100, 10);

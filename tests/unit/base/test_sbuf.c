@@ -115,7 +115,8 @@ Test(sbuf, json_strings_escape_what_rfc_8259_demands_and_nothing_else)
 	expect_json(STR(""), "\"\"");
 }
 
-/* Text is looked at eight bytes at a time: every byte, at every place of such a group and behind one, against the same byte alone. */
+/* Text is looked at eight bytes at a time: every byte, at every place of such a group and behind
+ * one, against the same byte alone. */
 Test(sbuf, json_escapes_alike_wherever_a_byte_stands)
 {
 	for (unsigned c = 0; c < 256; c++) {

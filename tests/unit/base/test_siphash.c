@@ -2,7 +2,8 @@
 
 #include <criterion/criterion.h>
 
-/* The paper's appendix A, and others of the reference implementation's vectors (SipHash-2-4-64): key 00 01 .. 0f, input 00 01 .. of each length. */
+/* The paper's appendix A, and others of the reference implementation's vectors (SipHash-2-4-64):
+ * key 00 01 .. 0f, input 00 01 .. of each length. */
 Test(siphash, the_reference_s_vectors)
 {
 	static const struct siphash_key key = {0x0706050403020100, 0x0f0e0d0c0b0a0908};

@@ -1,4 +1,5 @@
-/* The settings as a program meets them: an environment goes in, a struct or a list of faults comes out. */
+/* The settings as a program meets them: an environment goes in, a struct or a list of faults
+ * comes out. */
 #include "config/config.h"
 
 #include <criterion/criterion.h>
@@ -404,7 +405,8 @@ Test(config, a_secret_is_not_taken_from_a_file_that_others_may_read)
 		cr_expect_eq(READ(0, keys, issuer), ERR_MALFORMED, "%o", (unsigned)open_modes[i]);
 		cr_expect(faults_say("can't be used: others may read it; chmod 600 it\n") && fault_lines() == 1, "%s", faults_text);
 	}
-	cr_assert_eq(chmod(path, 0440), 0); /* as Kubernetes' fsGroup leaves it: root's, and the group's that we are of */
+	/* as Kubernetes' fsGroup leaves it: root's, and the group's that we are of */
+	cr_assert_eq(chmod(path, 0440), 0);
 	cr_expect_eq(READ(0, keys, issuer), geteuid() == 0 ? ERR_OK : ERR_MALFORMED);
 	cr_expect_eq(chown(path, (uid_t)-1, geteuid() == 0 ? 65532 : (gid_t)-1), 0);
 	cr_expect_eq(READ(0, keys, issuer), ERR_MALFORMED, "of a group that isn't ours");

@@ -9,7 +9,8 @@
 #include "base/str.h"
 #include "crypto/master_ring.h"
 
-/* Before and after each test: the algorithms, and an arena that is large enough for anything here. */
+/* Before and after each test: the algorithms, and an arena that is large enough for anything
+ * here. */
 extern struct arena *arena;
 void crypto_up(void);
 void crypto_down(void);

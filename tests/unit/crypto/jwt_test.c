@@ -9,8 +9,10 @@ struct signing_key *keys[JWT_ALG_COUNT];
 
 #define RFC_PAYLOAD "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
 
-/* RFC 7515 appendices A.2 and A.3, RFC 8037 appendix A.4. PS256 has no example in an RFC: its token was made with the private key of RFC 7515 A.2 by
- *   printf %s <header>.<payload> | openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 -sign key.pem */
+/* RFC 7515 appendices A.2 and A.3, RFC 8037 appendix A.4. PS256 has no example in an RFC: its
+ * token was made with the private key of RFC 7515 A.2 by
+ *   printf %s <header>.<payload> | openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt
+ *   rsa_pss_saltlen:32 -sign key.pem */
 const struct known_token known_tokens[JWT_ALG_COUNT] = {
 	[JWT_RS256] = {rfc7515_rsa_jwk,
 		       "eyJhbGciOiJSUzI1NiJ9." RFC_PAYLOAD "."

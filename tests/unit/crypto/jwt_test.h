@@ -1,4 +1,5 @@
-/* Tokens for the tests of jwt: well-signed ones whatever their header says, so that nothing but the header can be why one is refused. */
+/* Tokens for the tests of jwt: well-signed ones whatever their header says, so that nothing but
+ * the header can be why one is refused. */
 #ifndef M2M_TESTS_UNIT_CRYPTO_JWT_TEST_H
 #define M2M_TESTS_UNIT_CRYPTO_JWT_TEST_H
 
@@ -28,7 +29,8 @@ struct known_token {
 };
 extern const struct known_token known_tokens[JWT_ALG_COUNT];
 
-/* What jwt_parse would make of a known token, which it refuses because its header has no kid. The signature's bytes are the test's to change. */
+/* What jwt_parse would make of a known token, which it refuses because its header has no kid.
+ * The signature's bytes are the test's to change. */
 struct jwt taken_apart(enum jwt_alg alg, const char *token);
 
 #endif

@@ -45,7 +45,8 @@ Test(algorithms, ed25519_s_thumbprint_is_rfc_8037_s)
 {
 	struct signing_key *key = NULL;
 	cr_assert_eq(signing_key_from_jwk(JWT_EDDSA, str_of(rfc8037_jwk), &key), ERR_OK);
-	cr_assert(str_eq(signing_key_kid(key), STR("kPrK_qmxVWaYVA9w"))); /* appendix A.3, its first 16 characters */
+	/* appendix A.3, its first 16 characters */
+	cr_assert(str_eq(signing_key_kid(key), STR("kPrK_qmxVWaYVA9w")));
 	signing_key_free(key);
 }
 

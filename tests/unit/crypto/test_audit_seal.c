@@ -28,7 +28,8 @@ static void hash_of(const struct audit_seal *s, uint8_t out[SHA256_LEN])
 	hasher_free(h);
 }
 
-/* python3: hashlib.sha256(b"\x02m2m-gateway audit seal v1" + previous + writer + seq.to_bytes(8, "big") + at.to_bytes(8, "big") + batch + sealed + b"\0" + root + tags) */
+/* python3: hashlib.sha256(b"\x02m2m-gateway audit seal v1" + previous + writer + seq.to_bytes(8,
+ * "big") + at.to_bytes(8, "big") + batch + sealed + b"\0" + root + tags) */
 Test(audit_seal, its_hash_is_of_the_bytes_that_the_header_lays_out)
 {
 	struct audit_seal s = example();
@@ -80,7 +81,8 @@ Test(audit_seal, every_field_is_part_of_the_hash)
 	}
 }
 
-/* python3, with cryptography's KBKDFHMAC: d = 1 + int(kdf(b"1") + kdf(b"2")) % (n - 1), and d's point. */
+/* python3, with cryptography's KBKDFHMAC: d = 1 + int(kdf(b"1") + kdf(b"2")) % (n - 1), and d's
+ * point. */
 Test(audit_seal, the_key_is_the_one_that_another_implementation_derives)
 {
 	struct signing_key *key;

@@ -3,7 +3,8 @@
 #include "crypto/audit_tree.h"
 #include "crypto_test.h"
 
-/* The leaves and roots that Certificate Transparency's own implementations are tested with (RFC 6962, whose tree RFC 9162 keeps). */
+/* The leaves and roots that Certificate Transparency's own implementations are tested with (RFC
+ * 6962, whose tree RFC 9162 keeps). */
 static const char *const rows[8] = {
 	"", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f",
 };

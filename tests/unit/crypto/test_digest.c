@@ -11,7 +11,8 @@ Test(digest, sha256_of_abc_is_the_standards_vector)
 	uint8_t out[SHA256_LEN];
 
 	cr_assert_eq(sha256("abc", 3, out), ERR_OK);
-	cr_assert_str_eq(hex(out, sizeof out), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); /* FIPS 180-2, B.1 */
+	/* FIPS 180-2, B.1 */
+	cr_assert_str_eq(hex(out, sizeof out), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 Test(digest, hmac_is_keyed_and_equals_another_implementation)

@@ -1,5 +1,6 @@
-/* Signatures made together: what each comes to is checked against published vectors, and by OpenSSL's own verification. The functions of
- * OpenSSL that are defined here are found before the library's. */
+/* Signatures made together: what each comes to is checked against published vectors, and by
+ * OpenSSL's own verification. The functions of OpenSSL that are defined here are found before
+ * the library's. */
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <openssl/bn.h>
@@ -13,7 +14,8 @@
 #include "crypto/signing_key_parts.h"
 #include "crypto_test.h"
 
-/* RFC 6979 appendix A.2.5: a key, and for each message its digest, the nonce (k) and the signature. */
+/* RFC 6979 appendix A.2.5: a key, and for each message its digest, the nonce (k) and the
+ * signature. */
 static const char private_key[] = "C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721";
 static const char public_key[] = "04"
 				 "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
@@ -261,7 +263,8 @@ static unsigned count_in(const uint8_t *bytes, size_t n, const uint8_t *pattern,
 	return found;
 }
 
-/* How often the bytes stand in this process's writable memory, but for where they are given and where they are looked for. Read as a file is, so that sanitizers don't mind. */
+/* How often the bytes stand in this process's writable memory, but for where they are given and
+ * where they are looked for. Read as a file is, so that sanitizers don't mind. */
 static unsigned count_in_memory(const uint8_t *pattern, size_t n)
 {
 	static uint8_t chunk[1 << 16];
@@ -289,7 +292,8 @@ static unsigned count_in_memory(const uint8_t *pattern, size_t n)
 	return found;
 }
 
-/* Of the number itself, in Montgomery form, and of its inverse in that form, in the order in which numbers lie in memory. The caller wipes. */
+/* Of the number itself, in Montgomery form, and of its inverse in that form, in the order in
+ * which numbers lie in memory. The caller wipes. */
 static unsigned count_forms(BIGNUM *number, const BIGNUM *modulus)
 {
 	uint8_t bytes[ECDSA_RAW_LEN / 2];

@@ -5,7 +5,8 @@
 
 TestSuite(ecdsa_form, .init = crypto_up, .fini = crypto_down);
 
-/* DER built by hand from X.690 section 8.3: r = 0x80 00..01 (needs a sign byte), s = 0x7f (one byte) */
+/* DER built by hand from X.690 section 8.3: r = 0x80 00..01 (needs a sign byte), s = 0x7f (one
+ * byte) */
 static const char der_text[] = "302602210080000000000000000000000000000000000000000000000000000000000000010201"
 			       "7f";
 static const char raw_text[] = "8000000000000000000000000000000000000000000000000000000000000001"

@@ -75,7 +75,8 @@ static const char *rsa(const char *n, const char *e)
 	return arena_printf(arena, "{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"}", n, e).p;
 }
 
-/* base64url of `n` random bytes, the first and last of them 0xff: an odd number of exactly 8n bits. */
+/* base64url of `n` random bytes, the first and last of them 0xff: an odd number of exactly 8n
+ * bits. */
 static const char *number_of(size_t n)
 {
 	uint8_t *bytes = arena_alloc(arena, n);
@@ -159,7 +160,8 @@ Test(jwk, a_p256_coordinate_above_the_field_is_refused)
 #undef POINT
 }
 
-/* Under the neutral element R = S * B holds for every text: OpenSSL takes S = 0 with R = 1 as anybody's signature of anything. */
+/* Under the neutral element R = S * B holds for every text: OpenSSL takes S = 0 with R = 1 as
+ * anybody's signature of anything. */
 Test(jwk, ed25519_points_of_small_order_are_refused)
 {
 	static const char *const points[] = {

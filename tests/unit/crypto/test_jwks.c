@@ -92,7 +92,8 @@ Test(jwks, sets_shaped_like_auth0_s_keycloak_s_and_entra_id_s_are_understood)
 	jwks_free(entra);
 }
 
-/* Google and Cognito publish two or more keys at once, so that a token of the key before still verifies. */
+/* Google and Cognito publish two or more keys at once, so that a token of the key before still
+ * verifies. */
 Test(jwks, every_key_of_a_set_in_rotation_verifies_its_own_tokens)
 {
 	const char *const sets[][2] = {
@@ -251,7 +252,8 @@ Test(jwks, a_set_without_end_is_too_large)
 	cr_expect_null(set);
 }
 
-/* The bound on text must hold for what is inside of strings, and the one on values before any key is made. */
+/* The bound on text must hold for what is inside of strings, and the one on values before any
+ * key is made. */
 Test(jwks, a_set_within_the_limits_is_read_whatever_fills_it)
 {
 	struct sbuf out = sbuf_in(arena, 2 * JWKS_TEXT_MAX);

@@ -114,7 +114,8 @@ Test(jwt, our_ed25519_signature_is_rfc_8037s)
 	signing_key_free(key);
 }
 
-/* OpenSSL by itself takes a PSS signature without its leading zero bytes, which gives one token two spellings. */
+/* OpenSSL by itself takes a PSS signature without its leading zero bytes, which gives one token
+ * two spellings. */
 Test(jwt, an_rsa_signature_is_as_long_as_the_modulus)
 {
 	static const enum jwt_alg algs[] = {JWT_RS256, JWT_PS256};
@@ -137,7 +138,8 @@ Test(jwt, an_rsa_signature_is_as_long_as_the_modulus)
 	}
 }
 
-/* RFC 8032 section 5.1.7: S plus the group's order would be right in the equation, and a second spelling. */
+/* RFC 8032 section 5.1.7: S plus the group's order would be right in the equation, and a second
+ * spelling. */
 Test(jwt, an_ed25519_signature_has_its_s_below_the_order)
 {
 	struct signing_key *key = public_key(JWT_EDDSA, rfc8037_okp_jwk);
@@ -158,7 +160,8 @@ Test(jwt, an_ed25519_signature_has_its_s_below_the_order)
 	signing_key_free(key);
 }
 
-/* What the header says (`said`), who signed (`signer`) and who is asked (`asked`) must all be one, even where PS256 and RS256 share their RSA pair. */
+/* What the header says (`said`), who signed (`signer`) and who is asked (`asked`) must all be
+ * one, even where PS256 and RS256 share their RSA pair. */
 Test(jwt, no_algorithm_stands_in_for_another)
 {
 	struct str der;
@@ -185,10 +188,11 @@ Test(jwt, headers_within_the_rules_are_taken)
 {
 	static const char *const good[] = {
 		"{\"alg\":\"ES256\",\"kid\":\"k\"}",
-		"{\"alg\":\"ES256\"}", /* whoever looks for the key then decides (RFC 7515 section 4.1.4) */
+		"{\"alg\":\"ES256\"}", /* the key is looked for otherwise (RFC 7515 section 4.1.4) */
 		"{\"alg\":\"ES256\",\"kid\":\"A-z_09\",\"typ\":\"JWT\"}",
 		"{\"kid\":\"k\",\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"x\":1}",
-		/* kids are others' to choose; this one is only ever compared with those of known keys */
+		/* kids are others' to choose; this one is only ever compared with those of known
+		 * keys */
 		"{\"alg\":\"ES256\",\"kid\":\"../../dev/null\"}",
 		"{\"alg\":\"ES256\",\"kid\":\"k'OR'1'='1\"}",
 		"{\"alg\":\"ES256\",\"kid\":\"k\\\"\"}",
@@ -444,7 +448,8 @@ Test(jwt, a_signature_has_one_spelling_only)
 	struct str token = signed_token(keys[JWT_ES256], false, "{}");
 	char *text = arena_alloc(arena, token.n);
 
-	/* 64 bytes in 86 characters: the last one has four bits that mean nothing; it is one of A, Q, g, w */
+	/* 64 bytes in 86 characters: the last one has four bits that mean nothing; it is one of
+	 * A, Q, g, w */
 	memcpy(text, token.p, token.n);
 	text[token.n - 1]++;
 	cr_assert_eq(parse(str_from(text, token.n)), ERR_MALFORMED);
@@ -533,7 +538,8 @@ Test(jwt, a_buffer_that_the_signature_overflows_says_so_and_the_others_are_whole
 	struct jwt_draft drafts[4];
 
 	draft_all(keys[JWT_ES256], outs, drafts, 4);
-	struct sbuf tight = sbuf_fixed(bytes, outs[2].n - drafts[2].start + BASE64URL_LEN(64) + 1); /* one too few */
+	/* one too few */
+	struct sbuf tight = sbuf_fixed(bytes, outs[2].n - drafts[2].start + BASE64URL_LEN(64) + 1);
 	cr_assert_eq(jwt_draft(keys[JWT_ES256], false, STR("{\"sub\":\"2\"}"), &tight, &drafts[2]), ERR_OK);
 	cr_assert_eq(jwt_sign_drafts(keys[JWT_ES256], drafts, 4), ERR_OK);
 	cr_assert(tight.overflow);

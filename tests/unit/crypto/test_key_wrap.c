@@ -25,7 +25,8 @@ Test(key_wrap, what_is_wrapped_opens_again)
 }
 
 /* python3: n = bytes(range(12))
- *   (n + AESGCM(bytes.fromhex("19dc...72f1")).encrypt(n, b"a private key", b"kid-1")).hex()      the wrapping key of test_master_ring.c */
+ *   (n + AESGCM(bytes.fromhex("19dc...72f1")).encrypt(n, b"a private key", b"kid-1")).hex() the
+ *   wrapping key of test_master_ring.c */
 Test(key_wrap, what_another_implementation_wraps_opens)
 {
 	struct str plain, theirs = unhex("000102030405060708090a0b49d39ffe9fdb58a89da00c6eaea496bc6258d87791371ed5922fa55711");

@@ -9,10 +9,12 @@
 TestSuite(master_ring, .init = crypto_up, .fini = crypto_down);
 
 /* python3:
- *   from cryptography.hazmat.primitives.kdf.kbkdf import *; from cryptography.hazmat.primitives import hashes
- *   def kb(label, context, key=bytes(range(32))):
- *       return KBKDFHMAC(algorithm=hashes.SHA256(), mode=Mode.CounterMode, length=32, rlen=4, llen=4,
- *                        location=CounterLocation.BeforeFixed, label=label, context=context, fixed=None).derive(key)
+ *   from cryptography.hazmat.primitives.kdf.kbkdf import *; from cryptography.hazmat.primitives
+ *   import hashes def kb(label, context, key=bytes(range(32))):
+ *       return KBKDFHMAC(algorithm=hashes.SHA256(), mode=Mode.CounterMode, length=32, rlen=4,
+ *       llen=4,
+ *                        location=CounterLocation.BeforeFixed, label=label, context=context,
+ *                        fixed=None).derive(key)
  *   kb(b"m2m-gateway verifier key v1", b"").hex()      and so on */
 Test(master_ring, subkeys_equal_another_implementations)
 {

@@ -12,11 +12,13 @@
  *       return s.rjust(w, '0')
  *   cid = b"m2m_" + b62(bytes(range(0x40, 0x50)), 22).encode(); salt = bytes(range(0x80, 0xa0))
  *   def secret(version, org=b"01890a5d-ac96-774b-bcce-b302099a8057"):
- *       context = b''.join(len(f).to_bytes(4, 'big') + f for f in (org, cid, str(version).encode(), salt))
- *       body = "m2ms_" + b62(kb(b"m2m-gateway client secret v1", context), 43)
- *       return body + "_" + b62(binascii.crc32(body.encode()).to_bytes(4, 'big'), 6)
+ *       context = b''.join(len(f).to_bytes(4, 'big') + f for f in (org, cid,
+ *       str(version).encode(), salt)) body = "m2ms_" + b62(kb(b"m2m-gateway client secret v1",
+ *       context), 43) return body + "_" + b62(binascii.crc32(body.encode()).to_bytes(4, 'big'),
+ *       6)
  *   secret(7); secret(2147483647)
- *   hmac.new(kb(b"m2m-gateway verifier key v1", b""), cid + b"\0" + secret(7).encode(), hashlib.sha256).hexdigest() */
+ *   hmac.new(kb(b"m2m-gateway verifier key v1", b""), cid + b"\0" + secret(7).encode(),
+ *   hashlib.sha256).hexdigest() */
 #define CLIENT_ID  "m2m_1xFKbMMiPGaTNDdMccFcpr"
 #define SECRET_7   "m2ms_rR3UJUrJJFxQL6T40mlUX2yE4dwDzMgpay9gS5EKxA1_1RThCV"
 #define SECRET_MAX "m2ms_mIIHKwDG6ib6umECy4efMBVxZhfz1qPYQWc5QG97nhJ_2xORbG"
@@ -198,7 +200,8 @@ static void encodes(const uint8_t *bytes, size_t n, const char *want)
 	cr_assert(str_eq(str_from(out, strlen(want)), str_of(want)), "want %s", want);
 }
 
-/* python3, as above: b62(b'\xff' * 32, 43), b62(b'\xff' * 16, 22), b62(b'\xff' * 4, 6), b62(bytes(range(32)), 43), b62(b'\xff' * 64, 87) */
+/* python3, as above: b62(b'\xff' * 32, 43), b62(b'\xff' * 16, 22), b62(b'\xff' * 4, 6),
+ * b62(bytes(range(32)), 43), b62(b'\xff' * 64, 87) */
 Test(secret, base62_equals_another_implementations)
 {
 	uint8_t ones[64], counting[32], zeros[16] = {0};

@@ -108,8 +108,10 @@ static void has_kid(enum jwt_alg alg, const char *jwk, const char *kid)
 	signing_key_free(key);
 }
 
-/* The first is RFC 7638 section 3.1, whose thumbprint is NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs. The others, python3:
- *   base64.urlsafe_b64encode(hashlib.sha256(json.dumps({"crv": "P-256", "kty": "EC", "x": ..., "y": ...}, separators=(',', ':')).encode())
+/* The first is RFC 7638 section 3.1, whose thumbprint is
+ * NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs. The others, python3:
+ *   base64.urlsafe_b64encode(hashlib.sha256(json.dumps({"crv": "P-256", "kty": "EC", "x": ...,
+ *   "y": ...}, separators=(',', ':')).encode())
  *   .digest())[:16]     and with {"e": "AQAB", "kty": "RSA", "n": ...} */
 Test(signing_key, the_kid_is_the_rfc_7638_thumbprints_start)
 {
@@ -266,7 +268,8 @@ Test(signing_key, one_prepared_context_signs_and_verifies_many_times)
 	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++) {
 		struct signing_key *key = generated(alg);
 
-		for (int i = 0; i < 100; i++) /* verifies() also has it refuse something in between */
+		/* verifies() also has it refuse something in between */
+		for (int i = 0; i < 100; i++)
 			cr_assert(verifies(key, key));
 		signing_key_free(key);
 	}

@@ -45,7 +45,8 @@ Test(wrapped_key, of_a_master_key_that_the_ring_lacks_is_key_missing)
 	signing_key_free(key);
 }
 
-/* The wrapping binds the bytes to a kid; that the key inside is the one of that kid is looked at as well. */
+/* The wrapping binds the bytes to a kid; that the key inside is the one of that kid is looked at
+ * as well. */
 Test(wrapped_key, under_another_keys_name_is_refused)
 {
 	struct signing_key *key = fresh(JWT_EDDSA), *other = fresh(JWT_EDDSA), *opened = NULL;

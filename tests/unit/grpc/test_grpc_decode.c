@@ -155,7 +155,8 @@ Test(grpc_decode, unknown_fields_are_ignored_where_nothing_depends_on_them)
 	}
 }
 
-/* A grace under another number ends the old secret at once; a filter under another one widens the list. */
+/* A grace under another number ends the old secret at once; a filter under another one widens
+ * the list. */
 Test(grpc_decode, an_unknown_field_of_a_rotation_or_a_search_is_refused_by_its_number)
 {
 	static const struct {
@@ -218,7 +219,8 @@ Test(grpc_decode, the_largest_message_fits_into_an_op)
 	static char message[16 * 1024];
 	size_t n = 0;
 	for (unsigned i = 0; i < PB_FIELDS_MAX - 1;
-	     i++) { /* small unknown ones, which cost most for their length, then one that fills it up */
+	     /* small unknown ones, which cost most for their length, then one that fills it up */
+	     i++) {
 		memcpy(message + n, "\x3a\x00", 2);
 		n += 2;
 	}

@@ -286,7 +286,8 @@ Test(grpc_encode, every_error_has_its_details)
 	}
 }
 
-/* The letters in which base64 and base64url differ: 0xfb 0xff in a text cannot be, so they come from ">" and "?" at the right places. */
+/* The letters in which base64 and base64url differ: 0xfb 0xff in a text cannot be, so they come
+ * from ">" and "?" at the right places. */
 Test(grpc_encode, details_are_in_the_standard_alphabet)
 {
 	static const char *const sentences[] = {"?>?>?>", "?>?>?>~", "~~~?>?>>>?>?", "?~?~?~?~?", ">>>>>>>>>"};

@@ -2,7 +2,8 @@
 
 #include <criterion/criterion.h>
 
-/* The preface, an empty SETTINGS, DATA of 3 bytes on stream 0x01020304, END_STREAM alone on stream 1. */
+/* The preface, an empty SETTINGS, DATA of 3 bytes on stream 0x01020304, END_STREAM alone on
+ * stream 1. */
 static const char bytes[] = NGHTTP2_CLIENT_MAGIC "\0\0\0\4\0\0\0\0\0"
 						 "\0\0\3\0\0\1\2\3\4abc"
 						 "\0\0\0\0\1\0\0\0\1";

@@ -203,7 +203,8 @@ Test(grpc_health, a_watcher_that_has_ended_but_is_not_gone_yet_does_no_harm)
 
 Test(grpc_health, a_connection_that_breaks_while_watchers_are_told_takes_all_of_its_own_with_it)
 {
-	/* the one that breaks is in the middle; it takes along one told before it, or the one next to be told, or the last */
+	/* the one that breaks is in the middle; it takes along one told before it, or the one
+	 * next to be told, or the last */
 	for (int along = 0; along < 5; along++) {
 		struct grpc_call *calls[5];
 		for (int i = 0; i < 5; i++)

@@ -99,7 +99,8 @@ static bool file_is(size_t i, const char *want)
 	return is;
 }
 
-/* The reply's first file is `first`, and each name, up to a NULL, is among the others, which are no more. */
+/* The reply's first file is `first`, and each name, up to a NULL, is among the others, which are
+ * no more. */
 static void files_are(const char *first, const char *const *others)
 {
 	cr_assert_eq(response->message_response_case, ANSWER(FILE_DESCRIPTOR_RESPONSE), "no files; wanted %s", first);

@@ -144,7 +144,8 @@ Test(gzip, a_member_cut_anywhere_is_refused)
 	}
 }
 
-/* The room is full at the very place where the member breaks off: nothing says that more would have come. */
+/* The room is full at the very place where the member breaks off: nothing says that more would
+ * have come. */
 Test(gzip, a_full_room_does_not_hide_that_the_trailer_is_missing)
 {
 	struct str packed = compressed(zeros(CAP));
@@ -174,8 +175,10 @@ Test(gzip, a_wrong_checksum_or_length_is_refused)
 
 Test(gzip, other_forms_of_deflate_are_refused)
 {
-	refused(STR("\x78\x9c\xcb\x48\xcd\xc9\xc9\xd7\x51\x48\x0f\x0a\x70\x06\x00\x17\xc7\x03\xad"), ERR_MALFORMED); /* zlib's */
-	refused(str_from(hello.p + 10, hello.n - 18), ERR_MALFORMED);                                                /* none */
+	/* zlib's */
+	refused(STR("\x78\x9c\xcb\x48\xcd\xc9\xc9\xd7\x51\x48\x0f\x0a\x70\x06\x00\x17\xc7\x03\xad"), ERR_MALFORMED);
+	/* none */
+	refused(str_from(hello.p + 10, hello.n - 18), ERR_MALFORMED);
 	refused(STR("hello, gRPC"), ERR_MALFORMED);
 	refused(STR_NONE, ERR_MALFORMED);
 }

@@ -137,7 +137,8 @@ Test(pb_check, strings_of_nested_messages_are_strings_too)
 	is(ERR_OK, ERROR_INFO, STR("\x1a\x06\x0a\x01k\x12\x01v"));
 	is(ERR_MALFORMED, ERROR_INFO, STR("\x1a\x06\x0a\x01k\x12\x01\xff"));
 	is(ERR_MALFORMED, ERROR_INFO, STR("\x1a\x06\x0a\x01\x00\x12\x01v"));
-	is(ERR_MALFORMED, ERROR_INFO, STR("\x1a\x06\x0a\x01k\x12\x02v")); /* ends outside of the message that it is in */
+	/* ends outside of the message that it is in */
+	is(ERR_MALFORMED, ERROR_INFO, STR("\x1a\x06\x0a\x01k\x12\x02v"));
 }
 
 Test(pb_check, bytes_may_be_anything)

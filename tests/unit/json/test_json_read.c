@@ -95,7 +95,8 @@ Test(json_read, strings_are_decoded)
 Test(json_read, a_long_string_with_escapes_is_decoded_whole)
 {
 	enum { PAIRS = 8000 };
-	static char text[3 * PAIRS + 2], want[2 * PAIRS]; /* each pair: a letter and an escaped quote */
+	/* each pair: a letter and an escaped quote */
+	static char text[3 * PAIRS + 2], want[2 * PAIRS];
 	text[0] = text[sizeof text - 1] = '"';
 	for (int i = 0; i < PAIRS; i++) {
 		want[2 * i] = text[3 * i + 1] = (char)('a' + i % 26);

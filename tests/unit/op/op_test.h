@@ -1,4 +1,5 @@
-/* What the tests of this folder share: a worker's surroundings with a store and clocks that obey the test, and tokens of its key. */
+/* What the tests of this folder share: a worker's surroundings with a store and clocks that obey
+ * the test, and tokens of its key. */
 #ifndef M2M_TESTS_UNIT_OP_TEST_H
 #define M2M_TESTS_UNIT_OP_TEST_H
 
@@ -25,7 +26,8 @@ void op_down(void);
 /* A snapshot of `k` alone. Free it with keyset_free. */
 struct keyset *keyset_of(struct signing_key *k, uint64_t generation);
 
-/* An op with the origin that a transport would set, not yet run. Freed by op_down, or by the next new_op. */
+/* An op with the origin that a transport would set, not yet run. Freed by op_down, or by the
+ * next new_op. */
 struct op *new_op(enum op_id id);
 
 /* JSON text of each claim; NULL leaves it out. */

@@ -1,4 +1,5 @@
-/* The operator's API on a store that answers what the test says; tests/e2e/test_admin.c has the real one. */
+/* The operator's API on a store that answers what the test says; tests/e2e/test_admin.c has the
+ * real one. */
 #include <criterion/criterion.h>
 
 #include "fakes/fake_clock.h"

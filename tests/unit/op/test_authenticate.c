@@ -156,7 +156,8 @@ Test(authenticate, an_organization_and_a_subject_must_be_there)
 	taken(call_with(token_from(longest)));
 }
 
-/* A number comes again after a restore; what else a token says of its version goes to the store, which decides. */
+/* A number comes again after a restore; what else a token says of its version goes to the store,
+ * which decides. */
 Test(authenticate, what_tells_the_secrets_version_from_another_of_its_number_is_asked_for)
 {
 	struct claims c = client_claims();
@@ -249,7 +250,8 @@ Test(authenticate, without_keys_nobody_can_be_told_apart)
 	store.keys = keys;
 }
 
-/* That it isn't verified shows by a key set which could not: the memory counts as long as the generation is the same. */
+/* That it isn't verified shows by a key set which could not: the memory counts as long as the
+ * generation is the same. */
 Test(authenticate, a_remembered_bearer_is_not_verified_again_but_asked_about_each_time)
 {
 	struct str bearer = token_from(client_claims());

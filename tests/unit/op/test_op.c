@@ -18,7 +18,8 @@ Test(op, every_operation_is_found_by_its_method_and_path)
 		struct str form = str_of(op_specs[i].path);
 		struct sbuf b = sbuf_fixed(text, sizeof text);
 		for (size_t c = 0; c < form.n; c++)
-			if (form.p[c] != '{' && form.p[c] != '}') /* a parameter's own name is a value for it too */
+			/* a parameter's own name is a value for it too */
+			if (form.p[c] != '{' && form.p[c] != '}')
 				sbuf_putc(&b, form.p[c]);
 		cr_assert_eq(op_find(str_of(op_specs[i].method), sbuf_str(&b), &path, &allow), &op_specs[i], "%s", op_specs[i].name);
 		cr_assert_null(allow);
@@ -109,7 +110,8 @@ static void id_is(const struct op *op, const char *id, const char *uuid)
 	cr_assert_str_eq(uuid_text(op->origin.request_id), uuid);
 }
 
-/* The vectors are SHA-256's first sixteen bytes as a UUIDv8, which is what m2m.request_uuid answers in SQL. */
+/* The vectors are SHA-256's first sixteen bytes as a UUIDv8, which is what m2m.request_uuid
+ * answers in SQL. */
 Test(op, a_client_s_request_id_is_kept)
 {
 	struct op *op = new_op(OP_JWKS);

@@ -253,7 +253,8 @@ static struct op *call_with(enum op_id id, struct str token)
 #define ENTRA_TID   "\"tid\":\"aaaabbbb-0000-cccc-1111-dddd2222eeee\""
 #define ENTRA_NAMES "\"name\":\"Abe\",\"oid\":\"o\",\"sub\":\"s\",\"uti\":\"u\",\"rh\":\"0.A\","
 
-/* An issuer's entry, and a token of its as documented. The header's key ids are as long and odd as there. */
+/* An issuer's entry, and a token of its as documented. The header's key ids are as long and odd
+ * as there. */
 struct shape {
 	const char *issuer, *audience, *organization_claim, *roles_claim, *admin_role;
 	const char *header, *claims;

@@ -210,7 +210,8 @@ Test(rate_limits, at_one_address_what_is_under_way_counts_already)
 		end(ops[i], requests[i]);
 }
 
-/* Each address gives a burst before any of its requests has come back. What that was too much is waited for. */
+/* Each address gives a burst before any of its requests has come back. What that was too much is
+ * waited for. */
 Test(rate_limits, what_several_addresses_got_at_once_is_a_debt)
 {
 	static const char *const addresses[] = {"192.0.2.1", "192.0.2.2", "192.0.2.3"};
@@ -380,7 +381,8 @@ Test(rate_limits, each_refusal_excuses_one_request)
 	open_limits(0, 0, 1, 2);
 	cr_assert_eq(ASK(.basic = true, .wrong = true), ERR_INVALID_CLIENT);  /* takes one */
 	cr_assert_eq(ASK(.basic = false, .wrong = true), ERR_INVALID_CLIENT); /* its repeat */
-	cr_assert_eq(ASK(.basic = true, .wrong = true), ERR_INVALID_CLIENT);  /* takes one: a repeat excuses none */
+	/* takes one: a repeat excuses none */
+	cr_assert_eq(ASK(.basic = true, .wrong = true), ERR_INVALID_CLIENT);
 	cr_assert_eq(ASK(.basic = false, .wrong = true), ERR_INVALID_CLIENT); /* its repeat */
 	cr_assert_eq(ASK(.basic = false, .wrong = true), ERR_RATE_LIMITED);
 }

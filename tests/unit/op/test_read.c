@@ -63,7 +63,8 @@ static void no_secret_of(struct credential c, enum err err)
 	cr_assert(is_wiped(op));
 }
 
-/* The row was changed by hand, or the salt is another one's: what would be read is not what the database verifies. */
+/* The row was changed by hand, or the salt is another one's: what would be read is not what the
+ * database verifies. */
 Test(read, a_secret_that_its_verifier_contradicts_does_not_leave)
 {
 	struct credential c = credential_of("k2", 3);

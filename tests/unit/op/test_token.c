@@ -55,7 +55,8 @@ Test(token, the_grant_type_must_be_client_credentials)
 	malformed(in, ERR_UNSUPPORTED_GRANT_TYPE, ERR_UNSUPPORTED_GRANT_TYPE);
 }
 
-/* RFC 6749 section 5.2: "no client authentication included" is invalid_client, where the client is who calls. */
+/* RFC 6749 section 5.2: "no client authentication included" is invalid_client, where the client
+ * is who calls. */
 Test(token, credentials_must_be_there)
 {
 	struct op_input in = grant();

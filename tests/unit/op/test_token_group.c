@@ -1,4 +1,5 @@
-/* Tokens that are signed together: the store hands their requests over one after another, and says with each whether another one follows. */
+/* Tokens that are signed together: the store hands their requests over one after another, and
+ * says with each whether another one follows. */
 #include <criterion/criterion.h>
 
 #include "crypto/jwt.h"

@@ -1,5 +1,6 @@
-/* Every verdict is asked for many times: the request in one piece, in two pieces cut at each position, and byte by byte. The answer and the end must not depend on
- * how the network happened to cut. */
+/* Every verdict is asked for many times: the request in one piece, in two pieces cut at each
+ * position, and byte by byte. The answer and the end must not depend on how the network happened
+ * to cut. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -123,7 +124,8 @@ Test(http_guard, waits_for_the_rest)
 		more(str_from(chunked, n));
 }
 
-/* What a pipelining client sends, in pieces cut at `cut`: as rest_conn.c does, a fresh guard begins where a request ended. */
+/* What a pipelining client sends, in pieces cut at `cut`: as rest_conn.c does, a fresh guard
+ * begins where a request ended. */
 static size_t count_requests(struct str text, size_t cut, size_t ends[], size_t max)
 {
 	struct http_guard g;
@@ -199,7 +201,8 @@ Test(http_guard, limits_the_target)
 Test(http_guard, speaks_1_0_and_1_1)
 {
 	refused(STR("GET / HTTP/2.0\r\n" HOST "\r\n"), ERR_VERSION_NOT_SUPPORTED);
-	refused(STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), ERR_INVALID_REQUEST); /* HTTP/2 by prior knowledge: the asterisk comes first */
+	/* HTTP/2 by prior knowledge: the asterisk comes first */
+	refused(STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), ERR_INVALID_REQUEST);
 	refused(STR("GET / HTTP/1.2\r\n" HOST "\r\n"), ERR_VERSION_NOT_SUPPORTED);
 	refused(STR("GET / HTTP/0.9\r\n" HOST "\r\n"), ERR_VERSION_NOT_SUPPORTED);
 	malformed(STR("GET / HTTP/1.11\r\n" HOST "\r\n"));
@@ -281,7 +284,8 @@ Test(http_guard, takes_one_length_only)
 	malformed(STR("POST / HTTP/1.1\r\n" HOST "Content-Length: 1\x0b\r\n\r\na"));
 }
 
-/* RFC 9110 section 9.3 lets a server refuse what has no meaning there. evhttp would read the body as the next request. */
+/* RFC 9110 section 9.3 lets a server refuse what has no meaning there. evhttp would read the
+ * body as the next request. */
 Test(http_guard, refuses_content_of_methods_that_have_none)
 {
 	static const char *const methods[] = {"HEAD", "DELETE", "OPTIONS", "TRACE", "FROB", "POSTPONED", "post"};

@@ -1,4 +1,5 @@
-/* The guard between a real socket and evhttp: what evhttp is given to parse, and what the client reads. */
+/* The guard between a real socket and evhttp: what evhttp is given to parse, and what the client
+ * reads. */
 #include <criterion/criterion.h>
 
 #include <arpa/inet.h>
@@ -146,7 +147,8 @@ Test(rest_conn, pipelined_requests_are_served_in_order)
 	served("/a /b /c ");
 }
 
-/* evhttp reads no body of some methods, and would take one for the next request: smuggled past the guard, and past the rules of a proxy. */
+/* evhttp reads no body of some methods, and would take one for the next request: smuggled past
+ * the guard, and past the rules of a proxy. */
 Test(rest_conn, a_body_is_never_taken_for_a_request)
 {
 	static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT", "FROB"};
@@ -373,7 +375,8 @@ Test(rest_conn_taken, a_client_that_sends_no_more_reads_its_answer)
 	cr_assert_eq(conns.count, 0);
 }
 
-/* Larger than what the socket takes at once: a piece of it is sent from where it was written, the rest from the output. */
+/* Larger than what the socket takes at once: a piece of it is sent from where it was written,
+ * the rest from the output. */
 static void answer_at_length(bool last, bool with_release)
 {
 	enum { LENGTH = 8 * 1024 * 1024 };
@@ -525,7 +528,8 @@ Test(rest_conn_memory, an_answer_that_can_not_be_kept_is_let_go_of)
 	}
 }
 
-/* evhttp is not told of a request that couldn't be kept for it: it would wait for one, and the connection for its answer. */
+/* evhttp is not told of a request that couldn't be kept for it: it would wait for one, and the
+ * connection for its answer. */
 Test(rest_conn_memory, a_request_that_can_not_be_kept_ends_the_connection)
 {
 	static const char text[] =

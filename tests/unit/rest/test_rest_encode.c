@@ -233,7 +233,8 @@ Test(rest_encode, errors_speak_the_language_of_their_route)
 	cr_assert_not(speaks_oauth(OP_GET_CLIENT_ID, ERR_INVALID_TOKEN));
 }
 
-/* RFC 6749 section 5.2: the word is one of the standard's, the sentence ASCII without quote and backslash. */
+/* RFC 6749 section 5.2: the word is one of the standard's, the sentence ASCII without quote and
+ * backslash. */
 Test(rest_encode, every_oauth_error_is_one_that_clients_can_read)
 {
 	for (enum err err = ERR_OK + 1; err < ERR_COUNT; err++) {

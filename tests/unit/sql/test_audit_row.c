@@ -1,4 +1,5 @@
-/* A row's bytes against those that `copy (select ...) to stdout (format binary)` of a PostgreSQL 15 gave for it; e2e_seals holds every kind of row against a real one. */
+/* A row's bytes against those that `copy (select ...) to stdout (format binary)` of a PostgreSQL
+ * 15 gave for it; e2e_seals holds every kind of row against a real one. */
 #include <criterion/criterion.h>
 
 #include "sql/audit_row.h"

@@ -1,4 +1,5 @@
-/* What a writer's seals say of each other and of the rows, whatever became of the statements that carried them. */
+/* What a writer's seals say of each other and of the rows, whatever became of the statements
+ * that carried them. */
 #include <criterion/criterion.h>
 
 #include "sql/audit_writer.h"
@@ -121,7 +122,8 @@ Test(audit_writer, a_seal_that_waits_is_the_one_that_goes_unless_another_kind_is
 	expect_same(again.seal.root, waiting.seal.root);
 }
 
-/* The lost statement's own rows are its announced batch, if it was stored; what it should have sealed is sealed by its successor, as often as it takes. */
+/* The lost statement's own rows are its announced batch, if it was stored; what it should have
+ * sealed is sealed by its successor, as often as it takes. */
 Test(audit_writer, after_a_lost_statement_another_writer_goes_on_from_what_is_stored)
 {
 	struct sent one = prepared(SEAL_WITH_BATCH);

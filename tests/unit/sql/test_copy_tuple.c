@@ -1,4 +1,5 @@
-/* PostgreSQL's binary copy format: what it writes is read, and of anything else no byte beyond its end. Each text is in memory of its own, so that the sanitizer sees. */
+/* PostgreSQL's binary copy format: what it writes is read, and of anything else no byte beyond
+ * its end. Each text is in memory of its own, so that the sanitizer sees. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
-/* Parameters against the bytes of PostgreSQL's binary format (src/backend/utils/adt: array_send, int8send, ...), columns against results that libpq made. */
+/* Parameters against the bytes of PostgreSQL's binary format (src/backend/utils/adt: array_send,
+ * int8send, ...), columns against results that libpq made. */
 #include <criterion/criterion.h>
 
 #include "sql/pg_value.h"

@@ -1,4 +1,5 @@
-/* The issuing queue against a connection that obeys the test. These pg_conn_* are found before the library's; the loop is real, and nothing of it waits. */
+/* The issuing queue against a connection that obeys the test. These pg_conn_* are found before
+ * the library's; the loop is real, and nothing of it waits. */
 #include <criterion/criterion.h>
 #include <endian.h>
 #include <event2/event.h>
@@ -450,7 +451,8 @@ static void count_other(evutil_socket_t fd, short what, void *arg)
 	others++;
 }
 
-/* A slow signature doesn't keep the loop from what else there is to do; the next batch is under way meanwhile, and its answers come behind. */
+/* A slow signature doesn't keep the loop from what else there is to do; the next batch is under
+ * way meanwhile, and its answers come behind. */
 Test(issue, answers_go_out_a_few_a_turn_and_in_order)
 {
 	struct event *other = event_new(loop, -1, EV_PERSIST, count_other, NULL);
@@ -475,7 +477,8 @@ Test(issue, answers_go_out_a_few_a_turn_and_in_order)
 	event_free(other);
 }
 
-/* Two batches whose requests wait for signatures are enough: a third one would gather answers faster than they can go out. */
+/* Two batches whose requests wait for signatures are enough: a third one would gather answers
+ * faster than they can go out. */
 Test(issue, a_third_batch_waits_until_one_is_answered)
 {
 	submit(0)->done = each_take_long;
@@ -572,7 +575,8 @@ Test(issue, a_group_ends_with_its_batch)
 	turn();
 	submit(2)->done = note_group;
 	submit(3)->done = note_group;
-	event_add(seam.answer, &(struct timeval){1, 0}); /* as if an earlier one was still being answered */
+	/* as if an earlier one was still being answered */
+	event_add(seam.answer, &(struct timeval){1, 0});
 	answer_batch(2, "granted");
 	done_is(0, 0, 0);
 	event_active(seam.send, EV_TIMEOUT, 0);
@@ -811,7 +815,8 @@ static void submit_one(evutil_socket_t fd, short what, void *arg)
 	submit(*(const unsigned *)arg);
 }
 
-/* Who comes in the rest of the turn in which the commit was known, and who comes in the next one, whose socket is read before. */
+/* Who comes in the rest of the turn in which the commit was known, and who comes in the next
+ * one, whose socket is read before. */
 Test(issue, whoever_comes_meanwhile_goes_along)
 {
 	static const unsigned third = 2, fourth = 3;
@@ -948,7 +953,8 @@ Test(issue, cores_count_as_short_when_giving_way_took_a_while)
 	cr_assert_gt(*seam.crowded, (unsigned)SHORT);
 }
 
-/* Each small batch after which nobody wanted the core counts down. This machine may be busy, so more than one gets a chance. */
+/* Each small batch after which nobody wanted the core counts down. This machine may be busy, so
+ * more than one gets a chance. */
 Test(issue, and_no_longer_so_when_it_did_not_for_many_batches)
 {
 	bool counted = false;
@@ -998,7 +1004,8 @@ static void withdraw_one_that_was_answered(enum jwt_alg alg)
 	done_is(1, 1, 0);
 }
 
-/* An answer may close a connection on which others wait: those that the same statement has answered already are not taken out of anything. */
+/* An answer may close a connection on which others wait: those that the same statement has
+ * answered already are not taken out of anything. */
 Test(issue, one_that_was_answered_stays)
 {
 	withdraw_one_that_was_answered(JWT_EDDSA);
@@ -1301,7 +1308,8 @@ static void all_end(void)
 	}
 }
 
-/* Each request is answered once, or taken out, whatever happens to the queue and in whatever order. */
+/* Each request is answered once, or taken out, whatever happens to the queue and in whatever
+ * order. */
 static void much_happens(enum jwt_alg alg)
 {
 	sign_with(alg);

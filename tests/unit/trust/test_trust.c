@@ -1,4 +1,5 @@
-/* The whole of it on files and on an address where nobody answers; tests/e2e/test_issuers.c has real HTTPS. */
+/* The whole of it on files and on an address where nobody answers; tests/e2e/test_issuers.c has
+ * real HTTPS. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
@@ -151,7 +152,8 @@ Test(trust, who_waits_for_an_issuer_that_can_t_be_reached_is_told_in_time)
 
 Test(trust, a_fetch_under_way_is_given_up_at_once_and_its_waiters_told)
 {
-	open_trust(list_with("\"jwks_url\":\"https://192.0.2.1/keys\"")); /* RFC 5737: nobody answers there */
+	/* RFC 5737: nobody answers there */
+	open_trust(list_with("\"jwks_url\":\"https://192.0.2.1/keys\""));
 	const struct trust_issuer *issuer = trust_find_issuer(view, STR("https://a.test"), STR_NONE);
 	cr_assert_eq(trust_wait(view, issuer, on_done, NULL), ERR_OK);
 	int64_t before = clock_mono_us();
