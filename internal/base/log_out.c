@@ -23,7 +23,7 @@
 
 #define LANES_MAX     72    /* workers, and the shared one */
 #define PIECE_MAX     65536 /* of one write */
-#define PAUSE_US      1000  /* between writes of a busy log: what comes meanwhile goes along */
+#define PAUSE_US      10000 /* between writes of a busy log: what comes meanwhile goes along */
 #define RETRY_MS      100
 #define CRASH_WAIT_MS 300
 
