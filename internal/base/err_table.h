@@ -17,10 +17,13 @@
 	ERR(MISSING_TOKEN,          "missing_token",          401, 16, NULL,                     "This operation needs a bearer token: Authorization: Bearer <token>.") \
 	ERR(INVALID_TOKEN,          "invalid_token",          401, 16, NULL,                     "The access token is malformed, expired, revoked, or was obtained with a secret that has ended.") \
 	ERR(FORBIDDEN,              "forbidden",              403,  7, NULL,                     "The token is valid but lacks the role that this operation needs.") \
+	ERR(ASSERTION_REPLAYED,     "assertion_replayed",     401, 16, "invalid_client",         "The assertion was used before: each one is good for one token.") \
+	ERR(AUTH_METHOD_NOT_ALLOWED, "auth_method_not_allowed", 401, 16, "invalid_client",       "The client may not authenticate in this way.") \
 	ERR(NETWORK_NOT_ALLOWED,    "network_not_allowed",    403,  7, "unauthorized_client",    "The credentials are valid but may not be used from the address that the request came from.") \
 	ERR(NOT_FOUND,              "not_found",              404,  5, NULL,                     "There is nothing at this path.") \
 	ERR(CLIENT_NOT_FOUND,       "client_not_found",       404,  5, NULL,                     "The organization has no such M2M client, or it is disabled.") \
 	ERR(ORGANIZATION_NOT_FOUND, "organization_not_found", 404,  5, NULL,                     "There is no such organization.") \
+	ERR(CREDENTIAL_NOT_FOUND,   "credential_not_found",   404,  5, NULL,                     "The client has no such credential.") \
 	ERR(METHOD_NOT_ALLOWED,     "method_not_allowed",     405, 12, "invalid_request",        "The path exists but not with this method; see Allow.") \
 	ERR(REQUEST_TIMEOUT,        "request_timeout",        408,  4, NULL,                     "The request did not arrive in time.") \
 	ERR(BODY_TOO_LARGE,         "body_too_large",         413,  8, "invalid_request",        "The request body is larger than 16 KiB.") \
@@ -32,6 +35,7 @@
 	ERR(CONFLICT,               "conflict",               409, 10, NULL,                     "Another change won the race too many times; try again.") \
 	ERR(ALREADY_EXISTS,         "already_exists",         409,  6, NULL,                     "There is one with this name already.") \
 	ERR(DEFAULT_CLIENT,         "default_client",         409,  9, NULL,                     "This is the organization's default client; make another one the default first.") \
+	ERR(TOO_MANY_KEYS,          "too_many_keys",          409,  9, NULL,                     "The client has 8 keys already; remove one first.") \
 	ERR(RATE_LIMITED,           "rate_limited",           429,  8, "temporarily_unavailable","Too many requests; try again later.") \
 	ERR(VERSION_NOT_SUPPORTED,  "version_not_supported",  505, 12, NULL,                     "Only HTTP/1.1 and HTTP/1.0 are spoken here.") \
 	ERR(OVERLOADED,             "overloaded",             503,  8, "temporarily_unavailable","The service has more work queued than it can do in time; try again in a moment.") \
