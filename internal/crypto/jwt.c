@@ -8,7 +8,9 @@
 
 #define HEADER_TEXT_MAX 1024
 
-static const struct json_limits header_limits = {.max_depth = 2, .max_values = 16};
+const struct jwt_form jwt_form_bearer = {.typs = {"JWT", "at+jwt", "application/at+jwt"}};
+
+static const struct json_limits header_limits = {.max_depth = 2, .max_values = 24};
 static const struct json_limits claims_limits = {.max_depth = 8, .max_values = 4096, .max_members = 512};
 
 static enum err decode_part(struct arena *a, struct str part, struct str *ret)
@@ -32,7 +34,7 @@ static enum err decode_object(struct arena *a, struct str part, struct json_limi
 /* Each of these would have the token choose its own key, or change what the signature covers. */
 static bool has_forbidden_member(const struct json *header)
 {
-	static const char *const forbidden[] = {"crit", "jku", "jwk", "x5u", "x5c", "b64", "zip"};
+	static const char *const forbidden[] = {"crit", "jku", "x5u", "x5c", "b64", "zip"};
 
 	for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++)
 		if (json_get(header, forbidden[i]) != NULL)
@@ -50,14 +52,28 @@ static bool is_kid(struct str s)
 	return s.n > 0 && s.n <= KID_MAX;
 }
 
-/* RFC 7515 section 4.1.9: a media type, whose "application/" may be left out and whose case
- * doesn't matter. */
-static bool is_known_typ(struct str s)
+static bool is_typ_of(const struct jwt_form *form, struct str s)
 {
-	return str_eq_nocase(s, STR("JWT")) || str_eq_nocase(s, STR("at+jwt")) || str_eq_nocase(s, STR("application/at+jwt"));
+	for (size_t i = 0; i < sizeof form->typs / sizeof form->typs[0] && form->typs[i] != NULL; i++)
+		if (str_eq_nocase(s, str_of(form->typs[i])))
+			return true;
+	return false;
 }
 
-static enum err read_header(const struct json *header, struct jwt *jwt)
+static bool typ_fits(const struct jwt_form *form, const struct json *header, struct str *ret)
+{
+	enum err err = json_string(json_get(header, "typ"), ret);
+
+	return err == ERR_NOT_PRESENT ? !form->typ_wanted : err == ERR_OK && is_typ_of(form, *ret);
+}
+
+static bool jwk_fits(const struct jwt_form *form, const struct json *header, const struct json **ret)
+{
+	*ret = json_get(header, "jwk");
+	return form->embeds_jwk ? *ret != NULL && (*ret)->type == JSON_OBJECT : *ret == NULL;
+}
+
+static enum err read_header(const struct jwt_form *form, const struct json *header, struct jwt *jwt)
 {
 	struct str alg;
 
@@ -68,15 +84,15 @@ static enum err read_header(const struct json *header, struct jwt *jwt)
 	enum err err = json_string(json_get(header, "kid"), &jwt->kid);
 	if (err != ERR_NOT_PRESENT && (err != ERR_OK || !is_kid(jwt->kid)))
 		return ERR_MALFORMED;
-	err = json_string(json_get(header, "typ"), &jwt->typ);
-	if (err == ERR_NOT_PRESENT)
-		return ERR_OK;
-	if (err != ERR_OK || !is_known_typ(jwt->typ))
-		return ERR_MALFORMED;
-	return ERR_OK;
+	return typ_fits(form, header, &jwt->typ) && jwk_fits(form, header, &jwt->jwk) ? ERR_OK : ERR_MALFORMED;
 }
 
 enum err jwt_parse(struct arena *a, struct str token, struct jwt *ret)
+{
+	return jwt_parse_as(&jwt_form_bearer, a, token, ret);
+}
+
+enum err jwt_parse_as(const struct jwt_form *form, struct arena *a, struct str token, struct jwt *ret)
 {
 	struct jwt jwt = {.token = token};
 	struct str rest = token, header_text;
@@ -92,7 +108,7 @@ enum err jwt_parse(struct arena *a, struct str token, struct jwt *ret)
 	if (header_part.n > BASE64URL_LEN(HEADER_TEXT_MAX) || signature_part.n > BASE64URL_LEN(SIGNATURE_MAX))
 		return ERR_MALFORMED;
 
-	if (decode_object(a, header_part, header_limits, &header_text, &header) != ERR_OK || read_header(header, &jwt) != ERR_OK)
+	if (decode_object(a, header_part, header_limits, &header_text, &header) != ERR_OK || read_header(form, header, &jwt) != ERR_OK)
 		return ERR_MALFORMED;
 	if (decode_object(a, claims_part, claims_limits, &jwt.claims, &jwt.claims_json) != ERR_OK)
 		return ERR_MALFORMED;

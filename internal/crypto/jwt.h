@@ -26,15 +26,31 @@ struct jwt {
 	const struct json *claims_json;
 	enum jwt_alg alg;
 	struct str kid; /* absent, or 1 to KID_MAX bytes */
-	struct str typ; /* absent, or one of those below, as it was written */
+	struct str typ; /* absent, or one of its form's, as it was written */
+	/* the header's, an object; NULL but in a form that embeds one */
+	const struct json *jwk;
 };
+
+/* What a kind of JWT may say of itself. `typ` is a media type, whose case doesn't matter (RFC
+ * 7515 section 4.1.9), and keeps one kind from standing in for another (RFC 8725 section 3.11). */
+struct jwt_form {
+	const char *typs[5]; /* as far as the first NULL */
+	bool typ_wanted;     /* it may not be left out */
+	bool embeds_jwk;     /* the header's jwk is wanted; else it is refused */
+};
+
+/* Access tokens: typ absent, JWT, at+jwt or application/at+jwt (RFC 9068 section 4). */
+extern const struct jwt_form jwt_form_bearer;
 
 /* Takes a compact token apart without trusting it. ERR_MALFORMED for anything but: three
  * base64url parts of bounded length, a header object whose alg is one of ours (never "none",
  * never HMAC), kid absent or 1 to KID_MAX visible ASCII characters (others' kids hold +, / and
- * =; it is only ever compared), typ absent, JWT, at+jwt or application/at+jwt in any case (RFC
- * 9068 section 4), and without crit, jku, jwk, x5u, x5c, b64, zip; a payload that is a JSON
- * object. Memory from `a`; *ret is valid as long as the token's bytes and `a`. */
+ * =; it is only ever compared), typ and jwk as `form` says, and without crit, jku, x5u, x5c,
+ * b64, zip; a payload that is a JSON object. Memory from `a`; *ret is valid as long as the
+ * token's bytes and `a`. */
+MUST_CHECK enum err jwt_parse_as(const struct jwt_form *form, struct arena *a, struct str token, struct jwt *ret);
+
+/* The same for jwt_form_bearer. */
 MUST_CHECK enum err jwt_parse(struct arena *a, struct str token, struct jwt *ret);
 
 /* Signature check with OpenSSL's EVP. ERR_MISMATCH: the key's alg isn't the token's, or the
