@@ -20,9 +20,29 @@ static bool has_role(const struct json *roles, struct str role)
 	return false;
 }
 
-/* What tells the secret's version from another one of the same number. */
-static bool take_proof(const struct json *claims, struct bearer_facts *f)
+static bool take_issued_at(const struct json *claims, struct bearer_facts *f)
 {
+	return json_integer(json_get(claims, "iat"), 0, INT64_C(1) << 40, &f->issued_at) == ERR_OK;
+}
+
+/* Of a token that was obtained with another credential than a secret. */
+static bool take_credential(const struct json *claims, struct str id, struct bearer_facts *f)
+{
+	if (id.n == 0 || id.n > CREDENTIAL_ID_MAX || !str_is_word(id, "-_") || json_get(claims, "secret_version") != NULL ||
+	    json_get(claims, "secret_tag") != NULL)
+		return false;
+	memcpy(f->credential_id, id.p, id.n);
+	f->credential_id[id.n] = '\0';
+	return take_issued_at(claims, f);
+}
+
+/* The secret's version, and what tells it from another one of the same number. */
+static bool take_secret(const struct json *claims, struct bearer_facts *f)
+{
+	int64_t version = 0;
+	if (json_integer(json_get(claims, "secret_version"), 1, INT32_MAX, &version) != ERR_OK)
+		return false;
+	f->secret_version = (int32_t)version;
 	struct str tag = STR_NONE;
 	size_t n = 0;
 	enum err err = json_string(json_get(claims, "secret_tag"), &tag);
@@ -32,7 +52,16 @@ static bool take_proof(const struct json *claims, struct bearer_facts *f)
 	if (f->has_tag)
 		return tag.n == SECRET_TAG_TEXT_LEN && base64url_decode(tag, f->secret_tag, sizeof f->secret_tag, &n) == ERR_OK &&
 		       n == sizeof f->secret_tag;
-	return json_integer(json_get(claims, "iat"), 0, INT64_C(1) << 40, &f->issued_at) == ERR_OK;
+	return take_issued_at(claims, f);
+}
+
+static bool take_proof(const struct json *claims, struct bearer_facts *f)
+{
+	struct str credential_id = STR_NONE;
+	enum err err = json_string(json_get(claims, "credential_id"), &credential_id);
+	if (err == ERR_NOT_PRESENT)
+		return take_secret(claims, f);
+	return err == ERR_OK && take_credential(claims, credential_id, f);
 }
 
 /* What a token of ours says. A client's names its client, organization and secret version; the
@@ -44,7 +73,6 @@ static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 	struct str client_id = STR_NONE;
 	struct str organization_id = STR_NONE;
 	struct str subject = STR_NONE;
-	int64_t version = 0;
 	if (json_string(json_get(claims, "sub"), &subject) != ERR_OK || subject.n == 0 || subject.n > BEARER_SUBJECT_MAX)
 		return ERR_INVALID_TOKEN;
 	memcpy(f.subject, subject.p, subject.n);
@@ -52,12 +80,11 @@ static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 	enum err err = json_string(json_get(claims, "client_id"), &client_id);
 	f.is_client = err == ERR_OK;
 	if (f.is_client) {
-		if (!client_id_well_formed(client_id) ||
-		    json_integer(json_get(claims, "secret_version"), 1, INT32_MAX, &version) != ERR_OK || !take_proof(claims, &f))
+		if (!client_id_well_formed(client_id) || !take_proof(claims, &f))
 			return ERR_INVALID_TOKEN;
 		memcpy(f.client_id, client_id.p, CLIENT_ID_LEN);
-		f.secret_version = (int32_t)version;
-	} else if (err != ERR_NOT_PRESENT || json_get(claims, "secret_version") != NULL || json_get(claims, "secret_tag") != NULL) {
+	} else if (err != ERR_NOT_PRESENT || json_get(claims, "secret_version") != NULL || json_get(claims, "secret_tag") != NULL ||
+		   json_get(claims, "credential_id") != NULL) {
 		return ERR_INVALID_TOKEN;
 	}
 	err = json_string(json_get(claims, "organization_id"), &organization_id);
@@ -94,6 +121,8 @@ static void set_caller(struct op *op, const struct bearer_facts *f)
 		op->caller.client_id = arena_copy(op->arena, str_from(f->client_id, CLIENT_ID_LEN));
 	if (f->has_tag)
 		op->caller.secret_tag = arena_copy(op->arena, str_from(f->secret_tag, sizeof f->secret_tag));
+	if (f->credential_id[0] != '\0')
+		op->caller.credential_id = arena_copy(op->arena, str_of(f->credential_id));
 	op->origin.actor = arena_copy(op->arena, str_of(f->subject));
 	op->organization_id = f->organization_id;
 	op->platform = f->platform;

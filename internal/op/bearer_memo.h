@@ -14,6 +14,7 @@
 #include "crypto/secret.h"
 
 #define BEARER_SUBJECT_MAX 64
+#define CREDENTIAL_ID_MAX  64
 
 struct bearer_facts {
 	int64_t expires_at; /* seconds since 1970 */
@@ -22,6 +23,8 @@ struct bearer_facts {
 	int32_t secret_version;
 	bool has_tag; /* else the token is from before there were any, and issued_at counts */
 	uint8_t secret_tag[SECRET_TAG_LEN];
+	/* "": it was obtained with a secret; else secret_version is 0 and issued_at counts */
+	char credential_id[CREDENTIAL_ID_MAX + 1];
 	int64_t issued_at; /* seconds since 1970 */
 	struct uuid organization_id;
 	bool admin; /* the operator's only */

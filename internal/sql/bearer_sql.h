@@ -1,8 +1,9 @@
-/* How statements tell whether the version of a secret that a client's bearer was obtained with
- * is still live: in this one place. */
+/* How statements tell whether the credential that a client's bearer was obtained with is still
+ * live: in this one place. */
 #ifndef M2M_SQL_BEARER_SQL_H
 #define M2M_SQL_BEARER_SQL_H
 
+#include "sql/client_key_sql.h"
 #include "sql/secret_sql.h"
 
 /* How many bytes of a version's verifier a token carries. */
@@ -20,5 +21,11 @@
 	s ".client_id = " client_id " and " s ".version = " version                                                                        \
 	  " and " SECRET_IS_LIVE(s) " and case when " tag " is null then date_trunc('second', " s ".created_at) <= to_timestamp(" iat ")"  \
 				    " else " BEARER_TAG(s) " = " tag " end"
+
+/* The condition for row `k` of m2m.client_credential. `version` is 0 and `tag` its id. A key that
+ * was removed and added again doesn't bring back what was obtained with it before. */
+#define BEARER_CREDENTIAL_IS_LIVE(k, client_id, version, tag, iat)                                                                         \
+	version " = 0 and " k ".client_id = " client_id " and " k ".credential_id = convert_from(" tag ", 'UTF8')"                         \
+		" and " CREDENTIAL_IS_LIVE(k) " and date_trunc('second', " k ".created_at) <= to_timestamp(" iat ")"
 
 #endif

@@ -16,8 +16,9 @@
 #define CALLER_CLIENT "c.client_id = b.client_id and c.disabled_at is null"
 #define CALLER_ORGANIZATION                                                                                                                \
 	"o.organization_id = case when b.client_id is null then b.organization_id else c.organization_id end and o.disabled_at is null"
-#define CALLER_SECRET  BEARER_SECRET_IS_LIVE("s", "b.client_id", "b.version", "b.tag", "b.iat")
-#define CALLER_LOOKUPS LOOKUP("c", "m2m.client", CALLER_CLIENT) MUST_LOOKUP("o", "m2m.organization", CALLER_ORGANIZATION)
+#define CALLER_SECRET     BEARER_SECRET_IS_LIVE("s", "b.client_id", "b.version", "b.tag", "b.iat")
+#define CALLER_CREDENTIAL BEARER_CREDENTIAL_IS_LIVE("k", "b.client_id", "b.version", "b.tag", "b.iat")
+#define CALLER_LOOKUPS    LOOKUP("c", "m2m.client", CALLER_CLIENT) MUST_LOOKUP("o", "m2m.organization", CALLER_ORGANIZATION)
 
 #define CALLER_NETWORK_ALLOWED                                                                                                             \
 	"(b.anywhere or " NETWORK_ALLOWED("b.remote_addr", "c.allowed_networks") " and " NETWORK_ALLOWED("b.remote_addr",                  \
@@ -25,14 +26,15 @@
 
 /* $1 bearer's client_id text or null, $2 its secret_version int, $3 operator's organization_id
  * uuid or null, $4 operator is admin bool; as the statement's last four, whose numbers are given
- * here, its secret_tag bytea or null, its iat int8, the address that it came from text or null,
+ * here, its tag bytea or null (bearer_tag), its iat int8, the address that it came from text or null,
  * and whether it may come from anywhere bool. Gives one row `caller`, or none: (organization_id,
  * admin, live, near). `near`: its client and its organization allow the network that it came
  * from. */
 #define SQL_CALLER(tag, iat, address, anywhere)                                                                                            \
 	"with caller as ("                                                                                                                 \
 	" select o.organization_id, coalesce('admin' = any(c.roles), b.admin) as admin,"                                                   \
-	"  b.client_id is null or exists (select from m2m.client_secret s where " CALLER_SECRET ") as live,"                               \
+	"  b.client_id is null or exists (select from m2m.client_secret s where " CALLER_SECRET ")"                                        \
+	"   or exists (select from m2m.client_credential k where " CALLER_CREDENTIAL ") as live,"                                          \
 	"  " CALLER_NETWORK_ALLOWED " as near"                                                                                             \
 	" from (select $1::text as client_id, $2::int4 as version, $3::uuid as organization_id, $4::bool as admin, " tag "::bytea as tag," \
 	" " iat "::int8 as iat, " address "::text as remote_addr, " anywhere "::bool as anywhere) b" CALLER_LOOKUPS ")"

@@ -31,13 +31,18 @@
 struct issue_request {
 	/* in; borrowed until done */
 	struct str client_id; /* well formed */
-	/* one SHA256_LEN verifier per key of the ring, in ring order */
+	/* one SHA256_LEN verifier per key of the ring, in ring order; absent with credential_id */
 	struct str verifiers;
 	/* requested; absent: the client's own. Tokens separated by single spaces */
 	struct str scope;
 	/* requested, several separated by single spaces; absent: the client's first */
 	struct str audience;
 	const struct bearer *bearer; /* NULL: the client itself asks (RFC 6749 section 4.4) */
+	/* of a client that shows a key instead of a secret, whose signature was found right: the
+	 * key's id, what stands for the assertion in m2m.used_once (USED_ONCE_LEN bytes), and
+	 * the second (since 1970) from which on the assertion is refused for its age */
+	struct str credential_id, used_once;
+	int64_t used_until;
 	const struct origin *origin;
 	struct uuid jti;
 	/* monotonic: when the answer is due, whatever happens; ERR_STORE_UNAVAILABLE is one */
@@ -55,7 +60,8 @@ struct issue_request {
 
 	/* out; strings and the key are borrowed and end when done returns */
 	/* ERR_OK, or INVALID_TOKEN, NETWORK_NOT_ALLOWED, FORBIDDEN, KEY_MISSING, INVALID_CLIENT,
-	 * INVALID_SCOPE, INVALID_TARGET, STALE_KEY, STORE_UNAVAILABLE */
+	 * AUTH_METHOD_NOT_ALLOWED, ASSERTION_REPLAYED, INVALID_SCOPE, INVALID_TARGET, STALE_KEY,
+	 * STORE_UNAVAILABLE */
 	enum err err;
 	/* with NETWORK_NOT_ALLOWED: it is the bearer's; else the client's, whose secret is right */
 	bool bearer_refused;
@@ -77,7 +83,7 @@ struct issue_request {
 	const struct list *queue;  /* where `node` was put last */
 	bool last_try;             /* refused with stale_key, it doesn't go out again */
 	uint32_t wire_kind, wire_version;
-	uint64_t wire_iat;
+	uint64_t wire_iat, wire_used_until;
 };
 #define ISSUE_REQUEST(node_) LIST_OWNER(node_, struct issue_request, node)
 

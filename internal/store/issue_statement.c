@@ -33,72 +33,108 @@
 /* network_not_allowed, for the bearer's sake and not the client's */
 #define BEARER_REFUSED "bearer_network_not_allowed"
 #define BEARER_CASES                                                                                                                       \
-	"   when req.bearer_kind <> 0 and (bo.organization_id is null or req.bearer_kind = 1 and bs.version is null) then 'invalid_token'" \
+	"   when req.bearer_kind <> 0 and (bo.organization_id is null or req.bearer_kind = 1 and bs.version is null"                       \
+	"    and bk.client_id is null) then 'invalid_token'"                                                                               \
 	"   when req.bearer_kind <> 0 and not (" BEARER_NETWORK_ALLOWED ") then '" BEARER_REFUSED "'"                                      \
 	"   when req.bearer_kind <> 0 and not coalesce('admin' = any(bc.roles), req.bearer_admin) then 'forbidden'"                        \
 	"   when req.bearer_kind <> 0 and bo.organization_id is distinct from c.organization_id then 'invalid_client'"
 #define LIVE_BEARER_SECRET       BEARER_SECRET_IS_LIVE("bs", "req.bearer_client", "req.bearer_version", "req.bearer_tag", "req.bearer_iat")
 #define LIVE_BEARER_ORGANIZATION "bo.organization_id = coalesce(bc.organization_id, req.bearer_organization) and bo.disabled_at is null"
+#define LIVE_BEARER_CREDENTIAL                                                                                                             \
+	BEARER_CREDENTIAL_IS_LIVE("bk", "req.bearer_client", "req.bearer_version", "req.bearer_tag", "req.bearer_iat")
 #define BEARER_LOOKUPS                                                                                                                     \
 	LOOKUP("bc", "m2m.client", "bc.client_id = req.bearer_client and bc.disabled_at is null")                                          \
 	LOOKUP("bs", "m2m.client_secret", LIVE_BEARER_SECRET)                                                                              \
-	LOOKUP("bo", "m2m.organization", LIVE_BEARER_ORGANIZATION)
+	LOOKUP("bk", "m2m.client_credential", LIVE_BEARER_CREDENTIAL) LOOKUP("bo", "m2m.organization", LIVE_BEARER_ORGANIZATION)
+
+/* The client's secret, where that is what it showed. */
+#define SECRET_CASES                                                                                                                       \
+	"   when s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                                           \
+	"   when s.version is null then 'invalid_client'"                                                                                  \
+	"   when not (c.auth_methods is null or " KIND_ALLOWED("c", "secret") ") then 'auth_method_not_allowed'"
+
+/* What a client is checked for besides that shows an assertion in place of its secret: the key
+ * that has signed it, whose signature the worker found right, and the assertion's age. Whether it
+ * was shown before is asked last, of those alone that would get a token. So each one gives one
+ * token at most, and one that was refused for something else isn't used up. */
+#define KEY_COLUMNS ", unnest($33::text[]) as credential_id, unnest($34::bytea[]) as used_once, unnest($35::int8[]) as used_until"
+#define KEY_CASES                                                                                                                          \
+	"   when req.credential_id is null and s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                             \
+	"   when case when req.credential_id is null then s.version is null else k.client_id is null end then 'invalid_client'"            \
+	"   when req.used_until <= extract(epoch from statement_timestamp()) then 'invalid_client'"                                        \
+	"   when not (case when req.credential_id is null then " KIND_ALLOWED("c", "secret") " else " KIND_ALLOWED(                        \
+		"c", "key") " end)"                                                                                                        \
+			    "    then 'auth_method_not_allowed'"
+#define LIVE_KEY    "k.client_id = req.client_id and k.credential_id = req.credential_id and k.kind = 'key' and " CREDENTIAL_IS_LIVE("k")
+#define KEY_LOOKUPS LOOKUP("k", "m2m.client_credential", LIVE_KEY)
+
+/* Of several that show the same assertion in one batch the first one counts. They are inserted in
+ * the order of their hashes: two batches that share some can't wait for each other. A hash that
+ * wasn't inserted was there before, or is another batch's that has committed. */
+#define USED_SLOT "mod(used_until / 3600, 32)::int2"
+#define USED_ONCE                                                                                                                          \
+	" one as (select dec.*, row_number() over (partition by used_once, outcome order by ord) = 1 as is_first from dec),"               \
+	" used as (insert into m2m.used_once (slot, hash, expires_at) select " USED_SLOT ", used_once, to_timestamp(used_until) from one"  \
+	"  where outcome = 'granted' and used_once is not null and is_first order by used_once on conflict do nothing returning hash),"    \
+	" fin as (select one.*, case when outcome = 'granted' and used_once is not null"                                                   \
+	"   and not (is_first and used_once in (select hash from used)) then 'assertion_replayed' else outcome end as verdict from one),"
 
 /* What a token tells its secret's version by. */
 #define SECRET_TAG BEARER_TAG("s")
 
 /* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and
  * $14 the batch's kid and id, from $15 on stands the seal that travels with it (audit_writer.h),
- * from $26 on what only requests with a bearer have. `verifiers` holds one 32-byte verifier per
+ * from $26 on what only requests with a bearer have,
+ * from $33 on what only those with an assertion have. `verifiers` holds one 32-byte verifier per
  * ring key, in the order of $12. statement_timestamp() is when the server got this statement:
  * later than the arrival of every request in it, so a rotation that had returned before is seen.
  * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at
- * cut to the second plus the lifetime, in row and token. Rows come in any order, each with its
+ * cut to the second plus the lifetime, in row and token. Networks are asked about once the
+ * credential is right: whoever is elsewhere has it. Rows come in any order, each with its
  * request's place in it (`ord`): to sort even one costs PostgreSQL 15 us. Arrays are unnested in
  * the select list, a row of all at a time: as a function in `from`, each would be kept whole
  * before the first row is asked for. A secret is looked up without an aggregate, which would be
  * begun anew for each row. */
-#define ISSUE_SQL(bearer_columns, bearer_cases, bearer_lookups)                                                                            \
+#define ISSUE_SQL(more_columns, bearer_cases, client_cases, more_lookups, more_kept, used_once, decided, verdict)                          \
 	"with req as (select unnest($1::uuid[]) as jti, unnest($2::text[]) as client_id, unnest($3::bytea[]) as verifiers,"                \
 	"  unnest($4::text[]) as scope, unnest($5::text[]) as audience, unnest($6::uuid[]) as request_id,"                                 \
 	"  unnest($7::\"char\"[]) as transport, unnest($8::text[]) as caller, unnest($9::text[]) as remote_addr,"                          \
-	"  unnest($10::text[]) as user_agent, unnest($11::text[]) as traceparent" bearer_columns ","                                       \
+	"  unnest($10::text[]) as user_agent, unnest($11::text[]) as traceparent" more_columns ","                                         \
 	"  generate_series(1::int8, cardinality($1::uuid[])) as ord),"                                                                     \
 	" dec as ("                                                                                                                        \
 	" select req.ord, req.jti, req.client_id, req.request_id, req.transport, req.caller, req.remote_addr,"                             \
-	"  req.user_agent, req.traceparent, c.organization_id, s.version, " SECRET_TAG " as secret_tag,"                                   \
+	"  req.user_agent, req.traceparent" more_kept ", c.organization_id, s.version, " SECRET_TAG " as secret_tag,"                      \
 	"  c.token_lifetime, c.token_type, statement_timestamp() as at,"                                                                   \
 	"  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"                           \
 	"  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "               \
 	"granted_audience,"                                                                                                                \
 	"  case"                                                                                                                           \
 	"   when (select kid from m2m.signing_key_current) is distinct from $13::text then 'stale_key'" bearer_cases                       \
-	"   when c.client_id is null or o.disabled_at is not null then 'invalid_client'"                                                   \
-	"   when s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                                           \
-	"   when s.version is null then 'invalid_client'" /* the secret is right: whoever is elsewhere has it */                           \
+	"   when c.client_id is null or o.disabled_at is not null then 'invalid_client'" client_cases                                      \
 	"   when not (" CLIENT_NETWORK_ALLOWED ") then 'network_not_allowed'"                                                              \
 	"   when not coalesce(string_to_array(req.scope, ' ') <@ c.scopes, true) then 'invalid_scope'"                                     \
 	"   when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'"                              \
 	"   else 'granted' end as outcome"                                                                                                 \
 	" from req" LOOKUP("c", "m2m.client", "c.client_id = req.client_id and c.disabled_at is null")                                     \
-		LOOKUP("o", "m2m.organization", LIMITED_ORGANIZATION) LOOKUP("s", "m2m.client_secret", RIGHT_SECRET) bearer_lookups        \
-		"),"                                                                                                                       \
-		" ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, "                \
+		LOOKUP("o", "m2m.organization", LIMITED_ORGANIZATION) LOOKUP("s", "m2m.client_secret", RIGHT_SECRET) more_lookups          \
+		")," used_once " ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, " \
 		"secret_version, "                                                                                                         \
 		"transport,"                                                                                                               \
 		"   client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent)"                                        \
 		"  select at, expires_at, jti, organization_id, request_id, $14::uuid, version, transport, client_id, $13::text, caller, " \
 		"granted_scope,"                                                                                                           \
-		"   granted_audience, remote_addr::inet, user_agent, traceparent from dec where outcome = 'granted'),"                     \
+		"   granted_audience, remote_addr::inet, user_agent, traceparent from " decided " where " verdict " = 'granted'),"         \
 		" seal as (" SEAL_OF_BATCH ")"                                                                                             \
-		" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type, "        \
-		"secret_tag from dec"
+		" select ord, " verdict ", version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type, "    \
+		"secret_tag from " decided
 
-/* Most batches are clients' own requests only. PostgreSQL sets up each join anew for every
- * statement, which is most of a small batch's cost, so they have a statement without the
- * bearers'. */
-const char issue_sql[] = ISSUE_SQL("", "", "");
-const char issue_bearer_sql[] = ISSUE_SQL(BEARER_COLUMNS, BEARER_CASES, BEARER_LOOKUPS);
+/* Most batches are clients' own requests with their secrets. PostgreSQL sets up each join anew for
+ * every statement, which is most of a small batch's cost, so they have a statement without the
+ * bearers' and the keys'. */
+const char issue_sql[] = ISSUE_SQL("", "", SECRET_CASES, "", "", "", "dec", "outcome");
+const char issue_bearer_sql[] = ISSUE_SQL(BEARER_COLUMNS, BEARER_CASES, SECRET_CASES, BEARER_LOOKUPS, "", "", "dec", "outcome");
+const char issue_key_sql[] = ISSUE_SQL(BEARER_COLUMNS KEY_COLUMNS, BEARER_CASES, KEY_CASES, BEARER_LOOKUPS KEY_LOOKUPS,
+				       ", req.used_once, req.used_until", USED_ONCE, "fin", "verdict");
 
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 
@@ -173,7 +209,7 @@ static struct str col_bearer_version(struct issue_request *r)
 
 static struct str col_bearer_tag(struct issue_request *r)
 {
-	return r->bearer == NULL ? STR_NONE : r->bearer->secret_tag;
+	return r->bearer == NULL ? STR_NONE : bearer_tag(r->bearer);
 }
 
 static struct str col_bearer_iat(struct issue_request *r)
@@ -189,12 +225,26 @@ static struct str col_bearer_organization(struct issue_request *r)
 	return str_from(r->bearer->organization_id.b, sizeof r->bearer->organization_id.b);
 }
 
+static struct str col_credential_id(struct issue_request *r)
+{
+	return r->credential_id;
+}
+static struct str col_used_once(struct issue_request *r)
+{
+	return r->used_once;
+}
+static struct str col_used_until(struct issue_request *r)
+{
+	r->wire_used_until = htobe64((uint64_t)r->used_until);
+	return r->used_once.p == NULL ? STR_NONE : str_from(&r->wire_used_until, sizeof r->wire_used_until);
+}
+
 struct column {
 	enum pg_oid type;
 	column_of *value;
 };
 
-/* In the order of $1 to $11, and of $26 to $32. */
+/* In the order of $1 to $11, of $26 to $32, and of $33 to $35. */
 static const struct column columns[] = {
 	{PG_UUID, col_jti},         {PG_TEXT, col_client_id},  {PG_BYTEA, col_verifiers},  {PG_TEXT, col_scope},
 	{PG_TEXT, col_audience},    {PG_UUID, col_request_id}, {PG_CHAR, col_transport},   {PG_TEXT, col_caller},
@@ -204,6 +254,7 @@ static const struct column bearer_columns[] = {
 	{PG_INT4, col_bearer_kind},  {PG_TEXT, col_bearer_client}, {PG_INT4, col_bearer_version}, {PG_UUID, col_bearer_organization},
 	{PG_BOOL, col_bearer_admin}, {PG_BYTEA, col_bearer_tag},   {PG_INT8, col_bearer_iat},
 };
+static const struct column key_columns[] = {{PG_TEXT, col_credential_id}, {PG_BYTEA, col_used_once}, {PG_INT8, col_used_until}};
 
 static void put_columns(struct store *s, struct pg_params *p, const struct column *c, size_t columns_n, const struct list *requests)
 {
@@ -215,12 +266,17 @@ static void put_columns(struct store *s, struct pg_params *p, const struct colum
 	}
 }
 
-static bool any_bearer(const struct list *requests)
+/* The least statement that can check them all. */
+static const char *statement_for(const struct list *requests)
 {
-	LIST_EACH (it, requests)
+	const char *name = STMT_ISSUE;
+	LIST_EACH (it, requests) {
+		if (ISSUE_REQUEST(it)->credential_id.p != NULL)
+			return STMT_ISSUE_KEY;
 		if (ISSUE_REQUEST(it)->bearer != NULL)
-			return true;
-	return false;
+			name = STMT_ISSUE_BEARER;
+	}
+	return name;
 }
 
 const char *issue_statement_put(struct store *s, const struct list *requests, struct str kid, struct pg_params *p)
@@ -232,10 +288,13 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 	pg_put_text(p, kid);
 	pg_put_uuid(p, &batch_id);
 	audit_writer_put(writer, p);
-	if (!any_bearer(requests))
-		return STMT_ISSUE;
+	const char *name = statement_for(requests);
+	if (str_eq(str_of(name), STR(STMT_ISSUE)))
+		return name;
 	put_columns(s, p, bearer_columns, sizeof bearer_columns / sizeof *bearer_columns, requests);
-	return STMT_ISSUE_BEARER;
+	if (str_eq(str_of(name), STR(STMT_ISSUE_KEY)))
+		put_columns(s, p, key_columns, sizeof key_columns / sizeof *key_columns, requests);
+	return name;
 }
 
 /* ---- what it answers ---- */

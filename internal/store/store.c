@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sql/admin_sql.h"
+#include "sql/client_key_sql.h"
 #include "sql/credential_sql.h"
 #include "store/denied.h"
 #include "store/issue_statement.h"
@@ -22,6 +23,7 @@
 static const struct pg_statement issue_statements[] = {
 	{STMT_ISSUE, issue_sql},
 	{STMT_ISSUE_BEARER, issue_bearer_sql},
+	{STMT_ISSUE_KEY, issue_key_sql},
 	{STMT_SEAL, SQL_SEAL},
 	/* With $1 it commits a record of no consequence to the WAL, to learn whether the server
 	 * takes writes again. */
@@ -34,6 +36,8 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_READ_SECRET, SQL_READ_SECRET},
 	{STMT_ROTATE_BEGIN, SQL_ROTATE_BEGIN},
 	{STMT_ROTATE, SQL_ROTATE},
+	{STMT_CLIENT_JWKS, SQL_CLIENT_KEYS},
+	{STMT_USED_FORGET, "select m2m.used_once_forget()"},
 	{STMT_KEYS, sql_signing_keys},
 	{STMT_TOKEN_LIST, SQL_TOKEN_LIST},
 	{STMT_DENIED, sql_denied},
@@ -150,6 +154,9 @@ static void housekeeping(struct store *s)
 	store_params(s, &p);
 	if (err == ERR_OK)
 		err = pg_conn_send(s->serve_conn, STMT_FORGET, &p, timeout_ms, housekeeping_answered, s);
+	store_params(s, &p);
+	if (err == ERR_OK)
+		err = pg_conn_send(s->serve_conn, STMT_USED_FORGET, &p, timeout_ms, housekeeping_answered, s);
 	audit_writer_put_key(s->issue.writer, s->scratch, &p);
 	if (err != ERR_OK || pg_conn_send(s->serve_conn, STMT_AUDIT_KEY, &p, timeout_ms, housekeeping_answered, s) != ERR_OK)
 		s->next_partitions_us = 0;

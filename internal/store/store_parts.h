@@ -13,6 +13,9 @@
 /* Statement names, as prepared on each connection. */
 #define STMT_ISSUE          "issue"
 #define STMT_ISSUE_BEARER   "issue_bearer"
+#define STMT_ISSUE_KEY      "issue_key"
+#define STMT_CLIENT_JWKS    "client_jwks"
+#define STMT_USED_FORGET    "used_once_forget"
 #define STMT_SEAL           "seal"
 #define STMT_AUDIT_KEY      "audit_key"
 #define STMT_PROBE          "probe"

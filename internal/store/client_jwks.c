@@ -1,0 +1,31 @@
+#include "store/client_jwks.h"
+
+#include <stdlib.h>
+
+#include "store/store_parts.h"
+
+struct call {
+	client_jwks_done *done;
+	void *arg;
+};
+
+static void answered(void *arg, enum err err, const PGresult *r)
+{
+	struct call call = *(struct call *)arg;
+	struct client_jwk keys[CLIENT_KEYS_MAX];
+	free(arg);
+	int n = err == ERR_OK ? PQntuples(r) : 0;
+	if (n > CLIENT_KEYS_MAX)
+		n = CLIENT_KEYS_MAX;
+	for (int i = 0; i < n; i++)
+		keys[i] = (struct client_jwk){pg_str(r, i, 0), pg_str(r, i, 1)};
+	call.done(call.arg, err == ERR_OK || err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL, keys, (size_t)n);
+}
+
+enum err client_jwks_find(struct store *s, struct str client_id, client_jwks_done *done, void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	pg_put_text(&p, client_id);
+	return store_ask(s, STMT_CLIENT_JWKS, &p, answered, &(struct call){done, arg}, sizeof(struct call));
+}
