@@ -15,6 +15,7 @@
 #define P256_BYTES    32
 #define ED25519_BYTES 32
 #define JSON_CAP      32768
+#define MEMBERS_MAX   1024
 #define UNCOMPRESSED  4 /* SEC 1, 2.3.3 */
 
 /* The key's number `name` in `pad` bytes, or in as few as it needs if `pad` is 0. */
@@ -79,6 +80,19 @@ enum err jwk_put_members(const EVP_PKEY *pkey, enum jwt_alg alg, struct sbuf *ou
 	}
 	sbuf_putc(out, '"');
 	return err;
+}
+
+enum err jwk_thumbprint(const EVP_PKEY *pkey, enum jwt_alg alg, uint8_t out[SHA256_LEN])
+{
+	char text[MEMBERS_MAX];
+	struct sbuf canonical = sbuf_fixed(text, sizeof text);
+
+	sbuf_putc(&canonical, '{');
+	enum err err = jwk_put_members(pkey, alg, &canonical);
+	sbuf_putc(&canonical, '}');
+	if (err == ERR_OK && canonical.overflow)
+		err = ERR_CRYPTO;
+	return err == ERR_OK ? sha256(canonical.p, canonical.n, out) : err;
 }
 
 /* ERR_MISMATCH: a public key that OpenSSL won't have. */
@@ -233,7 +247,7 @@ static enum err check_type(enum jwt_alg alg, const struct json *jwk)
 
 /* RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1. One prime of an RSA modulus gives the key away as
  * well as "d" does. */
-static bool has_private_member(const struct json *jwk)
+bool jwk_has_private_member(const struct json *jwk)
 {
 	static const char *const private[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"};
 
@@ -243,11 +257,26 @@ static bool has_private_member(const struct json *jwk)
 	return false;
 }
 
+bool jwk_is_for_verifying(const struct json *jwk)
+{
+	struct str text;
+	enum err err = json_string(json_get(jwk, "use"), &text);
+	if (err != ERR_NOT_PRESENT && (err != ERR_OK || !str_eq(text, STR("sig"))))
+		return false;
+	const struct json *ops = json_get(jwk, "key_ops");
+	if (ops == NULL)
+		return true;
+	for (const struct json *op = ops->type == JSON_ARRAY ? ops->child : NULL; op != NULL; op = op->next)
+		if (op->type == JSON_STRING && str_eq(op->text, STR("verify")))
+			return true;
+	return false;
+}
+
 enum err jwk_read_object(enum jwt_alg alg, const struct json *jwk, EVP_PKEY **ret)
 {
 	struct str said;
 
-	if (has_private_member(jwk))
+	if (jwk_has_private_member(jwk))
 		return ERR_MALFORMED;
 	enum err err = json_string(json_get(jwk, "alg"), &said);
 	if (err == ERR_MALFORMED)

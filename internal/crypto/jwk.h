@@ -7,6 +7,7 @@
 
 #include "base/sbuf.h"
 #include "base/str.h"
+#include "crypto/digest.h"
 #include "crypto/signing_key.h"
 #include "json/json_read.h"
 
@@ -15,6 +16,15 @@
 /* Appends the members that RFC 7638 makes thumbprints of, in its order and spelling, without the
  * braces. ERR_CRYPTO. */
 MUST_CHECK enum err jwk_put_members(const EVP_PKEY *pkey, enum jwt_alg alg, struct sbuf *out);
+
+/* SHA-256 of them within braces (RFC 7638 section 3). ERR_CRYPTO. */
+MUST_CHECK enum err jwk_thumbprint(const EVP_PKEY *pkey, enum jwt_alg alg, uint8_t out[SHA256_LEN]);
+
+/* Neither `use` nor `key_ops` (RFC 7517 sections 4.2 and 4.3) keeps the key from verifying. */
+bool jwk_is_for_verifying(const struct json *jwk);
+
+/* Whether it has a member of a private or symmetric key (RFC 7518 sections 6.2.2, 6.3.2, 6.4.1). */
+bool jwk_has_private_member(const struct json *jwk);
 
 /* ERR_MALFORMED, ERR_MISMATCH as signing_key_from_jwk says. The caller frees *ret. */
 MUST_CHECK enum err jwk_read(enum jwt_alg alg, struct str text, EVP_PKEY **ret);

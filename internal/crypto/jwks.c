@@ -24,28 +24,13 @@ struct jwks {
 	struct named_key keys[JWKS_KEYS_MAX];
 };
 
-static bool is_for_verifying(const struct json *jwk)
-{
-	struct str text;
-	enum err err = json_string(json_get(jwk, "use"), &text);
-	if (err != ERR_NOT_PRESENT && (err != ERR_OK || !str_eq(text, STR("sig"))))
-		return false;
-	const struct json *ops = json_get(jwk, "key_ops");
-	if (ops == NULL)
-		return true;
-	for (const struct json *op = ops->type == JSON_ARRAY ? ops->child : NULL; op != NULL; op = op->next)
-		if (op->type == JSON_STRING && str_eq(op->text, STR("verify")))
-			return true;
-	return false;
-}
-
 /* NULL: not one that we can use. */
 static struct signing_key *read_key(const struct json *jwk)
 {
 	struct signing_key *key = NULL;
 	EVP_PKEY *pkey = NULL;
 	enum jwt_alg alg;
-	if (jwk->type != JSON_OBJECT || !is_for_verifying(jwk) || jwk_alg(jwk, &alg) != ERR_OK)
+	if (jwk->type != JSON_OBJECT || !jwk_is_for_verifying(jwk) || jwk_alg(jwk, &alg) != ERR_OK)
 		return NULL;
 	if (jwk_read_object(alg, jwk, &pkey) != ERR_OK || signing_key_of_public(alg, pkey, &key) != ERR_OK)
 		return NULL;

@@ -10,7 +10,8 @@
 
 const struct jwt_form jwt_form_bearer = {.typs = {"JWT", "at+jwt", "application/at+jwt"}};
 
-static const struct json_limits header_limits = {.max_depth = 2, .max_values = 24};
+static const struct json_limits header_limits = {.max_depth = 2, .max_values = 16};
+static const struct json_limits header_with_jwk_limits = {.max_depth = 3, .max_values = 32};
 static const struct json_limits claims_limits = {.max_depth = 8, .max_values = 4096, .max_members = 512};
 
 static enum err decode_part(struct arena *a, struct str part, struct str *ret)
@@ -44,7 +45,7 @@ static bool has_forbidden_member(const struct json *header)
 
 /* Only ever compared with the kids of known keys; RFC 7515 leaves its form to whoever made the
  * key. */
-static bool is_kid(struct str s)
+bool kid_well_formed(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] < 0x21 || s.p[i] > 0x7e)
@@ -82,7 +83,7 @@ static enum err read_header(const struct jwt_form *form, const struct json *head
 	if (json_string(json_get(header, "alg"), &alg) != ERR_OK || jwt_alg_of(alg, &jwt->alg) != ERR_OK)
 		return ERR_MALFORMED;
 	enum err err = json_string(json_get(header, "kid"), &jwt->kid);
-	if (err != ERR_NOT_PRESENT && (err != ERR_OK || !is_kid(jwt->kid)))
+	if (err != ERR_NOT_PRESENT && (err != ERR_OK || !kid_well_formed(jwt->kid)))
 		return ERR_MALFORMED;
 	return typ_fits(form, header, &jwt->typ) && jwk_fits(form, header, &jwt->jwk) ? ERR_OK : ERR_MALFORMED;
 }
@@ -108,7 +109,8 @@ enum err jwt_parse_as(const struct jwt_form *form, struct arena *a, struct str t
 	if (header_part.n > BASE64URL_LEN(HEADER_TEXT_MAX) || signature_part.n > BASE64URL_LEN(SIGNATURE_MAX))
 		return ERR_MALFORMED;
 
-	if (decode_object(a, header_part, header_limits, &header_text, &header) != ERR_OK || read_header(form, header, &jwt) != ERR_OK)
+	struct json_limits limits = form->embeds_jwk ? header_with_jwk_limits : header_limits;
+	if (decode_object(a, header_part, limits, &header_text, &header) != ERR_OK || read_header(form, header, &jwt) != ERR_OK)
 		return ERR_MALFORMED;
 	if (decode_object(a, claims_part, claims_limits, &jwt.claims, &jwt.claims_json) != ERR_OK)
 		return ERR_MALFORMED;

@@ -53,6 +53,9 @@ MUST_CHECK enum err jwt_parse_as(const struct jwt_form *form, struct arena *a, s
 /* The same for jwt_form_bearer. */
 MUST_CHECK enum err jwt_parse(struct arena *a, struct str token, struct jwt *ret);
 
+/* 1 to KID_MAX visible ASCII characters. */
+bool kid_well_formed(struct str s);
+
 /* Signature check with OpenSSL's EVP. ERR_MISMATCH: the key's alg isn't the token's, or the
  * signature is wrong. */
 MUST_CHECK enum err jwt_verify(struct signing_key *key, const struct jwt *jwt);

@@ -97,18 +97,11 @@ static bool prepare(struct signing_key *key)
 /* RFC 7638 section 3. */
 static enum err make_kid(struct signing_key *key)
 {
-	char text[MEMBERS_MAX], encoded[SHA256_LEN * 2];
+	char encoded[SHA256_LEN * 2];
 	uint8_t thumbprint[SHA256_LEN];
-	struct sbuf canonical = sbuf_fixed(text, sizeof text);
 	struct sbuf kid = sbuf_fixed(encoded, sizeof encoded);
 
-	sbuf_putc(&canonical, '{');
-	enum err err = jwk_put_members(key->pkey, key->alg, &canonical);
-	sbuf_putc(&canonical, '}');
-	if (err == ERR_OK && canonical.overflow)
-		err = ERR_CRYPTO;
-	if (err == ERR_OK)
-		err = sha256(canonical.p, canonical.n, thumbprint);
+	enum err err = jwk_thumbprint(key->pkey, key->alg, thumbprint);
 	if (err != ERR_OK)
 		return err;
 	sbuf_put_base64url(&kid, str_from(thumbprint, sizeof thumbprint));
