@@ -105,6 +105,9 @@ struct config {
 	unsigned shutdown_delay_ms;
 	/* M2M_DRAIN_MS, default 10000; 0 to 300000: for what is in flight after that */
 	unsigned drain_ms;
+	/* M2M_ASSERTION_LIFETIME_MAX_S, default 300; 10 to 3600: how far ahead of now the `exp` of
+	 * a client assertion may be */
+	unsigned assertion_lifetime_s;
 	/* M2M_CLIENT_RATE, default 0, which is no limit; up to 10000: requests for tokens a second,
 	 * for each client */
 	unsigned client_rate;

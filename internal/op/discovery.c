@@ -79,7 +79,9 @@ static struct str metadata(struct arena *a, const struct config *config, bool op
 	/* required and never empty (RFC 8414 sections 2 and 3.2); no authorization endpoint
 	 * answers with anything */
 	json_put_raw(&o, "response_types_supported", STR("[\"none\"]"));
-	json_put_raw(&o, "token_endpoint_auth_methods_supported", STR("[\"client_secret_basic\",\"client_secret_post\"]"));
+	json_put_raw(&o, "token_endpoint_auth_methods_supported",
+		     STR("[\"client_secret_basic\",\"client_secret_post\",\"private_key_jwt\"]"));
+	json_put_raw(&o, "token_endpoint_auth_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\"]"));
 	json_put_raw(&o, "subject_types_supported", STR("[\"public\"]"));
 	json_put_raw(&o, "id_token_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\"]"));
 	json_close(&o, '}');

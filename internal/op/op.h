@@ -28,9 +28,12 @@
 #include "base/histogram.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "crypto/hasher.h"
 #include "crypto/jwt.h"
+#include "crypto/used_once.h"
 #include "crypto/verifier_ring.h"
 #include "op/bearer_memo.h"
+#include "op/client_key_memo.h"
 #include "op/discovery.h"
 #include "op/op_table.h"
 #include "op/rate_limits.h"
@@ -99,6 +102,8 @@ struct op_env {
 	struct trust_view *trust;
 	struct bearer_memo *memo;
 	struct verifier_ring *verifiers;
+	struct client_key_memo *client_keys;
+	struct hasher *hasher;
 	struct op_counters *counters;
 	struct trace_queue *traces; /* NULL: off */
 	struct rate_limits *limits; /* of all workers; NULL: none */
@@ -126,6 +131,7 @@ struct op_input {
 	struct str grant_type, client_id, client_secret, scope, audience;
 	/* RFC 8707; several are joined with spaces */
 	struct str resource;
+	struct str client_assertion, client_assertion_type; /* RFC 7521 section 4.2 */
 	/* the client authenticates as client_secret_basic, else as client_secret_post (RFC 6749
 	 * section 2.3.1) */
 	bool basic;
@@ -194,6 +200,8 @@ struct op {
 	bool recorded;     /* a token's row has committed */
 	/* what was asked for is done; the steps that are left make the answer of it */
 	bool completed;
+
+	struct key_proof *proof; /* the client shows an assertion in place of its secret; else NULL */
 
 	struct issue_request issue;
 	struct sbuf token; /* the one that is being made */

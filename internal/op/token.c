@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "crypto/jwt.h"
 #include "op/op_steps.h"
+#include "op/private_key_jwt.h"
 #include "json/json_write.h"
 
 #define SCOPE_MAX     1024
@@ -133,6 +134,17 @@ static enum op_verdict refuse_missing(struct op *op, const char *client, const c
 	return op->spec->who == OP_BY_CLIENT ? op_fail(op, ERR_INVALID_CLIENT, client) : op_fail(op, ERR_INVALID_REQUEST, other);
 }
 
+static enum op_verdict check_secret_given(struct op *op)
+{
+	if (op->in.client_id.p == NULL)
+		return refuse_missing(op, "The client must authenticate, with HTTP Basic or in the body: client_id is missing.",
+				      "The parameter client_id is missing.");
+	if (op->in.client_secret.p == NULL)
+		return refuse_missing(op, "The client must authenticate, with HTTP Basic or in the body: client_secret is missing.",
+				      "The parameter client_secret is missing.");
+	return OP_MORE;
+}
+
 static enum op_verdict check_grant(struct op *op)
 {
 	const struct op_input *in = &op->in;
@@ -140,12 +152,10 @@ static enum op_verdict check_grant(struct op *op)
 		return op_fail(op, ERR_INVALID_REQUEST, "The parameter grant_type is missing.");
 	if (!str_eq(in->grant_type, STR("client_credentials")))
 		return op_fail(op, ERR_UNSUPPORTED_GRANT_TYPE, NULL);
-	if (in->client_id.p == NULL)
-		return refuse_missing(op, "The client must authenticate, with HTTP Basic or in the body: client_id is missing.",
-				      "The parameter client_id is missing.");
-	if (in->client_secret.p == NULL)
-		return refuse_missing(op, "The client must authenticate, with HTTP Basic or in the body: client_secret is missing.",
-				      "The parameter client_secret is missing.");
+	bool asserts = in->client_assertion.p != NULL || in->client_assertion_type.p != NULL;
+	enum op_verdict verdict = asserts ? op_take_assertion(op) : check_secret_given(op);
+	if (verdict != OP_MORE)
+		return verdict;
 	const char *fault = in->scope.p == NULL ? NULL : settle_scope(op);
 	if (fault != NULL)
 		return op_fail(op, ERR_INVALID_SCOPE, fault);
@@ -154,7 +164,7 @@ static enum op_verdict check_grant(struct op *op)
 		return op_fail(op, ERR_INVALID_TARGET, fault);
 	/* nobody's credentials look like this: no need to ask the database, and no need to say
 	 * why */
-	if (!client_id_well_formed(in->client_id) || !secret_well_formed(in->client_secret))
+	if (op->proof == NULL && (!client_id_well_formed(in->client_id) || !secret_well_formed(in->client_secret)))
 		return op_fail(op, ERR_INVALID_CLIENT, NULL);
 	return OP_MORE;
 }
@@ -172,13 +182,24 @@ static void put_audience(struct json_out *o, struct str audiences)
 	json_close(o, ']');
 }
 
+/* What our own routes find the credential again by, which must still be live. */
+static void put_credential(struct json_out *o, const struct issue_request *r)
+{
+	char tag[SECRET_TAG_TEXT_LEN];
+	if (r->credential_id.p != NULL) {
+		json_put_str(o, "credential_id", r->credential_id);
+		return;
+	}
+	json_put_int(o, "secret_version", r->secret_version);
+	json_put_str(o, "secret_tag", str_from(tag, base64url_encode(tag, r->secret_tag.p, SECRET_TAG_LEN)));
+}
+
 static enum err write_claims(struct op *op, struct sbuf *out)
 {
 	const struct issue_request *r = &op->issue;
 	char jti[UUID_TEXT_LEN];
 	char organization[UUID_TEXT_LEN];
-	char tag[SECRET_TAG_TEXT_LEN];
-	if (r->secret_tag.n != SECRET_TAG_LEN)
+	if (r->credential_id.p == NULL && r->secret_tag.n != SECRET_TAG_LEN)
 		return ERR_INTERNAL;
 	uuid_format(r->jti, jti);
 	uuid_format(r->organization_id, organization);
@@ -193,8 +214,7 @@ static enum err write_claims(struct op *op, struct sbuf *out)
 	json_put_str(&o, "client_id", r->client_id);
 	json_put_str(&o, "scope", r->granted_scope);
 	json_put_str(&o, "organization_id", str_from(organization, sizeof organization));
-	json_put_int(&o, "secret_version", r->secret_version);
-	json_put_str(&o, "secret_tag", str_from(tag, base64url_encode(tag, r->secret_tag.p, SECRET_TAG_LEN)));
+	put_credential(&o, r);
 	json_close(&o, '}');
 	return sbuf_str(out).p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
@@ -284,22 +304,24 @@ static void issued(struct issue_request *const *group, unsigned n)
 		answer_issued(ops[i], drafted[i] ? err : errs[i]);
 }
 
+static enum err put_verifiers(struct op *op)
+{
+	size_t length = (size_t)op->env->config->ring.n * SHA256_LEN;
+	uint8_t *verifiers = arena_alloc(op->arena, length);
+	if (verifiers == NULL)
+		return ERR_NO_MEMORY;
+	op->issue.verifiers = str_from(verifiers, length);
+	return verifier_ring_make(op->env->verifiers, op->in.client_id, op->in.client_secret, verifiers);
+}
+
 static enum op_verdict issue(struct op *op)
 {
 	if (issue_is_full(op->env->store)) /* before anything is spent on it */
 		return op_fail(op, ERR_OVERLOADED, NULL);
-	size_t length = (size_t)op->env->config->ring.n * SHA256_LEN;
-	uint8_t *verifiers = arena_alloc(op->arena, length);
-	if (verifiers == NULL)
-		return op_fail(op, ERR_INTERNAL, NULL);
-	enum err err = verifier_ring_make(op->env->verifiers, op->in.client_id, op->in.client_secret, verifiers);
-	if (err != ERR_OK)
-		return op_fail(op, err, NULL);
 	if (op->origin.actor.p == NULL)
 		op->origin.actor = op->in.client_id;
 	op->issue = (struct issue_request){
 		.client_id = op->in.client_id,
-		.verifiers = str_from(verifiers, length),
 		.scope = op->in.scope,
 		.audience = op->in.audience,
 		.bearer = op->caller_known ? &op->caller : NULL,
@@ -310,9 +332,11 @@ static enum op_verdict issue(struct op *op)
 		.done = issued,
 		.arg = op,
 	};
-	err = issue_submit(op->env->store, &op->issue);
+	enum err err = op->proof != NULL ? op_put_assertion(op) : put_verifiers(op);
+	if (err == ERR_OK)
+		err = issue_submit(op->env->store, &op->issue);
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
 
 op_step *const op_issue_token_steps[] = {op_authenticate, check_grant, op_limit_client, issue, NULL};
-op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, issue, NULL};
+op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, op_verify_assertion, issue, NULL};

@@ -100,7 +100,7 @@ static struct str body_of(const struct rest_message *m, struct op *op)
 
 struct grant {
 	struct str grant_type, client_id, client_secret, scope, audience, resource;
-	bool assertion; /* the client would authenticate with what isn't taken here (RFC 7523) */
+	struct str client_assertion, client_assertion_type; /* RFC 7521 section 4.2 */
 };
 
 static void grant_from_form(struct op *op, struct str body, struct grant *g)
@@ -109,15 +109,10 @@ static void grant_from_form(struct op *op, struct str body, struct grant *g)
 	/* RFC 8707 section 2 lets it stand more than once */
 	if (!rest_read_form(op, body, "resource", &form))
 		return;
-	*g = (struct grant){form_get(&form, "grant_type"),
-			    form_get(&form, "client_id"),
-			    form_get(&form, "client_secret"),
-			    form_get(&form, "scope"),
-			    form_get(&form, "audience"),
-			    form_get_all(op->arena, &form, "resource"),
-			    false};
-	if (g->client_secret.p == NULL)
-		g->assertion = form_get(&form, "client_assertion").p != NULL;
+	*g = (struct grant){form_get(&form, "grant_type"),       form_get(&form, "client_id"),
+			    form_get(&form, "client_secret"),    form_get(&form, "scope"),
+			    form_get(&form, "audience"),         form_get_all(op->arena, &form, "resource"),
+			    form_get(&form, "client_assertion"), form_get(&form, "client_assertion_type")};
 }
 
 static void wrong_type(struct op *op, const char *name)
@@ -163,7 +158,8 @@ static void grant_from_json(struct op *op, struct str body, struct grant *g)
 			*members[i].value = STR_NONE;
 	}
 	resource_from_json(op, json_get(object, "resource"), &g->resource);
-	g->assertion = g->client_secret.p == NULL && json_get(object, "client_assertion") != NULL;
+	if (json_get(object, "client_assertion") != NULL)
+		g->client_assertion = STR(""); /* not taken from a bearer's grant, whatever it is */
 }
 
 /* A token endpoint may have a query (RFC 6749 section 3.2). What makes a token request stays out
@@ -186,12 +182,21 @@ static void refuse_grant_in_query(struct op *op, const char *query)
 /* HTTP Basic came first: one method only, and one client (RFC 6749 section 2.3). */
 static void set_credentials(struct op *op, const struct grant *g)
 {
+	bool asserts = g->client_assertion.p != NULL || g->client_assertion_type.p != NULL;
+	if (asserts && (op->in.basic || g->client_secret.p != NULL)) {
+		op_fail(op, ERR_INVALID_REQUEST, "The client must not authenticate in more than one way.");
+		return;
+	}
+	if (asserts && op->spec->who != OP_BY_CLIENT) {
+		op_fail(op, ERR_INVALID_CLIENT,
+			"A client_assertion is taken at /oauth2/token only; here the client authenticates with its client_secret.");
+		return;
+	}
+	op->in.client_assertion = g->client_assertion;
+	op->in.client_assertion_type = g->client_assertion_type;
 	if (op->in.client_id.p == NULL) {
 		op->in.client_id = g->client_id;
 		op->in.client_secret = g->client_secret;
-		if (g->assertion)
-			op_fail(op, ERR_INVALID_CLIENT,
-				"A client_assertion is not taken here; the client authenticates with its client_secret.");
 	} else if (g->client_secret.p != NULL) {
 		op_fail(op, ERR_INVALID_REQUEST, "The client must not authenticate in more than one way.");
 	} else if (g->client_id.p != NULL && !str_eq(g->client_id, op->in.client_id)) {
@@ -201,7 +206,7 @@ static void set_credentials(struct op *op, const struct grant *g)
 
 static void decode_grant(const struct rest_message *m, struct op *op, bool json_allowed)
 {
-	struct grant g = {STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE, false};
+	struct grant g = {.grant_type = STR_NONE};
 	struct str body = body_of(m, op);
 	enum media media = media_of(m);
 	arena_wipe_on_free(op->arena); /* a secret is in there */

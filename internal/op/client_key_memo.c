@@ -1,0 +1,130 @@
+/* 256 sets of 4: a hash of the client id chooses the set. */
+#include "op/client_key_memo.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "crypto/secret.h"
+
+#define SETS       256
+#define WAYS       4
+#define PARSE_ROOM (64 * 1024) /* of one key's text */
+
+struct entry {
+	char client_id[CLIENT_ID_LEN];
+	uint64_t used; /* 0: free; else the higher, the later */
+	struct known_keys *keys;
+};
+
+struct client_key_memo {
+	uint64_t uses;
+	struct arena *scratch;
+	struct entry sets[SETS][WAYS];
+};
+
+static void keys_free(struct known_keys *keys)
+{
+	for (size_t i = 0; keys != NULL && i < keys->n; i++)
+		for (int alg = 0; alg < JWT_ALG_COUNT; alg++)
+			signing_key_free(keys->v[i].by_alg[alg]);
+	free(keys);
+}
+
+struct client_key_memo *client_key_memo_new(void)
+{
+	struct client_key_memo *m = calloc(1, sizeof *m);
+	if (m == NULL)
+		return NULL;
+	m->scratch = arena_new(PARSE_ROOM);
+	if (m->scratch == NULL) {
+		free(m);
+		return NULL;
+	}
+	return m;
+}
+
+void client_key_memo_free(struct client_key_memo *m)
+{
+	if (m == NULL)
+		return;
+	for (int set = 0; set < SETS; set++)
+		for (int way = 0; way < WAYS; way++)
+			keys_free(m->sets[set][way].keys);
+	arena_free(m->scratch);
+	free(m);
+}
+
+/* Client ids are random: any of their bytes tell them apart. */
+static struct entry *set_of(struct client_key_memo *m, struct str client_id)
+{
+	unsigned hash = 0;
+	for (size_t i = 0; i < client_id.n; i++)
+		hash = hash * 31 + (unsigned char)client_id.p[i];
+	return m->sets[hash % SETS];
+}
+
+static struct entry *entry_of(struct entry *set, struct str client_id)
+{
+	for (int i = 0; i < WAYS; i++)
+		if (set[i].used != 0 && memcmp(set[i].client_id, client_id.p, CLIENT_ID_LEN) == 0)
+			return &set[i];
+	return NULL;
+}
+
+const struct known_keys *client_key_memo_get(struct client_key_memo *m, struct str client_id)
+{
+	struct entry *e = entry_of(set_of(m, client_id), client_id);
+	if (e == NULL)
+		return NULL;
+	e->used = ++m->uses;
+	return e->keys;
+}
+
+/* False: the database holds what we can't read, which no assertion can be checked with. */
+static bool parse(struct arena *scratch, const struct client_jwk *from, struct known_key *to)
+{
+	struct client_key key;
+	const char *why;
+	arena_reset(scratch);
+	if (from->credential_id.n != THUMBPRINT_TEXT_LEN || client_key_read(scratch, from->jwk, &key, &why) != ERR_OK)
+		return false;
+	memcpy(to->credential_id, from->credential_id.p, THUMBPRINT_TEXT_LEN);
+	if (key.kid.p != NULL)
+		memcpy(to->kid, key.kid.p, key.kid.n);
+	bool any = false;
+	for (int alg = 0; alg < JWT_ALG_COUNT; alg++)
+		if (client_key_takes(&key, (enum jwt_alg)alg))
+			any = signing_key_from_jwk((enum jwt_alg)alg, from->jwk, &to->by_alg[alg]) == ERR_OK || any;
+	return any;
+}
+
+static struct entry *victim_of(struct entry *set)
+{
+	struct entry *victim = &set[0];
+	for (int i = 1; i < WAYS; i++)
+		if (set[i].used < victim->used)
+			victim = &set[i];
+	return victim;
+}
+
+const struct known_keys *client_key_memo_put(struct client_key_memo *m, struct str client_id, const struct client_jwk *keys, size_t n)
+{
+	struct entry *set = set_of(m, client_id);
+	struct entry *e = entry_of(set, client_id);
+	if (e == NULL)
+		e = victim_of(set);
+	keys_free(e->keys);
+	e->used = 0;
+	e->keys = calloc(1, sizeof *e->keys + n * sizeof *e->keys->v);
+	if (e->keys == NULL)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		if (parse(m->scratch, &keys[i], &e->keys->v[e->keys->n]))
+			e->keys->n++;
+		else
+			memset(&e->keys->v[e->keys->n], 0, sizeof e->keys->v[0]);
+	memcpy(e->client_id, client_id.p, CLIENT_ID_LEN);
+	e->used = ++m->uses;
+	return e->keys;
+}
