@@ -1,0 +1,328 @@
+/* private_key_jwt (RFC 7523): clients that sign assertions in place of showing a secret, against
+ * real daemons. What an assertion must say is tested by table in tests/unit/op. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "harness/client_key.h"
+#include "harness/expect.h"
+#include "harness/proc.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+#define REPLAYED "The assertion was used before: each one is good for one token."
+#define NO_MATCH "No key of this client has made the assertion's signature, or there is no such client."
+
+static struct world w;
+static struct gateway second;
+static struct org acme;
+static struct client_key_pair key;
+static char assertion[TOKEN_MAX], token[TOKEN_MAX];
+static struct http_reply r;
+
+static void open_world(void)
+{
+	world_open(&w);
+	org_create(&w, "acme", &acme);
+	client_key_make(&key, JWT_ES256);
+	client_key_add(&w, &acme, &key);
+}
+
+static void close_world(void)
+{
+	signing_key_free(key.key);
+	if (second.pid != 0)
+		gateway_stop(&second, 15000);
+	world_close(&w);
+}
+
+TestSuite(client_keys, .init = open_world, .fini = close_world, .timeout = 120);
+
+static void fresh(void)
+{
+	client_assertion_new(acme.client_id, &key, 60, assertion);
+}
+
+static void expect_token(uint16_t port, const char *more)
+{
+	expect_status(assertion_token(port, assertion, more, &r), 200);
+	body_text(&r, "access_token", token, sizeof token);
+}
+
+static void expect_refused(uint16_t port, const char *more, const char *why)
+{
+	char said[512];
+	expect_status(assertion_token(port, assertion, more, &r), 401);
+	cr_expect(is_oauth_error(&r, "invalid_client"), "%s", r.body);
+	cr_expect_str_eq(body_text(&r, "error_description", said, sizeof said), why);
+}
+
+static int64_t tokens(void)
+{
+	return sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id = '%s'", acme.client_id);
+}
+
+/* ---- getting a token ---- */
+
+Test(client_keys, an_assertion_gets_a_token_that_opens_our_routes)
+{
+	char said[128];
+	fresh();
+	expect_token(w.gateway.http, "");
+	cr_expect_str_eq(claim_text(token, "credential_id", said, sizeof said), key.id);
+	cr_expect_eq(claim_int(token, "secret_version"), INT64_MIN, "no secret was shown");
+	expect_status(get(&w, "/m2m/client-id", token, &r), 200);
+	cr_expect_eq(tokens(), 1);
+}
+
+Test(client_keys, client_id_may_stand_beside_the_assertion_if_it_is_the_same)
+{
+	char more[128];
+	fresh();
+	snprintf(more, sizeof more, "&client_id=%s", acme.client_id);
+	expect_token(w.gateway.http, more);
+	fresh();
+	expect_refused(w.gateway.http, "&client_id=m2m_0000000000000000000000",
+		       "The parameter client_id names another client than the assertion's sub.");
+}
+
+Test(client_keys, each_algorithm_is_taken)
+{
+	static const enum jwt_alg algs[] = {JWT_RS256, JWT_PS256, JWT_EDDSA};
+	for (size_t i = 0; i < sizeof algs / sizeof *algs; i++) {
+		struct client_key_pair other;
+		client_key_make(&other, algs[i]);
+		client_key_add(&w, &acme, &other);
+		client_assertion_new(acme.client_id, &other, 60, assertion);
+		expect_token(w.gateway.http, "");
+		signing_key_free(other.key);
+	}
+}
+
+Test(client_keys, one_way_to_authenticate_at_a_time)
+{
+	char more[256];
+	fresh();
+	snprintf(more, sizeof more, "&client_id=%s&client_secret=%s", acme.client_id, acme.secret);
+	expect_status(assertion_token(w.gateway.http, assertion, more, &r), 400);
+	cr_expect(is_oauth_error(&r, "invalid_request"), "%s", r.body);
+	expect_token(w.gateway.http, ""); /* it wasn't used up */
+}
+
+Test(client_keys, an_assertion_needs_its_type)
+{
+	static const struct {
+		const char *form, *why;
+	} cases[] = {
+		{"client_assertion=x", "The parameter client_assertion_type is missing (RFC 7521 section 4.2)."},
+		{"client_assertion=x&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:saml2-bearer",
+		 "The client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer."},
+		{"client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+		 "The parameter client_assertion is missing beside client_assertion_type."},
+		{"client_assertion=x.y.z&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+		 "The client_assertion isn't a JWT of the form and the algorithms that are taken here."},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char form[512], said[256];
+		snprintf(form, sizeof form, "grant_type=client_credentials&%s", cases[i].form);
+		expect_status(post_form(&w, "/oauth2/token", NULL, form, &r), 401);
+		cr_expect(is_oauth_error(&r, "invalid_client"), "%s", r.body);
+		cr_expect_str_eq(body_text(&r, "error_description", said, sizeof said), cases[i].why);
+	}
+}
+
+Test(client_keys, claims_that_are_wrong_are_told)
+{
+	static const char *const audiences[] = {"\"https://issuer.test/oauth2/token\"", "[\"https://issuer.test\",\"https://other.test\"]"};
+	for (size_t i = 0; i < sizeof audiences / sizeof *audiences; i++) {
+		char claims[512];
+		snprintf(claims, sizeof claims, "{\"iss\":\"%s\",\"sub\":\"%s\",\"aud\":%s,\"exp\":%lld,\"jti\":\"a\"}", acme.client_id,
+			 acme.client_id, audiences[i], (long long)time(NULL) + 60);
+		client_assertion_sign(&key, claims, assertion);
+		expect_refused(w.gateway.http, "", "The assertion's aud must be the issuer identifier and nothing else (RFC 10070).");
+	}
+	client_assertion_new(acme.client_id, &key, 400, assertion);
+	cr_expect_eq(assertion_token(w.gateway.http, assertion, "", &r), 401, "longer than five minutes ahead");
+	client_assertion_new(acme.client_id, &key, -31, assertion);
+	cr_expect_eq(assertion_token(w.gateway.http, assertion, "", &r), 401, "expired");
+	cr_expect_eq(tokens(), 0);
+}
+
+/* ---- whose key ---- */
+
+Test(client_keys, strangers_learn_nothing_about_clients_and_keys)
+{
+	struct org other;
+	struct client_key_pair stranger;
+	org_create(&w, "other", &other);
+	client_key_make(&stranger, JWT_ES256);
+	client_assertion_new(acme.client_id, &stranger, 60, assertion);
+	expect_refused(w.gateway.http, "", NO_MATCH);
+	client_assertion_new("m2m_0000000000000000000000", &stranger, 60, assertion);
+	expect_refused(w.gateway.http, "", NO_MATCH);
+	client_assertion_new(other.client_id, &key, 60, assertion); /* acme's key for another client */
+	expect_refused(w.gateway.http, "", NO_MATCH);
+	signing_key_free(stranger.key);
+}
+
+Test(client_keys, a_removed_key_opens_nothing_and_comes_back_without_its_tokens)
+{
+	fresh();
+	expect_token(w.gateway.http, "");
+	client_key_remove(&w, &acme, &key);
+	fresh();
+	cr_expect_eq(assertion_token(w.gateway.http, assertion, "", &r), 401, "%s", r.body);
+	expect_status(get(&w, "/m2m/client-id", token, &r), 401);
+	sleep_ms(1100); /* iat is in whole seconds */
+	client_key_add(&w, &acme, &key);
+	expect_status(get(&w, "/m2m/client-id", token, &r), 401);
+	expect_status(assertion_token(w.gateway.http, assertion, "", &r), 200);
+	body_text(&r, "access_token", token, sizeof token);
+	expect_status(get(&w, "/m2m/client-id", token, &r), 200);
+}
+
+Test(client_keys, a_key_ends_by_itself)
+{
+	fresh();
+	expect_token(w.gateway.http, "");
+	sql_exec(world_db(&w), "update m2m.client_credential set expires_at = clock_timestamp()");
+	fresh();
+	cr_expect_eq(assertion_token(w.gateway.http, assertion, "", &r), 401);
+	expect_status(get(&w, "/m2m/client-id", token, &r), 401);
+}
+
+Test(client_keys, a_client_uses_only_the_methods_that_it_may)
+{
+	char said[128];
+	sql_exec(world_db(&w), "update m2m.client set auth_methods = '{key}' where client_id = '%s'", acme.client_id);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 401);
+	cr_expect_str_eq(body_text(&r, "error_description", said, sizeof said), "The client may not authenticate in this way.");
+	fresh();
+	expect_token(w.gateway.http, "");
+	sql_exec(world_db(&w), "update m2m.client set auth_methods = '{secret}' where client_id = '%s'", acme.client_id);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	fresh();
+	expect_refused(w.gateway.http, "", "The client may not authenticate in this way.");
+}
+
+/* ---- once ---- */
+
+Test(client_keys, an_assertion_is_good_for_one_token_everywhere)
+{
+	gateway_start(&second, &w.gateway_env);
+	fresh();
+	expect_token(w.gateway.http, "");
+	expect_refused(w.gateway.http, "", REPLAYED);
+	expect_refused(second.http, "", REPLAYED);
+	gateway_kill(&second);
+	gateway_start(&second, &w.gateway_env);
+	expect_refused(second.http, "", REPLAYED);
+	cr_expect_eq(tokens(), 1);
+}
+
+Test(client_keys, what_was_refused_for_something_else_is_not_used_up)
+{
+	fresh();
+	expect_status(assertion_token(w.gateway.http, assertion, "&scope=nobody:has", &r), 400);
+	cr_expect(is_oauth_error(&r, "invalid_scope"), "%s", r.body);
+	expect_token(w.gateway.http, "");
+}
+
+#define SHOWN   60 /* assertions */
+#define SHOWERS 6  /* each shows all of them, every other one from the last to the first */
+
+struct shower {
+	pthread_t id;
+	unsigned index, granted, replayed, other;
+	struct http_conn conn;
+	struct http_reply reply;
+};
+
+static char shown[SHOWN][TOKEN_MAX];
+
+static void *show_all(void *arg)
+{
+	struct shower *s = arg;
+	cr_assert(http_open(&s->conn, s->index % 2 == 0 ? w.gateway.http : second.http));
+	for (unsigned i = 0; i < SHOWN; i++) {
+		unsigned at = s->index < SHOWERS / 2 ? i : SHOWN - 1 - i;
+		int status = assertion_token_on(&s->conn, shown[at], &s->reply);
+		s->granted += status == 200;
+		s->replayed += status == 401 && strstr(s->reply.body, REPLAYED) != NULL;
+		s->other += status != 200 && status != 401;
+	}
+	http_close(&s->conn);
+	return NULL;
+}
+
+static atomic_bool stop;
+
+/* Somebody else's requests with a secret, in the same batches. */
+static void *be_innocent(void *arg)
+{
+	unsigned *harmed = arg;
+	struct http_reply *reply = malloc(sizeof *reply);
+	while (!atomic_load(&stop))
+		*harmed += oauth_token(w.gateway.http, acme.client_id, acme.secret, reply) != 200;
+	free(reply);
+	return NULL;
+}
+
+Test(client_keys, assertions_in_opposite_orders_at_two_gateways_harm_nobody)
+{
+	static struct shower showers[SHOWERS];
+	unsigned granted = 0, replayed = 0, harmed = 0;
+	pthread_t innocent;
+	gateway_start(&second, &w.gateway_env);
+	for (unsigned i = 0; i < SHOWN; i++)
+		client_assertion_new(acme.client_id, &key, 120, shown[i]);
+	cr_assert_eq(pthread_create(&innocent, NULL, be_innocent, &harmed), 0);
+	for (unsigned i = 0; i < SHOWERS; i++) {
+		showers[i].index = i;
+		cr_assert_eq(pthread_create(&showers[i].id, NULL, show_all, &showers[i]), 0);
+	}
+	for (unsigned i = 0; i < SHOWERS; i++) {
+		pthread_join(showers[i].id, NULL);
+		granted += showers[i].granted;
+		replayed += showers[i].replayed;
+		cr_expect_eq(showers[i].other, 0);
+	}
+	atomic_store(&stop, true);
+	pthread_join(innocent, NULL);
+	cr_expect_eq(granted, SHOWN, "each once: %u", granted);
+	cr_expect_eq(replayed, (SHOWERS - 1) * SHOWN);
+	cr_expect_eq(harmed, 0);
+	cr_expect_eq(sql_int(world_db(&w), "select deadlocks from pg_stat_database where datname = current_database()"), 0);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where secret_version is null and client_id is not null"),
+		     SHOWN);
+}
+
+/* ---- what remains ---- */
+
+Test(client_keys, denied_assertions_are_counted_by_their_reason)
+{
+	fresh();
+	expect_token(w.gateway.http, "");
+	expect_refused(w.gateway.http, "", REPLAYED);
+	gateway_stop(&w.gateway, 15000); /* writes down what it has counted */
+	cr_expect_eq(sql_int(world_db(&w), "select attempts from m2m.denied_audit where client_id = '%s' and reason = 'assertion_replayed'",
+			     acme.client_id),
+		     1);
+	gateway_start(&w.gateway, &w.gateway_env);
+}
+
+Test(client_keys, what_was_used_is_forgotten_by_the_hour)
+{
+	PGconn *db = world_db(&w);
+	sql_exec(db, "insert into m2m.used_once select mod(h, 32), decode(lpad(to_hex(h), 32, '0'), 'hex'), to_timestamp(h * 3600)"
+		     " from (select (extract(epoch from now()) / 3600)::bigint + n as h from generate_series(-7, 24) n) hours");
+	cr_expect_eq(sql_int(db, "select m2m.used_once_forget()"), 6);
+	cr_expect_eq(sql_int(db, "select count(*) from m2m.used_once"), 26);
+	cr_expect_eq(sql_int(db, "select count(*) from m2m.used_once where expires_at < now() - interval '2 hours'"), 0);
+	cr_expect_eq(sql_int(db, "select m2m.used_once_forget()"), 0);
+}
