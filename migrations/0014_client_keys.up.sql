@@ -13,6 +13,7 @@ create table m2m.client_credential (
 	credential_id text collate "C" not null check (credential_id <> '' and length(credential_id) <= 200), -- of a key: its RFC 7638 thumbprint
 	kind          text not null check (kind in ('key')),
 	name          text not null default '' check (length(name) <= 200),
+	tag           bytea not null default substr(uuid_send(gen_random_uuid()), 1, 6), -- tokens carry it: tells it from the next time
 	public_jwk    text check (octet_length(public_jwk) <= 4096),
 	created_at    timestamptz not null default clock_timestamp(),
 	expires_at    timestamptz check (isfinite(expires_at)), -- null: it has no end of its own

@@ -20,48 +20,37 @@ static bool has_role(const struct json *roles, struct str role)
 	return false;
 }
 
-static bool take_issued_at(const struct json *claims, struct bearer_facts *f)
+/* What tells the credential that the token was obtained with from any that came after it. */
+static bool take_tag(const struct json *claims, const char *name, struct bearer_facts *f)
 {
-	return json_integer(json_get(claims, "iat"), 0, INT64_C(1) << 40, &f->issued_at) == ERR_OK;
+	struct str tag = STR_NONE;
+	size_t n = 0;
+	enum err err = json_string(json_get(claims, name), &tag);
+	f->has_tag = err == ERR_OK;
+	return f->has_tag ? tag.n == SECRET_TAG_TEXT_LEN && base64url_decode(tag, f->secret_tag, sizeof f->secret_tag, &n) == ERR_OK &&
+				    n == sizeof f->secret_tag
+			  : err == ERR_NOT_PRESENT;
 }
 
-/* Of a token that was obtained with another credential than a secret. */
-static bool take_credential(const struct json *claims, struct str id, struct bearer_facts *f)
-{
-	if (id.n == 0 || id.n > CREDENTIAL_ID_MAX || !str_is_word(id, "-_") || json_get(claims, "secret_version") != NULL ||
-	    json_get(claims, "secret_tag") != NULL)
-		return false;
-	memcpy(f->credential_id, id.p, id.n);
-	f->credential_id[id.n] = '\0';
-	return take_issued_at(claims, f);
-}
-
-/* The secret's version, and what tells it from another one of the same number. */
+/* A token without a tag is from a gateway that gave none. */
 static bool take_secret(const struct json *claims, struct bearer_facts *f)
 {
 	int64_t version = 0;
-	if (json_integer(json_get(claims, "secret_version"), 1, INT32_MAX, &version) != ERR_OK)
+	if (json_integer(json_get(claims, "secret_version"), 1, INT32_MAX, &version) != ERR_OK || !take_tag(claims, "secret_tag", f))
 		return false;
 	f->secret_version = (int32_t)version;
-	struct str tag = STR_NONE;
-	size_t n = 0;
-	enum err err = json_string(json_get(claims, "secret_tag"), &tag);
-	f->has_tag = err == ERR_OK;
-	if (err != ERR_OK && err != ERR_NOT_PRESENT)
-		return false;
-	if (f->has_tag)
-		return tag.n == SECRET_TAG_TEXT_LEN && base64url_decode(tag, f->secret_tag, sizeof f->secret_tag, &n) == ERR_OK &&
-		       n == sizeof f->secret_tag;
-	return take_issued_at(claims, f);
+	return f->has_tag || json_integer(json_get(claims, "iat"), 0, INT64_C(1) << 40, &f->issued_at) == ERR_OK;
+}
+
+static bool take_credential(const struct json *claims, struct bearer_facts *f)
+{
+	return json_get(claims, "secret_version") == NULL && json_get(claims, "secret_tag") == NULL &&
+	       take_tag(claims, "credential_tag", f) && f->has_tag;
 }
 
 static bool take_proof(const struct json *claims, struct bearer_facts *f)
 {
-	struct str credential_id = STR_NONE;
-	enum err err = json_string(json_get(claims, "credential_id"), &credential_id);
-	if (err == ERR_NOT_PRESENT)
-		return take_secret(claims, f);
-	return err == ERR_OK && take_credential(claims, credential_id, f);
+	return json_get(claims, "credential_tag") == NULL ? take_secret(claims, f) : take_credential(claims, f);
 }
 
 /* What a token of ours says. A client's names its client, organization and secret version; the
@@ -84,7 +73,7 @@ static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 			return ERR_INVALID_TOKEN;
 		memcpy(f.client_id, client_id.p, CLIENT_ID_LEN);
 	} else if (err != ERR_NOT_PRESENT || json_get(claims, "secret_version") != NULL || json_get(claims, "secret_tag") != NULL ||
-		   json_get(claims, "credential_id") != NULL) {
+		   json_get(claims, "credential_tag") != NULL) {
 		return ERR_INVALID_TOKEN;
 	}
 	err = json_string(json_get(claims, "organization_id"), &organization_id);
@@ -121,8 +110,6 @@ static void set_caller(struct op *op, const struct bearer_facts *f)
 		op->caller.client_id = arena_copy(op->arena, str_from(f->client_id, CLIENT_ID_LEN));
 	if (f->has_tag)
 		op->caller.secret_tag = arena_copy(op->arena, str_from(f->secret_tag, sizeof f->secret_tag));
-	if (f->credential_id[0] != '\0')
-		op->caller.credential_id = arena_copy(op->arena, str_of(f->credential_id));
 	op->origin.actor = arena_copy(op->arena, str_of(f->subject));
 	op->organization_id = f->organization_id;
 	op->platform = f->platform;

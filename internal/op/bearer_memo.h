@@ -14,17 +14,14 @@
 #include "crypto/secret.h"
 
 #define BEARER_SUBJECT_MAX 64
-#define CREDENTIAL_ID_MAX  64
 
 struct bearer_facts {
 	int64_t expires_at; /* seconds since 1970 */
 	bool is_client;     /* else the operator's */
 	char client_id[CLIENT_ID_LEN];
-	int32_t secret_version;
-	bool has_tag; /* else the token is from before there were any, and issued_at counts */
+	int32_t secret_version; /* 0: it was obtained with another credential than a secret */
+	bool has_tag;           /* else the token is from before there were any, and issued_at counts */
 	uint8_t secret_tag[SECRET_TAG_LEN];
-	/* "": it was obtained with a secret; else secret_version is 0 and issued_at counts */
-	char credential_id[CREDENTIAL_ID_MAX + 1];
 	int64_t issued_at; /* seconds since 1970 */
 	struct uuid organization_id;
 	bool admin; /* the operator's only */

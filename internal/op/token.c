@@ -185,13 +185,15 @@ static void put_audience(struct json_out *o, struct str audiences)
 /* What our own routes find the credential again by, which must still be live. */
 static void put_credential(struct json_out *o, const struct issue_request *r)
 {
-	char tag[SECRET_TAG_TEXT_LEN];
+	char text[SECRET_TAG_TEXT_LEN];
+	struct str tag = str_from(text, base64url_encode(text, r->secret_tag.p, SECRET_TAG_LEN));
 	if (r->credential_id.p != NULL) {
 		json_put_str(o, "credential_id", r->credential_id);
-		return;
+		json_put_str(o, "credential_tag", tag);
+	} else {
+		json_put_int(o, "secret_version", r->secret_version);
+		json_put_str(o, "secret_tag", tag);
 	}
-	json_put_int(o, "secret_version", r->secret_version);
-	json_put_str(o, "secret_tag", str_from(tag, base64url_encode(tag, r->secret_tag.p, SECRET_TAG_LEN)));
 }
 
 static enum err write_claims(struct op *op, struct sbuf *out)
@@ -199,7 +201,7 @@ static enum err write_claims(struct op *op, struct sbuf *out)
 	const struct issue_request *r = &op->issue;
 	char jti[UUID_TEXT_LEN];
 	char organization[UUID_TEXT_LEN];
-	if (r->credential_id.p == NULL && r->secret_tag.n != SECRET_TAG_LEN)
+	if (r->secret_tag.n != SECRET_TAG_LEN)
 		return ERR_INTERNAL;
 	uuid_format(r->jti, jti);
 	uuid_format(r->organization_id, organization);

@@ -9,14 +9,9 @@ void bearer_put(struct pg_params *p, const struct bearer *b)
 	pg_put_bool(p, operator_token && b->admin);
 }
 
-struct str bearer_tag(const struct bearer *b)
-{
-	return b->credential_id.p != NULL ? b->credential_id : b->secret_tag;
-}
-
 void bearer_put_proof(struct pg_params *p, const struct bearer *b)
 {
-	pg_put_bytea(p, bearer_tag(b));
+	pg_put_bytea(p, b->secret_tag);
 	pg_put_int8(p, b->issued_at);
 	pg_put_text(p, b->remote_addr);
 	pg_put_bool(p, b->anywhere);

@@ -12,12 +12,9 @@
  * rest is looked up. The operator's: client_id absent. */
 struct bearer {
 	struct str client_id;
-	int32_t secret_version;
-	/* SECRET_TAG_LEN bytes; absent: a token from before there were any */
+	int32_t secret_version; /* 0: it was obtained with another credential than a secret */
+	/* SECRET_TAG_LEN bytes, of whichever credential; absent: a token from before there were any */
 	struct str secret_tag;
-	/* of a token that was obtained with another credential than a secret, whose
-	 * secret_version is 0 */
-	struct str credential_id;
 	int64_t issued_at;           /* its iat, which then counts */
 	struct uuid organization_id; /* the operator's only */
 	bool admin;                  /* the operator's only */
@@ -34,9 +31,6 @@ void bearer_put(struct pg_params *p, const struct bearer *b);
 /* The last four parameters of what begins with SQL_CALLER: tag bytea, issued_at int8, remote_addr
  * text, anywhere bool. */
 void bearer_put_proof(struct pg_params *p, const struct bearer *b);
-
-/* What tells the credential that it was obtained with: secret_tag, or the bytes of credential_id. */
-struct str bearer_tag(const struct bearer *b);
 
 /* One parameter: the names of the master keys that this program has (text[]), in the ring's
  * order. */

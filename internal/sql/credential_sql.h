@@ -17,7 +17,7 @@
 #define CALLER_ORGANIZATION                                                                                                                \
 	"o.organization_id = case when b.client_id is null then b.organization_id else c.organization_id end and o.disabled_at is null"
 #define CALLER_SECRET     BEARER_SECRET_IS_LIVE("s", "b.client_id", "b.version", "b.tag", "b.iat")
-#define CALLER_CREDENTIAL BEARER_CREDENTIAL_IS_LIVE("k", "b.client_id", "b.version", "b.tag", "b.iat")
+#define CALLER_CREDENTIAL BEARER_CREDENTIAL_IS_LIVE("k", "b.client_id", "b.version", "b.tag")
 #define CALLER_LOOKUPS    LOOKUP("c", "m2m.client", CALLER_CLIENT) MUST_LOOKUP("o", "m2m.organization", CALLER_ORGANIZATION)
 
 #define CALLER_NETWORK_ALLOWED                                                                                                             \
@@ -26,7 +26,7 @@
 
 /* $1 bearer's client_id text or null, $2 its secret_version int, $3 operator's organization_id
  * uuid or null, $4 operator is admin bool; as the statement's last four, whose numbers are given
- * here, its tag bytea or null (bearer_tag), its iat int8, the address that it came from text or null,
+ * here, its tag bytea or null, its iat int8, the address that it came from text or null,
  * and whether it may come from anywhere bool. Gives one row `caller`, or none: (organization_id,
  * admin, live, near). `near`: its client and its organization allow the network that it came
  * from. */

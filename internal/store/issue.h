@@ -72,7 +72,7 @@ struct issue_request {
 	struct uuid organization_id;
 	struct str granted_scope;
 	struct str granted_audience;
-	/* SECRET_TAG_LEN bytes that tell this version from any other of the same number */
+	/* SECRET_TAG_LEN bytes that tell this credential from any that comes after it */
 	struct str secret_tag;
 	struct str token_type;   /* the client's own, "JWT" or "at+jwt"; absent: it has none */
 	struct signing_key *key; /* sign with this one */

@@ -40,8 +40,7 @@
 	"   when req.bearer_kind <> 0 and bo.organization_id is distinct from c.organization_id then 'invalid_client'"
 #define LIVE_BEARER_SECRET       BEARER_SECRET_IS_LIVE("bs", "req.bearer_client", "req.bearer_version", "req.bearer_tag", "req.bearer_iat")
 #define LIVE_BEARER_ORGANIZATION "bo.organization_id = coalesce(bc.organization_id, req.bearer_organization) and bo.disabled_at is null"
-#define LIVE_BEARER_CREDENTIAL                                                                                                             \
-	BEARER_CREDENTIAL_IS_LIVE("bk", "req.bearer_client", "req.bearer_version", "req.bearer_tag", "req.bearer_iat")
+#define LIVE_BEARER_CREDENTIAL   BEARER_CREDENTIAL_IS_LIVE("bk", "req.bearer_client", "req.bearer_version", "req.bearer_tag")
 #define BEARER_LOOKUPS                                                                                                                     \
 	LOOKUP("bc", "m2m.client", "bc.client_id = req.bearer_client and bc.disabled_at is null")                                          \
 	LOOKUP("bs", "m2m.client_secret", LIVE_BEARER_SECRET)                                                                              \
@@ -79,7 +78,7 @@
 	" fin as (select one.*, case when outcome = 'granted' and used_once is not null"                                                   \
 	"   and not (is_first and used_once in (select hash from used)) then 'assertion_replayed' else outcome end as verdict from one),"
 
-/* What a token tells its secret's version by. */
+/* What a token tells its secret's version by, or its key. */
 #define SECRET_TAG BEARER_TAG("s")
 
 /* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and
@@ -95,7 +94,7 @@
  * the select list, a row of all at a time: as a function in `from`, each would be kept whole
  * before the first row is asked for. A secret is looked up without an aggregate, which would be
  * begun anew for each row. */
-#define ISSUE_SQL(more_columns, bearer_cases, client_cases, more_lookups, more_kept, used_once, decided, verdict)                          \
+#define ISSUE_SQL(more_columns, bearer_cases, client_cases, more_lookups, more_kept, tag, used_once, decided, verdict)                     \
 	"with req as (select unnest($1::uuid[]) as jti, unnest($2::text[]) as client_id, unnest($3::bytea[]) as verifiers,"                \
 	"  unnest($4::text[]) as scope, unnest($5::text[]) as audience, unnest($6::uuid[]) as request_id,"                                 \
 	"  unnest($7::\"char\"[]) as transport, unnest($8::text[]) as caller, unnest($9::text[]) as remote_addr,"                          \
@@ -103,7 +102,7 @@
 	"  generate_series(1::int8, cardinality($1::uuid[])) as ord),"                                                                     \
 	" dec as ("                                                                                                                        \
 	" select req.ord, req.jti, req.client_id, req.request_id, req.transport, req.caller, req.remote_addr,"                             \
-	"  req.user_agent, req.traceparent" more_kept ", c.organization_id, s.version, " SECRET_TAG " as secret_tag,"                      \
+	"  req.user_agent, req.traceparent" more_kept ", c.organization_id, s.version, " tag " as secret_tag,"                             \
 	"  c.token_lifetime, c.token_type, statement_timestamp() as at,"                                                                   \
 	"  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"                           \
 	"  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "               \
@@ -131,10 +130,10 @@
 /* Most batches are clients' own requests with their secrets. PostgreSQL sets up each join anew for
  * every statement, which is most of a small batch's cost, so they have a statement without the
  * bearers' and the keys'. */
-const char issue_sql[] = ISSUE_SQL("", "", SECRET_CASES, "", "", "", "dec", "outcome");
-const char issue_bearer_sql[] = ISSUE_SQL(BEARER_COLUMNS, BEARER_CASES, SECRET_CASES, BEARER_LOOKUPS, "", "", "dec", "outcome");
+const char issue_sql[] = ISSUE_SQL("", "", SECRET_CASES, "", "", SECRET_TAG, "", "dec", "outcome");
+const char issue_bearer_sql[] = ISSUE_SQL(BEARER_COLUMNS, BEARER_CASES, SECRET_CASES, BEARER_LOOKUPS, "", SECRET_TAG, "", "dec", "outcome");
 const char issue_key_sql[] = ISSUE_SQL(BEARER_COLUMNS KEY_COLUMNS, BEARER_CASES, KEY_CASES, BEARER_LOOKUPS KEY_LOOKUPS,
-				       ", req.used_once, req.used_until", USED_ONCE, "fin", "verdict");
+				       ", req.used_once, req.used_until", "coalesce(" SECRET_TAG ", k.tag)", USED_ONCE, "fin", "verdict");
 
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 
@@ -209,7 +208,7 @@ static struct str col_bearer_version(struct issue_request *r)
 
 static struct str col_bearer_tag(struct issue_request *r)
 {
-	return r->bearer == NULL ? STR_NONE : bearer_tag(r->bearer);
+	return r->bearer == NULL ? STR_NONE : r->bearer->secret_tag;
 }
 
 static struct str col_bearer_iat(struct issue_request *r)
