@@ -1,5 +1,5 @@
-/* Promises 1 and 2 of the design, checked on histories: rotation is linearizable, as is taking
- * an allowed network away, and no token is delivered without its row.
+/* Promises 1 and 2 of the design, checked on histories: rotation is linearizable, as are taking
+ * an allowed network away and removing a key, and no token is delivered without its row.
  *
  * A history is what clients saw: what each call used, what it was answered, its begin and end on
  * one monotonic clock. What must hold is derived from that alone, and from the audit afterwards.
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "harness/client_key.h"
 #include "harness/expect.h"
 #include "harness/load.h"
 #include "harness/proc.h"
@@ -46,6 +47,8 @@ struct call {
 	int version, status;
 	enum how how;
 	jti_text jti; /* of the token that was delivered */
+	/* of a bearer: when the call that gave it began and ended */
+	int64_t given_begin, given_end;
 };
 
 struct bearer {
@@ -464,6 +467,143 @@ Test(concurrency, taking_a_network_away_is_linearizable)
 	cr_assert_geq(refused[CLIENT_ID], 20);
 	for (unsigned i = 0; i < ASKERS; i++)
 		free(askers[i].calls);
+}
+
+/* ---- keys that are removed and added again ---- */
+
+static struct client_key_pair key;
+static pthread_mutex_t signing = PTHREAD_MUTEX_INITIALIZER;
+
+static void *change_keys_on(void *arg)
+{
+	unsigned seed = 1;
+	(void)arg;
+	for (changes_n = 1; !atomic_load(&stop) && changes_n < CHANGES_MAX; changes_n++) {
+		changes[changes_n].begin = clock_mono_us();
+		if (allowed_after(changes_n))
+			client_key_add(&w, &acme, &key);
+		else
+			client_key_remove(&w, &acme, &key);
+		changes[changes_n].end = clock_mono_us();
+		sleep_ms((int)(rand_r(&seed) % 120));
+	}
+	return NULL;
+}
+
+static void show_assertion(struct verifier *v, struct call *call)
+{
+	static _Thread_local char assertion[TOKEN_MAX], form[TOKEN_MAX + 256];
+	pthread_mutex_lock(&signing);
+	client_assertion_new(acme.client_id, &key, 60, assertion);
+	pthread_mutex_unlock(&signing);
+	snprintf(form, sizeof form,
+		 "grant_type=client_credentials&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+		 "&client_assertion=%s",
+		 assertion);
+	make_call(v, call, &(struct http_request){.path = "/oauth2/token", .type = FORM, .body = form});
+	if (call->status == 200) {
+		body_text(&v->answer, "access_token", v->bearers[0].token, sizeof v->bearers[0].token);
+		claim_text(v->bearers[0].token, "jti", call->jti, sizeof call->jti);
+	}
+}
+
+static void *sign_on(void *arg)
+{
+	struct verifier *v = arg;
+	const struct call *given = NULL;
+	bool alive = open_both(v->conns);
+	while (alive && !atomic_load(&stop) && v->calls_n < CALLS_MAX) {
+		struct call *call = &v->calls[v->calls_n++];
+		call->how = given == NULL || rand_r(&v->seed) % 2 == 0 ? OAUTH_TOKEN : CLIENT_ID;
+		if (call->how == OAUTH_TOKEN) {
+			show_assertion(v, call);
+			given = call->status == 200 ? call : given;
+		} else {
+			call->given_begin = given->begin;
+			call->given_end = given->end;
+			make_call(v, call, &(struct http_request){.path = "/m2m/client-id", .bearer = v->bearers[0].token});
+		}
+		alive = call->status != 0;
+	}
+	http_close(&v->conns[0]);
+	http_close(&v->conns[1]);
+	return NULL;
+}
+
+static void make_history_of_keys(struct verifier *signers)
+{
+	pthread_t operator_;
+	client_key_make(&key, JWT_ES256);
+	client_key_add(&w, &acme, &key);
+	for (unsigned i = 0; i < ASKERS; i++) {
+		signers[i].seed = i + 1;
+		signers[i].calls = calloc(CALLS_MAX, sizeof(struct call));
+		cr_assert_eq(pthread_create(&signers[i].id, NULL, sign_on, &signers[i]), 0);
+	}
+	cr_assert_eq(pthread_create(&operator_, NULL, change_keys_on, NULL), 0);
+	sleep_ms(seconds() * 1000);
+	atomic_store(&stop, true);
+	pthread_join(operator_, NULL);
+	for (unsigned i = 0; i < ASKERS; i++)
+		pthread_join(signers[i].id, NULL);
+	cr_assert_eq(atomic_load(&faults), 0);
+}
+
+/* Whether the key was certainly, or may have been, removed between the bearer's being given and
+ * this call. */
+static bool removed_since(const struct call *call, bool certainly)
+{
+	for (unsigned n = 1; n < changes_n; n += 2)
+		if (certainly ? changes[n].begin > call->given_end && changes[n].end < call->begin
+			      : changes[n].end >= call->given_begin && changes[n].begin <= call->end)
+			return true;
+	return false;
+}
+
+static void check_key_of(const struct call *call, unsigned had_to_be_granted[], unsigned had_to_be_refused[])
+{
+	bool bearer = call->how == CLIENT_ID;
+	const char *name = bearer ? "GET /m2m/client-id" : "POST /oauth2/token";
+	bool may_grant = bearer ? !removed_since(call, true) : can_have_been(true, call);
+	bool may_refuse = bearer ? removed_since(call, false) : can_have_been(false, call);
+	cr_assert(call->status == 200 || call->status == 401, "%s was answered %d", name, call->status);
+	cr_assert(call->status != 200 || may_grant, "%s was answered after its key had been removed", name);
+	cr_assert(call->status != 401 || may_refuse, "%s was refused while its key was there", name);
+	had_to_be_granted[call->how] += !may_refuse;
+	had_to_be_refused[call->how] += !may_grant;
+}
+
+Test(concurrency, removing_and_adding_a_key_is_linearizable)
+{
+	static struct verifier signers[ASKERS];
+	unsigned granted[3] = {0}, refused[3] = {0};
+	gateway_start(&second, &w.gateway_env);
+	make_history_of_keys(signers);
+	PGconn *db = world_db(&w);
+	delivered_begin(db);
+	for (unsigned i = 0; i < ASKERS; i++)
+		for (unsigned k = 0; k < signers[i].calls_n; k++) {
+			check_key_of(&signers[i].calls[k], granted, refused);
+			if (signers[i].calls[k].jti[0] != '\0')
+				delivered_put(db, signers[i].calls[k].jti, 0);
+		}
+	delivered_end(db);
+	cr_assert_eq(sql_int(db,
+			     "select count(*) from delivered d where (select count(*) from m2m.token_audit t where t.jti = d.jti"
+			     " and t.client_id = '%s' and t.secret_version is null) <> 1",
+			     acme.client_id),
+		     0);
+	cr_log_info("%u changes; %u and %u calls had to be granted, %u and %u to be refused\n", changes_n - 1, granted[OAUTH_TOKEN],
+		    granted[CLIENT_ID], refused[OAUTH_TOKEN], refused[CLIENT_ID]);
+	cr_assert_geq(changes_n, 20);
+	for (int i = 0; i < 2; i++) {
+		enum how how = i == 0 ? OAUTH_TOKEN : CLIENT_ID;
+		cr_assert_geq(granted[how], 10);
+		cr_assert_geq(refused[how], 10);
+	}
+	for (unsigned i = 0; i < ASKERS; i++)
+		free(signers[i].calls);
+	signing_key_free(key.key);
 }
 
 /* ---- a grace that begins late ---- */
