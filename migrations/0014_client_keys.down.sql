@@ -13,6 +13,7 @@ $$;
 
 drop view m2m.client_credentials;
 drop function m2m.used_once_forget();
+drop function m2m.client_keys_now(text, text);
 drop table m2m.used_once;
 drop table m2m.client_credential;
 drop function m2m.credential_end_is_final();

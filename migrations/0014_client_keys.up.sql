@@ -32,6 +32,17 @@ $$;
 create trigger credential_end_is_final before update on m2m.client_credential for each row
 	when (old.ended_at is not null) execute function m2m.credential_end_is_final();
 
+-- How many keys the client has, and whether this is one of them. A function, since its query sees what others committed
+-- after the statement that calls it had begun: once that statement holds the client's row, nobody adds another.
+create function m2m.client_keys_now(client text, credential text, out keys bigint, out present boolean)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+	select count(*), coalesce(bool_or(k.credential_id = credential collate "C"), false) into keys, present
+	from m2m.client_credential k where k.client_id = client collate "C" and k.ended_at is null and k.kind = 'key';
+end
+$$;
+revoke all on function m2m.client_keys_now(text, text) from public;
+
 -- What may be shown once. Entries lie in 32 slots, one for each hour in which they expire, and a slot comes round again after
 -- 32 hours: the longest that an assertion may be good is a day. No table is made or dropped while the gateways run.
 create table m2m.used_once (
@@ -80,7 +91,7 @@ revoke all on function m2m.used_once_forget() from public;
 
 grant select, insert, update (ended_at) on m2m.client_credential to m2m_gateway;
 grant insert, select on m2m.used_once to m2m_gateway;
-grant execute on function m2m.used_once_forget() to m2m_gateway;
+grant execute on function m2m.used_once_forget(), m2m.client_keys_now(text, text) to m2m_gateway;
 grant update (auth_methods) on m2m.client to m2m_gateway;
 grant select on m2m.client_credential to m2m_auditor;
 

@@ -37,11 +37,13 @@
 #define SQL_NETWORKS_CHANGED(n, before) "case when " n "::text[] is null then " before " else " SQL_NETWORKS(n) " end"
 #define SQL_NETWORKS_TOLD(n) "'allowed_networks', case when " n "::text[] = '{}' then to_jsonb('any'::text) else to_jsonb(" n "::text[]) end"
 
-/* What ends with a client: its secrets, at once and for good. `clients` is the name of what was
- * deleted. */
+/* What ends with a client: its secrets and its keys, at once and for good. `clients` is the name of
+ * what was deleted. */
 #define SQL_END_SECRETS(clients) \
 	"update m2m.client_secret s set ended_at = coalesce(s.ended_at, statement_timestamp()), expires_at = '-infinity'" \
 	" from " clients " d where s.client_id = d.client_id and " SECRET_MAY_BE_LIVE("s")
+#define SQL_END_KEYS(clients) \
+	"update m2m.client_credential k set ended_at = clock_timestamp() from " clients " d where k.client_id = d.client_id and k.ended_at is null"
 
 /* ---- organizations ---- */
 
@@ -126,6 +128,7 @@
 	" update m2m.client c set disabled_at = coalesce(c.disabled_at, statement_timestamp()), deleted_at = statement_timestamp()" \
 	" from target where c.organization_id = target.organization_id and c.deleted_at is null returning c.client_id, c.is_default)" \
 	", ended as (" SQL_END_SECRETS("clients") ")" \
+	", keys_ended as (" SQL_END_KEYS("clients") ")" \
 	", recorded as (" \
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	" select 'delete_organization', case when target.slug is null then 'organization_not_found' else 'granted' end, target.organization_id, null, null::int4," \
@@ -220,6 +223,7 @@
 	" update m2m.client c set disabled_at = coalesce(c.disabled_at, statement_timestamp()), deleted_at = statement_timestamp()" \
 	" from target where c.client_id = target.client_id and c.deleted_at is null and not c.is_default and target.outcome = 'granted' returning c.*)" \
 	", ended as (" SQL_END_SECRETS("deleted") ")" \
+	", keys_ended as (" SQL_END_KEYS("deleted") ")" \
 	", answer as (" \
 	/* another one deleted it, or made it the default, after this statement had begun */ \
 	" select target.*, case when target.outcome = 'granted' and deleted.client_id is null then 'conflict' else target.outcome end as result" \

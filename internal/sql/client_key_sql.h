@@ -14,8 +14,9 @@
 /* Whether client `c` may show a credential of the kind. */
 #define KIND_ALLOWED(c, kind) "'" kind "' = any (coalesce(" c ".auth_methods, '{secret}'))"
 
-/* Columns 2 to 7 of the answers, whose first is the outcome. */
-#define SQL_KEY_COLUMNS(k) k ".client_id, " k ".credential_id, " k ".name, " k ".public_jwk, " k ".created_at, " k ".expires_at"
+/* Columns 1 to 7 of the answers, behind the outcome; `o` has the organization's id. */
+#define SQL_KEY_COLUMNS(k, o) \
+	k ".client_id, " k ".credential_id, " k ".name, " k ".public_jwk, " k ".created_at, " k ".expires_at, " o ".organization_id"
 
 #define SQL_KEYS_MAX "8" /* that a client has at once */
 
@@ -28,31 +29,34 @@
 /* $1 slug or null, $2 id or null, $3 client_id. The keys that weren't removed, oldest first; a row of nulls
  * when there is none. */
 #define SQL_KEY_LIST \
-	"select case when o.slug is null then 'organization_not_found' when c.client_id is null then 'client_not_found' else 'granted' end, " SQL_KEY_COLUMNS("k") \
+	"select case when o.slug is null then 'organization_not_found' when c.client_id is null then 'client_not_found' else 'granted' end, " SQL_KEY_COLUMNS("k", "o") \
 	" from (select) one left join m2m.organization o on " SQL_IS_ORG("o", "$1", "$2") \
 	" left join m2m.client c on c.organization_id = o.organization_id and c.client_id = $3::text and c.deleted_at is null" \
 	" left join m2m.client_credential k on k.client_id = c.client_id and k.ended_at is null and k.kind = 'key' order by k.created_at"
 
 /* $1..$6, $7 slug or null, $8 id or null, $9 client_id, $10 credential_id text, $11 public_jwk text, $12 name text or null,
- * $13 expires_at timestamptz or null. The client may show keys from then on. `already_exists`: it has this key;
+ * $13 expires_at timestamptz or null. The client may show keys from then on: auth_methods has `key`. `already_exists`: it has this key;
  * `too_many_keys`: it has SQL_KEYS_MAX, those counted whose end has come. */
 #define SQL_KEY_ADD \
 	"with target as (" SQL_KEY_TARGET ")" \
-	/* the row's lock: of two that add at once the second counts the first one's */ \
-	", client as materialized (update m2m.client c set auth_methods = case when " KIND_ALLOWED("c", "key") " then c.auth_methods" \
-	"   else coalesce(c.auth_methods, '{secret}') || '{key}' end" \
-	"  from target where c.client_id = target.client_id and c.deleted_at is null returning c.client_id)" \
+	/* of two that add at once the second waits here, and then counts the first one's key */ \
+	", client as materialized (select c.client_id from target join m2m.client c on c.client_id = target.client_id and c.deleted_at is null" \
+	"  for no key update of c)" \
+	", has as materialized (select client.client_id, k.keys, k.present from client cross join lateral m2m.client_keys_now(client.client_id, $10::text) k)" \
 	", made as (insert into m2m.client_credential (client_id, credential_id, kind, name, public_jwk, expires_at)" \
-	"  select client.client_id, $10::text, 'key', coalesce($12::text, ''), $11::text, $13::timestamptz from client" \
-	"  where (select count(*) from m2m.client_credential k where k.client_id = client.client_id and k.ended_at is null) < " SQL_KEYS_MAX \
-	"  on conflict do nothing returning *)" \
+	"  select has.client_id, $10::text, 'key', coalesce($12::text, ''), $11::text, $13::timestamptz from has" \
+	"  where not has.present and has.keys < " SQL_KEYS_MAX " returning *)" \
+	", allowed as (update m2m.client c set auth_methods = case when " KIND_ALLOWED("c", "key") " then c.auth_methods" \
+	"   else coalesce(c.auth_methods, '{secret}') || '{key}' end" \
+	"  from made where c.client_id = made.client_id)" \
 	", answer as (select target.*, case when target.outcome <> 'granted' or made.client_id is not null then target.outcome" \
-	"   when exists (select from m2m.client_credential k where k.client_id = target.client_id and k.credential_id = $10::text and k.ended_at is null)" \
-	"   then 'already_exists' else 'too_many_keys' end as result from target left join made on true)" \
+	/* another one deleted the client after this statement had begun */ \
+	"   when has.client_id is null then 'client_not_found' when has.present then 'already_exists' else 'too_many_keys' end as result" \
+	"  from target left join has on true left join made on true)" \
 	", recorded as (insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	"  select 'add_key', result, organization_id, client_id, null," \
 	"   jsonb_strip_nulls(jsonb_build_object('credential', $10::text, 'name', $12::text, 'expires_at', $13::timestamptz)), " SQL_ACT_ORIGIN " from answer)" \
-	" select answer.result, " SQL_KEY_COLUMNS("made") " from answer left join made on true"
+	" select answer.result, " SQL_KEY_COLUMNS("made", "answer") " from answer left join made on true"
 
 /* $1..$6, $7 slug or null, $8 id or null, $9 client_id, $10 credential_id. From its commit on nobody gets a token with
  * this key. `credential_not_found`. */
@@ -64,7 +68,7 @@
 	"  from target left join ended on true)" \
 	", recorded as (insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	"  select 'remove_key', result, organization_id, client_id, null, jsonb_build_object('credential', $10::text), " SQL_ACT_ORIGIN " from answer)" \
-	" select answer.result, " SQL_KEY_COLUMNS("ended") " from answer left join ended on true"
+	" select answer.result, " SQL_KEY_COLUMNS("ended", "answer") " from answer left join ended on true"
 
 /* $1 client_id. What a worker needs to check a signature: every live key of the client, whoever asks. It decides
  * nothing: the issuing statement looks again. */
