@@ -2,8 +2,17 @@
 
 #include "usage.h"
 
-const struct command *const command_groups[] = {migrate_commands, org_commands,    client_commands,     token_commands, key_commands,
-						audit_commands,   config_commands, completion_commands, man_commands,   NULL};
+const struct command *const command_groups[] = {migrate_commands,
+						org_commands,
+						client_commands,
+						client_key_commands,
+						token_commands,
+						key_commands,
+						audit_commands,
+						config_commands,
+						completion_commands,
+						man_commands,
+						NULL};
 
 #define CODE(name, number, meaning) {number, meaning},
 const struct exit_meaning exit_meanings[] = {EXIT_CODES(CODE)};
@@ -31,6 +40,22 @@ const struct command *command_find(const char *group, const char *name)
 	for (const struct command *c = command_group(group); c != NULL && c->name != NULL; c++)
 		if (strcmp(c->name, name) == 0)
 			return c;
+	return NULL;
+}
+
+const char *command_name_in(const char *group, const struct command *of)
+{
+	size_t n = strlen(group);
+	return strncmp(of->group, group, n) == 0 && of->group[n] == ' ' ? of->group + n + 1 : NULL;
+}
+
+const struct command *command_group_in(const char *group, const char *name)
+{
+	for (size_t g = 0; command_groups[g] != NULL; g++) {
+		const char *in = command_name_in(group, command_groups[g]);
+		if (in != NULL && strcmp(in, name) == 0)
+			return command_groups[g];
+	}
 	return NULL;
 }
 
@@ -75,8 +100,12 @@ void help_print_command(struct ctl *ctl)
 
 void help_print_group(FILE *out, const char *group)
 {
-	for (const struct command *c = command_group(group); c->name != NULL; c++)
-		fprintf(out, "  m2mctl %s %-8s %s\n", c->group, c->name, c->summary);
+	for (size_t g = 0; command_groups[g] != NULL; g++) {
+		const struct command *first = command_groups[g];
+		bool listed = strcmp(first->group, group) == 0 || command_name_in(group, first) != NULL;
+		for (const struct command *c = first; listed && c->name != NULL; c++)
+			fprintf(out, "  m2mctl %s %-8s %s\n", c->group, c->name, c->summary);
+	}
 }
 
 static void print_lines(const char *prefix, const char *text)

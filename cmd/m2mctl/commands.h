@@ -8,12 +8,17 @@
 #include "ctl.h"
 
 /* Each group's first command, ended by NULL. A group's commands follow the first one, to the one
- * without a name. */
+ * without a name. The group "client key" lies in the group "client". */
 extern const struct command *const command_groups[];
 
 /* The group's first command, or NULL; a group's command, or NULL. */
 const struct command *command_group(const char *group);
 const struct command *command_find(const char *group, const char *name);
+/* The group `name` in `group`, or NULL. */
+const struct command *command_group_in(const char *group, const char *name);
+/* Its name in the group that it lies in ("key" of "client key"), or NULL: it lies in `group` not
+ * at all. */
+const char *command_name_in(const char *group, const struct command *of);
 
 /* "org create", or "man". */
 struct str command_title(struct arena *a, const struct command *command);

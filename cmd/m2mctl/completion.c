@@ -38,16 +38,41 @@ static void put_options(struct sbuf *out, const struct command *c, put_option *p
 			put(out, c, &option);
 }
 
+/* Whether the group lies in another one. */
+static bool is_inner(const struct command *group)
+{
+	return strchr(group->group, ' ') != NULL;
+}
+
 static void put_groups(struct sbuf *out)
 {
 	for (size_t g = 0; command_groups[g] != NULL; g++)
-		sbuf_printf(out, "%s%s", g > 0 ? " " : "", command_groups[g]->group);
+		if (!is_inner(command_groups[g]))
+			sbuf_printf(out, "%s%s", g > 0 ? " " : "", command_groups[g]->group);
 }
 
+/* The groups that lie in others, each quoted. */
+static void put_inner_groups(struct sbuf *out, const char *between)
+{
+	const char *before = "";
+	for (size_t g = 0; command_groups[g] != NULL; g++) {
+		if (!is_inner(command_groups[g]))
+			continue;
+		sbuf_printf(out, "%s'%s'", before, command_groups[g]->group);
+		before = between;
+	}
+}
+
+/* Of a group's commands, and of the groups in it. */
 static void put_names(struct sbuf *out, const struct command *group)
 {
 	for (const struct command *c = group; c->name != NULL; c++)
 		sbuf_printf(out, "%s%s", c > group ? " " : "", c->name);
+	for (size_t g = 0; command_groups[g] != NULL; g++) {
+		const char *name = command_name_in(group->group, command_groups[g]);
+		if (name != NULL)
+			sbuf_printf(out, " %s", name);
+	}
 }
 
 /* In single quotes of sh, zsh or fish: our own summaries, of which an apostrophe is the only
@@ -136,11 +161,19 @@ static int bash(struct ctl *ctl, char **args)
 			"\t\t\t;;\n"
 			"\t\t-*) ;;\n"
 			"\t\t*)\n"
-			"\t\t\tif [[ -n $group ]]; then\n"
+			"\t\t\tif [[ -z $group ]]; then\n"
+			"\t\t\t\tgroup=${COMP_WORDS[i]}\n"
+			"\t\t\t\tcontinue\n"
+			"\t\t\tfi\n"
+			"\t\t\tcase \"$group ${COMP_WORDS[i]}\" in\n"
+			"\t\t\t");
+	put_inner_groups(&out, " | ");
+	sbuf_putz(&out, ") group=\"$group ${COMP_WORDS[i]}\" ;;\n"
+			"\t\t\t*)\n"
 			"\t\t\t\tname=${COMP_WORDS[i]}\n"
 			"\t\t\t\tbreak\n"
-			"\t\t\tfi\n"
-			"\t\t\tgroup=${COMP_WORDS[i]}\n"
+			"\t\t\t\t;;\n"
+			"\t\t\tesac\n"
 			"\t\t\t;;\n"
 			"\t\tesac\n"
 			"\tdone\n"
@@ -159,6 +192,19 @@ static void put_description(struct sbuf *out, const struct command *c)
 	sbuf_printf(out, "'%s:", c->name);
 	put_quoted(out, c->summary, false);
 	sbuf_putz(out, "' ");
+}
+
+/* A group in a group is told by its commands. */
+static void put_inner_descriptions(struct sbuf *out, const struct command *group)
+{
+	for (size_t g = 0; command_groups[g] != NULL; g++) {
+		const char *name = command_name_in(group->group, command_groups[g]);
+		if (name == NULL)
+			continue;
+		sbuf_printf(out, "'%s:", name);
+		put_names(out, command_groups[g]);
+		sbuf_putz(out, "' ");
+	}
 }
 
 static int zsh(struct ctl *ctl, char **args)
@@ -181,11 +227,19 @@ static int zsh(struct ctl *ctl, char **args)
 			"\t\t--output) ((i++)) ;;\n"
 			"\t\t-*) ;;\n"
 			"\t\t*)\n"
-			"\t\t\tif [[ -n $group ]]; then\n"
+			"\t\t\tif [[ -z $group ]]; then\n"
+			"\t\t\t\tgroup=${given[i]}\n"
+			"\t\t\t\tcontinue\n"
+			"\t\t\tfi\n"
+			"\t\t\tcase \"$group ${given[i]}\" in\n"
+			"\t\t\t");
+	put_inner_groups(&out, " | ");
+	sbuf_putz(&out, ") group=\"$group ${given[i]}\" ;;\n"
+			"\t\t\t*)\n"
 			"\t\t\t\tname=${given[i]}\n"
 			"\t\t\t\tbreak\n"
-			"\t\t\tfi\n"
-			"\t\t\tgroup=${given[i]}\n"
+			"\t\t\t\t;;\n"
+			"\t\t\tesac\n"
 			"\t\t\t;;\n"
 			"\t\tesac\n"
 			"\tdone\n"
@@ -197,6 +251,7 @@ static int zsh(struct ctl *ctl, char **args)
 		sbuf_printf(&out, "\t'%s  ') described=(", command_groups[g]->group);
 		for (const struct command *c = command_groups[g]; c->name != NULL; c++)
 			put_description(&out, c);
+		put_inner_descriptions(&out, command_groups[g]);
 		sbuf_putz(&out, ") ;;\n");
 	}
 	sbuf_putz(&out, "\tesac\n"
@@ -240,6 +295,17 @@ static void put_fish_command(struct sbuf *out, const struct command *c)
 	put_options(out, c, put_fish_option);
 }
 
+/* Up to its description. */
+static void put_fish_group(struct sbuf *out, const struct command *group)
+{
+	const char *space = strchr(group->group, ' ');
+	if (space == NULL)
+		sbuf_printf(out, "complete -c m2mctl -n __m2mctl_at -a %s -d '", group->group);
+	else
+		sbuf_printf(out, "complete -c m2mctl -n '__m2mctl_at %.*s' -a %s -d '", (int)(space - group->group), group->group,
+			    space + 1);
+}
+
 static int fish(struct ctl *ctl, char **args)
 {
 	int status = options_read(ctl, args, NULL, 0, NULL);
@@ -263,7 +329,13 @@ static int fish(struct ctl *ctl, char **args)
 			"\t\t\t\tset -a place $word\n"
 			"\t\tend\n"
 			"\tend\n"
-			"\ttest \"$place[1] $place[2]\" = \"$argv[1] $argv[2]\"\n"
+			"\tset -l third ''\n"
+			"\tif contains -- \"$place[1] $place[2]\" ");
+	put_inner_groups(&out, " ");
+	sbuf_putz(&out, "\n"
+			"\t\tset third $place[3]\n"
+			"\tend\n"
+			"\ttest \"$place[1] $place[2] $third\" = \"$argv[1] $argv[2] $argv[3]\"\n"
 			"end\n"
 			"complete -c m2mctl -f\n"
 			"complete -c m2mctl -l help\n"
@@ -272,7 +344,7 @@ static int fish(struct ctl *ctl, char **args)
 	for (size_t g = 0; command_groups[g] != NULL; g++) {
 		if (command_groups[g]->name[0] == '\0')
 			continue;
-		sbuf_printf(&out, "complete -c m2mctl -n __m2mctl_at -a %s -d '", command_groups[g]->group);
+		put_fish_group(&out, command_groups[g]);
 		put_names(&out, command_groups[g]);
 		sbuf_putz(&out, "'\n");
 	}

@@ -44,7 +44,8 @@ struct ctl {
 };
 
 struct command {
-	const char *group, *name; /* name "": the group is one command */
+	/* name "": the group is one command; "client key" is a group in the group "client" */
+	const char *group, *name;
 	/* as in "m2mctl org create SLUG [--name NAME]", what follows the name; usage.h reads the
 	 * options out of it */
 	const char *arguments;
@@ -59,6 +60,7 @@ struct command {
 extern const struct command migrate_commands[];
 extern const struct command org_commands[];
 extern const struct command client_commands[];
+extern const struct command client_key_commands[];
 extern const struct command token_commands[];
 extern const struct command key_commands[];
 extern const struct command audit_commands[];

@@ -131,6 +131,25 @@ static int take_output(struct ctl *ctl, char ***args)
 	return EXIT_DONE;
 }
 
+/* `args`: what follows the group. */
+static int dispatch_in(struct ctl *ctl, const char *group, char **args)
+{
+	if (args[0] == NULL || is_help(args[0])) {
+		help_print_group(args[0] == NULL ? stderr : stdout, group);
+		return args[0] == NULL ? EXIT_USAGE : EXIT_HELP;
+	}
+	const struct command *below = command_group_in(group, args[0]);
+	if (below != NULL)
+		return dispatch_in(ctl, below->group, args + 1);
+	ctl->command = command_find(group, args[0]);
+	if (ctl->command == NULL) {
+		ctl_say("there is no command %s %s; these are:", group, args[0]);
+		help_print_group(stderr, group);
+		return EXIT_USAGE;
+	}
+	return ctl->command->run(ctl, args + 1);
+}
+
 static int dispatch(struct ctl *ctl, char **args)
 {
 	int status = take_output(ctl, &args);
@@ -145,7 +164,7 @@ static int dispatch(struct ctl *ctl, char **args)
 		return EXIT_HELP;
 	}
 	const struct command *group = command_group(args[0]);
-	if (group == NULL) {
+	if (group == NULL || strchr(args[0], ' ') != NULL) {
 		ctl_say("there is no command %s; m2mctl --help lists them", args[0]);
 		return EXIT_USAGE;
 	}
@@ -153,17 +172,7 @@ static int dispatch(struct ctl *ctl, char **args)
 		ctl->command = group;
 		return group->run(ctl, args + 1);
 	}
-	if (args[1] == NULL || is_help(args[1])) {
-		help_print_group(args[1] == NULL ? stderr : stdout, args[0]);
-		return args[1] == NULL ? EXIT_USAGE : EXIT_HELP;
-	}
-	ctl->command = command_find(args[0], args[1]);
-	if (ctl->command == NULL) {
-		ctl_say("there is no command %s %s; these are:", args[0], args[1]);
-		help_print_group(stderr, args[0]);
-		return EXIT_USAGE;
-	}
-	return ctl->command->run(ctl, args + 2);
+	return dispatch_in(ctl, args[0], args + 1);
 }
 
 /* A stream may have failed long before its end. */

@@ -8,6 +8,7 @@
 #include "config/words.h"
 #include "crypto/jwt.h"
 #include "ctl.h"
+#include "input.h"
 #include "operator/signing.h"
 #include "options.h"
 #include "output.h"
@@ -73,25 +74,6 @@ static int mint(struct ctl *ctl, char **args)
 		field_time(ctl, "expires_at", minted.expires_at),
 	};
 	return output_line_or_record(ctl, minted.token, fields, sizeof fields / sizeof fields[0]);
-}
-
-/* All of stdin, without white space at its end. Absent: unreadable, or longer than any token. */
-static struct str read_stdin(struct arena *a)
-{
-	enum { MAX = JWT_MAX_LEN + 2 };
-	char *text = arena_alloc(a, MAX);
-	size_t n = 0;
-	ssize_t got = 1;
-
-	while (text != NULL && got != 0 && n < MAX) {
-		got = read(STDIN_FILENO, text + n, MAX - n);
-		if (got == -1 && errno != EINTR)
-			return STR_NONE;
-		n += got > 0 ? (size_t)got : 0;
-	}
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r' || text[n - 1] == ' '))
-		n--;
-	return text == NULL || n > JWT_MAX_LEN ? STR_NONE : str_from(text, n);
 }
 
 static void signing_key_cleanup(struct signing_key **key)
@@ -189,7 +171,7 @@ static int inspect(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 	if (token.p == NULL || str_eq(token, STR("-")))
-		token = read_stdin(ctl->a);
+		token = input_stdin(ctl->a, JWT_MAX_LEN);
 	if (token.p == NULL || jwt_parse(ctl->a, token, &jwt) != ERR_OK || jwt.kid.p == NULL) {
 		ctl_say("this is not a JWT that this service could have issued: not three base64url parts, or a header that it never "
 			"writes");

@@ -53,3 +53,36 @@ void json_put_raw(struct json_out *o, const char *key, struct str json)
 	lead_in(o, key);
 	sbuf_put(o->buf, json);
 }
+
+static void put_scalar(struct sbuf *buf, const struct json *v)
+{
+	static const char *const words[] = {[JSON_NULL] = "null", [JSON_FALSE] = "false", [JSON_TRUE] = "true"};
+	if (v->type == JSON_STRING)
+		sbuf_put_json(buf, v->text);
+	else if (v->type == JSON_NUMBER)
+		sbuf_put(buf, v->text);
+	else
+		sbuf_putz(buf, words[v->type]);
+}
+
+/* Its depth is what json_parse let in. */
+void json_put_value(struct json_out *o, const struct json *v)
+{
+	lead_in(o, NULL);
+	if (v->type != JSON_OBJECT && v->type != JSON_ARRAY) {
+		put_scalar(o->buf, v);
+		return;
+	}
+	sbuf_putc(o->buf, v->type == JSON_OBJECT ? '{' : '[');
+	o->comma = false;
+	for (const struct json *one = v->child; one != NULL; one = one->next) {
+		if (one->key.p != NULL) {
+			lead_in(o, NULL);
+			sbuf_put_json(o->buf, one->key);
+			sbuf_putc(o->buf, ':');
+			o->comma = false;
+		}
+		json_put_value(o, one);
+	}
+	json_close(o, v->type == JSON_OBJECT ? '}' : ']');
+}

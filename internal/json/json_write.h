@@ -8,6 +8,7 @@
 #define M2M_JSON_JSON_WRITE_H
 
 #include "base/sbuf.h"
+#include "json/json_read.h"
 
 struct json_out {
 	struct sbuf *buf;
@@ -23,5 +24,7 @@ void json_put_str(struct json_out *o, const char *key, struct str value); /* abs
 void json_put_int(struct json_out *o, const char *key, int64_t value);
 void json_put_bool(struct json_out *o, const char *key, bool value);
 void json_put_raw(struct json_out *o, const char *key, struct str json); /* ready JSON text */
+/* What was read, with all that is in it: outermost, or an array's element. */
+void json_put_value(struct json_out *o, const struct json *v);
 
 #endif

@@ -55,6 +55,9 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_CLIENT_CREATE, SQL_CLIENT_CREATE},
 	{STMT_CLIENT_CHANGE, SQL_CLIENT_CHANGE},
 	{STMT_CLIENT_DELETE, SQL_CLIENT_DELETE},
+	{STMT_KEY_LIST, SQL_KEY_LIST},
+	{STMT_KEY_ADD, SQL_KEY_ADD},
+	{STMT_KEY_REMOVE, SQL_KEY_REMOVE},
 	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
 };
 

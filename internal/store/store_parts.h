@@ -40,6 +40,9 @@
 #define STMT_CLIENT_CREATE  "client_create"
 #define STMT_CLIENT_CHANGE  "client_change"
 #define STMT_CLIENT_DELETE  "client_delete"
+#define STMT_KEY_LIST       "key_list"
+#define STMT_KEY_ADD        "key_add"
+#define STMT_KEY_REMOVE     "key_remove"
 
 /* A key snapshot that is shared by the store (the present one) and the batch in flight (the one
  * whose kid it named). One thread, so a plain count. */

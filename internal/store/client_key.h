@@ -1,0 +1,29 @@
+/* What the platform's operator does to clients' public keys, on the gateway's serving connection.
+ * Each call is one statement (client_key_sql.h, which m2mctl runs too), so that an act and the row
+ * in admin_audit that records it commit together; listing is no act.
+ *
+ * `org` names an organization by slug or id. Callbacks come from the loop, exactly once, and never
+ * from inside the call. */
+#ifndef M2M_STORE_CLIENT_KEY_H
+#define M2M_STORE_CLIENT_KEY_H
+
+#include "sql/client_key.h"
+#include "sql/origin.h"
+#include "store/store.h"
+
+/* `keys` are NULL unless `err` is ERR_OK, and borrowed until the callback returns. Errors, besides
+ * those of any statement: ORGANIZATION_NOT_FOUND, CLIENT_NOT_FOUND. */
+typedef void client_key_done(void *arg, enum err err, const struct registered_key *keys, size_t n);
+
+/* Those that weren't removed, oldest first. */
+MUST_CHECK enum err client_key_list(struct store *s, struct str org, struct str client_id, client_key_done *done, void *arg);
+
+/* ALREADY_EXISTS: the client has this key; TOO_MANY_KEYS: it has CLIENT_KEYS_MAX. */
+MUST_CHECK enum err client_key_add(struct store *s, const struct origin *origin, struct str org, struct str client_id,
+				   const struct key_spec *spec, client_key_done *done, void *arg);
+
+/* From the answer on nobody gets a token with it. CREDENTIAL_NOT_FOUND. */
+MUST_CHECK enum err client_key_remove(struct store *s, const struct origin *origin, struct str org, struct str client_id,
+				      struct str credential_id, client_key_done *done, void *arg);
+
+#endif
