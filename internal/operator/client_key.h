@@ -10,7 +10,7 @@
 MUST_CHECK enum err operator_client_key_list(struct operator_db *db, const struct client *client, const struct registered_key **ret,
 					     size_t *ret_n);
 
-/* ERR_EXISTS: the client has this key; ERR_TOO_MANY_KEYS: it has CLIENT_KEYS_MAX. */
+/* ERR_EXISTS: the client has this key; ERR_TOO_MANY_KEYS: it has SQL_KEYS_MAX. */
 MUST_CHECK enum err operator_client_key_add(struct operator_db *db, const struct client *client, const struct key_spec *spec,
 					    struct registered_key *ret);
 

@@ -14,17 +14,21 @@ static enum err refuse(const char *why, const char **ret_why)
 	return ERR_MALFORMED;
 }
 
-/* The JWK of a set of one (RFC 7517 section 5); any other text as it is. */
-static struct str only_key(struct arena *a, struct str text)
+/* *text becomes the JWK of a set of one (RFC 7517 section 5); anything but a set stays. False: a set
+ * of several, or of none. */
+static bool only_key(struct arena *a, struct str *text)
 {
 	const struct json *set = NULL;
-	const struct json *keys = json_parse(a, text, limits, &set) == ERR_OK ? json_get(set, "keys") : NULL;
-	if (keys == NULL || keys->type != JSON_ARRAY || keys->child == NULL || keys->child->next != NULL)
-		return text;
-	struct sbuf out = sbuf_in(a, text.n);
+	const struct json *keys = json_parse(a, *text, limits, &set) == ERR_OK ? json_get(set, "keys") : NULL;
+	if (keys == NULL)
+		return true;
+	if (keys->type != JSON_ARRAY || keys->child == NULL || keys->child->next != NULL)
+		return false;
+	struct sbuf out = sbuf_in(a, text->n);
 	struct json_out o = json_out_start(&out);
 	json_put_value(&o, keys->child);
-	return sbuf_str(&out);
+	*text = sbuf_str(&out);
+	return true;
 }
 
 enum err key_spec_read(struct arena *a, struct str text, struct str name, int64_t expires_at, int64_t now, struct key_spec *ret,
@@ -39,7 +43,9 @@ enum err key_spec_read(struct arena *a, struct str text, struct str name, int64_
 		return refuse("expires_at must be a time to come, in the form of RFC 3339.", ret_why);
 	if (text.n > CLIENT_KEY_TEXT_MAX)
 		return refuse("The key is longer than 16 KiB.", ret_why);
-	enum err err = client_key_read(a, only_key(a, text), &key, ret_why);
+	if (!only_key(a, &text))
+		return refuse("This JWK Set doesn't hold one key; register its keys one by one.", ret_why);
+	enum err err = client_key_read(a, text, &key, ret_why);
 	if (err != ERR_OK)
 		return err;
 	*ret = (struct key_spec){

@@ -9,8 +9,6 @@
 #include "base/str.h"
 #include "base/uuid.h"
 
-#define CLIENT_KEYS_MAX 8 /* that a client has at once, as SQL_KEYS_MAX */
-
 /* What is to be registered. */
 struct key_spec {
 	struct str credential_id; /* the key's RFC 7638 thumbprint, base64url */

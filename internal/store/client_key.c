@@ -11,7 +11,7 @@
 struct call {
 	struct store *s;
 	bool writes;
-	client_key_done *done;
+	admin_key_done *done;
 	void *arg;
 };
 
@@ -53,7 +53,7 @@ static enum err submit(struct store *s, const char *statement, const struct pg_p
 	return store_ask(s, statement, p, answered, &call, sizeof call);
 }
 
-enum err client_key_list(struct store *s, struct str org, struct str client_id, client_key_done *done, void *arg)
+enum err admin_key_list(struct store *s, struct str org, struct str client_id, admin_key_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
@@ -61,8 +61,8 @@ enum err client_key_list(struct store *s, struct str org, struct str client_id, 
 	return submit(s, STMT_KEY_LIST, &p, (struct call){.done = done, .arg = arg});
 }
 
-enum err client_key_add(struct store *s, const struct origin *origin, struct str org, struct str client_id, const struct key_spec *spec,
-			client_key_done *done, void *arg)
+enum err admin_key_add(struct store *s, const struct origin *origin, struct str org, struct str client_id, const struct key_spec *spec,
+		       admin_key_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
@@ -70,8 +70,8 @@ enum err client_key_add(struct store *s, const struct origin *origin, struct str
 	return submit(s, STMT_KEY_ADD, &p, (struct call){.writes = true, .done = done, .arg = arg});
 }
 
-enum err client_key_remove(struct store *s, const struct origin *origin, struct str org, struct str client_id, struct str credential_id,
-			   client_key_done *done, void *arg)
+enum err admin_key_remove(struct store *s, const struct origin *origin, struct str org, struct str client_id, struct str credential_id,
+			  admin_key_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);

@@ -13,17 +13,17 @@
 
 /* `keys` are NULL unless `err` is ERR_OK, and borrowed until the callback returns. Errors, besides
  * those of any statement: ORGANIZATION_NOT_FOUND, CLIENT_NOT_FOUND. */
-typedef void client_key_done(void *arg, enum err err, const struct registered_key *keys, size_t n);
+typedef void admin_key_done(void *arg, enum err err, const struct registered_key *keys, size_t n);
 
 /* Those that weren't removed, oldest first. */
-MUST_CHECK enum err client_key_list(struct store *s, struct str org, struct str client_id, client_key_done *done, void *arg);
+MUST_CHECK enum err admin_key_list(struct store *s, struct str org, struct str client_id, admin_key_done *done, void *arg);
 
-/* ALREADY_EXISTS: the client has this key; TOO_MANY_KEYS: it has CLIENT_KEYS_MAX. */
-MUST_CHECK enum err client_key_add(struct store *s, const struct origin *origin, struct str org, struct str client_id,
-				   const struct key_spec *spec, client_key_done *done, void *arg);
+/* ALREADY_EXISTS: the client has this key; TOO_MANY_KEYS: it has SQL_KEYS_MAX. */
+MUST_CHECK enum err admin_key_add(struct store *s, const struct origin *origin, struct str org, struct str client_id,
+				  const struct key_spec *spec, admin_key_done *done, void *arg);
 
 /* From the answer on nobody gets a token with it. CREDENTIAL_NOT_FOUND. */
-MUST_CHECK enum err client_key_remove(struct store *s, const struct origin *origin, struct str org, struct str client_id,
-				      struct str credential_id, client_key_done *done, void *arg);
+MUST_CHECK enum err admin_key_remove(struct store *s, const struct origin *origin, struct str org, struct str client_id,
+				     struct str credential_id, admin_key_done *done, void *arg);
 
 #endif

@@ -46,6 +46,19 @@ Test(json_write, brackets_nest_and_a_comma_follows_a_closed_one)
 	expect(&b, "{\"keys\":[{\"n\":1},{},2,\"x\"],\"empty\":[],\"last\":3}");
 }
 
+Test(json_write, what_was_read_is_written_as_it_was)
+{
+	static const char text[] = "{\"a\\\"b\":[1,2.50,{},[],null,true,false],\"c\":{\"d\":\"\\n\"},\"e\":\"\"}";
+	struct arena *a = arena_new(4096);
+	struct sbuf b = sbuf_fixed(space, sizeof space);
+	struct json_out o = json_out_start(&b);
+	const struct json *v;
+	cr_assert_eq(json_parse(a, str_of(text), (struct json_limits){.max_depth = 4, .max_values = 16}, &v), ERR_OK);
+	json_put_value(&o, v);
+	expect(&b, text);
+	arena_free(a);
+}
+
 Test(json_write, a_scalar_may_stand_alone)
 {
 	struct sbuf b = sbuf_fixed(space, sizeof space);
