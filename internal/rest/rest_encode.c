@@ -147,6 +147,8 @@ static bool speaks_oauth(const struct op *op)
 	case ERR_INVALID_REQUEST:
 	case ERR_UNSUPPORTED_GRANT_TYPE:
 	case ERR_INVALID_CLIENT:
+	case ERR_ASSERTION_REPLAYED:
+	case ERR_AUTH_METHOD_NOT_ALLOWED:
 	case ERR_INVALID_SCOPE:
 	case ERR_INVALID_TARGET:
 		return op->spec->errors != OP_ERRORS_PROBLEM;
