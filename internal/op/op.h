@@ -38,6 +38,7 @@
 #include "op/op_table.h"
 #include "op/rate_limits.h"
 #include "store/admin.h"
+#include "store/client_key.h"
 #include "store/credential.h"
 #include "store/issue.h"
 #include "store/store.h"
@@ -124,6 +125,14 @@ struct op_env {
 /* Frees what op.c keeps there. */
 void op_env_clear(struct op_env *env);
 
+/* A client's public key, as it was written. */
+struct op_new_key {
+	struct str kind;
+	struct str text; /* a JWK's JSON, or PEM */
+	struct str name;
+	int64_t expires_at; /* microseconds since 1970; 0: not given; negative: none that can be */
+};
+
 /* What the wire said. All borrowed from the op's arena; absent where not given. */
 struct op_input {
 	struct str bearer;
@@ -152,6 +161,8 @@ struct op_input {
 	struct org_spec new_org;
 	struct org_change org_change;
 	struct client_spec client;
+	struct op_new_key new_key;
+	struct str credential_id; /* the path's */
 };
 
 struct op_output {
@@ -168,6 +179,7 @@ struct op_output {
 	const struct org *orgs;
 	const struct client *clients;
 	const struct listed_token *tokens;
+	const struct registered_key *keys;
 	size_t rows;
 	struct str next_page_token; /* absent: this was the last page */
 };
@@ -208,6 +220,7 @@ struct op {
 	struct jwt_draft draft;
 	struct credential_rotation rotation;
 	struct credential_new fresh;
+	struct key_spec key_spec;
 	struct token_filter listed;
 	struct uuid listed_jti;
 	char secret[SECRET_LEN];
@@ -224,10 +237,10 @@ struct op {
 	bool finished;
 };
 
-/* What stands in a path where op_table.h has {organization} and {client_id}; borrowed from the
- * path, absent where it has none. */
+/* What stands in a path where op_table.h has {organization} and its like; borrowed from the path,
+ * absent where it has none. */
 struct op_path {
-	struct str organization, client_id;
+	struct str organization, client_id, credential_id;
 };
 
 /* The operation at (method, path); NULL if there is none, and *ret_path untouched. *ret_allow

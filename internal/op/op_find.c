@@ -15,18 +15,22 @@ const struct op_spec op_specs[OP_COUNT] = {
 };
 /* clang-format on */
 
+static const struct op_path op_path_none = {STR_NONE, STR_NONE, STR_NONE};
+
 static struct str *parameter_of(struct str segment, struct op_path *ret)
 {
 	if (str_eq(segment, STR("{organization}")))
 		return &ret->organization;
-	return str_eq(segment, STR("{client_id}")) ? &ret->client_id : NULL;
+	if (str_eq(segment, STR("{client_id}")))
+		return &ret->client_id;
+	return str_eq(segment, STR("{credential_id}")) ? &ret->credential_id : NULL;
 }
 
 /* Segment by segment; a parameter takes one of [A-Za-z0-9_-], which all names and ids here are
  * made of. */
 static bool matches(struct str form, struct str path, struct op_path *ret)
 {
-	*ret = (struct op_path){STR_NONE, STR_NONE};
+	*ret = op_path_none;
 	while (form.p != NULL && path.p != NULL) {
 		struct str wanted = str_split(&form, '/');
 		struct str given = str_split(&path, '/');
@@ -85,7 +89,7 @@ const struct op_spec *op_find(struct str method, struct str path, struct op_path
 	unsigned allowed = 0;
 	const struct op_spec *literal = find_literal(method, path);
 	if (literal != NULL) {
-		*ret_path = (struct op_path){STR_NONE, STR_NONE};
+		*ret_path = op_path_none;
 		*ret_allow = NULL;
 		return literal;
 	}

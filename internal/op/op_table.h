@@ -1,7 +1,7 @@
 /* Every operation, once: the transports route by it, the metrics count by it, the contract test
  * holds the API documents to it.
  *
- * A path's {organization} and {client_id} stand for one segment each.
+ * A path's {organization}, {client_id} and {credential_id} stand for one segment each.
  *
  * OP(id, name, HTTP method, REST path, gRPC method or NULL, who may call, language of its
  * errors, first step) */
@@ -28,6 +28,9 @@
 	OP(DELETE_CLIENT,       "delete_client",       "DELETE", "/admin/organizations/{organization}/clients/{client_id}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_delete_client_steps) \
 	OP(READ_CLIENT_SECRET,  "read_client_secret",  "GET",    "/admin/organizations/{organization}/clients/{client_id}/secret", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_read_client_secret_steps) \
 	OP(ROTATE_CLIENT,       "rotate_client",       "POST",   "/admin/organizations/{organization}/clients/{client_id}/rotate", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_rotate_client_steps) \
+	OP(LIST_CREDENTIALS,    "list_credentials",    "GET",    "/admin/organizations/{organization}/clients/{client_id}/credentials", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_list_credentials_steps) \
+	OP(ADD_CREDENTIAL,      "add_credential",      "POST",   "/admin/organizations/{organization}/clients/{client_id}/credentials", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_add_credential_steps) \
+	OP(REMOVE_CREDENTIAL,   "remove_credential",   "DELETE", "/admin/organizations/{organization}/clients/{client_id}/credentials/{credential_id}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_remove_credential_steps) \
 	OP(JWKS,              "jwks",              "GET",  "/.well-known/jwks.json", NULL,             OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_jwks_steps) \
 	OP(OAUTH_METADATA,    "oauth_metadata",    "GET",  "/.well-known/oauth-authorization-server", NULL, OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_oauth_metadata_steps) \
 	OP(OPENID_METADATA,   "openid_metadata",   "GET",  "/.well-known/openid-configuration",       NULL, OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_openid_metadata_steps) \

@@ -318,6 +318,7 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_CREATE_ORGANIZATION:
 	case OP_UPDATE_ORGANIZATION:
 	case OP_CREATE_CLIENT:
+	case OP_ADD_CREDENTIAL:
 	case OP_UPDATE_CLIENT:
 		decode_admin(m, op);
 		break;

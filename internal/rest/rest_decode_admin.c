@@ -3,6 +3,14 @@
 #include "base/clock.h"
 #include "op/op_input.h"
 #include "rest/rest_body.h"
+#include "json/json_write.h"
+
+/* op says what it may be. */
+static int64_t time_of(struct str text)
+{
+	int64_t us = 0;
+	return text.p == NULL || clock_parse_rfc3339(text, &us) == ERR_OK ? us : -1;
+}
 
 /* ---- members ---- */
 
@@ -147,6 +155,43 @@ static void take_org_change(struct op *op, const struct json *object)
 	rest_take_members(op, object, "", members);
 }
 
+/* A JWK as it is, or PEM in a string. What is a private key by mistake doesn't stay in memory. */
+static bool take_public_key(struct op *op, const struct json *v, void *target)
+{
+	arena_wipe_on_free(op->arena);
+	if (v->type != JSON_OBJECT)
+		return take_text(op, v, target);
+	struct sbuf out = sbuf_in(op->arena, 1024);
+	struct json_out o = json_out_start(&out);
+	json_put_value(&o, v);
+	*(struct str *)target = sbuf_str(&out);
+	return true;
+}
+
+/* null: no end of its own. op says what it may be. */
+static bool take_end(struct op *op, const struct json *v, void *target)
+{
+	struct str text = STR_NONE;
+	(void)op;
+	if (v->type != JSON_NULL && json_string(v, &text) != ERR_OK)
+		return false;
+	*(int64_t *)target = time_of(text);
+	return true;
+}
+
+static void take_new_key(struct op *op, const struct json *object)
+{
+	struct op_new_key *k = &op->in.new_key;
+	const struct rest_member members[] = {
+		{"kind", take_text, &k->kind},
+		{"public_key", take_public_key, &k->text},
+		{"name", take_text, &k->name},
+		{"expires_at", take_end, &k->expires_at},
+		{NULL, NULL, NULL},
+	};
+	rest_take_members(op, object, "", members);
+}
+
 void rest_decode_admin(struct op *op, struct str body)
 {
 	const struct json *object = rest_read_object(op, body);
@@ -161,6 +206,9 @@ void rest_decode_admin(struct op *op, struct str body)
 		break;
 	case OP_CREATE_CLIENT:
 		take_new_client(op, object);
+		break;
+	case OP_ADD_CREDENTIAL:
+		take_new_key(op, object);
 		break;
 	default:
 		take_client_change(op, object);
@@ -207,13 +255,6 @@ static bool take_query(struct op *op, const char *query, const char *const *know
 		}
 	}
 	return true;
-}
-
-static int64_t time_of(struct str text)
-{
-	int64_t us = 0;
-	/* op says what it may be */
-	return text.p == NULL || clock_parse_rfc3339(text, &us) == ERR_OK ? us : -1;
 }
 
 void rest_decode_token_list(struct op *op, const char *query)

@@ -77,6 +77,32 @@ static void write_client(struct json_out *o, const struct client *c)
 	put_disabled(o, c->disabled_at);
 }
 
+static void write_key(struct json_out *o, const struct registered_key *k)
+{
+	json_put_str(o, "credential_id", k->credential_id);
+	json_put_str(o, "kind", STR("key"));
+	json_put_str(o, "name", k->name);
+	json_put_str(o, "kty", k->kty);
+	json_put_str(o, "alg", k->alg);
+	json_put_raw(o, "public_key", k->public_jwk);
+	rest_put_time(o, "created_at", k->created_at);
+	if (k->expires_at != 0)
+		rest_put_time(o, "expires_at", k->expires_at);
+	else
+		json_put_str(o, "expires_at", STR_NONE);
+}
+
+static void write_keys(struct json_out *o, const struct op_output *out)
+{
+	json_open(o, "credentials", '[');
+	for (size_t i = 0; i < out->rows; i++) {
+		json_open(o, NULL, '{');
+		write_key(o, &out->keys[i]);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
 static void write_token(struct json_out *o, const struct listed_token *t)
 {
 	put_uuid(o, "jti", t->jti);
@@ -152,6 +178,12 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 	case OP_UPDATE_CLIENT:
 		write_client(o, &out->clients[0]);
 		break;
+	case OP_LIST_CREDENTIALS:
+		write_keys(o, out);
+		break;
+	case OP_ADD_CREDENTIAL:
+		write_key(o, &out->keys[0]);
+		break;
 	default:
 		break;
 	}
@@ -161,8 +193,14 @@ struct str rest_path_of_created(struct op *op)
 {
 	const struct op_output *out = &op->out;
 	struct str below = op->env->config->public_path;
-	if (op->spec->id == OP_CREATE_ORGANIZATION)
+	switch (op->spec->id) {
+	case OP_CREATE_ORGANIZATION:
 		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s", STR_ARG(below), STR_ARG(out->orgs[0].slug));
-	return arena_printf(op->arena, "%.*s/admin/organizations/%.*s/clients/%.*s", STR_ARG(below), STR_ARG(out->clients[0].organization),
-			    STR_ARG(out->clients[0].client_id));
+	case OP_ADD_CREDENTIAL:
+		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s/clients/%.*s/credentials/%.*s", STR_ARG(below),
+				    STR_ARG(op->in.organization), STR_ARG(op->in.client_id), STR_ARG(out->keys[0].credential_id));
+	default:
+		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s/clients/%.*s", STR_ARG(below),
+				    STR_ARG(out->clients[0].organization), STR_ARG(out->clients[0].client_id));
+	}
 }

@@ -169,11 +169,12 @@ static void route_other_method(struct rest_request *r, struct op *op, const stru
 
 static void route(struct rest_request *r, struct op *op, const struct rest_message *m)
 {
-	struct op_path parameters = {STR_NONE, STR_NONE};
+	struct op_path parameters = {STR_NONE, STR_NONE, STR_NONE};
 	op->spec = op_find(m->method, m->path, &parameters, &r->allow);
 	if (op->spec != NULL) {
 		op->in.organization = arena_copy(op->arena, parameters.organization);
 		op->in.client_id = arena_copy(op->arena, parameters.client_id);
+		op->in.credential_id = arena_copy(op->arena, parameters.credential_id);
 	} else if (r->allow == NULL) {
 		op_fail(op, ERR_NOT_FOUND, NULL);
 		return;

@@ -7,9 +7,11 @@ int rest_status(const struct op *op)
 	switch (op->spec->id) {
 	case OP_CREATE_ORGANIZATION:
 	case OP_CREATE_CLIENT:
+	case OP_ADD_CREDENTIAL:
 		return 201;
 	case OP_DELETE_ORGANIZATION:
 	case OP_DELETE_CLIENT:
+	case OP_REMOVE_CREDENTIAL:
 		return 204;
 	default:
 		return 200;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "harness/client_key.h"
 #include "harness/expect.h"
 #include "harness/proc.h"
 #include "harness/world.h"
@@ -394,6 +395,130 @@ Test(admin, a_platform_token_opens_nothing_else_and_ends_with_its_key)
 	for (int ms = 0; get(&w, ORGS, platform, &r) == 200 && ms < 8000; ms += 100)
 		sleep_ms(100);
 	expect_status(get(&w, ORGS, platform, &r), 401);
+}
+
+/* ---- keys ---- */
+
+static struct client_key_pair key;
+
+static const char *keys_of(const struct org *o, const char *credential_id)
+{
+	static char path[256];
+	snprintf(path, sizeof path, "%s%s%s", clients_of(o->slug, o->client_id, "/credentials"), credential_id[0] == '\0' ? "" : "/",
+		 credential_id);
+	return path;
+}
+
+static const char *key_body(const char *public_key, const char *more)
+{
+	static char body[8192];
+	snprintf(body, sizeof body, "{\"kind\":\"key\",\"public_key\":%s%s}", public_key, more);
+	return body;
+}
+
+static int64_t key_acts(const char *action, const char *outcome)
+{
+	return sql_int(
+		world_db(&w),
+		"select count(*) from m2m.admin_audit where action = '%s' and outcome = '%s' and actor = 'backend' and transport = 'r'"
+		" and client_id is not distinct from %s and detail->>'credential' = '%s'",
+		action, outcome, strcmp(outcome, "client_not_found") == 0 ? "null" : "(select client_id from m2m.client where is_default)",
+		key.id);
+}
+
+Test(admin, a_key_is_registered_used_listed_and_removed)
+{
+	char location[256], want[256], assertion[TOKEN_MAX], id[64];
+	client_key_make(&key, JWT_ES256);
+	expect_status(call("GET", keys_of(&acme, ""), NULL), 200);
+	cr_expect_str_eq(r.body, "{\"credentials\":[]}\n");
+	expect_status(call("POST", keys_of(&acme, ""), key_body(key.jwk, ",\"name\":\"build\",\"expires_at\":\"2999-01-31T00:00:00Z\"")),
+		      201);
+	cr_expect_str_eq(body_text(&r, "credential_id", id, sizeof id), key.id);
+	cr_expect(body_has("\"kind\":\"key\",\"name\":\"build\",\"kty\":\"EC\",\"alg\":\"ES256\",\"public_key\":{") &&
+			  body_has("\"expires_at\":\"2999-01-31T00:00:00.000000Z\"}"),
+		  "%s", r.body);
+	snprintf(want, sizeof want, "%s", keys_of(&acme, key.id));
+	cr_expect_str_eq(http_header(&r, "Location", location, sizeof location), want);
+	client_assertion_new(acme.client_id, &key, 60, assertion);
+	expect_status(assertion_token(w.gateway.http, assertion, "", &r), 200);
+	expect_status(call("GET", keys_of(&acme, ""), NULL), 200);
+	cr_expect(body_has(key.id) && body_has("build"), "%s", r.body);
+	expect_status(call("DELETE", location, NULL), 204);
+	client_assertion_new(acme.client_id, &key, 60, assertion);
+	expect_status(assertion_token(w.gateway.http, assertion, "", &r), 401);
+	expect_status(call("DELETE", location, NULL), 404);
+	expect_problem(r.status, 404, "credential_not_found");
+	cr_expect(key_acts("add_key", "granted") == 1 && key_acts("remove_key", "granted") == 1 &&
+		  key_acts("remove_key", "credential_not_found") == 1);
+	signing_key_free(key.key);
+}
+
+Test(admin, a_key_is_taken_as_pem_and_without_an_algorithm_fits_any)
+{
+	static const char pem[] = "\"-----BEGIN PUBLIC KEY-----\\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\\n"
+				  "6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\\n-----END PUBLIC KEY-----\\n\"";
+	char id[64];
+	expect_status(call("POST", keys_of(&acme, ""), key_body(pem, ",\"expires_at\":null")), 201);
+	cr_expect_str_eq(body_text(&r, "credential_id", id, sizeof id), "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U");
+	cr_expect(body_has("\"name\":\"\"") && body_has("\"alg\":null") && body_has("\"expires_at\":null"), "%s", r.body);
+}
+
+Test(admin, a_key_is_found_with_its_own_client_alone)
+{
+	struct org other;
+	client_key_make(&key, JWT_EDDSA);
+	org_create(&w, "other", &other);
+	expect_status(call("POST", keys_of(&acme, ""), key_body(key.jwk, "")), 201);
+	expect_problem(call("POST", keys_of(&acme, ""), key_body(key.jwk, "")), 409, "already_exists");
+	cr_expect(body_has("has this key already"), "%s", r.body);
+	expect_problem(call("DELETE", keys_of(&other, key.id), NULL), 404, "credential_not_found");
+	snprintf(other.client_id, sizeof other.client_id, "%s", acme.client_id);
+	expect_problem(call("DELETE", keys_of(&other, key.id), NULL), 404, "client_not_found");
+	expect_problem(call("GET", keys_of(&other, ""), NULL), 404, "client_not_found");
+	expect_problem(call("POST", keys_of(&other, ""), key_body(key.jwk, "")), 404, "client_not_found");
+	snprintf(other.slug, sizeof other.slug, "nobody");
+	expect_problem(call("GET", keys_of(&other, ""), NULL), 404, "organization_not_found");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_credential where ended_at is null"), 1);
+	signing_key_free(key.key);
+}
+
+Test(admin, a_ninth_key_is_refused)
+{
+	client_key_make(&key, JWT_ES256);
+	sql_exec(world_db(&w),
+		 "insert into m2m.client_credential (client_id, credential_id, kind, public_jwk)"
+		 " select '%s', 'k' || n, 'key', '{}' from generate_series(1, 8) n",
+		 acme.client_id);
+	expect_problem(call("POST", keys_of(&acme, ""), key_body(key.jwk, "")), 409, "too_many_keys");
+	cr_expect_eq(key_acts("add_key", "too_many_keys"), 1);
+	signing_key_free(key.key);
+}
+
+Test(admin, what_is_no_key_to_register_is_named)
+{
+	static const struct {
+		const char *body, *says;
+	} bad[] = {
+		{"{}", "kind must be key."},
+		{"{\"kind\":\"secret\"}", "kind must be key."},
+		{"{\"kind\":\"key\"}", "public_key must be"},
+		{"{\"kind\":\"key\",\"public_key\":7}", "public_key is of the wrong type"},
+		{"{\"kind\":\"key\",\"public_key\":\"x\"}", "neither a public JWK"},
+		{"{\"kind\":\"key\",\"public_key\":{\"kty\":\"oct\",\"k\":\"AAAA\"}}", "symmetric"},
+		{"{\"kind\":\"key\",\"public_key\":{\"kty\":\"EC\",\"d\":\"AAAA\"}}", "private key"},
+		{"{\"kind\":\"key\",\"public_key\":\"-----BEGIN PRIVATE KEY-----\"}", "private key"},
+		{"{\"kind\":\"key\",\"public_key\":{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}}", "RSA of 2048"},
+		{"{\"kind\":\"key\",\"public_key\":{},\"expires_at\":\"tomorrow\"}", "expires_at must be"},
+		{"{\"kind\":\"key\",\"public_key\":{},\"expires_at\":\"2001-01-31T00:00:00Z\"}", "expires_at must be"},
+		{"{\"kind\":\"key\",\"public_key\":{},\"name\":\"a\\tb\"}", "name must be"},
+		{"{\"kind\":\"key\",\"public_key\":{},\"use\":\"sig\"}", "doesn't know the member use."},
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		int status = call("POST", keys_of(&acme, ""), bad[i].body);
+		cr_expect(status == 400 && is_problem(&r, "invalid_request") && body_has(bad[i].says), "%s: %s", bad[i].body, r.body);
+	}
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'add_key'"), 0);
 }
 
 Test(admin, another_method_is_told_which_there_are)

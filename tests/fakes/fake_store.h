@@ -7,6 +7,7 @@
 #define M2M_FAKES_FAKE_STORE_H
 
 #include "store/admin.h"
+#include "store/client_key.h"
 #include "store/credential.h"
 #include "store/issue.h"
 #include "store/store.h"
@@ -31,6 +32,9 @@ enum fake_call {
 	FAKE_CLIENT_CREATE,
 	FAKE_CLIENT_CHANGE,
 	FAKE_CLIENT_DELETE,
+	FAKE_KEY_LIST,
+	FAKE_KEY_ADD,
+	FAKE_KEY_REMOVE,
 };
 
 /* Zeroed by the test before use, which then sets `keys`. */
@@ -64,6 +68,9 @@ struct store {
 	const struct org_change *org_change;
 	struct client_spec client;
 	admin_done *admin_done;
+	struct key_spec key_spec;
+	struct str credential_id;
+	admin_key_done *key_done;
 
 	/* the last denied_count; copies, as the real one makes */
 	unsigned denied;
@@ -76,6 +83,9 @@ void fake_answer(struct store *s, enum err err, const struct credential *c);
 
 /* Answers the operator's call that waits. `a` as for fake_answer. */
 void fake_admin(struct store *s, enum err err, const struct admin_answer *a);
+
+/* The same for a call about keys. */
+void fake_keys(struct store *s, enum err err, const struct registered_key *keys, size_t n);
 
 /* Answers the issue_request that waits, whose outputs the test has filled in. */
 void fake_issue(struct store *s, enum err err);

@@ -150,6 +150,87 @@ Test(admin, a_secret_is_read_on_behalf_of_the_organization_in_the_path)
 	answered(op, ERR_CONFLICT);
 }
 
+#define EC_JWK                                                                                                                             \
+	"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","                                         \
+	"\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}"
+#define EC_ID "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U"
+
+static struct op *with_key(const char *kind, const char *text)
+{
+	struct op *op = prepared(OP_ADD_CREDENTIAL);
+	op->in.organization = STR("acme");
+	op->in.client_id = STR(CLIENT);
+	op->in.new_key.kind = str_of(kind);
+	op->in.new_key.text = str_of(text);
+	return op;
+}
+
+Test(admin, a_key_is_registered_under_its_thumbprint)
+{
+	struct registered_key made = {.credential_id = STR(EC_ID), .public_jwk = STR(EC_JWK), .kty = STR("EC")};
+	struct op *op = with_key("key", EC_JWK);
+	op->in.new_key.name = STR("build");
+	op->in.new_key.expires_at = (NOW + 60) * 1000000;
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_KEY_ADD);
+	cr_assert(str_eq(store.org, STR("acme")) && str_eq(store.client_id, STR(CLIENT)));
+	cr_assert(str_eq(store.key_spec.credential_id, STR(EC_ID)) && str_eq(store.key_spec.name, STR("build")));
+	cr_assert_eq(store.key_spec.expires_at, (NOW + 60) * 1000000);
+	cr_assert(str_eq(store.origin->actor, STR("ops@example.com")));
+	fake_keys(&store, ERR_OK, &made, 1);
+	answered(op, ERR_OK);
+	cr_assert_eq(op->out.rows, 1);
+	cr_assert(str_eq(op->out.keys[0].public_jwk, STR(EC_JWK)));
+	op = with_key("key", EC_JWK);
+	op_run(op);
+	fake_keys(&store, ERR_ALREADY_EXISTS, NULL, 0);
+	answered(op, ERR_ALREADY_EXISTS);
+	cr_assert_str_eq(op->err_detail, "The client has this key already.");
+}
+
+Test(admin, what_is_no_key_to_register_is_told_and_asks_nothing)
+{
+	static const struct {
+		const char *kind, *text;
+		int64_t expires_at;
+		const char *says;
+	} cases[] = {
+		{NULL, EC_JWK, 0, "kind must be key."},
+		{"secret", EC_JWK, 0, "kind must be key."},
+		{"key", NULL, 0, "public_key must be"},
+		{"key", "{\"kty\":\"oct\",\"k\":\"AAAA\"}", 0, "symmetric"},
+		{"key", "-----BEGIN PRIVATE KEY-----\n", 0, "private key"},
+		{"key", EC_JWK, -1, "expires_at must be"},
+		{"key", EC_JWK, NOW * 1000000, "expires_at must be"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct op *op = with_key(cases[i].kind, cases[i].text);
+		op->in.new_key.expires_at = cases[i].expires_at;
+		op_run(op);
+		refused_unasked(op, ERR_INVALID_REQUEST);
+		cr_expect_not_null(strstr(op->err_detail, cases[i].says), "%s", op->err_detail);
+	}
+}
+
+Test(admin, a_client_s_keys_are_listed_and_removed)
+{
+	struct registered_key keys[] = {{.credential_id = STR("a")}, {.credential_id = STR("b"), .alg = STR("ES256")}};
+	struct op *op = prepared(OP_LIST_CREDENTIALS);
+	op->in.client_id = STR(CLIENT);
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_KEY_LIST);
+	fake_keys(&store, ERR_OK, keys, 2);
+	answered(op, ERR_OK);
+	cr_assert(op->out.rows == 2 && str_eq(op->out.keys[1].alg, STR("ES256")));
+	op = prepared(OP_REMOVE_CREDENTIAL);
+	op->in.credential_id = STR("b");
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_KEY_REMOVE);
+	cr_assert(str_eq(store.credential_id, STR("b")));
+	fake_keys(&store, ERR_CREDENTIAL_NOT_FOUND, NULL, 0);
+	answered(op, ERR_CREDENTIAL_NOT_FOUND);
+}
+
 Test(admin, a_store_that_is_away_is_said_to_be)
 {
 	store.refuse = ERR_STORE_UNAVAILABLE;
@@ -160,6 +241,7 @@ Test(admin, a_store_that_is_away_is_said_to_be)
 		op->in.organization = STR("acme");
 		op->in.client_id = STR(CLIENT);
 		op->in.new_org.slug = STR("acme");
+		op->in.new_key = (struct op_new_key){.kind = STR("key"), .text = STR(EC_JWK)};
 		op_run(op);
 		cr_assert_eq(op->err, ERR_STORE_UNAVAILABLE, "%s: %s", op_specs[i].name, err_info(op->err)->code);
 		cr_assert_null(op->out.client_secret.p);

@@ -54,8 +54,11 @@ Test(op, a_path_tells_its_parameters_and_all_its_methods)
 	const char *allow = NULL;
 	cr_assert_eq(op_find(STR("PATCH"), STR("/admin/organizations/acme/clients/m2m_x"), &path, &allow), &op_specs[OP_UPDATE_CLIENT]);
 	cr_assert(str_eq(path.organization, STR("acme")) && str_eq(path.client_id, STR("m2m_x")));
+	cr_assert_eq(op_find(STR("DELETE"), STR("/admin/organizations/acme/clients/m2m_x/credentials/-a_B"), &path, &allow),
+		     &op_specs[OP_REMOVE_CREDENTIAL]);
+	cr_assert(str_eq(path.client_id, STR("m2m_x")) && str_eq(path.credential_id, STR("-a_B")));
 	cr_assert_eq(op_find(STR("GET"), STR("/admin/organizations"), &path, &allow), &op_specs[OP_LIST_ORGANIZATIONS]);
-	cr_assert(path.organization.p == NULL && path.client_id.p == NULL);
+	cr_assert(path.organization.p == NULL && path.client_id.p == NULL && path.credential_id.p == NULL);
 	cr_assert_null(op_find(STR("PUT"), STR("/admin/organizations/acme"), &path, &allow));
 	cr_assert_str_eq(allow, "GET, PATCH, DELETE");
 	cr_assert_null(op_find(STR("PUT"), STR("/admin/organizations/acme/clients"), &path, &allow));

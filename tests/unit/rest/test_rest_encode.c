@@ -289,6 +289,8 @@ Test(rest_encode, what_was_made_is_201_what_is_gone_204_and_a_refusal_its_rows)
 	} rows[] = {
 		{OP_CREATE_ORGANIZATION, ERR_OK, 201},
 		{OP_CREATE_CLIENT, ERR_OK, 201},
+		{OP_ADD_CREDENTIAL, ERR_OK, 201},
+		{OP_REMOVE_CREDENTIAL, ERR_OK, 204},
 		{OP_DELETE_ORGANIZATION, ERR_OK, 204},
 		{OP_DELETE_CLIENT, ERR_OK, 204},
 		{OP_GET_CLIENT_ID, ERR_OK, 200},
