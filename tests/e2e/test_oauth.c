@@ -388,7 +388,7 @@ Test(oauth, a_refusal_names_the_parameter_and_what_is_wrong_with_it)
 		  {
 			  {"grant_type=client_credentials&client_secret=%S", "client_id is missing"},
 			  {"grant_type=client_credentials&client_id=%I", "client_secret is missing"},
-			  {"grant_type=client_credentials&client_id=%I&client_assertion=x", "client_assertion is not taken"},
+			  {"grant_type=client_credentials&client_id=%I&client_assertion=x", "client_assertion_type is missing"},
 		  },
 	  jsons[] = {
 		  {"{\"client_id\":\"%I\",\"client_secret\":\"%S\"}", "grant_type is missing"},

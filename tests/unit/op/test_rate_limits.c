@@ -183,8 +183,8 @@ static struct op *begin(const char *from, struct issue_request **ret)
 		op_free(op);
 		return NULL;
 	}
-	op->step += 3;
-	cr_assert_eq((*op->spec->steps[2])(op), OP_WAIT);
+	op->step += 4;
+	cr_assert_eq((*op->spec->steps[3])(op), OP_WAIT); /* issue */
 	*ret = store.request;
 	store.waiting = FAKE_NONE;
 	return op;
