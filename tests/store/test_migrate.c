@@ -10,7 +10,7 @@
 #include "harness/world.h"
 #include "json/json_read.h"
 
-#define SCHEMA 11 /* migrations there are */
+#define SCHEMA 12 /* migrations there are */
 
 SHARED_CLUSTER("");
 
@@ -158,15 +158,18 @@ Test(migrate, down_is_refused_while_anything_has_networks)
 {
 	struct org o;
 	org_create(&w, "acme", &o);
-	go_down_to(11);
 	expect_exit(0, "client", "set", "--org", "acme", "--allow-network", "192.0.2.0/24");
+	go_down_to(11);
 	expect_exit(1, "migrate", "down", "--yes");
 	cr_expect(says(r.err, "--allow-network any"), "%s", r.err);
+	expect_exit(0, "migrate", "up");
 	expect_exit(0, "client", "set", "--org", "acme", "--allow-network", "any");
 	expect_exit(0, "org", "set", "acme", "--allow-network", "192.0.2.0/24");
+	go_down_to(11);
 	expect_exit(1, "migrate", "down", "--yes");
+	expect_exit(0, "migrate", "up");
 	expect_exit(0, "org", "set", "acme", "--allow-network", "any");
-	expect_exit(0, "migrate", "down", "--yes");
+	go_down_to(10);
 }
 
 Test(migrate, the_second_one_is_taken_back_and_made_again_without_a_loss)
