@@ -16,7 +16,7 @@ begin
 				add column credential  text,   -- null: a secret, of secret_version; else a key's or certificate's id, or "issuer subject"
 				add column bound_to    text;   -- null: a bearer token; else "jkt:..." or "x5t#S256:..." (RFC 9449, RFC 8705)
 			alter table m2m.audit_seal
-				add column version smallint;   -- of the sealed bytes; null: 1, whose rows end with traceparent
+				add column version     int;    -- of the sealed bytes; null: 1, whose rows end with traceparent
 			perform set_config('lock_timeout', patience, true);
 			return;
 		exception when lock_not_available then

@@ -305,6 +305,7 @@ static enum op_verdict issue(struct op *op)
 		.bearer = op->caller_known ? &op->caller : NULL,
 		.origin = &op->origin,
 		.jti = uuid_v7(clock_wall_us()),
+		.auth_method = op->in.basic ? 'b' : 'p',
 		.until_us = op_until_us(op),
 		.written = written,
 		.done = issued,

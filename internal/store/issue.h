@@ -40,6 +40,11 @@ struct issue_request {
 	const struct bearer *bearer; /* NULL: the client itself asks (RFC 6749 section 4.4) */
 	const struct origin *origin;
 	struct uuid jti;
+	/* how the client authenticated, as m2m.auth_method_name has it; 0: not recorded */
+	char auth_method;
+	/* what is recorded besides, of a credential that is no secret, and of a token that is
+	 * bound; absent: none. Both as the statement's text writes them */
+	struct str credential, bound_to;
 	/* monotonic: when the answer is due, whatever happens; ERR_STORE_UNAVAILABLE is one */
 	int64_t until_us;
 	/* At most once, before done: granted, its row is written, and the fields below are what

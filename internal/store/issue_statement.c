@@ -25,9 +25,9 @@
 /* What a request with a bearer is checked for besides: the bearer's own client, the version of
  * the secret that it was obtained with, its organization, and the networks of both. */
 #define BEARER_COLUMNS                                                                                                                     \
-	", unnest($26::int4[]) as bearer_kind, unnest($27::text[]) as bearer_client, unnest($28::int4[]) as bearer_version,"               \
-	" unnest($29::uuid[]) as bearer_organization, unnest($30::bool[]) as bearer_admin,"                                                \
-	" unnest($31::bytea[]) as bearer_tag, unnest($32::int8[]) as bearer_iat"
+	", unnest($27::int4[]) as bearer_kind, unnest($28::text[]) as bearer_client, unnest($29::int4[]) as bearer_version,"               \
+	" unnest($30::uuid[]) as bearer_organization, unnest($31::bool[]) as bearer_admin,"                                                \
+	" unnest($32::bytea[]) as bearer_tag, unnest($33::int8[]) as bearer_iat"
 #define BEARER_NETWORK_ALLOWED                                                                                                             \
 	NETWORK_ALLOWED("req.remote_addr", "bc.allowed_networks") " and " NETWORK_ALLOWED("req.remote_addr", "bo.allowed_networks")
 /* network_not_allowed, for the bearer's sake and not the client's */
@@ -49,24 +49,27 @@
 
 /* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and
  * $14 the batch's kid and id, from $15 on stands the seal that travels with it (audit_writer.h),
- * from $26 on what only requests with a bearer have. `verifiers` holds one 32-byte verifier per
- * ring key, in the order of $12. statement_timestamp() is when the server got this statement:
- * later than the arrival of every request in it, so a rotation that had returned before is seen.
- * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at
- * cut to the second plus the lifetime, in row and token. Rows come in any order, each with its
- * request's place in it (`ord`): to sort even one costs PostgreSQL 15 us. Arrays are unnested in
- * the select list, a row of all at a time: as a function in `from`, each would be kept whole
- * before the first row is asked for. A secret is looked up without an aggregate, which would be
- * begun anew for each row. */
-#define ISSUE_SQL(bearer_columns, bearer_cases, bearer_lookups)                                                                            \
+ * $26 is another array, from $27 on stands what only requests with a bearer have. `credential` and
+ * `bound_to` are what a row says of a credential that is no secret, and of a token that is bound.
+ * `verifiers` holds one 32-byte verifier per ring key, in the order of $12. statement_timestamp()
+ * is when the server got this statement: later than the arrival of every request in it, so a
+ * rotation that had returned before is seen. No RETURNING: the gateway's role may insert into the
+ * audit but not read it. `exp` is issued_at cut to the second plus the lifetime, in row and token.
+ * Rows come in any order, each with its request's place in it (`ord`): to sort even one costs
+ * PostgreSQL 15 us. Arrays are unnested in the select list, a row of all at a time: as a function
+ * in `from`, each would be kept whole before the first row is asked for. A secret is looked up
+ * without an aggregate, which would be begun anew for each row. */
+#define ISSUE_SQL(credential, bound_to, bearer_columns, bearer_cases, bearer_lookups)                                                      \
 	"with req as (select unnest($1::uuid[]) as jti, unnest($2::text[]) as client_id, unnest($3::bytea[]) as verifiers,"                \
 	"  unnest($4::text[]) as scope, unnest($5::text[]) as audience, unnest($6::uuid[]) as request_id,"                                 \
 	"  unnest($7::\"char\"[]) as transport, unnest($8::text[]) as caller, unnest($9::text[]) as remote_addr,"                          \
-	"  unnest($10::text[]) as user_agent, unnest($11::text[]) as traceparent" bearer_columns ","                                       \
+	"  unnest($10::text[]) as user_agent, unnest($11::text[]) as traceparent,"                                                         \
+	"  unnest($26::\"char\"[]) as auth_method" bearer_columns ","                                                                      \
 	"  generate_series(1::int8, cardinality($1::uuid[])) as ord),"                                                                     \
 	" dec as ("                                                                                                                        \
 	" select req.ord, req.jti, req.client_id, req.request_id, req.transport, req.caller, req.remote_addr,"                             \
-	"  req.user_agent, req.traceparent, c.organization_id, s.version, " SECRET_TAG " as secret_tag,"                                   \
+	"  req.user_agent, req.traceparent, req.auth_method, " credential " as credential, " bound_to                                      \
+	" as bound_to, c.organization_id, s.version, " SECRET_TAG " as secret_tag,"                                                        \
 	"  c.token_lifetime, c.token_type, statement_timestamp() as at,"                                                                   \
 	"  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"                           \
 	"  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "               \
@@ -86,10 +89,11 @@
 		" ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, "                \
 		"secret_version, "                                                                                                         \
 		"transport,"                                                                                                               \
-		"   client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent)"                                        \
+		"   client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent, auth_method, credential, bound_to)"     \
 		"  select at, expires_at, jti, organization_id, request_id, $14::uuid, version, transport, client_id, $13::text, caller, " \
 		"granted_scope,"                                                                                                           \
-		"   granted_audience, remote_addr::inet, user_agent, traceparent from dec where outcome = 'granted'),"                     \
+		"   granted_audience, remote_addr::inet, user_agent, traceparent, auth_method, credential, bound_to from dec where "       \
+		"outcome = 'granted'),"                                                                                                    \
 		" seal as (" SEAL_OF_BATCH ")"                                                                                             \
 		" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type, "        \
 		"secret_tag from dec"
@@ -97,8 +101,9 @@
 /* Most batches are clients' own requests only. PostgreSQL sets up each join anew for every
  * statement, which is most of a small batch's cost, so they have a statement without the
  * bearers'. */
-const char issue_sql[] = ISSUE_SQL("", "", "");
-const char issue_bearer_sql[] = ISSUE_SQL(BEARER_COLUMNS, BEARER_CASES, BEARER_LOOKUPS);
+#define NO_TEXT "null::text"
+const char issue_sql[] = ISSUE_SQL(NO_TEXT, NO_TEXT, "", "", "");
+const char issue_bearer_sql[] = ISSUE_SQL(NO_TEXT, NO_TEXT, BEARER_COLUMNS, BEARER_CASES, BEARER_LOOKUPS);
 
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 
@@ -150,6 +155,10 @@ static struct str col_traceparent(struct issue_request *r)
 {
 	return r->origin->traceparent;
 }
+static struct str col_auth_method(struct issue_request *r)
+{
+	return r->auth_method == '\0' ? STR_NONE : str_from(&r->auth_method, 1);
+}
 static struct str col_bearer_client(struct issue_request *r)
 {
 	return r->bearer == NULL ? STR_NONE : r->bearer->client_id;
@@ -194,12 +203,13 @@ struct column {
 	column_of *value;
 };
 
-/* In the order of $1 to $11, and of $26 to $32. */
+/* In the order of $1 to $11, of $26, and of $27 to $33. */
 static const struct column columns[] = {
 	{PG_UUID, col_jti},         {PG_TEXT, col_client_id},  {PG_BYTEA, col_verifiers},  {PG_TEXT, col_scope},
 	{PG_TEXT, col_audience},    {PG_UUID, col_request_id}, {PG_CHAR, col_transport},   {PG_TEXT, col_caller},
 	{PG_TEXT, col_remote_addr}, {PG_TEXT, col_user_agent}, {PG_TEXT, col_traceparent},
 };
+static const struct column method_columns[] = {{PG_CHAR, col_auth_method}};
 static const struct column bearer_columns[] = {
 	{PG_INT4, col_bearer_kind},  {PG_TEXT, col_bearer_client}, {PG_INT4, col_bearer_version}, {PG_UUID, col_bearer_organization},
 	{PG_BOOL, col_bearer_admin}, {PG_BYTEA, col_bearer_tag},   {PG_INT8, col_bearer_iat},
@@ -232,6 +242,7 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 	pg_put_text(p, kid);
 	pg_put_uuid(p, &batch_id);
 	audit_writer_put(writer, p);
+	put_columns(s, p, method_columns, sizeof method_columns / sizeof *method_columns, requests);
 	if (!any_bearer(requests))
 		return STMT_ISSUE;
 	put_columns(s, p, bearer_columns, sizeof bearer_columns / sizeof *bearer_columns, requests);
@@ -310,5 +321,8 @@ struct audit_row issue_statement_wrote(const struct issue_request *r, struct uui
 		.remote_addr = r->origin->remote_addr,
 		.user_agent = r->origin->user_agent,
 		.traceparent = r->origin->traceparent,
+		.auth_method = r->auth_method,
+		.credential = r->credential,
+		.bound_to = r->bound_to,
 	};
 }
