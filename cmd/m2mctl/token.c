@@ -160,6 +160,9 @@ static size_t audit_fields(struct ctl *ctl, const struct token_row *row, struct 
 	out[n++] = field_text("recorded_client_id", row->client_id);
 	out[n++] = row->secret_version == 0 ? field_text("recorded_secret_version", STR_NONE)
 					    : field_number("recorded_secret_version", row->secret_version);
+	out[n++] = field_text("recorded_auth_method", row->auth_method);
+	out[n++] = field_text("recorded_credential", row->credential);
+	out[n++] = field_text("recorded_bound_to", row->bound_to);
 	out[n++] = field_text("recorded_caller", row->caller);
 	out[n++] = field_text("recorded_scope", row->scope);
 	out[n++] = field_text("recorded_audience", row->audience);
