@@ -149,6 +149,8 @@ static struct str header_of(struct arena *a, struct str token)
 	return text != NULL && base64url_decode(part, text, cap, &n) == ERR_OK ? str_from(text, n) : STR_NONE;
 }
 
+enum { AUDIT_FIELDS = 13 };
+
 static size_t audit_fields(struct ctl *ctl, const struct token_row *row, struct field *out)
 {
 	struct str transport = row->transport == 'r' ? STR("rest") : row->transport == 'g' ? STR("grpc") : STR("m2mctl");
@@ -204,7 +206,7 @@ static int inspect(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 
-	struct field fields[16] = {
+	struct field fields[4 + AUDIT_FIELDS] = {
 		field_text("verdict", str_of(verdict)),
 		field_raw("header", header_of(ctl->a, token)),
 		field_raw("claims", jwt.claims),

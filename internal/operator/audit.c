@@ -11,7 +11,8 @@
 
 /* $1 slug or null, $2 id or null, $3 client id, $4 since, $5 until, $6 jti, $7 kid, $8 secret
  * version, $9 address or network, each or null, $10 only those that are alive,
- * $11 days, which count without $4 and $6, $12 method, $13 credential, each or null. Deleted organizations' tokens are found too. */
+ * $11 days, which count without $4 and $6, $12 method, $13 credential, each or null. Deleted
+ * organizations' tokens are found too. */
 #define TOKEN_COLUMNS                                                                                                                      \
 	"select t.issued_at, t.expires_at, t.jti, o.slug, t.client_id, t.secret_version, t.caller, t.scope, t.audience,"                   \
 	" case t.transport when 'r' then 'rest' when 'g' then 'grpc' else 'm2mctl' end, host(m2m.unmapped(t.remote_addr)),"                \
