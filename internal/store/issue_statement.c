@@ -98,10 +98,11 @@
 		" select ord, outcome, version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type, "        \
 		"secret_tag from dec"
 
+#define NO_TEXT "null::text"
+
 /* Most batches are clients' own requests only. PostgreSQL sets up each join anew for every
  * statement, which is most of a small batch's cost, so they have a statement without the
  * bearers'. */
-#define NO_TEXT "null::text"
 const char issue_sql[] = ISSUE_SQL(NO_TEXT, NO_TEXT, "", "", "");
 const char issue_bearer_sql[] = ISSUE_SQL(NO_TEXT, NO_TEXT, BEARER_COLUMNS, BEARER_CASES, BEARER_LOOKUPS);
 
