@@ -23,7 +23,7 @@ static int no_memory(void)
 
 /* ---- tokens ---- */
 
-enum { TOKEN_COLUMNS = 12 };
+enum { TOKEN_COLUMNS = 15 };
 
 /* NULL: out of memory, which was said. */
 static struct field *token_fields(struct ctl *ctl, const struct audit_token *tokens, size_t n)
@@ -37,13 +37,16 @@ static struct field *token_fields(struct ctl *ctl, const struct audit_token *tok
 		row[2] = field_text("organization", t->organization);
 		row[3] = field_text("client_id", t->client_id);
 		row[4] = t->secret_version == 0 ? field_raw("secret_version", STR_NONE) : field_number("secret_version", t->secret_version);
-		row[5] = field_text("caller", t->caller);
-		row[6] = field_words("scope", t->scope);
-		row[7] = field_text("audience", t->audience);
-		row[8] = field_text("transport", t->transport);
-		row[9] = field_text("remote_addr", t->remote_addr);
-		row[10] = field_text("kid", t->kid);
-		row[11] = field_uuid(ctl, "jti", t->jti);
+		row[5] = field_text("auth_method", t->auth_method);
+		row[6] = field_text("credential", t->credential);
+		row[7] = field_text("bound_to", t->bound_to);
+		row[8] = field_text("caller", t->caller);
+		row[9] = field_words("scope", t->scope);
+		row[10] = field_text("audience", t->audience);
+		row[11] = field_text("transport", t->transport);
+		row[12] = field_text("remote_addr", t->remote_addr);
+		row[13] = field_text("kid", t->kid);
+		row[14] = field_uuid(ctl, "jti", t->jti);
 	}
 	if (fields == NULL)
 		(void)no_memory();
@@ -120,6 +123,18 @@ static int read_time(struct ctl *ctl, const char *name, struct str text, int64_t
 	return EXIT_DONE;
 }
 
+/* As m2m.auth_method_name has them. */
+static const char *const auth_methods[] = {"client_secret_basic",         "client_secret_post", "private_key_jwt", "tls_client_auth",
+					   "self_signed_tls_client_auth", "workload",           "jwt_bearer"};
+
+static int check_auth_method(struct ctl *ctl, struct str word)
+{
+	for (size_t i = 0; word.p != NULL && i < sizeof auth_methods / sizeof auth_methods[0]; i++)
+		if (str_eq(word, str_of(auth_methods[i])))
+			return EXIT_DONE;
+	return word.p == NULL ? EXIT_DONE : ctl_usage(ctl, "--auth-method: there is no method %.*s", STR_ARG(word));
+}
+
 static int tokens(struct ctl *ctl, char **args)
 {
 	struct audit_question question = {.days = 0, .limit = 0};
@@ -137,6 +152,8 @@ static int tokens(struct ctl *ctl, char **args)
 		{"--jti", OPTION_TEXT, &jti_text, 0, 0},
 		{"--kid", OPTION_TEXT, &question.kid, 0, 0},
 		{"--secret-version", OPTION_NUMBER, &question.secret_version, 1, INT32_MAX},
+		{"--auth-method", OPTION_TEXT, &question.auth_method, 0, 0},
+		{"--credential", OPTION_TEXT, &question.credential, 0, 0},
 		{"--address", OPTION_TEXT, &question.remote_addr, 0, 0},
 		{"--alive", OPTION_FLAG, &question.alive, 0, 0},
 		{"--follow", OPTION_FLAG, &follow, 0, 0},
@@ -153,6 +170,8 @@ static int tokens(struct ctl *ctl, char **args)
 		status = ctl_usage(ctl, "--jti: expected a UUID");
 	if (status == EXIT_DONE && question.remote_addr.p != NULL && !str_is_network(question.remote_addr))
 		status = ctl_usage(ctl, "--address: expected an IP address, or a network in CIDR form");
+	if (status == EXIT_DONE)
+		status = check_auth_method(ctl, question.auth_method);
 	if (status == EXIT_DONE)
 		status = output_rows_check(ctl);
 	if (status == EXIT_DONE)
@@ -378,7 +397,7 @@ static int verify(struct ctl *ctl, char **args)
 const struct command audit_commands[] = {
 	{"audit", "tokens",
 	 "[--org SLUG] [--client CLIENT_ID] [--days N] [--since TIME] [--until TIME] [--jti JTI] [--kid KID] [--secret-version N]"
-	 " [--address ADDRESS] [--alive] [--follow] [--limit N]",
+	 " [--auth-method WORD] [--credential TEXT] [--address ADDRESS] [--alive] [--follow] [--limit N]",
 	 "Lists the tokens that were issued, the youngest first",
 	 "  --org SLUG           of one organization, by slug or id; by id also of a deleted one\n"
 	 "  --client CLIENT_ID   of one client\n"
@@ -388,6 +407,9 @@ const struct command audit_commands[] = {
 	 "  --jti JTI            the one token with this id\n"
 	 "  --kid KID            signed with this key\n"
 	 "  --secret-version N   obtained with this version of the secret\n"
+	 "  --auth-method WORD   whose client authenticated so: client_secret_basic, client_secret_post, private_key_jwt,\n"
+	 "                       tls_client_auth, self_signed_tls_client_auth, workload or jwt_bearer\n"
+	 "  --credential TEXT    obtained with this key, certificate or workload, as CREDENTIAL shows it\n"
 	 "  --address ADDRESS    asked for from this address, or network in CIDR form\n"
 	 "  --alive              that have not expired\n"
 	 "  --follow             the last ones, and then each new one as it is recorded, the oldest first; ends with Ctrl-C\n"
@@ -404,6 +426,7 @@ const struct command audit_commands[] = {
 	 "REPORT is one of\n"
 	 "  tokens_per_day              tokens of each organization and day (UTC), for billing\n"
 	 "  tokens_by_secret_version    how many tokens each secret gave, and how many are alive\n"
+	 "  tokens_by_auth_method       how many tokens each client got with which method, day by day (UTC)\n"
 	 "  tokens_by_signing_key       how many tokens each key signed\n"
 	 "  secret_last_use             when each secret was used last\n"
 	 "  client_last_use             when each client got a token last\n"

@@ -131,6 +131,8 @@ static struct str header_of(struct arena *a, struct str token)
 	return text != NULL && base64url_decode(part, text, cap, &n) == ERR_OK ? str_from(text, n) : STR_NONE;
 }
 
+enum { AUDIT_FIELDS = 13 };
+
 static size_t audit_fields(struct ctl *ctl, const struct token_row *row, struct field *out)
 {
 	struct str transport = row->transport == 'r' ? STR("rest") : row->transport == 'g' ? STR("grpc") : STR("m2mctl");
@@ -142,6 +144,9 @@ static size_t audit_fields(struct ctl *ctl, const struct token_row *row, struct 
 	out[n++] = field_text("recorded_client_id", row->client_id);
 	out[n++] = row->secret_version == 0 ? field_text("recorded_secret_version", STR_NONE)
 					    : field_number("recorded_secret_version", row->secret_version);
+	out[n++] = field_text("recorded_auth_method", row->auth_method);
+	out[n++] = field_text("recorded_credential", row->credential);
+	out[n++] = field_text("recorded_bound_to", row->bound_to);
 	out[n++] = field_text("recorded_caller", row->caller);
 	out[n++] = field_text("recorded_scope", row->scope);
 	out[n++] = field_text("recorded_audience", row->audience);
@@ -183,7 +188,7 @@ static int inspect(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 
-	struct field fields[16] = {
+	struct field fields[4 + AUDIT_FIELDS] = {
 		field_text("verdict", str_of(verdict)),
 		field_raw("header", header_of(ctl->a, token)),
 		field_raw("claims", jwt.claims),

@@ -1,6 +1,7 @@
 -- The archive: where weeks of the audit go that are over. Run it as a superuser, once, in a
 -- database of its own on the coordinator of a Citus cluster whose workers are added
--- (citus_add_node); again after a change of this file. Roles must reach the workers too: with
+-- (citus_add_node); again after a change of this file, and before `m2mctl migrate up` adds its
+-- columns to the primary. Roles must reach the workers too: with
 -- passwords, pg_dist_authinfo or a .pgpass on the coordinator.
 --
 --   psql -X -v ON_ERROR_STOP=1 -d m2m_archive -f deploy/citus/archive.sql
@@ -49,7 +50,10 @@ begin
 		audience        text not null,
 		remote_addr     inet,
 		user_agent      text,
-		traceparent     text)', week);
+		traceparent     text,
+		auth_method     "char",
+		credential      text,
+		bound_to        text)', week);
 	execute format('create index on m2m_archive.%I using brin (issued_at, jti)', week);
 	execute format('create index on m2m_archive.%I using brin (expires_at)', week);
 	execute format('create index on m2m_archive.%I (client_id)', week);
@@ -66,6 +70,17 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
 	execute format('grant select on m2m_archive.%I to m2m_archive_reader', week);
 	execute format('alter table m2m_archive.%I rename to %I', week, name);
+end
+$$;
+-- Weeks that came here before a column was added get it too: it is null in their rows.
+do $$
+declare
+	week text;
+begin
+	for week in select tablename from pg_tables where schemaname = 'm2m_archive' and tablename ~ '^token_audit_p[0-9]{8}$' loop
+		execute format('alter table m2m_archive.%I add column if not exists auth_method "char",
+			add column if not exists credential text, add column if not exists bound_to text', week);
+	end loop;
 end
 $$;
 revoke all on function m2m_archive.week_begin(text), m2m_archive.week_end(text, text) from public;

@@ -44,7 +44,8 @@ create or replace function m2m.audit_week_sum(week text, out tokens bigint, out 
 language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 begin
 	execute format('select count(*), coalesce(sum(hashtextextended(row(issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, transport,
-		client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent)::text, 0)::numeric), 0)
+		client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent,
+		auth_method, credential, bound_to)::text, 0)::numeric), 0)
 		from m2m.%I where organization_id is not null', week) into tokens, digest;
 end
 $$;
@@ -99,18 +100,19 @@ begin
 	raise exception '% stays: somebody was always at the audit; try again later', week using errcode = 'lock_not_available';
 end
 $$;
--- As migrations/0004 has it, but that the time is known before any week is looked at: a subquery's
+-- As migrations/0012 has it, but that the time is known before any week is looked at: a subquery's
 -- isn't, and the archive would be connected to for nothing, or in vain.
 create or replace function m2m.token_usage_counted() returns timestamptz language sql stable set search_path = pg_catalog, pg_temp as $$
 	select until from m2m.token_usage_until
 $$;
 grant execute on function m2m.token_usage_counted() to m2m_auditor, m2m_organization_auditor;
 create or replace view m2m.token_usage_to_now with (security_invoker = true) as
-	select day, organization_id, client_id, secret_version, kid, tokens, first_issued_at, last_issued_at from m2m.token_usage
+	select day, organization_id, client_id, secret_version, kid, tokens, first_issued_at, last_issued_at, auth_method from m2m.token_usage
 	union all
-	select (issued_at at time zone 'UTC')::date, organization_id, client_id, secret_version, kid, count(*), min(issued_at), max(issued_at)
+	select (issued_at at time zone 'UTC')::date, organization_id, client_id, secret_version, kid, count(*), min(issued_at), max(issued_at),
+	       auth_method
 	from m2m.token_audit where issued_at >= m2m.token_usage_counted()
-	group by 1, 2, 3, 4, 5;
+	group by 1, 2, 3, 4, 5, 9;
 
 revoke all on function m2m.token_usage_counted(), m2m.audit_weeks_to_archive(interval), m2m.audit_week_sum(text), m2m.audit_week_away(text, bigint, numeric) from public;
 reset role;

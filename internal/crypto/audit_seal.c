@@ -12,9 +12,9 @@
 #include "crypto/kbkdf.h"
 #include "crypto/signing_key_parts.h"
 
-#define LABEL "m2m-gateway audit seal v1"
+#define LABEL "m2m-gateway audit seal v"
 
-_Static_assert(AUDIT_SEAL_HEAD_LEN == sizeof "\2" - 1 + sizeof LABEL - 1 + SHA256_LEN + 16 + 8 + 8 + 16 + 16 + 1 + SHA256_LEN,
+_Static_assert(AUDIT_SEAL_HEAD_LEN == sizeof "\2" - 1 + sizeof LABEL - 1 + 1 + SHA256_LEN + 16 + 8 + 8 + 16 + 16 + 1 + SHA256_LEN,
 	       "the layout in the header");
 
 static uint8_t *add(uint8_t *at, const void *p, size_t n)
@@ -27,7 +27,9 @@ void audit_seal_head(const struct audit_seal *seal, uint8_t head[AUDIT_SEAL_HEAD
 {
 	uint64_t seq = htobe64(seal->seq), previous_at = htobe64((uint64_t)seal->previous_at);
 	uint8_t last = seal->last;
+	char version = seal->version >= 1 && seal->version <= 9 ? (char)('0' + seal->version) : '?';
 	uint8_t *at = add(head, "\2" LABEL, sizeof LABEL);
+	at = add(at, &version, sizeof version);
 	at = add(at, seal->previous, sizeof seal->previous);
 	at = add(at, seal->writer.b, sizeof seal->writer.b);
 	at = add(at, &seq, sizeof seq);

@@ -3,7 +3,8 @@
  *
  * Its hash is the SHA-256 of these bytes, numbers big-endian, times in microseconds since 1970:
  *     1    0x02
- *    25    "m2m-gateway audit seal v1"
+ *    25    "m2m-gateway audit seal v" and the version, "1" or "2": which fields of a row are hashed
+ *    (sql/audit_row.h)
  *    32 previous the hash of the writer's seal before; of a writer that goes on for another one,
  *    that one's last; zeros: none
  *    16    writer
@@ -29,8 +30,10 @@
 
 #define AUDIT_SIGNATURE_LEN 64
 #define AUDIT_SEAL_HEAD_LEN 155 /* without the tags */
+#define AUDIT_SEAL_VERSION  2   /* of what is sealed now */
 
 struct audit_seal {
+	int version; /* 1 or 2; what has another one fits no signature */
 	uint8_t previous[SHA256_LEN];
 	struct uuid writer;
 	uint64_t seq;

@@ -8,9 +8,14 @@ static const struct str leaf_prefix = STR("\0"), node_prefix = STR("\1");
 
 enum err audit_leaf_make(struct hasher *h, struct uuid jti, struct str row, struct audit_leaf *ret)
 {
-	const struct str parts[] = {leaf_prefix, row};
+	return audit_leaf_join(h, jti, (const struct str[]){row, STR("")}, ret);
+}
+
+enum err audit_leaf_join(struct hasher *h, struct uuid jti, const struct str row[2], struct audit_leaf *ret)
+{
+	const struct str parts[] = {leaf_prefix, row[0], row[1]};
 	ret->jti = jti;
-	return hasher_sha256(h, parts, 2, ret->hash);
+	return hasher_sha256(h, parts, 3, ret->hash);
 }
 
 static int compare(const void *a, const void *b)

@@ -2,9 +2,9 @@
  * of 0x00 and the row, nodes of 0x01 and their two children.
  *
  * A row is what PostgreSQL's `copy (select ...) to stdout (format binary)` gives for it: a tuple
- * with its number of fields and each field behind its length, all of m2m.token_audit's columns
- * in their order. Nothing is formatted for hashing, and anybody with psql has the same bytes. A
- * table has no order, so the tree's is that of the jti. */
+ * with its number of fields and each field behind its length, the columns of m2m.token_audit that
+ * sql/audit_row.h names. Nothing is formatted for hashing, and anybody with psql has the same
+ * bytes. A table has no order, so the tree's is that of the jti. */
 #ifndef M2M_CRYPTO_AUDIT_TREE_H
 #define M2M_CRYPTO_AUDIT_TREE_H
 
@@ -19,6 +19,8 @@ struct audit_leaf {
 };
 
 MUST_CHECK enum err audit_leaf_make(struct hasher *h, struct uuid jti, struct str row, struct audit_leaf *ret);
+/* Of a row in two parts. */
+MUST_CHECK enum err audit_leaf_join(struct hasher *h, struct uuid jti, const struct str row[2], struct audit_leaf *ret);
 
 /* Sorts the leaves by jti; of equal ones by hash. */
 void audit_leaves_sort(struct audit_leaf *leaves, size_t n);

@@ -147,6 +147,9 @@ static void put_token(struct arena *a, const struct listed_token *t, struct toke
 	ret->m.remote_addr = text_or_empty(a, t->remote_addr);
 	ret->m.user_agent = text_or_empty(a, t->user_agent);
 	ret->m.request_id = uuid_text(a, t->request_id);
+	ret->m.auth_method = text_or_empty(a, t->auth_method);
+	ret->m.credential = text_or_empty(a, t->credential);
+	ret->m.bound_to = text_or_empty(a, t->bound_to);
 }
 
 static struct str encode_tokens(struct op *op, bool gzip)

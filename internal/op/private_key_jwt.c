@@ -100,7 +100,7 @@ enum err op_put_assertion(struct op *op)
 	uint8_t *hash = arena_alloc(op->arena, USED_ONCE_LEN);
 	if (hash == NULL)
 		return ERR_NO_MEMORY;
-	op->issue.credential_id = op->proof->credential_id;
+	op->issue.credential = op->proof->credential_id;
 	op->issue.used_once = str_from(hash, USED_ONCE_LEN);
 	op->issue.used_until = op->proof->claims.refused_from;
 	return used_once_make(op->env->hasher, USED_ONCE_CLIENT_ASSERTION, op->in.client_id, op->proof->claims.jti, hash);

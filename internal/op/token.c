@@ -187,8 +187,8 @@ static void put_credential(struct json_out *o, const struct issue_request *r)
 {
 	char text[SECRET_TAG_TEXT_LEN];
 	struct str tag = str_from(text, base64url_encode(text, r->secret_tag.p, SECRET_TAG_LEN));
-	if (r->credential_id.p != NULL) {
-		json_put_str(o, "credential_id", r->credential_id);
+	if (r->credential.p != NULL) {
+		json_put_str(o, "credential_id", r->credential);
 		json_put_str(o, "credential_tag", tag);
 	} else {
 		json_put_int(o, "secret_version", r->secret_version);
@@ -329,6 +329,9 @@ static enum op_verdict issue(struct op *op)
 		.bearer = op->caller_known ? &op->caller : NULL,
 		.origin = &op->origin,
 		.jti = uuid_v7(clock_wall_us()),
+		.auth_method = op->proof != NULL ? 'k'
+			       : op->in.basic    ? 'b'
+						 : 'p',
 		.until_us = op_until_us(op),
 		.written = written,
 		.done = issued,

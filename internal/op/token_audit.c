@@ -110,6 +110,9 @@ static void copy_token(struct arena *a, const struct listed_token *from, struct 
 	to->audience = arena_copy(a, from->audience);
 	to->remote_addr = arena_copy(a, from->remote_addr);
 	to->user_agent = arena_copy(a, from->user_agent);
+	to->auth_method = arena_copy(a, from->auth_method);
+	to->credential = arena_copy(a, from->credential);
+	to->bound_to = arena_copy(a, from->bound_to);
 }
 
 static void take_page(void *arg, enum err err, const struct token_page *page)

@@ -11,11 +11,12 @@
 
 /* $1 slug or null, $2 id or null, $3 client id, $4 since, $5 until, $6 jti, $7 kid, $8 secret
  * version, $9 address or network, each or null, $10 only those that are alive,
- * $11 days, which count without $4 and $6. Deleted organizations' tokens are found too. */
+ * $11 days, which count without $4 and $6, $12 method, $13 credential, each or null. Deleted
+ * organizations' tokens are found too. */
 #define TOKEN_COLUMNS                                                                                                                      \
 	"select t.issued_at, t.expires_at, t.jti, o.slug, t.client_id, t.secret_version, t.caller, t.scope, t.audience,"                   \
 	" case t.transport when 'r' then 'rest' when 'g' then 'grpc' else 'm2mctl' end, host(m2m.unmapped(t.remote_addr)),"                \
-	" t.kid"                                                                                                                           \
+	" t.kid, m2m.auth_method_name(t.auth_method), t.credential, t.bound_to"                                                            \
 	" from m2m.token_audit t left join m2m.organization o using (organization_id)"
 #define TOKEN_FILTER                                                                                                                       \
 	" and ($1::text is null or o.slug = $1::text) and ($2::uuid is null or t.organization_id = $2::uuid)"                              \
@@ -23,15 +24,17 @@
 	" and ($6::uuid is null or t.jti = $6::uuid) and ($7::text is null or t.kid = $7::text)"                                           \
 	" and ($8::int4 is null or t.secret_version = $8::int4) and ($9::text is null or t.remote_addr <<= "                               \
 	"any(m2m.address_forms($9::text::inet)))"                                                                                          \
-	" and (not $10::bool or t.expires_at > statement_timestamp())"
+	" and (not $10::bool or t.expires_at > statement_timestamp())"                                                                     \
+	" and ($12::text is null or m2m.auth_method_name(t.auth_method) = $12::text)"                                                      \
+	" and ($13::text is null or t.credential = $13::text)"
 
-/* $12 limit. A jti tells when it was made, give or take a gateway's clock. */
+/* $14 limit. A jti tells when it was made, give or take a gateway's clock. */
 #define SQL_TOKENS                                                                                                                         \
 	TOKEN_COLUMNS                                                                                                                      \
 	" where t.issued_at >= coalesce($4::timestamptz, m2m.jti_time($6::uuid) - interval '1 day',"                                       \
-	"  statement_timestamp() - make_interval(days => $11::int4))" TOKEN_FILTER " order by t.issued_at desc, t.jti limit $12::int4"
+	"  statement_timestamp() - make_interval(days => $11::int4))" TOKEN_FILTER " order by t.issued_at desc, t.jti limit $14::int4"
 
-/* $12 the snapshot before, as text. What it did not see was committed since, whenever it began;
+/* $14 the snapshot before, as text. What it did not see was committed since, whenever it began;
  * the time only keeps the search short. A row's xmin has lost the upper half of its
  * transaction's number, which is that of now or one less. */
 #define SQL_TOKENS_SINCE                                                                                                                   \
@@ -40,7 +43,7 @@
 	" where t.issued_at >= greatest($4::timestamptz, statement_timestamp() - interval '2 minutes')"                                    \
 	" and not pg_visible_in_snapshot(((x.top >> 32 << 32 | x.low) - case when x.low > (x.top & 4294967295) then 4294967296 else 0 "    \
 	"end)"                                                                                                                             \
-	"  ::text::xid8, $12::text::pg_snapshot) and ($11::int4 is not null)" TOKEN_FILTER " order by t.issued_at, t.jti"
+	"  ::text::xid8, $14::text::pg_snapshot) and ($11::int4 is not null)" TOKEN_FILTER " order by t.issued_at, t.jti"
 
 #define SQL_SNAPSHOT "select pg_current_snapshot()::text"
 
@@ -81,6 +84,8 @@ static void put_question(struct operator_db *db, struct pg_params *p, const stru
 	pg_put_text(p, q->remote_addr);
 	pg_put_bool(p, q->alive);
 	pg_put_int4(p, q->days);
+	pg_put_text(p, q->auth_method);
+	pg_put_text(p, q->credential);
 }
 
 static enum err read_snapshot(struct operator_db *db, struct str *ret)
@@ -128,6 +133,9 @@ static enum err read_tokens(struct operator_db *db, void *arg)
 			.transport = operator_copy(db, r, i, 9),
 			.remote_addr = operator_copy(db, r, i, 10),
 			.kid = operator_copy(db, r, i, 11),
+			.auth_method = operator_copy(db, r, i, 12),
+			.credential = operator_copy(db, r, i, 13),
+			.bound_to = operator_copy(db, r, i, 14),
 		};
 	return arena_overflowed(db->a) ? operator_fail(db, ERR_NO_MEMORY, "there are more tokens than there is memory for") : ERR_OK;
 }

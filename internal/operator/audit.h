@@ -20,6 +20,7 @@ struct audit_token {
 	struct str organization, client_id; /* absent: the platform's, the operator's */
 	int32_t secret_version;             /* 0: the operator's */
 	struct str caller, scope, audience, transport, remote_addr, kid;
+	struct str auth_method, credential, bound_to; /* each may be absent */
 };
 
 struct audit_question {
@@ -30,6 +31,8 @@ struct audit_question {
 	const struct uuid *jti;
 	struct str kid, remote_addr; /* an address, or a network in CIDR form */
 	int32_t secret_version;      /* 0: any */
+	struct str auth_method;      /* a word of m2m.auth_method_name; absent: any */
+	struct str credential;       /* absent: any */
 	bool alive;                  /* not expired */
 	int32_t limit;               /* 1 to AUDIT_LIMIT_MAX */
 };

@@ -20,6 +20,8 @@ static const struct {
 } reports[] = {
 	{"tokens_per_day", REPORT("tokens_per_day", "organization", NONE, "day desc, organization"), true, false},
 	{"tokens_by_secret_version", REPORT_V("tokens_by_secret_version", "v.client_id", "v.client_id, v.secret_version"), true, true},
+	{"tokens_by_auth_method",
+	 REPORT("tokens_by_auth_method", "organization", "client_id", "day desc, organization, client_id, auth_method"), true, true},
 	{"tokens_by_signing_key", REPORT("tokens_by_signing_key", NONE, NONE, "last_issued_at desc"), false, false},
 	{"secret_last_use", REPORT_V("secret_last_use", "v.client_id", "v.client_id, v.secret_version"), true, true},
 	{"client_last_use", REPORT("client_last_use", "organization", "client_id", "last_used_at desc nulls last, client_id"), true, true},

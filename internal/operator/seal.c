@@ -139,7 +139,7 @@ static enum err read_heads(struct operator_db *db, void *arg)
 						    .last = s.seal.last,
 						    .signature = arena_copy(db->a, s.signature),
 						    .kid = arena_copy(db->a, s.kid),
-						    .public_jwk = operator_copy(db, r, i, 12)};
+						    .public_jwk = operator_copy(db, r, i, SEAL_COLUMNS_N)};
 		err = hasher == NULL ? ERR_NO_MEMORY : audit_seal_hash(hasher, &s.seal, task->heads[i].hash);
 	}
 	hasher_free(hasher);
@@ -177,10 +177,19 @@ struct prove_task {
 	const struct uuid *jti;
 	struct hasher *hasher;
 	struct operator_db *db;
+	int version; /* of the seal */
 	struct seal_proof proof;
 	struct audit_leaf *leaves;
 	size_t n;
 };
+
+static struct str arena_join(struct arena *a, const struct str parts[2])
+{
+	struct sbuf out = sbuf_in(a, parts[0].n + parts[1].n + 1);
+	sbuf_put(&out, parts[0]);
+	sbuf_put(&out, parts[1]);
+	return sbuf_str(&out);
+}
 
 static enum err take_leaf(void *arg, struct str tuple)
 {
@@ -192,9 +201,11 @@ static enum err take_leaf(void *arg, struct str tuple)
 		return err;
 	if (task->n == LEAVES_MAX)
 		return ERR_MISMATCH;
+	struct str sealed[2];
+	audit_row_sealed(tuple, task->version, sealed);
 	if (memcmp(&jti, task->jti, sizeof jti) == 0)
-		task->proof.row = arena_copy(task->db->a, tuple);
-	return audit_leaf_make(task->hasher, jti, tuple, &task->leaves[task->n++]);
+		task->proof.row = arena_join(task->db->a, sealed);
+	return audit_leaf_join(task->hasher, jti, sealed, &task->leaves[task->n++]);
 }
 
 static enum err find_token(struct operator_db *db, struct prove_task *task)
@@ -210,7 +221,7 @@ static enum err find_token(struct operator_db *db, struct prove_task *task)
 		return operator_fail(db, ERR_NOT_FOUND, "the audit has no row for this token");
 	task->proof.issued_at = pg_time_us(r, 0, 0);
 	task->proof.batch_id = pg_uuid(r, 0, 1);
-	return seal_each_row(db, task->proof.issued_at, task->proof.issued_at + 1, take_leaf, task);
+	return ERR_OK;
 }
 
 static enum err compose_proof(struct prove_task *task, const struct stored_seal *s)
@@ -258,8 +269,11 @@ static enum err prove(struct operator_db *db, void *arg)
 			"this token's row isn't sealed: it is of its writer's last batch, which the next one seals, or two seconds "
 			"of quiet");
 	struct stored_seal s = read_seal(r, 0);
-	err = compose_proof(task, &s);
-	task->proof.public_jwk = operator_copy(db, r, 0, 12);
+	task->version = s.seal.version;
+	err = seal_each_row(db, task->proof.issued_at, task->proof.issued_at + 1, take_leaf, task);
+	if (err == ERR_OK)
+		err = compose_proof(task, &s);
+	task->proof.public_jwk = operator_copy(db, r, 0, SEAL_COLUMNS_N);
 	if (err == ERR_MISMATCH)
 		return operator_fail(
 			db, err, "the rows of this token's batch are not those that were sealed: `m2mctl audit verify` names what differs");

@@ -9,7 +9,9 @@
 #include "operator/seal_parts.h"
 #include "sql/copy_tuple.h"
 
-#define SEAL_FIELDS 12
+/* Exports from before there were versions lack the last one. */
+#define SEAL_FIELDS_V1 12
+#define SEAL_FIELDS    SEAL_COLUMNS_N
 
 struct mapped {
 	void *p;
@@ -64,14 +66,23 @@ static bool take_time(struct str field, int64_t *ret)
 	return good;
 }
 
+static bool take_version(struct str field, int *ret)
+{
+	uint32_t wire = 0;
+	bool good = take_bytes(field, &wire, sizeof wire);
+	*ret = field.p == NULL ? 1 : (int)__builtin_bswap32(wire);
+	return good;
+}
+
 /* As SEAL_COLUMNS. */
 static enum err seal_of_tuple(struct str tuple, struct stored_seal *ret)
 {
-	struct str f[SEAL_FIELDS];
+	struct str f[SEAL_FIELDS] = {STR_NONE};
 	size_t at = 2;
+	size_t n = (unsigned char)tuple.p[1];
 	int64_t seq = 0;
-	enum err err = tuple.p[1] == SEAL_FIELDS ? ERR_OK : ERR_MALFORMED;
-	for (size_t i = 0; err == ERR_OK && i < SEAL_FIELDS; i++)
+	enum err err = n == SEAL_FIELDS || n == SEAL_FIELDS_V1 ? ERR_OK : ERR_MALFORMED;
+	for (size_t i = 0; err == ERR_OK && i < n; i++)
 		err = copy_next_field(tuple, &at, &f[i]);
 	if (err != ERR_OK)
 		return err;
@@ -81,7 +92,7 @@ static enum err seal_of_tuple(struct str tuple, struct stored_seal *ret)
 		    take_bytes(f[3], s->previous, sizeof s->previous) && take_time(f[4], &s->previous_at) &&
 		    take_bytes(f[5], s->batch_id.b, sizeof s->batch_id.b) &&
 		    take_bytes(f[6], s->sealed_batch.b, sizeof s->sealed_batch.b) && take_bytes(f[7], s->root, sizeof s->root) &&
-		    f[9].n == 1;
+		    f[9].n == 1 && take_version(f[12], &s->version);
 	s->seq = (uint64_t)seq;
 	s->tags = f[8];
 	s->last = good && f[9].p[0] != 0;

@@ -7,8 +7,10 @@
 #include "sql/audit_row.h"
 
 /* As read_seal reads them. */
+#define SEAL_COLUMNS_N 13
 #define SEAL_COLUMNS                                                                                                                       \
-	"s.at, s.writer, s.seq, s.previous, s.previous_at, s.batch_id, s.sealed_batch_id, s.root, s.tags, s.last, s.kid, s.signature"
+	"s.at, s.writer, s.seq, s.previous, s.previous_at, s.batch_id, s.sealed_batch_id, s.root, s.tags, s.last, s.kid, s.signature, "    \
+	"s.version"
 
 struct stored_seal {
 	struct audit_seal seal;

@@ -22,10 +22,10 @@
 /* $1 from, $2 until. Batches that are sealed, then those that only the seal they came with
  * knows. A seal is written after its rows, but clocks may be set back. */
 #define SQL_BATCHES                                                                                                                        \
-	"select s.sealed_batch_id, s.root, octet_length(s.tags) / 8 from m2m.audit_seal s"                                                 \
+	"select s.sealed_batch_id, s.root, octet_length(s.tags) / 8, coalesce(s.version, 1) from m2m.audit_seal s"                         \
 	" where s.at >= $1::timestamptz - " SQL_CLOCK_SET_BACK " and s.previous_at >= $1::timestamptz and s.previous_at < $2::timestamptz" \
 	"  and s.sealed_batch_id is not null"                                                                                              \
-	" union all select s.batch_id, null, 0 from m2m.audit_seal s"                                                                      \
+	" union all select s.batch_id, null, 0, 0 from m2m.audit_seal s"                                                                   \
 	" where s.at >= $1::timestamptz and s.at < $2::timestamptz and s.batch_id is not null"
 
 /* $1 batch, $2 from */
@@ -36,7 +36,8 @@
 struct batch {
 	struct uuid id; /* nil: an empty place */
 	bool sealed;
-	bool done; /* the rows are as sealed */
+	bool done;   /* the rows are as sealed */
+	int version; /* of the seal */
 	uint8_t root[SHA256_LEN];
 	size_t rows; /* sealed */
 	/* and tags, where they are known; else they are asked for when they are needed */
@@ -151,11 +152,12 @@ static struct batch *put_batch(struct seal_batches *s, struct uuid id)
 	return b;
 }
 
-static void put_sealed(struct batch *b, struct str root, size_t rows)
+static void put_sealed(struct batch *b, int version, struct str root, size_t rows)
 {
 	if (b->sealed)
 		return; /* twice, after a statement whose outcome wasn't learned */
 	b->sealed = true;
+	b->version = version;
 	b->rows = rows;
 	memcpy(b->root, root.p, SHA256_LEN);
 }
@@ -168,7 +170,7 @@ void seal_batches_put(struct seal_batches *s, const struct stored_seal *seal)
 	if (uuid_is_nil(a->sealed_batch))
 		return;
 	struct batch *b = put_batch(s, a->sealed_batch);
-	put_sealed(b, str_from(a->root, sizeof a->root), a->tags.n / AUDIT_TAG_LEN);
+	put_sealed(b, a->version, str_from(a->root, sizeof a->root), a->tags.n / AUDIT_TAG_LEN);
 	b->tags = a->tags;
 	b->issued_at = a->previous_at;
 }
@@ -190,7 +192,7 @@ static enum err read_batches(struct seal_checking *c, int64_t from, int64_t unti
 		struct str root = pg_str(r, i, 1);
 		struct batch *b = put_batch(*ret, pg_uuid(r, i, 0));
 		if (root.n == SHA256_LEN)
-			put_sealed(b, root, (size_t)pg_int4(r, i, 2));
+			put_sealed(b, pg_int4(r, i, 3), root, (size_t)pg_int4(r, i, 2));
 	}
 	return ERR_OK;
 }
@@ -207,7 +209,9 @@ static enum err keep(struct batch *b, struct uuid jti, struct hasher *hasher, st
 		b->leaves = bigger;
 		b->cap = cap;
 	}
-	return audit_leaf_make(hasher, jti, tuple, &b->leaves[b->n++]);
+	struct str sealed[2];
+	audit_row_sealed(tuple, b->version, sealed);
+	return audit_leaf_join(hasher, jti, sealed, &b->leaves[b->n++]);
 }
 
 /* All there: what is as sealed needn't be kept. The leaves are hashed in a copy, since they tell

@@ -284,6 +284,9 @@ static enum err find(struct operator_db *db, void *arg)
 		.scope = operator_copy(db, r, 0, 8),
 		.audience = operator_copy(db, r, 0, 9),
 		.remote_addr = operator_copy(db, r, 0, 10),
+		.auth_method = operator_copy(db, r, 0, 11),
+		.credential = operator_copy(db, r, 0, 12),
+		.bound_to = operator_copy(db, r, 0, 13),
 	};
 	return ERR_OK;
 }

@@ -50,7 +50,8 @@ struct token_row {
 	int32_t secret_version; /* 0: the operator's */
 	char transport;         /* 'r', 'g' or 'c' */
 	struct str kid, caller, scope, audience;
-	struct str remote_addr; /* absent: none */
+	struct str remote_addr;                       /* absent: none */
+	struct str auth_method, credential, bound_to; /* each may be absent */
 };
 
 /* The row of a token that says it was issued at `iat` (seconds since 1970). ERR_NOT_FOUND. */

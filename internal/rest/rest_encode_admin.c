@@ -113,6 +113,9 @@ static void write_token(struct json_out *o, const struct listed_token *t)
 		json_put_int(o, "secret_version", t->secret_version);
 	else
 		json_put_str(o, "secret_version", STR_NONE);
+	json_put_str(o, "auth_method", t->auth_method);
+	json_put_str(o, "credential", t->credential);
+	json_put_str(o, "bound_to", t->bound_to);
 	json_put_str(o, "kid", t->kid);
 	json_put_str(o, "caller", t->caller);
 	json_put_str(o, "scope", t->scope);

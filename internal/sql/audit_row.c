@@ -6,7 +6,8 @@
 #include "sql/copy_tuple.h"
 #include "sql/pg_value.h"
 
-#define FIELDS 16
+#define FIELDS_V1 16
+#define FIELDS    19
 /* Of the fields that every row has: number of fields, then each behind its length of four bytes. */
 #define ISSUED_AT_AT 6
 #define JTI_AT       (ISSUED_AT_AT + 8 + 4 + 8 + 4)
@@ -86,6 +87,9 @@ bool audit_row_write(const struct audit_row *row, struct sbuf *out)
 	bool address_ok = put_address(out, row->remote_addr);
 	put_field(out, row->user_agent);
 	put_field(out, row->traceparent);
+	put_field(out, row->auth_method == '\0' ? STR_NONE : str_from(&row->auth_method, 1));
+	put_field(out, row->credential);
+	put_field(out, row->bound_to);
 	return address_ok && !out->overflow;
 }
 
@@ -95,7 +99,7 @@ enum err audit_row_read(struct str tuple, int64_t *ret_issued_at, struct uuid *r
 	uint64_t wire;
 	struct str field;
 
-	if (tuple.n < at || tuple.p[0] != 0 || tuple.p[1] != FIELDS)
+	if (tuple.n < at || tuple.p[0] != 0 || (tuple.p[1] != FIELDS && tuple.p[1] != FIELDS_V1))
 		return ERR_MALFORMED;
 	memcpy(&wire, tuple.p + ISSUED_AT_AT, sizeof wire);
 	memcpy(ret_jti->b, tuple.p + JTI_AT, sizeof ret_jti->b);
@@ -109,4 +113,30 @@ enum err audit_row_read(struct str tuple, int64_t *ret_issued_at, struct uuid *r
 	memcpy(ret_batch_id->b, field.p, sizeof ret_batch_id->b);
 	*ret_issued_at = (int64_t)be64toh(wire) + UNIX_TO_PG_EPOCH_US;
 	return ERR_OK;
+}
+
+/* Whether the fields from FIELDS_V1 on are null: each is its length alone then, -1. */
+static bool later_are_null(struct str tuple)
+{
+	size_t at = 2;
+	struct str field = STR("");
+	for (int i = 0; i < FIELDS_V1; i++)
+		if (copy_next_field(tuple, &at, &field) != ERR_OK)
+			return false;
+	for (int i = FIELDS_V1; i < FIELDS; i++)
+		if (copy_next_field(tuple, &at, &field) != ERR_OK || field.p != NULL)
+			return false;
+	return at == tuple.n;
+}
+
+void audit_row_sealed(struct str tuple, int version, struct str ret[2])
+{
+	static const struct str fields_v1 = STR("\0\x10");
+	size_t later = (FIELDS - FIELDS_V1) * sizeof(uint32_t);
+	ret[0] = tuple;
+	ret[1] = STR("");
+	if (version != 1 || tuple.p[1] != FIELDS || !later_are_null(tuple))
+		return;
+	ret[0] = fields_v1;
+	ret[1] = str_from(tuple.p + fields_v1.n, tuple.n - fields_v1.n - later);
 }

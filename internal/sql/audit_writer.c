@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 
+_Static_assert(AUDIT_SEAL_VERSION == 2, "as AUDIT_SEAL_VERSION_SQL says");
+
 #define TUPLE_MAX 16384 /* what the transports let into one row is half of it */
 
 struct audit_writer {
@@ -137,7 +139,8 @@ enum err audit_writer_prepare(struct audit_writer *w, enum audit_seal_kind kind)
 	bool seals = audit_writer_behind(w) && !w->incomplete && make_root(w) == ERR_OK;
 	w->prepared = false;
 	w->kind = kind;
-	w->seal = (struct audit_seal){.writer = w->id, .seq = w->seq + 1, .previous_at = w->at, .last = kind == SEAL_LAST};
+	w->seal = (struct audit_seal){
+		.version = AUDIT_SEAL_VERSION, .writer = w->id, .seq = w->seq + 1, .previous_at = w->at, .last = kind == SEAL_LAST};
 	memcpy(w->seal.previous, w->hash, sizeof w->hash);
 	if (kind == SEAL_WITH_BATCH)
 		w->seal.batch_id = uuid_v7(clock_wall_us());

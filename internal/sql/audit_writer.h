@@ -16,12 +16,15 @@
 #include "sql/audit_row.h"
 #include "sql/pg_value.h"
 
+#define AUDIT_SEAL_VERSION_SQL "2" /* AUDIT_SEAL_VERSION */
 /* The insertion for what audit_writer_put adds, from eleven parameters by name. `at` is the
  * statement's time. */
 #define SQL_AUDIT_SEAL(writer, seq, previous, previous_at, batch, sealed, root, tags, last, kid, signature)                                \
-	"insert into m2m.audit_seal (at, writer, seq, previous, previous_at, batch_id, sealed_batch_id, root, tags, last, kid, signature)" \
-	" values (statement_timestamp(), " writer "::uuid, " seq "::int8, " previous "::bytea, " previous_at "::timestamptz, " batch       \
-	"::uuid, " sealed "::uuid, " root "::bytea, " tags "::bytea, " last "::bool, " kid "::text, " signature "::bytea)"
+	"insert into m2m.audit_seal (at, version, writer, seq, previous, previous_at, batch_id, sealed_batch_id, root, tags, last, kid, "  \
+	"signature)"                                                                                                                       \
+	" values (statement_timestamp(), " AUDIT_SEAL_VERSION_SQL ", " writer "::uuid, " seq "::int8, " previous "::bytea, " previous_at   \
+	"::timestamptz, " batch "::uuid, " sealed "::uuid, " root "::bytea, " tags "::bytea, " last "::bool, " kid "::text, " signature    \
+	"::bytea)"
 
 /* For that insertion alone; it answers the time. */
 #define SQL_SEAL                                                                                                                           \

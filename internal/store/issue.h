@@ -31,20 +31,25 @@
 struct issue_request {
 	/* in; borrowed until done */
 	struct str client_id; /* well formed */
-	/* one SHA256_LEN verifier per key of the ring, in ring order; absent with credential_id */
+	/* one SHA256_LEN verifier per key of the ring, in ring order; absent with a credential */
 	struct str verifiers;
 	/* requested; absent: the client's own. Tokens separated by single spaces */
 	struct str scope;
 	/* requested, several separated by single spaces; absent: the client's first */
 	struct str audience;
 	const struct bearer *bearer; /* NULL: the client itself asks (RFC 6749 section 4.4) */
-	/* of a client that shows a key instead of a secret, whose signature was found right: the
-	 * key's id, what stands for the assertion in m2m.used_once (USED_ONCE_LEN bytes), and
-	 * the second (since 1970) from which on the assertion is refused for its age */
-	struct str credential_id, used_once;
-	int64_t used_until;
 	const struct origin *origin;
 	struct uuid jti;
+	/* how the client authenticated, as m2m.auth_method_name has it; 0: not recorded */
+	char auth_method;
+	/* of a client that shows a key instead of a secret, whose signature was found right: the
+	 * key's id; absent: a secret */
+	struct str credential;
+	struct str bound_to; /* recorded of a token that is bound; absent: none is */
+	/* with a credential: what stands for the assertion in m2m.used_once (USED_ONCE_LEN bytes),
+	 * and the second (since 1970) from which on the assertion is refused for its age */
+	struct str used_once;
+	int64_t used_until;
 	/* monotonic: when the answer is due, whatever happens; ERR_STORE_UNAVAILABLE is one */
 	int64_t until_us;
 	/* At most once, before done: granted, its row is written, and the fields below are what

@@ -25,9 +25,9 @@
 /* What a request with a bearer is checked for besides: the bearer's own client, the version of
  * the secret that it was obtained with, its organization, and the networks of both. */
 #define BEARER_COLUMNS                                                                                                                     \
-	", unnest($26::int4[]) as bearer_kind, unnest($27::text[]) as bearer_client, unnest($28::int4[]) as bearer_version,"               \
-	" unnest($29::uuid[]) as bearer_organization, unnest($30::bool[]) as bearer_admin,"                                                \
-	" unnest($31::bytea[]) as bearer_tag, unnest($32::int8[]) as bearer_iat"
+	", unnest($27::int4[]) as bearer_kind, unnest($28::text[]) as bearer_client, unnest($29::int4[]) as bearer_version,"               \
+	" unnest($30::uuid[]) as bearer_organization, unnest($31::bool[]) as bearer_admin,"                                                \
+	" unnest($32::bytea[]) as bearer_tag, unnest($33::int8[]) as bearer_iat"
 #define BEARER_NETWORK_ALLOWED                                                                                                             \
 	NETWORK_ALLOWED("req.remote_addr", "bc.allowed_networks") " and " NETWORK_ALLOWED("req.remote_addr", "bo.allowed_networks")
 /* network_not_allowed, for the bearer's sake and not the client's */
@@ -56,15 +56,15 @@
  * that has signed it, whose signature the worker found right, and the assertion's age. Whether it
  * was shown before is asked last, of those alone that would get a token. So each one gives one
  * token at most, and one that was refused for something else isn't used up. */
-#define KEY_COLUMNS ", unnest($33::text[]) as credential_id, unnest($34::bytea[]) as used_once, unnest($35::int8[]) as used_until"
+#define KEY_COLUMNS ", unnest($34::text[]) as credential, unnest($35::bytea[]) as used_once, unnest($36::int8[]) as used_until"
 #define KEY_CASES                                                                                                                          \
-	"   when req.credential_id is null and s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                             \
-	"   when case when req.credential_id is null then s.version is null else k.client_id is null end then 'invalid_client'"            \
+	"   when req.credential is null and s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                \
+	"   when case when req.credential is null then s.version is null else k.client_id is null end then 'invalid_client'"               \
 	"   when req.used_until <= extract(epoch from statement_timestamp()) then 'invalid_client'"                                        \
-	"   when not (case when req.credential_id is null then " KIND_ALLOWED("c", "secret") " else " KIND_ALLOWED(                        \
+	"   when not (case when req.credential is null then " KIND_ALLOWED("c", "secret") " else " KIND_ALLOWED(                           \
 		"c", "key") " end)"                                                                                                        \
 			    "    then 'auth_method_not_allowed'"
-#define LIVE_KEY    "k.client_id = req.client_id and k.credential_id = req.credential_id and k.kind = 'key' and " CREDENTIAL_IS_LIVE("k")
+#define LIVE_KEY    "k.client_id = req.client_id and k.credential_id = req.credential and k.kind = 'key' and " CREDENTIAL_IS_LIVE("k")
 #define KEY_LOOKUPS LOOKUP("k", "m2m.client_credential", LIVE_KEY)
 
 /* Of several that show the same assertion in one batch the first one counts. They are inserted in
@@ -83,8 +83,9 @@
 
 /* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and
  * $14 the batch's kid and id, from $15 on stands the seal that travels with it (audit_writer.h),
- * from $26 on what only requests with a bearer have,
- * from $33 on what only those with an assertion have. `verifiers` holds one 32-byte verifier per
+ * $26 is another array, from $27 on stands what only requests with a bearer have, from $34 on what
+ * only those with an assertion have. `credential` and `bound_to` are what a row says of a
+ * credential that is no secret, and of a token that is bound. `verifiers` holds one 32-byte verifier per
  * ring key, in the order of $12. statement_timestamp() is when the server got this statement:
  * later than the arrival of every request in it, so a rotation that had returned before is seen.
  * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at
@@ -94,15 +95,18 @@
  * the select list, a row of all at a time: as a function in `from`, each would be kept whole
  * before the first row is asked for. A secret is looked up without an aggregate, which would be
  * begun anew for each row. */
-#define ISSUE_SQL(more_columns, bearer_cases, client_cases, more_lookups, more_kept, tag, used_once, decided, verdict)                     \
+#define ISSUE_SQL(credential, bound_to, more_columns, bearer_cases, client_cases, more_lookups, more_kept, tag, used_once, decided,        \
+		  verdict)                                                                                                                 \
 	"with req as (select unnest($1::uuid[]) as jti, unnest($2::text[]) as client_id, unnest($3::bytea[]) as verifiers,"                \
 	"  unnest($4::text[]) as scope, unnest($5::text[]) as audience, unnest($6::uuid[]) as request_id,"                                 \
 	"  unnest($7::\"char\"[]) as transport, unnest($8::text[]) as caller, unnest($9::text[]) as remote_addr,"                          \
-	"  unnest($10::text[]) as user_agent, unnest($11::text[]) as traceparent" more_columns ","                                         \
+	"  unnest($10::text[]) as user_agent, unnest($11::text[]) as traceparent,"                                                         \
+	"  unnest($26::\"char\"[]) as auth_method" more_columns ","                                                                        \
 	"  generate_series(1::int8, cardinality($1::uuid[])) as ord),"                                                                     \
 	" dec as ("                                                                                                                        \
 	" select req.ord, req.jti, req.client_id, req.request_id, req.transport, req.caller, req.remote_addr,"                             \
-	"  req.user_agent, req.traceparent" more_kept ", c.organization_id, s.version, " tag " as secret_tag,"                             \
+	"  req.user_agent, req.traceparent, req.auth_method, " credential " as credential, " bound_to " as bound_to" more_kept             \
+	", c.organization_id, s.version, " tag " as secret_tag,"                                                                           \
 	"  c.token_lifetime, c.token_type, statement_timestamp() as at,"                                                                   \
 	"  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"                           \
 	"  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "               \
@@ -119,21 +123,26 @@
 		")," used_once " ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, " \
 		"secret_version, "                                                                                                         \
 		"transport,"                                                                                                               \
-		"   client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent)"                                        \
+		"   client_id, kid, caller, scope, audience, remote_addr, user_agent, traceparent, auth_method, credential, bound_to)"     \
 		"  select at, expires_at, jti, organization_id, request_id, $14::uuid, version, transport, client_id, $13::text, caller, " \
 		"granted_scope,"                                                                                                           \
-		"   granted_audience, remote_addr::inet, user_agent, traceparent from " decided " where " verdict " = 'granted'),"         \
+		"   granted_audience, remote_addr::inet, user_agent, traceparent, auth_method, credential, bound_to from " decided         \
+		" where " verdict " = 'granted'),"                                                                                         \
 		" seal as (" SEAL_OF_BATCH ")"                                                                                             \
 		" select ord, " verdict ", version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type, "    \
 		"secret_tag from " decided
 
+#define NO_TEXT "null::text"
+
 /* Most batches are clients' own requests with their secrets. PostgreSQL sets up each join anew for
  * every statement, which is most of a small batch's cost, so they have a statement without the
  * bearers' and the keys'. */
-const char issue_sql[] = ISSUE_SQL("", "", SECRET_CASES, "", "", SECRET_TAG, "", "dec", "outcome");
-const char issue_bearer_sql[] = ISSUE_SQL(BEARER_COLUMNS, BEARER_CASES, SECRET_CASES, BEARER_LOOKUPS, "", SECRET_TAG, "", "dec", "outcome");
-const char issue_key_sql[] = ISSUE_SQL(BEARER_COLUMNS KEY_COLUMNS, BEARER_CASES, KEY_CASES, BEARER_LOOKUPS KEY_LOOKUPS,
-				       ", req.used_once, req.used_until", "coalesce(" SECRET_TAG ", k.tag)", USED_ONCE, "fin", "verdict");
+const char issue_sql[] = ISSUE_SQL(NO_TEXT, NO_TEXT, "", "", SECRET_CASES, "", "", SECRET_TAG, "", "dec", "outcome");
+const char issue_bearer_sql[] =
+	ISSUE_SQL(NO_TEXT, NO_TEXT, BEARER_COLUMNS, BEARER_CASES, SECRET_CASES, BEARER_LOOKUPS, "", SECRET_TAG, "", "dec", "outcome");
+const char issue_key_sql[] =
+	ISSUE_SQL("req.credential", NO_TEXT, BEARER_COLUMNS KEY_COLUMNS, BEARER_CASES, KEY_CASES, BEARER_LOOKUPS KEY_LOOKUPS,
+		  ", req.used_once, req.used_until", "coalesce(" SECRET_TAG ", k.tag)", USED_ONCE, "fin", "verdict");
 
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 
@@ -185,6 +194,10 @@ static struct str col_traceparent(struct issue_request *r)
 {
 	return r->origin->traceparent;
 }
+static struct str col_auth_method(struct issue_request *r)
+{
+	return r->auth_method == '\0' ? STR_NONE : str_from(&r->auth_method, 1);
+}
 static struct str col_bearer_client(struct issue_request *r)
 {
 	return r->bearer == NULL ? STR_NONE : r->bearer->client_id;
@@ -224,9 +237,9 @@ static struct str col_bearer_organization(struct issue_request *r)
 	return str_from(r->bearer->organization_id.b, sizeof r->bearer->organization_id.b);
 }
 
-static struct str col_credential_id(struct issue_request *r)
+static struct str col_credential(struct issue_request *r)
 {
-	return r->credential_id;
+	return r->credential;
 }
 static struct str col_used_once(struct issue_request *r)
 {
@@ -243,17 +256,18 @@ struct column {
 	column_of *value;
 };
 
-/* In the order of $1 to $11, of $26 to $32, and of $33 to $35. */
+/* In the order of $1 to $11, of $26, of $27 to $33, and of $34 to $36. */
 static const struct column columns[] = {
 	{PG_UUID, col_jti},         {PG_TEXT, col_client_id},  {PG_BYTEA, col_verifiers},  {PG_TEXT, col_scope},
 	{PG_TEXT, col_audience},    {PG_UUID, col_request_id}, {PG_CHAR, col_transport},   {PG_TEXT, col_caller},
 	{PG_TEXT, col_remote_addr}, {PG_TEXT, col_user_agent}, {PG_TEXT, col_traceparent},
 };
+static const struct column method_columns[] = {{PG_CHAR, col_auth_method}};
 static const struct column bearer_columns[] = {
 	{PG_INT4, col_bearer_kind},  {PG_TEXT, col_bearer_client}, {PG_INT4, col_bearer_version}, {PG_UUID, col_bearer_organization},
 	{PG_BOOL, col_bearer_admin}, {PG_BYTEA, col_bearer_tag},   {PG_INT8, col_bearer_iat},
 };
-static const struct column key_columns[] = {{PG_TEXT, col_credential_id}, {PG_BYTEA, col_used_once}, {PG_INT8, col_used_until}};
+static const struct column key_columns[] = {{PG_TEXT, col_credential}, {PG_BYTEA, col_used_once}, {PG_INT8, col_used_until}};
 
 static void put_columns(struct store *s, struct pg_params *p, const struct column *c, size_t columns_n, const struct list *requests)
 {
@@ -270,7 +284,7 @@ static const char *statement_for(const struct list *requests)
 {
 	const char *name = STMT_ISSUE;
 	LIST_EACH (it, requests) {
-		if (ISSUE_REQUEST(it)->credential_id.p != NULL)
+		if (ISSUE_REQUEST(it)->credential.p != NULL)
 			return STMT_ISSUE_KEY;
 		if (ISSUE_REQUEST(it)->bearer != NULL)
 			name = STMT_ISSUE_BEARER;
@@ -287,6 +301,7 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 	pg_put_text(p, kid);
 	pg_put_uuid(p, &batch_id);
 	audit_writer_put(writer, p);
+	put_columns(s, p, method_columns, sizeof method_columns / sizeof *method_columns, requests);
 	const char *name = statement_for(requests);
 	if (str_eq(str_of(name), STR(STMT_ISSUE)))
 		return name;
@@ -368,5 +383,8 @@ struct audit_row issue_statement_wrote(const struct issue_request *r, struct uui
 		.remote_addr = r->origin->remote_addr,
 		.user_agent = r->origin->user_agent,
 		.traceparent = r->origin->traceparent,
+		.auth_method = r->auth_method,
+		.credential = r->credential,
+		.bound_to = r->bound_to,
 	};
 }

@@ -29,6 +29,9 @@ static struct listed_token take_row(const PGresult *r, int row)
 		.remote_addr = pg_str(r, row, 11),
 		.user_agent = pg_str(r, row, 12),
 		.request_id = pg_uuid(r, row, 13),
+		.auth_method = pg_str(r, row, 14),
+		.credential = pg_str(r, row, 15),
+		.bound_to = pg_str(r, row, 16),
 	};
 }
 

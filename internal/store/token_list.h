@@ -31,6 +31,9 @@ struct listed_token {
 	int32_t secret_version; /* 0: an operator's token */
 	char transport;
 	struct str client_id, kid, caller, scope, audience, remote_addr, user_agent;
+	/* how the client authenticated (m2m.auth_method_name), with which credential unless that is
+	 * the secret, and what the token is bound to; each may be absent */
+	struct str auth_method, credential, bound_to;
 };
 
 struct token_page {

@@ -267,7 +267,11 @@ Test(seals, a_change_of_any_column_is_found_and_the_row_named)
 					      "remote_addr = '192.0.2.1'",
 					      "remote_addr = null",
 					      "user_agent = 'curl'",
-					      "traceparent = 'x'"};
+					      "traceparent = 'x'",
+					      "auth_method = 'k'",
+					      "auth_method = null",
+					      "credential = 'x'",
+					      "bound_to = 'jkt:x'"};
 	write_and_stop();
 	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
 		char text[256];
@@ -333,6 +337,9 @@ Test(seals, rows_that_are_removed_added_or_moved_are_found_and_named)
 Test(seals, a_change_of_a_seal_is_found)
 {
 	static const char *const changes[] = {"at = at + interval '1 microsecond'",
+					      "version = 1",
+					      "version = null",
+					      "version = 3",
 					      "writer = gen_random_uuid()",
 					      "seq = seq + 100",
 					      "previous = sha256('x')",
@@ -490,7 +497,7 @@ Test(seals, a_forged_record_needs_a_key_that_somebody_vouches_for)
 	cr_assert_eq(signing_key_public_jwk(key, &jwk), ERR_OK);
 
 	/* a writer that never was, with one seal, rightly made */
-	struct audit_seal seal = {.seq = 1, .last = true, .tags = STR("")};
+	struct audit_seal seal = {.version = 1, .seq = 1, .last = true, .tags = STR("")};
 	uint8_t hash[SHA256_LEN], signature[AUDIT_SIGNATURE_LEN];
 	char hex[2 * AUDIT_SIGNATURE_LEN + 1];
 	seal.writer.b[15] = 1;
@@ -567,6 +574,141 @@ Test(seals, a_seal_that_was_not_checked_vouches_for_no_row)
 		}
 		restore();
 	}
+	expect_all_sealed();
+}
+
+/* ---- what was sealed before there were versions ---- */
+
+struct old_writer {
+	struct signing_key *key;
+	struct hasher *hasher;
+	struct uuid id;
+	uint8_t hash[SHA256_LEN]; /* of the last seal */
+};
+
+static char hex_text[1024];
+static const char *hex_of(const void *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(hex_text + 2 * i, 3, "%02x", ((const uint8_t *)p)[i]);
+	hex_text[2 * n] = '\0';
+	return hex_text;
+}
+
+static void unhex_into(const char *hex, uint8_t *to, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned byte;
+		cr_assert_eq(sscanf(hex + 2 * i, "%2x", &byte), 1, "%s", hex);
+		to[i] = (uint8_t)byte;
+	}
+}
+
+/* As a gateway of schema 11 does: the statement names neither the version nor the later columns. */
+static void write_old_seal(struct old_writer *o, const struct audit_seal *seal, int64_t at)
+{
+	uint8_t signature[AUDIT_SIGNATURE_LEN];
+	char root[80], previous[80], tags[80];
+	cr_assert_eq(audit_seal_hash(o->hasher, seal, o->hash), ERR_OK);
+	cr_assert_eq(audit_seal_sign(o->key, o->hash, signature), ERR_OK);
+	snprintf(root, sizeof root, "%s", hex_of(seal->root, sizeof seal->root));
+	snprintf(previous, sizeof previous, "%s", hex_of(seal->previous, sizeof seal->previous));
+	snprintf(tags, sizeof tags, "%s", hex_of(seal->tags.p, seal->tags.n));
+	sql_exec(world_db(&w),
+		 "insert into m2m.audit_seal (at, writer, seq, previous, previous_at, batch_id, sealed_batch_id, root, tags, last, kid,"
+		 " signature) select timestamptz 'epoch' + interval '1 microsecond' * %lld, '000000000000000000000000000000aa', %d,"
+		 " '\\x%s', %s, %s, %s, '\\x%s', '\\x%s', %s, '%.*s', '\\x%s'",
+		 (long long)at, (int)seal->seq, previous,
+		 seal->seq > 1 ? "(select at from m2m.audit_seal where writer = '000000000000000000000000000000aa' and seq = 1)" : "null",
+		 seal->seq > 1 ? "null" : "'000000000000000000000000000000bb'",
+		 seal->seq > 1 ? "'000000000000000000000000000000bb'" : "null", root, tags, seal->last ? "true" : "false",
+		 STR_ARG(signing_key_kid(o->key)), hex_of(signature, sizeof signature));
+}
+
+#define OLD_JTI "11111111-2222-4333-8444-5555b9525ccf"
+
+/* A writer of then: a seal with a batch of one row, and the seal of that row. */
+static void write_as_an_older_gateway(void)
+{
+	struct master_ring ring;
+	struct old_writer o = {.id = {{[15] = 0xaa}}};
+	uint8_t tags[AUDIT_TAG_LEN];
+	int64_t at = sql_int(world_db(&w), "select (extract(epoch from clock_timestamp()) * 1000000)::int8");
+	char *keys = tmp_read(getenv("HARNESS_MASTER_KEYS"), NULL);
+	cr_assert_eq(crypto_init(), ERR_OK);
+	cr_assert_eq(master_ring_parse(str_of(keys), &ring, NULL), ERR_OK);
+	cr_assert_eq(audit_key_derive(&ring.keys[0], &o.key), ERR_OK);
+	cr_assert_not_null(o.hasher = hasher_new());
+
+	struct audit_seal seal = {.version = 1, .writer = o.id, .seq = 1, .batch_id = {{[15] = 0xbb}}, .tags = STR("")};
+	write_old_seal(&o, &seal, at);
+	sql_exec(
+		world_db(&w),
+		"insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, transport,"
+		" client_id, kid, caller, scope, audience, remote_addr, user_agent) select timestamptz 'epoch' + interval '1 microsecond' *"
+		" %lld, now() + interval '1 hour', '" OLD_JTI
+		"', '%s', gen_random_uuid(), '000000000000000000000000000000bb', 1, 'r', '%s',"
+		" (select kid from m2m.signing_key_current), '%s', 'api', 'public-api', '127.0.0.1', 'old/1.0'",
+		(long long)at, acme.id, acme.client_id, acme.client_id);
+	sql_exec(world_db(&w), "create or replace function public.f(b bytea) returns bytea language sql as"
+			       " $$select case when b is null then '\\xffffffff'::bytea else int4send(length(b)) || b end$$");
+	seal = (struct audit_seal){.version = 1, .writer = o.id, .seq = 2, .previous_at = at, .last = true};
+	seal.sealed_batch.b[15] = 0xbb;
+	memcpy(seal.previous, o.hash, sizeof seal.previous);
+	unhex_into(sql_text(world_db(&w),
+			    "select encode(sha256('\\x00'::bytea || " TUPLE "), 'hex') from m2m.token_audit where jti = '" OLD_JTI "'"),
+		   seal.root, sizeof seal.root);
+	unhex_into("b9525ccf", tags, 4);
+	memcpy(tags + 4, seal.root, 4);
+	seal.tags = str_from(tags, sizeof tags);
+	write_old_seal(&o, &seal, at + 1000);
+	signing_key_free(o.key);
+	hasher_free(o.hasher);
+	crypto_fini();
+	free(keys);
+}
+
+/* As while gateways are upgraded one after another. */
+static void write_as_gateways_of_both_versions(void)
+{
+	issue_some(20);
+	write_as_an_older_gateway();
+	issue_some(20);
+	gateway_stop(&w.gateway, 15000);
+	keep_copies();
+	snprintf(victim, sizeof victim, "%s", OLD_JTI);
+}
+
+Test(seals, what_an_older_gateway_sealed_verifies_beside_what_is_sealed_now)
+{
+	write_as_gateways_of_both_versions();
+	expect_all_sealed();
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.audit_seal where version is null"), 2);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.audit_seal where version is distinct from 2"), 2);
+	export_heads();
+	cr_expect_eq(verify_with_heads(), 0, "%s", out.err);
+	cr_expect_eq(ctl(&w.ctl_env, &out, "audit", "prove", OLD_JTI), 0, "%s", out.err);
+	cr_expect(says(out.out, OLD_JTI), "%s", out.out);
+}
+
+Test(seals, a_change_of_any_column_of_an_older_gateway_s_row_is_found)
+{
+	static const char *const changes[] = {"auth_method = 'b'",  "credential = ''",
+					      "bound_to = 'jkt:x'", "scope = ''",
+					      "traceparent = 'x'",  "auth_method = 'b', credential = 'k', bound_to = 'x'"};
+	write_as_gateways_of_both_versions();
+	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		char text[256];
+		snprintf(text, sizeof text, "update m2m.token_audit set %s where jti = '" OLD_JTI "'", changes[i]);
+		expect_found(text, CHANGED, 1, NULL);
+		owner(text);
+		cr_expect_eq(ctl(&w.ctl_env, &out, "audit", "prove", OLD_JTI), 6, "%s: %s", changes[i], out.out);
+		restore();
+	}
+	owner("update m2m.audit_seal set version = 2 where version is null");
+	cr_expect_eq(verify(), 6);
+	cr_expect_gt(found(SEAL_CHANGED), 0, "%s", out.out);
+	restore();
 	expect_all_sealed();
 }
 
@@ -712,6 +854,41 @@ Test(seals, a_week_that_is_over_is_exported_and_verified_without_the_database)
 	cr_expect_eq(ctl(&w.ctl_env, &out, "audit", "verify", "--export", exported, "--head", heads_file, "--only", "contradictions"), 2);
 }
 
+static void copy_out(const char *query, const char *path)
+{
+	char command[2048], bin[TMP_PATH];
+	snprintf(command, sizeof command, "%s -q -h 127.0.0.1 -p %u -U postgres %s -c \"\\\\copy (%s) to '%s' (format binary)\"",
+		 pg_program("psql", bin), w.pg.port, w.database, query, path);
+	cr_assert_eq(system(command), 0, "%s", command);
+}
+
+Test(seals, exports_of_both_versions_are_verified)
+{
+	char partition[64], seals[TMP_PATH + 8];
+	write_as_gateways_of_both_versions();
+	call_the_week_over(partition);
+	cr_assert_eq(export_week(partition), 0, "%s", out.err);
+	cr_expect(says(out.err, " 0 rows aren't sealed"), "%s", out.err);
+	cr_expect_eq(verify_export(), 0, "%s%s", out.out, out.err);
+	owner("update m2m.token_audit set bound_to = 'x' where jti = '" OLD_JTI "'");
+	cr_expect_eq(export_week(partition), 6, "%s", out.out);
+	restore();
+	snprintf(seals, sizeof seals, "%s.seals", exported);
+
+	/* what m2mctl of then wrote: 16 columns, and 12 of the seals */
+	copy_out("select issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, transport, client_id, kid,"
+		 " caller, scope, audience, remote_addr, user_agent, traceparent from m2m.token_audit where jti = '" OLD_JTI "'",
+		 exported);
+	copy_out("select at, writer, seq, previous, previous_at, batch_id, sealed_batch_id, root, tags, last, kid, signature"
+		 " from m2m.audit_seal where version is null",
+		 seals);
+	cr_expect_eq(verify_export(), 0, "%s%s", out.out, out.err);
+	cr_expect(says(out.err, " 0 rows aren't sealed") && says(out.err, " 1 rows and 2 seals"), "%s", out.err);
+	overwrite(exported, place_of(exported, "old/1.0"), 'O');
+	cr_expect_eq(verify_export(), 6);
+	cr_expect(found(CHANGED) == 1 && faults() == 1, "%s", out.out);
+}
+
 Test(seals, whatever_is_done_to_an_export_is_found)
 {
 	char partition[64], seals[TMP_PATH + 8], copy[TMP_PATH];
@@ -732,10 +909,10 @@ Test(seals, whatever_is_done_to_an_export_is_found)
 	 * only announced */
 	size_t n;
 	char *bytes = tmp_read(seals, &n);
-	overwrite(seals, n - 10, (char)(bytes[n - 10] ^ 1));
+	overwrite(seals, n - 20, (char)(bytes[n - 20] ^ 1));
 	cr_expect_eq(verify_export(), 6);
 	cr_expect_eq(found(SEAL_CHANGED), 1, "%s", out.out);
-	overwrite(seals, n - 10, bytes[n - 10]);
+	overwrite(seals, n - 20, bytes[n - 20]);
 	free(bytes);
 
 	bytes = tmp_read(exported, &n);

@@ -305,15 +305,18 @@ Test(token_audit, the_gateway_s_login_still_reads_no_row_of_the_audit)
 	pg_url(&w.pg, "m2m_gateway", w.database, url);
 	PGconn *db = sql_open(url);
 	cr_expect_str_eq(sql_state(db, "select from m2m.token_audit"), "42501");
-	cr_expect_str_eq(
-		sql_state(db, "select * from m2m.organization_tokens('%s', null, null, null, null, null, null, null, null, 10)", acme.id),
-		"00000");
-	cr_expect_eq(sql_int(db, "select count(*) from m2m.organization_tokens(null, null, null, null, null, null, null, null, null, 10)"),
-		     0);
-	cr_expect_eq(sql_int(db,
-			     "select count(*) from m2m.organization_tokens('%s', null, null, null, null, null, null, null, null, 100000)",
-			     acme.id),
-		     0);
+	cr_expect_str_eq(sql_state(db,
+				   "select * from m2m.organization_token_list('%s', null, null, null, null, null, null, null, null, 10)",
+				   acme.id),
+			 "00000");
+	cr_expect_eq(
+		sql_int(db, "select count(*) from m2m.organization_token_list(null, null, null, null, null, null, null, null, null, 10)"),
+		0);
+	cr_expect_eq(
+		sql_int(db,
+			"select count(*) from m2m.organization_token_list('%s', null, null, null, null, null, null, null, null, 100000)",
+			acme.id),
+		0);
 	PQfinish(db);
 }
 
@@ -467,4 +470,93 @@ Test(token_audit, an_ipv4_client_of_a_dual_stack_listener_is_found_by_its_ipv4_a
 			     0, "%s", views[i]);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.tokens_issued where remote_addr <<= '127.0.0.0/8'"), 3);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.secrets_read where remote_addr = '127.0.0.77'"), 1);
+}
+
+/* The jti that the last answer's token has; as text, in a static buffer. */
+static const char *issued_jti(void)
+{
+	static char jti[64];
+	char token[TOKEN_MAX];
+	body_text(&r, "access_token", token, sizeof token);
+	claim_text(token, "jti", jti, sizeof jti);
+	return jti;
+}
+
+/* In the row, the view and the list, all the same. */
+static void expect_method(const char *jti, const char *letter, const char *word)
+{
+	char query[128], text[128];
+	cr_expect_str_eq(sql_text(world_db(&w), "select auth_method from m2m.token_audit where jti = '%s'", jti), letter, "%s", word);
+	cr_expect_str_eq(sql_text(world_db(&w), "select auth_method from m2m.tokens_issued where jti = '%s'", jti), word);
+	cr_expect_str_eq(sql_text(world_db(&w), "select auth_method from m2m.tokens_alive_now where jti = '%s'", jti), word);
+	cr_expect_str_eq(sql_text(world_db(&w), "select auth_method from m2m.token('%s')", jti), word);
+	cr_expect_str_eq(
+		sql_text(world_db(&w), "select detail->>'auth_method' from m2m.token_story('%s') where event = 'token issued'", jti), word);
+	cr_expect_eq(
+		sql_int(world_db(&w), "select count(*) from m2m.token_audit where jti = '%s' and num_nulls(credential, bound_to) = 2", jti),
+		1, "a secret, and a bearer token");
+	snprintf(query, sizeof query, "?jti=%s", jti);
+	snprintf(text, sizeof text, "\"secret_version\":1,\"auth_method\":\"%s\",\"credential\":null,\"bound_to\":null", word);
+	expect_status(list(admin, query), 200);
+	cr_expect(listed() == 1 && says(text), "%s isn't in %s", text, r.body);
+}
+
+Test(token_audit, how_the_client_authenticated_is_in_the_row_the_views_and_the_list)
+{
+	static struct grpc_reply g;
+	char credentials[256], jti[64], text[64], token[TOKEN_MAX];
+	snprintf(credentials, sizeof credentials, "%s:%s", acme.client_id, acme.secret);
+	const struct http_request basic = {.path = "/oauth2/token",
+					   .basic = credentials,
+					   .type = "application/x-www-form-urlencoded",
+					   .body = "grant_type=client_credentials"};
+	expect_status(http_call(w.gateway.http, &basic, &r), 200);
+	expect_method(issued_jti(), "b", "client_secret_basic");
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	expect_method(issued_jti(), "p", "client_secret_post");
+	expect_status(m2m_token(&w, admin, acme.client_id, acme.secret, &r), 200);
+	expect_method(issued_jti(), "p", "client_secret_post");
+	cr_assert_eq(grpc_token(&w, admin, acme.client_id, acme.secret, "", &g), 0);
+	pb_text(grpc_message(&g, 0, NULL), 1, token, sizeof token);
+	claim_text(token, "jti", jti, sizeof jti);
+	expect_method(jti, "p", "client_secret_post");
+	cr_expect_str_eq(sql_text(world_db(&w),
+				  "select string_agg(auth_method || ' ' || tokens, ', ' order by auth_method)"
+				  " from m2m.tokens_by_auth_method where client_id = '%s' and day = (now() at time zone 'UTC')::date",
+				  acme.client_id),
+			 "client_secret_basic 1, client_secret_post 3");
+
+	struct pb message = {.n = 0};
+	pb_put_text(&message, 2, jti);
+	cr_assert_eq(grpc_list(&message, &g), 0);
+	struct str row = pb_bytes(grpc_message(&g, 0, NULL), 1);
+	cr_expect_str_eq(pb_text(row, 14, text, sizeof text), "client_secret_post");
+	cr_expect_str_eq(pb_text(row, 15, text, sizeof text), "");
+	cr_expect_str_eq(pb_text(row, 16, text, sizeof text), "");
+}
+
+Test(token_audit, an_operator_s_token_and_a_row_from_before_have_no_method)
+{
+	add_row(&acme, "1 hour", "192.0.2.1", 1);
+	expect_status(list(admin, ""), 200);
+	cr_expect_eq(listed(), 2);
+	cr_expect_eq(occurrences(r.body, "\"auth_method\":null"), 2, "%s", r.body);
+}
+
+Test(token_audit, another_credential_and_what_a_token_is_bound_to_are_listed)
+{
+	static struct grpc_reply g;
+	char text[128];
+	add_row(&acme, "1 hour", "192.0.2.1", 1);
+	sql_exec(world_db(&w), "begin; set local role m2m_owner; update m2m.token_audit set auth_method = 'k', credential = 'kid-1',"
+			       " bound_to = 'jkt:0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' where remote_addr = '192.0.2.1'; commit");
+	expect_status(list(admin, "?remote_addr=192.0.2.1"), 200);
+	cr_expect(says("\"auth_method\":\"private_key_jwt\",\"credential\":\"kid-1\",\"bound_to\":\"jkt:0ZcOCORZNYy-"), "%s", r.body);
+	struct pb message = {.n = 0};
+	pb_put_text(&message, 4, "192.0.2.1");
+	cr_assert_eq(grpc_list(&message, &g), 0);
+	struct str row = pb_bytes(grpc_message(&g, 0, NULL), 1);
+	cr_expect_str_eq(pb_text(row, 14, text, sizeof text), "private_key_jwt");
+	cr_expect_str_eq(pb_text(row, 15, text, sizeof text), "kid-1");
+	cr_expect_str_eq(pb_text(row, 16, text, sizeof text), "jkt:0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
 }

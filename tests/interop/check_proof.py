@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 COLUMNS = (
     "issued_at expires_at jti organization_id request_id batch_id secret_version transport client_id kid caller scope"
-    " audience remote_addr user_agent traceparent"
+    " audience remote_addr user_agent traceparent auth_method credential bound_to"
 ).split()
+SEALS = {b"\2m2m-gateway audit seal v1": 16, b"\2m2m-gateway audit seal v2": 19}  # and the fields of their rows
 ROOT_AT = 123  # in the sealed bytes
 
 
@@ -63,8 +64,10 @@ def fields_of(row):
 def check(proof, jwk):
     row, seal = decode(proof["row"]), decode(proof["seal"])
     root = root_of(row, proof["index"], proof["rows"], [bytes.fromhex(h) for h in proof["path"]])
-    if not seal.startswith(b"\2m2m-gateway audit seal v1") or seal[ROOT_AT : ROOT_AT + 32] != root:
+    if seal[:26] not in SEALS or seal[ROOT_AT : ROOT_AT + 32] != root:
         raise ValueError("the row isn't one of the sealed")
+    if row[:2] != struct.pack("!h", SEALS[seal[:26]]):
+        raise ValueError("the row isn't of the seal's version")
     x, y = (int.from_bytes(decode(jwk[name]), "big") for name in "xy")
     r, s = (int.from_bytes(half, "big") for half in struct.unpack("32s32s", decode(proof["signature"])))
     key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()

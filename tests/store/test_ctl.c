@@ -290,7 +290,7 @@ Test(config_check, finds_a_schema_that_is_missing)
 Test(config_check, finds_a_schema_that_is_older)
 {
 	expect_exit(0, "migrate", "down", "--yes");
-	expect_fault(6, "schema", "lacks migration 11");
+	expect_fault(6, "schema", "lacks migration 12");
 }
 
 Test(config_check, finds_a_schema_that_is_newer)
@@ -467,6 +467,25 @@ static void expect_tokens(const char *want, const char *const *options)
 }
 #define tokens_are(want, ...) expect_tokens(want, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
 
+/* The words that help and the option know are those of the database, and all of them. */
+Test(audit, every_method_of_the_database_can_be_asked_for)
+{
+	static const char letters[] = "bpktswj";
+	expect_exit(0, "audit", "tokens", "--help");
+	struct ctl_result help = r;
+	for (const char *letter = letters; *letter != '\0'; letter++) {
+		char word[64];
+		snprintf(word, sizeof word, "%s", sql_text(world_db(&w), "select m2m.auth_method_name('%c')", *letter));
+		cr_expect_gt(strlen(word), 1, "%c: %s", *letter, word);
+		cr_expect(says(help.out, word), "%s isn't in %s", word, help.out);
+		expect_exit(0, "audit", "tokens", "--auth-method", word);
+	}
+	cr_expect_eq(
+		sql_int(world_db(&w),
+			"select count(*) from generate_series(33, 126) n where length(m2m.auth_method_name(chr(n::int)::\"char\")) > 1"),
+		(int64_t)strlen(letters));
+}
+
 Test(audit, tokens_are_found_by_whatever_is_known_of_them)
 {
 	record_at("timestamptz '2026-01-05 10:00:00+00'", JTI_A, "192.0.2.1", 1);
@@ -484,6 +503,16 @@ Test(audit, tokens_are_found_by_whatever_is_known_of_them)
 	tokens_are("c", "--address", "2001:db8::1");
 	tokens_are("c", "--alive");
 	tokens_are("c", "--limit", "1");
+	sql_exec(world_db(&w),
+		 "begin; set local role m2m_owner; update m2m.token_audit set auth_method = 'b' where jti = '" JTI_B "';"
+		 " update m2m.token_audit set auth_method = 'k', credential = 'kid-1', bound_to = 'jkt:x' where jti = '" JTI_C "'; commit");
+	tokens_are("b", "--auth-method", "client_secret_basic");
+	tokens_are("c", "--auth-method", "private_key_jwt");
+	cr_expect(says(r.out, "\"auth_method\":\"private_key_jwt\",\"credential\":\"kid-1\",\"bound_to\":\"jkt:x\""), "%s", r.out);
+	tokens_are("", "--auth-method", "workload");
+	tokens_are("c", "--credential", "kid-1");
+	tokens_are("", "--credential", "kid-2");
+	expect_exit(2, "audit", "tokens", "--auth-method", "secret");
 	expect_exit(2, "audit", "tokens", "--since", "yesterday");
 	expect_exit(2, "audit", "tokens", "--jti", "x");
 	expect_exit(2, "audit", "tokens", "--address", "192.0.2");
@@ -518,17 +547,10 @@ Test(audit, a_follower_gets_every_token_once_when_it_is_committed)
 
 Test(audit, reports_answer_and_a_cell_that_looks_like_a_formula_is_text)
 {
-	static const char *const reports[] = {"tokens_per_day",
-					      "tokens_by_secret_version",
-					      "tokens_by_signing_key",
-					      "secret_last_use",
-					      "client_last_use",
-					      "clients_never_used",
-					      "secrets_used_after_rotation",
-					      "secrets_read_or_rotated",
-					      "failed_attempts_by_client",
-					      "failed_attempts_by_address",
-					      "attempts_from_elsewhere"};
+	static const char *const reports[] = {
+		"tokens_per_day",          "tokens_by_secret_version",  "tokens_by_auth_method",      "tokens_by_signing_key",
+		"secret_last_use",         "client_last_use",           "clients_never_used",         "secrets_used_after_rotation",
+		"secrets_read_or_rotated", "failed_attempts_by_client", "failed_attempts_by_address", "attempts_from_elsewhere"};
 	expect_exit(0, "client", "create", "--org", "acme", "--name", "=HYPERLINK(\"x\")");
 	expect_exit(0, "client", "rotate", "--org", "acme", "--grace", "60");
 	record_at("statement_timestamp()", JTI_A, "192.0.2.1", 1);
@@ -659,7 +681,7 @@ Test(audit, days_are_counted_before_their_weeks_leave_and_their_counts_stay)
 	cr_expect(says(r.out, "\"days\":0"), "%s", r.out);
 	expect_exit(0, "config", "check");
 	cr_expect_not(says(r.out, "counted"), "%s", r.out);
-	for (int later = 11; later > 4; later--) /* they ask nothing of the counts */
+	for (int later = 12; later > 4; later--) /* they ask nothing of the counts */
 		expect_exit(0, "migrate", "down", "--yes");
 	expect_exit(1, "migrate", "down", "--yes");
 	cr_expect(says(r.err, "counts tokens whose rows were dropped"), "%s", r.err);

@@ -10,7 +10,7 @@
 #include "harness/world.h"
 #include "json/json_read.h"
 
-#define SCHEMA 11 /* migrations there are */
+#define SCHEMA 12 /* migrations there are */
 
 SHARED_CLUSTER("");
 
@@ -158,15 +158,116 @@ Test(migrate, down_is_refused_while_anything_has_networks)
 {
 	struct org o;
 	org_create(&w, "acme", &o);
-	go_down_to(11);
 	expect_exit(0, "client", "set", "--org", "acme", "--allow-network", "192.0.2.0/24");
+	go_down_to(11);
 	expect_exit(1, "migrate", "down", "--yes");
 	cr_expect(says(r.err, "--allow-network any"), "%s", r.err);
+	expect_exit(0, "migrate", "up");
 	expect_exit(0, "client", "set", "--org", "acme", "--allow-network", "any");
 	expect_exit(0, "org", "set", "acme", "--allow-network", "192.0.2.0/24");
+	go_down_to(11);
 	expect_exit(1, "migrate", "down", "--yes");
+	expect_exit(0, "migrate", "up");
 	expect_exit(0, "org", "set", "acme", "--allow-network", "any");
+	go_down_to(10);
+}
+
+/* How a token was obtained otherwise is nowhere else; whether by Basic is forgotten. */
+Test(migrate, down_is_refused_while_a_token_names_its_credential_or_what_it_is_bound_to)
+{
+	static const char *const columns[] = {"credential", "bound_to"};
+	world_ctl(&w, &r, "token", "mint", "--platform");
+	go_down_to(12);
+	for (int i = 0; i < 2; i++) {
+		sql_exec(world_db(&w), "begin; set local role m2m_owner; update m2m.token_audit set auth_method = 'b', %s = 'x'; commit",
+			 columns[i]);
+		expect_exit(1, "migrate", "down", "--yes");
+		cr_expect(says(r.err, "name a credential"), "%s", r.err);
+		sql_exec(world_db(&w), "begin; set local role m2m_owner; update m2m.token_audit set %s = null; commit", columns[i]);
+	}
 	expect_exit(0, "migrate", "down", "--yes");
+	/* and what no older program can check is gone, so that rows stay unproven and no fault */
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.audit_seal"), 0);
+	expect_exit(0, "migrate", "up");
+	expect_exit(0, "audit", "verify", "--only", "seals");
+	cr_expect(says(r.err, "1 rows are from before there were seals"), "%s", r.err);
+}
+
+Test(migrate, counts_by_method_are_added_up_again_when_it_is_taken_back)
+{
+	go_down_to(12);
+	sql_exec(world_db(&w),
+		 "insert into m2m.token_usage (day, kid, tokens, first_issued_at, last_issued_at, auth_method) values"
+		 " (current_date, 'k', 3, now() - interval '2 hours', now(), 'b'), (current_date, 'k', 4, now(), now(), 'p')");
+	expect_exit(0, "migrate", "down", "--yes");
+	cr_expect_str_eq(sql_text(world_db(&w), "select string_agg(tokens::text, ' ') from m2m.token_usage"), "7");
+}
+
+/* 200,000 rows of tokens with a secret. */
+static int64_t bytes_of(const char *name, const char *columns, const char *values, const char *user_agent, const char *traceparent)
+{
+	sql_exec(world_db(&w),
+		 "create table public.%s (like m2m.token_audit); insert into public.%s (issued_at, expires_at, jti, organization_id,"
+		 " request_id, batch_id, secret_version, transport, client_id, kid, caller, scope, audience, remote_addr, user_agent,"
+		 " traceparent%s) select now(), now(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'r',"
+		 " 'm2m_3lMxvAWyTFiUZLlMwedMOF', 'KMe939sZJQP6_jIm', 'm2m_3lMxvAWyTFiUZLlMwedMOF', 'api', 'public-api', '127.0.0.1', %s, "
+		 "%s%s"
+		 " from generate_series(1, 200000)",
+		 name, name, columns, user_agent, traceparent, values);
+	return sql_int(world_db(&w), "select pg_relation_size('public.%s')", name);
+}
+
+Test(migrate, a_token_with_a_secret_grows_by_at_most_8_bytes)
+{
+	sql_exec(world_db(&w), "create function public.agent() returns text language sql volatile as"
+			       " $$select left(repeat('python-requests ', 8), 1 + floor(random() * 100)::int)$$");
+	double before = (double)bytes_of("before", "", "", "public.agent()", "null");
+	double after = (double)bytes_of("after", ", auth_method", ", 'b'", "public.agent()", "null");
+	double grown = (after - before) / 200000;
+	cr_expect(grown > 0 && grown <= 8, "%.2f bytes a row", grown);
+	/* a row without any null had no bitmap of nulls, which is 8 bytes */
+	double traced_before = (double)bytes_of("traced", "", "", "public.agent()", "repeat('t', 55)");
+	double traced_after = (double)bytes_of("traced_after", ", auth_method", ", 'b'", "public.agent()", "repeat('t', 55)");
+	cr_expect_leq((traced_after - traced_before) / 200000, 9.5);
+	printf("# with a traceparent: %.1f bytes, %.1f before\n", traced_after / 200000, traced_before / 200000);
+	printf("# a token with a secret: %.1f bytes, %.1f before\n", after / 200000, before / 200000);
+}
+
+Test(migrate, columns_are_added_without_rewriting_the_audit)
+{
+	world_ctl(&w, &r, "token", "mint", "--platform");
+	go_down_to(11);
+	char before[SQL_VALUE];
+	const char *files = "select string_agg(c.relname || c.relfilenode, ' ' order by c.relname) from pg_class c"
+			    " where c.relname ~ '^(token_audit|audit_seal|token_usage)_?[^_]*$' and c.relkind = 'r'";
+	snprintf(before, sizeof before, "%s", sql_text(world_db(&w), "%s", files));
+	expect_exit(0, "migrate", "up");
+	cr_expect_str_eq(sql_text(world_db(&w), "%s", files), before);
+}
+
+/* Nobody waits long for the migration, and it for nobody who lets go. */
+Test(migrate, a_reader_of_the_audit_delays_the_migration_and_no_token)
+{
+	static struct ctl_job job;
+	char url[PG_URL];
+	go_down_to(11);
+	pg_url(&w.pg, "m2m_owner", w.database, url);
+	PGconn *reader = sql_open(url), *writer = sql_open(url);
+	sql_exec(reader, "begin; select count(*) from m2m.token_audit");
+	ctl_start(&w.ctl_env, &job, &r, (const char *const[]){"migrate", "up", NULL});
+	sql_exec(writer, "set statement_timeout = '2s'");
+	for (int i = 0; i < 10; i++) {
+		sleep_ms(150);
+		cr_expect_str_eq(sql_state(writer,
+					   "insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id,"
+					   " batch_id, transport, kid, caller, scope, audience) select now(), now(), gen_random_uuid(),"
+					   " gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'r', 'k', 'c', '', 'a'"),
+				 "00000");
+	}
+	sql_exec(reader, "commit");
+	cr_expect_eq(ctl_finish(&job, &r), 0, "%s", r.err);
+	PQfinish(reader);
+	PQfinish(writer);
 }
 
 Test(migrate, the_second_one_is_taken_back_and_made_again_without_a_loss)

@@ -285,3 +285,35 @@ Test(partitions, a_gateway_makes_them_by_itself_after_its_start)
 	expect_home("now() + interval '100 days'", week_of("now() + interval '100 days'"));
 	cr_expect_eq(gateway_log_count(&w.gateway, "\"level\":\"error\"", NULL, 0), 0);
 }
+
+/* ---- weeks that are taken out and put back ---- */
+
+Test(partitions, a_week_that_was_detached_before_a_migration_is_put_back_after_it)
+{
+	char week[64], seals[64];
+	snprintf(week, sizeof week, "%s", week_of("now()") + strlen("m2m."));
+	snprintf(seals, sizeof seals, "audit_seal_%s", week + strlen("token_audit_"));
+	expect_home("now()", week_of("now()"));
+	/* as it was then */
+	sql_exec(world_db(&w),
+		 "begin; set local role m2m_owner; alter table m2m.token_audit detach partition m2m.%s; alter table m2m.audit_seal detach"
+		 " partition m2m.%s; alter table m2m.%s drop column auth_method, drop column credential, drop column bound_to;"
+		 " alter table m2m.%s drop column version; commit",
+		 week, seals, week, seals);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit"), 0);
+	sql_exec(world_db(&w),
+		 "begin; set local role m2m_owner; select m2m.audit_attach_partition('%s'), m2m.audit_attach_partition('%s'); commit", week,
+		 seals);
+	expect_home("now()", week_of("now()"));
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where auth_method is null and bound_to is null"), 2);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.tokens_issued"), 2);
+	cr_expect_eq(sql_int(world_db(&w),
+			     "select count(*) from pg_inherits where inhparent = 'm2m.audit_seal'::regclass"
+			     " and inhrelid = 'm2m.%s'::regclass",
+			     seals),
+		     1);
+	cr_expect_str_eq(sql_state(world_db(&w), "set role m2m_owner; select m2m.audit_attach_partition('client')"), "P0001");
+	PGconn *gateway = as("m2m_gateway");
+	cr_expect_str_eq(sql_state(gateway, "select m2m.audit_attach_partition('%s')", week), "42501");
+	PQfinish(gateway);
+}

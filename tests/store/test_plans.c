@@ -95,8 +95,8 @@ Test(plans, so_is_the_bearer_s)
 	sql_exec(world_db(&w), "analyze m2m.client, m2m.client_secret, m2m.organization");
 	expect_status(m2m_token(&w, token, acme.client_id, acme.secret, &r), 200);
 	wait_for_plans(2);
-	cr_expect_eq(issuing_plans(BY("client_by_id", "client_id = " ELEMENT(27))), 1);
-	cr_expect_eq(issuing_plans(BY("client_secret_pkey", "\\(client_id = " ELEMENT(27) "\\) AND \\(version = " ELEMENT(28) "\\)")), 1);
+	cr_expect_eq(issuing_plans(BY("client_by_id", "client_id = " ELEMENT(28))), 1);
+	cr_expect_eq(issuing_plans(BY("client_secret_pkey", "\\(client_id = " ELEMENT(28) "\\) AND \\(version = " ELEMENT(29) "\\)")), 1);
 	cr_expect_eq(issuing_plans(BY("organization_pkey", "organization_id = COALESCE[^\n]*")), 1);
 	nothing_is_read_whole("with req as");
 }

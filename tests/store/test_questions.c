@@ -37,16 +37,16 @@ static void record_history(void)
 	sql_exec(
 		db,
 		"insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, transport,"
-		" client_id, kid, caller, scope, audience, remote_addr)"
+		" client_id, kid, caller, scope, audience, remote_addr, auth_method)"
 		" select at, at + interval '26 hours', overlay(overlay(gen_random_uuid()::text placing"
 		"   substr(lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0'), 1, 8) || '-' ||"
 		"   substr(lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0'), 9, 4) from 1 for 13) placing '7' from 15 for "
 		"1)::uuid,"
-		"  '%s', gen_random_uuid(), gen_random_uuid(), version, 'r', '%s', k.kid, '%s', 'api', 'a', addr::inet"
-		" from m2m.signing_key_current k, (values (now() - interval '49 hours', 1, '192.0.2.1'),"
-		"  (now() - interval '49 hours', 1, '192.0.2.1'), (now() - interval '48 hours', 1, '192.0.2.1'),"
-		"  (now() - interval '24 hours', 1, '192.0.2.2'), (now() - interval '1 second', 2, '192.0.2.1'),"
-		"  (now(), 2, '192.0.2.1')) v(at, version, addr)",
+		"  '%s', gen_random_uuid(), gen_random_uuid(), version, 'r', '%s', k.kid, '%s', 'api', 'a', addr::inet, method::\"char\""
+		" from m2m.signing_key_current k, (values (now() - interval '49 hours', 1, '192.0.2.1', 'b'),"
+		"  (now() - interval '49 hours', 1, '192.0.2.1', 'b'), (now() - interval '48 hours', 1, '192.0.2.1', 'p'),"
+		"  (now() - interval '24 hours', 1, '192.0.2.2', 'k'), (now() - interval '1 second', 2, '192.0.2.1', null),"
+		"  (now(), 2, '192.0.2.1', null)) v(at, version, addr, method)",
 		acme.id, acme.client_id, acme.client_id);
 	sql_exec(db,
 		 "insert into m2m.denied_audit values (now(), '%s', '198.51.100.7', 'invalid_client', 4, gen_random_uuid()),"
@@ -86,6 +86,14 @@ static void expect_answers_that_add_up(void)
 		acme.client_id);
 	expect_answer("1 of 4, 2 of 2",
 		      "select string_agg(alive || ' of ' || tokens, ', ' order by secret_version) from m2m.tokens_by_secret_version");
+	expect_answer("6", "select sum(tokens) from m2m.tokens_by_auth_method where client_id = '%s'", acme.client_id);
+	expect_answer("client_secret_basic 2, client_secret_post 1, private_key_jwt 1, - 2",
+		      "select string_agg(method || ' ' || tokens, ', ' order by method = '-', method) from"
+		      " (select coalesce(auth_method, '-') as method, sum(tokens) as tokens from m2m.tokens_by_auth_method"
+		      "  where organization = 'acme' group by 1) m");
+	expect_answer("0", "select count(*) from m2m.tokens_by_auth_method m where tokens <> (select count(*) from m2m.tokens_issued t"
+			   " where t.client_id = m.client_id and t.auth_method is not distinct from m.auth_method"
+			   " and (t.issued_at at time zone 'UTC')::date = m.day)");
 	expect_answer("6 1 1", "select tokens || ' ' || clients || ' ' || organizations from m2m.tokens_by_signing_key");
 	expect_answer("t",
 		      "select last_used_at = (select max(issued_at) from m2m.token_audit where secret_version = 1) and tokens = 4"

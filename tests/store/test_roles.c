@@ -446,6 +446,7 @@ static void expect_sees(PGconn *db, int acmes, int others)
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.secrets_read_or_rotated"), acmes + others);
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.token('%s')", acme_jti), acmes);
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.tokens_by_secret_version"), acmes + others);
+	cr_expect_eq(sql_int(db, "select count(distinct organization_id) from m2m.tokens_by_auth_method"), acmes + others);
 	cr_expect_eq(sql_int(db, "select count(*) from m2m.tokens_by_secret_version where client_id = '%s'", acme.client_id), acmes);
 	cr_expect_eq(sql_int(db, "select count(distinct organization_id) from m2m.admin_audit"), acmes + others);
 	/* Rows of no organization, as a migration's, are nobody's. */

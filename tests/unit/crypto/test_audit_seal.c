@@ -7,7 +7,8 @@ TestSuite(audit_seal, .init = crypto_up, .fini = crypto_down);
 
 static struct audit_seal example(void)
 {
-	struct audit_seal s = {.writer = {{1, 0x97}},
+	struct audit_seal s = {.version = 1,
+			       .writer = {{1, 0x97}},
 			       .seq = 7,
 			       .previous_at = INT64_C(1795524613719269),
 			       .root = {0},
@@ -28,14 +29,17 @@ static void hash_of(const struct audit_seal *s, uint8_t out[SHA256_LEN])
 	hasher_free(h);
 }
 
-/* python3: hashlib.sha256(b"\x02m2m-gateway audit seal v1" + previous + writer + seq.to_bytes(8,
- * "big") + at.to_bytes(8, "big") + batch + sealed + b"\0" + root + tags) */
+/* python3: hashlib.sha256(b"\x02m2m-gateway audit seal v1" (or v2) + previous + writer
+ * + seq.to_bytes(8, "big") + at.to_bytes(8, "big") + batch + sealed + b"\0" + root + tags) */
 Test(audit_seal, its_hash_is_of_the_bytes_that_the_header_lays_out)
 {
 	struct audit_seal s = example();
 	uint8_t hash[SHA256_LEN], head[AUDIT_SEAL_HEAD_LEN];
 	hash_of(&s, hash);
 	cr_expect_str_eq(hex(hash, sizeof hash), "db0475ab14b2b3842177e6938befb44c0872136423f2935e6d1fb0771c976d8d");
+	s.version = 2;
+	hash_of(&s, hash);
+	cr_expect_str_eq(hex(hash, sizeof hash), "1e311525ba16716f583dfc8848b2093066e6274a9e51f5713aceb9f0f093f604");
 	audit_seal_head(&s, head);
 	cr_expect_arr_eq(head + 123, s.root, sizeof s.root, "where README says that the root stands");
 }
@@ -45,7 +49,7 @@ Test(audit_seal, every_field_is_part_of_the_hash)
 	uint8_t first[SHA256_LEN];
 	struct audit_seal base = example();
 	hash_of(&base, first);
-	for (int field = 0; field < 9; field++) {
+	for (int field = 0; field < 11; field++) {
 		struct audit_seal s = example();
 		uint8_t hash[SHA256_LEN];
 		switch (field) {
@@ -72,6 +76,12 @@ Test(audit_seal, every_field_is_part_of_the_hash)
 			break;
 		case 7:
 			s.root[0] ^= 1;
+			break;
+		case 8:
+			s.version = 2;
+			break;
+		case 9:
+			s.version = 0; /* none that there is */
 			break;
 		default:
 			s.tags.n -= 8;

@@ -31,7 +31,8 @@ static struct audit_row example(void)
 				  .kid = STR("k"),
 				  .caller = STR("c"),
 				  .scope = STR(""),
-				  .audience = STR("a")};
+				  .audience = STR("a"),
+				  .auth_method = 'b'};
 }
 
 static void expect_bytes(size_t from, struct str want)
@@ -44,7 +45,7 @@ Test(audit_row, fields_stand_behind_their_lengths_in_the_order_of_the_columns)
 {
 	struct audit_row row = example();
 	cr_assert(audit_row_write(&row, &out));
-	expect_bytes(0, STR("\0\x10"
+	expect_bytes(0, STR("\0\x13"
 			    "\0\0\0\x08\0\x03\x04\x03\xeb\x91\x64\xe5"
 			    "\0\0\0\x08\0\x03\x04\x04\xc2\x1a\x0f\x40"
 			    "\0\0\0\x10\x11\x01"));
@@ -57,7 +58,11 @@ Test(audit_row, fields_stand_behind_their_lengths_in_the_order_of_the_columns)
 						"\0\0\0\0"
 						"\0\0\0\x01"
 						"a"
-						"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"));
+						"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+						"\0\0\0\x01"
+						"b"
+						"\xff\xff\xff\xff\xff\xff\xff\xff"));
+	cr_expect_eq(out.n, (size_t)2 + 12 + 12 + 20 + 60 + 8 + 5 + 9 + 5 + 5 + 4 + 5 + 12 + 5 + 8);
 }
 
 Test(audit_row, addresses_are_those_of_inet)
@@ -75,7 +80,7 @@ Test(audit_row, addresses_are_those_of_inet)
 		row.remote_addr = str_of(cases[i].text);
 		up();
 		cr_assert(audit_row_write(&row, &out), "%s", cases[i].text);
-		expect_bytes(out.n - 8 - cases[i].want.n, cases[i].want);
+		expect_bytes(out.n - 8 - 5 - 8 - cases[i].want.n, cases[i].want);
 	}
 	struct audit_row row = example();
 	row.remote_addr = STR("somewhere");
@@ -118,4 +123,45 @@ Test(audit_row, what_does_not_fit_is_refused)
 	struct sbuf little = sbuf_fixed(small, sizeof small);
 	struct audit_row row = example();
 	cr_expect_not(audit_row_write(&row, &little));
+}
+
+static struct str sealed_bytes(struct str tuple, int version)
+{
+	static char joined[4096];
+	struct str parts[2];
+	struct sbuf all = sbuf_fixed(joined, sizeof joined);
+	audit_row_sealed(tuple, version, parts);
+	sbuf_put(&all, parts[0]);
+	sbuf_put(&all, parts[1]);
+	return sbuf_str(&all);
+}
+
+/* As a gateway hashed it that knew 16 columns. */
+Test(audit_row, a_seal_of_version_1_is_of_the_first_16_fields)
+{
+	struct audit_row row = example();
+	row.auth_method = '\0';
+	cr_assert(audit_row_write(&row, &out));
+	struct str tuple = sbuf_str(&out), v1 = sealed_bytes(tuple, 1);
+	cr_assert_eq(v1.n, tuple.n - 12);
+	cr_expect_arr_eq(v1.p, "\0\x10", 2);
+	cr_expect_arr_eq(v1.p + 2, tuple.p + 2, v1.n - 2);
+	/* and of an export of that time, whose rows are nothing else */
+	char old[4096];
+	memcpy(old, v1.p, v1.n);
+	cr_expect(str_eq(sealed_bytes(str_from(old, v1.n), 1), str_from(old, v1.n)));
+	cr_expect(str_eq(sealed_bytes(tuple, 2), tuple));
+}
+
+Test(audit_row, a_later_field_that_is_not_null_stays_in_what_version_1_hashes)
+{
+	for (int field = 0; field < 4; field++) {
+		struct audit_row row = example();
+		row.auth_method = field == 0 ? 'b' : '\0';
+		row.credential = field == 1 ? STR("x") : STR_NONE;
+		row.bound_to = field == 2 ? STR("") : field == 3 ? STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff") : STR_NONE;
+		up();
+		cr_assert(audit_row_write(&row, &out));
+		cr_expect(str_eq(sealed_bytes(sbuf_str(&out), 1), sbuf_str(&out)), "field %d", field);
+	}
 }

@@ -38,7 +38,7 @@ struct sent {
 static struct sent prepared(enum audit_seal_kind kind)
 {
 	struct pg_params p;
-	struct sent s = {.hash = {0}};
+	struct sent s = {.seal = {.version = AUDIT_SEAL_VERSION}};
 	cr_assert_eq(audit_writer_prepare(writer, kind), ERR_OK);
 	pg_params_init(&p, arena);
 	audit_writer_put(writer, &p);
