@@ -425,8 +425,16 @@ static const struct {
 	 "select count(*) " TOKENS " and t.client_id is not null and not exists (select from m2m.client c"
 	 " where c.client_id = t.client_id and c.organization_id = t.organization_id)"},
 	{"tokens with a secret version that never was",
-	 "select count(*) " TOKENS " and t.client_id is not null and not exists (select from m2m.client_secret s"
+	 "select count(*) " TOKENS " and t.secret_version is not null and not exists (select from m2m.client_secret s"
 	 " where s.client_id = t.client_id and s.version = t.secret_version)"},
+	{"tokens with a key that the client never had",
+	 "select count(*) " TOKENS " and t.credential is not null and not exists (select from m2m.client_credential k"
+	 " where k.client_id = t.client_id and k.credential_id = t.credential)"},
+	{"keys that gave a token after their end",
+	 "select count(*) from (select client_id, credential_id, max(coalesce(ended_at, 'infinity')) as ended"
+	 "  from m2m.client_credential group by 1, 2) k join (select t.client_id, t.credential, max(t.issued_at) as last " TOKENS
+	 "  and t.credential is not null group by 1, 2) u on u.client_id = k.client_id and u.credential = k.credential_id"
+	 " where u.last > k.ended + " SLACK},
 	{"secrets that gave a token after their end",
 	 "select count(*) from m2m.client_secret s join (select t.client_id, t.secret_version, max(t.issued_at) as last " TOKENS
 	 " group by 1, 2) u on u.client_id = s.client_id and u.secret_version = s.version where u.last > " SECRET_END " + " SLACK},

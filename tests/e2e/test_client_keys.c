@@ -69,6 +69,13 @@ static int64_t tokens(void)
 
 /* ---- getting a token ---- */
 
+static const char *row_of_key(void)
+{
+	static char text[128];
+	snprintf(text, sizeof text, "private_key_jwt %s", key.id);
+	return text;
+}
+
 Test(client_keys, an_assertion_gets_a_token_that_opens_our_routes)
 {
 	char said[128];
@@ -78,6 +85,9 @@ Test(client_keys, an_assertion_gets_a_token_that_opens_our_routes)
 	cr_expect_eq(claim_int(token, "secret_version"), INT64_MIN, "no secret was shown");
 	expect_status(get(&w, "/m2m/client-id", token, &r), 200);
 	cr_expect_eq(tokens(), 1);
+	cr_expect_str_eq(sql_text(world_db(&w), "select auth_method || ' ' || credential from m2m.tokens_issued where client_id = '%s'",
+				  acme.client_id),
+			 row_of_key());
 }
 
 Test(client_keys, client_id_may_stand_beside_the_assertion_if_it_is_the_same)
@@ -313,6 +323,17 @@ Test(client_keys, denied_assertions_are_counted_by_their_reason)
 			     acme.client_id),
 		     1);
 	gateway_start(&w.gateway, &w.gateway_env);
+}
+
+Test(client_keys, the_audit_finds_tokens_of_keys_that_were_not_there)
+{
+	struct ctl_result ran;
+	fresh();
+	expect_token(w.gateway.http, "");
+	world_ctl(&w, &ran, "audit", "verify");
+	sql_exec(world_db(&w), "delete from m2m.client_credential");
+	ctl(&w.ctl_env, &ran, "audit", "verify");
+	cr_expect_not_null(strstr(ran.out, "tokens with a key that the client never had"), "%s%s", ran.out, ran.err);
 }
 
 Test(client_keys, what_was_used_is_forgotten_by_the_hour)

@@ -79,6 +79,21 @@ enum err token_list(struct store *s, const struct bearer *bearer, const struct t
 	return take_on(s, FAKE_TOKEN_LIST);
 }
 
+enum err client_jwks_find(struct store *s, struct str client_id, client_jwks_done *done, void *arg)
+{
+	s->client_id = client_id;
+	s->jwks_done = done;
+	s->arg = arg;
+	return take_on(s, FAKE_CLIENT_JWKS);
+}
+
+void fake_client_jwks(struct store *s, enum err err, const struct client_jwk *keys, size_t n)
+{
+	cr_assert_eq(s->waiting, FAKE_CLIENT_JWKS, "nobody waits for keys");
+	s->waiting = FAKE_NONE;
+	s->jwks_done(s->arg, err, keys, n);
+}
+
 /* ---- the operator's ---- */
 
 static enum err take_on_admin(struct store *s, enum fake_call call, const struct origin *origin, struct str org, struct str client_id,

@@ -7,6 +7,7 @@
 #define M2M_FAKES_FAKE_STORE_H
 
 #include "store/admin.h"
+#include "store/client_jwks.h"
 #include "store/client_key.h"
 #include "store/credential.h"
 #include "store/issue.h"
@@ -21,6 +22,7 @@ enum fake_call {
 	FAKE_ROTATE,
 	FAKE_ISSUE,
 	FAKE_TOKEN_LIST,
+	FAKE_CLIENT_JWKS,
 	FAKE_ORG_LIST,
 	FAKE_ORG_FIND,
 	FAKE_ORG_RESOLVE,
@@ -64,6 +66,7 @@ struct store {
 	bool before_given;
 	struct token_place before;
 	token_list_done *list_done;
+	client_jwks_done *jwks_done;
 	struct org_spec new_org;
 	const struct org_change *org_change;
 	struct client_spec client;
@@ -80,6 +83,9 @@ struct store {
 
 /* Answers the credential call that waits. `c` is NULL unless `err` is ERR_OK. */
 void fake_answer(struct store *s, enum err err, const struct credential *c);
+
+/* Answers the question for a client's keys. */
+void fake_client_jwks(struct store *s, enum err err, const struct client_jwk *keys, size_t n);
 
 /* Answers the operator's call that waits. `a` as for fake_answer. */
 void fake_admin(struct store *s, enum err err, const struct admin_answer *a);

@@ -42,7 +42,13 @@ void op_up(void)
 	config.request_timeout_ms = 5000;
 	cr_assert_eq(signing_key_generate(JWT_ES256, &key), ERR_OK);
 	store = (struct store){.keys = keyset_of(key, 1)};
-	env = (struct op_env){.config = &config, .store = &store, .memo = bearer_memo_new(), .counters = &counters, .status = shown_status};
+	env = (struct op_env){.config = &config,
+			      .store = &store,
+			      .memo = bearer_memo_new(),
+			      .client_keys = client_key_memo_new(),
+			      .hasher = hasher_new(),
+			      .counters = &counters,
+			      .status = shown_status};
 	cr_assert_eq(verifier_ring_new(&config.ring, &env.verifiers), ERR_OK);
 	replies = 0;
 }
@@ -51,6 +57,8 @@ void op_down(void)
 {
 	op_free(present);
 	bearer_memo_free(env.memo);
+	client_key_memo_free(env.client_keys);
+	hasher_free(env.hasher);
 	verifier_ring_free(env.verifiers);
 	op_env_clear(&env);
 	keyset_free(store.keys);
@@ -127,6 +135,7 @@ struct str token_from(struct claims c)
 		       {"organization_id", c.organization_id},
 		       {"secret_version", c.secret_version},
 		       {"secret_tag", c.secret_tag},
+		       {"credential_tag", c.credential_tag},
 		       {"iat", c.iat},
 		       {"roles", c.roles}};
 	struct sbuf json = sbuf_in(arena, 512);

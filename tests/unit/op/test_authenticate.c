@@ -47,6 +47,25 @@ Test(authenticate, a_client_s_token_names_its_client_and_version)
 	cr_assert(str_eq(op->origin.actor, STR(CLIENT)));
 }
 
+Test(authenticate, a_token_that_a_key_was_shown_for_tells_the_key_by_its_tag)
+{
+	struct claims c = client_claims();
+	c.secret_version = c.secret_tag = NULL;
+	c.credential_tag = "\"dGFnLW9m\"";
+	struct op *op = call_with(token_from(c));
+	taken(op);
+	cr_expect_eq(op->caller.secret_version, 0);
+	cr_expect(str_eq(op->caller.secret_tag, STR("tag-of")));
+	static const char *const odd[] = {"\"\"", "7", "\"dGFnLW9\"", "\"dGFnLW9mIQ\""};
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		c.credential_tag = odd[i];
+		refused_unasked(call_with(token_from(c)), ERR_INVALID_TOKEN);
+	}
+	c.credential_tag = "\"dGFnLW9m\"";
+	c.secret_version = "3"; /* one of the two, never both */
+	refused_unasked(call_with(token_from(c)), ERR_INVALID_TOKEN);
+}
+
 Test(authenticate, a_client_s_token_has_no_say_about_its_roles)
 {
 	struct claims c = client_claims();

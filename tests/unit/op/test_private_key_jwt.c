@@ -1,0 +1,148 @@
+/* The steps of a client that shows an assertion. What the assertion itself must say is in
+ * test_client_assertion.c. */
+#include <criterion/criterion.h>
+
+#include "crypto/client_key.h"
+#include "crypto/jwt.h"
+#include "op_test.h"
+
+#define TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+static struct signing_key *client_key, *other_key;
+static struct client_jwk row;
+
+static struct client_jwk row_of(struct signing_key *k)
+{
+	struct client_key read;
+	const char *why = "";
+	struct sbuf jwk = sbuf_in(arena, 1024);
+	cr_assert_eq(signing_key_public_jwk(k, &jwk), ERR_OK);
+	cr_assert_eq(client_key_read(arena, sbuf_str(&jwk), &read, &why), ERR_OK, "%s", why);
+	return (struct client_jwk){arena_copy(arena, str_of(read.thumbprint_text)), sbuf_str(&jwk)};
+}
+
+static void up(void)
+{
+	op_up();
+	config.assertion_lifetime_s = 300;
+	cr_assert_eq(signing_key_generate(JWT_ES256, &client_key), ERR_OK);
+	cr_assert_eq(signing_key_generate(JWT_ES256, &other_key), ERR_OK);
+	row = row_of(client_key);
+}
+
+static void down(void)
+{
+	signing_key_free(client_key);
+	signing_key_free(other_key);
+	op_down();
+}
+
+TestSuite(private_key_jwt, .init = up, .fini = down);
+
+static struct str signed_by(struct signing_key *k, const char *jti)
+{
+	struct sbuf claims = sbuf_in(arena, 512), token = sbuf_in(arena, 1024);
+	sbuf_printf(&claims, "{\"iss\":\"" CLIENT "\",\"sub\":\"" CLIENT "\",\"aud\":\"" ISSUER "\",\"exp\":%lld,\"jti\":\"%s\"}",
+		    (long long)NOW + 60, jti);
+	cr_assert_eq(jwt_sign(k, false, sbuf_str(&claims), &token), ERR_OK);
+	return sbuf_str(&token);
+}
+
+static struct op *show(struct str assertion)
+{
+	struct op *op = new_op(OP_OAUTH_TOKEN);
+	op->in = (struct op_input){
+		.grant_type = STR("client_credentials"), .client_assertion = assertion, .client_assertion_type = STR(TYPE)};
+	op_run(op);
+	return op;
+}
+
+static void expect_issue(const struct op *op)
+{
+	cr_assert_eq(store.waiting, FAKE_ISSUE, "%s", op->err_detail);
+	cr_expect(str_eq(store.request->client_id, STR(CLIENT)) && str_eq(store.request->credential, row.credential_id));
+	cr_expect(store.request->verifiers.p == NULL && store.request->used_once.n == 16);
+	cr_expect_eq(store.request->auth_method, 'k');
+	cr_expect_eq(store.request->used_until, NOW + 60 + 30, "exp and the leeway");
+}
+
+static void answer_issue(enum err err)
+{
+	tell_row(store.request);
+	store.request->key = keyset_current(store.keys);
+	fake_issue(&store, err);
+}
+
+Test(private_key_jwt, keys_are_asked_for_once)
+{
+	struct op *op = show(signed_by(client_key, "a"));
+	cr_assert_eq(store.waiting, FAKE_CLIENT_JWKS);
+	cr_expect(str_eq(store.client_id, STR(CLIENT)));
+	fake_client_jwks(&store, ERR_OK, &row, 1);
+	expect_issue(op);
+	answer_issue(ERR_OK);
+	answered(op, ERR_OK);
+	op = show(signed_by(client_key, "b"));
+	expect_issue(op); /* nobody was asked */
+	answer_issue(ERR_ASSERTION_REPLAYED);
+	answered(op, ERR_ASSERTION_REPLAYED);
+}
+
+Test(private_key_jwt, a_key_that_is_not_remembered_is_asked_for)
+{
+	struct client_jwk both[2] = {row, row_of(other_key)};
+	show(signed_by(client_key, "a"));
+	fake_client_jwks(&store, ERR_OK, &row, 1);
+	answer_issue(ERR_OK);
+	struct op *op = show(signed_by(other_key, "b"));
+	cr_assert_eq(store.waiting, FAKE_CLIENT_JWKS, "it may have been added since");
+	fake_client_jwks(&store, ERR_OK, both, 2);
+	cr_assert_eq(store.waiting, FAKE_ISSUE);
+	cr_expect(str_eq(store.request->credential, both[1].credential_id));
+	answer_issue(ERR_OK);
+	answered(op, ERR_OK);
+}
+
+Test(private_key_jwt, whoever_has_no_such_key_gets_one_answer)
+{
+	static const char *const jtis[] = {"a", "b"};
+	for (size_t i = 0; i < 2; i++) { /* a client without keys, and one with another */
+		struct op *op = show(signed_by(other_key, jtis[i]));
+		cr_assert_eq(store.waiting, FAKE_CLIENT_JWKS);
+		fake_client_jwks(&store, ERR_OK, &row, i);
+		answered(op, ERR_INVALID_CLIENT);
+		cr_expect_str_eq(op->err_detail, "No key of this client has made the assertion's signature, or there is no such client.");
+	}
+}
+
+Test(private_key_jwt, a_database_that_is_gone_is_not_the_client_s_fault)
+{
+	struct op *op = show(signed_by(client_key, "a"));
+	fake_client_jwks(&store, ERR_STORE_UNAVAILABLE, NULL, 0);
+	answered(op, ERR_STORE_UNAVAILABLE);
+}
+
+Test(private_key_jwt, a_key_that_cannot_be_read_is_passed_over)
+{
+	struct client_jwk rows[2] = {{row.credential_id, STR("{\"kty\":\"EC\"}")}, row};
+	struct op *op = show(signed_by(client_key, "a"));
+	fake_client_jwks(&store, ERR_OK, rows, 2);
+	expect_issue(op);
+	answer_issue(ERR_OK);
+}
+
+Test(private_key_jwt, the_memory_of_keys_is_bounded)
+{
+	char id[CLIENT_ID_LEN + 1];
+	unsigned kept = 0;
+	for (int i = 0; i < 3000; i++) {
+		snprintf(id, sizeof id, "m2m_%022d", i);
+		cr_assert_not_null(client_key_memo_put(env.client_keys, str_of(id), &row, 1));
+	}
+	for (int i = 0; i < 3000; i++) {
+		snprintf(id, sizeof id, "m2m_%022d", i);
+		kept += client_key_memo_get(env.client_keys, str_of(id)) != NULL;
+	}
+	cr_expect(kept > 256 && kept <= 1024, "%u", kept);
+	cr_expect_not_null(client_key_memo_get(env.client_keys, str_of(id)), "the last one");
+}
