@@ -16,7 +16,7 @@
 enum used_once_kind {
 	USED_ONCE_CLIENT_ASSERTION, /* client_id */
 	USED_ONCE_WORKLOAD,         /* the workload's issuer */
-	USED_ONCE_DPOP_PROOF,       /* jkt: the thumbprint of the proof's key (RFC 9449 section 11.1) */
+	USED_ONCE_DPOP_PROOF,       /* jkt, the thumbprint of its key (RFC 9449 section 11.1) */
 };
 
 /* The first 16 bytes of SHA-256 of a domain, kind, owner and jti, each behind its length, so

@@ -27,9 +27,9 @@ static const char *made(enum used_once_kind kind, const char *owner, const char 
 	return hex(out, sizeof out);
 }
 
-/* Another program that spells it as the header says comes to the same bytes:
- * python3 -c 'import hashlib; f = lambda s: len(s).to_bytes(4, "big") + s
- * print(hashlib.sha256(b"m2m-gateway used once v1" + f(b"client assertion") + f(b"m2m_x") + f(b"j")).hexdigest()[:32])' */
+/* As another program makes them that follows the header: Python's
+ *   f = lambda s: len(s).to_bytes(4, "big") + s
+ *   hashlib.sha256(b"m2m-gateway used once v1" + f(b"client assertion") + f(b"m2m_x") + f(b"j")) */
 Test(used_once, the_bytes_are_the_same_in_every_gateway)
 {
 	cr_assert_str_eq(made(USED_ONCE_CLIENT_ASSERTION, "m2m_x", "j"), "0edbb7b4d174eb1d6427d8ceb724c4a9");
