@@ -19,6 +19,7 @@ struct dpop_rules {
 	int64_t past_s, future_s;         /* how far iat may be from now */
 	const struct dpop_nonces *nonces; /* NULL: no nonce is wanted */
 	struct str access_token;          /* absent: none is presented, no ath wanted */
+	bool fapi2;                       /* no RS256 (FAPI 2.0 Security Profile section 5.4.1) */
 };
 
 struct dpop_proof {
