@@ -46,15 +46,20 @@ enum certificate_name {
 /* "tls_client_auth_subject_dn" and so on. */
 const char *certificate_name_parameter(enum certificate_name kind);
 
-/* The form that is stored and compared, in `a`. DN: RFC 4514 in OpenSSL's canonical form, in
- * which case and repeated spaces don't count (RFC 4517 section 4.2.11, caseIgnoreMatch). DNS:
- * lower case. IP: as inet_ntop writes it. Email: its domain in lower case (RFC 5280 section 7.5).
- * URI: as it is. ERR_MALFORMED: not of that kind, empty, or with a NUL or a control character. */
+/* The form that is stored and compared byte by byte, in `a`:
+ *   DN     RFC 4514, ASCII in lower case, spaces trimmed and never two in a row: equal where
+ *          X509_NAME_cmp says so (RFC 4517 section 4.2.11, caseIgnoreMatch)
+ *   DNS    lower case; no wildcard
+ *   IP     as inet_ntop writes it
+ *   email  its domain in lower case (RFC 5280 section 7.5)
+ *   URI    as it is
+ * ERR_MALFORMED: not of that kind, empty, or with a NUL or a control character; ERR_NO_MEMORY. */
 MUST_CHECK enum err certificate_name_canonical(enum certificate_name kind, struct str text, struct arena *a, struct str *ret);
 
 /* All names of that kind that the certificate has, in canonical form: an array of *ret_n in `a`,
  * at most CERTIFICATE_NAMES_MAX. A statement may look for the client's registered one among
- * them. Names that have no canonical form are left out. ERR_TOO_LARGE: it has more; ERR_NO_MEMORY. */
+ * them. Names that have no canonical form are left out. ERR_TOO_LARGE: it has more;
+ * ERR_NO_MEMORY. */
 #define CERTIFICATE_NAMES_MAX 64
 MUST_CHECK enum err certificate_names(const struct certificate *c, enum certificate_name kind, struct arena *a, const struct str **ret,
 				      size_t *ret_n);

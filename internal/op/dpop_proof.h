@@ -8,13 +8,15 @@
 
 #include "crypto/dpop.h"
 
-#define DPOP_PROOF_PAST_S   60 /* the defaults: what FAPI 2.0 asks for, ten seconds either way, and */
-#define DPOP_PROOF_FUTURE_S 10 /* a minute for what a slow network holds back */
+/* The defaults. FAPI 2.0 wants ten seconds either way; a slow network holds proofs back. */
+#define DPOP_PROOF_PAST_S   60
+#define DPOP_PROOF_FUTURE_S 10
 
 struct dpop_rules {
-	struct str method;     /* of the request: "POST" */
-	struct str public_url; /* what clients call us by, with its path, if any; a last "/" is ignored */
-	struct str path;       /* the route: "/oauth2/token". A query is ignored */
+	struct str method; /* of the request: "POST" */
+	/* what clients call us by, with its path, if any; a last "/" is ignored */
+	struct str public_url;
+	struct str path; /* the route: "/oauth2/token". A query is ignored */
 	int64_t now_us;
 	int64_t past_s, future_s;         /* how far iat may be from now */
 	const struct dpop_nonces *nonces; /* NULL: no nonce is wanted */
