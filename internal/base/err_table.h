@@ -14,6 +14,8 @@
 	ERR(INVALID_CLIENT,         "invalid_client",         401, 16, "invalid_client",         "Client authentication failed.") \
 	ERR(INVALID_SCOPE,          "invalid_scope",          400,  3, "invalid_scope",          "The requested scope is malformed or exceeds what the client may have.") \
 	ERR(INVALID_TARGET,         "invalid_target",         400,  3, "invalid_target",         "The requested audience is not one of the client's.") \
+	ERR(INVALID_DPOP_PROOF,     "invalid_dpop_proof",     400,  3, "invalid_dpop_proof",     "The DPoP proof is missing, malformed, or not made for this request.") \
+	ERR(USE_DPOP_NONCE,         "use_dpop_nonce",         400,  3, "use_dpop_nonce",         "The DPoP proof needs the nonce of this answer's DPoP-Nonce.") \
 	ERR(MISSING_TOKEN,          "missing_token",          401, 16, NULL,                     "This operation needs a bearer token: Authorization: Bearer <token>.") \
 	ERR(INVALID_TOKEN,          "invalid_token",          401, 16, NULL,                     "The access token is malformed, expired, revoked, or was obtained with a secret that has ended.") \
 	ERR(FORBIDDEN,              "forbidden",              403,  7, NULL,                     "The token is valid but lacks the role that this operation needs.") \

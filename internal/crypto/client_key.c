@@ -170,9 +170,17 @@ static bool contains(struct str text, const char *what)
 	return memmem(text.p, text.n, what, strlen(what)) != NULL;
 }
 
+/* For a PEM block that says it is encrypted OpenSSL would ask at the terminal. */
+/* NOLINT(readability-non-const-parameter): its type is given */
+static int no_passphrase(char *buf, int n, int writing, void *arg)
+{
+	(void)buf, (void)n, (void)writing, (void)arg;
+	return -1;
+}
+
 static EVP_PKEY *certificate_key(BIO *pem)
 {
-	X509 *certificate = PEM_read_bio_X509(pem, NULL, NULL, NULL);
+	X509 *certificate = PEM_read_bio_X509(pem, NULL, no_passphrase, NULL);
 	EVP_PKEY *pkey = certificate == NULL ? NULL : X509_get_pubkey(certificate);
 
 	X509_free(certificate);
@@ -184,7 +192,8 @@ static EVP_PKEY *pem_key(struct str text)
 	BIO *pem = BIO_new_mem_buf(text.p, (int)text.n);
 	if (pem == NULL)
 		return NULL;
-	EVP_PKEY *pkey = contains(text, "-----BEGIN CERTIFICATE-----") ? certificate_key(pem) : PEM_read_bio_PUBKEY(pem, NULL, NULL, NULL);
+	EVP_PKEY *pkey =
+		contains(text, "-----BEGIN CERTIFICATE-----") ? certificate_key(pem) : PEM_read_bio_PUBKEY(pem, NULL, no_passphrase, NULL);
 
 	BIO_free(pem);
 	ERR_clear_error();

@@ -231,6 +231,10 @@ Test(client_key, pem_of_anything_else_is_refused_with_a_sentence)
 	cr_expect_str_eq(refused(arena_printf(arena, "%s%s", one, pem_of(fine, write_private))), PRIVATE);
 	cr_expect_str_eq(refused(STR("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")), NO_KEY);
 	cr_expect_str_eq(refused(STR("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n")), NO_KEY);
+	cr_expect_str_eq(refused(STR("-----BEGIN PUBLIC KEY-----\nProc-Type: 4,ENCRYPTED\n"
+				     "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+				     "AAAAAAAAAAAAAAAAAAAAAA==\n-----END PUBLIC KEY-----\n")),
+			 NO_KEY, "and no terminal is asked for a passphrase");
 	EVP_PKEY_free(small);
 	EVP_PKEY_free(curve);
 	EVP_PKEY_free(agreement);
