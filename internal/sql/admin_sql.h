@@ -181,7 +181,8 @@
  * $10 name, $11 roles text[], $12 scopes text[], $13 audiences text[], $14 token_lifetime int4,
  * $15 token_type ('default': none of its own), $16 disabled bool, $17 whether it becomes the
  * organization's default client (only one that isn't disabled afterwards can), $18
- * allowed_networks text[], $19 auth_methods text[]. A default client stays it until another one becomes it. */
+ * allowed_networks text[], $19 auth_methods text[]. A default client stays it until another one
+ * becomes it. */
 #define SQL_CLIENT_CHANGE \
 	/* one at a time for an organization: two that hand over its default would wait for each \
 	 * other in the constraint */ \
