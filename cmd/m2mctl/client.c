@@ -43,7 +43,7 @@ static int find_client(struct ctl *ctl, char **args, const struct option *more, 
 	return status == EXIT_DONE ? connect_and_find(ctl, &arguments, need, ret) : status;
 }
 
-#define CLIENT_FIELDS 16
+#define CLIENT_FIELDS 17
 
 /* What a client is, without its secret. */
 static void put_client(struct ctl *ctl, const struct client *c, struct field *out)
@@ -60,6 +60,7 @@ static void put_client(struct ctl *ctl, const struct client *c, struct field *ou
 		field_number("token_lifetime", c->token_lifetime),
 		field_text("token_type", c->token_type),
 		field_networks("allowed_networks", c->networks),
+		field_words("auth_methods", c->auth_methods),
 		field_number("secret_version", c->secret_version),
 		field_text("secret_hint", c->hint),
 		field_time(ctl, "secret_created_at", c->secret_created_at),
@@ -78,7 +79,7 @@ static int print_client(struct ctl *ctl, const struct client *c)
 
 static int list(struct ctl *ctl, char **args)
 {
-	enum { COLUMNS = 10 };
+	enum { COLUMNS = 11 };
 	const struct client *clients = NULL;
 	struct str org = STR_NONE;
 	size_t n = 0;
@@ -106,10 +107,11 @@ static int list(struct ctl *ctl, char **args)
 		row[3] = field_words("scopes", clients[i].scopes);
 		row[4] = field_number("token_lifetime", clients[i].token_lifetime);
 		row[5] = field_text("token_type", clients[i].token_type);
-		row[6] = field_number("secret_version", clients[i].secret_version);
-		row[7] = field_time(ctl, "created_at", clients[i].created_at);
-		row[8] = field_time(ctl, "disabled_at", clients[i].disabled_at);
-		row[9] = field_text("name", clients[i].name);
+		row[6] = field_words("auth_methods", clients[i].auth_methods);
+		row[7] = field_number("secret_version", clients[i].secret_version);
+		row[8] = field_time(ctl, "created_at", clients[i].created_at);
+		row[9] = field_time(ctl, "disabled_at", clients[i].disabled_at);
+		row[10] = field_text("name", clients[i].name);
 	}
 	return output_rows(ctl, "clients", fields, COLUMNS, n);
 }
@@ -290,6 +292,7 @@ const struct command client_commands[] = {
 	 "  --audience A        whom its tokens are for; the first one is the default (default: M2M_DEFAULT_AUDIENCE)\n"
 	 "  --lifetime SECONDS  of its tokens, 60 to 2592000 (default 86400)\n"
 	 "  --token-type TYPE   of its tokens, JWT or at+jwt (RFC 9068); as M2M_ACCESS_TOKEN_TYPE says when not given\n"
+	 "  --auth-method M     what it may authenticate with: secret, key (see m2mctl client key), or both; the secret alone by default\n"
 	 "  --allow-network N   the only networks that the client may be used from, such as 192.0.2.0/24 or 2001:db8::/32, up to 64;\n"
 	 "                      any, the default: from anywhere\n" SECRET_HELP "\n"
 	 "In Kubernetes, give --secret-name: the default is the name of the default client's Secret.\n\n"
@@ -320,7 +323,7 @@ const struct command client_commands[] = {
 	 rotate},
 	{"client", "set",
 	 "--org SLUG | CLIENT_ID [--name NAME] [--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] "
-	 "[--token-type JWT|at+jwt|default] [--allow-network CIDR]... [--default]",
+	 "[--token-type JWT|at+jwt|default] [--auth-method secret|key]... [--allow-network CIDR]... [--default]",
 	 "Changes what a client is and may do; what isn't given stays",
 	 "  --org SLUG          the organization, by slug or id: its default client\n"
 	 "  --name NAME         for people\n"
@@ -329,6 +332,7 @@ const struct command client_commands[] = {
 	 "  --audience A        replaces all audiences; the first one is the default\n"
 	 "  --lifetime SECONDS  of tokens issued from now on, 60 to 2592000\n"
 	 "  --token-type TYPE   of tokens issued from now on; default: as M2M_ACCESS_TOKEN_TYPE says\n"
+	 "  --auth-method M     what it may authenticate with from the next request on: secret, key (see m2mctl client key), or both\n"
 	 "  --allow-network N   replaces the networks that the client may be used from, such as 192.0.2.0/24 or 2001:db8::/32, up to 64;\n"
 	 "                      any: from anywhere. It holds for its tokens here too, and from the next request on\n"
 	 "  --default           makes it its organization's default client too, as `m2mctl client default` does\n\n"

@@ -7,6 +7,8 @@ int client_options_check(struct ctl *ctl, const struct client_options *o, struct
 		status = check_scopes(ctl, &o->scopes);
 	if (status == EXIT_DONE)
 		status = check_audiences(ctl, &o->audiences);
+	if (status == EXIT_DONE)
+		status = check_auth_methods(ctl, &o->auth_methods);
 	if (status != EXIT_DONE)
 		return status;
 	struct client_spec spec = client_options_change(o);
@@ -16,7 +18,7 @@ int client_options_check(struct ctl *ctl, const struct client_options *o, struct
 
 bool client_options_given(const struct client_options *o)
 {
-	return o->roles.n + o->scopes.n + o->audiences.n > 0 || o->lifetime != 0 || o->token_type.p != NULL;
+	return o->roles.n + o->scopes.n + o->audiences.n + o->auth_methods.n > 0 || o->lifetime != 0 || o->token_type.p != NULL;
 }
 
 struct client_spec client_options_change(const struct client_options *o)
@@ -27,6 +29,7 @@ struct client_spec client_options_change(const struct client_options *o)
 		.audiences = words_of(&o->audiences),
 		.token_lifetime = o->lifetime,
 		.token_type = o->token_type,
+		.auth_methods = words_of(&o->auth_methods),
 	};
 }
 

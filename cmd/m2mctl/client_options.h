@@ -9,7 +9,7 @@
 #define LIFETIME_DEFAULT 86400
 
 struct client_options {
-	struct word_list roles, scopes, audiences;
+	struct word_list roles, scopes, audiences, auth_methods;
 	int32_t lifetime; /* 0: not given */
 	struct str token_type;
 };
@@ -17,13 +17,15 @@ struct client_options {
 /* Rows of a table of struct option, for a struct client_options. */
 #define CLIENT_OPTION_ROWS(o)                                                                                                              \
 	{"--role", OPTION_WORDS, &(o).roles, 0, 0}, {"--scope", OPTION_WORDS, &(o).scopes, 0, 0},                                          \
-		{"--audience", OPTION_WORDS, &(o).audiences, 0, 0},                                                                        \
+		{"--audience", OPTION_WORDS, &(o).audiences, 0, 0}, {"--auth-method", OPTION_WORDS, &(o).auth_methods, 0, 0},              \
 		{"--lifetime", OPTION_NUMBER, &(o).lifetime, CLIENT_LIFETIME_MIN, CLIENT_LIFETIME_MAX},                                    \
 	{                                                                                                                                  \
 		"--token-type", OPTION_TEXT, &(o).token_type, 0, 0                                                                         \
 	}
 /* The same options in a usage string. */
-#define CLIENT_USAGE "[--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] [--token-type JWT|at+jwt]"
+#define CLIENT_USAGE                                                                                                                       \
+	"[--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] [--token-type JWT|at+jwt] "                   \
+	"[--auth-method secret|key]..."
 
 /* `name`: the client's, or absent. Prints the usage line itself and answers EXIT_DONE or
  * EXIT_USAGE. */

@@ -189,6 +189,14 @@ int check_audiences(struct ctl *ctl, const struct word_list *audiences)
 	return EXIT_DONE;
 }
 
+int check_auth_methods(struct ctl *ctl, const struct word_list *methods)
+{
+	for (size_t i = 0; i < methods->n; i++)
+		if (!str_eq(methods->v[i], STR("secret")) && !str_eq(methods->v[i], STR("key")))
+			return ctl_usage(ctl, "--auth-method: expected secret or key; repeat the option for both");
+	return EXIT_DONE;
+}
+
 int check_networks(struct ctl *ctl, const struct word_list *networks, struct networks *ret)
 {
 	struct networks_fault fault;

@@ -42,6 +42,7 @@ struct words roles_of(const struct word_list *list);
 int check_roles(struct ctl *ctl, const struct word_list *roles, bool none_allowed);
 int check_scopes(struct ctl *ctl, const struct word_list *scopes);
 int check_audiences(struct ctl *ctl, const struct word_list *audiences);
+int check_auth_methods(struct ctl *ctl, const struct word_list *methods);
 /* --allow-network: *ret is absent when it wasn't given; "any" stands alone. */
 int check_networks(struct ctl *ctl, const struct word_list *networks, struct networks *ret);
 /* What sql/org.h says of a specification: a fault, or NULL. */

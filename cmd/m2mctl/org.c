@@ -199,6 +199,8 @@ const struct command org_commands[] = {
 	 "  --audience A        whom its tokens are for; the first one is the default (default: M2M_DEFAULT_AUDIENCE)\n"
 	 "  --lifetime SECONDS  of its tokens, 60 to 2592000 (default 86400)\n"
 	 "  --token-type TYPE   of its tokens, JWT or at+jwt (RFC 9068); as M2M_ACCESS_TOKEN_TYPE says when not given\n"
+	 "  --auth-method M     what the client may authenticate with: secret, key (see m2mctl client key), or both; the secret alone by\n"
+	 "                      default\n"
 	 "  --issuer I          an outside issuer that knows this organization too, as its tokens' iss says\n"
 	 "  --external-id E     and what that issuer calls it\n"
 	 "  --allow-network N   the only networks that its clients and tokens may be used from, up to 64; any, the default: from anywhere\n"

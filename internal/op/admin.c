@@ -36,6 +36,7 @@ static void copy_client(struct arena *a, const struct client *from, struct clien
 	to->token_type = arena_copy(a, from->token_type);
 	to->hint = arena_copy(a, from->hint);
 	to->networks = arena_copy(a, from->networks);
+	to->auth_methods = arena_copy(a, from->auth_methods);
 }
 
 static void take_orgs(void *arg, enum err err, const struct admin_answer *answer)

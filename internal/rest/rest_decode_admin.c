@@ -87,9 +87,9 @@ static bool take_change(struct op *op, const struct json *v, void *target)
 #define CLIENT_MEMBERS(c)                                                                                                                  \
 	{"name", take_text, &(c)->name}, {"roles", take_words, &(c)->roles}, {"scopes", take_words, &(c)->scopes},                         \
 		{"audiences", take_words, &(c)->audiences}, {"token_lifetime", take_lifetime, &(c)->token_lifetime},                       \
-		{"token_type", take_token_type, &(c)->token_type},                                                                         \
+		{"token_type", take_token_type, &(c)->token_type}, {"allowed_networks", take_networks, &(c)->networks},                    \
 	{                                                                                                                                  \
-		"allowed_networks", take_networks, &(c)->networks                                                                          \
+		"auth_methods", take_words, &(c)->auth_methods                                                                             \
 	}
 
 static bool take_client(struct op *op, const struct json *v, void *target)

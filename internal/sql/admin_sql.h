@@ -12,14 +12,14 @@
 
 /* clang-format off */
 
-/* Columns 1 to 9 and 1 to 16 of the answers. */
+/* Columns 1 to 9 and 1 to 17 of the answers. */
 #define SQL_ORG_COLUMNS(o, c) \
 	o ".organization_id, " o ".slug, " o ".name, " o ".issuer, " o ".external_id, " c ".client_id, " o ".created_at, " o ".disabled_at, " \
 	o ".allowed_networks::text[]"
 #define SQL_CLIENT_COLUMNS(o, c, s) \
 	c ".client_id, " c ".organization_id, " o ".slug, " c ".is_default, " c ".name, " c ".roles, " c ".scopes, " c ".audiences, " \
 	c ".token_lifetime, " c ".token_type, " c ".secret_version, " s ".hint, " s ".created_at, " c ".created_at, " c ".disabled_at, " \
-	c ".allowed_networks::text[]"
+	c ".allowed_networks::text[], coalesce(" c ".auth_methods, '{secret}')"
 
 /* An organization is named by slug or by id: of the two parameters one is null. */
 #define SQL_IS_ORG(o, slug, id) "(" o ".slug = " slug "::text or " o ".organization_id = " id "::uuid) and " o ".deleted_at is null"
@@ -68,15 +68,16 @@
  * null, $12 client_id, $13 client's name or null, $14 roles text[], $15 scopes text[],
  * $16 audiences text[], $17 token_lifetime int4, $18 token_type or null, $19 key_id, $20 salt,
  * $21 verifier, $22 hint, $23 allowed_networks text[] or null,
- * $24 the client's. */
+ * $24 the client's, $25 auth_methods text[] or null. */
 #define SQL_ORG_CREATE \
 	"with made as (" \
 	" insert into m2m.organization (organization_id, slug, name, issuer, external_id, allowed_networks)" \
 	" values ($7::uuid, $8::text, $9::text, coalesce($10::text, ''), $11::text, " SQL_NETWORKS("$23") ") on conflict do nothing returning *)" \
 	", client as (" \
-	" insert into m2m.client (client_id, organization_id, is_default, name, roles, scopes, audiences, token_lifetime, token_type, secret_version, allowed_networks)" \
+	" insert into m2m.client (client_id, organization_id, is_default, name, roles, scopes, audiences, token_lifetime, token_type, secret_version, allowed_networks," \
+	"  auth_methods)" \
 	" select $12::text, organization_id, true, coalesce($13::text, ''), $14::text[], $15::text[], $16::text[], $17::int4, $18::text, 1," \
-	"  " SQL_NETWORKS("$24") " from made" \
+	"  " SQL_NETWORKS("$24") ", $25::text[] from made" \
 	" returning client_id)" \
 	", secret as (" \
 	" insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)" \
@@ -86,7 +87,7 @@
 	" select a.action, case when made.slug is null then 'already_exists' else 'granted' end, made.organization_id, a.client_id, a.version, a.detail, " SQL_ACT_ORIGIN \
 	" from (values ('create_organization', null, null::int4, jsonb_strip_nulls(jsonb_build_object('slug', $8::text, 'name', $9::text, 'issuer', $10::text," \
 	"  'external_id', $11::text, " SQL_NETWORKS_TOLD("$23") "))), ('create_client', $12::text, 1, jsonb_strip_nulls(jsonb_build_object('name', $13::text, 'roles', $14::text[]," \
-	"  'scopes', $15::text[], 'audiences', $16::text[], 'token_lifetime', $17::int4, 'token_type', $18::text, " SQL_NETWORKS_TOLD("$24") ")))) a(action, client_id, version, detail)" \
+	"  'scopes', $15::text[], 'audiences', $16::text[], 'token_lifetime', $17::int4, 'token_type', $18::text, " SQL_NETWORKS_TOLD("$24") ", 'auth_methods', $25::text[])))) a(action, client_id, version, detail)" \
 	" left join made on true where made.slug is not null or a.action = 'create_organization')" \
 	" select case when made.slug is null then 'already_exists' else 'granted' end, " SQL_ORG_COLUMNS("made", "client") \
 	" from (select) one left join made on true left join client on true"
@@ -155,13 +156,16 @@
 
 /* $1..$6, $7 organization_id uuid, $8 client_id, $9 name or null, $10 roles text[], $11 scopes
  * text[], $12 audiences text[], $13 token_lifetime int4, $14 token_type or null,
- * $15 key_id, $16 salt, $17 verifier, $18 hint, $19 allowed_networks text[] or null. */
+ * $15 key_id, $16 salt, $17 verifier, $18 hint, $19 allowed_networks text[] or null,
+ * $20 auth_methods text[] or null. */
 #define SQL_CLIENT_CREATE \
 	/* locked, so that it isn't deleted in this moment */ \
 	"with target as materialized (select o.organization_id, o.slug from m2m.organization o where o.organization_id = $7::uuid and o.deleted_at is null for no key update)" \
 	", made as (" \
-	" insert into m2m.client (client_id, organization_id, name, roles, scopes, audiences, token_lifetime, token_type, secret_version, allowed_networks)" \
-	" select $8::text, organization_id, coalesce($9::text, ''), $10::text[], $11::text[], $12::text[], $13::int4, $14::text, 1, " SQL_NETWORKS("$19") " from target returning *)" \
+	" insert into m2m.client (client_id, organization_id, name, roles, scopes, audiences, token_lifetime, token_type, secret_version, allowed_networks," \
+	"  auth_methods)" \
+	" select $8::text, organization_id, coalesce($9::text, ''), $10::text[], $11::text[], $12::text[], $13::int4, $14::text, 1, " SQL_NETWORKS("$19") ", $20::text[]" \
+	" from target returning *)" \
 	", secret as (" \
 	" insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)" \
 	" select client_id, 1, $15::text, $16::bytea, $17::bytea, $18::text from made returning hint, created_at)" \
@@ -169,7 +173,7 @@
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	" select 'create_client', case when made.client_id is null then 'organization_not_found' else 'granted' end, $7::uuid, made.client_id, made.secret_version," \
 	"  jsonb_strip_nulls(jsonb_build_object('name', $9::text, 'roles', $10::text[], 'scopes', $11::text[], 'audiences', $12::text[]," \
-	"   'token_lifetime', $13::int4, 'token_type', $14::text, " SQL_NETWORKS_TOLD("$19") ")), " SQL_ACT_ORIGIN " from (select) one left join made on true)" \
+	"   'token_lifetime', $13::int4, 'token_type', $14::text, " SQL_NETWORKS_TOLD("$19") ", 'auth_methods', $20::text[])), " SQL_ACT_ORIGIN " from (select) one left join made on true)" \
 	" select case when made.client_id is null then 'organization_not_found' else 'granted' end, " SQL_CLIENT_COLUMNS("target", "made", "secret") \
 	" from (select) one left join target on true left join made on true left join secret on true"
 
@@ -177,7 +181,8 @@
  * $10 name, $11 roles text[], $12 scopes text[], $13 audiences text[], $14 token_lifetime int4,
  * $15 token_type ('default': none of its own), $16 disabled bool, $17 whether it becomes the
  * organization's default client (only one that isn't disabled afterwards can), $18
- * allowed_networks text[]. A default client stays it until another one becomes it. */
+ * allowed_networks text[], $19 auth_methods text[]. A default client stays it until another one
+ * becomes it. */
 #define SQL_CLIENT_CHANGE \
 	/* one at a time for an organization: two that hand over its default would wait for each \
 	 * other in the constraint */ \
@@ -197,7 +202,8 @@
 	"  audiences = coalesce($13::text[], c.audiences), token_lifetime = coalesce($14::int4, c.token_lifetime)," \
 	"  token_type = case when $15::text is null then c.token_type when $15::text <> 'default' then $15::text end," \
 	"  disabled_at = case when $16::bool is null then c.disabled_at when $16::bool then coalesce(c.disabled_at, statement_timestamp()) end," \
-	"  is_default = c.is_default or $17::bool is true, allowed_networks = " SQL_NETWORKS_CHANGED("$18", "c.allowed_networks") \
+	"  is_default = c.is_default or $17::bool is true, allowed_networks = " SQL_NETWORKS_CHANGED("$18", "c.allowed_networks") "," \
+	"  auth_methods = coalesce($19::text[], c.auth_methods)" \
 	" from target where c.client_id = target.client_id and c.deleted_at is null and target.outcome = 'granted' returning c.*)" \
 	", answer as (" \
 	/* what another one deleted after this statement had begun is not found either */ \
@@ -206,9 +212,9 @@
 	", recorded as (" \
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	" select a.action, target.result, target.organization_id, target.client_id, null, a.detail, " SQL_ACT_ORIGIN \
-	" from (values ('set_client', num_nonnulls($10::text, $11::text[], $12::text[], $13::text[], $14::int4, $15::text, $18::text[]) > 0 or $17::bool is not null," \
+	" from (values ('set_client', num_nonnulls($10::text, $11::text[], $12::text[], $13::text[], $14::int4, $15::text, $18::text[], $19::text[]) > 0 or $17::bool is not null," \
 	"   jsonb_strip_nulls(jsonb_build_object('name', $10::text, 'roles', $11::text[], 'scopes', $12::text[], 'audiences', $13::text[], 'token_lifetime', $14::int4," \
-	"   'token_type', $15::text, 'default', $17::bool, " SQL_NETWORKS_TOLD("$18") ")))," \
+	"   'token_type', $15::text, 'default', $17::bool, " SQL_NETWORKS_TOLD("$18") ", 'auth_methods', $19::text[])))," \
 	"  ('disable_client', $16::bool is true, null), ('enable_client', $16::bool is false, null)) a(action, wanted, detail), answer target where a.wanted)" \
 	" select target.result, " SQL_CLIENT_COLUMNS("target", "c", "s") " from answer target left join changed c on true " SQL_CURRENT_SECRET
 

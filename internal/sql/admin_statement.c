@@ -75,6 +75,7 @@ void admin_put_org_create(struct pg_params *p, const struct origin *o, const str
 	put_secret(p, &fresh->kept);
 	put_networks(p, &spec->networks);
 	put_networks(p, &spec->client.networks);
+	put_words(p, &spec->client.auth_methods);
 }
 
 void admin_put_org_change(struct pg_params *p, const struct origin *o, struct str org, const struct org_change *change)
@@ -99,6 +100,7 @@ void admin_put_client_create(struct pg_params *p, const struct origin *o, const 
 	put_new_client(p, spec);
 	put_secret(p, &fresh->kept);
 	put_networks(p, &spec->networks);
+	put_words(p, &spec->auth_methods);
 }
 
 void admin_put_client_change(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
@@ -116,6 +118,7 @@ void admin_put_client_change(struct pg_params *p, const struct origin *o, struct
 	put_change(p, change->disabled);
 	put_change(p, change->is_default);
 	put_networks(p, &change->networks);
+	put_words(p, &change->auth_methods);
 }
 
 /* ---- rows ---- */
@@ -169,5 +172,6 @@ void admin_take_client(const PGresult *r, int row, struct arena *a, struct clien
 		.created_at = time_or_0(r, row, 14),
 		.disabled_at = time_or_0(r, row, 15),
 		.networks = networks(r, row, 16, a),
+		.auth_methods = pg_text_array_joined(r, row, 17, a),
 	};
 }

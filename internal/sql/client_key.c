@@ -14,8 +14,8 @@ static enum err refuse(const char *why, const char **ret_why)
 	return ERR_MALFORMED;
 }
 
-/* *text becomes the JWK of a set of one (RFC 7517 section 5); anything but a set stays. False: a set
- * of several, or of none. */
+/* *text becomes the JWK of a set of one (RFC 7517 section 5); anything but a set stays. False: a
+ * set of several, or of none. */
 static bool only_key(struct arena *a, struct str *text)
 {
 	const struct json *set = NULL;

@@ -8,9 +8,6 @@
 
 /* clang-format off */
 
-/* The condition for row `k` of m2m.client_credential: the client may show it now. */
-#define CREDENTIAL_IS_LIVE(k) k ".ended_at is null and (" k ".expires_at is null or " k ".expires_at > statement_timestamp())"
-
 /* Whether client `c` may show a credential of the kind. */
 #define KIND_ALLOWED(c, kind) "'" kind "' = any (coalesce(" c ".auth_methods, '{secret}'))"
 
@@ -26,17 +23,18 @@
 	" from (select) one left join m2m.organization o on " SQL_IS_ORG("o", "$7", "$8") \
 	" left join m2m.client c on c.organization_id = o.organization_id and c.client_id = $9::text and c.deleted_at is null"
 
-/* $1 slug or null, $2 id or null, $3 client_id. The keys that weren't removed, oldest first; a row of nulls
- * when there is none. */
+/* $1 slug or null, $2 id or null, $3 client_id. The keys that weren't removed, oldest first; a row
+ * of nulls when there is none. */
 #define SQL_KEY_LIST \
 	"select case when o.slug is null then 'organization_not_found' when c.client_id is null then 'client_not_found' else 'granted' end, " SQL_KEY_COLUMNS("k", "o") \
 	" from (select) one left join m2m.organization o on " SQL_IS_ORG("o", "$1", "$2") \
 	" left join m2m.client c on c.organization_id = o.organization_id and c.client_id = $3::text and c.deleted_at is null" \
 	" left join m2m.client_credential k on k.client_id = c.client_id and k.ended_at is null and k.kind = 'key' order by k.created_at"
 
-/* $1..$6, $7 slug or null, $8 id or null, $9 client_id, $10 credential_id text, $11 public_jwk text, $12 name text or null,
- * $13 expires_at timestamptz or null. The client may show keys from then on: auth_methods has `key`. `already_exists`: it has this key;
- * `too_many_keys`: it has SQL_KEYS_MAX, those counted whose end has come. */
+/* $1..$6, $7 slug or null, $8 id or null, $9 client_id, $10 credential_id text, $11 public_jwk
+ * text, $12 name text or null, $13 expires_at timestamptz or null. The client may show keys from
+ * then on: auth_methods has `key`. `already_exists`: it has this key; `too_many_keys`: it has
+ * SQL_KEYS_MAX, those counted whose end has come. */
 #define SQL_KEY_ADD \
 	"with target as (" SQL_KEY_TARGET ")" \
 	/* of two that add at once the second waits here, and then counts the first one's key */ \
@@ -58,8 +56,8 @@
 	"   jsonb_strip_nulls(jsonb_build_object('credential', $10::text, 'name', $12::text, 'expires_at', $13::timestamptz)), " SQL_ACT_ORIGIN " from answer)" \
 	" select answer.result, " SQL_KEY_COLUMNS("made", "answer") " from answer left join made on true"
 
-/* $1..$6, $7 slug or null, $8 id or null, $9 client_id, $10 credential_id. From its commit on nobody gets a token with
- * this key. `credential_not_found`. */
+/* $1..$6, $7 slug or null, $8 id or null, $9 client_id, $10 credential_id. From its commit on
+ * nobody gets a token with this key. `credential_not_found`. */
 #define SQL_KEY_REMOVE \
 	"with target as (" SQL_KEY_TARGET ")" \
 	", ended as (update m2m.client_credential k set ended_at = clock_timestamp() from target" \
@@ -70,8 +68,8 @@
 	"  select 'remove_key', result, organization_id, client_id, null, jsonb_build_object('credential', $10::text), " SQL_ACT_ORIGIN " from answer)" \
 	" select answer.result, " SQL_KEY_COLUMNS("ended", "answer") " from answer left join ended on true"
 
-/* $1 client_id. What a worker needs to check a signature: every live key of the client, whoever asks. It decides
- * nothing: the issuing statement looks again. */
+/* $1 client_id. What a worker needs to check a signature: every live key of the client, whoever
+ * asks. It decides nothing: the issuing statement looks again. */
 #define SQL_CLIENT_KEYS \
 	"select k.credential_id, k.public_jwk from m2m.client_credential k" \
 	" where k.client_id = $1::text and k.kind = 'key' and " CREDENTIAL_IS_LIVE("k") " order by k.created_at"

@@ -50,6 +50,14 @@ static bool token_type_holds(struct str type)
 	return type.p == NULL || str_eq(type, STR("JWT")) || str_eq(type, STR("at+jwt")) || str_eq(type, STR("default"));
 }
 
+static bool auth_methods_hold(const struct words *methods)
+{
+	for (size_t i = 0; i < methods->n; i++)
+		if (!str_eq(methods->v[i], STR("secret")) && !str_eq(methods->v[i], STR("key")))
+			return false;
+	return methods->v == NULL || (methods->n >= 1 && !repeats(methods));
+}
+
 const char *client_spec_fault(const struct client_spec *c)
 {
 	if (!word_is_name(c->name))
@@ -64,6 +72,8 @@ const char *client_spec_fault(const struct client_spec *c)
 		return "token_lifetime must be an integer of seconds from 60 to 2592000.";
 	if (!token_type_holds(c->token_type))
 		return "token_type must be JWT, at+jwt, or null for the default of the service.";
+	if (!auth_methods_hold(&c->auth_methods))
+		return "auth_methods must be a list of secret and key, one at least, each at most once.";
 	return NULL;
 }
 

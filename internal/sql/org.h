@@ -41,8 +41,9 @@ struct client {
 	struct str hint; /* the last characters of the current secret */
 	int64_t secret_created_at;
 	int64_t created_at;
-	int64_t disabled_at; /* 0: enabled */
-	struct str networks; /* joined with spaces; absent: any */
+	int64_t disabled_at;     /* 0: enabled */
+	struct str networks;     /* joined with spaces; absent: any */
+	struct str auth_methods; /* joined with spaces: "secret", "key" */
 };
 
 enum change { CHANGE_NONE, CHANGE_ON, CHANGE_OFF };
@@ -57,6 +58,7 @@ struct client_spec {
 	/* ON: in place of the present one; OFF: refused where it is the default */
 	enum change is_default;
 	struct networks networks;
+	struct words auth_methods; /* not given, of something new: the secret alone */
 };
 
 struct org_spec {

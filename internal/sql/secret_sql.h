@@ -1,4 +1,5 @@
-/* How statements tell which versions of a secret are live: in this one place. */
+/* How statements tell which versions of a secret, and which other credentials, are live: in this
+ * one place. */
 #ifndef M2M_SQL_SECRET_SQL_H
 #define M2M_SQL_SECRET_SQL_H
 
@@ -12,5 +13,8 @@
 
 /* It is the version that a rotation would replace. */
 #define SECRET_IS_CURRENT(s) s ".expires_at is null"
+
+/* The condition for row `k` of m2m.client_credential: the client may show it now. */
+#define CREDENTIAL_IS_LIVE(k) k ".ended_at is null and (" k ".expires_at is null or " k ".expires_at > statement_timestamp())"
 
 #endif

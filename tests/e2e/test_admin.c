@@ -521,6 +521,53 @@ Test(admin, what_is_no_key_to_register_is_named)
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'add_key'"), 0);
 }
 
+/* What the client may authenticate with, as its row and its description have it. */
+static void expect_methods(const char *row, const char *told)
+{
+	char want[64];
+	snprintf(want, sizeof want, "\"auth_methods\":[%s]", told);
+	cr_expect_str_eq(sql_text(world_db(&w), "select auth_methods::text from m2m.client where client_id = '%s'", acme.client_id), row);
+	cr_expect(body_has(want), "%s", r.body);
+}
+
+Test(admin, how_a_client_authenticates_is_set_and_holds_from_the_next_request_on)
+{
+	char client_id[64];
+	expect_status(call("GET", clients_of("acme", acme.client_id, ""), NULL), 200);
+	expect_methods("", "\"secret\""); /* a row from before */
+	expect_status(call("PATCH", clients_of("acme", acme.client_id, ""), "{\"auth_methods\":[\"key\"]}"), 200);
+	expect_methods("{key}", "\"key\"");
+	cr_expect_eq(sql_int(world_db(&w),
+			     "select count(*) from m2m.admin_audit where action = 'set_client' and detail->'auth_methods' = '[\"key\"]'"),
+		     1);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 401);
+	expect_status(call("PATCH", clients_of("acme", acme.client_id, ""), "{\"name\":\"the same\"}"), 200);
+	expect_methods("{key}", "\"key\"");
+	expect_status(call("PATCH", clients_of("acme", acme.client_id, ""), "{\"auth_methods\":[\"key\",\"secret\"]}"), 200);
+	expect_methods("{key,secret}", "\"key\",\"secret\"");
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	expect_status(call("POST", clients_of("acme", "", ""), "{\"auth_methods\":[\"key\"]}"), 201);
+	cr_expect(body_has("\"auth_methods\":[\"key\"]"), "%s", r.body);
+	body_text(&r, "client_id", client_id, sizeof client_id);
+	cr_expect_str_eq(sql_text(world_db(&w), "select detail->>'auth_methods' from m2m.admin_audit where client_id = '%s'", client_id),
+			 "[\"key\"]");
+	expect_status(call("POST", ORGS, "{\"slug\":\"beta\",\"client\":{\"auth_methods\":[\"secret\",\"key\"]}}"), 201);
+	expect_status(call("GET", clients_of("beta", "", ""), NULL), 200);
+	cr_expect(body_has("\"auth_methods\":[\"secret\",\"key\"]"), "%s", r.body);
+}
+
+Test(admin, a_client_has_one_way_to_authenticate_at_least)
+{
+	static const char *const bad[] = {"[]", "[\"secret\",\"secret\"]", "[\"certificate\"]", "[\"\"]"};
+	char body[128];
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		snprintf(body, sizeof body, "{\"auth_methods\":%s}", bad[i]);
+		expect_problem(call("PATCH", clients_of("acme", acme.client_id, ""), body), 400, "invalid_request");
+		cr_expect(body_has("auth_methods must be a list of secret and key"), "%s: %s", body, r.body);
+	}
+	expect_problem(call("PATCH", clients_of("acme", acme.client_id, ""), "{\"auth_methods\":null}"), 400, "invalid_request");
+}
+
 Test(admin, another_method_is_told_which_there_are)
 {
 	char allow[64];

@@ -230,6 +230,30 @@ Test(client_keys, a_deleted_organization_leaves_none)
 	cr_expect_eq(keys_of(&acme), 0);
 }
 
+Test(client_keys, how_a_client_authenticates_is_set_and_shown)
+{
+	expect_exit(0, "client", "show", "--org", "acme", "--output", "json");
+	cr_expect(says(r.out, "\"auth_methods\":[\"secret\"]"), "%s", r.out);
+	expect_exit(0, "client", "set", "--org", "acme", "--auth-method", "key");
+	cr_expect_str_eq(methods(), "{key}");
+	cr_expect_eq(
+		sql_int(world_db(&w),
+			"select count(*) from m2m.admin_audit where action = 'set_client' and detail = '{\"auth_methods\": [\"key\"]}'"),
+		1);
+	expect_exit(0, "client", "key", "add", "--org", "acme", "--key", file);
+	cr_expect_str_eq(methods(), "{key}");
+	expect_exit(0, "client", "set", "--org", "acme", "--auth-method", "secret", "--auth-method", "key");
+	expect_exit(0, "client", "list", "--org", "acme");
+	cr_expect(says(r.out, "AUTH METHODS") && says(r.out, "secret key"), "%s", r.out);
+	expect_refusal(2, "expected secret or key", "client", "set", "--org", "acme", "--auth-method", "certificate");
+	expect_refusal(2, "one at least", "client", "set", "--org", "acme", "--auth-method", "key", "--auth-method", "key");
+	expect_exit(0, "client", "create", "--org", "acme", "--auth-method", "key", "--output", "json");
+	cr_expect(says(r.out, "\"auth_methods\":[\"key\"]"), "%s", r.out);
+	expect_exit(0, "org", "create", "beta", "--auth-method", "key", "--auth-method", "secret");
+	expect_exit(0, "client", "show", "--org", "beta", "--output", "json");
+	cr_expect(says(r.out, "\"auth_methods\":[\"key\",\"secret\"]"), "%s", r.out);
+}
+
 Test(client_keys, a_group_in_a_group_has_its_help)
 {
 	expect_exit(0, "client", "--help");
