@@ -19,7 +19,8 @@ struct bearer_facts {
 	int64_t expires_at; /* seconds since 1970 */
 	bool is_client;     /* else the operator's */
 	char client_id[CLIENT_ID_LEN];
-	int32_t secret_version; /* 0: it was obtained with another credential than a secret */
+	/* 0: it was obtained with another credential than a secret */
+	int32_t secret_version;
 	bool has_tag;           /* else the token is from before there were any, and issued_at counts */
 	uint8_t secret_tag[SECRET_TAG_LEN];
 	int64_t issued_at; /* seconds since 1970 */

@@ -213,7 +213,8 @@ struct op {
 	/* what was asked for is done; the steps that are left make the answer of it */
 	bool completed;
 
-	struct key_proof *proof; /* the client shows an assertion in place of its secret; else NULL */
+	/* the client shows an assertion in place of its secret; else NULL */
+	struct key_proof *proof;
 
 	struct issue_request issue;
 	struct sbuf token; /* the one that is being made */

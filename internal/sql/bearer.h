@@ -12,7 +12,8 @@
  * rest is looked up. The operator's: client_id absent. */
 struct bearer {
 	struct str client_id;
-	int32_t secret_version; /* 0: it was obtained with another credential than a secret */
+	/* 0: it was obtained with another credential than a secret */
+	int32_t secret_version;
 	/* SECRET_TAG_LEN bytes, of whichever credential; absent: a token from before there were any */
 	struct str secret_tag;
 	int64_t issued_at;           /* its iat, which then counts */

@@ -22,9 +22,9 @@
 	  " and " SECRET_IS_LIVE(s) " and case when " tag " is null then date_trunc('second', " s ".created_at) <= to_timestamp(" iat ")"  \
 				    " else " BEARER_TAG(s) " = " tag " end"
 
-/* The condition for row `k` of m2m.client_credential. `version` is 0: no secret has that. A key that
- * was removed and added again has another tag, so that what was obtained with it before stays
- * refused. */
+/* The condition for row `k` of m2m.client_credential. `version` is 0: no secret has that. A key
+ * that was removed and added again has another tag, so that what was obtained with it before
+ * stays refused. */
 #define BEARER_CREDENTIAL_IS_LIVE(k, client_id, version, tag)                                                                              \
 	version " = 0 and " k ".client_id = " client_id " and " k ".tag = " tag " and " CREDENTIAL_IS_LIVE(k)
 

@@ -83,18 +83,18 @@
 
 /* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and
  * $14 the batch's kid and id, from $15 on stands the seal that travels with it (audit_writer.h),
- * $26 is another array, from $27 on stands what only requests with a bearer have, from $34 on what
- * only those with an assertion have. `credential` and `bound_to` are what a row says of a
- * credential that is no secret, and of a token that is bound. `verifiers` holds one 32-byte verifier per
- * ring key, in the order of $12. statement_timestamp() is when the server got this statement:
- * later than the arrival of every request in it, so a rotation that had returned before is seen.
- * No RETURNING: the gateway's role may insert into the audit but not read it. `exp` is issued_at
- * cut to the second plus the lifetime, in row and token. Networks are asked about once the
- * credential is right: whoever is elsewhere has it. Rows come in any order, each with its
- * request's place in it (`ord`): to sort even one costs PostgreSQL 15 us. Arrays are unnested in
- * the select list, a row of all at a time: as a function in `from`, each would be kept whole
- * before the first row is asked for. A secret is looked up without an aggregate, which would be
- * begun anew for each row. */
+ * $26 is another array, from $27 on stands what only requests with a bearer have, from $34 on
+ * what only those with an assertion have. `credential` and `bound_to` are what a row says of a
+ * credential that is no secret, and of a token that is bound. `verifiers` holds one 32-byte
+ * verifier per ring key, in the order of $12. statement_timestamp() is when the server got this
+ * statement: later than the arrival of every request in it, so a rotation that had returned
+ * before is seen. No RETURNING: the gateway's role may insert into the audit but not read it.
+ * `exp` is issued_at cut to the second plus the lifetime, in row and token. Networks are asked
+ * about once the credential is right: whoever is elsewhere has it. Rows come in any order, each
+ * with its request's place in it (`ord`): to sort even one costs PostgreSQL 15 us. Arrays are
+ * unnested in the select list, a row of all at a time: as a function in `from`, each would be
+ * kept whole before the first row is asked for. A secret is looked up without an aggregate, which
+ * would be begun anew for each row. */
 #define ISSUE_SQL(credential, bound_to, more_columns, bearer_cases, client_cases, more_lookups, more_kept, tag, used_once, decided,        \
 		  verdict)                                                                                                                 \
 	"with req as (select unnest($1::uuid[]) as jti, unnest($2::text[]) as client_id, unnest($3::bytea[]) as verifiers,"                \
