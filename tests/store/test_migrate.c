@@ -224,7 +224,7 @@ Test(migrate, a_token_with_a_secret_grows_by_at_most_8_bytes)
 	double before = (double)bytes_of("before", true, "null");
 	double after = (double)bytes_of("after", false, "null");
 	double grown = (after - before) / 200000;
-	cr_expect(grown > 0 && grown <= 8, "%.2f bytes a row", grown);
+	cr_expect(grown >= 0 && grown <= 8, "%.2f bytes a row", grown);
 	/* a row without any null had no bitmap of nulls, which is 8 bytes */
 	double traced_before = (double)bytes_of("traced", true, "repeat('t', 55)");
 	double traced_after = (double)bytes_of("traced_after", false, "repeat('t', 55)");
@@ -243,6 +243,27 @@ Test(migrate, columns_are_added_without_rewriting_the_audit)
 	snprintf(before, sizeof before, "%s", sql_text(world_db(&w), "%s", files));
 	expect_exit(0, "migrate", "up");
 	cr_expect_str_eq(sql_text(world_db(&w), "%s", files), before);
+}
+
+/* deploy/citus: a week that is partitioned itself, whose rows lie on another server. */
+Test(migrate, an_archived_week_gets_the_columns_too)
+{
+	go_down_to(11);
+	sql_exec(world_db(&w),
+		 "create extension postgres_fdw; create server m2m_archive foreign data wrapper postgres_fdw;"
+		 " grant usage on foreign server m2m_archive to m2m_owner; set role m2m_owner;"
+		 " create table m2m.token_audit_p20200106 (like m2m.token_audit) partition by list (organization_id);"
+		 " create table m2m.token_audit_p20200106_platform partition of m2m.token_audit_p20200106 for values in (null);"
+		 " create foreign table m2m.token_audit_p20200106_archived partition of m2m.token_audit_p20200106 default server "
+		 "m2m_archive;"
+		 " alter table m2m.token_audit attach partition m2m.token_audit_p20200106 for values from ('2020-01-06+00') to "
+		 "('2020-01-13+00');"
+		 " reset role");
+	expect_exit(0, "migrate", "up");
+	cr_expect_str_eq(sql_text(world_db(&w), "select string_agg(attname, ' ' order by attnum) from pg_attribute where attnum > 16"
+						" and attrelid = 'm2m.token_audit_p20200106_archived'::regclass"),
+			 "auth_method credential bound_to");
+	expect_exit(0, "migrate", "status");
 }
 
 /* Nobody waits long for the migration, and it for nobody who lets go. */
