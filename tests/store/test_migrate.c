@@ -204,30 +204,30 @@ Test(migrate, counts_by_method_are_added_up_again_when_it_is_taken_back)
 }
 
 /* 200,000 rows of tokens with a secret. */
-static int64_t bytes_of(const char *name, const char *columns, const char *values, const char *user_agent, const char *traceparent)
+static int64_t bytes_of(const char *name, bool before, const char *traceparent)
 {
+#define COLUMNS                                                                                                                            \
+	"issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, transport, client_id, kid, caller, scope,"     \
+	" audience, remote_addr, user_agent, traceparent"
 	sql_exec(world_db(&w),
-		 "create table public.%s (like m2m.token_audit); insert into public.%s (issued_at, expires_at, jti, organization_id,"
-		 " request_id, batch_id, secret_version, transport, client_id, kid, caller, scope, audience, remote_addr, user_agent,"
-		 " traceparent%s) select now(), now(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'r',"
-		 " 'm2m_3lMxvAWyTFiUZLlMwedMOF', 'KMe939sZJQP6_jIm', 'm2m_3lMxvAWyTFiUZLlMwedMOF', 'api', 'public-api', '127.0.0.1', %s, "
-		 "%s%s"
-		 " from generate_series(1, 200000)",
-		 name, name, columns, user_agent, traceparent, values);
+		 "create table public.%s as select " COLUMNS "%s from m2m.token_audit limit 0;"
+		 " insert into public.%s (" COLUMNS "%s) select now(), now(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),"
+		 " gen_random_uuid(), 1, 'r', 'm2m_3lMxvAWyTFiUZLlMwedMOF', 'KMe939sZJQP6_jIm', 'm2m_3lMxvAWyTFiUZLlMwedMOF', 'api',"
+		 " 'public-api', '127.0.0.1', left(repeat('python-requests ', 8), 1 + n %% 100), %s%s from generate_series(1, 200000) n",
+		 name, before ? "" : ", auth_method, credential, bound_to", name, before ? "" : ", auth_method", traceparent,
+		 before ? "" : ", 'b'");
 	return sql_int(world_db(&w), "select pg_relation_size('public.%s')", name);
 }
 
 Test(migrate, a_token_with_a_secret_grows_by_at_most_8_bytes)
 {
-	sql_exec(world_db(&w), "create function public.agent() returns text language sql volatile as"
-			       " $$select left(repeat('python-requests ', 8), 1 + floor(random() * 100)::int)$$");
-	double before = (double)bytes_of("before", "", "", "public.agent()", "null");
-	double after = (double)bytes_of("after", ", auth_method", ", 'b'", "public.agent()", "null");
+	double before = (double)bytes_of("before", true, "null");
+	double after = (double)bytes_of("after", false, "null");
 	double grown = (after - before) / 200000;
-	cr_expect(grown > 0 && grown <= 8, "%.2f bytes a row", grown);
+	cr_expect(grown >= 0 && grown <= 8, "%.2f bytes a row", grown);
 	/* a row without any null had no bitmap of nulls, which is 8 bytes */
-	double traced_before = (double)bytes_of("traced", "", "", "public.agent()", "repeat('t', 55)");
-	double traced_after = (double)bytes_of("traced_after", ", auth_method", ", 'b'", "public.agent()", "repeat('t', 55)");
+	double traced_before = (double)bytes_of("traced", true, "repeat('t', 55)");
+	double traced_after = (double)bytes_of("traced_after", false, "repeat('t', 55)");
 	cr_expect_leq((traced_after - traced_before) / 200000, 9.5);
 	printf("# with a traceparent: %.1f bytes, %.1f before\n", traced_after / 200000, traced_before / 200000);
 	printf("# a token with a secret: %.1f bytes, %.1f before\n", after / 200000, before / 200000);
@@ -243,6 +243,27 @@ Test(migrate, columns_are_added_without_rewriting_the_audit)
 	snprintf(before, sizeof before, "%s", sql_text(world_db(&w), "%s", files));
 	expect_exit(0, "migrate", "up");
 	cr_expect_str_eq(sql_text(world_db(&w), "%s", files), before);
+}
+
+/* deploy/citus: a week that is partitioned itself, whose rows lie on another server. */
+Test(migrate, an_archived_week_gets_the_columns_too)
+{
+	go_down_to(11);
+	sql_exec(world_db(&w),
+		 "create extension postgres_fdw; create server m2m_archive foreign data wrapper postgres_fdw;"
+		 " grant usage on foreign server m2m_archive to m2m_owner; set role m2m_owner;"
+		 " create table m2m.token_audit_p20200106 (like m2m.token_audit) partition by list (organization_id);"
+		 " create table m2m.token_audit_p20200106_platform partition of m2m.token_audit_p20200106 for values in (null);"
+		 " create foreign table m2m.token_audit_p20200106_archived partition of m2m.token_audit_p20200106 default server "
+		 "m2m_archive;"
+		 " alter table m2m.token_audit attach partition m2m.token_audit_p20200106 for values from ('2020-01-06+00') to "
+		 "('2020-01-13+00');"
+		 " reset role");
+	expect_exit(0, "migrate", "up");
+	cr_expect_str_eq(sql_text(world_db(&w), "select string_agg(attname, ' ' order by attnum) from pg_attribute where attnum > 16"
+						" and attrelid = 'm2m.token_audit_p20200106_archived'::regclass"),
+			 "auth_method credential bound_to");
+	expect_exit(0, "migrate", "status");
 }
 
 /* Nobody waits long for the migration, and it for nobody who lets go. */

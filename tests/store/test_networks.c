@@ -88,28 +88,23 @@ static const char *issue(struct asked q)
 			 sql_text(world_db(&w), "select substr(verifier, 1, 6) from m2m.client_secret where client_id = '%s'",
 				  by->client_id));
 	}
-	const char *const values[] = {id,           client,
-				      verifiers,    "{NULL}",
-				      "{NULL}",     id,
-				      "{r}",        "{caller}",
-				      address,      "{NULL}",
-				      "{NULL}",     key,
-				      kid,          uuid,
-				      uuid,         "1",
-				      "\\x00",      NULL,
-				      NULL,         NULL,
-				      "\\x",        "\\x",
-				      "f",          "kid",
-				      "\\x",        by != NULL ? "{1}" : q.operator_of != NULL ? "{2}" : "{0}",
-				      bearer,       "{1}",
-				      organization, "{t}",
-				      tag,          "{0}"};
-	const char *outcome = ask(issue_bearer_sql, 32, values, 1);
+	const char *const values[] = {id,       client,     verifiers,
+				      "{NULL}", "{NULL}",   id,
+				      "{r}",    "{caller}", address,
+				      "{NULL}", "{NULL}",   key,
+				      kid,      uuid,       uuid,
+				      "1",      "\\x00",    NULL,
+				      NULL,     NULL,       "\\x",
+				      "\\x",    "f",        "kid",
+				      "\\x",    "{p}",      by != NULL ? "{1}" : q.operator_of != NULL ? "{2}" : "{0}",
+				      bearer,   "{1}",      organization,
+				      "{t}",    tag,        "{0}"};
+	const char *outcome = ask(issue_bearer_sql, 33, values, 1);
 	/* the statement of a batch without bearers says the same */
 	if (by == NULL && q.operator_of == NULL) {
 		char said[64];
 		snprintf(said, sizeof said, "%s", outcome);
-		cr_assert_str_eq(ask(issue_sql, 25, values, 1), said);
+		cr_assert_str_eq(ask(issue_sql, 26, values, 1), said);
 	}
 	return outcome;
 }
