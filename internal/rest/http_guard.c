@@ -363,6 +363,11 @@ enum guard_verdict http_guard_feed(struct http_guard *g, const char *p, size_t n
 bool http_guard_awaits_continue(const struct http_guard *g)
 {
 	/* HTTP/1.0 knows no interim responses (RFC 9110 section 10.1.1) */
-	return g->expects && !g->http_1_0 && g->body == 0 &&
+	return g->expects && !g->continued && !g->http_1_0 && g->body == 0 &&
 	       ((g->state == GUARD_BODY && g->remaining > 0) || (g->state == GUARD_CHUNK_SIZE && g->line == 0));
+}
+
+void http_guard_note_continued(struct http_guard *g)
+{
+	g->continued = true;
 }
