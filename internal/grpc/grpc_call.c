@@ -551,7 +551,7 @@ void grpc_call_headers_done(struct grpc_call *call)
 	call->metadata.whole = true;
 	call->phase = CALL_REQUEST;
 	call->spec = grpc_find_op(m->path);
-	call->method = call->spec == NULL ? grpc_server_method(m->path) : NULL;
+	call->method = call->spec == NULL ? grpc_server_method(call->server, m->path) : NULL;
 	call->not_grpc = !is_post(call) || !grpc_content_type_ok(m->content_type);
 	if (is_starved(call)) {
 		refuse(call, ERR_OVERLOADED, NULL);

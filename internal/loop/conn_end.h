@@ -21,7 +21,7 @@
 	END(CLIENT_CLOSED,    CONN_BOTH, "client_closed",          "The client closed it.") \
 	END(CLOSE_REQUESTED,  CONN_HTTP, "close_requested",        "The client asked for its end behind the answer: Connection: close, or HTTP/1.0.") \
 	END(LOST,             CONN_BOTH, "lost",                   "It broke: a reset, or a failure of the network.") \
-	END(HANDSHAKE_FAILED, CONN_HTTP, "handshake_failed",       "The TLS handshake failed.") \
+	END(HANDSHAKE_FAILED, CONN_BOTH, "handshake_failed",       "The TLS handshake failed.") \
 	/* time */ \
 	END(IDLE,             CONN_BOTH, "idle",                   "Nothing was asked for M2M_IDLE_TIMEOUT_MS.") \
 	END(GREETING_TIMEOUT, CONN_BOTH, "greeting_timeout",       "The PROXY header or the TLS handshake took longer than M2M_RECEIVE_TIMEOUT_MS.") \
@@ -37,7 +37,7 @@
 	END(HEADERS_LARGE,    CONN_GRPC, "header_list_too_large",  "A call's headers were far too large.") \
 	END(HEADERS_LATE,     CONN_GRPC, "headers_behind_the_end", "Headers came behind the end of their stream.") \
 	END(MANY_RESETS,      CONN_GRPC, "too_many_resets",        "The gateway had to reset too many streams.") \
-	END(MANY_CANCELS,     CONN_GRPC, "too_many_cancels",       "The client cancelled too many calls: a farewell.") \
+	END(MANY_CANCELS,     CONN_GRPC, "too_many_cancels",       "The client cancelled too many calls, or opened too many that were refused.") \
 	END(MANY_PINGS,       CONN_GRPC, "too_many_pings",         "The client sent too many PING frames.") \
 	END(MANY_SETTINGS,    CONN_GRPC, "too_many_settings",      "The client sent too many SETTINGS frames.") \
 	END(MANY_FRAMES,      CONN_GRPC, "too_many_frames",        "The client sent too many frames that are no work.") \
@@ -63,6 +63,13 @@ struct conn_end_info {
 	const char *word;
 	const char *text;
 };
+
+/* The first reason counts; that the client sends no more is none where there is another. */
+static inline void conn_end_decide(enum conn_end *end, enum conn_end why)
+{
+	if (*end == CONN_END_NONE || *end == CONN_END_CLIENT_CLOSED)
+		*end = why;
+}
 
 /* Of any reason but CONN_END_NONE. */
 const struct conn_end_info *conn_end_info(enum conn_end why);

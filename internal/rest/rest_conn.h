@@ -66,9 +66,9 @@ void rest_conn_ask_caller(const struct rest_conn *c, struct forwarded *ret);
 
 /* The answer to a request that `take` took, exactly once: sends it, or as much of it as the
  * socket takes, the rest later. The connection may be gone afterwards. `last`: why it ends behind
- * the answer; CONN_END_NONE: it goes on. `release(NULL, 0, owner)` is called when head and body aren't needed any
- * more, possibly at once; NULL: they are copied, as far as they have to wait. `body` may be
- * absent. */
+ * the answer; CONN_END_NONE: it goes on. `release(NULL, 0, owner)` is called when head and body
+ * aren't needed any more, possibly at once; NULL: they are copied, as far as they have to wait.
+ * `body` may be absent. */
 void rest_conn_answer(struct rest_conn *c, struct str head, struct str body, enum conn_end last, evbuffer_ref_cleanup_cb release,
 		      void *owner);
 

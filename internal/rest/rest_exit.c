@@ -19,8 +19,7 @@ void rest_conn_move(struct rest_conn *c, enum rest_phase to)
 
 void rest_conn_decide(struct rest_conn *c, enum conn_end why)
 {
-	if (c->end == CONN_END_NONE || c->end == CONN_END_CLIENT_CLOSED)
-		c->end = why;
+	conn_end_decide(&c->end, why);
 }
 
 void rest_conn_end(struct rest_conn *c, enum conn_end why)
