@@ -25,6 +25,7 @@
 enum guard_state {
 	GUARD_METHOD,
 	GUARD_TARGET,
+	GUARD_AUTHORITY,
 	GUARD_VERSION,
 	GUARD_LINE_LF,
 	GUARD_HEADER_START,
@@ -59,6 +60,8 @@ struct http_guard {
 	bool http_1_0, has_length, has_chunked, has_host, has_connection, expects;
 	bool continued;                  /* the client was told to go on */
 	size_t expect_start, expect_end; /* where the Expect line stands, when expects */
+	/* where scheme and authority of an absolute-form target stand; 0, 0: it has none */
+	size_t origin_start, origin_end;
 	enum err swallow;                /* the refusal to give once the body was read */
 };
 

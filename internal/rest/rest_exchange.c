@@ -115,7 +115,7 @@ static void consume(struct rest_conn *c, size_t n)
 static bool may_be_taken(const struct rest_conn *c)
 {
 	const struct http_guard *g = &c->guard;
-	return c->set->take != NULL && !g->http_1_0 && !g->has_connection && !g->has_chunked && !g->expects;
+	return c->set->take != NULL && !g->http_1_0 && !g->has_connection && !g->has_chunked && !g->expects && g->origin_end == 0;
 }
 
 /* It isn't idle while it is being worked on. */
@@ -147,15 +147,25 @@ static void hand_over(struct rest_conn *c)
 		rest_conn_flush(c, CONN_END_NONE);
 }
 
+/* All but the bytes from `start` to `end`, as far as `end`; so many have been passed before. */
+static void pass_without(struct rest_conn *c, size_t *passed, size_t start, size_t end)
+{
+	evbuffer_remove_buffer(c->pending, bufferevent_get_input(c->bev), start - *passed);
+	evbuffer_drain(c->pending, end - start);
+	*passed = end;
+}
+
+/* An expectation was answered here already; evhttp would answer it again. A target's scheme and
+ * authority would make a proxy's request of it. */
 static void forward(struct rest_conn *c, size_t n)
 {
-	struct evbuffer *input = bufferevent_get_input(c->bev);
-	if (c->guard.expects) { /* answered here already; evhttp would answer it again */
-		evbuffer_remove_buffer(c->pending, input, c->guard.expect_start);
-		evbuffer_drain(c->pending, c->guard.expect_end - c->guard.expect_start);
-		n -= c->guard.expect_end;
-	}
-	evbuffer_remove_buffer(c->pending, input, n);
+	const struct http_guard *g = &c->guard;
+	size_t passed = 0;
+	if (g->origin_end > 0)
+		pass_without(c, &passed, g->origin_start, g->origin_end);
+	if (g->expects)
+		pass_without(c, &passed, g->expect_start, g->expect_end);
+	evbuffer_remove_buffer(c->pending, bufferevent_get_input(c->bev), n - passed);
 	http_guard_init(&c->guard);
 	hand_over(c);
 }

@@ -213,6 +213,19 @@ Test(rest_conn, answers_100_continue_once_and_hides_the_expectation_from_evhttp)
 	cr_assert_str_eq(hear(), "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
+/* To evhttp it would be a proxy's request. */
+Test(rest_conn, of_an_absolute_target_evhttp_sees_the_path)
+{
+	say(STR("GET http://api.example/a?x=1 HTTP/1.1\r\n" HOST "\r\nGET /b HTTP/1.1\r\n" HOST "\r\n"));
+	served("/a?x=1 /b ");
+	(void)hear();
+	say(STR("POST https://a:8443/c HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
+	cr_assert_str_eq(hear(), "HTTP/1.1 100 Continue\r\n\r\n");
+	say(STR("xyGET /d HTTP/1.1\r\n" HOST "\r\n"));
+	served("/a?x=1 /b /c /d ");
+	cr_assert_not(closed());
+}
+
 Test(rest_conn, a_request_behind_one_that_is_worked_on_waits)
 {
 	say(STR("GET /held HTTP/1.1\r\n" HOST "\r\nGET /b HTTP/1.1\r\n" HOST "\r\n"));
