@@ -235,7 +235,7 @@ static int serve(struct config *config, const struct worker_shared *shared, cons
 	if (signal_number == SIGTERM && config->shutdown_delay_ms > 0) {
 		log_message(LOG_INFO, "leaving", "got SIG%s; not ready any more, serving on for %u ms", name, config->shutdown_delay_ms);
 		for (unsigned i = 0; i < config->workers; i++)
-			worker_leave(workers[i]);
+			worker_withdraw(workers[i]);
 		/* a second one cuts it short */
 		wait_for_signal(signals, config->shutdown_delay_ms, shared);
 	}

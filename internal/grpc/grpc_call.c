@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +15,7 @@
 #include "grpc/grpc_metadata.h"
 #include "grpc/grpc_out.h"
 #include "grpc/grpc_reader.h"
+#include "grpc/grpc_reply.h"
 #include "grpc/grpc_server_parts.h"
 #include "grpc/grpc_stream.h"
 #include "grpc/grpc_text.h"
@@ -73,10 +73,16 @@ struct grpc_call {
 	bool gzip;      /* the reply as the request was */
 	bool responded; /* HEADERS are on their way */
 	struct grpc_out out;
-	int64_t unread_us; /* since when there is something in `out`; 0: there isn't */
-	char status[12];
-	struct str status_text, details; /* as they go into the trailers */
+	int64_t unread_us;         /* since when there is something in `out`; 0: there isn't */
+	struct grpc_status status; /* as it goes into the trailers */
 };
+
+/* Asserts that the move is allowed: a call may skip phases, but never goes back. */
+static void move(struct grpc_call *call, enum phase to)
+{
+	assert(to > call->phase);
+	call->phase = to;
+}
 
 struct grpc_call *grpc_call_of_conn_node(struct list *node)
 {
@@ -254,46 +260,26 @@ void grpc_call_closed(struct grpc_call *call)
 
 /* ---- the reply ---- */
 
-static nghttp2_nv field(const char *name, struct str value, uint8_t flags)
+size_t grpc_call_trailers(struct grpc_call *call, nghttp2_nv *ret)
 {
-	return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value.p, strlen(name), value.n, flags};
+	return call->not_grpc ? 0 : grpc_reply_trailers(ret, &call->status);
 }
 
-#define FIELDS_MAX 10
-
-/* The response's HEADERS; an error before any message has its status in them and nothing after
- * (Trailers-Only). */
-static void respond(struct grpc_call *call, struct str request_id, const char *coding, bool body)
+static void send_headers(struct grpc_call *call, const nghttp2_nv *fields, size_t n, bool body)
 {
-	nghttp2_nv fields[FIELDS_MAX];
-	size_t n = 0;
-	fields[n++] = field(":status", STR("200"), 0);
-	fields[n++] = field("content-type", STR("application/grpc"), 0);
-	/* an id is different every time: not for the table that both sides keep (RFC 7541
-	 * section 6.2.2) */
-	if (request_id.p != NULL)
-		fields[n++] = field("x-request-id", request_id, NGHTTP2_NV_FLAG_NO_INDEX);
-	if (coding != NULL)
-		fields[n++] = field("grpc-encoding", str_of(coding), 0);
-	fields[n++] = field("grpc-accept-encoding", STR("identity,gzip"), 0);
-	if (!body)
-		n += grpc_call_trailers(call, fields + n);
 	call->responded = true;
 	if (!grpc_conn_respond(call->conn, call, fields, n, body))
 		grpc_conn_reset(call->conn, call, NGHTTP2_INTERNAL_ERROR);
 }
 
-size_t grpc_call_trailers(struct grpc_call *call, nghttp2_nv *ret)
+/* An error before any message has its status in the HEADERS and nothing after (Trailers-Only). */
+static void respond(struct grpc_call *call, struct str request_id, const char *coding, bool body)
 {
-	size_t n = 0;
-	if (call->not_grpc)
-		return 0;
-	ret[n++] = field("grpc-status", str_of(call->status), 0);
-	if (call->status_text.p != NULL)
-		ret[n++] = field("grpc-message", call->status_text, NGHTTP2_NV_FLAG_NO_INDEX);
-	if (call->details.p != NULL)
-		ret[n++] = field("grpc-status-details-bin", call->details, NGHTTP2_NV_FLAG_NO_INDEX);
-	return n;
+	nghttp2_nv fields[GRPC_HEADERS_MAX + GRPC_TRAILERS_MAX];
+	size_t n = grpc_reply_headers(fields, request_id, coding);
+	if (!body)
+		n += grpc_call_trailers(call, fields + n);
+	send_headers(call, fields, n, body);
 }
 
 size_t grpc_call_next_piece(struct grpc_call *call, size_t max, bool *ret_end)
@@ -317,12 +303,11 @@ enum err grpc_call_move_piece(struct grpc_call *call, struct evbuffer *to, size_
 
 static void settle(struct grpc_call *call, int status, struct str text)
 {
-	assert(call->phase != CALL_ENDED);
-	call->phase = CALL_ENDED;
+	move(call, CALL_ENDED);
 	wait_no_more(call);
 	if (call->out.n > 0)
 		wait_for_reader(call);
-	snprintf(call->status, sizeof call->status, "%d", status);
+	grpc_status_set_code(&call->status, status);
 	if (call->has_deadline)
 		evtimer_del(&call->deadline);
 	grpc_reader_release(&call->reader);
@@ -332,7 +317,7 @@ static void settle(struct grpc_call *call, int status, struct str text)
 		return;
 	struct sbuf out = sbuf_in(call->arena, text.n + 16);
 	grpc_put_message(&out, text);
-	call->status_text = sbuf_str(&out);
+	call->status.message = sbuf_str(&out);
 }
 
 static void keep(void *static_text)
@@ -345,19 +330,11 @@ static void keep(void *static_text)
 static void respond_http(struct grpc_call *call, enum err err)
 {
 	static const char text[] = "This port speaks gRPC: POST with content-type application/grpc.\n";
-	nghttp2_nv fields[3];
-	size_t n = 0;
-	char status[12];
+	nghttp2_nv fields[GRPC_HEADERS_MAX];
+	char code[12];
 	bool body = grpc_out_add(&call->out, str_from(text, sizeof text - 1), keep, NULL) == ERR_OK;
 	settle(call, err_info(err)->grpc, STR_NONE);
-	snprintf(status, sizeof status, "%d", err_info(err)->http);
-	fields[n++] = field(":status", str_of(status), 0);
-	fields[n++] = field("content-type", STR("text/plain"), 0);
-	if (err == ERR_METHOD_NOT_ALLOWED)
-		fields[n++] = field("allow", STR("POST"), 0);
-	call->responded = true;
-	if (!grpc_conn_respond(call->conn, call, fields, n, body))
-		grpc_conn_reset(call->conn, call, NGHTTP2_INTERNAL_ERROR);
+	send_headers(call, fields, grpc_reply_http(fields, err, code), body);
 }
 
 /* ---- an operation's answer ---- */
@@ -369,7 +346,7 @@ static void free_op(void *op)
 
 static void respond_error(struct grpc_call *call, const struct grpc_error *error)
 {
-	call->details = grpc_encode_details(call->arena, error);
+	call->status.details = grpc_encode_details(call->arena, error);
 	settle(call, err_info(error->err)->grpc, error->text);
 	respond(call, error->request_id, NULL, false);
 }
@@ -414,7 +391,7 @@ static struct op *new_op(struct grpc_call *call)
 		grpc_call_end(call, RPC_RESOURCE_EXHAUSTED, str_of(err_info(ERR_OVERLOADED)->text));
 		return NULL;
 	}
-	call->phase = CALL_RUNNING;
+	move(call, CALL_RUNNING);
 	wait_no_more(call);
 	call->op = op;
 	grpc_metadata_apply(&call->metadata, op);
@@ -549,9 +526,9 @@ void grpc_call_headers_done(struct grpc_call *call)
 {
 	const struct grpc_metadata *m = &call->metadata;
 	call->metadata.whole = true;
-	call->phase = CALL_REQUEST;
+	move(call, CALL_REQUEST);
 	call->spec = grpc_find_op(m->path);
-	call->method = call->spec == NULL ? grpc_server_method(m->path) : NULL;
+	call->method = call->spec == NULL ? grpc_server_method(call->server, m->path) : NULL;
 	call->not_grpc = !is_post(call) || !grpc_content_type_ok(m->content_type);
 	if (is_starved(call)) {
 		refuse(call, ERR_OVERLOADED, NULL);
@@ -622,7 +599,7 @@ void grpc_call_client_done(struct grpc_call *call)
 	} else if (call->method != NULL) {
 		struct str message = call->message;
 		call->message = STR_NONE;
-		call->phase = CALL_RUNNING;
+		move(call, CALL_RUNNING);
 		wait_no_more(call);
 		give_back(call);
 		call->method->on_message(call, message);

@@ -3,8 +3,7 @@
  *   socket -> bufferevent -> nghttp2 -> callbacks -> grpc_call_* grpc_call.c -> grpc_conn_* ->
  *   nghttp2 -> bufferevent -> socket
  *
- *   OPEN -> (GOAWAY: the server drains, the client is idle, or it misbehaves) -> LINGERING (all
- *   sent; what still comes is thrown away) -> freed
+ * grpc_phase.h has the phases; grpc_conn_parts.h tells which file does what.
  *
  * A client's bounds: streams at once, header list, bytes of unfinished requests (the connection's
  * receive window, given back only when a message is whole), frames that are no work (a budget that
@@ -14,9 +13,10 @@
  *
  * Resets. What the client resets, or makes the gateway reset, costs it units of one budget:
  *
- *   a fault malformed HEADERS, an overflowing window, an answer that isn't read GOAWAY at the
- *   end a refusal there is no room for the call a farewell a cancel RST_STREAM for a call that
- *   was well-formed a farewell
+ *   a fault     malformed HEADERS, an overflowing window, an answer that isn't read: GOAWAY at
+ *               the end
+ *   a refusal   there is no room for the call: a farewell
+ *   a cancel    RST_STREAM for a call that was well-formed: a farewell
  *
  * An honest client has no faults, and may cancel thousands of calls a second. The farewell
  * (GOAWAY, and what is open is answered) loses none of its calls: others go on with a new
@@ -32,6 +32,7 @@
 #include "base/forwarded.h"
 #include "base/list.h"
 #include "grpc/grpc_call.h"
+#include "loop/conn_end.h"
 #include "tls/tls.h"
 
 struct grpc_conn;
@@ -39,16 +40,17 @@ struct grpc_conn;
 /* ---- for grpc_server.c ---- */
 
 /* Takes `fd` over, which speaks TLS unless `tls` is NULL or none of gRPC's, and puts the
- * connection into `list`, which it leaves by itself when it ends. False: its address has too
- * many, or there is no memory; the socket is closed. */
-bool grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct tls *tls, const struct remote *remote);
+ * connection into `list`, which it leaves by itself when it ends. If its address has too many, or
+ * there is no memory, the socket is closed. */
+void grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct tls *tls, const struct remote *remote);
 struct grpc_conn *grpc_conn_of_node(struct list *node);
 
 /* Time passes: ends what has taken too long. May free the connection. */
 void grpc_conn_tick(struct grpc_conn *c, int64_t now_us);
-/* No new calls; closes when the open ones are done. */
-void grpc_conn_drain(struct grpc_conn *c);
-void grpc_conn_free(struct grpc_conn *c);
+/* A farewell, for `why`: no new calls; it closes when the open ones are done. */
+void grpc_conn_drain(struct grpc_conn *c, enum conn_end why);
+/* The one exit: at once, for `why` unless another reason was decided before. */
+void grpc_conn_end(struct grpc_conn *c, enum conn_end why);
 
 /* ---- for grpc_call.c ---- */
 

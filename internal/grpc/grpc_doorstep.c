@@ -17,8 +17,11 @@ struct waiting {
 	struct proxy_header header;
 };
 
-static void leave(struct waiting *w)
+/* CONN_END_NONE: it enters. */
+static void leave(struct waiting *w, enum conn_end why)
 {
+	if (why != CONN_END_NONE)
+		conn_ends_note(w->doorstep->ends, why);
 	list_remove(&w->node);
 	w->doorstep->count--;
 	if (w->readable != NULL)
@@ -36,14 +39,14 @@ static void enter(struct waiting *w)
 	struct ip source = proxy_header_source(&w->header, &w->proxy.ip);
 	int fd = w->fd;
 	w->fd = -1;
-	leave(w);
+	leave(w, CONN_END_NONE);
 	d->enter(d->arg, fd, &source);
 }
 
 static void on_late(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	leave(arg);
+	leave(arg, CONN_END_GREETING_TIMEOUT);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -55,10 +58,13 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		ssize_t n = recv(fd, bytes, wanted < sizeof bytes ? wanted : sizeof bytes, MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
-		if (n <= 0 || !proxy_header_feed(&w->header, bytes, (size_t)n)) {
-			if (n > 0)
-				log_message(LOG_INFO, "connection_refused", "%s sends no PROXY header of version 2", w->proxy.text);
-			leave(w);
+		if (n <= 0) {
+			leave(w, n == 0 ? CONN_END_CLIENT_CLOSED : CONN_END_LOST);
+			return;
+		}
+		if (!proxy_header_feed(&w->header, bytes, (size_t)n)) {
+			log_message(LOG_INFO, "connection_refused", "%s sends no PROXY header of version 2", w->proxy.text);
+			leave(w, CONN_END_NO_PROXY_HEADER);
 			return;
 		}
 	}
@@ -70,6 +76,7 @@ void grpc_doorstep_wait(struct grpc_doorstep *d, int fd, const struct remote *pr
 	const struct timeval limit = {d->receive_timeout_ms / 1000, (d->receive_timeout_ms % 1000) * 1000};
 	struct waiting *w = d->count < d->max ? calloc(1, sizeof *w) : NULL;
 	if (w == NULL) {
+		conn_ends_note(d->ends, d->count < d->max ? CONN_END_NO_MEMORY : CONN_END_TOO_MANY);
 		close(fd);
 		return;
 	}
@@ -82,13 +89,13 @@ void grpc_doorstep_wait(struct grpc_doorstep *d, int fd, const struct remote *pr
 	w->readable = event_new(d->base, fd, EV_READ | EV_PERSIST, on_readable, w);
 	w->late = event_new(d->base, -1, 0, on_late, w);
 	if (w->readable == NULL || w->late == NULL || event_add(w->readable, NULL) != 0 || event_add(w->late, &limit) != 0)
-		leave(w);
+		leave(w, CONN_END_NO_MEMORY);
 }
 
 void grpc_doorstep_clear(struct grpc_doorstep *d)
 {
 	for (struct list *it = d->waiting.next, *next; it != &d->waiting; it = next) {
 		next = it->next;
-		leave(LIST_OWNER(it, struct waiting, node));
+		leave(LIST_OWNER(it, struct waiting, node), CONN_END_DRAINED);
 	}
 }

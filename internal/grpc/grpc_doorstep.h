@@ -7,11 +7,13 @@
 
 #include "base/forwarded.h"
 #include "base/list.h"
+#include "loop/conn_end.h"
 
 struct grpc_doorstep {
 	struct event_base *base;
 	struct list waiting;
 	unsigned count, max, receive_timeout_ms;
+	struct conn_ends *ends; /* why those that didn't enter are gone */
 	/* The socket is taken over, by whoever `source` names. */
 	void (*enter)(void *arg, int fd, const struct ip *source);
 	void *arg;

@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 
+#include "loop/conn_end.h"
 #include "op/op.h"
 #include "tls/tls.h"
 
@@ -33,6 +34,9 @@ bool grpc_server_idle(const struct grpc_server *s);
 
 /* Open connections. */
 unsigned grpc_server_connections(const struct grpc_server *s);
+
+/* Why those ended that have. From any thread. */
+const struct conn_ends *grpc_server_ends(const struct grpc_server *s);
 
 /* Every op must have been answered before. NULL is allowed. */
 void grpc_server_free(struct grpc_server *s);

@@ -1,17 +1,48 @@
-/* What connections and calls need of their server. Private to grpc/. */
+/* The inside of struct grpc_server, and what connections, calls and methods ask of it. Private to
+ * grpc/. */
 #ifndef M2M_GRPC_GRPC_SERVER_PARTS_H
 #define M2M_GRPC_GRPC_SERVER_PARTS_H
 
 #include "base/peers.h"
 #include "grpc/grpc_call.h"
+#include "grpc/grpc_doorstep.h"
+#include "grpc/grpc_health.h"
 #include "grpc/grpc_server.h"
+#include "loop/accept.h"
+
+/* A table of the server's own methods. */
+struct grpc_methods {
+	const struct grpc_method *at;
+	size_t n;
+};
+#define GRPC_METHODS 2 /* health and reflection */
+
+struct grpc_server {
+	struct event_base *base;
+	struct op_env *env;
+	struct tls *tls;             /* NULL: plaintext */
+	struct accept_set listeners; /* none: draining */
+	bool accepting;
+	struct grpc_doorstep doorstep;
+	struct event *tick;
+	struct list conns;
+	struct peers peers;
+	unsigned conn_count, call_count, stream_count;
+	struct list waiting, unread; /* of calls */
+	size_t backlog;
+	struct arena *arena; /* the reflection's */
+	struct grpc_reflection *reflection;
+	struct grpc_health health;
+	struct grpc_methods methods[GRPC_METHODS]; /* the server's own */
+	struct conn_ends ends;                     /* why those connections that are gone are */
+};
 
 struct op_env *grpc_server_env(struct grpc_server *s);
 struct event_base *grpc_server_base(struct grpc_server *s);
 struct tls *grpc_server_tls(struct grpc_server *s);
 
 /* One of the server's own methods; NULL if there is none at this path. */
-const struct grpc_method *grpc_server_method(struct str path);
+const struct grpc_method *grpc_server_method(struct grpc_server *s, struct str path);
 
 /* ---- what the listener has to give, and who has it ----
  *
@@ -28,11 +59,12 @@ unsigned grpc_server_conn_calls_max(const struct grpc_server *s);
 /* NULL: the address has too many, or there is no memory. Else the connection's, until it is
  * gone. */
 struct peer *grpc_server_conn_opened(struct grpc_server *s, struct str remote_addr);
-void grpc_server_conn_gone(struct grpc_server *s, struct peer *peer);
+void grpc_server_conn_gone(struct grpc_server *s, struct peer *peer, enum conn_end why);
+/* One that didn't become a connection: closes the socket. */
+void grpc_server_turn_away(struct grpc_server *s, int fd, enum conn_end why);
 
-/* Whether `peer` may have a call more. If there is no room, the call that has waited longest for
- * its client is refused: of the same address where that has many, else of all. */
-bool grpc_server_takes_call(struct grpc_server *s, struct peer *peer);
+/* Whether there is room for a call more of `peer`. */
+bool grpc_server_takes_call(const struct grpc_server *s, const struct peer *peer, bool *ret_has_many);
 void grpc_server_call_opened(struct grpc_server *s, struct peer *peer);
 void grpc_server_call_gone(struct grpc_server *s, struct peer *peer);
 

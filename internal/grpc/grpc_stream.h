@@ -6,6 +6,7 @@
 #include <event2/buffer.h>
 
 #include "grpc/grpc_conn.h"
+#include "grpc/grpc_reply.h"
 
 /* At a stream's first HEADERS. NULL: out of memory. */
 struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id, int64_t now_us);
@@ -45,7 +46,6 @@ void grpc_call_drain(struct grpc_call *call);
 size_t grpc_call_next_piece(struct grpc_call *call, size_t max, bool *ret_end);
 MUST_CHECK enum err grpc_call_move_piece(struct grpc_call *call, struct evbuffer *to, size_t n);
 /* The trailers, GRPC_TRAILERS_MAX at most, none if it wasn't gRPC; borrowed from the call. */
-#define GRPC_TRAILERS_MAX 3
 size_t grpc_call_trailers(struct grpc_call *call, nghttp2_nv *ret);
 
 #endif

@@ -1,6 +1,7 @@
 /* One state per syntactic element of RFC 9112, one byte at a time; bodies in runs. */
 #include "rest/http_guard.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -200,6 +201,49 @@ static enum err expect_char(struct http_guard *g, unsigned char c, char expected
 	return ERR_OK;
 }
 
+/* RFC 3986 section 3.2.2 with a port; no user, which RFC 9110 section 4.2.4 tells servers to
+ * refuse. */
+static bool is_authority_char(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c != '\0' && strchr("-._~:[]", c) != NULL);
+}
+
+/* http:// or https://, an authority, and the path's slash (RFC 9112 section 3.2.2). `line` counts
+ * the bytes; behind them the target begins again, with its path. */
+static enum err authority_char(struct http_guard *g, unsigned char c)
+{
+	static const char scheme[] = "https://";
+	size_t at = g->line++;
+	if (at == 4 && c == ':')
+		at = g->line++; /* the s that isn't there */
+	if (at < sizeof scheme - 1)
+		return tolower(c) == scheme[at] ? ERR_OK : ERR_INVALID_REQUEST;
+	bool named = at > sizeof scheme - 1;
+	if (c == '/' && named) {
+		g->origin_end = g->seen - 1;
+		g->line = 1;
+		g->state = GUARD_TARGET;
+		return ERR_OK;
+	}
+	if ((c == ' ' || c == '?') && named)
+		return ERR_NOT_FOUND; /* nothing is at an empty path */
+	return !is_authority_char(c) ? ERR_INVALID_REQUEST : g->line > HTTP_TARGET_MAX ? ERR_URI_TOO_LONG : ERR_OK;
+}
+
+static enum err target_char(struct http_guard *g, unsigned char c)
+{
+	if (c == ' ' && g->line > 0)
+		return expect_char(g, c, ' ', GUARD_VERSION);
+	if (g->line == 0 && (c == 'h' || c == 'H')) {
+		g->origin_start = g->seen - 1;
+		g->state = GUARD_AUTHORITY;
+		return authority_char(g, c);
+	}
+	if (!is_target_char(c) || (g->line == 0 && c != '/'))
+		return ERR_INVALID_REQUEST;
+	return ++g->line <= HTTP_TARGET_MAX ? ERR_OK : ERR_URI_TOO_LONG;
+}
+
 static enum err head_char(struct http_guard *g, unsigned char c, bool *ret_complete)
 {
 	switch (g->state) {
@@ -212,17 +256,15 @@ static enum err head_char(struct http_guard *g, unsigned char c, bool *ret_compl
 			g->method[g->line] = (char)c;
 		return is_token_char(c) && ++g->line <= METHOD_MAX ? ERR_OK : ERR_INVALID_REQUEST;
 	case GUARD_TARGET:
-		if (c == ' ' && g->line > 0)
-			return expect_char(g, c, ' ', GUARD_VERSION);
-		if (!is_target_char(c) || (g->line == 0 && c != '/'))
-			return ERR_INVALID_REQUEST;
-		return ++g->line <= HTTP_TARGET_MAX ? ERR_OK : ERR_URI_TOO_LONG;
+		return target_char(g, c);
+	case GUARD_AUTHORITY:
+		return authority_char(g, c);
 	case GUARD_VERSION:
 		return version_char(g, c);
 	case GUARD_LINE_LF:
 		/* evhttp can't read a line shorter than its shortest; nothing is at a path that
 		 * short */
-		if (c == '\n' && g->seen < sizeof "GET / HTTP/1.1\r\n" - 1)
+		if (c == '\n' && g->seen - (g->origin_end - g->origin_start) < sizeof "GET / HTTP/1.1\r\n" - 1)
 			return ERR_NOT_FOUND;
 		return expect_char(g, c, '\n', GUARD_HEADER_START);
 	case GUARD_HEADER_START:
@@ -363,6 +405,11 @@ enum guard_verdict http_guard_feed(struct http_guard *g, const char *p, size_t n
 bool http_guard_awaits_continue(const struct http_guard *g)
 {
 	/* HTTP/1.0 knows no interim responses (RFC 9110 section 10.1.1) */
-	return g->expects && !g->http_1_0 && g->body == 0 &&
+	return g->expects && !g->continued && !g->http_1_0 && g->body == 0 &&
 	       ((g->state == GUARD_BODY && g->remaining > 0) || (g->state == GUARD_CHUNK_SIZE && g->line == 0));
+}
+
+void http_guard_note_continued(struct http_guard *g)
+{
+	g->continued = true;
 }

@@ -4,7 +4,7 @@
  *
  * A guard follows the framing of one request after another: feed it bytes, it tells where a
  * request ends or why the connection can't go on. It keeps no bytes and knows no sockets
- * (rest_conn.c does), so that it can be fuzzed. */
+ * (rest_exchange.c does), so that it can be fuzzed. */
 #ifndef M2M_REST_HTTP_GUARD_H
 #define M2M_REST_HTTP_GUARD_H
 
@@ -25,6 +25,7 @@
 enum guard_state {
 	GUARD_METHOD,
 	GUARD_TARGET,
+	GUARD_AUTHORITY,
 	GUARD_VERSION,
 	GUARD_LINE_LF,
 	GUARD_HEADER_START,
@@ -57,7 +58,10 @@ struct http_guard {
 	size_t header_start;
 	uint64_t content_length;
 	bool http_1_0, has_length, has_chunked, has_host, has_connection, expects;
+	bool continued;                  /* the client was told to go on */
 	size_t expect_start, expect_end; /* where the Expect line stands, when expects */
+	/* where scheme and authority of an absolute-form target stand; 0, 0: it has none */
+	size_t origin_start, origin_end;
 	enum err swallow;                /* the refusal to give once the body was read */
 };
 
@@ -78,5 +82,7 @@ enum guard_verdict http_guard_feed(struct http_guard *g, const char *p, size_t n
 /* The head is complete, the client waits for "100 Continue" before it sends the body, and the
  * body will be taken. */
 bool http_guard_awaits_continue(const struct http_guard *g);
+/* It was told so: for this request it waits no more. */
+void http_guard_note_continued(struct http_guard *g);
 
 #endif

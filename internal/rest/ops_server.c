@@ -12,7 +12,7 @@
 #include "base/ip.h"
 #include "loop/accept.h"
 #include "loop/tls_bufferevent.h"
-#include "rest/rest_encode.h"
+#include "rest/rest_answer.h"
 
 #define METRICS_MAX (256 * 1024)
 

@@ -16,6 +16,7 @@
 #include "base/peers.h"
 #include "base/str.h"
 #include "loop/accept.h"
+#include "loop/conn_end.h"
 #include "tls/tls_stream.h"
 
 struct rest_conn;
@@ -42,7 +43,8 @@ struct rest_conns {
 	const struct accept_set *listeners; /* pause while memory is low; NULL: there are none */
 	/* whose request evhttp hands out at this moment; or NULL */
 	struct rest_conn *asking;
-	char chunk[16384]; /* what one read takes */
+	struct conn_ends ends; /* why those that are gone are */
+	char chunk[16384];     /* what one read takes */
 };
 
 MUST_CHECK enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, const struct proxies *proxies,
@@ -63,21 +65,24 @@ struct rest_conn *rest_conn_asking(const struct rest_conns *set, const struct ev
 void rest_conn_ask_caller(const struct rest_conn *c, struct forwarded *ret);
 
 /* The answer to a request that `take` took, exactly once: sends it, or as much of it as the
- * socket takes, the rest later. The connection may be gone afterwards. `last`: it is closed
- * behind the answer. `release(NULL, 0, owner)` is called when head and body aren't needed any
- * more, possibly at once; NULL: they are copied, as far as they have to wait. `body` may be
- * absent. */
-void rest_conn_answer(struct rest_conn *c, struct str head, struct str body, bool last, evbuffer_ref_cleanup_cb release, void *owner);
+ * socket takes, the rest later. The connection may be gone afterwards. `last`: why it ends behind
+ * the answer; CONN_END_NONE: it goes on. `release(NULL, 0, owner)` is called when head and body
+ * aren't needed any more, possibly at once; NULL: they are copied, as far as they have to wait.
+ * `body` may be absent. */
+void rest_conn_answer(struct rest_conn *c, struct str head, struct str body, enum conn_end last, evbuffer_ref_cleanup_cb release,
+		      void *owner);
 
 /* To be called after evhttp_send_reply for that request: sends the answer, or as much of it as
- * the socket takes. The connection may be gone afterwards. */
-void rest_conn_flush(struct rest_conn *c);
+ * the socket takes. The connection may be gone afterwards. `last` as above; evhttp has to know
+ * from the answer's Connection: close. */
+void rest_conn_flush(struct rest_conn *c, enum conn_end last);
 
 /* To be asked again and again: closes the connections on which nothing has been received, worked
  * on or sent for `idle_us`, as seen since the first time of asking. */
 void rest_conns_close_idle(struct rest_conns *set, int64_t now_us, int64_t idle_us);
 
-/* Before evhttp_free: lets it know those connections that the loop had no turn to attach. */
+/* Before evhttp_free, which ends all that are left: lets it know those connections that the loop
+ * had no turn to attach. */
 void rest_conns_settle(struct rest_conns *set);
 
 #endif

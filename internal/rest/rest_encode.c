@@ -1,69 +1,12 @@
-/* One body writer per operation, one per language of errors. */
+/* One body writer per operation. */
 #include "rest/rest_encode.h"
 
-#include <assert.h>
-#include <event2/util.h>
-#include <time.h>
-
-#include "base/clock.h"
 #include "rest/rest_encode_admin.h"
+#include "rest/rest_refusal.h"
 #include "rest/rest_status.h"
 #include "json/json_write.h"
 
 #define REALM "realm=\"m2m-gateway\""
-
-const char *rest_reason(int status)
-{
-	switch (status) {
-	case 200:
-		return "OK";
-	case 201:
-		return "Created";
-	case 204:
-		return "No Content";
-	case 400:
-		return "Bad Request";
-	case 401:
-		return "Unauthorized";
-	case 403:
-		return "Forbidden";
-	case 404:
-		return "Not Found";
-	case 405:
-		return "Method Not Allowed";
-	case 408:
-		return "Request Timeout";
-	case 409:
-		return "Conflict";
-	case 413:
-		return "Content Too Large";
-	case 414:
-		return "URI Too Long";
-	case 415:
-		return "Unsupported Media Type";
-	case 417:
-		return "Expectation Failed";
-	case 422:
-		return "Unprocessable Content";
-	case 429:
-		return "Too Many Requests";
-	case 431:
-		return "Request Header Fields Too Large";
-	case 499:
-		/* nobody's standard, and never sent: the client is gone */
-		return "Client Closed Request";
-	case 501:
-		return "Not Implemented";
-	case 503:
-		return "Service Unavailable";
-	case 504:
-		return "Gateway Timeout";
-	case 505:
-		return "HTTP Version Not Supported";
-	default:
-		return "Internal Server Error";
-	}
-}
 
 static void write_output(struct json_out *o, const struct op *op)
 {
@@ -100,43 +43,11 @@ static void write_output(struct json_out *o, const struct op *op)
 	}
 }
 
-/* RFC 6749 section 5.2. error_description is limited to ASCII without quote and backslash, which
- * our sentences keep to. */
-static void write_oauth_error(struct json_out *o, enum err err, const char *detail)
-{
-	const struct err_info *info = err_info(err);
-	json_put_str(o, "error", str_of(info->oauth != NULL ? info->oauth : "invalid_request"));
-	json_put_str(o, "error_description", str_of(detail != NULL ? detail : info->text));
-}
-
-/* RFC 9457 */
-static void write_problem(struct json_out *o, enum err err, const char *detail, struct str request_id)
-{
-	const struct err_info *info = err_info(err);
-	json_put_str(o, "type", STR("about:blank"));
-	json_put_str(o, "title", str_of(rest_reason(info->http)));
-	json_put_int(o, "status", info->http);
-	json_put_str(o, "detail", str_of(detail != NULL ? detail : info->text));
-	json_put_str(o, "code", str_of(info->code));
-	json_put_str(o, "request_id", request_id);
-}
-
 /* Every body ends its last line, for people at a terminal. */
 static void end_body(struct json_out *o)
 {
 	json_close(o, '}');
 	sbuf_putc(o->buf, '\n');
-}
-
-void rest_error_body(struct sbuf *out, enum err err, const char *detail, struct str request_id, bool oauth)
-{
-	struct json_out o = json_out_start(out);
-	json_open(&o, NULL, '{');
-	if (oauth)
-		write_oauth_error(&o, err, detail);
-	else
-		write_problem(&o, err, detail, request_id);
-	end_body(&o);
 }
 
 static bool speaks_oauth(const struct op *op)
@@ -159,64 +70,29 @@ static bool speaks_oauth(const struct op *op)
 	}
 }
 
-void rest_answer_add(struct rest_answer *a, struct str name, struct str value)
-{
-	if (value.p == NULL)
-		return;
-	assert(a->n < REST_FIELDS_MAX);
-	a->fields[a->n].name = name;
-	a->fields[a->n++].value = value;
-}
-
-void rest_answer_put_head(const struct rest_answer *a, struct sbuf *out)
-{
-	sbuf_put(out, STR("HTTP/1.1 "));
-	sbuf_puti(out, a->status);
-	sbuf_putc(out, ' ');
-	sbuf_putz(out, rest_reason(a->status));
-	for (unsigned i = 0; i < a->n; i++) {
-		sbuf_put(out, STR("\r\n"));
-		sbuf_put(out, a->fields[i].name);
-		sbuf_put(out, STR(": "));
-		sbuf_put(out, a->fields[i].value);
-	}
-	if (a->status != 204) {
-		sbuf_put(out, STR("\r\nContent-Length: "));
-		sbuf_puti(out, (int64_t)a->body.n);
-	}
-	sbuf_put(out, STR("\r\n\r\n"));
-}
-
-static void add_error_fields(struct rest_answer *a, const struct op *op, const char *allow)
+static struct str challenge_of(const struct op *op)
 {
 	bool basic = op->spec != NULL && op->spec->who == OP_BY_CLIENT;
-	struct str challenge = STR_NONE;
 	if (op->err == ERR_INVALID_TOKEN)
-		challenge = STR("Bearer " REALM ", error=\"invalid_token\"");
-	else if (op->err == ERR_FORBIDDEN)
-		challenge = STR("Bearer " REALM ", error=\"insufficient_scope\"");
-	else if (err_info(op->err)->http == 401)
-		challenge = basic ? STR("Basic " REALM) : STR("Bearer " REALM);
-	rest_answer_add(a, STR("WWW-Authenticate"), challenge);
-	if (op->err == ERR_METHOD_NOT_ALLOWED)
-		rest_answer_add(a, STR("Allow"), str_of(allow));
-	rest_answer_add(a, STR("Retry-After"), str_of(op->retry_after));
+		return STR("Bearer " REALM ", error=\"invalid_token\"");
+	if (op->err == ERR_FORBIDDEN)
+		return STR("Bearer " REALM ", error=\"insufficient_scope\"");
+	if (err_info(op->err)->http != 401)
+		return STR_NONE;
+	return basic ? STR("Basic " REALM) : STR("Bearer " REALM);
 }
 
-/* evhttp would make it anew for every answer. */
-const char *rest_date(void)
+static void encode_refusal(struct op *op, const char *allow, struct rest_answer *ret)
 {
-	static _Thread_local int64_t second;
-	static _Thread_local char text[40];
-	int64_t now = clock_wall_us() / 1000000;
-	if (now != second) {
-		const time_t t = (time_t)now;
-		struct tm tm;
-		gmtime_r(&t, &tm);
-		evutil_date_rfc1123(text, sizeof text, &tm);
-		second = now;
-	}
-	return text;
+	struct sbuf body = sbuf_in(op->arena, 2048);
+	rest_refusal_compose(&(struct rest_refusal){.err = op->err,
+						    .detail = op->err_detail,
+						    .request_id = op->request_id,
+						    .oauth = speaks_oauth(op),
+						    .challenge = challenge_of(op),
+						    .allow = allow,
+						    .retry_after = op->retry_after},
+			     &body, ret);
 }
 
 /* Where what was made can be read (RFC 9110 section 10.2.2). */
@@ -228,7 +104,7 @@ static void add_location(struct rest_answer *a, struct op *op)
 
 static bool has_document(const struct op *op)
 {
-	return op->err == ERR_OK && op->out.document.p != NULL;
+	return op->out.document.p != NULL;
 }
 
 static void add_caching(struct rest_answer *a, const struct op *op)
@@ -251,24 +127,18 @@ static struct str document_body(const struct op *op)
 	return arena_printf(op->arena, "%.*s\n", STR_ARG(document));
 }
 
-static struct str written_body(const struct op *op, bool oauth)
+static struct str written_body(const struct op *op)
 {
 	struct sbuf body = sbuf_in(op->arena, 2048);
 	struct json_out o = json_out_start(&body);
-	if (op->err != ERR_OK) {
-		rest_error_body(&body, op->err, op->err_detail, op->request_id, oauth);
-		return sbuf_str(&body);
-	}
 	json_open(&o, NULL, '{');
 	write_output(&o, op);
 	end_body(&o);
 	return sbuf_str(&body);
 }
 
-static struct str media_type(const struct op *op, bool oauth)
+static struct str media_type(const struct op *op)
 {
-	if (op->err != ERR_OK && !oauth)
-		return STR("application/problem+json");
 	return has_document(op) && op->out.document_type != NULL ? str_of(op->out.document_type) : STR("application/json");
 }
 
@@ -300,24 +170,28 @@ void rest_encode_preflight(struct op *op, struct rest_answer *ret)
 	rest_answer_add(ret, STR("X-Request-Id"), op->request_id);
 }
 
-void rest_encode(struct op *op, const char *allow, struct rest_answer *ret)
+static void encode_success(struct op *op, struct rest_answer *ret)
 {
-	bool oauth = op->err != ERR_OK && speaks_oauth(op);
 	ret->status = rest_status(op);
 	ret->n = 0;
-	if (op->err != ERR_OK)
-		add_error_fields(ret, op, allow);
+	ret->body = STR_NONE;
 	rest_answer_add(ret, STR("Date"), str_of(rest_date()));
 	add_caching(ret, op);
 	add_location(ret, op);
-	if (rest_is_for_browsers(op->spec))
-		rest_answer_add(ret, STR("Access-Control-Allow-Origin"), STR("*"));
-	if (ret->status != 204)
-		rest_answer_add(ret, STR("Content-Type"), media_type(op, oauth));
 	rest_answer_add(ret, STR("X-Content-Type-Options"), STR("nosniff"));
 	rest_answer_add(ret, STR("X-Request-Id"), op->request_id);
 	if (ret->status == 204)
-		ret->body = STR_NONE;
+		return;
+	rest_answer_add(ret, STR("Content-Type"), media_type(op));
+	ret->body = has_document(op) ? document_body(op) : written_body(op);
+}
+
+void rest_encode(struct op *op, const char *allow, struct rest_answer *ret)
+{
+	if (op->err != ERR_OK)
+		encode_refusal(op, allow, ret);
 	else
-		ret->body = has_document(op) ? document_body(op) : written_body(op, oauth);
+		encode_success(op, ret);
+	if (rest_is_for_browsers(op->spec))
+		rest_answer_add(ret, STR("Access-Control-Allow-Origin"), STR("*"));
 }

@@ -20,6 +20,7 @@
 #include "rest/rest_decode.h"
 #include "rest/rest_encode.h"
 #include "rest/rest_path.h"
+#include "rest/rest_refusal.h"
 #include "rest/rest_shed.h"
 
 #define HEAD_EXPECTED 512
@@ -42,8 +43,8 @@ struct rest_request {
 	struct rest_conn *conn;
 	struct evhttp_request *req; /* NULL: the connection was asked, evhttp knows of no request */
 	const char *allow;
-	bool preflight; /* a browser asks whether it may read the document */
-	bool last;      /* the connection ends with the answer */
+	bool preflight;     /* a browser asks whether it may read the document */
+	enum conn_end last; /* why the connection ends with the answer; CONN_END_NONE: it goes on */
 };
 
 static void free_op_after_sending(const void *data, size_t n, void *op)
@@ -63,8 +64,6 @@ static void answer_with_head(struct evhttp_request *req, const struct rest_answe
 	evhttp_send_reply(req, a->status, rest_reason(a->status), NULL);
 }
 
-/* The body stays in the op's memory until it was sent, so that what held a secret is wiped, not
- * copied. */
 /* RFC 9112 section 9.6: `close` among the options of any Connection line. evhttp sees it only
  * alone, and in the first line. */
 static bool says_close(struct evhttp_request *req)
@@ -80,6 +79,25 @@ static bool says_close(struct evhttp_request *req)
 	return false;
 }
 
+/* As answer_without_memory does, but that evhttp may have none for the body either. */
+static void refuse_by_evhttp(struct evhttp_request *req)
+{
+	struct rest_refusal_alone r;
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+	struct evbuffer *out = evbuffer_new();
+	rest_refusal_alone(&r, ERR_OVERLOADED, NULL, false);
+	evhttp_clear_headers(headers);
+	for (unsigned i = 0; i < r.answer.n; i++)
+		evhttp_add_header(headers, r.answer.fields[i].name.p, r.answer.fields[i].value.p);
+	if (out != NULL && evhttp_request_get_command(req) != EVHTTP_REQ_HEAD)
+		evbuffer_add(out, r.answer.body.p, r.answer.body.n);
+	evhttp_send_reply(req, r.answer.status, rest_reason(r.answer.status), out);
+	if (out != NULL)
+		evbuffer_free(out);
+}
+
+/* The body stays in the op's memory until it was sent, so that what held a secret is wiped, not
+ * copied. */
 static void answer_by_evhttp(struct evhttp_request *req, struct op *op, const struct rest_answer *a)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
@@ -93,7 +111,7 @@ static void answer_by_evhttp(struct evhttp_request *req, struct op *op, const st
 	struct evbuffer *out = evbuffer_new();
 	if (out == NULL || a->body.p == NULL || evbuffer_add_reference(out, a->body.p, a->body.n, free_op_after_sending, op) != 0) {
 		op_free(op);
-		evhttp_send_reply(req, 503, rest_reason(503), NULL);
+		refuse_by_evhttp(req);
 	} else {
 		evhttp_send_reply(req, a->status, rest_reason(a->status), out);
 	}
@@ -101,13 +119,15 @@ static void answer_by_evhttp(struct evhttp_request *req, struct op *op, const st
 		evbuffer_free(out);
 }
 
+/* What there is no memory for is refused without any. */
 static void answer_without_memory(struct rest_conn *conn)
 {
-	rest_conn_answer(conn, STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
-			 STR_NONE, true, NULL, NULL);
+	struct rest_refusal_alone refusal;
+	rest_refusal_alone(&refusal, ERR_OVERLOADED, NULL, false);
+	rest_conn_answer(conn, rest_refusal_text(&refusal, true), STR_NONE, CONN_END_NO_MEMORY, NULL, NULL);
 }
 
-static void answer_in_place(struct rest_conn *conn, struct op *op, const struct rest_answer *a, bool last)
+static void answer_in_place(struct rest_conn *conn, struct op *op, const struct rest_answer *a, enum conn_end last)
 {
 	struct sbuf head = sbuf_in(op->arena, HEAD_EXPECTED);
 	rest_answer_put_head(a, &head);
@@ -124,21 +144,23 @@ static void reply(struct op *op, void *transport)
 	struct rest_request *r = transport; /* in the op's arena */
 	struct rest_conn *conn = r->conn;
 	struct rest_answer answer;
-	bool last = r->last || r->server->draining;
 	list_remove(&r->node);
+	if (r->last == CONN_END_NONE && r->server->draining)
+		r->last = CONN_END_DRAINED;
+	if (r->last == CONN_END_NONE && r->req != NULL && says_close(r->req))
+		r->last = CONN_END_CLOSE_REQUESTED;
+	enum conn_end last = r->last; /* the op, and with it r, may be gone before it is used */
 	if (r->preflight)
 		rest_encode_preflight(op, &answer);
 	else
 		rest_encode(op, r->allow, &answer);
-	if (last)
+	if (last != CONN_END_NONE)
 		rest_answer_add(&answer, STR("Connection"), STR("close"));
 	if (r->req == NULL) {
 		answer_in_place(conn, op, &answer, last);
 	} else {
-		if (!last && says_close(r->req))
-			rest_answer_add(&answer, STR("Connection"), STR("close"));
 		answer_by_evhttp(r->req, op, &answer);
-		rest_conn_flush(conn);
+		rest_conn_flush(conn, last);
 	}
 }
 
@@ -225,7 +247,7 @@ static void refuse(void *arg, struct rest_conn *conn, enum err why)
 	}
 	rest_conn_ask_caller(conn, &caller);
 	rest_decode_origin(&nothing, op);
-	((struct rest_request *)op->transport)->last = true;
+	((struct rest_request *)op->transport)->last = CONN_END_MALFORMED;
 	op_fail(op, why,
 		why == ERR_INVALID_REQUEST ? "The request is not well-formed HTTP/1.1, or has a body with a method that takes none."
 					   : NULL);
@@ -245,10 +267,9 @@ static void on_request(struct evhttp_request *req, void *arg)
 		m.path = rest_path_of_route(s->env->config->public_path, m.path);
 	if (read && serve(s, conn, req, &m))
 		return;
-	evhttp_add_header(evhttp_request_get_output_headers(req), "Retry-After", "1");
-	evhttp_send_reply(req, 503, rest_reason(503), NULL);
+	refuse_by_evhttp(req);
 	if (conn != NULL)
-		rest_conn_flush(conn);
+		rest_conn_flush(conn, CONN_END_NONE);
 }
 
 static bool take(void *arg, struct rest_conn *conn, struct str request)
@@ -262,7 +283,7 @@ static bool take(void *arg, struct rest_conn *conn, struct str request)
 	m.path = rest_path_of_route(s->env->config->public_path, m.path);
 	struct str refusal = rest_shed(&s->shed, &m);
 	if (refusal.p != NULL) {
-		rest_conn_answer(conn, refusal, STR_NONE, false, NULL, NULL);
+		rest_conn_answer(conn, refusal, STR_NONE, CONN_END_NONE, NULL, NULL);
 		return true;
 	}
 	if (!serve(s, conn, NULL, &m))
@@ -343,6 +364,11 @@ bool rest_server_drained(struct rest_server *s)
 {
 	rest_conns_close_idle(&s->conns, clock_mono_us(), s->idle_us);
 	return list_empty(&s->working) && s->conns.count == 0;
+}
+
+const struct conn_ends *rest_server_ends(const struct rest_server *s)
+{
+	return &s->conns.ends;
 }
 
 unsigned rest_server_connections(const struct rest_server *s)

@@ -4,6 +4,7 @@
 
 #include <event2/event.h>
 
+#include "loop/conn_end.h"
 #include "op/op.h"
 #include "tls/tls.h"
 
@@ -27,6 +28,9 @@ bool rest_server_drained(struct rest_server *s);
 
 /* Open connections. */
 unsigned rest_server_connections(const struct rest_server *s);
+
+/* Why those ended that have. From any thread. */
+const struct conn_ends *rest_server_ends(const struct rest_server *s);
 
 /* Every op must have been answered before. */
 void rest_server_free(struct rest_server *s);

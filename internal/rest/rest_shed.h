@@ -5,10 +5,11 @@
 
 #include "op/op_shed.h"
 #include "rest/rest_message.h"
+#include "rest/rest_refusal.h"
 
 struct rest_shed {
 	struct op_env *env;
-	char text[1024];
+	struct rest_refusal_alone refusal;
 };
 
 /* The whole response, which lives until the next call; absent: `m` has to be served, also

@@ -181,6 +181,31 @@ static void put_workers(const struct worker *w, struct sbuf *out)
 	sbuf_printf(out, "m2m_connections{listener=\"http\"} %" PRIu64 "\nm2m_connections{listener=\"grpc\"} %" PRIu64 "\n", http, grpc);
 }
 
+static uint64_t ended(const struct worker *w, unsigned listener, enum conn_end why)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < w->all_count; i++) {
+		const struct worker *one = w->all[i];
+		sum += conn_ends_of(listener == CONN_HTTP ? rest_server_ends(one->rest) : grpc_server_ends(one->grpc), why);
+	}
+	return sum;
+}
+
+/* Always there, so that a rate of them has a beginning. */
+static void put_ends(const struct worker *w, struct sbuf *out)
+{
+	static const unsigned listeners[] = {CONN_HTTP, CONN_GRPC};
+	head(out, "m2m_connections_ended_total", "counter", "Client connections that ended, by listener and reason.");
+	for (unsigned l = 0; l < 2; l++)
+		for (unsigned why = CONN_END_NONE + 1; why < CONN_END_COUNT; why++) {
+			const struct conn_end_info *info = conn_end_info((enum conn_end)why);
+			if (info->listeners & listeners[l])
+				sbuf_printf(out, "m2m_connections_ended_total{listener=\"%s\",reason=\"%s\"} %" PRIu64 "\n",
+					    listeners[l] == CONN_HTTP ? "http" : "grpc", info->word,
+					    ended(w, listeners[l], (enum conn_end)why));
+		}
+}
+
 static void put_keys(const struct worker *w, struct sbuf *out)
 {
 	static const char name[] = "m2m_signing_key_active_since_timestamp_seconds";
@@ -228,6 +253,7 @@ static void put_limits(const struct worker *w, struct sbuf *out)
 void worker_metrics(const struct worker *w, struct sbuf *out)
 {
 	put_workers(w, out);
+	put_ends(w, out);
 	put_store(w, out);
 	put_clock(w, out);
 	put_store_histograms(w, out);

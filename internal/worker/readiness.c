@@ -3,7 +3,7 @@
 
 void worker_note_readiness(struct worker *w)
 {
-	bool leaving = w->draining || atomic_load_explicit(&w->leaving, memory_order_relaxed);
+	bool leaving = w->phase >= WORKER_WITHDRAWN;
 	bool ready = !leaving && store_ready(w->store);
 	atomic_store_explicit(&w->unready_reason, leaving ? "draining" : store_unready_reason(w->store), memory_order_relaxed);
 	atomic_store_explicit(&w->ready, ready, memory_order_release);

@@ -1,5 +1,6 @@
 /* The thread's life: build everything on its loop, run, drain, take everything down in the order
  * of dependence. */
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
@@ -15,11 +16,15 @@
 #include "worker/worker_parts.h"
 
 #define TICK_MS   20
-#define PAUSE_MS  100  /* of a listener that couldn't accept; the operator's has a tick's */
-#define END_NOW   1000 /* added to the eventfd */
-#define ACCEPT_MS 100  /* more than a round trip, less than a client's second SYN */
+#define PAUSE_MS  100 /* of a listener that couldn't accept; the operator's has a tick's */
+#define ACCEPT_MS 100 /* more than a round trip, less than a client's second SYN */
 #define IDLE_MS   1000
 #define BEGIN_MS  1000 /* how long connections wait for the database at the start, at most */
+
+/* Added to the eventfd; several that come together count as the last of them. */
+#define WITHDRAW UINT64_C(1)
+#define DRAIN    (UINT64_C(1) << 16)
+#define END_NOW  (UINT64_C(1) << 32)
 
 /* The same readiness as /readyz, so that both probes agree whichever worker answers. */
 static void tell_grpc_health(struct worker *w)
@@ -28,23 +33,51 @@ static void tell_grpc_health(struct worker *w)
 	grpc_server_note_ready(w->grpc, worker_all_ready(w, &why));
 }
 
-/* Everything is answered and sent; the counts of refused attempts go last. */
-static bool drained(struct worker *w)
+/* Asserts that the move is allowed. Whoever asks for readiness sees it at once. */
+static void move(struct worker *w, enum worker_phase to)
 {
-	if (!rest_server_drained(w->rest) || !grpc_server_idle(w->grpc) || !store_idle(w->store))
-		return false;
-	if (!w->flushed)
-		denied_flush(w->store);
-	w->flushed = true;
-	return store_ended(w->store) && store_idle(w->store);
+	assert(worker_phase_may_become(w->phase, to));
+	w->phase = to;
+	worker_note_readiness(w);
+	tell_grpc_health(w);
+}
+
+static void end(struct worker *w)
+{
+	if (w->phase != WORKER_GONE)
+		move(w, WORKER_GONE);
+	event_base_loopbreak(w->base);
+}
+
+static void accept_all(struct worker *w)
+{
+	move(w, WORKER_SERVING);
+	rest_server_accept(w->rest);
+	grpc_server_accept(w->grpc);
+}
+
+/* A balancer that doesn't ask for readiness sends requests as soon as a port is open: they wait
+ * in the backlog until there is something to answer them with, for a moment. */
+static void begin_accepting(struct worker *w)
+{
+	if (store_ready(w->store) || clock_mono_us() - w->started_us >= BEGIN_MS * INT64_C(1000))
+		accept_all(w);
+}
+
+static void withdraw(struct worker *w)
+{
+	if (w->phase == WORKER_STARTING)
+		accept_all(w);
+	if (w->phase == WORKER_SERVING)
+		move(w, WORKER_WITHDRAWN);
 }
 
 /* A balancer that is told by readiness has long gone elsewhere; one that isn't finds the port
  * closed. */
-static void close_listeners(struct worker *w)
+static void leave(struct worker *w)
 {
 	unsigned delay_ms = w->config->shutdown_delay_ms;
-	w->closed = true;
+	move(w, WORKER_LEAVING);
 	rest_server_drain(w->rest, delay_ms < IDLE_MS ? delay_ms : IDLE_MS);
 	grpc_server_drain(w->grpc);
 }
@@ -53,27 +86,36 @@ static void close_listeners(struct worker *w)
  * socket would reset them, with the requests that they may carry. */
 static void begin_drain(struct worker *w)
 {
+	withdraw(w);
+	if (w->phase != WORKER_WITHDRAWN)
+		return;
 	int64_t now_us = clock_mono_us();
-	w->draining = true;
-	w->close_at_us = now_us;
+	w->close_at_us = now_us + ACCEPT_MS * 1000;
 	w->drain_until_us = now_us + (int64_t)w->config->drain_ms * 1000;
-	worker_note_readiness(w);
-	tell_grpc_health(w);
 	if (w->config->shutdown_delay_ms > 0 && listen_refuse_new(&w->http_sockets) && listen_refuse_new(&w->grpc_sockets))
-		w->close_at_us += ACCEPT_MS * 1000;
+		move(w, WORKER_DRAINING);
 	else
-		close_listeners(w);
+		leave(w);
 }
 
-/* A balancer that doesn't ask for readiness sends requests as soon as a port is open: they wait
- * in the backlog until there is something to answer them with, for a moment. */
-static void begin_accepting(struct worker *w)
+static bool answered_everything(struct worker *w)
 {
-	if (!store_ready(w->store) && clock_mono_us() - w->started_us < BEGIN_MS * INT64_C(1000))
+	return rest_server_drained(w->rest) && grpc_server_idle(w->grpc) && store_idle(w->store);
+}
+
+/* As far as it has got in this tick. */
+static void go_on_leaving(struct worker *w, int64_t now_us)
+{
+	if (w->phase < WORKER_DRAINING)
 		return;
-	w->accepting = true;
-	rest_server_accept(w->rest);
-	grpc_server_accept(w->grpc);
+	if (w->phase == WORKER_DRAINING && now_us >= w->close_at_us)
+		leave(w);
+	if (w->phase == WORKER_LEAVING && answered_everything(w)) {
+		denied_flush(w->store);
+		move(w, WORKER_FLUSHING);
+	}
+	if (now_us >= w->drain_until_us || (w->phase == WORKER_FLUSHING && store_ended(w->store) && store_idle(w->store)))
+		end(w);
 }
 
 /* Operators first: what they need is little, and clients may take all there is. */
@@ -81,7 +123,7 @@ static void go_on_accepting(struct worker *w, int64_t now_us)
 {
 	if (w->ops != NULL)
 		ops_server_accept(w->ops);
-	if (!w->accepting || now_us < w->accept_again_us)
+	if (w->phase == WORKER_STARTING || now_us < w->accept_again_us)
 		return;
 	w->accept_again_us = now_us + PAUSE_MS * INT64_C(1000);
 	rest_server_accept(w->rest); /* gRPC's has a tick of its own */
@@ -91,7 +133,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	struct worker *w = arg;
-	if (!w->accepting)
+	if (w->phase == WORKER_STARTING)
 		begin_accepting(w);
 	worker_note_readiness(w);
 	tell_grpc_health(w);
@@ -100,12 +142,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	int64_t now_us = clock_mono_us();
 	go_on_accepting(w, now_us);
 	rate_limits_sweep(w->env.limits, now_us);
-	if (!w->draining)
-		return;
-	if (!w->closed && now_us >= w->close_at_us)
-		close_listeners(w);
-	if ((w->closed && drained(w)) || now_us >= w->drain_until_us)
-		event_base_loopbreak(w->base);
+	go_on_leaving(w, now_us);
 }
 
 static void on_command(evutil_socket_t fd, short what, void *arg)
@@ -115,12 +152,12 @@ static void on_command(evutil_socket_t fd, short what, void *arg)
 	uint64_t command = 0;
 	if (read(fd, &command, sizeof command) != sizeof command)
 		return;
-	if (command >= END_NOW) {
-		event_base_loopbreak(w->base);
-		return;
-	}
-	if (!w->draining)
+	if (command >= END_NOW)
+		end(w);
+	else if (command >= DRAIN)
 		begin_drain(w);
+	else
+		withdraw(w);
 }
 
 static void on_flush(evutil_socket_t fd, short what, void *arg)
@@ -213,16 +250,20 @@ enum err worker_start(struct worker *w)
 	return w->started ? ERR_OK : ERR_OVERLOADED;
 }
 
-void worker_leave(struct worker *w)
+static void command(struct worker *w, uint64_t what)
 {
-	atomic_store_explicit(&w->leaving, true, memory_order_relaxed);
+	ssize_t n = write(w->command, &what, sizeof what);
+	(void)n; /* an eventfd takes it */
+}
+
+void worker_withdraw(struct worker *w)
+{
+	command(w, WITHDRAW);
 }
 
 void worker_drain(struct worker *w, bool now)
 {
-	uint64_t command = now ? END_NOW : 1;
-	ssize_t n = write(w->command, &command, sizeof command);
-	(void)n; /* an eventfd takes it */
+	command(w, now ? END_NOW : DRAIN);
 }
 
 void worker_join(struct worker *w)

@@ -38,7 +38,7 @@ MUST_CHECK enum err worker_serve_ops(struct worker *w, const struct listen_set *
 MUST_CHECK enum err worker_start(struct worker *w);
 
 /* From any thread: isn't ready any more, and serves on, until worker_drain. */
-void worker_leave(struct worker *w);
+void worker_withdraw(struct worker *w);
 
 /* From any thread: stops accepting, finishes what is under way within M2M_DRAIN_MS, then ends
  * the thread. `now`: ends without waiting. */

@@ -9,6 +9,7 @@
 #include "rest/ops_server.h"
 #include "rest/rest_server.h"
 #include "worker/worker.h"
+#include "worker/worker_phase.h"
 
 struct worker {
 	const struct config *config;
@@ -35,11 +36,9 @@ struct worker {
 	/* at the end of a turn in which lines were logged */
 	struct event *flush;
 	struct listen_set http_sockets, grpc_sockets; /* the listeners', until they are closed */
-	_Atomic bool leaving;                         /* shall be unready, and serve on */
-	bool accepting, draining, flushed;
+	enum worker_phase phase;
 	int64_t started_us;
 	int64_t accept_again_us; /* when listeners that couldn't accept try again */
-	bool closed;             /* the listeners */
 	int64_t close_at_us, drain_until_us;
 
 	_Atomic bool ready, has_been_ready;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -109,6 +110,73 @@ Test(hostile, malformed_requests_are_refused)
 		BYTES("two Hosts", "GET " JWKS " HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
 	};
 	expect_refused(cases, sizeof cases / sizeof cases[0]);
+}
+
+/* ---- what refusals have in common ---- */
+
+static bool depends_on_the_error(const char *name)
+{
+	static const char *const some[] = {"WWW-Authenticate", "Allow", "Retry-After", "Connection"};
+	for (unsigned i = 0; i < sizeof some / sizeof *some; i++)
+		if (strcasecmp(name, some[i]) == 0)
+			return true;
+	return false;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* The names of r's header lines, sorted, but for those that depend on the error. */
+static const char *names_of_fields(void)
+{
+	static char all[512];
+	char names[32][64];
+	size_t n = 0;
+	for (const char *line = strstr(r.head, "\r\n"); line != NULL && n < 32; line = strstr(line + 2, "\r\n")) {
+		if (sscanf(line, "\r\n%63[^:\r\n]:", names[n]) == 1 && !depends_on_the_error(names[n]))
+			n++;
+	}
+	qsort(names, n, sizeof *names, by_text);
+	all[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		snprintf(all + strlen(all), sizeof all - strlen(all), "%s ", names[i]);
+	return all;
+}
+
+Test(hostile, all_refusals_have_the_same_header_fields)
+{
+	static const char token[] = "POST /oauth2/token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+				    "Content-Length: 29\r\n\r\ngrant_type=client_credentials";
+	static char long_target[4096];
+	memset(long_target, 'a', sizeof long_target - 1);
+	memcpy(long_target, "GET /", 5);
+	const struct bytes cases[] = {
+		BYTES("nothing there", "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+		BYTES("nothing there, by evhttp", "GET /nothing?x=1 HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+		BYTES("no bearer", "GET /m2m/client-id HTTP/1.1\r\nHost: a\r\n\r\n", 401),
+		BYTES("no client", token, 401),
+		BYTES("another method", "PATCH /oauth2/token HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+		BYTES("malformed", "GET / HTTP/1.1\nHost: a\n\n", 400),
+		{"too long", long_target, sizeof long_target - 1, 414},
+		BYTES("too late", "GET / HTTP/1.1\r\n", 408),
+		BYTES("what isn't spoken", "GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505),
+	};
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		cr_expect_eq(send_raw(cases[i].name, cases[i].p, cases[i].n), cases[i].status, "%s: %s", cases[i].name, r.head);
+		cr_expect_str_eq(names_of_fields(),
+				 "Cache-Control Content-Length Content-Type Date Pragma X-Content-Type-Options X-Request-Id ", "%s: %s",
+				 cases[i].name, r.head);
+	}
+	static struct http_conn many[CONNECTIONS];
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		cr_assert(http_open(&many[i], w.gateway.http));
+	cr_expect_eq(http_read(&many[CONNECTIONS - 1], &r, RECEIVE_MS, false), 503);
+	cr_expect_str_eq(names_of_fields(), "Cache-Control Content-Length Content-Type Date Pragma X-Content-Type-Options X-Request-Id ",
+			 "%s", r.head);
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		http_close(&many[i]);
 }
 
 #define POST_HEAD "POST /oauth2/token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"

@@ -364,6 +364,23 @@ Test(rest, an_answer_to_head_of_the_operational_endpoints_is_a_head)
 	http_close(&c);
 }
 
+/* RFC 9112 section 3.2.2: as proxies get them, and as some clients send them to anyone. */
+Test(rest, a_target_in_absolute_form_is_its_path)
+{
+	static struct http_conn c;
+	cr_assert(http_open(&c, w.gateway.http));
+	for (int i = 0; i < 2; i++)
+		expect_status(http_call_on(&c, &(struct http_request){.path = "http://api.example/m2m/client-id", .bearer = admin}, &r),
+			      200);
+	expect_status(http_call_on(&c,
+				   &(struct http_request){.path = "https://api.example:8443/m2m/audit/tokens?page_size=1", .bearer = admin},
+				   &r),
+		      200);
+	expect_status(http_call_on(&c, &(struct http_request){.path = "/m2m/client-id", .bearer = admin}, &r), 200);
+	expect_status(http_call_on(&c, &(struct http_request){.path = "http://api.example/nothing"}, &r), 404);
+	http_close(&c);
+}
+
 Test(rest, the_ops_listener_answers_health_and_metrics_and_the_api_listener_does_not)
 {
 	cr_assert_eq(gateway_ops_status(&w.gateway, "/livez"), 200);

@@ -49,6 +49,7 @@ static void check_request(const char *p, size_t n, const struct http_guard *g)
 		for (int h = 0; h < REST_HEADERS; h++)
 			must((m.headers[h].count == 0) == (m.headers[h].value.p == NULL) && m.headers[h].count <= HTTP_HEADERS_MAX);
 	}
+	must(g->origin_end == 0 || (g->origin_end < n && p[g->origin_end] == '/' && p[g->origin_start - 1] == ' '));
 	must(!g->expects || (g->expect_end <= n && p[g->expect_end - 1] == '\n' && p[g->expect_start - 1] == '\n'));
 }
 

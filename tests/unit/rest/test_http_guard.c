@@ -181,9 +181,25 @@ Test(http_guard, refuses_a_malformed_request_line)
 	malformed(STR("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"));
 }
 
-Test(http_guard, takes_targets_in_origin_form_only)
+Test(http_guard, takes_targets_in_absolute_form)
 {
-	malformed(STR("GET http://api.example/m2m/client-id HTTP/1.1\r\n" HOST "\r\n"));
+	complete(STR("GET http://api.example/m2m/client-id HTTP/1.1\r\n" HOST "\r\n"));
+	complete(STR("GET HTTPS://a:8443/?x=http://b HTTP/1.1\r\n" HOST "\r\n"));
+	complete(STR("POST http://[2001:db8::1]:80/a HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nxy"));
+	malformed(STR("GET http://user@api.example/ HTTP/1.1\r\n" HOST "\r\n"));
+	malformed(STR("GET http:///a HTTP/1.1\r\n" HOST "\r\n"));
+	malformed(STR("GET httpx://a/ HTTP/1.1\r\n" HOST "\r\n"));
+	malformed(STR("GET http:/a/ HTTP/1.1\r\n" HOST "\r\n"));
+	malformed(STR("GET http://a\\b/ HTTP/1.1\r\n" HOST "\r\n"));
+	malformed(STR("GET ftp://a/ HTTP/1.1\r\n" HOST "\r\n"));
+	malformed(STR("GET http://api.example/ HTTP/1.1\r\n\r\n")); /* Host has to be there all the same */
+	refused(STR("GET http://api.example HTTP/1.1\r\n" HOST "\r\n"), ERR_NOT_FOUND);
+	refused(STR("G http://a/ HTTP/1.1\r\n" HOST "\r\n"), ERR_NOT_FOUND);
+	refused(padded("GET http://", 3000, 'a', "/ HTTP/1.1\r\n" HOST "\r\n"), ERR_URI_TOO_LONG);
+}
+
+Test(http_guard, takes_no_other_form_of_a_target)
+{
 	malformed(STR("OPTIONS * HTTP/1.1\r\n" HOST "\r\n"));
 	malformed(STR("CONNECT api.example:443 HTTP/1.1\r\n" HOST "\r\n"));
 	malformed(STR("GET /a#b HTTP/1.1\r\n" HOST "\r\n"));

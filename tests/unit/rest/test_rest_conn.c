@@ -45,7 +45,8 @@ static void refuse(void *arg, struct rest_conn *c, enum err why)
 	(void)arg;
 	size_t n = strlen(seen);
 	snprintf(seen + n, sizeof seen - n, "refused:%s ", err_info(why)->code);
-	rest_conn_answer(c, STR("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), STR_NONE, true, NULL, NULL);
+	rest_conn_answer(c, STR("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), STR_NONE, CONN_END_MALFORMED,
+			 NULL, NULL);
 }
 
 static void answer_held(void)
@@ -53,7 +54,7 @@ static void answer_held(void)
 	struct evhttp_request *req = held;
 	held = NULL;
 	evhttp_send_reply(req, 200, "OK", NULL);
-	rest_conn_flush(holder);
+	rest_conn_flush(holder, CONN_END_NONE);
 }
 
 static int dial(void)
@@ -128,6 +129,14 @@ static bool closed(void)
 	return n == 0;
 }
 
+/* How many connections have ended, all for this reason. */
+static void ended_for(enum conn_end why, unsigned n)
+{
+	for (unsigned i = CONN_END_NONE + 1; i < CONN_END_COUNT; i++)
+		cr_assert_eq(conn_ends_of(&conns.ends, (enum conn_end)i), i == why ? n : 0, "%s: %d", conn_end_info((enum conn_end)i)->word,
+			     (int)conn_ends_of(&conns.ends, (enum conn_end)i));
+}
+
 static void served(const char *paths)
 {
 	cr_assert_str_eq(seen, paths);
@@ -178,6 +187,7 @@ Test(rest_conn, a_refused_request_is_the_last)
 	say(STR("GET /d HTTP/1.1\r\n" HOST "\r\n"));
 	served("/a refused:invalid_request ");
 	cr_assert(closed());
+	ended_for(CONN_END_MALFORMED, 1);
 }
 
 Test(rest_conn, an_oversized_body_is_read_before_it_is_refused)
@@ -201,6 +211,19 @@ Test(rest_conn, answers_100_continue_once_and_hides_the_expectation_from_evhttp)
 	cr_assert(str_starts(str_of(hear()), STR("HTTP/1.1 200 OK\r\n")));
 	say(STR("POST /b HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n"));
 	cr_assert_str_eq(hear(), "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+/* To evhttp it would be a proxy's request. */
+Test(rest_conn, of_an_absolute_target_evhttp_sees_the_path)
+{
+	say(STR("GET http://api.example/a?x=1 HTTP/1.1\r\n" HOST "\r\nGET /b HTTP/1.1\r\n" HOST "\r\n"));
+	served("/a?x=1 /b ");
+	(void)hear();
+	say(STR("POST https://a:8443/c HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
+	cr_assert_str_eq(hear(), "HTTP/1.1 100 Continue\r\n\r\n");
+	say(STR("xyGET /d HTTP/1.1\r\n" HOST "\r\n"));
+	served("/a?x=1 /b /c /d ");
+	cr_assert_not(closed());
 }
 
 Test(rest_conn, a_request_behind_one_that_is_worked_on_waits)
@@ -234,16 +257,16 @@ static bool take(void *arg, struct rest_conn *c, struct str request)
 {
 	(void)arg;
 	if (taking && str_starts(request, STR("POST /token "))) {
-		rest_conn_answer(c, STR(BUSY), STR_NONE, false, NULL, NULL);
+		rest_conn_answer(c, STR(BUSY), STR_NONE, CONN_END_NONE, NULL, NULL);
 	} else if (str_starts(request, STR("POST /later "))) {
 		cr_assert_lt(taken_n, sizeof taken / sizeof *taken);
 		taken[taken_n++] = c;
 	} else if (str_starts(request, STR("POST /last "))) {
-		rest_conn_answer(c, STR(LATE_HEAD), STR("late"), true, release, &released);
+		rest_conn_answer(c, STR(LATE_HEAD), STR("late"), CONN_END_DRAINED, release, &released);
 	} else if (str_starts(request, STR("POST /long "))) {
 		static char body[8 * 1024 * 1024];
-		rest_conn_answer(c, STR("HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n"), str_from(body, sizeof body), false, release,
-				 &released);
+		rest_conn_answer(c, STR("HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n"), str_from(body, sizeof body), CONN_END_NONE,
+				 release, &released);
 	} else {
 		return false;
 	}
@@ -252,7 +275,7 @@ static bool take(void *arg, struct rest_conn *c, struct str request)
 
 static void answer_taken(size_t i)
 {
-	rest_conn_answer(taken[i], STR(LATE_HEAD), STR("late"), false, release, &released);
+	rest_conn_answer(taken[i], STR(LATE_HEAD), STR("late"), CONN_END_NONE, release, &released);
 	cr_assert_eq(released, i + 1);
 	turn(SETTLED_MS);
 }
@@ -289,6 +312,7 @@ Test(rest_conn_taken, what_ends_the_connection_is_not_taken)
 	say(STR("POST /token HTTP/1.0\r\n\r\n"));
 	served("/token /token ");
 	cr_assert(closed());
+	ended_for(CONN_END_CLOSE_REQUESTED, 2);
 }
 
 Test(rest_conn_taken, neither_is_a_chunked_one_nor_one_that_expects)
@@ -349,6 +373,7 @@ Test(rest_conn_taken, the_last_answer_is_sent_and_the_connection_closed)
 	cr_assert_eq(conns.count, 0);
 	cr_assert_str_eq(hear(), LATE);
 	cr_assert(closed());
+	ended_for(CONN_END_DRAINED, 1);
 }
 
 Test(rest_conn_taken, an_answer_for_nobody_is_let_go_of)
@@ -362,6 +387,7 @@ Test(rest_conn_taken, an_answer_for_nobody_is_let_go_of)
 	cr_assert_eq(conns.count, 1, "it stays until it is answered");
 	answer_taken(0);
 	cr_assert_eq(conns.count, 0);
+	ended_for(CONN_END_LOST, 1);
 }
 
 Test(rest_conn_taken, a_client_that_sends_no_more_reads_its_answer)
@@ -373,6 +399,7 @@ Test(rest_conn_taken, a_client_that_sends_no_more_reads_its_answer)
 	answer_taken(1);
 	cr_assert_str_eq(hear(), LATE LATE);
 	cr_assert_eq(conns.count, 0);
+	ended_for(CONN_END_CLIENT_CLOSED, 1);
 }
 
 /* Larger than what the socket takes at once: a piece of it is sent from where it was written,
@@ -385,7 +412,8 @@ static void answer_at_length(bool last, bool with_release)
 	for (size_t i = 0; i < LENGTH; i++)
 		body[i] = (char)('a' + i % 23);
 	say(STR("POST /later HTTP/1.1\r\n" HOST "\r\nPOST /token HTTP/1.1\r\n" HOST "\r\n"));
-	rest_conn_answer(taken[0], str_from(head, sizeof head - 1), str_from(body, LENGTH), last, with_release ? release : NULL, &released);
+	rest_conn_answer(taken[0], str_from(head, sizeof head - 1), str_from(body, LENGTH), last ? CONN_END_DRAINED : CONN_END_NONE,
+			 with_release ? release : NULL, &released);
 	cr_assert_eq(released, 0, "the socket can't have taken all");
 	size_t heard = 0;
 	static char got[LENGTH + 4096];
@@ -541,6 +569,7 @@ Test(rest_conn_memory, a_request_that_can_not_be_kept_ends_the_connection)
 	cr_assert_str_eq(hear(), BUSY);
 	cr_assert_eq(conns.count, 0);
 	cr_assert(closed());
+	ended_for(CONN_END_NO_MEMORY, 1);
 }
 
 Test(rest_conn, closes_what_has_been_idle_for_long_enough)
@@ -559,6 +588,7 @@ Test(rest_conn, closes_what_has_been_idle_for_long_enough)
 	cr_assert_eq(conns.count, 1, "it begins anew after a request");
 	rest_conns_close_idle(&conns, 2100, 500);
 	cr_assert_eq(conns.count, 0);
+	ended_for(CONN_END_DRAINED, 1);
 }
 
 Test(rest_conn, closes_what_is_idle_and_leaves_what_is_not)
@@ -645,6 +675,7 @@ Test(rest_conn, who_sends_no_more_still_gets_the_answers)
 	served("/held /b ");
 	cr_assert(closed());
 	cr_assert_eq(conns.count, 0);
+	ended_for(CONN_END_CLIENT_CLOSED, 1);
 }
 
 /* It is not read yet, but it has come. */
@@ -672,6 +703,7 @@ Test(rest_conn_idle, a_silent_connection_is_closed)
 	turn(150);
 	cr_assert_eq(conns.count, 0);
 	cr_assert(closed());
+	ended_for(CONN_END_IDLE, 1);
 }
 
 Test(rest_conn_idle, a_request_that_has_begun_ends_idle_time)
@@ -695,11 +727,12 @@ Test(rest_conn_idle, an_answer_that_nobody_reads_is_given_up)
 	evbuffer_add_reference(out, body, sizeof body, NULL, NULL);
 	evhttp_send_reply(held, 200, "OK", out);
 	evbuffer_free(out);
-	rest_conn_flush(holder);
+	rest_conn_flush(holder, CONN_END_NONE);
 	turn(100);
 	cr_assert_eq(conns.count, 1);
 	turn(200);
 	cr_assert_eq(conns.count, 0);
+	ended_for(CONN_END_UNREAD, 1);
 }
 
 static void up_for_two(void)
@@ -720,6 +753,7 @@ Test(rest_conn_limit, one_connection_too_many_is_told_so)
 	served("/a ");
 	close(second);
 	close(third);
+	ended_for(CONN_END_TOO_MANY, 1);
 }
 
 static void up_in_a_hurry(void)
@@ -736,6 +770,7 @@ Test(rest_conn_timeout, a_request_that_trickles_is_ended)
 	cr_assert(str_starts(str_of(hear()), STR("HTTP/1.1 408 ")));
 	cr_assert(closed());
 	served("");
+	ended_for(CONN_END_REQUEST_TIMEOUT, 1);
 }
 
 Test(rest_conn_timeout, a_silent_connection_is_not_a_late_request)
@@ -755,4 +790,13 @@ Test(rest_conn_timeout, the_service_is_never_late_by_this_clock)
 	answer_held();
 	say(STR(" HTTP/1.1\r\n" HOST "\r\n"));
 	served("/held /b ");
+}
+
+Test(rest_conn_settled, those_that_are_left_are_counted_as_stopped)
+{
+	up();
+	turn(SETTLED_MS);
+	cr_assert_eq(conns.count, 1);
+	down();
+	ended_for(CONN_END_STOPPED, 1);
 }
