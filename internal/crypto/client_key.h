@@ -1,6 +1,6 @@
 /* A client's public key as an admin registers it: pasted text -> one checked key -> what the
- * database stores of it. To verify with: signing_key_from_jwk(jwt.alg, stored), whose
- * ERR_MISMATCH says that the key isn't for this alg. */
+ * database stores of it. To verify with: signing_key_from_known_jwk(jwt.alg, stored),
+ * whose ERR_MISMATCH says that the key isn't for this alg. */
 #ifndef M2M_CRYPTO_CLIENT_KEY_H
 #define M2M_CRYPTO_CLIENT_KEY_H
 

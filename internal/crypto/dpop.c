@@ -33,7 +33,7 @@ static enum err embedded_key(const struct jwt *proof, struct signing_key **ret)
 		return ERR_MISMATCH;
 	enum err err = jwk_read_object(proof->alg, proof->jwk, &pkey);
 	if (err == ERR_OK)
-		err = signing_key_of_public(proof->alg, pkey, ret);
+		err = signing_key_of_known(proof->alg, pkey, ret);
 	return err == ERR_MALFORMED ? ERR_MISMATCH : err;
 }
 

@@ -13,8 +13,10 @@
 extern const struct jwt_form jwt_form_dpop_proof;
 
 /* Checks the signature with the key that the proof embeds (section 4.3, points 5 to 7), which is
- * for `alg`, sound, and without a private part. jkt: its RFC 7638 thumbprint in base64url, with
- * a NUL. ERR_MISMATCH: no such key, or the signature isn't its; ERR_NO_MEMORY, ERR_CRYPTO. */
+ * for `alg` and without a private part. Anybody sends proofs, so nothing that costs more than a
+ * signature is asked of the key: one that protects nothing harms its owner alone. jkt: its RFC
+ * 7638 thumbprint in base64url, with a NUL. ERR_MISMATCH: no such key, or the signature isn't
+ * its; ERR_NO_MEMORY, ERR_CRYPTO. */
 MUST_CHECK enum err dpop_verify(const struct jwt *proof, char jkt[THUMBPRINT_TEXT_LEN + 1]);
 
 /* The `ath` of an access token: base64url of its SHA-256, with a NUL (section 4.2). */

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -17,8 +18,20 @@
 #include "crypto/ecdsa_form.h"
 #include "crypto/signing_key_parts.h"
 
-#define RSA_BITS    2048
-#define MEMBERS_MAX 1024
+#define RSA_BITS              2048
+#define RSA_EXPONENT_BITS_MAX 64
+#define MEMBERS_MAX           1024
+
+/* With a long exponent verifying would cost as much as signing; OpenSSL itself allows large
+ * moduli no more than this. */
+static bool exponent_is_short(const EVP_PKEY *pkey)
+{
+	BIGNUM *e = NULL;
+	bool is_short = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1 && BN_num_bits(e) <= RSA_EXPONENT_BITS_MAX;
+
+	BN_free(e);
+	return is_short;
+}
 
 static bool key_fits(const EVP_PKEY *pkey, enum jwt_alg alg)
 {
@@ -27,7 +40,7 @@ static bool key_fits(const EVP_PKEY *pkey, enum jwt_alg alg)
 	if (EVP_PKEY_is_a(pkey, jwt_alg_key_type(alg)) != 1)
 		return false;
 	if (jwt_alg_rsa_padding(alg) != 0)
-		return EVP_PKEY_get_bits(pkey) >= RSA_BITS && EVP_PKEY_get_bits(pkey) <= 8 * JWK_RSA_MAX_BYTES;
+		return EVP_PKEY_get_bits(pkey) >= RSA_BITS && EVP_PKEY_get_bits(pkey) <= 8 * JWK_RSA_MAX_BYTES && exponent_is_short(pkey);
 	if (alg == JWT_ES256)
 		return EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1 && str_eq(str_of(group), STR(SN_X9_62_prime256v1));
 	return true;
@@ -123,8 +136,22 @@ static void make_headers(struct signing_key *key)
 	}
 }
 
+static BIO *pem_of(EVP_PKEY *pkey)
+{
+	BIO *pem = BIO_new(BIO_s_mem());
+
+	if (pem != NULL && PEM_write_bio_PUBKEY(pem, pkey) == 1)
+		return pem;
+	BIO_free(pem);
+	return NULL;
+}
+
+/* KEY_KNOWN is without what costs more than a signature: the check of the public part, and the
+ * PEM that libjwt wants. */
+enum key_kind { KEY_PUBLIC, KEY_PRIVATE, KEY_KNOWN };
+
 /* Takes `pkey` over, also on failure. */
-static enum err key_make(enum jwt_alg alg, EVP_PKEY *pkey, bool private, struct signing_key **ret)
+static enum err key_make(enum jwt_alg alg, EVP_PKEY *pkey, enum key_kind kind, struct signing_key **ret)
 {
 	struct signing_key *key = calloc(1, sizeof *key);
 	enum err err = ERR_NO_MEMORY;
@@ -135,16 +162,16 @@ static enum err key_make(enum jwt_alg alg, EVP_PKEY *pkey, bool private, struct 
 	}
 	key->alg = alg;
 	key->pkey = pkey;
-	key->private = private;
-	if (!key_fits(pkey, alg) || !public_part_is_sound(pkey)) {
+	key->private = kind == KEY_PRIVATE;
+	if (!key_fits(pkey, alg) || (kind != KEY_KNOWN && !public_part_is_sound(pkey))) {
 		err = ERR_MISMATCH;
 		goto fail;
 	}
 	err = ERR_CRYPTO;
 	if (!prepare(key))
 		goto fail;
-	key->public_pem = BIO_new(BIO_s_mem());
-	if (key->public_pem == NULL || PEM_write_bio_PUBKEY(key->public_pem, pkey) != 1)
+	key->public_pem = kind == KEY_KNOWN ? NULL : pem_of(pkey);
+	if (key->public_pem == NULL && kind != KEY_KNOWN)
 		goto fail;
 	err = make_kid(key);
 	if (err != ERR_OK)
@@ -180,7 +207,7 @@ enum err signing_key_generate(enum jwt_alg alg, struct signing_key **ret)
 	for (;;) {
 		struct signing_key *key = NULL;
 		EVP_PKEY *pkey = generate(alg);
-		enum err err = pkey == NULL ? ERR_CRYPTO : key_make(alg, pkey, true, &key);
+		enum err err = pkey == NULL ? ERR_CRYPTO : key_make(alg, pkey, KEY_PRIVATE, &key);
 		if (err != ERR_OK)
 			return err;
 		if (key->kid[0] != '-') {
@@ -216,7 +243,7 @@ enum err signing_key_from_der(enum jwt_alg alg, struct str pkcs8, struct signing
 		ERR_clear_error();
 		return ERR_MALFORMED;
 	}
-	enum err err = key_make(alg, pkey, true, &key);
+	enum err err = key_make(alg, pkey, KEY_PRIVATE, &key);
 	if (err != ERR_OK)
 		return err;
 	if (!signs_what_it_verifies(key)) {
@@ -233,17 +260,30 @@ enum err signing_key_from_jwk(enum jwt_alg alg, struct str jwk_json, struct sign
 	EVP_PKEY *pkey;
 	enum err err = jwk_read(alg, jwk_json, &pkey);
 
-	return err != ERR_OK ? err : key_make(alg, pkey, false, ret);
+	return err != ERR_OK ? err : key_make(alg, pkey, KEY_PUBLIC, ret);
+}
+
+enum err signing_key_from_known_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret)
+{
+	EVP_PKEY *pkey;
+	enum err err = jwk_read(alg, jwk_json, &pkey);
+
+	return err != ERR_OK ? err : key_make(alg, pkey, KEY_KNOWN, ret);
+}
+
+enum err signing_key_of_known(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret)
+{
+	return key_make(alg, pkey, KEY_KNOWN, ret);
 }
 
 enum err signing_key_of_public(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret)
 {
-	return key_make(alg, pkey, false, ret);
+	return key_make(alg, pkey, KEY_PUBLIC, ret);
 }
 
 enum err signing_key_of_private(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret)
 {
-	return key_make(alg, pkey, true, ret);
+	return key_make(alg, pkey, KEY_PRIVATE, ret);
 }
 
 void signing_key_free(struct signing_key *key)

@@ -26,6 +26,11 @@ MUST_CHECK enum err signing_key_generate(enum jwt_alg alg, struct signing_key **
  * 2048 bits, wrong curve, point not on the curve). */
 MUST_CHECK enum err signing_key_from_der(enum jwt_alg alg, struct str pkcs8, struct signing_key **ret);
 MUST_CHECK enum err signing_key_from_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret);
+/* The same without the arithmetic that tells a sound key from one that protects nothing: it costs
+ * more than a signature, RSA's two hundred times as much. For keys that signing_key_from_jwk or
+ * client_key_read took before, and those that protect nobody but who made them (DPoP). Type,
+ * curve, size and form are checked as ever. */
+MUST_CHECK enum err signing_key_from_known_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret);
 void signing_key_free(struct signing_key *key); /* NULL is allowed */
 
 /* PKCS#8 DER in `a`, for sealing; the caller wipes the arena. ERR_NOT_PRESENT for a public key. */

@@ -28,7 +28,7 @@ struct signing_key {
 	EVP_MD_CTX *sign_message;
 	EVP_MD_CTX *verify_message;
 	struct hasher *hasher;
-	BIO *public_pem; /* in memory; libjwt parses it at every call */
+	BIO *public_pem; /* in memory; libjwt parses it at every call. NULL in a known key */
 	char kid[KID_LEN + 1];
 	/* base64url of {"alg","typ","kid"}, indexed by at_jwt, NUL-terminated */
 	char headers[2][ENCODED_HEADER_MAX];
@@ -37,7 +37,9 @@ struct signing_key {
 /* A public key that was parsed elsewhere; `pkey` is taken over, also on failure. ERR_MISMATCH as
  * signing_key_from_jwk. */
 MUST_CHECK enum err signing_key_of_public(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret);
-/* The same for one with its private part. */
+/* As signing_key_from_known_jwk. */
+MUST_CHECK enum err signing_key_of_known(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret);
+/* The same as of_public for one with its private part. */
 MUST_CHECK enum err signing_key_of_private(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret);
 
 /* Signs the bytes in the form JOSE wants (RFC 7518 sections 3.3 to 3.5, RFC 8037 section 3.1).

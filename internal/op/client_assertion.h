@@ -2,7 +2,7 @@
  * section 4.2, RFC 7523 sections 2.2 and 3, as RFC 10070 updates them).
  *
  * form value -> client_assertion_parse -> client_assertion_subject chooses the client -> a key
- * of that client (signing_key_from_jwk with jwt.alg, jwt_verify) -> client_assertion_check ->
+ * of that client (signing_key_from_known_jwk with jwt.alg, jwt_verify) -> client_assertion_check ->
  * used_once_make -> the issuing statement, which decides. Nothing here knows whether the client
  * exists, so no sentence tells. */
 #ifndef M2M_OP_CLIENT_ASSERTION_H

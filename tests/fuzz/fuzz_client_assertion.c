@@ -8,8 +8,8 @@
 #include "crypto/client_key.h"
 #include "crypto/secret.h"
 #include "crypto/used_once.h"
-#include "json/json_read.h"
 #include "op/client_assertion.h"
+#include "json/json_read.h"
 
 #define NOW 2000000000
 

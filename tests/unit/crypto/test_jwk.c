@@ -113,6 +113,8 @@ Test(jwk, rsa_keys_that_protect_nothing_are_refused)
 	cr_expect_eq(reads(JWT_PS256, rsa(rfc7515_n, "AQ")), ERR_MISMATCH);
 	cr_expect_eq(reads(JWT_RS256, rsa(rfc7515_n, "AQAA")), ERR_MISMATCH, "even exponent");
 	cr_expect_eq(reads(JWT_RS256, rsa(rfc7515_n, "AA")), ERR_MALFORMED, "exponent 0");
+	cr_expect_eq(reads(JWT_RS256, rsa(rfc7515_n, "__________8")), ERR_OK, "an exponent of 64 bits");
+	cr_expect_eq(reads(JWT_RS256, rsa(rfc7515_n, "AQAAAAAAAAAB")), ERR_MISMATCH, "65 bits: work for whoever verifies");
 	cr_expect_eq(reads(JWT_RS256, rsa(rsa_1024, "AQAB")), ERR_MISMATCH);
 	cr_expect_eq(reads(JWT_PS256, rsa(rsa_1024, "AQAB")), ERR_MISMATCH);
 	cr_expect_eq(reads(JWT_RS256, rsa(prime_2048, "AQAB")), ERR_MISMATCH, "a prime modulus: everybody knows phi");

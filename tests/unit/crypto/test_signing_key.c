@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "crypto/jwt.h"
 #include "crypto/signing_key_parts.h"
 #include "crypto_test.h"
 #include "json/json_read.h"
@@ -272,5 +273,55 @@ Test(signing_key, one_prepared_context_signs_and_verifies_many_times)
 		for (int i = 0; i < 100; i++)
 			cr_assert(verifies(key, key));
 		signing_key_free(key);
+	}
+}
+
+/* ---- known keys: cheap, and no less strict about their form ---- */
+
+Test(signing_key, a_known_key_verifies_what_the_checked_one_does)
+{
+	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++) {
+		struct signing_key *private, *known;
+		struct sbuf jwk = sbuf_in(arena, 1024), token = sbuf_in(arena, 1024);
+		struct jwt jwt;
+
+		cr_assert_eq(signing_key_generate(alg, &private), ERR_OK);
+		cr_assert_eq(signing_key_public_jwk(private, &jwk), ERR_OK);
+		cr_assert_eq(signing_key_from_known_jwk(alg, sbuf_str(&jwk), &known), ERR_OK);
+		cr_assert_eq(jwt_sign(private, false, STR("{}"), &token), ERR_OK);
+		cr_assert_eq(jwt_parse(arena, sbuf_str(&token), &jwt), ERR_OK);
+		cr_expect(str_eq(signing_key_kid(known), signing_key_kid(private)));
+		cr_expect_eq(jwt_verify(known, &jwt), ERR_OK);
+		cr_expect_eq(jwt_verify_libjwt(known, &jwt), ERR_OK);
+		token.p[token.n - 10] = token.p[token.n - 10] == 'A' ? 'B' : 'A';
+		cr_assert_eq(jwt_parse(arena, sbuf_str(&token), &jwt), ERR_OK);
+		cr_expect_eq(jwt_verify(known, &jwt), ERR_MISMATCH);
+		cr_expect_eq(jwt_verify_libjwt(known, &jwt), ERR_MISMATCH);
+		signing_key_free(private);
+		signing_key_free(known);
+	}
+}
+
+Test(signing_key, a_known_key_is_still_of_its_type_curve_and_size)
+{
+	static const struct {
+		enum jwt_alg alg;
+		const char *jwk;
+	} bad[] = {
+		{JWT_ES256, rfc8037_okp_jwk},
+		{JWT_RS256, rfc7515_ec_jwk},
+		/* not on the curve */
+		{JWT_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+			    "\"y\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}"},
+		/* 1024 bits */
+		{JWT_PS256, "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"oEybyhiGpa1mhKRLwZHvSc7U8YarO60Ue2KSq3gq7XBavx2aPnqMf-q-lXYUcbEk4Sjl"
+			    "ETR1W8gyVf8zawOVMFCyKAh8cUs1jQwZ_hxtmvkpj2VMm27eQGO8vXPSi2hQdyckjWin7_D6GKmgRyOpFUkWRUgvkx8Wy2pbJTzygks"
+			    "\"}"},
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct signing_key *key = NULL;
+		cr_expect_eq(signing_key_from_known_jwk(bad[i].alg, str_of(bad[i].jwk), &key), ERR_MISMATCH, "%zu", i);
+		cr_expect_null(key);
 	}
 }
