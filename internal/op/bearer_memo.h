@@ -21,7 +21,8 @@ struct bearer_facts {
 	char client_id[CLIENT_ID_LEN];
 	/* 0: it was obtained with another credential than a secret */
 	int32_t secret_version;
-	bool has_tag;           /* else the token is from before there were any, and issued_at counts */
+	/* else the token is from before there were any, and issued_at counts */
+	bool has_tag;
 	uint8_t secret_tag[SECRET_TAG_LEN];
 	int64_t issued_at; /* seconds since 1970 */
 	struct uuid organization_id;

@@ -6,10 +6,13 @@
 
 #include "base/arena.h"
 #include "crypto/secret.h"
+#include "json/json_read.h"
 
 #define SETS       256
 #define WAYS       4
 #define PARSE_ROOM (64 * 1024) /* of one key's text */
+
+static const struct json_limits limits = {.max_depth = 2, .max_values = 64};
 
 struct entry {
 	char client_id[CLIENT_ID_LEN];
@@ -84,18 +87,18 @@ const struct known_keys *client_key_memo_get(struct client_key_memo *m, struct s
 /* False: the database holds what we can't read, which no assertion can be checked with. */
 static bool parse(struct arena *scratch, const struct client_jwk *from, struct known_key *to)
 {
-	struct client_key key;
-	const char *why;
+	const struct json *jwk;
+	struct str kid = STR_NONE;
+	bool any = false;
 	arena_reset(scratch);
-	if (from->credential_id.n != THUMBPRINT_TEXT_LEN || client_key_read(scratch, from->jwk, &key, &why) != ERR_OK)
+	if (from->credential_id.n != THUMBPRINT_TEXT_LEN || json_parse(scratch, from->jwk, limits, &jwk) != ERR_OK)
 		return false;
 	memcpy(to->credential_id, from->credential_id.p, THUMBPRINT_TEXT_LEN);
-	if (key.kid.p != NULL)
-		memcpy(to->kid, key.kid.p, key.kid.n);
-	bool any = false;
+	if (json_string(json_get(jwk, "kid"), &kid) == ERR_OK && kid.n <= KID_MAX)
+		memcpy(to->kid, kid.p, kid.n);
 	for (int alg = 0; alg < JWT_ALG_COUNT; alg++)
-		if (client_key_takes(&key, (enum jwt_alg)alg))
-			any = signing_key_from_jwk((enum jwt_alg)alg, from->jwk, &to->by_alg[alg]) == ERR_OK || any;
+		if (signing_key_from_known_jwk((enum jwt_alg)alg, from->jwk, &to->by_alg[alg]) == ERR_OK)
+			any = true;
 	return any;
 }
 

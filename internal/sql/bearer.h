@@ -14,7 +14,8 @@ struct bearer {
 	struct str client_id;
 	/* 0: it was obtained with another credential than a secret */
 	int32_t secret_version;
-	/* SECRET_TAG_LEN bytes, of whichever credential; absent: a token from before there were any */
+	/* SECRET_TAG_LEN bytes, of whichever credential; absent: a token from before there were
+	 * any */
 	struct str secret_tag;
 	int64_t issued_at;           /* its iat, which then counts */
 	struct uuid organization_id; /* the operator's only */
