@@ -79,7 +79,7 @@
 #define SQL_TOKEN_LIST                                                                                                                     \
 	SQL_CALLER("$14", "$15", "$16", "$17")                                                                                             \
 	" select case " CALLER_REFUSED " when not caller.admin then 'forbidden' else 'granted' end, t.*"                                   \
-	" from (select) one left join caller on true left join lateral m2m.organization_token_list("                                           \
+	" from (select) one left join caller on true left join lateral m2m.organization_token_list("                                       \
 	"  case when caller.live and caller.near and caller.admin then caller.organization_id end, $5::text, $6::uuid, $7::int4, "         \
 	"$8::text::inet,"                                                                                                                  \
 	"  $9::timestamptz, $10::timestamptz, $11::timestamptz, $12::uuid, $13::int4) t on true"
