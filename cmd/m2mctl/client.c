@@ -319,7 +319,8 @@ const struct command client_commands[] = {
 	 "Example:\n  m2mctl client rotate --org acme --grace 3600\n",
 	 rotate},
 	{"client", "set",
-	 "--org SLUG | CLIENT_ID [--name NAME] [--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] "
+	 "--org SLUG | CLIENT_ID [--name NAME] [--role admin|member|resource_server|none]... [--scope S]... [--audience A]... [--lifetime "
+	 "SECONDS] "
 	 "[--token-type JWT|at+jwt|default] [--allow-network CIDR]... [--default]",
 	 "Changes what a client is and may do; what isn't given stays",
 	 "  --org SLUG          the organization, by slug or id: its default client\n"

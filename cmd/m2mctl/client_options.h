@@ -23,7 +23,8 @@ struct client_options {
 		"--token-type", OPTION_TEXT, &(o).token_type, 0, 0                                                                         \
 	}
 /* The same options in a usage string. */
-#define CLIENT_USAGE "[--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] [--token-type JWT|at+jwt]"
+#define CLIENT_USAGE                                                                                                                       \
+	"[--role admin|member|resource_server|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] [--token-type JWT|at+jwt]"
 
 /* `name`: the client's, or absent. Prints the usage line itself and answers EXIT_DONE or
  * EXIT_USAGE. */

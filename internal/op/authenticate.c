@@ -32,7 +32,21 @@ static bool take_proof(const struct json *claims, struct bearer_facts *f)
 	if (f->has_tag)
 		return tag.n == SECRET_TAG_TEXT_LEN && base64url_decode(tag, f->secret_tag, sizeof f->secret_tag, &n) == ERR_OK &&
 		       n == sizeof f->secret_tag;
-	return json_integer(json_get(claims, "iat"), 0, INT64_C(1) << 40, &f->issued_at) == ERR_OK;
+	return json_get(claims, "iat") != NULL;
+}
+
+/* What tells whether it was taken back. One that doesn't say when it was issued is as old as can
+ * be. */
+static bool take_origin(const struct json *claims, struct bearer_facts *f)
+{
+	struct str jti = STR_NONE;
+	f->issued_at = 1;
+	enum err err = json_integer(json_get(claims, "iat"), 1, INT64_C(1) << 40, &f->issued_at);
+	if (err != ERR_OK && err != ERR_NOT_PRESENT)
+		return false;
+	err = json_string(json_get(claims, "jti"), &jti);
+	f->has_jti = err == ERR_OK && uuid_parse(jti, &f->jti) == ERR_OK;
+	return f->has_jti || err == ERR_NOT_PRESENT;
 }
 
 /* What a token of ours says. A client's names its client, organization and secret version; the
@@ -45,7 +59,8 @@ static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 	struct str organization_id = STR_NONE;
 	struct str subject = STR_NONE;
 	int64_t version = 0;
-	if (json_string(json_get(claims, "sub"), &subject) != ERR_OK || subject.n == 0 || subject.n > BEARER_SUBJECT_MAX)
+	if (json_string(json_get(claims, "sub"), &subject) != ERR_OK || subject.n == 0 || subject.n > BEARER_SUBJECT_MAX ||
+	    !take_origin(claims, &f))
 		return ERR_INVALID_TOKEN;
 	memcpy(f.subject, subject.p, subject.n);
 	f.subject[subject.n] = '\0';
@@ -94,6 +109,8 @@ static void set_caller(struct op *op, const struct bearer_facts *f)
 		op->caller.client_id = arena_copy(op->arena, str_from(f->client_id, CLIENT_ID_LEN));
 	if (f->has_tag)
 		op->caller.secret_tag = arena_copy(op->arena, str_from(f->secret_tag, sizeof f->secret_tag));
+	if (f->has_jti)
+		op->caller.jti = arena_copy(op->arena, str_from(f->jti.b, sizeof f->jti.b));
 	op->origin.actor = arena_copy(op->arena, str_of(f->subject));
 	op->organization_id = f->organization_id;
 	op->platform = f->platform;

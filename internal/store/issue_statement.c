@@ -9,6 +9,7 @@
 #include "sql/network_sql.h"
 #include "sql/outcome.h"
 #include "sql/secret_sql.h"
+#include "sql/token_end_sql.h"
 #include "store/store_parts.h"
 
 #define SEAL_OF_BATCH SQL_AUDIT_SEAL("$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25")
@@ -27,13 +28,16 @@
 #define BEARER_COLUMNS                                                                                                                     \
 	", unnest($26::int4[]) as bearer_kind, unnest($27::text[]) as bearer_client, unnest($28::int4[]) as bearer_version,"               \
 	" unnest($29::uuid[]) as bearer_organization, unnest($30::bool[]) as bearer_admin,"                                                \
-	" unnest($31::bytea[]) as bearer_tag, unnest($32::int8[]) as bearer_iat"
+	" unnest($31::bytea[]) as bearer_tag, unnest($32::int8[]) as bearer_iat, unnest($33::uuid[]) as bearer_jti"
 #define BEARER_NETWORK_ALLOWED                                                                                                             \
 	NETWORK_ALLOWED("req.remote_addr", "bc.allowed_networks") " and " NETWORK_ALLOWED("req.remote_addr", "bo.allowed_networks")
+#define BEARER_HAS_ENDED                                                                                                                   \
+	TOKEN_HAS_ENDED("req.bearer_jti", "bo.organization_id", "req.bearer_client", "req.bearer_version", "nullif(req.bearer_iat, 0)")
 /* network_not_allowed, for the bearer's sake and not the client's */
 #define BEARER_REFUSED "bearer_network_not_allowed"
 #define BEARER_CASES                                                                                                                       \
 	"   when req.bearer_kind <> 0 and (bo.organization_id is null or req.bearer_kind = 1 and bs.version is null) then 'invalid_token'" \
+	"   when req.bearer_kind <> 0 and " BEARER_HAS_ENDED " then 'invalid_token'"                                                       \
 	"   when req.bearer_kind <> 0 and not (" BEARER_NETWORK_ALLOWED ") then '" BEARER_REFUSED "'"                                      \
 	"   when req.bearer_kind <> 0 and not coalesce('admin' = any(bc.roles), req.bearer_admin) then 'forbidden'"                        \
 	"   when req.bearer_kind <> 0 and bo.organization_id is distinct from c.organization_id then 'invalid_client'"
@@ -182,6 +186,11 @@ static struct str col_bearer_iat(struct issue_request *r)
 	return str_from(&r->wire_iat, sizeof r->wire_iat);
 }
 
+static struct str col_bearer_jti(struct issue_request *r)
+{
+	return r->bearer == NULL ? STR_NONE : r->bearer->jti;
+}
+
 static struct str col_bearer_organization(struct issue_request *r)
 {
 	if (r->bearer == NULL || r->bearer->client_id.p != NULL)
@@ -194,7 +203,7 @@ struct column {
 	column_of *value;
 };
 
-/* In the order of $1 to $11, and of $26 to $32. */
+/* In the order of $1 to $11, and of $26 to $33. */
 static const struct column columns[] = {
 	{PG_UUID, col_jti},         {PG_TEXT, col_client_id},  {PG_BYTEA, col_verifiers},  {PG_TEXT, col_scope},
 	{PG_TEXT, col_audience},    {PG_UUID, col_request_id}, {PG_CHAR, col_transport},   {PG_TEXT, col_caller},
@@ -202,7 +211,7 @@ static const struct column columns[] = {
 };
 static const struct column bearer_columns[] = {
 	{PG_INT4, col_bearer_kind},  {PG_TEXT, col_bearer_client}, {PG_INT4, col_bearer_version}, {PG_UUID, col_bearer_organization},
-	{PG_BOOL, col_bearer_admin}, {PG_BYTEA, col_bearer_tag},   {PG_INT8, col_bearer_iat},
+	{PG_BOOL, col_bearer_admin}, {PG_BYTEA, col_bearer_tag},   {PG_INT8, col_bearer_iat},     {PG_UUID, col_bearer_jti},
 };
 
 static void put_columns(struct store *s, struct pg_params *p, const struct column *c, size_t columns_n, const struct list *requests)

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "sql/admin_sql.h"
 #include "sql/credential_sql.h"
+#include "sql/token_state_sql.h"
 #include "store/denied.h"
 #include "store/issue_statement.h"
 #include "store/store_parts.h"
@@ -51,6 +52,13 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_CLIENT_CREATE, SQL_CLIENT_CREATE},
 	{STMT_CLIENT_CHANGE, SQL_CLIENT_CHANGE},
 	{STMT_CLIENT_DELETE, SQL_CLIENT_DELETE},
+	{STMT_INTROSPECT_BY_CLIENT, SQL_INTROSPECT_BY_CLIENT},
+	{STMT_INTROSPECT_BY_BEARER, SQL_INTROSPECT_BY_BEARER},
+	{STMT_TOKEN_REVOKE, SQL_TOKEN_REVOKE},
+	{STMT_REVOCATIONS_BY_CLIENT, SQL_REVOCATIONS_BY_CLIENT},
+	{STMT_REVOCATIONS_BY_BEARER, SQL_REVOCATIONS_BY_BEARER},
+	{STMT_FORGET_REVOKED, "with tokens as (delete from m2m.revoked_token where expires_at < statement_timestamp())"
+			      " delete from m2m.tokens_ended where expires_at < statement_timestamp()"},
 	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
 };
 
@@ -150,6 +158,8 @@ static void housekeeping(struct store *s)
 	store_params(s, &p);
 	if (err == ERR_OK)
 		err = pg_conn_send(s->serve_conn, STMT_FORGET, &p, timeout_ms, housekeeping_answered, s);
+	if (err == ERR_OK)
+		err = pg_conn_send(s->serve_conn, STMT_FORGET_REVOKED, &p, timeout_ms, housekeeping_answered, s);
 	audit_writer_put_key(s->issue.writer, s->scratch, &p);
 	if (err != ERR_OK || pg_conn_send(s->serve_conn, STMT_AUDIT_KEY, &p, timeout_ms, housekeeping_answered, s) != ERR_OK)
 		s->next_partitions_us = 0;

@@ -38,6 +38,13 @@
 #define STMT_CLIENT_CHANGE  "client_change"
 #define STMT_CLIENT_DELETE  "client_delete"
 
+#define STMT_INTROSPECT_BY_CLIENT  "introspect_by_client"
+#define STMT_INTROSPECT_BY_BEARER  "introspect_by_bearer"
+#define STMT_TOKEN_REVOKE          "token_revoke"
+#define STMT_REVOCATIONS_BY_CLIENT "revocations_by_client"
+#define STMT_REVOCATIONS_BY_BEARER "revocations_by_bearer"
+#define STMT_FORGET_REVOKED        "forget_revoked"
+
 /* A key snapshot that is shared by the store (the present one) and the batch in flight (the one
  * whose kid it named). One thread, so a plain count. */
 struct shared_keyset {

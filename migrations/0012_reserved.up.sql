@@ -1,0 +1,2 @@
+-- Its number is another change's.
+select 1;
