@@ -8,6 +8,7 @@
 #include "op/bearer_times.h"
 #include "op/op_steps.h"
 #include "op/outsider.h"
+#include "op/own_token.h"
 #include "json/json_read.h"
 
 static bool has_role(const struct json *roles, struct str role)
@@ -137,7 +138,7 @@ static enum op_verdict meet(struct op *op, struct keyset *keys, int64_t now)
 /* A platform token has no organization to act in. */
 static enum op_verdict in_place(struct op *op, enum op_verdict verdict)
 {
-	if (verdict == OP_MORE && op->platform && op->spec->who != OP_BY_PLATFORM)
+	if (verdict == OP_MORE && op->platform && op->spec->who != OP_BY_PLATFORM && op->spec->who != OP_BY_RESOURCE_SERVER)
 		return op_fail(op, ERR_FORBIDDEN, "A platform token has no organization; this operation needs one.");
 	return verdict;
 }
@@ -159,4 +160,42 @@ enum op_verdict op_authenticate(struct op *op)
 		return in_place(op, meet(op, keys, now));
 	set_caller(op, known);
 	return in_place(op, OP_MORE);
+}
+
+/* ---- a token that is shown, and opens nothing ---- */
+
+/* Between our clock, as of the last poll, and the database's, which decides. */
+#define SHOWN_LEEWAY_S 60
+
+/* Verified under `generation` of the keys, now or before. */
+static bool is_signed(struct op *op, struct keyset *keys, const struct jwt *jwt, const uint8_t hash[SHA256_LEN], int64_t now)
+{
+	return bearer_memo_get(op->env->memo, hash, keyset_generation(keys), now) != NULL ||
+	       jwt_verify(keyset_find(keys, jwt->kid), jwt) == ERR_OK;
+}
+
+enum err op_read_own_token(struct op *op, struct str token, struct own_token *ret)
+{
+	struct keyset *keys = store_keyset(op->env->store);
+	int64_t now = store_now_us(op->env->store) / 1000000;
+	struct own_token t = {.kid = STR_NONE};
+	uint8_t hash[SHA256_LEN];
+	struct jwt jwt;
+	if (keys == NULL)
+		return ERR_STORE_UNAVAILABLE;
+	*ret = t;
+	if (token.n > JWT_MAX_LEN || jwt_parse(op->arena, token, &jwt) != ERR_OK || !is_ours(op, &jwt) || jwt.kid.p == NULL)
+		return ERR_OK;
+	if (sha256(token.p, token.n, hash) != ERR_OK)
+		return ERR_CRYPTO;
+	t.verified = keyset_find(keys, jwt.kid) != NULL;
+	if ((t.verified && !is_signed(op, keys, &jwt, hash, now)) ||
+	    !bearer_times_hold(jwt.claims_json, now, SHOWN_LEEWAY_S, &t.facts.expires_at) || facts_of(jwt.claims_json, &t.facts) != ERR_OK)
+		return ERR_OK;
+	t.kid = jwt.kid;
+	t.claims = jwt.claims_json;
+	if (t.verified)
+		bearer_memo_put(op->env->memo, hash, keyset_generation(keys), &t.facts);
+	*ret = t;
+	return ERR_OK;
 }

@@ -21,6 +21,8 @@ const char *rest_reason(int status)
 		return "Created";
 	case 204:
 		return "No Content";
+	case 304:
+		return "Not Modified";
 	case 400:
 		return "Bad Request";
 	case 401:
@@ -65,6 +67,30 @@ const char *rest_reason(int status)
 	}
 }
 
+static void put_claim(struct json_out *o, const char *name, struct str value)
+{
+	if (value.p != NULL)
+		json_put_str(o, name, value);
+}
+
+/* RFC 7662 section 2.2 */
+static void write_introspected(struct json_out *o, const struct introspected *t)
+{
+	json_put_bool(o, "active", t->active);
+	if (!t->active)
+		return;
+	put_claim(o, "scope", t->scope);
+	put_claim(o, "client_id", t->client_id);
+	json_put_str(o, "token_type", STR("Bearer"));
+	json_put_int(o, "exp", t->expires_at);
+	json_put_int(o, "iat", t->issued_at);
+	put_claim(o, "sub", t->subject);
+	json_put_word_or_words(o, "aud", t->audience);
+	put_claim(o, "iss", t->issuer);
+	put_claim(o, "jti", t->jti);
+	put_claim(o, "organization_id", t->organization_id);
+}
+
 static void write_output(struct json_out *o, const struct op *op)
 {
 	const struct op_output *out = &op->out;
@@ -85,6 +111,11 @@ static void write_output(struct json_out *o, const struct op *op)
 		json_put_str(o, "token_type", STR("Bearer"));
 		json_put_int(o, "expires_in", out->expires_in);
 		json_put_str(o, "scope", out->scope);
+		break;
+	case OP_INTROSPECT_TOKEN:
+		write_introspected(o, &out->introspected);
+		break;
+	case OP_REVOKE_TOKEN: /* RFC 7009 section 2.2: all is in the status */
 		break;
 	case OP_ROTATE_SECRET:
 	case OP_ROTATE_CLIENT:
@@ -178,7 +209,7 @@ void rest_answer_put_head(const struct rest_answer *a, struct sbuf *out)
 		sbuf_put(out, STR(": "));
 		sbuf_put(out, a->fields[i].value);
 	}
-	if (a->status != 204) {
+	if (rest_has_body(a->status)) {
 		sbuf_put(out, STR("\r\nContent-Length: "));
 		sbuf_puti(out, (int64_t)a->body.n);
 	}
@@ -187,11 +218,12 @@ void rest_answer_put_head(const struct rest_answer *a, struct sbuf *out)
 
 static void add_error_fields(struct rest_answer *a, const struct op *op, const char *allow)
 {
-	bool basic = op->spec != NULL && op->spec->who == OP_BY_CLIENT;
+	bool basic =
+		op->spec != NULL && (op->spec->who == OP_BY_CLIENT || (op->spec->who == OP_BY_RESOURCE_SERVER && op->in.bearer.p == NULL));
 	struct str challenge = STR_NONE;
 	if (op->err == ERR_INVALID_TOKEN)
 		challenge = STR("Bearer " REALM ", error=\"invalid_token\"");
-	else if (op->err == ERR_FORBIDDEN)
+	else if (op->err == ERR_FORBIDDEN && !basic)
 		challenge = STR("Bearer " REALM ", error=\"insufficient_scope\"");
 	else if (err_info(op->err)->http == 401)
 		challenge = basic ? STR("Basic " REALM) : STR("Bearer " REALM);
@@ -231,6 +263,11 @@ static bool has_document(const struct op *op)
 
 static void add_caching(struct rest_answer *a, const struct op *op)
 {
+	if (op->err == ERR_OK && op->out.etag.p != NULL) {
+		rest_answer_add(a, STR("Cache-Control"), arena_printf(op->arena, "max-age=%d", op->out.max_age));
+		rest_answer_add(a, STR("ETag"), op->out.etag);
+		return;
+	}
 	if (has_document(op)) {
 		rest_answer_add(a, STR("Cache-Control"), arena_printf(op->arena, "public, max-age=%d", op->out.max_age));
 		return;
@@ -310,11 +347,11 @@ void rest_encode(struct op *op, const char *allow, struct rest_answer *ret)
 	add_location(ret, op);
 	if (rest_is_for_browsers(op->spec))
 		rest_answer_add(ret, STR("Access-Control-Allow-Origin"), STR("*"));
-	if (ret->status != 204)
+	if (rest_has_body(ret->status))
 		rest_answer_add(ret, STR("Content-Type"), media_type(op, oauth));
 	rest_answer_add(ret, STR("X-Content-Type-Options"), STR("nosniff"));
 	rest_answer_add(ret, STR("X-Request-Id"), op->request_id);
-	if (ret->status == 204)
+	if (!rest_has_body(ret->status))
 		ret->body = STR_NONE;
 	else
 		ret->body = has_document(op) ? document_body(op) : written_body(op, oauth);

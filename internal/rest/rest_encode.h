@@ -13,8 +13,14 @@ struct rest_answer {
 	struct {
 		struct str name, value;
 	} fields[REST_FIELDS_MAX]; /* without Content-Length, which whoever sends it knows */
-	struct str body;           /* absent: out of memory, unless the status is 204 */
+	struct str body;           /* absent: out of memory, unless rest_has_body says no */
 };
+
+/* RFC 9110 section 6.4.1 */
+static inline bool rest_has_body(int status)
+{
+	return status != 204 && status != 304;
+}
 
 /* `allow`: the methods that the path takes, for 405. */
 void rest_encode(struct op *op, const char *allow, struct rest_answer *ret);

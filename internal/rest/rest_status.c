@@ -12,6 +12,6 @@ int rest_status(const struct op *op)
 	case OP_DELETE_CLIENT:
 		return 204;
 	default:
-		return 200;
+		return op->out.not_modified ? 304 : 200;
 	}
 }

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "base/uuid.h"
 
-#define PG_PARAMS_MAX       32
+#define PG_PARAMS_MAX       40
 #define UNIX_TO_PG_EPOCH_US 946684800000000LL
 
 /* OIDs of the types that statements declare for their parameters (server/catalog/pg_type.dat:

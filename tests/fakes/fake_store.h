@@ -11,6 +11,7 @@
 #include "store/issue.h"
 #include "store/store.h"
 #include "store/token_list.h"
+#include "store/token_state.h"
 
 enum fake_call {
 	FAKE_NONE,
@@ -20,6 +21,9 @@ enum fake_call {
 	FAKE_ROTATE,
 	FAKE_ISSUE,
 	FAKE_TOKEN_LIST,
+	FAKE_INTROSPECT,
+	FAKE_REVOKE,
+	FAKE_REVOCATIONS,
 	FAKE_ORG_LIST,
 	FAKE_ORG_FIND,
 	FAKE_ORG_RESOLVE,
@@ -60,6 +64,10 @@ struct store {
 	bool before_given;
 	struct token_place before;
 	token_list_done *list_done;
+	/* of token_introspect and its like; borrowed until they return, but for the numbers */
+	struct token_caller asker;
+	struct presented_token token;
+	token_state_done *state_done;
 	struct org_spec new_org;
 	const struct org_change *org_change;
 	struct client_spec client;
@@ -76,6 +84,9 @@ void fake_answer(struct store *s, enum err err, const struct credential *c);
 
 /* Answers the operator's call that waits. `a` as for fake_answer. */
 void fake_admin(struct store *s, enum err err, const struct admin_answer *a);
+
+/* Answers the call about a token that waits; `a` comes with a refusal too, as the real one's. */
+void fake_token_state(struct store *s, enum err err, const struct token_answer *a);
 
 /* Answers the issue_request that waits, whose outputs the test has filled in. */
 void fake_issue(struct store *s, enum err err);
