@@ -158,15 +158,37 @@ Test(migrate, down_is_refused_while_anything_has_networks)
 {
 	struct org o;
 	org_create(&w, "acme", &o);
-	go_down_to(11);
 	expect_exit(0, "client", "set", "--org", "acme", "--allow-network", "192.0.2.0/24");
+	go_down_to(11);
 	expect_exit(1, "migrate", "down", "--yes");
 	cr_expect(says(r.err, "--allow-network any"), "%s", r.err);
+	expect_exit(0, "migrate", "up");
 	expect_exit(0, "client", "set", "--org", "acme", "--allow-network", "any");
 	expect_exit(0, "org", "set", "acme", "--allow-network", "192.0.2.0/24");
+	go_down_to(11);
 	expect_exit(1, "migrate", "down", "--yes");
+	expect_exit(0, "migrate", "up");
 	expect_exit(0, "org", "set", "acme", "--allow-network", "any");
-	expect_exit(0, "migrate", "down", "--yes");
+	go_down_to(10);
+}
+
+/* What has ended would come back to life. */
+Test(migrate, down_is_refused_while_a_token_is_revoked_that_has_not_expired)
+{
+	struct org o;
+	org_create(&w, "acme", &o);
+	go_down_to(13);
+	sql_exec(world_db(&w),
+		 "insert into m2m.revoked_token values (gen_random_uuid(), now() + interval '1 hour', '%s', '%s', now(), 'it')",
+		 o.client_id, o.id);
+	expect_exit(1, "migrate", "down", "--yes");
+	cr_expect(says(r.err, "were revoked"), "%s", r.err);
+	sql_exec(world_db(&w), "delete from m2m.revoked_token");
+	sql_exec(world_db(&w), "insert into m2m.tokens_ended values ('%s', '%s', 1, '', 'infinity', now() + interval '1 hour')", o.id,
+		 o.client_id);
+	expect_exit(1, "migrate", "down", "--yes");
+	sql_exec(world_db(&w), "delete from m2m.tokens_ended");
+	go_down_to(12);
 }
 
 Test(migrate, the_second_one_is_taken_back_and_made_again_without_a_loss)
