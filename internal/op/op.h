@@ -56,8 +56,8 @@ enum op_who {
 	OP_BY_MEMBER,   /* a bearer of the organization */
 	OP_BY_ADMIN,    /* a member with the role admin */
 	OP_BY_PLATFORM, /* a bearer with the role platform: the routes of /admin */
-	/* a client with the role resource_server, which authenticates itself, or a bearer that is an
-	 * admin's or the platform's */
+	/* a client with the role resource_server, which authenticates itself, or the bearer of an
+	 * admin or of the platform */
 	OP_BY_RESOURCE_SERVER,
 };
 

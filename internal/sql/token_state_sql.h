@@ -77,7 +77,8 @@
 
 /* $1..$4 the client, $5..$12 the token, $13 actor text, $14 request_id uuid, $15 transport
  * "char", $16 remote_addr text or null, $17 user_agent text or null, $18 traceparent text or
- * null. A token of another client, an expired one and one that was revoked before change nothing. */
+ * null. A token of another client, an expired one and one that was revoked before change
+ * nothing. */
 #define SQL_TOKEN_REVOKE \
 	SQL_CLIENT_ITSELF \
 	", verdict as (" \

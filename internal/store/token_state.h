@@ -18,7 +18,7 @@ struct token_caller {
 /* A token as it says itself; borrowed until the function returns. */
 struct presented_token {
 	struct str kid;       /* absent: it can't be a token of ours */
-	bool verified;        /* else its key isn't in the snapshot, and nothing of it is believed */
+	bool verified;        /* else the snapshot lacks its key: nothing of it is believed */
 	struct str jti;       /* 16 bytes, or absent */
 	struct str client_id; /* absent: an operator's */
 	int32_t secret_version;

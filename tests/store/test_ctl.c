@@ -930,7 +930,9 @@ Test(ctl, the_manual_has_every_command_option_setting_and_exit_code)
 	snprintf(overview, sizeof overview, "%s", r.out);
 
 	for (const char *rest = overview; next_command(&rest, group, name); commands++) {
-		snprintf(want, sizeof want, ".SS \"%s %s", group, name);
+		size_t begun = (size_t)snprintf(want, sizeof want, ".SS \"%s ", group);
+		for (const char *c = name; *c != '\0' && begun < sizeof want - 3; c++)
+			begun += (size_t)snprintf(want + begun, sizeof want - begun, *c == '-' ? "\\-" : "%c", *c);
 		cr_expect(says(man, want), "%s", want);
 		/* its options stand at the beginning of a help line each */
 		for (const char *line = r.out; (line = strstr(line, "\n  --")) != NULL; line += 3) {
