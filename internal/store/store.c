@@ -52,7 +52,7 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_CLIENT_CREATE, SQL_CLIENT_CREATE},
 	{STMT_CLIENT_CHANGE, SQL_CLIENT_CHANGE},
 	{STMT_CLIENT_DELETE, SQL_CLIENT_DELETE},
-	{STMT_INTROSPECT_BY_CLIENT, SQL_INTROSPECT_BY_CLIENT},
+	{STMT_INTROSPECT_BY_CLIENTS, SQL_INTROSPECT_BY_CLIENTS},
 	{STMT_INTROSPECT_BY_BEARER, SQL_INTROSPECT_BY_BEARER},
 	{STMT_TOKEN_REVOKE, SQL_TOKEN_REVOKE},
 	{STMT_REVOCATIONS_BY_CLIENT, SQL_REVOCATIONS_BY_CLIENT},
@@ -122,8 +122,8 @@ bool store_ready(const struct store *s)
 
 bool store_idle(const struct store *s)
 {
-	return s->issue.waiting_count == 0 && list_empty(&s->issue.flying) && list_empty(&s->issue.answered) &&
-	       list_empty(&s->issue.stale) && !s->issue.sealing && pg_conn_in_flight(s->serve_conn) == 0;
+	return s->issue.waiting_count == 0 && s->introspections.waiting_count == 0 && list_empty(&s->issue.flying) &&
+	       list_empty(&s->issue.answered) && list_empty(&s->issue.stale) && !s->issue.sealing && pg_conn_in_flight(s->serve_conn) == 0;
 }
 
 bool store_ended(struct store *s)
@@ -257,6 +257,8 @@ struct store *store_new(struct event_base *base, const struct config *config)
 	enum err err = issue_queue_init(s);
 	if (err == ERR_OK)
 		err = denied_init(s);
+	if (err == ERR_OK)
+		err = introspection_queue_init(s);
 	if (err != ERR_OK || s->scratch == NULL || s->issue_conn == NULL || s->serve_conn == NULL || s->tick == NULL) {
 		store_free(s);
 		return NULL;
@@ -281,6 +283,7 @@ void store_free(struct store *s)
 	pg_conn_free(s->issue_conn);
 	pg_conn_free(s->serve_conn);
 	issue_queue_free(s);
+	introspection_queue_free(s);
 	denied_free(s);
 	keyset_drop(s->keys);
 	arena_free(s->scratch);

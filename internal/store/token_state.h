@@ -6,7 +6,7 @@
 
 #include "store/store.h"
 
-/* A client that authenticates itself, or a bearer; borrowed until the function returns. */
+/* A client that authenticates itself, or a bearer. What it points to is borrowed until `done`. */
 struct token_caller {
 	struct str client_id; /* absent: the bearer asks */
 	struct str verifiers; /* one SHA256_LEN verifier per key of the ring, in ring order */
@@ -15,7 +15,7 @@ struct token_caller {
 	const struct origin *origin;
 };
 
-/* A token as it says itself; borrowed until the function returns. */
+/* A token as it says itself. What it points to is borrowed until `done`. */
 struct presented_token {
 	struct str kid;       /* absent: it can't be a token of ours */
 	bool verified;        /* else the snapshot lacks its key: nothing of it is believed */
@@ -39,6 +39,7 @@ typedef void token_state_done(void *arg, enum err err, const struct token_answer
 
 /* Each answers ERR_OK when the statement is on its way, else ERR_STORE_UNAVAILABLE,
  * ERR_OVERLOADED or ERR_TOO_LARGE, and `done` isn't called. */
+/* Those by clients travel together, as requests for tokens do. */
 MUST_CHECK enum err token_introspect(struct store *s, const struct token_caller *caller, const struct presented_token *token,
 				     token_state_done *done, void *arg);
 /* A client's own token, by the client itself. ERR_OK: it has ended, durably, or there was nothing

@@ -217,6 +217,69 @@ Test(revocation, resource_servers_admins_and_the_platform_may_ask)
 		     1);
 }
 
+/* Introspections of many callers travel in one statement: each of these has its own answer. */
+#define CROWD 12
+
+struct one_of_crowd {
+	pthread_t id;
+	const char *basic, *shown;
+	int status, wrong;
+	const char *begins; /* its answer */
+	struct http_reply answer;
+	struct http_conn conn;
+};
+
+static void *ask_in_crowd(void *arg)
+{
+	struct one_of_crowd *one = arg;
+	char form[TOKEN_MAX + 16];
+	snprintf(form, sizeof form, "token=%s", one->shown);
+	const struct http_request q = {.path = INTROSPECT, .basic = one->basic, .type = FORM, .body = form};
+	one->wrong = http_open(&one->conn, w.gateway.http) ? 0 : 1;
+	for (int i = 0; i < 60 && one->wrong == 0; i++)
+		one->wrong = http_call_on(&one->conn, &q, &one->answer) != one->status ||
+			     strncmp(one->answer.body, one->begins, strlen(one->begins)) != 0;
+	http_close(&one->conn);
+	return NULL;
+}
+
+Test(revocation, of_many_that_ask_at_once_each_gets_its_own_answer)
+{
+	static struct one_of_crowd crowd[CROWD];
+	char theirs[TOKEN_MAX], wrong[SECRET_MAX], guess[128], begins[2][256], roleless[128];
+	wrong_secret(wrong);
+	client_token(&w, &other, theirs);
+	snprintf(guess, sizeof guess, "%.26s:%s", api, wrong);
+	snprintf(roleless, sizeof roleless, "%s:%s", other.client_id, other.secret);
+	snprintf(begins[0], sizeof begins[0], "{\"active\":true,\"scope\":\"api\",\"client_id\":\"%s\"", acme.client_id);
+	snprintf(begins[1], sizeof begins[1], "{\"active\":true,\"scope\":\"api\",\"client_id\":\"%s\"", other.client_id);
+	const struct one_of_crowd kinds[] = {{.basic = api, .shown = token, .status = 200, .begins = begins[0]},
+					     {.basic = api, .shown = theirs, .status = 200, .begins = begins[1]},
+					     {.basic = api, .shown = "x", .status = 200, .begins = INACTIVE},
+					     {.basic = guess, .shown = token, .status = 401, .begins = "{\"error\":\"invalid_client\""},
+					     {.basic = roleless, .shown = theirs, .status = 403, .begins = "{\"type\""}};
+	for (size_t i = 0; i < CROWD; i++) {
+		crowd[i] = kinds[i % (sizeof kinds / sizeof *kinds)];
+		cr_assert_eq(pthread_create(&crowd[i].id, NULL, ask_in_crowd, &crowd[i]), 0);
+	}
+	for (size_t i = 0; i < CROWD; i++) {
+		pthread_join(crowd[i].id, NULL);
+		cr_expect_eq(crowd[i].wrong, 0, "%zu: %d %s", i, crowd[i].answer.status, crowd[i].answer.body);
+	}
+}
+
+/* What is asked while the database can't answer is answered all the same. */
+Test(revocation, what_can_not_be_asked_now_is_503)
+{
+	PGconn *db = world_db(&w);
+	sql_exec(db, "begin");
+	sql_exec(db, "lock table m2m.revoked_token in access exclusive mode");
+	expect_status(shown(w.gateway.http, INTROSPECT, api, NULL, token), 503);
+	cr_expect(is_problem(&r, "store_unavailable"), "%s", r.body);
+	sql_exec(db, "rollback");
+	cr_expect(is_active(token));
+}
+
 /* ---- revocation ---- */
 
 Test(revocation, a_client_s_own_token_ends)
