@@ -1,6 +1,7 @@
 /* m2mctl client: a client and its secret. A client is named by its id, or as the default client
  * of --org. */
 #include "operator/client.h"
+#include "operator/token_end.h"
 
 #include <assert.h>
 
@@ -181,12 +182,14 @@ static int read_secret(struct ctl *ctl, char **args)
 static int rotate(struct ctl *ctl, char **args)
 {
 	int32_t grace = 0;
-	const struct option options[] = {{"--grace", OPTION_NUMBER, &grace, 0, GRACE_MAX}};
+	bool revoke_tokens = false;
+	const struct option options[] = {{"--grace", OPTION_NUMBER, &grace, 0, GRACE_MAX},
+					 {"--revoke-tokens", OPTION_FLAG, &revoke_tokens, 0, 0}};
 	struct client client;
 	struct client_secret secret;
-	int status = find_client(ctl, args, options, 1, CONFIG_NEED_MASTER_KEYS, &client);
+	int status = find_client(ctl, args, options, 2, CONFIG_NEED_MASTER_KEYS, &client);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_secret_rotate(ctl->db, &ctl->config.ring, &client, grace, &secret));
+		status = ctl_ended(ctl, operator_secret_rotate(ctl->db, &ctl->config.ring, &client, grace, revoke_tokens, &secret));
 	if (status != EXIT_DONE)
 		return status;
 	const struct field fields[] = {
@@ -199,6 +202,31 @@ static int rotate(struct ctl *ctl, char **args)
 		field_time(ctl, "previous_secret_expires_at", secret.previous_expires_at),
 	};
 	return output_credentials(ctl, client.organization, fields, sizeof fields / sizeof fields[0]);
+}
+
+static int revoke_tokens(struct ctl *ctl, char **args)
+{
+	int32_t version = 0;
+	bool all = false;
+	struct client_arguments arguments;
+	struct client client;
+	struct tokens_ended ended;
+	const struct option options[] = {{"--version", OPTION_NUMBER, &version, 1, INT32_MAX}, {"--all", OPTION_FLAG, &all, 0, 0}};
+	int status = read_arguments(ctl, args, options, 2, &arguments);
+	if (status == EXIT_DONE && all == (version != 0))
+		status = ctl_usage(ctl, "which tokens? Give --version N or --all");
+	if (status == EXIT_DONE)
+		status = connect_and_find(ctl, &arguments, 0, &client);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, operator_end_client_tokens(ctl->db, &client, version, &ended));
+	if (status != EXIT_DONE)
+		return status;
+	const struct field fields[] = {
+		field_text("client_id", client.client_id),  field_text("organization", client.organization),
+		field_number("secret_version", version),    field_time(ctl, "not_before", ended.not_before),
+		field_time(ctl, "until", ended.expires_at),
+	};
+	return output_record(ctl, fields, sizeof fields / sizeof fields[0]);
 }
 
 static int make_change(struct ctl *ctl, const struct client *client, const struct client_spec *change)
@@ -287,6 +315,7 @@ const struct command client_commands[] = {
 	 "  --org SLUG          the organization, by slug or id\n"
 	 "  --name NAME         for people\n"
 	 "  --role ROLE         admin may read and rotate the organization's secrets, member may only ask for its client id;\n"
+	 "                      resource_server may ask what any organization's tokens are worth, for an API that takes them;\n"
 	 "                      none, the default: the client may ask for tokens and nothing else\n"
 	 "  --scope S           what its tokens may be asked for; repeat it for more (default: M2M_DEFAULT_SCOPE)\n"
 	 "  --audience A        whom its tokens are for; the first one is the default (default: M2M_DEFAULT_AUDIENCE)\n"
@@ -314,15 +343,28 @@ const struct command client_commands[] = {
 	 "  m2mctl client secret --org acme --output env > acme.env\n"
 	 "  m2mctl client secret --org acme --output k8s-secret | kubectl apply -f -\n",
 	 read_secret},
-	{"client", "rotate", "--org SLUG | CLIENT_ID [--grace SECONDS] " SECRET_USAGE,
+	{"client", "rotate", "--org SLUG | CLIENT_ID [--grace SECONDS] [--revoke-tokens] " SECRET_USAGE,
 	 "Replaces the client's secret and prints the new one",
 	 "  --org SLUG          the organization, by slug or id: its default client\n"
 	 "  --grace SECONDS     how long the old secret still works, 0 to 604800 (default 0: it ends at once, and with it what its tokens "
-	 "open here)\n" SECRET_HELP "\n"
+	 "open here)\n"
+	 "  --revoke-tokens     also ends the tokens that the secrets which this ends have given so far, for every API that asks or reads\n"
+	 "                      the list of revocations\n" SECRET_HELP "\n"
 	 "Example:\n  m2mctl client rotate --org acme --grace 3600\n",
 	 rotate},
+	{"client", "revoke-tokens", "--org SLUG | CLIENT_ID [--version N] [--all]",
+	 "Ends the tokens that the client was given so far; its secret stays",
+	 "  --org SLUG   the organization, by slug or id: its default client\n"
+	 "  --version N  those obtained with this version of the secret\n"
+	 "  --all        those of all versions\n\n"
+	 "From the next request on they open nothing here, and introspection says that they aren't active. Tokens are told apart by\n"
+	 "whole seconds: those issued in the second of this act end too. `not_before` is the second after it; `until` is when the last\n"
+	 "of them would have expired.\n\n"
+	 "Example:\n  m2mctl client revoke-tokens --org acme --version 3\n",
+	 revoke_tokens},
 	{"client", "set",
-	 "--org SLUG | CLIENT_ID [--name NAME] [--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] "
+	 "--org SLUG | CLIENT_ID [--name NAME] [--role admin|member|resource_server|none]... [--scope S]... [--audience A]... [--lifetime "
+	 "SECONDS] "
 	 "[--token-type JWT|at+jwt|default] [--auth-method secret|key]... [--allow-network CIDR]... [--default]",
 	 "Changes what a client is and may do; what isn't given stays",
 	 "  --org SLUG          the organization, by slug or id: its default client\n"

@@ -24,7 +24,7 @@ struct client_options {
 	}
 /* The same options in a usage string. */
 #define CLIENT_USAGE                                                                                                                       \
-	"[--role admin|member|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] [--token-type JWT|at+jwt] "                   \
+	"[--role admin|member|resource_server|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] [--token-type JWT|at+jwt] "   \
 	"[--auth-method secret|key]..."
 
 /* `name`: the client's, or absent. Prints the usage line itself and answers EXIT_DONE or

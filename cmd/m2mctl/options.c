@@ -162,8 +162,11 @@ int check_roles(struct ctl *ctl, const struct word_list *roles, bool none_allowe
 			return ctl_usage(ctl,
 					 "--role platform: that role stands above all organizations, so none of their clients may have "
 					 "it; `m2mctl token mint --platform` makes an operator's token with it");
+		if (none_allowed && str_eq(role, STR("resource_server")))
+			continue;
 		if (!str_eq(role, STR("admin")) && !str_eq(role, STR("member")))
-			return ctl_usage(ctl, "--role: expected admin or member%s", none_allowed ? ", or none alone" : "");
+			return ctl_usage(ctl, "--role: expected %s",
+					 none_allowed ? "admin, member or resource_server, or none alone" : "admin or member");
 	}
 	return EXIT_DONE;
 }

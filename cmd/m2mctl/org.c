@@ -1,5 +1,6 @@
 /* m2mctl org: organizations, each with its default client. */
 #include "operator/org.h"
+#include "operator/token_end.h"
 
 #include "client_options.h"
 #include "ctl.h"
@@ -171,6 +172,25 @@ static int enable(struct ctl *ctl, char **args)
 	return set_disabled(ctl, args, CHANGE_OFF);
 }
 
+static int revoke_tokens(struct ctl *ctl, char **args)
+{
+	struct str slug = STR_NONE;
+	struct tokens_ended ended;
+	int status = read_org(ctl, args, NULL, 0, &slug);
+	if (status == EXIT_DONE)
+		status = ctl_connect(ctl, 0);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, operator_end_org_tokens(ctl->db, slug, &ended));
+	if (status != EXIT_DONE)
+		return status;
+	const struct field fields[] = {
+		field_uuid(ctl, "organization_id", ended.organization_id),
+		field_time(ctl, "not_before", ended.not_before),
+		field_time(ctl, "until", ended.expires_at),
+	};
+	return output_record(ctl, fields, sizeof fields / sizeof fields[0]);
+}
+
 static int delete (struct ctl *ctl, char **args)
 {
 	struct str slug = STR_NONE;
@@ -230,6 +250,12 @@ const struct command org_commands[] = {
 	 "Example:\n  m2mctl org disable acme\n",
 	 disable},
 	{"org", "enable", "SLUG|ID", "Takes a disabling back", "Example:\n  m2mctl org enable acme\n", enable},
+	{"org", "revoke-tokens", "SLUG|ID", "Ends the tokens that the organization was given so far; its secrets stay",
+	 "Those that `m2mctl token mint` made for it are among them. From the next request on they open nothing here, and introspection\n"
+	 "says that they aren't active. Tokens are told apart by whole seconds: those issued in the second of this act end too.\n"
+	 "`not_before` is the second after it; `until` is when the last of them would have expired.\n\n"
+	 "Example:\n  m2mctl org revoke-tokens acme\n",
+	 revoke_tokens},
 	{"org", "delete", "SLUG|ID --yes", "Ends an organization, its clients and their secrets for good",
 	 "Nothing is asked: without --yes nothing is done. What the audit says of it stays, and its slug may be given again.\n\n"
 	 "Example:\n  m2mctl org delete acme --yes\n",

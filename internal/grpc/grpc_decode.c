@@ -76,8 +76,32 @@ static void decode_grant(struct op *op, struct str message)
 static void decode_rotate(struct op *op, struct str message)
 {
 	const M2m__V1__RotateClientSecretRequest *m = unpack(op, &m2m__v1__rotate_client_secret_request__descriptor, message);
-	if (m != NULL && !has_unknown(op, &m->base))
-		op_set_grace(op, m->grace_seconds);
+	if (m == NULL || has_unknown(op, &m->base))
+		return;
+	op_set_grace(op, m->grace_seconds);
+	op->in.revoke_tokens = m->revoke_tokens;
+}
+
+static void decode_introspect(struct op *op, struct str message)
+{
+	arena_wipe_on_free(op->arena);
+	const M2m__V1__IntrospectTokenRequest *m = unpack(op, &m2m__v1__introspect_token_request__descriptor, message);
+	if (m == NULL)
+		return;
+	op->in.token = given(m->token);
+	op->in.client_id = given(m->client_id);
+	op->in.client_secret = given(m->client_secret);
+}
+
+static void decode_revoke(struct op *op, struct str message)
+{
+	arena_wipe_on_free(op->arena);
+	const M2m__V1__RevokeTokenRequest *m = unpack(op, &m2m__v1__revoke_token_request__descriptor, message);
+	if (m == NULL)
+		return;
+	op->in.token = given(m->token);
+	op->in.client_id = given(m->client_id);
+	op->in.client_secret = given(m->client_secret);
 }
 
 /* Microseconds since 1970; 0 for none, negative for one that op refuses. */
@@ -122,6 +146,12 @@ void grpc_decode(struct op *op, struct str message)
 		break;
 	case OP_ROTATE_SECRET:
 		decode_rotate(op, message);
+		break;
+	case OP_INTROSPECT_TOKEN:
+		decode_introspect(op, message);
+		break;
+	case OP_REVOKE_TOKEN:
+		decode_revoke(op, message);
 		break;
 	case OP_LIST_TOKEN_AUDIT:
 		decode_token_list(op, message);

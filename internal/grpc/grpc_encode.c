@@ -22,6 +22,12 @@ static char *text(struct arena *a, struct str s)
 	return (char *)arena_copy(a, s).p;
 }
 
+/* proto3 has no null: what is absent is empty. */
+static char *text_or_empty(struct arena *a, struct str s)
+{
+	return text(a, s.p == NULL ? STR("") : s);
+}
+
 /* Leaves `reserve` bytes before the message. Absent: out of memory. */
 static struct str pack(struct arena *a, const ProtobufCMessage *m, size_t reserve)
 {
@@ -110,6 +116,37 @@ static struct str encode_rotation(struct op *op, bool gzip)
 	return frame(op, &m.base, gzip);
 }
 
+static struct str encode_introspected(struct op *op, bool gzip)
+{
+	const struct introspected *t = &op->out.introspected;
+	M2m__V1__IntrospectTokenResponse m = M2M__V1__INTROSPECT_TOKEN_RESPONSE__INIT;
+	struct str audience = t->audience;
+	size_t cap = audience.n + 1; /* more than there are words */
+	char **words = t->active ? arena_alloc(op->arena, cap * sizeof *words) : NULL;
+	if (!t->active)
+		return frame(op, &m.base, gzip);
+	for (struct str word; words != NULL && (word = str_split(&audience, ' ')).p != NULL;)
+		words[m.n_aud++] = text(op->arena, word);
+	m.active = 1;
+	m.aud = words;
+	m.scope = text_or_empty(op->arena, t->scope);
+	m.client_id = text_or_empty(op->arena, t->client_id);
+	m.token_type = text(op->arena, STR("Bearer"));
+	m.exp = t->expires_at;
+	m.iat = t->issued_at;
+	m.sub = text_or_empty(op->arena, t->subject);
+	m.iss = text_or_empty(op->arena, t->issuer);
+	m.jti = text_or_empty(op->arena, t->jti);
+	m.organization_id = text_or_empty(op->arena, t->organization_id);
+	return arena_overflowed(op->arena) ? STR_NONE : frame(op, &m.base, gzip);
+}
+
+static struct str encode_revoked(struct op *op, bool gzip)
+{
+	M2m__V1__RevokeTokenResponse m = M2M__V1__REVOKE_TOKEN_RESPONSE__INIT;
+	return frame(op, &m.base, gzip);
+}
+
 /* A message and the two that it points to. */
 struct token_message {
 	M2m__V1__AuditedToken m;
@@ -121,12 +158,6 @@ static char *uuid_text(struct arena *a, struct uuid id)
 	char out[UUID_TEXT_LEN];
 	uuid_format(id, out);
 	return text(a, str_from(out, sizeof out));
-}
-
-/* proto3 has no null: what is absent is empty. */
-static char *text_or_empty(struct arena *a, struct str s)
-{
-	return text(a, s.p == NULL ? STR("") : s);
 }
 
 static void put_token(struct arena *a, const struct listed_token *t, struct token_message *ret)
@@ -181,6 +212,10 @@ struct str grpc_encode(struct op *op, bool gzip)
 		return encode_token(op, gzip);
 	case OP_ROTATE_SECRET:
 		return encode_rotation(op, gzip);
+	case OP_INTROSPECT_TOKEN:
+		return encode_introspected(op, gzip);
+	case OP_REVOKE_TOKEN:
+		return encode_revoked(op, gzip);
 	case OP_LIST_TOKEN_AUDIT:
 		return encode_tokens(op, gzip);
 	default: /* REST only: no call leads here */

@@ -2,6 +2,8 @@
  * is. */
 #include "json/json_write.h"
 
+#include <string.h>
+
 struct json_out json_out_start(struct sbuf *buf)
 {
 	return (struct json_out){.buf = buf};
@@ -46,6 +48,19 @@ void json_put_bool(struct json_out *o, const char *key, bool value)
 {
 	lead_in(o, key);
 	sbuf_putz(o->buf, value ? "true" : "false");
+}
+
+void json_put_word_or_words(struct json_out *o, const char *key, struct str words)
+{
+	if (words.p == NULL || memchr(words.p, ' ', words.n) == NULL) {
+		if (words.p != NULL)
+			json_put_str(o, key, words);
+		return;
+	}
+	json_open(o, key, '[');
+	for (struct str word; (word = str_split(&words, ' ')).p != NULL;)
+		json_put_str(o, NULL, word);
+	json_close(o, ']');
 }
 
 void json_put_raw(struct json_out *o, const char *key, struct str json)

@@ -23,6 +23,9 @@ void json_close(struct json_out *o, char bracket);
 void json_put_str(struct json_out *o, const char *key, struct str value); /* absent: null */
 void json_put_int(struct json_out *o, const char *key, int64_t value);
 void json_put_bool(struct json_out *o, const char *key, bool value);
+/* A string for one word, an array for several, as `aud` is (RFC 7519 section 4.1.3). `words` are
+ * separated by single spaces; absent: nothing is written. */
+void json_put_word_or_words(struct json_out *o, const char *key, struct str words);
 void json_put_raw(struct json_out *o, const char *key, struct str json); /* ready JSON text */
 /* What was read, with all that is in it: outermost, or an array's element. */
 void json_put_value(struct json_out *o, const struct json *v);

@@ -8,6 +8,7 @@
 #include "op/bearer_times.h"
 #include "op/op_steps.h"
 #include "op/outsider.h"
+#include "op/own_token.h"
 #include "json/json_read.h"
 
 static bool has_role(const struct json *roles, struct str role)
@@ -39,7 +40,7 @@ static bool take_secret(const struct json *claims, struct bearer_facts *f)
 	if (json_integer(json_get(claims, "secret_version"), 1, INT32_MAX, &version) != ERR_OK || !take_tag(claims, "secret_tag", f))
 		return false;
 	f->secret_version = (int32_t)version;
-	return f->has_tag || json_integer(json_get(claims, "iat"), 0, INT64_C(1) << 40, &f->issued_at) == ERR_OK;
+	return f->has_tag || json_get(claims, "iat") != NULL;
 }
 
 static bool take_credential(const struct json *claims, struct bearer_facts *f)
@@ -53,6 +54,20 @@ static bool take_proof(const struct json *claims, struct bearer_facts *f)
 	return json_get(claims, "credential_tag") == NULL ? take_secret(claims, f) : take_credential(claims, f);
 }
 
+/* What tells whether it was taken back. One that doesn't say when it was issued is as old as can
+ * be. */
+static bool take_origin(const struct json *claims, struct bearer_facts *f)
+{
+	struct str jti = STR_NONE;
+	f->issued_at = 1;
+	enum err err = json_integer(json_get(claims, "iat"), 1, INT64_C(1) << 40, &f->issued_at);
+	if (err != ERR_OK && err != ERR_NOT_PRESENT)
+		return false;
+	err = json_string(json_get(claims, "jti"), &jti);
+	f->has_jti = err == ERR_OK && uuid_parse(jti, &f->jti) == ERR_OK;
+	return f->has_jti || err == ERR_NOT_PRESENT;
+}
+
 /* What a token of ours says. A client's names its client, organization and secret version; the
  * operator's for an organization names that and roles; the operator's for the platform names the
  * role `platform` alone. */
@@ -62,7 +77,8 @@ static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 	struct str client_id = STR_NONE;
 	struct str organization_id = STR_NONE;
 	struct str subject = STR_NONE;
-	if (json_string(json_get(claims, "sub"), &subject) != ERR_OK || subject.n == 0 || subject.n > BEARER_SUBJECT_MAX)
+	if (json_string(json_get(claims, "sub"), &subject) != ERR_OK || subject.n == 0 || subject.n > BEARER_SUBJECT_MAX ||
+	    !take_origin(claims, &f))
 		return ERR_INVALID_TOKEN;
 	memcpy(f.subject, subject.p, subject.n);
 	f.subject[subject.n] = '\0';
@@ -110,6 +126,8 @@ static void set_caller(struct op *op, const struct bearer_facts *f)
 		op->caller.client_id = arena_copy(op->arena, str_from(f->client_id, CLIENT_ID_LEN));
 	if (f->has_tag)
 		op->caller.secret_tag = arena_copy(op->arena, str_from(f->secret_tag, sizeof f->secret_tag));
+	if (f->has_jti)
+		op->caller.jti = arena_copy(op->arena, str_from(f->jti.b, sizeof f->jti.b));
 	op->origin.actor = arena_copy(op->arena, str_of(f->subject));
 	op->organization_id = f->organization_id;
 	op->platform = f->platform;
@@ -136,7 +154,7 @@ static enum op_verdict meet(struct op *op, struct keyset *keys, int64_t now)
 /* A platform token has no organization to act in. */
 static enum op_verdict in_place(struct op *op, enum op_verdict verdict)
 {
-	if (verdict == OP_MORE && op->platform && op->spec->who != OP_BY_PLATFORM)
+	if (verdict == OP_MORE && op->platform && op->spec->who != OP_BY_PLATFORM && op->spec->who != OP_BY_RESOURCE_SERVER)
 		return op_fail(op, ERR_FORBIDDEN, "A platform token has no organization; this operation needs one.");
 	return verdict;
 }
@@ -158,4 +176,42 @@ enum op_verdict op_authenticate(struct op *op)
 		return in_place(op, meet(op, keys, now));
 	set_caller(op, known);
 	return in_place(op, OP_MORE);
+}
+
+/* ---- a token that is shown, and opens nothing ---- */
+
+/* Between our clock, as of the last poll, and the database's, which decides. */
+#define SHOWN_LEEWAY_S 60
+
+/* Verified under `generation` of the keys, now or before. */
+static bool is_signed(struct op *op, struct keyset *keys, const struct jwt *jwt, const uint8_t hash[SHA256_LEN], int64_t now)
+{
+	return bearer_memo_get(op->env->memo, hash, keyset_generation(keys), now) != NULL ||
+	       jwt_verify(keyset_find(keys, jwt->kid), jwt) == ERR_OK;
+}
+
+enum err op_read_own_token(struct op *op, struct str token, struct own_token *ret)
+{
+	struct keyset *keys = store_keyset(op->env->store);
+	int64_t now = store_now_us(op->env->store) / 1000000;
+	struct own_token t = {.kid = STR_NONE};
+	uint8_t hash[SHA256_LEN];
+	struct jwt jwt;
+	if (keys == NULL)
+		return ERR_STORE_UNAVAILABLE;
+	*ret = t;
+	if (token.n > JWT_MAX_LEN || jwt_parse(op->arena, token, &jwt) != ERR_OK || !is_ours(op, &jwt) || jwt.kid.p == NULL)
+		return ERR_OK;
+	if (sha256(token.p, token.n, hash) != ERR_OK)
+		return ERR_CRYPTO;
+	t.verified = keyset_find(keys, jwt.kid) != NULL;
+	if ((t.verified && !is_signed(op, keys, &jwt, hash, now)) ||
+	    !bearer_times_hold(jwt.claims_json, now, SHOWN_LEEWAY_S, &t.facts.expires_at) || facts_of(jwt.claims_json, &t.facts) != ERR_OK)
+		return ERR_OK;
+	t.kid = jwt.kid;
+	t.claims = jwt.claims_json;
+	if (t.verified)
+		bearer_memo_put(op->env->memo, hash, keyset_generation(keys), &t.facts);
+	*ret = t;
+	return ERR_OK;
 }

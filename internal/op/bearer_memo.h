@@ -25,6 +25,8 @@ struct bearer_facts {
 	bool has_tag;
 	uint8_t secret_tag[SECRET_TAG_LEN];
 	int64_t issued_at; /* seconds since 1970 */
+	bool has_jti;
+	struct uuid jti;
 	struct uuid organization_id;
 	bool admin; /* the operator's only */
 	/* the operator's only: stands above organizations; organization_id is zero */

@@ -63,11 +63,14 @@ static void put_url(struct json_out *o, const char *key, struct arena *a, struct
 	json_put_str(o, key, arena_printf(a, "%.*s%s", STR_ARG(base), op_specs[id].path));
 }
 
+#define CLIENT_AUTH_METHOD_NAMES "\"client_secret_basic\",\"client_secret_post\""
+#define CLIENT_AUTH_METHODS      "[" CLIENT_AUTH_METHOD_NAMES "]"
+
 /* OpenID Connect Discovery 1.0 section 3 requires an authorization endpoint, RFC 8414 section 2
  * only where a grant uses it. */
 static struct str metadata(struct arena *a, const struct config *config, bool openid)
 {
-	struct sbuf text = sbuf_in(a, 1024);
+	struct sbuf text = sbuf_in(a, 2048);
 	struct json_out o = json_out_start(&text);
 	json_open(&o, NULL, '{');
 	json_put_str(&o, "issuer", config->issuer);
@@ -82,6 +85,10 @@ static struct str metadata(struct arena *a, const struct config *config, bool op
 	json_put_raw(&o, "token_endpoint_auth_methods_supported",
 		     STR("[\"client_secret_basic\",\"client_secret_post\",\"private_key_jwt\"]"));
 	json_put_raw(&o, "token_endpoint_auth_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\"]"));
+	put_url(&o, "introspection_endpoint", a, config->public_url, OP_INTROSPECT_TOKEN);
+	json_put_raw(&o, "introspection_endpoint_auth_methods_supported", STR("[" CLIENT_AUTH_METHOD_NAMES ",\"Bearer\"]"));
+	put_url(&o, "revocation_endpoint", a, config->public_url, OP_REVOKE_TOKEN);
+	json_put_raw(&o, "revocation_endpoint_auth_methods_supported", STR(CLIENT_AUTH_METHODS));
 	json_put_raw(&o, "subject_types_supported", STR("[\"public\"]"));
 	json_put_raw(&o, "id_token_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\"]"));
 	json_close(&o, '}');

@@ -60,6 +60,9 @@ enum op_who {
 	OP_BY_MEMBER,   /* a bearer of the organization */
 	OP_BY_ADMIN,    /* a member with the role admin */
 	OP_BY_PLATFORM, /* a bearer with the role platform: the routes of /admin */
+	/* a client with the role resource_server, which authenticates itself, or the bearer of an
+	 * admin or of the platform */
+	OP_BY_RESOURCE_SERVER,
 };
 
 enum op_errors {
@@ -145,7 +148,11 @@ struct op_input {
 	 * section 2.3.1) */
 	bool basic;
 	int32_t grace_seconds;
+	bool revoke_tokens; /* with the versions that a rotation ends */
 	struct str idempotency_key;
+
+	struct str token;         /* that is asked about, or to be revoked */
+	struct str if_none_match; /* RFC 9110 section 13.1.2 */
 
 	struct str page_token;
 	int32_t page_size; /* 0: not given; negative: none that can be */
@@ -165,6 +172,15 @@ struct op_input {
 	struct str credential_id; /* the path's */
 };
 
+/* What a token is worth (RFC 7662 section 2.2); nothing but `active` unless that is true. Absent
+ * where the token has no such claim. */
+struct introspected {
+	bool active;
+	struct str scope, client_id, subject, issuer, jti, organization_id;
+	struct str audience;           /* several are joined with spaces */
+	int64_t issued_at, expires_at; /* seconds since 1970 */
+};
+
 struct op_output {
 	struct str client_id, client_secret;
 	int32_t version;
@@ -174,6 +190,9 @@ struct op_output {
 	struct str document;       /* ready text; static or in the op's arena */
 	const char *document_type; /* its media type; NULL: application/json */
 	int32_t max_age;           /* seconds the document may be cached */
+	struct str etag;           /* of a document that is the caller's alone; absent: anyone's */
+	bool not_modified;         /* the caller has the document with that etag */
+	struct introspected introspected;
 
 	/* of lists, and of the platform's API; in the op's arena */
 	const struct org *orgs;
@@ -223,6 +242,7 @@ struct op {
 	struct credential_new fresh;
 	struct key_spec key_spec;
 	struct token_filter listed;
+	struct own_token *own_token; /* that is asked about; own_token.h */
 	struct uuid listed_jti;
 	char secret[SECRET_LEN];
 	unsigned conflicts;

@@ -25,7 +25,8 @@ static void count_denied(struct op *op)
 	if (!is_denied(op->err))
 		return;
 	bool grant = op->err == ERR_INVALID_CLIENT || op->err == ERR_ASSERTION_REPLAYED || op->err == ERR_AUTH_METHOD_NOT_ALLOWED ||
-		     (op->err == ERR_NETWORK_NOT_ALLOWED && op->client_known);
+		     (op->err == ERR_NETWORK_NOT_ALLOWED && op->client_known) ||
+		     (op->err == ERR_FORBIDDEN && !op->caller_known && op->client_known);
 	if (grant && op->client_known)
 		client_id = op->in.client_id;
 	else if (!grant && op->caller_known)

@@ -25,6 +25,9 @@ extern op_step *const op_rotate_client_steps[];
 extern op_step *const op_list_credentials_steps[];
 extern op_step *const op_add_credential_steps[];
 extern op_step *const op_remove_credential_steps[];
+extern op_step *const op_introspect_token_steps[];
+extern op_step *const op_revoke_token_steps[];
+extern op_step *const op_list_revocations_steps[];
 extern op_step *const op_jwks_steps[];
 extern op_step *const op_oauth_metadata_steps[];
 extern op_step *const op_openid_metadata_steps[];
@@ -42,9 +45,11 @@ op_step op_act_for_organization;
 
 /* The limits of base's rate tables (rate_limits.h). op_admit may fail the op with RATE_LIMITED
  * and sets retry_after; it and op_settle are called only where there are limits. op_limit_client
- * is a step of what issues tokens, before anything is asked for. */
+ * is a step of what issues tokens, before anything is asked for; op_limit_guesses of what else a
+ * client authenticates itself for: only a wrong secret takes something there. */
 void op_admit(struct op *op);
 op_step op_limit_client;
+op_step op_limit_guesses;
 void op_settle(struct op *op);
 
 /* What a new organization's default client has unless told otherwise. Strings are the config's. */

@@ -16,6 +16,9 @@
 	OP(ROTATE_SECRET,     "rotate_secret",     "POST", "/m2m/rotate",        "RotateClientSecret", OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_rotate_secret_steps) \
 	OP(LIST_TOKEN_AUDIT,  "list_token_audit",  "GET",  "/m2m/audit/tokens",  "ListTokenAudit",     OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_list_token_audit_steps) \
 	OP(OAUTH_TOKEN,       "oauth_token",       "POST", "/oauth2/token",      NULL,                 OP_BY_CLIENT, OP_ERRORS_OAUTH,   op_oauth_token_steps) \
+	OP(INTROSPECT_TOKEN,  "introspect_token",  "POST", "/oauth2/introspect",  "IntrospectToken", OP_BY_RESOURCE_SERVER, OP_ERRORS_GRANT, op_introspect_token_steps) \
+	OP(REVOKE_TOKEN,      "revoke_token",      "POST", "/oauth2/revoke",      "RevokeToken",     OP_BY_CLIENT,          OP_ERRORS_OAUTH, op_revoke_token_steps) \
+	OP(LIST_REVOCATIONS,  "list_revocations",  "GET",  "/oauth2/revocations", NULL,              OP_BY_RESOURCE_SERVER, OP_ERRORS_GRANT, op_list_revocations_steps) \
 	OP(LIST_ORGANIZATIONS,  "list_organizations",  "GET",    "/admin/organizations",                NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_list_organizations_steps) \
 	OP(CREATE_ORGANIZATION, "create_organization", "POST",   "/admin/organizations",                NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_create_organization_steps) \
 	OP(GET_ORGANIZATION,    "get_organization",    "GET",    "/admin/organizations/{organization}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_get_organization_steps) \

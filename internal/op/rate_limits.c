@@ -130,9 +130,16 @@ static enum op_verdict refuse(struct op *op, _Atomic uint64_t *count, int64_t wa
 
 /* ---- a request's way ---- */
 
+/* Whose clients authenticate themselves for something else than a token. */
+static bool counts_guesses(const struct op *op)
+{
+	return op->spec != NULL && op->in.client_id.p != NULL &&
+	       (op->spec->id == OP_INTROSPECT_TOKEN || op->spec->id == OP_REVOKE_TOKEN || op->spec->id == OP_LIST_REVOCATIONS);
+}
+
 static bool may_be_repeated(const struct op *op)
 {
-	return op->spec != NULL && op->spec->id == OP_OAUTH_TOKEN && op->in.client_id.p != NULL;
+	return op->spec != NULL && op->in.client_id.p != NULL && (op->spec->id == OP_OAUTH_TOKEN || counts_guesses(op));
 }
 
 void op_admit(struct op *op)
@@ -152,6 +159,23 @@ void op_admit(struct op *op)
 		refuse(op, &l->refused_by_address, wait_us, "Too many requests come from this address; try again later.");
 }
 
+/* The bucket of the client at this address. */
+static uint64_t client_here_key(const struct rate_limits *l, const struct op *op)
+{
+	uint64_t here = address_key(l, op);
+	return hash_on(l, hash_of(l, OF_CLIENT, op->in.client_id), str_from(&here, sizeof here));
+}
+
+enum op_verdict op_limit_guesses(struct op *op)
+{
+	struct rate_limits *l = op->env->limits;
+	if (l == NULL || !l->by_client || !counts_guesses(op) || op->repeat)
+		return OP_MORE;
+	int64_t wait_us = rate_table_wait(l->attempts, l->client, client_here_key(l, op), clock_mono_us());
+	return wait_us == 0 ? OP_MORE
+			    : refuse(op, &l->refused_by_client, wait_us, "Too many attempts were made for this client; try again later.");
+}
+
 enum op_verdict op_limit_client(struct op *op)
 {
 	struct rate_limits *l = op->env->limits;
@@ -159,10 +183,9 @@ enum op_verdict op_limit_client(struct op *op)
 		return OP_MORE;
 	int64_t now_us = clock_mono_us();
 	uint64_t client = hash_of(l, OF_CLIENT, op->in.client_id);
-	uint64_t here = address_key(l, op);
+	uint64_t here = client_here_key(l, op);
 	int64_t wait_us = rate_table_wait(l->clients, l->client, client, now_us);
 	int64_t wait_here_us = 0;
-	here = hash_on(l, client, str_from(&here, sizeof here));
 	if (wait_us > 0)
 		wait_here_us = rate_table_wait(l->attempts, l->client, here, now_us);
 	else if (!op->repeat)
@@ -177,6 +200,8 @@ void op_settle(struct op *op)
 	struct rate_limits *l = op->env->limits;
 	if (op->recorded && l->by_client)
 		rate_table_owe(l->clients, l->client, hash_of(l, OF_CLIENT, op->in.client_id), clock_mono_us());
+	if (l->by_client && counts_guesses(op) && !op->repeat && op->err == ERR_INVALID_CLIENT)
+		rate_table_owe(l->attempts, l->client, client_here_key(l, op), clock_mono_us());
 	if (!may_be_repeated(op) || op->repeat || op->err == ERR_OK || op->err == ERR_RATE_LIMITED)
 		return;
 	enum kind kind = op->in.basic ? OF_REPEAT_OF_BASIC : OF_REPEAT_OF_POST;

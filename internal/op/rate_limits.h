@@ -11,6 +11,9 @@
  *               - of the client: each token issued takes from it; where it is empty, nothing is
  *                 asked for.
  *
+ * What else a client authenticates itself for (introspection, revocation) takes from the bucket of
+ * the client at this address only when its secret is wrong.
+ *
  * So nobody who doesn't have the secret can take anything from a client's own bucket; a
  * stranger's attempts meet their own address's bucket. What is refused here takes nothing, and
  * costs no look into the database. A client that asks from several addresses at once may get a

@@ -16,12 +16,13 @@ static enum op_verdict prepare(struct op *op)
 {
 	/* what a repeat must share with the first request, besides its key */
 	char text[128];
-	int n = snprintf(text, sizeof text, "rotate %d%s%.*s", op->in.grace_seconds, op->in.client_id.p == NULL ? "" : " ",
-			 STR_ARG(op->in.client_id));
+	int n = snprintf(text, sizeof text, "rotate %d%s%s%.*s", op->in.grace_seconds, op->in.revoke_tokens ? " revoke_tokens" : "",
+			 op->in.client_id.p == NULL ? "" : " ", STR_ARG(op->in.client_id));
 	if (n < 0 || (size_t)n >= sizeof text)
 		return op_fail(op, ERR_CLIENT_NOT_FOUND, NULL);
 	op->rotation.client_id = op->in.client_id;
 	op->rotation.grace_seconds = op->in.grace_seconds;
+	op->rotation.revoke_tokens = op->in.revoke_tokens;
 	op->rotation.idempotency_key = op->in.idempotency_key;
 	memcpy(op->rotation.bearer_hash, op->bearer_hash, SHA256_LEN);
 	enum err err = sha256(text, (size_t)n, op->rotation.request_hash);

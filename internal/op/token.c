@@ -169,19 +169,6 @@ static enum op_verdict check_grant(struct op *op)
 	return OP_MORE;
 }
 
-/* A string for one, an array for several (RFC 7519 section 4.1.3). */
-static void put_audience(struct json_out *o, struct str audiences)
-{
-	if (memchr(audiences.p, ' ', audiences.n) == NULL) {
-		json_put_str(o, "aud", audiences);
-		return;
-	}
-	json_open(o, "aud", '[');
-	for (struct str a; (a = str_split(&audiences, ' ')).p != NULL;)
-		json_put_str(o, NULL, a);
-	json_close(o, ']');
-}
-
 /* What our own routes find the credential again by, which must still be live. */
 static void put_credential(struct json_out *o, const struct issue_request *r)
 {
@@ -209,7 +196,7 @@ static enum err write_claims(struct op *op, struct sbuf *out)
 	json_open(&o, NULL, '{');
 	json_put_str(&o, "iss", op->env->config->issuer);
 	json_put_str(&o, "sub", r->client_id);
-	put_audience(&o, r->granted_audience);
+	json_put_word_or_words(&o, "aud", r->granted_audience);
 	json_put_int(&o, "iat", r->issued_at);
 	json_put_int(&o, "exp", r->issued_at + r->lifetime);
 	json_put_str(&o, "jti", str_from(jti, sizeof jti));

@@ -47,9 +47,10 @@ MUST_CHECK enum err operator_client_delete(struct operator_db *db, const struct 
 MUST_CHECK enum err operator_secret_read(struct operator_db *db, const struct master_ring *ring, const struct client *client,
 					 struct client_secret *ret);
 
-/* A new secret; every earlier one ends after `grace_seconds` (0: at once). ERR_CONFLICT: others
+/* A new secret; every earlier one ends after `grace_seconds` (0: at once), and with
+ * `revoke_tokens` the tokens that it gave until now. ERR_CONFLICT: others
  * won the race ten times. */
 MUST_CHECK enum err operator_secret_rotate(struct operator_db *db, const struct master_ring *ring, const struct client *client,
-					   int32_t grace_seconds, struct client_secret *ret);
+					   int32_t grace_seconds, bool revoke_tokens, struct client_secret *ret);
 
 #endif

@@ -210,11 +210,12 @@ static struct client_secret rotated(struct operator_db *db, const struct task *t
 }
 
 enum err operator_secret_rotate(struct operator_db *db, const struct master_ring *ring, const struct client *client, int32_t grace_seconds,
-				struct client_secret *ret)
+				bool revoke_tokens, struct client_secret *ret)
 {
 	char secret[SECRET_LEN];
 	struct task task = task_of(db, ring, client);
 	task.rotation.grace_seconds = grace_seconds;
+	task.rotation.revoke_tokens = revoke_tokens;
 	unsigned new_keys = 0;
 	/* no secret under a key that the gateways don't mean by this name */
 	enum err err = operator_key_register(db, ring, &new_keys);

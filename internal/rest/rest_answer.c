@@ -16,6 +16,8 @@ const char *rest_reason(int status)
 		return "Created";
 	case 204:
 		return "No Content";
+	case 304:
+		return "Not Modified";
 	case 400:
 		return "Bad Request";
 	case 401:
@@ -81,7 +83,7 @@ void rest_answer_put_head(const struct rest_answer *a, struct sbuf *out)
 		sbuf_put(out, STR(": "));
 		sbuf_put(out, a->fields[i].value);
 	}
-	if (a->status != 204) {
+	if (rest_has_body(a->status)) {
 		sbuf_put(out, STR("\r\nContent-Length: "));
 		sbuf_puti(out, (int64_t)a->body.n);
 	}

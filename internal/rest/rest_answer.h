@@ -2,6 +2,8 @@
 #ifndef M2M_REST_REST_ANSWER_H
 #define M2M_REST_REST_ANSWER_H
 
+#include <stdbool.h>
+
 #include "base/sbuf.h"
 #include "base/str.h"
 
@@ -15,13 +17,19 @@ struct rest_answer {
 	struct {
 		struct str name, value;
 	} fields[REST_FIELDS_MAX]; /* without Content-Length, which whoever sends it knows */
-	struct str body;           /* absent: out of memory, unless the status is 204 */
+	struct str body;           /* absent: out of memory, unless rest_has_body says no */
 };
+
+/* RFC 9110 section 6.4.1 */
+static inline bool rest_has_body(int status)
+{
+	return status != 204 && status != 304;
+}
 
 /* an absent value adds nothing */
 void rest_answer_add(struct rest_answer *a, struct str name, struct str value);
 
-/* The head as it goes over the wire, with Content-Length (but for 204, RFC 9110 section 8.6) and
+/* The head as it goes over the wire, with Content-Length (where there is a body, RFC 9110 section 8.6) and
  * the empty line. */
 void rest_answer_put_head(const struct rest_answer *a, struct sbuf *out);
 

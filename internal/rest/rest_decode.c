@@ -62,6 +62,15 @@ malformed:
 	op_fail(op, ERR_INVALID_REQUEST, "The Authorization header is not well-formed HTTP Basic.");
 }
 
+static void decode_bearer_or_basic(const struct rest_message *m, struct op *op)
+{
+	struct str value = m->headers[REST_AUTHORIZATION].value;
+	if (op_take_scheme(&value, STR("Bearer")))
+		decode_bearer(m, op);
+	else
+		decode_basic(m, op);
+}
+
 /* RFC 9110 section 8.3: type/subtype in any case, then parameters. None of these changes what we
  * take: neither form nor JSON has a charset, and what isn't UTF-8 is refused by its bytes. */
 static enum media media_of(const struct rest_message *m)
@@ -101,6 +110,7 @@ static struct str body_of(const struct rest_message *m, struct op *op)
 struct grant {
 	struct str grant_type, client_id, client_secret, scope, audience, resource;
 	struct str client_assertion, client_assertion_type; /* RFC 7521 section 4.2 */
+	struct str token;                                   /* that is asked about, or to be revoked */
 };
 
 static void grant_from_form(struct op *op, struct str body, struct grant *g)
@@ -109,10 +119,15 @@ static void grant_from_form(struct op *op, struct str body, struct grant *g)
 	/* RFC 8707 section 2 lets it stand more than once */
 	if (!rest_read_form(op, body, "resource", &form))
 		return;
-	*g = (struct grant){form_get(&form, "grant_type"),       form_get(&form, "client_id"),
-			    form_get(&form, "client_secret"),    form_get(&form, "scope"),
-			    form_get(&form, "audience"),         form_get_all(op->arena, &form, "resource"),
-			    form_get(&form, "client_assertion"), form_get(&form, "client_assertion_type")};
+	*g = (struct grant){form_get(&form, "grant_type"),
+			    form_get(&form, "client_id"),
+			    form_get(&form, "client_secret"),
+			    form_get(&form, "scope"),
+			    form_get(&form, "audience"),
+			    form_get_all(op->arena, &form, "resource"),
+			    form_get(&form, "client_assertion"),
+			    form_get(&form, "client_assertion_type"),
+			    form_get(&form, "token")};
 }
 
 static void wrong_type(struct op *op, const char *name)
@@ -168,7 +183,7 @@ static void refuse_grant_in_query(struct op *op, const char *query)
 {
 	static const char *const names[] = {"grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type",
 					    "scope",      "audience",  "resource",      "assertion",        "access_token",
-					    "username",   "password",  "code",          "refresh_token"};
+					    "username",   "password",  "code",          "refresh_token",    "token"};
 	struct form form;
 	if (query == NULL || !rest_read_form(op, str_of(query), NULL, &form))
 		return;
@@ -187,7 +202,7 @@ static void set_credentials(struct op *op, const struct grant *g)
 		op_fail(op, ERR_INVALID_REQUEST, "The client must not authenticate in more than one way.");
 		return;
 	}
-	if (asserts && op->spec->who != OP_BY_CLIENT) {
+	if (asserts && op->spec->id != OP_OAUTH_TOKEN) {
 		op_fail(op, ERR_INVALID_CLIENT,
 			"A client_assertion is taken at /oauth2/token only; here the client authenticates with its client_secret.");
 		return;
@@ -224,6 +239,7 @@ static void decode_grant(const struct rest_message *m, struct op *op, bool json_
 		set_credentials(op, &g);
 	if (op->err != ERR_OK)
 		return;
+	op->in.token = g.token;
 	op->in.grant_type = g.grant_type;
 	op->in.scope = g.scope;
 	op->in.audience = g.audience;
@@ -240,9 +256,17 @@ static bool take_grace(struct op *op, const struct json *v, void *target)
 	return true;
 }
 
+static bool take_revoke_tokens(struct op *op, const struct json *v, void *target)
+{
+	(void)target;
+	op->in.revoke_tokens = v->type == JSON_TRUE;
+	return v->type == JSON_TRUE || v->type == JSON_FALSE;
+}
+
 static void decode_rotate(const struct rest_message *m, struct op *op)
 {
-	static const struct rest_member members[] = {{"grace_seconds", take_grace, NULL}, {NULL, NULL, NULL}};
+	static const struct rest_member members[] = {
+		{"grace_seconds", take_grace, NULL}, {"revoke_tokens", take_revoke_tokens, NULL}, {NULL, NULL, NULL}};
 	struct str body = body_of(m, op);
 	op_set_idempotency_key(op, m->headers[REST_IDEMPOTENCY_KEY].count, m->headers[REST_IDEMPOTENCY_KEY].value);
 	if (op->err != ERR_OK || body.n == 0)
@@ -274,6 +298,8 @@ static bool takes_query(const struct op_spec *spec)
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
 		return true;
+	case OP_LIST_REVOCATIONS:
+		return false;
 	default:
 		return spec->who != OP_BY_PLATFORM && spec->id != OP_ROTATE_SECRET;
 	}
@@ -290,6 +316,9 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_BY_CLIENT:
 		decode_basic(m, op);
 		break;
+	case OP_BY_RESOURCE_SERVER:
+		decode_bearer_or_basic(m, op);
+		break;
 	case OP_BY_ANYONE:
 		break;
 	}
@@ -302,7 +331,12 @@ void rest_decode(const struct rest_message *m, struct op *op)
 		decode_grant(m, op, true);
 		break;
 	case OP_OAUTH_TOKEN:
+	case OP_INTROSPECT_TOKEN:
+	case OP_REVOKE_TOKEN:
 		decode_grant(m, op, false);
+		break;
+	case OP_LIST_REVOCATIONS:
+		op->in.if_none_match = arena_copy(op->arena, m->headers[REST_IF_NONE_MATCH].value);
 		break;
 	case OP_ROTATE_SECRET:
 	case OP_ROTATE_CLIENT:

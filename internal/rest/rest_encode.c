@@ -8,6 +8,30 @@
 
 #define REALM "realm=\"m2m-gateway\""
 
+static void put_claim(struct json_out *o, const char *name, struct str value)
+{
+	if (value.p != NULL)
+		json_put_str(o, name, value);
+}
+
+/* RFC 7662 section 2.2 */
+static void write_introspected(struct json_out *o, const struct introspected *t)
+{
+	json_put_bool(o, "active", t->active);
+	if (!t->active)
+		return;
+	put_claim(o, "scope", t->scope);
+	put_claim(o, "client_id", t->client_id);
+	json_put_str(o, "token_type", STR("Bearer"));
+	json_put_int(o, "exp", t->expires_at);
+	json_put_int(o, "iat", t->issued_at);
+	put_claim(o, "sub", t->subject);
+	json_put_word_or_words(o, "aud", t->audience);
+	put_claim(o, "iss", t->issuer);
+	put_claim(o, "jti", t->jti);
+	put_claim(o, "organization_id", t->organization_id);
+}
+
 static void write_output(struct json_out *o, const struct op *op)
 {
 	const struct op_output *out = &op->out;
@@ -28,6 +52,11 @@ static void write_output(struct json_out *o, const struct op *op)
 		json_put_str(o, "token_type", STR("Bearer"));
 		json_put_int(o, "expires_in", out->expires_in);
 		json_put_str(o, "scope", out->scope);
+		break;
+	case OP_INTROSPECT_TOKEN:
+		write_introspected(o, &out->introspected);
+		break;
+	case OP_REVOKE_TOKEN: /* RFC 7009 section 2.2: all is in the status */
 		break;
 	case OP_ROTATE_SECRET:
 	case OP_ROTATE_CLIENT:
@@ -72,10 +101,11 @@ static bool speaks_oauth(const struct op *op)
 
 static struct str challenge_of(const struct op *op)
 {
-	bool basic = op->spec != NULL && op->spec->who == OP_BY_CLIENT;
+	bool basic =
+		op->spec != NULL && (op->spec->who == OP_BY_CLIENT || (op->spec->who == OP_BY_RESOURCE_SERVER && op->in.bearer.p == NULL));
 	if (op->err == ERR_INVALID_TOKEN)
 		return STR("Bearer " REALM ", error=\"invalid_token\"");
-	if (op->err == ERR_FORBIDDEN)
+	if (op->err == ERR_FORBIDDEN && !basic)
 		return STR("Bearer " REALM ", error=\"insufficient_scope\"");
 	if (err_info(op->err)->http != 401)
 		return STR_NONE;
@@ -109,6 +139,11 @@ static bool has_document(const struct op *op)
 
 static void add_caching(struct rest_answer *a, const struct op *op)
 {
+	if (op->err == ERR_OK && op->out.etag.p != NULL) {
+		rest_answer_add(a, STR("Cache-Control"), arena_printf(op->arena, "max-age=%d", op->out.max_age));
+		rest_answer_add(a, STR("ETag"), op->out.etag);
+		return;
+	}
 	if (has_document(op)) {
 		rest_answer_add(a, STR("Cache-Control"), arena_printf(op->arena, "public, max-age=%d", op->out.max_age));
 		return;
@@ -180,7 +215,7 @@ static void encode_success(struct op *op, struct rest_answer *ret)
 	add_location(ret, op);
 	rest_answer_add(ret, STR("X-Content-Type-Options"), STR("nosniff"));
 	rest_answer_add(ret, STR("X-Request-Id"), op->request_id);
-	if (ret->status == 204)
+	if (!rest_has_body(ret->status))
 		return;
 	rest_answer_add(ret, STR("Content-Type"), media_type(op));
 	ret->body = has_document(op) ? document_body(op) : written_body(op);

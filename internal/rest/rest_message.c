@@ -13,6 +13,8 @@ static struct str header_name(enum rest_header h)
 		return STR("content-type");
 	case REST_IDEMPOTENCY_KEY:
 		return STR("idempotency-key");
+	case REST_IF_NONE_MATCH:
+		return STR("if-none-match");
 	case REST_TRACEPARENT:
 		return STR("traceparent");
 	case REST_USER_AGENT:

@@ -131,7 +131,7 @@ static void answer_in_place(struct rest_conn *conn, struct op *op, const struct 
 {
 	struct sbuf head = sbuf_in(op->arena, HEAD_EXPECTED);
 	rest_answer_put_head(a, &head);
-	if (sbuf_str(&head).p != NULL && (a->body.p != NULL || a->status == 204)) {
+	if (sbuf_str(&head).p != NULL && (a->body.p != NULL || !rest_has_body(a->status))) {
 		rest_conn_answer(conn, sbuf_str(&head), a->body, last, free_op_after_sending, op);
 	} else {
 		op_free(op);

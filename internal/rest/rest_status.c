@@ -14,6 +14,6 @@ int rest_status(const struct op *op)
 	case OP_REMOVE_CREDENTIAL:
 		return 204;
 	default:
-		return 200;
+		return op->out.not_modified ? 304 : 200;
 	}
 }

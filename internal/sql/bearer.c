@@ -15,6 +15,7 @@ void bearer_put_proof(struct pg_params *p, const struct bearer *b)
 	pg_put_int8(p, b->issued_at);
 	pg_put_text(p, b->remote_addr);
 	pg_put_bool(p, b->anywhere);
+	pg_put_raw(p, PG_UUID, b->jti);
 }
 
 void master_ring_put(struct pg_params *p, const struct master_ring *ring)

@@ -17,7 +17,9 @@ struct bearer {
 	/* SECRET_TAG_LEN bytes, of whichever credential; absent: a token from before there were
 	 * any */
 	struct str secret_tag;
-	int64_t issued_at;           /* its iat, which then counts */
+	int64_t issued_at; /* its iat, seconds since 1970; 0: not a token of ours */
+	/* its id, 16 bytes; absent: not a token of ours, or one without */
+	struct str jti;
 	struct uuid organization_id; /* the operator's only */
 	bool admin;                  /* the operator's only */
 	/* where it came from; absent: unknown, which is in no network */
@@ -30,8 +32,8 @@ struct bearer {
  * first two are null for the operator's token, the third for a client's. */
 void bearer_put(struct pg_params *p, const struct bearer *b);
 
-/* The last four parameters of what begins with SQL_CALLER: tag bytea, issued_at int8, remote_addr
- * text, anywhere bool. */
+/* The last five parameters of what begins with SQL_CALLER: tag bytea, issued_at int8,
+ * remote_addr text, anywhere bool, jti uuid. */
 void bearer_put_proof(struct pg_params *p, const struct bearer *b);
 
 /* One parameter: the names of the master keys that this program has (text[]), in the ring's

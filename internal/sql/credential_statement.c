@@ -44,6 +44,7 @@ void credential_put_rotate(struct pg_params *p, const struct bearer *bearer, con
 	pg_put_text(p, rotation->idempotency_key);
 	pg_put_bytea(p, str_from(rotation->request_hash, SHA256_LEN));
 	pg_put_bytea(p, str_from(rotation->bearer_hash, SHA256_LEN));
+	pg_put_bool(p, rotation->revoke_tokens);
 	bearer_put_proof(p, bearer);
 }
 

@@ -23,6 +23,7 @@ struct credential {
 struct credential_rotation {
 	struct str client_id; /* absent: the organization's default client */
 	int32_t grace_seconds;
+	bool revoke_tokens;         /* of the versions that it ends */
 	struct str idempotency_key; /* absent: none, and the hashes don't count */
 	/* what a repeat must have in common with the first request */
 	uint8_t request_hash[SHA256_LEN];

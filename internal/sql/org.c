@@ -21,7 +21,8 @@ static bool repeats(const struct words *words)
 static bool roles_hold(const struct words *roles)
 {
 	for (size_t i = 0; i < roles->n; i++)
-		if (!str_eq(roles->v[i], STR("admin")) && !str_eq(roles->v[i], STR("member")))
+		if (!str_eq(roles->v[i], STR("admin")) && !str_eq(roles->v[i], STR("member")) &&
+		    !str_eq(roles->v[i], STR("resource_server")))
 			return false;
 	return !repeats(roles);
 }
@@ -63,7 +64,7 @@ const char *client_spec_fault(const struct client_spec *c)
 	if (!word_is_name(c->name))
 		return "name must be text of at most 200 characters, " VISIBLE;
 	if (!roles_hold(&c->roles))
-		return "roles must be a list of admin and member, each at most once.";
+		return "roles must be a list of admin, member and resource_server, each at most once.";
 	if (!scopes_hold(&c->scopes))
 		return "scopes must be a list of at most 64 different scope tokens (RFC 6749 section 3.3), 1024 bytes in all.";
 	if (!audiences_hold(&c->audiences))

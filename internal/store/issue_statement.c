@@ -9,6 +9,7 @@
 #include "sql/network_sql.h"
 #include "sql/outcome.h"
 #include "sql/secret_sql.h"
+#include "sql/token_end_sql.h"
 #include "store/store_parts.h"
 
 #define SEAL_OF_BATCH SQL_AUDIT_SEAL("$15", "$16", "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25")
@@ -27,14 +28,17 @@
 #define BEARER_COLUMNS                                                                                                                     \
 	", unnest($27::int4[]) as bearer_kind, unnest($28::text[]) as bearer_client, unnest($29::int4[]) as bearer_version,"               \
 	" unnest($30::uuid[]) as bearer_organization, unnest($31::bool[]) as bearer_admin,"                                                \
-	" unnest($32::bytea[]) as bearer_tag, unnest($33::int8[]) as bearer_iat"
+	" unnest($32::bytea[]) as bearer_tag, unnest($33::int8[]) as bearer_iat, unnest($34::uuid[]) as bearer_jti"
 #define BEARER_NETWORK_ALLOWED                                                                                                             \
 	NETWORK_ALLOWED("req.remote_addr", "bc.allowed_networks") " and " NETWORK_ALLOWED("req.remote_addr", "bo.allowed_networks")
+#define BEARER_HAS_ENDED                                                                                                                   \
+	TOKEN_HAS_ENDED("req.bearer_jti", "bo.organization_id", "req.bearer_client", "req.bearer_version", "nullif(req.bearer_iat, 0)")
 /* network_not_allowed, for the bearer's sake and not the client's */
 #define BEARER_REFUSED "bearer_network_not_allowed"
 #define BEARER_CASES                                                                                                                       \
 	"   when req.bearer_kind <> 0 and (bo.organization_id is null or req.bearer_kind = 1 and bs.version is null"                       \
 	"    and bk.client_id is null) then 'invalid_token'"                                                                               \
+	"   when req.bearer_kind <> 0 and " BEARER_HAS_ENDED " then 'invalid_token'"                                                       \
 	"   when req.bearer_kind <> 0 and not (" BEARER_NETWORK_ALLOWED ") then '" BEARER_REFUSED "'"                                      \
 	"   when req.bearer_kind <> 0 and not coalesce('admin' = any(bc.roles), req.bearer_admin) then 'forbidden'"                        \
 	"   when req.bearer_kind <> 0 and bo.organization_id is distinct from c.organization_id then 'invalid_client'"
@@ -56,7 +60,7 @@
  * that has signed it, whose signature the worker found right, and the assertion's age. Whether it
  * was shown before is asked last, of those alone that would get a token. So each one gives one
  * token at most, and one that was refused for something else isn't used up. */
-#define KEY_COLUMNS ", unnest($34::text[]) as credential, unnest($35::bytea[]) as used_once, unnest($36::int8[]) as used_until"
+#define KEY_COLUMNS ", unnest($35::text[]) as credential, unnest($36::bytea[]) as used_once, unnest($37::int8[]) as used_until"
 #define KEY_CASES                                                                                                                          \
 	"   when req.credential is null and s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                \
 	"   when case when req.credential is null then s.version is null else k.client_id is null end then 'invalid_client'"               \
@@ -83,7 +87,7 @@
 
 /* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and
  * $14 the batch's kid and id, from $15 on stands the seal that travels with it (audit_writer.h),
- * $26 is another array, from $27 on stands what only requests with a bearer have, from $34 on
+ * $26 is another array, from $27 on stands what only requests with a bearer have, from $35 on
  * what only those with an assertion have. `credential` and `bound_to` are what a row says of a
  * credential that is no secret, and of a token that is bound. `verifiers` holds one 32-byte
  * verifier per ring key, in the order of $12. statement_timestamp() is when the server got this
@@ -230,6 +234,11 @@ static struct str col_bearer_iat(struct issue_request *r)
 	return str_from(&r->wire_iat, sizeof r->wire_iat);
 }
 
+static struct str col_bearer_jti(struct issue_request *r)
+{
+	return r->bearer == NULL ? STR_NONE : r->bearer->jti;
+}
+
 static struct str col_bearer_organization(struct issue_request *r)
 {
 	if (r->bearer == NULL || r->bearer->client_id.p != NULL)
@@ -256,7 +265,7 @@ struct column {
 	column_of *value;
 };
 
-/* In the order of $1 to $11, of $26, of $27 to $33, and of $34 to $36. */
+/* In the order of $1 to $11, of $26, of $27 to $34, and of $35 to $37. */
 static const struct column columns[] = {
 	{PG_UUID, col_jti},         {PG_TEXT, col_client_id},  {PG_BYTEA, col_verifiers},  {PG_TEXT, col_scope},
 	{PG_TEXT, col_audience},    {PG_UUID, col_request_id}, {PG_CHAR, col_transport},   {PG_TEXT, col_caller},
@@ -265,7 +274,7 @@ static const struct column columns[] = {
 static const struct column method_columns[] = {{PG_CHAR, col_auth_method}};
 static const struct column bearer_columns[] = {
 	{PG_INT4, col_bearer_kind},  {PG_TEXT, col_bearer_client}, {PG_INT4, col_bearer_version}, {PG_UUID, col_bearer_organization},
-	{PG_BOOL, col_bearer_admin}, {PG_BYTEA, col_bearer_tag},   {PG_INT8, col_bearer_iat},
+	{PG_BOOL, col_bearer_admin}, {PG_BYTEA, col_bearer_tag},   {PG_INT8, col_bearer_iat},     {PG_UUID, col_bearer_jti},
 };
 static const struct column key_columns[] = {{PG_TEXT, col_credential}, {PG_BYTEA, col_used_once}, {PG_INT8, col_used_until}};
 

@@ -10,6 +10,7 @@
 #include "sql/admin_sql.h"
 #include "sql/client_key_sql.h"
 #include "sql/credential_sql.h"
+#include "sql/token_state_sql.h"
 #include "store/denied.h"
 #include "store/issue_statement.h"
 #include "store/store_parts.h"
@@ -58,6 +59,13 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_KEY_LIST, SQL_KEY_LIST},
 	{STMT_KEY_ADD, SQL_KEY_ADD},
 	{STMT_KEY_REMOVE, SQL_KEY_REMOVE},
+	{STMT_INTROSPECT_BY_CLIENTS, SQL_INTROSPECT_BY_CLIENTS},
+	{STMT_INTROSPECT_BY_BEARER, SQL_INTROSPECT_BY_BEARER},
+	{STMT_TOKEN_REVOKE, SQL_TOKEN_REVOKE},
+	{STMT_REVOCATIONS_BY_CLIENT, SQL_REVOCATIONS_BY_CLIENT},
+	{STMT_REVOCATIONS_BY_BEARER, SQL_REVOCATIONS_BY_BEARER},
+	{STMT_FORGET_REVOKED, "with tokens as (delete from m2m.revoked_token where expires_at < statement_timestamp())"
+			      " delete from m2m.tokens_ended where expires_at < statement_timestamp()"},
 	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
 };
 
@@ -121,8 +129,8 @@ bool store_ready(const struct store *s)
 
 bool store_idle(const struct store *s)
 {
-	return s->issue.waiting_count == 0 && list_empty(&s->issue.flying) && list_empty(&s->issue.answered) &&
-	       list_empty(&s->issue.stale) && !s->issue.sealing && pg_conn_in_flight(s->serve_conn) == 0;
+	return s->issue.waiting_count == 0 && s->introspections.waiting_count == 0 && list_empty(&s->issue.flying) &&
+	       list_empty(&s->issue.answered) && list_empty(&s->issue.stale) && !s->issue.sealing && pg_conn_in_flight(s->serve_conn) == 0;
 }
 
 bool store_ended(struct store *s)
@@ -160,6 +168,8 @@ static void housekeeping(struct store *s)
 	store_params(s, &p);
 	if (err == ERR_OK)
 		err = pg_conn_send(s->serve_conn, STMT_USED_FORGET, &p, timeout_ms, housekeeping_answered, s);
+	if (err == ERR_OK)
+		err = pg_conn_send(s->serve_conn, STMT_FORGET_REVOKED, &p, timeout_ms, housekeeping_answered, s);
 	audit_writer_put_key(s->issue.writer, s->scratch, &p);
 	if (err != ERR_OK || pg_conn_send(s->serve_conn, STMT_AUDIT_KEY, &p, timeout_ms, housekeeping_answered, s) != ERR_OK)
 		s->next_partitions_us = 0;
@@ -257,6 +267,8 @@ struct store *store_new(struct event_base *base, const struct config *config)
 	enum err err = issue_queue_init(s);
 	if (err == ERR_OK)
 		err = denied_init(s);
+	if (err == ERR_OK)
+		err = introspection_queue_init(s);
 	if (err != ERR_OK || s->scratch == NULL || s->issue_conn == NULL || s->serve_conn == NULL || s->tick == NULL) {
 		store_free(s);
 		return NULL;
@@ -281,6 +293,7 @@ void store_free(struct store *s)
 	pg_conn_free(s->issue_conn);
 	pg_conn_free(s->serve_conn);
 	issue_queue_free(s);
+	introspection_queue_free(s);
 	denied_free(s);
 	keyset_drop(s->keys);
 	arena_free(s->scratch);

@@ -44,6 +44,13 @@
 #define STMT_KEY_ADD        "key_add"
 #define STMT_KEY_REMOVE     "key_remove"
 
+#define STMT_INTROSPECT_BY_CLIENTS "introspect_by_clients"
+#define STMT_INTROSPECT_BY_BEARER  "introspect_by_bearer"
+#define STMT_TOKEN_REVOKE          "token_revoke"
+#define STMT_REVOCATIONS_BY_CLIENT "revocations_by_client"
+#define STMT_REVOCATIONS_BY_BEARER "revocations_by_bearer"
+#define STMT_FORGET_REVOKED        "forget_revoked"
+
 /* A key snapshot that is shared by the store (the present one) and the batch in flight (the one
  * whose kid it named). One thread, so a plain count. */
 struct shared_keyset {
@@ -94,6 +101,13 @@ struct issue_queue {
 	int64_t written_us; /* when the last batch or seal was answered */
 };
 
+/* Introspections by clients: while one batch is in flight the next one gathers. */
+struct introspection_queue {
+	struct list waiting, flying;
+	unsigned waiting_count;
+	struct event *send; /* the loop's next turn: what arrived together travels together */
+};
+
 struct denied_table;
 
 struct store {
@@ -119,6 +133,7 @@ struct store {
 	enum err why_no_key;
 
 	struct issue_queue issue;
+	struct introspection_queue introspections;
 	struct denied_table *denied;
 
 	/* the last write failed while the connection stayed: probe with a write until one goes
@@ -146,6 +161,10 @@ void issue_connection_changed(struct store *s);
 void issue_tick(struct store *s);
 /* See store_ended. */
 bool issue_ended(struct store *s);
+
+MUST_CHECK enum err introspection_queue_init(struct store *s);
+/* Answers those that wait; behind pg_conn_free, which answers those in flight. */
+void introspection_queue_free(struct store *s);
 
 MUST_CHECK enum err denied_init(struct store *s);
 void denied_free(struct store *s);

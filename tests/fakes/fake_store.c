@@ -181,6 +181,43 @@ enum err admin_client_delete(struct store *s, const struct origin *origin, struc
 	return take_on_admin(s, FAKE_CLIENT_DELETE, origin, org, client_id, done, arg);
 }
 
+/* ---- what becomes of a token ---- */
+
+static enum err take_on_token(struct store *s, enum fake_call call, const struct token_caller *caller, const struct presented_token *token,
+			      token_state_done *done, void *arg)
+{
+	s->asker = *caller;
+	s->token = token == NULL ? (struct presented_token){.kid = STR_NONE} : *token;
+	s->origin = caller->origin;
+	s->state_done = done;
+	s->arg = arg;
+	return take_on(s, call);
+}
+
+enum err token_introspect(struct store *s, const struct token_caller *caller, const struct presented_token *token, token_state_done *done,
+			  void *arg)
+{
+	return take_on_token(s, FAKE_INTROSPECT, caller, token, done, arg);
+}
+
+enum err token_revoke(struct store *s, const struct token_caller *caller, const struct presented_token *token, token_state_done *done,
+		      void *arg)
+{
+	return take_on_token(s, FAKE_REVOKE, caller, token, done, arg);
+}
+
+enum err token_revocations(struct store *s, const struct token_caller *caller, token_state_done *done, void *arg)
+{
+	return take_on_token(s, FAKE_REVOCATIONS, caller, NULL, done, arg);
+}
+
+void fake_token_state(struct store *s, enum err err, const struct token_answer *a)
+{
+	cr_assert(s->waiting >= FAKE_INTROSPECT && s->waiting <= FAKE_REVOCATIONS, "no call about a token waits");
+	s->waiting = FAKE_NONE;
+	s->state_done(s->arg, err, a);
+}
+
 void fake_admin(struct store *s, enum err err, const struct admin_answer *a)
 {
 	cr_assert(s->waiting >= FAKE_ORG_LIST, "no call of the operator's waits");

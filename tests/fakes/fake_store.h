@@ -13,6 +13,7 @@
 #include "store/issue.h"
 #include "store/store.h"
 #include "store/token_list.h"
+#include "store/token_state.h"
 
 enum fake_call {
 	FAKE_NONE,
@@ -23,6 +24,9 @@ enum fake_call {
 	FAKE_ISSUE,
 	FAKE_TOKEN_LIST,
 	FAKE_CLIENT_JWKS,
+	FAKE_INTROSPECT,
+	FAKE_REVOKE,
+	FAKE_REVOCATIONS,
 	FAKE_ORG_LIST,
 	FAKE_ORG_FIND,
 	FAKE_ORG_RESOLVE,
@@ -67,6 +71,10 @@ struct store {
 	struct token_place before;
 	token_list_done *list_done;
 	client_jwks_done *jwks_done;
+	/* of token_introspect and its like; borrowed until they return, but for the numbers */
+	struct token_caller asker;
+	struct presented_token token;
+	token_state_done *state_done;
 	struct org_spec new_org;
 	const struct org_change *org_change;
 	struct client_spec client;
@@ -92,6 +100,8 @@ void fake_admin(struct store *s, enum err err, const struct admin_answer *a);
 
 /* The same for a call about keys. */
 void fake_keys(struct store *s, enum err err, const struct registered_key *keys, size_t n);
+/* Answers the call about a token that waits; `a` comes with a refusal too, as the real one's. */
+void fake_token_state(struct store *s, enum err err, const struct token_answer *a);
 
 /* Answers the issue_request that waits, whose outputs the test has filled in. */
 void fake_issue(struct store *s, enum err err);

@@ -10,7 +10,7 @@
 #include "harness/world.h"
 #include "json/json_read.h"
 
-#define SCHEMA 12 /* migrations there are */
+#define SCHEMA 14 /* migrations there are */
 
 SHARED_CLUSTER("");
 
@@ -289,6 +289,25 @@ Test(migrate, a_reader_of_the_audit_delays_the_migration_and_no_token)
 	cr_expect_eq(ctl_finish(&job, &r), 0, "%s", r.err);
 	PQfinish(reader);
 	PQfinish(writer);
+}
+
+/* What has ended would come back to life. */
+Test(migrate, down_is_refused_while_a_token_is_revoked_that_has_not_expired)
+{
+	struct org o;
+	org_create(&w, "acme", &o);
+	go_down_to(13);
+	sql_exec(world_db(&w),
+		 "insert into m2m.revoked_token values (gen_random_uuid(), now() + interval '1 hour', '%s', '%s', now(), 'it')",
+		 o.client_id, o.id);
+	expect_exit(1, "migrate", "down", "--yes");
+	cr_expect(says(r.err, "were revoked"), "%s", r.err);
+	sql_exec(world_db(&w), "delete from m2m.revoked_token");
+	sql_exec(world_db(&w), "insert into m2m.tokens_ended values ('%s', '%s', 1, '', 'infinity', now() + interval '1 hour')", o.id,
+		 o.client_id);
+	expect_exit(1, "migrate", "down", "--yes");
+	sql_exec(world_db(&w), "delete from m2m.tokens_ended");
+	go_down_to(12);
 }
 
 Test(migrate, the_second_one_is_taken_back_and_made_again_without_a_loss)

@@ -98,8 +98,9 @@ static const char *issue(struct asked q)
 				      "\\x",    "f",        "kid",
 				      "\\x",    "{p}",      by != NULL ? "{1}" : q.operator_of != NULL ? "{2}" : "{0}",
 				      bearer,   "{1}",      organization,
-				      "{t}",    tag,        "{0}"};
-	const char *outcome = ask(issue_bearer_sql, 33, values, 1);
+				      "{t}",    tag,        "{0}",
+				      "{NULL}"};
+	const char *outcome = ask(issue_bearer_sql, 34, values, 1);
 	/* the statement of a batch without bearers says the same */
 	if (by == NULL && q.operator_of == NULL) {
 		char said[64];
@@ -201,8 +202,9 @@ static const char *read_id(const struct org *o, bool as_operator, const char *ad
 				      as_operator ? NULL : tag,
 				      "0",
 				      address,
-				      anywhere ? "t" : "f"};
-	return ask(SQL_READ_CLIENT_ID, 8, values, 0);
+				      anywhere ? "t" : "f",
+				      NULL};
+	return ask(SQL_READ_CLIENT_ID, 9, values, 0);
 }
 
 Test(networks, a_bearer_opens_nothing_from_elsewhere)

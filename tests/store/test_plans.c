@@ -59,7 +59,7 @@ static void wait_for_plans(int64_t n)
 	"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","                                         \
 	"\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}"
 
-#define LARGE_TABLES "(client|client_secret|client_credential|organization|token_audit|idempotency)"
+#define LARGE_TABLES "(client|client_secret|client_credential|organization|token_audit|idempotency|revoked_token|tokens_ended)"
 
 static void nothing_is_read_whole(const char *statement)
 {
@@ -116,6 +116,32 @@ Test(plans, so_is_everything_that_a_client_may_ask)
 		usleep(100000);
 	cr_assert_eq(plans_of(caller, "."), 5);
 	nothing_is_read_whole(caller);
+}
+
+static void show_token(const char *path, const char *basic, const char *token)
+{
+	char form[TOKEN_MAX + 16];
+	snprintf(form, sizeof form, "token=%s", token);
+	const struct http_request q = {.path = path, .basic = basic, .type = "application/x-www-form-urlencoded", .body = form};
+	expect_status(http_call(w.gateway.http, &q, &r), 200);
+}
+
+/* The token that is shown, and what tells whether it has ended: each by its key. */
+Test(plans, so_is_a_token_that_is_asked_about_or_revoked)
+{
+	char token[TOKEN_MAX], basic[128];
+	static const char revoked_by_jti[] = "revoked_token_pkey on [^\n]*\n\\s*Index Cond: \\(jti = ";
+	world_ctl(&w, &(struct ctl_result){0}, "client", "set", "--org", "acme", "--role", "admin", "--role", "resource_server");
+	snprintf(basic, sizeof basic, "%s:%s", acme.client_id, acme.secret);
+	client_token(&w, &acme, token);
+	sql_exec(world_db(&w), "analyze m2m.client, m2m.client_secret, m2m.organization, m2m.revoked_token, m2m.tokens_ended");
+	show_token("/oauth2/introspect", basic, token);
+	show_token("/oauth2/revoke", basic, token);
+	for (int tries = 0; tries < 100 && plans_of("with caller as", "Insert on revoked_token") < 1; tries++)
+		usleep(100000);
+	cr_expect_eq(plans_of("with (caller|shown) as", revoked_by_jti), 1);
+	cr_expect_eq(plans_of("with (caller|shown) as", "tokens_ended_pkey on [^\n]*\n\\s*Index Cond: \\(\\(organization_id = "), 1);
+	nothing_is_read_whole("with (caller|shown) as");
 }
 
 static void operate(const char *method, const char *path, const char *bearer, const char *body, int status)

@@ -293,6 +293,32 @@ Test(roles, the_gateway_deletes_nothing_makes_no_keys_and_renames_nobody)
 	PQfinish(db);
 }
 
+/* Whoever has its login can end tokens, and bring none back to life. */
+Test(roles, the_gateway_takes_no_end_of_a_token_back)
+{
+	PGconn *db = as("m2m_gateway");
+	sql_exec(world_db(&w),
+		 "insert into m2m.revoked_token values (gen_random_uuid(), now() + interval '1 hour', '%s', '%s', now(), 'it'),"
+		 " (gen_random_uuid(), now() - interval '1 hour', '%s', '%s', now(), 'it')",
+		 acme.client_id, acme.id, acme.client_id, acme.id);
+	sql_exec(world_db(&w),
+		 "insert into m2m.tokens_ended values ('%s', '%s', 1, '', date_trunc('second', now()), now() + interval '1 hour')", acme.id,
+		 acme.client_id);
+	sql_exec(db, "delete from m2m.revoked_token");
+	cr_expect_eq(sql_int(db, "select count(*) from m2m.revoked_token where expires_at > now()"), 1);
+	cr_expect_eq(sql_int(db, "select count(*) from m2m.revoked_token"), 1, "what expired may leave");
+	sql_exec(db, "delete from m2m.tokens_ended");
+	cr_expect_eq(sql_int(db, "select count(*) from m2m.tokens_ended"), 1);
+	expect_each(db,
+		    each("update m2m.revoked_token set expires_at = now()", "truncate m2m.revoked_token", "truncate m2m.tokens_ended",
+			 "update m2m.tokens_ended set not_before = not_before - interval '1 s'",
+			 "update m2m.tokens_ended set expires_at = now()", "update m2m.tokens_ended set client_id = 'x'",
+			 "update m2m.client set tokens_until = null"),
+		    REFUSED);
+	expect_each(db, each("update m2m.tokens_ended set not_before = 'infinity', expires_at = expires_at + interval '1 s'"), DONE);
+	PQfinish(db);
+}
+
 Test(roles, the_gateway_gives_no_client_the_platform_s_role)
 {
 	PGconn *db = as("m2m_gateway");

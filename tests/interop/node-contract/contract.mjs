@@ -72,6 +72,7 @@ const json = (body, token = M2M_ADMIN_TOKEN) => ({
 	headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
 });
 const form = (fields) => ({ body: new URLSearchParams(fields) });
+const shown = (token, by) => ({ ...form({ token }), ...bearer(by) });
 const keyed = (body, key) => ({ body: JSON.stringify(body), headers: { ...json('').headers, 'idempotency-key': key } });
 const grant = (more) => ({ grant_type: 'client_credentials', client_id: id, client_secret: secret, ...more });
 
@@ -106,7 +107,22 @@ const answers = [
 	['POST', '/oauth2/token', 401, form(grant({ client_secret: ENDED_SECRET }))],
 	['POST', '/oauth2/token', 413, form(grant({ scope: 'x'.repeat(20000) }))],
 	['POST', '/oauth2/token', 415, { body: '{}', headers: { 'content-type': 'application/json' } }],
+	['POST', '/oauth2/introspect', 200, shown(M2M_ADMIN_TOKEN, M2M_ADMIN_TOKEN)],
+	['POST', '/oauth2/introspect', 200, shown('not-a-token', PLATFORM_TOKEN)],
+	['POST', '/oauth2/introspect', 400, shown('', M2M_ADMIN_TOKEN)],
+	['POST', '/oauth2/introspect', 401, form({ token: 'x', client_id: id, client_secret: ENDED_SECRET })],
+	['POST', '/oauth2/introspect', 401, shown('x', 'not-a-token')],
+	['POST', '/oauth2/introspect', 403, shown('x', MEMBER_TOKEN)],
+	['POST', '/oauth2/introspect', 403, form({ token: 'x', client_id: id, client_secret: secret })],
+	['POST', '/oauth2/introspect', 415, json({ token: 'x' })],
+	['POST', '/oauth2/revoke', 200, form({ token: 'x', client_id: id, client_secret: secret })],
+	['POST', '/oauth2/revoke', 400, form({ client_id: id, client_secret: secret })],
+	['POST', '/oauth2/revoke', 401, form({ token: 'x', client_id: id, client_secret: ENDED_SECRET })],
+	['GET', '/oauth2/revocations', 200, admin],
+	['GET', '/oauth2/revocations', 401, {}],
+	['GET', '/oauth2/revocations', 403, bearer(MEMBER_TOKEN)],
 	['POST', '/m2m/rotate', 400, json({ grace_seconds: -1 })],
+	['POST', '/m2m/rotate', 400, json({ revoke_tokens: 'yes' })],
 	['POST', '/m2m/rotate', 400, json('{')],
 	['POST', '/m2m/rotate', 401, json({}, null)],
 	['POST', '/m2m/rotate', 403, json({}, MEMBER_TOKEN)],

@@ -52,6 +52,8 @@ Test(grpc_find_op, finds_the_operations_of_the_service)
 	cr_assert_eq(grpc_find_op(STR("/m2m.v1.M2MClients/GetClientSecret")), &op_specs[OP_GET_CLIENT_SECRET]);
 	cr_assert_eq(grpc_find_op(STR("/m2m.v1.M2MClients/IssueToken")), &op_specs[OP_ISSUE_TOKEN]);
 	cr_assert_eq(grpc_find_op(STR("/m2m.v1.M2MClients/RotateClientSecret")), &op_specs[OP_ROTATE_SECRET]);
+	cr_assert_eq(grpc_find_op(STR("/m2m.v1.M2MClients/IntrospectToken")), &op_specs[OP_INTROSPECT_TOKEN]);
+	cr_assert_eq(grpc_find_op(STR("/m2m.v1.M2MClients/RevokeToken")), &op_specs[OP_REVOKE_TOKEN]);
 }
 
 Test(grpc_find_op, finds_nothing_else)
@@ -157,6 +159,29 @@ Test(grpc_decode, unknown_fields_are_ignored_where_nothing_depends_on_them)
 
 /* A grace under another number ends the old secret at once; a filter under another one widens
  * the list. */
+Test(grpc_decode, a_rotation_may_revoke_tokens)
+{
+	decode(OP_ROTATE_SECRET, STR("\x08\x3c\x10\x01"));
+	cr_assert_eq(op->err, ERR_OK);
+	cr_assert_eq(op->in.grace_seconds, 60);
+	cr_assert(op->in.revoke_tokens);
+	decode(OP_ROTATE_SECRET, STR("\x08\x3c"));
+	cr_assert_not(op->in.revoke_tokens);
+}
+
+Test(grpc_decode, a_token_is_shown_with_or_without_a_client)
+{
+	static const enum op_id ids[] = {OP_INTROSPECT_TOKEN, OP_REVOKE_TOKEN};
+	for (size_t i = 0; i < 2; i++) {
+		decode(ids[i], STR("\x0a\x01t\x12\x01h\x1a\x01i\x22\x01s"));
+		is(op->in.token, STR("t"));
+		is(op->in.client_id, STR("i"));
+		is(op->in.client_secret, STR("s"));
+		decode(ids[i], STR("\x0a\x01t"));
+		is(op->in.client_id, STR_NONE);
+	}
+}
+
 Test(grpc_decode, an_unknown_field_of_a_rotation_or_a_search_is_refused_by_its_number)
 {
 	static const struct {
@@ -164,8 +189,8 @@ Test(grpc_decode, an_unknown_field_of_a_rotation_or_a_search_is_refused_by_its_n
 		struct str message;
 		const char *number;
 	} cases[] = {
-		{OP_ROTATE_SECRET, STR("\x10\x90\x1c"), "field 2 "},
-		{OP_ROTATE_SECRET, STR("\x08\x3c\x10\x3c"), "field 2 "},
+		{OP_ROTATE_SECRET, STR("\x18\x90\x1c"), "field 3 "},
+		{OP_ROTATE_SECRET, STR("\x08\x3c\x18\x3c"), "field 3 "},
 		{OP_ROTATE_SECRET, STR(UNKNOWN_7), "field 7 "},
 		{OP_ROTATE_SECRET, STR("\xf8\xff\xff\xff\x0f\x01"), "field 536870911 "},
 		{OP_LIST_TOKEN_AUDIT, STR("\x4a\x01x"), "field 9 "},

@@ -60,6 +60,24 @@ Test(grpc_encode, a_client_id)
 	frame_is(STR("\x00\x00\x00\x00\x07\x0a\x05m2m_x"));
 }
 
+Test(grpc_encode, what_a_token_is_worth)
+{
+	make(OP_INTROSPECT_TOKEN);
+	op->out.introspected = (struct introspected){.client_id = STR("m2m_x"), .expires_at = 9};
+	frame_is(STR("\x00\x00\x00\x00\x00"));
+	op->out.introspected.active = true;
+	op->out.introspected.audience = STR("x y");
+	frame_is(STR("\x00\x00\x00\x00\x19"
+		     "\x08\x01"
+		     "\x1a\x05m2m_x"
+		     "\x22\x06"
+		     "Bearer"
+		     "\x28\x09"
+		     "\x42\x01x\x42\x01y"));
+	make(OP_REVOKE_TOKEN);
+	frame_is(STR("\x00\x00\x00\x00\x00"));
+}
+
 Test(grpc_encode, a_client_secret)
 {
 	make(OP_GET_CLIENT_SECRET);

@@ -137,7 +137,8 @@ struct str token_from(struct claims c)
 		       {"secret_tag", c.secret_tag},
 		       {"credential_tag", c.credential_tag},
 		       {"iat", c.iat},
-		       {"roles", c.roles}};
+		       {"roles", c.roles},
+		       {"jti", c.jti}};
 	struct sbuf json = sbuf_in(arena, 512);
 	struct sbuf token = sbuf_in(arena, 1024);
 	sbuf_putz(&json, "{\"aud\":\"public-api\"");

@@ -32,7 +32,7 @@ struct op *new_op(enum op_id id);
 
 /* JSON text of each claim; NULL leaves it out. */
 struct claims {
-	const char *iss, *sub, *exp, *nbf, *client_id, *organization_id, *secret_version, *secret_tag, *credential_tag, *iat, *roles;
+	const char *iss, *sub, *exp, *nbf, *client_id, *organization_id, *secret_version, *secret_tag, *credential_tag, *iat, *roles, *jti;
 };
 struct claims client_claims(void);   /* CLIENT's, version 3, an hour to live */
 struct claims operator_claims(void); /* ops@example.com's, with role admin */

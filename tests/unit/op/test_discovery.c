@@ -57,6 +57,10 @@ Test(discovery, the_metadata_names_our_endpoints_at_both_paths)
 		cr_assert_eq(json_parse(arena, op->out.document, (struct json_limits){.max_depth = 2, .max_values = 64}, &object), ERR_OK);
 		member_is(object, "issuer", ISSUER);
 		member_is(object, "token_endpoint", ISSUER "/oauth2/token");
+		member_is(object, "introspection_endpoint", ISSUER "/oauth2/introspect");
+		member_is(object, "revocation_endpoint", ISSUER "/oauth2/revoke");
+		cr_assert_not_null(json_get(object, "introspection_endpoint_auth_methods_supported"));
+		cr_assert_not_null(json_get(object, "revocation_endpoint_auth_methods_supported"));
 		member_is(object, "jwks_uri", ISSUER "/.well-known/jwks.json");
 		cr_assert(str_eq(json_get(object, "grant_types_supported")->child->text, STR("client_credentials")));
 		cr_assert_not_null(json_get(object, "response_types_supported"), "REQUIRED, though there is none");

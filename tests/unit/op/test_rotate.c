@@ -91,6 +91,19 @@ Test(rotate, without_grace_the_old_secret_ends_at_the_rotation)
 	cr_assert_eq(op->out.previous_expires_us, op->out.rotated_us);
 }
 
+Test(rotate, whether_tokens_are_revoked_goes_to_the_store_and_makes_it_another_request)
+{
+	uint8_t without[SHA256_LEN];
+	ask();
+	cr_assert_not(store.rotation->revoke_tokens);
+	memcpy(without, store.rotation->request_hash, sizeof without);
+	fake_answer(&store, ERR_CLIENT_NOT_FOUND, NULL);
+	ask_with((struct op_input){.revoke_tokens = true});
+	cr_assert(store.rotation->revoke_tokens);
+	cr_assert_arr_neq(store.rotation->request_hash, without, sizeof without);
+	fake_answer(&store, ERR_CLIENT_NOT_FOUND, NULL);
+}
+
 Test(rotate, grace_and_key_go_to_the_store)
 {
 	struct op *op = ask_with((struct op_input){.grace_seconds = 3600, .idempotency_key = STR("once")});

@@ -271,6 +271,62 @@ Test(rest_encode, a_401_says_how_to_authenticate)
 	challenge(OP_OAUTH_TOKEN, ERR_INVALID_SCOPE, NULL);
 }
 
+Test(rest_encode, of_a_token_that_is_not_active_nothing_is_told)
+{
+	make(OP_INTROSPECT_TOKEN);
+	op->out.introspected = (struct introspected){.scope = STR("api"), .client_id = STR("m2m_x"), .expires_at = 9};
+	body_is("{\"active\":false}\n");
+	is_never_stored();
+}
+
+/* RFC 7662 section 2.2; RFC 7519 section 4.1.3 for `aud`. */
+Test(rest_encode, of_an_active_one_its_claims_are)
+{
+	make(OP_INTROSPECT_TOKEN);
+	op->out.introspected = (struct introspected){.active = true,
+						     .scope = STR("a b"),
+						     .client_id = STR("m2m_x"),
+						     .subject = STR("s"),
+						     .issuer = STR("i"),
+						     .jti = STR("j"),
+						     .organization_id = STR("o"),
+						     .audience = STR("x y"),
+						     .issued_at = 7,
+						     .expires_at = 9};
+	body_is("{\"active\":true,\"scope\":\"a b\",\"client_id\":\"m2m_x\",\"token_type\":\"Bearer\",\"exp\":9,\"iat\":7,"
+		"\"sub\":\"s\",\"aud\":[\"x\",\"y\"],\"iss\":\"i\",\"jti\":\"j\",\"organization_id\":\"o\"}\n");
+	op->out.introspected = (struct introspected){.active = true, .audience = STR("x"), .issued_at = 7, .expires_at = 9};
+	body_is("{\"active\":true,\"token_type\":\"Bearer\",\"exp\":9,\"iat\":7,\"aud\":\"x\"}\n");
+}
+
+Test(rest_encode, what_the_caller_has_is_not_sent_again)
+{
+	make(OP_LIST_REVOCATIONS);
+	op->out.document = STR("{}\n");
+	op->out.etag = STR("\"t\"");
+	op->out.max_age = 5;
+	body_is("{}\n");
+	header_is("ETag", "\"t\"");
+	header_is("Cache-Control", "max-age=5");
+	op->out.not_modified = true;
+	rest_encode(op, allow, &answer);
+	cr_assert_eq(answer.status, 304);
+	cr_assert_null(answer.body.p);
+	header_is("ETag", "\"t\"");
+	header_is("Content-Type", NULL);
+}
+
+Test(rest_encode, a_caller_is_challenged_as_it_came)
+{
+	challenge(OP_INTROSPECT_TOKEN, ERR_INVALID_CLIENT, "Basic realm=\"m2m-gateway\"");
+	challenge(OP_INTROSPECT_TOKEN, ERR_FORBIDDEN, NULL);
+	make(OP_INTROSPECT_TOKEN);
+	op->in.bearer = STR("x");
+	op->err = ERR_INVALID_TOKEN;
+	rest_encode(op, allow, &answer);
+	header_is("WWW-Authenticate", "Bearer realm=\"m2m-gateway\", error=\"invalid_token\"");
+}
+
 Test(rest_encode, every_status_has_its_phrase)
 {
 	make(OP_JWKS);

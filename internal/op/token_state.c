@@ -1,0 +1,243 @@
+/* What becomes of a token: introspection (RFC 7662), revocation (RFC 7009), and the list for APIs
+ * that verify by themselves. The caller is a client that authenticates itself as at the token
+ * endpoint, or a bearer; whether it may ask, and what the token is worth, one statement says.
+ * Here only signatures are checked, which the database can't do. */
+#include "store/token_state.h"
+
+#include <string.h>
+
+#include "base/base64.h"
+#include "op/op_steps.h"
+#include "op/own_token.h"
+#include "json/json_read.h"
+
+#define LIST_MAX_AGE_S 5
+
+/* ---- who asks ---- */
+
+static enum op_verdict check_client(struct op *op)
+{
+	const struct op_input *in = &op->in;
+	if (in->client_id.p == NULL)
+		return op_fail(op, ERR_INVALID_CLIENT,
+			       "The client must authenticate, with HTTP Basic or in the body: client_id is missing.");
+	if (in->client_secret.p == NULL)
+		return op_fail(op, ERR_INVALID_CLIENT,
+			       "The client must authenticate, with HTTP Basic or in the body: client_secret is missing.");
+	if (!client_id_well_formed(in->client_id) || !secret_well_formed(in->client_secret))
+		return op_fail(op, ERR_INVALID_CLIENT, NULL);
+	return OP_MORE;
+}
+
+static enum op_verdict client_or_bearer(struct op *op)
+{
+	if (op->in.bearer.p == NULL)
+		return check_client(op);
+	if (op->in.client_id.p != NULL || op->in.client_secret.p != NULL)
+		return op_fail(op, ERR_INVALID_REQUEST, "The caller must not authenticate in more than one way.");
+	return op_authenticate(op);
+}
+
+static enum err caller_of(struct op *op, struct token_caller *ret)
+{
+	*ret = (struct token_caller){.bearer = &op->caller, .platform = op->platform, .origin = &op->origin};
+	if (op->caller_known)
+		return ERR_OK;
+	size_t length = (size_t)op->env->config->ring.n * SHA256_LEN;
+	uint8_t *verifiers = arena_alloc(op->arena, length);
+	if (verifiers == NULL)
+		return ERR_NO_MEMORY;
+	ret->client_id = op->in.client_id;
+	ret->verifiers = str_from(verifiers, length);
+	op->origin.actor = op->in.client_id;
+	return verifier_ring_make(op->env->verifiers, op->in.client_id, op->in.client_secret, verifiers);
+}
+
+/* Of every answer, refusals too: for the log, and for the record of denied attempts. */
+static void note_caller(struct op *op, enum err err, const struct token_answer *answer)
+{
+	static const struct uuid nil;
+	if (answer == NULL)
+		return;
+	op->client_known = !op->caller_known && memcmp(&answer->organization_id, &nil, sizeof nil) != 0;
+	if (err == ERR_OK)
+		op->organization_id = answer->organization_id;
+	if (err == ERR_FORBIDDEN && !op->caller_known)
+		op->err_detail = "The client lacks the role resource_server.";
+}
+
+static enum op_verdict wait_for(struct op *op, enum err err)
+{
+	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
+}
+
+/* ---- the token ---- */
+
+static enum op_verdict require_token(struct op *op)
+{
+	return op->in.token.p != NULL ? OP_MORE : op_fail(op, ERR_INVALID_REQUEST, "The parameter token is missing.");
+}
+
+static struct presented_token presented(const struct own_token *t)
+{
+	const struct bearer_facts *f = &t->facts;
+	if (t->kid.p == NULL)
+		return (struct presented_token){.kid = STR_NONE};
+	return (struct presented_token){
+		.kid = t->kid,
+		.verified = t->verified,
+		.jti = f->has_jti ? str_from(f->jti.b, sizeof f->jti.b) : STR_NONE,
+		.client_id = f->is_client ? str_from(f->client_id, CLIENT_ID_LEN) : STR_NONE,
+		.secret_version = f->secret_version,
+		.organization_id = f->platform ? NULL : &f->organization_id,
+		.issued_at = f->issued_at,
+		.expires_at = f->expires_at,
+	};
+}
+
+/* ---- introspection ---- */
+
+static struct str text_of(const struct json *claims, const char *name)
+{
+	struct str text = STR_NONE;
+	return json_string(json_get(claims, name), &text) == ERR_OK ? text : STR_NONE;
+}
+
+/* One, or several joined with spaces. */
+static struct str audiences_of(struct arena *a, const struct json *aud)
+{
+	struct str all = STR_NONE;
+	if (aud == NULL || aud->type == JSON_STRING)
+		return aud == NULL ? STR_NONE : aud->text;
+	for (const struct json *one = aud->child; one != NULL; one = one->next)
+		if (one->type == JSON_STRING)
+			all = all.p == NULL ? one->text : arena_printf(a, "%.*s %.*s", STR_ARG(all), STR_ARG(one->text));
+	return all;
+}
+
+static void tell(struct op *op, const struct own_token *t)
+{
+	op->out.introspected = (struct introspected){
+		.active = true,
+		.scope = text_of(t->claims, "scope"),
+		.client_id = text_of(t->claims, "client_id"),
+		.subject = text_of(t->claims, "sub"),
+		.audience = audiences_of(op->arena, json_get(t->claims, "aud")),
+		.issuer = text_of(t->claims, "iss"),
+		.jti = text_of(t->claims, "jti"),
+		.organization_id = text_of(t->claims, "organization_id"),
+		.issued_at = t->facts.issued_at,
+		.expires_at = t->facts.expires_at,
+	};
+}
+
+static void introspected(void *arg, enum err err, const struct token_answer *answer)
+{
+	struct op *op = arg;
+	note_caller(op, err, answer);
+	if (err == ERR_OK && answer->active)
+		tell(op, op->own_token);
+	op_resume(op, err);
+}
+
+static enum op_verdict introspect(struct op *op)
+{
+	struct token_caller caller;
+	struct own_token *token = arena_alloc(op->arena, sizeof *token);
+	enum err err = token == NULL ? ERR_NO_MEMORY : op_read_own_token(op, op->in.token, token);
+	if (err == ERR_OK)
+		err = caller_of(op, &caller);
+	if (err != ERR_OK)
+		return op_fail(op, err, NULL);
+	const struct presented_token asked = presented(token);
+	op->own_token = token;
+	return wait_for(op, token_introspect(op->env->store, &caller, &asked, introspected, op));
+}
+
+/* ---- revocation ---- */
+
+static void answered(void *arg, enum err err, const struct token_answer *answer)
+{
+	struct op *op = arg;
+	note_caller(op, err, answer);
+	op_resume(op, err);
+}
+
+static enum op_verdict revoke(struct op *op)
+{
+	struct token_caller caller;
+	struct own_token token;
+	enum err err = op_read_own_token(op, op->in.token, &token);
+	if (err == ERR_OK)
+		err = caller_of(op, &caller);
+	if (err != ERR_OK)
+		return op_fail(op, err, NULL);
+	const struct presented_token asked = presented(&token);
+	return wait_for(op, token_revoke(op->env->store, &caller, &asked, answered, op));
+}
+
+/* ---- the list ---- */
+
+/* RFC 9110 section 8.8.3: a strong one, of the bytes. */
+static enum err tag_of(struct arena *a, struct str text, struct str *ret)
+{
+	uint8_t hash[SHA256_LEN];
+	enum err err = sha256(text.p, text.n, hash);
+	struct sbuf tag = sbuf_in(a, BASE64URL_LEN(SHA256_LEN) + 3);
+	if (err != ERR_OK)
+		return err;
+	sbuf_putc(&tag, '"');
+	sbuf_put_base64url(&tag, str_from(hash, sizeof hash));
+	sbuf_putc(&tag, '"');
+	*ret = sbuf_str(&tag);
+	return ret->p == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+/* RFC 9110 section 13.1.2: weak comparison, with any of the list. */
+static bool is_among(struct str tag, struct str given)
+{
+	for (struct str one; (one = str_split(&given, ',')).p != NULL;) {
+		one = str_trim(one);
+		if (str_starts(one, STR("W/")))
+			one = str_from(one.p + 2, one.n - 2);
+		if (str_eq(one, tag) || str_eq(one, STR("*")))
+			return true;
+	}
+	return false;
+}
+
+static enum err show_list(struct op *op, struct str list)
+{
+	struct sbuf text = sbuf_in(op->arena, list.n + 2);
+	sbuf_put(&text, list);
+	sbuf_putc(&text, '\n');
+	op->out.document = sbuf_str(&text);
+	op->out.max_age = LIST_MAX_AGE_S;
+	if (op->out.document.p == NULL)
+		return ERR_NO_MEMORY;
+	enum err err = tag_of(op->arena, op->out.document, &op->out.etag);
+	op->out.not_modified = err == ERR_OK && is_among(op->out.etag, op->in.if_none_match);
+	return err;
+}
+
+static void listed(void *arg, enum err err, const struct token_answer *answer)
+{
+	struct op *op = arg;
+	note_caller(op, err, answer);
+	if (err == ERR_OK)
+		err = show_list(op, answer->list);
+	op_resume(op, err);
+}
+
+static enum op_verdict list(struct op *op)
+{
+	struct token_caller caller;
+	enum err err = caller_of(op, &caller);
+	if (err != ERR_OK)
+		return op_fail(op, err, NULL);
+	return wait_for(op, token_revocations(op->env->store, &caller, listed, op));
+}
+
+op_step *const op_introspect_token_steps[] = {require_token, client_or_bearer, op_limit_guesses, introspect, NULL};
+op_step *const op_revoke_token_steps[] = {require_token, check_client, op_limit_guesses, revoke, NULL};
+op_step *const op_list_revocations_steps[] = {client_or_bearer, op_limit_guesses, list, NULL};

@@ -1,0 +1,321 @@
+#include "store/token_state.h"
+
+#include <endian.h>
+#include <stdlib.h>
+
+#include "sql/outcome.h"
+#include "store/store_parts.h"
+
+struct call {
+	struct store *s;
+	bool writes, lists;
+	token_state_done *done;
+	void *arg;
+};
+
+static void answered(void *arg, enum err err, const PGresult *r)
+{
+	struct call call = *(struct call *)arg;
+	free(arg);
+	if (call.writes)
+		store_note_write(call.s, err);
+	if (err == ERR_OK && PQntuples(r) != 1)
+		err = ERR_INTERNAL;
+	if (err != ERR_OK) {
+		call.done(call.arg, err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL, NULL);
+		return;
+	}
+	struct token_answer answer = {.organization_id = pg_uuid(r, 0, 1)};
+	if (call.lists)
+		answer.list = pg_str(r, 0, 2);
+	else if (!call.writes)
+		answer.active = pg_bool(r, 0, 2);
+	err = outcome_err(pg_str(r, 0, 0));
+	if (err == ERR_STALE_KEY)
+		store_reload_keys(call.s);
+	call.done(call.arg, err, &answer);
+}
+
+static enum err submit(struct store *s, const char *statement, const struct pg_params *p, struct call call)
+{
+	call.s = s;
+	return store_ask(s, statement, p, answered, &call, sizeof call);
+}
+
+static bool is_client(const struct token_caller *caller)
+{
+	return caller->client_id.p != NULL;
+}
+
+/* The first four parameters. */
+static void put_caller(struct store *s, struct pg_params *p, const struct token_caller *caller)
+{
+	store_params(s, p);
+	if (!is_client(caller)) {
+		bearer_put(p, caller->bearer);
+		return;
+	}
+	pg_put_text(p, caller->client_id);
+	pg_put_bytea(p, caller->verifiers);
+	master_ring_put(p, &s->config->ring);
+	pg_put_text(p, caller->origin->remote_addr);
+}
+
+/* The last six of a bearer. */
+static void put_proof(struct pg_params *p, const struct token_caller *caller)
+{
+	if (is_client(caller))
+		return;
+	bearer_put_proof(p, caller->bearer);
+	pg_put_bool(p, caller->platform);
+}
+
+static void put_token(struct pg_params *p, const struct presented_token *token)
+{
+	pg_put_text(p, token->kid);
+	pg_put_bool(p, token->verified);
+	pg_put_raw(p, PG_UUID, token->jti);
+	pg_put_text(p, token->client_id);
+	pg_put_int4_or_null(p, token->secret_version, token->client_id.p == NULL);
+	pg_put_uuid(p, token->organization_id);
+	pg_put_int8(p, token->issued_at);
+	pg_put_int8(p, token->expires_at);
+}
+
+static enum err introspect_by_bearer(struct store *s, const struct token_caller *caller, const struct presented_token *token,
+				     token_state_done *done, void *arg)
+{
+	struct pg_params p;
+	put_caller(s, &p, caller);
+	put_token(&p, token);
+	put_proof(&p, caller);
+	return submit(s, STMT_INTROSPECT_BY_BEARER, &p, (struct call){.done = done, .arg = arg});
+}
+
+enum err token_revoke(struct store *s, const struct token_caller *caller, const struct presented_token *token, token_state_done *done,
+		      void *arg)
+{
+	struct pg_params p;
+	put_caller(s, &p, caller);
+	put_token(&p, token);
+	origin_put(&p, caller->origin);
+	return submit(s, STMT_TOKEN_REVOKE, &p, (struct call){.writes = true, .done = done, .arg = arg});
+}
+
+enum err token_revocations(struct store *s, const struct token_caller *caller, token_state_done *done, void *arg)
+{
+	struct pg_params p;
+	put_caller(s, &p, caller);
+	put_proof(&p, caller);
+	return submit(s, is_client(caller) ? STMT_REVOCATIONS_BY_CLIENT : STMT_REVOCATIONS_BY_BEARER, &p,
+		      (struct call){.lists = true, .done = done, .arg = arg});
+}
+
+/* ---- introspections that travel together ---- */
+
+/* What the parameters of one batch have room for in the store's scratch arena. */
+#define BATCH_MAX 128
+
+struct introspection {
+	struct list node;
+	struct token_caller caller;
+	struct presented_token token;
+	token_state_done *done;
+	void *arg;
+	uint32_t wire_version;
+	uint64_t wire_iat, wire_exp;
+};
+#define INTROSPECTION(node_) LIST_OWNER(node_, struct introspection, node)
+
+typedef struct str column_of(struct introspection *i);
+
+static struct str col_asked_by(struct introspection *i)
+{
+	return i->caller.client_id;
+}
+static struct str col_verifiers(struct introspection *i)
+{
+	return i->caller.verifiers;
+}
+static struct str col_remote_addr(struct introspection *i)
+{
+	return i->caller.origin->remote_addr;
+}
+static struct str col_kid(struct introspection *i)
+{
+	return i->token.kid;
+}
+static struct str col_verified(struct introspection *i)
+{
+	return i->token.verified ? STR("\1") : STR("\0");
+}
+static struct str col_jti(struct introspection *i)
+{
+	return i->token.jti;
+}
+static struct str col_client_id(struct introspection *i)
+{
+	return i->token.client_id;
+}
+
+static struct str col_version(struct introspection *i)
+{
+	i->wire_version = htobe32((uint32_t)i->token.secret_version);
+	return i->token.client_id.p == NULL ? STR_NONE : str_from(&i->wire_version, sizeof i->wire_version);
+}
+
+static struct str col_organization(struct introspection *i)
+{
+	const struct uuid *id = i->token.organization_id;
+	return id == NULL ? STR_NONE : str_from(id->b, sizeof id->b);
+}
+
+static struct str col_iat(struct introspection *i)
+{
+	i->wire_iat = htobe64((uint64_t)i->token.issued_at);
+	return str_from(&i->wire_iat, sizeof i->wire_iat);
+}
+
+static struct str col_exp(struct introspection *i)
+{
+	i->wire_exp = htobe64((uint64_t)i->token.expires_at);
+	return str_from(&i->wire_exp, sizeof i->wire_exp);
+}
+
+/* In the order of $1 to $11. */
+static const struct {
+	enum pg_oid type;
+	column_of *value;
+} columns[] = {
+	{PG_TEXT, col_asked_by},     {PG_BYTEA, col_verifiers}, {PG_TEXT, col_remote_addr}, {PG_TEXT, col_kid},
+	{PG_BOOL, col_verified},     {PG_UUID, col_jti},        {PG_TEXT, col_client_id},   {PG_INT4, col_version},
+	{PG_UUID, col_organization}, {PG_INT8, col_iat},        {PG_INT8, col_exp},
+};
+
+static void put_batch(struct store *s, struct pg_params *p)
+{
+	struct str column[BATCH_MAX];
+	store_params(s, p);
+	for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
+		size_t n = 0;
+		LIST_EACH (it, &s->introspections.flying)
+			column[n++] = columns[k].value(INTROSPECTION(it));
+		pg_put_array(p, columns[k].type, column, n);
+	}
+	master_ring_put(p, &s->config->ring);
+}
+
+static void answer(struct introspection *i, enum err err, const struct token_answer *a)
+{
+	list_remove(&i->node);
+	i->done(i->arg, err, a);
+	free(i);
+}
+
+static void fail_all(struct list *list, enum err err)
+{
+	while (!list_empty(list))
+		answer(INTROSPECTION(list->next), err, NULL);
+}
+
+/* Where the row of each is; false unless each has one, and no row is anything else. */
+static bool find_rows(const PGresult *r, int rows[BATCH_MAX], int n)
+{
+	if (PQntuples(r) != n)
+		return false;
+	for (int k = 0; k < n; k++)
+		rows[k] = -1;
+	for (int row = 0; row < n; row++) {
+		int64_t ord = pg_int8(r, row, 3);
+		if (ord < 1 || ord > n || rows[ord - 1] != -1)
+			return false;
+		rows[ord - 1] = row;
+	}
+	return true;
+}
+
+static void answer_batch(struct store *s, const PGresult *r)
+{
+	int rows[BATCH_MAX];
+	int n = 0;
+	LIST_EACH (it, &s->introspections.flying)
+		n++;
+	if (!find_rows(r, rows, n)) {
+		fail_all(&s->introspections.flying, ERR_INTERNAL);
+		return;
+	}
+	for (int k = 0; k < n; k++) {
+		const struct token_answer a = {.organization_id = pg_uuid(r, rows[k], 1), .active = pg_bool(r, rows[k], 2)};
+		enum err err = outcome_err(pg_str(r, rows[k], 0));
+		if (err == ERR_STALE_KEY)
+			store_reload_keys(s);
+		answer(INTROSPECTION(s->introspections.flying.next), err, &a);
+	}
+}
+
+static void batch_answered(void *arg, enum err err, const PGresult *r)
+{
+	struct store *s = arg;
+	if (err == ERR_OK)
+		answer_batch(s, r);
+	else
+		fail_all(&s->introspections.flying, err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL);
+	if (s->introspections.waiting_count > 0)
+		event_active(s->introspections.send, EV_TIMEOUT, 1);
+}
+
+static void send_batch(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct store *s = arg;
+	struct introspection_queue *q = &s->introspections;
+	struct pg_params p;
+	if (!list_empty(&q->flying))
+		return;
+	for (unsigned n = 0; n < BATCH_MAX && q->waiting_count > 0; n++, q->waiting_count--) {
+		struct list *node = q->waiting.next;
+		list_remove(node);
+		list_append(&q->flying, node);
+	}
+	if (list_empty(&q->flying))
+		return;
+	put_batch(s, &p);
+	enum err err = pg_conn_send(s->serve_conn, STMT_INTROSPECT_BY_CLIENTS, &p, (int)s->config->request_timeout_ms, batch_answered, s);
+	if (err != ERR_OK)
+		batch_answered(s, err, NULL);
+}
+
+enum err token_introspect(struct store *s, const struct token_caller *caller, const struct presented_token *token, token_state_done *done,
+			  void *arg)
+{
+	struct introspection_queue *q = &s->introspections;
+	if (!is_client(caller))
+		return introspect_by_bearer(s, caller, token, done, arg);
+	if (!pg_conn_is_up(s->serve_conn))
+		return ERR_STORE_UNAVAILABLE;
+	struct introspection *i = q->waiting_count < s->config->queue_max ? malloc(sizeof *i) : NULL;
+	if (i == NULL)
+		return ERR_OVERLOADED;
+	*i = (struct introspection){.caller = *caller, .token = *token, .done = done, .arg = arg};
+	list_append(&q->waiting, &i->node);
+	q->waiting_count++;
+	if (list_empty(&q->flying))
+		event_active(q->send, EV_TIMEOUT, 1);
+	return ERR_OK;
+}
+
+enum err introspection_queue_init(struct store *s)
+{
+	list_init(&s->introspections.waiting);
+	list_init(&s->introspections.flying);
+	s->introspections.send = event_new(s->base, -1, 0, send_batch, s);
+	return s->introspections.send == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+void introspection_queue_free(struct store *s)
+{
+	if (s->introspections.send == NULL)
+		return;
+	event_free(s->introspections.send);
+	fail_all(&s->introspections.waiting, ERR_STORE_UNAVAILABLE);
+}

@@ -1,0 +1,209 @@
+/* Introspection, revocation and the list, up to what the store is asked. */
+#include <criterion/criterion.h>
+
+#include "op/rate_limits.h"
+#include "op_test.h"
+
+TestSuite(token_state, .init = op_up, .fini = op_down);
+
+#define JTI "0190a0a0-0000-7000-8000-00000000000b"
+
+static struct uuid organization;
+
+static struct claims own_claims(void)
+{
+	struct claims c = client_claims();
+	cr_assert_eq(uuid_parse(STR(ORGANIZATION), &organization), ERR_OK);
+	c.iat = "1767225599";
+	c.jti = "\"" JTI "\"";
+	return c;
+}
+
+static struct op *ask(enum op_id id, struct str shown)
+{
+	struct op *op = new_op(id);
+	op->in.client_id = STR(CLIENT);
+	op->in.client_secret = secret_of("k1", 3);
+	op->in.token = shown;
+	op_run(op);
+	return op;
+}
+
+static void say(enum err err, bool active)
+{
+	const struct token_answer a = {.organization_id = organization, .active = active};
+	fake_token_state(&store, err, &a);
+}
+
+static void nothing_is_told(const struct op *op)
+{
+	cr_assert_not(op->out.introspected.active);
+	cr_assert_null(op->out.introspected.client_id.p);
+	cr_assert_null(op->out.introspected.jti.p);
+}
+
+Test(token_state, the_store_is_asked_about_the_token_as_it_says_itself)
+{
+	struct op *op = ask(OP_INTROSPECT_TOKEN, token_from(own_claims()));
+	struct uuid jti;
+	cr_assert_eq(store.waiting, FAKE_INTROSPECT);
+	cr_assert(str_eq(store.asker.client_id, STR(CLIENT)));
+	cr_assert_eq(store.asker.verifiers.n, 2U * SHA256_LEN);
+	cr_assert(str_eq(store.token.kid, signing_key_kid(key)));
+	cr_assert(store.token.verified);
+	cr_assert_eq(uuid_parse(STR(JTI), &jti), ERR_OK);
+	cr_assert_arr_eq(store.token.jti.p, jti.b, sizeof jti.b);
+	cr_assert(str_eq(store.token.client_id, STR(CLIENT)));
+	cr_assert_eq(store.token.secret_version, 3);
+	cr_assert_eq(store.token.issued_at, NOW - 1);
+	cr_assert_eq(store.token.expires_at, NOW + 3600);
+	say(ERR_OK, true);
+	answered(op, ERR_OK);
+	cr_assert(op->out.introspected.active);
+	cr_assert(str_eq(op->out.introspected.jti, STR(JTI)));
+	cr_assert(str_eq(op->out.introspected.audience, STR("public-api")));
+	cr_assert(str_eq(op->out.introspected.organization_id, STR(ORGANIZATION)));
+}
+
+Test(token_state, nothing_is_told_of_what_the_store_says_is_not_good)
+{
+	struct op *op = ask(OP_INTROSPECT_TOKEN, token_from(own_claims()));
+	say(ERR_OK, false);
+	answered(op, ERR_OK);
+	nothing_is_told(op);
+}
+
+/* An answer isn't remembered: the second time the store is asked as the first. */
+Test(token_state, the_store_is_asked_each_time)
+{
+	struct str token = token_from(own_claims());
+	ask(OP_INTROSPECT_TOKEN, token);
+	say(ERR_OK, true);
+	struct op *op = ask(OP_INTROSPECT_TOKEN, token);
+	cr_assert_eq(store.calls, 2);
+	say(ERR_OK, false);
+	nothing_is_told(op);
+}
+
+Test(token_state, what_is_not_ours_is_asked_about_as_nothing)
+{
+	struct claims foreign = own_claims(), expired = own_claims(), hollow = own_claims();
+	foreign.iss = "\"https://other.example\"";
+	expired.exp = "1767220000";
+	hollow.secret_version = NULL;
+	struct str good = token_from(own_claims());
+	char *damaged = arena_alloc(arena, good.n);
+	memcpy(damaged, good.p, good.n);
+	damaged[good.n - 10] = damaged[good.n - 10] == 'A' ? 'B' : 'A';
+	const struct str shown[] = {token_from(foreign), token_from(expired), token_from(hollow), str_from(damaged, good.n), STR("x")};
+	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+		struct op *op = ask(OP_INTROSPECT_TOKEN, shown[i]);
+		cr_assert_eq(store.waiting, FAKE_INTROSPECT, "row %zu: the caller must be known first", i);
+		cr_assert_null(store.token.kid.p, "row %zu", i);
+		say(ERR_OK, false);
+		nothing_is_told(op);
+	}
+}
+
+/* It may be younger than the snapshot: the database knows, and nothing of the token is believed. */
+Test(token_state, a_key_that_the_snapshot_lacks_is_the_database_s_to_judge)
+{
+	struct signing_key *young = NULL;
+	struct signing_key *present = key;
+	cr_assert_eq(signing_key_generate(JWT_ES256, &young), ERR_OK);
+	key = young;
+	struct str token = token_from(own_claims());
+	key = present;
+	struct op *op = ask(OP_REVOKE_TOKEN, token);
+	cr_assert_eq(store.waiting, FAKE_REVOKE);
+	cr_assert(str_eq(store.token.kid, signing_key_kid(young)));
+	cr_assert_not(store.token.verified);
+	say(ERR_STALE_KEY, false);
+	answered(op, ERR_STALE_KEY);
+	signing_key_free(young);
+}
+
+Test(token_state, a_caller_authenticates_and_shows_a_token)
+{
+	struct op *op = new_op(OP_INTROSPECT_TOKEN);
+	op->in.token = STR("x");
+	op_run(op);
+	refused_unasked(op, ERR_INVALID_CLIENT);
+	op = new_op(OP_INTROSPECT_TOKEN);
+	op->in.bearer = token_from(operator_claims());
+	op->in.client_id = STR(CLIENT);
+	op->in.token = STR("x");
+	op_run(op);
+	refused_unasked(op, ERR_INVALID_REQUEST);
+	refused_unasked(ask(OP_INTROSPECT_TOKEN, STR_NONE), ERR_INVALID_REQUEST);
+	refused_unasked(ask(OP_REVOKE_TOKEN, STR_NONE), ERR_INVALID_REQUEST);
+	op = new_op(OP_REVOKE_TOKEN);
+	op->in.client_id = STR(CLIENT);
+	op->in.client_secret = STR("m2ms_not_one");
+	op->in.token = STR("x");
+	op_run(op);
+	refused_unasked(op, ERR_INVALID_CLIENT);
+}
+
+Test(token_state, a_bearer_may_ask_and_the_platform_s_is_one)
+{
+	struct claims platform = operator_claims();
+	struct op *op = new_op(OP_LIST_REVOCATIONS);
+	op->in.bearer = token_from(operator_claims());
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_REVOCATIONS);
+	cr_assert_null(store.asker.client_id.p);
+	cr_assert(store.asker.bearer->admin && !store.asker.platform);
+	say(ERR_FORBIDDEN, false);
+	answered(op, ERR_FORBIDDEN);
+	platform.organization_id = NULL;
+	platform.roles = "[\"platform\"]";
+	op = new_op(OP_LIST_REVOCATIONS);
+	op->in.bearer = token_from(platform);
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_REVOCATIONS);
+	cr_assert(store.asker.platform);
+	say(ERR_FORBIDDEN, false);
+}
+
+Test(token_state, a_refused_client_is_recorded_under_its_id)
+{
+	cr_assert_eq(uuid_parse(STR(ORGANIZATION), &organization), ERR_OK);
+	ask(OP_INTROSPECT_TOKEN, STR("x"));
+	say(ERR_INVALID_CLIENT, false);
+	cr_assert_str_eq(store.denied_client, CLIENT);
+	cr_assert_str_eq(store.denied_reason, "invalid_client");
+	struct op *op = ask(OP_INTROSPECT_TOKEN, STR("x"));
+	say(ERR_FORBIDDEN, false);
+	cr_assert_str_eq(store.denied_client, CLIENT);
+	cr_assert_str_eq(store.denied_reason, "forbidden");
+	cr_assert_str_eq(op->err_detail, "The client lacks the role resource_server.");
+}
+
+static struct op *list(struct str if_none_match)
+{
+	struct op *op = new_op(OP_LIST_REVOCATIONS);
+	const struct token_answer a = {.list = STR("{\"revocations\":[]}")};
+	op->in.client_id = STR(CLIENT);
+	op->in.client_secret = secret_of("k1", 3);
+	op->in.if_none_match = if_none_match;
+	op_run(op);
+	fake_token_state(&store, ERR_OK, &a);
+	answered(op, ERR_OK);
+	return op;
+}
+
+Test(token_state, the_same_list_has_the_same_tag)
+{
+	char tag[64], several[128];
+	struct op *op = list(STR_NONE);
+	cr_assert(str_eq(op->out.document, STR("{\"revocations\":[]}\n")));
+	cr_assert_eq(op->out.max_age, 5);
+	cr_assert_not(op->out.not_modified);
+	snprintf(tag, sizeof tag, "%.*s", STR_ARG(op->out.etag));
+	cr_assert(list(str_of(tag))->out.not_modified);
+	snprintf(several, sizeof several, "\"a\" , W/%s", tag);
+	cr_assert(list(str_of(several))->out.not_modified);
+	cr_assert(list(STR("*"))->out.not_modified);
+	cr_assert_not(list(STR("\"a\""))->out.not_modified);
+}
