@@ -875,6 +875,14 @@ Test(ctl, bash_completes_groups_commands_options_and_values)
 	cr_expect(says(got, " json") && says(got, " k8s-secret"), "%s", got);
 	complete("m2mctl --output json audit ''", 4, got);
 	cr_expect(says(got, " tokens") && says(got, " verify"), "%s", got);
+	complete("m2mctl client k", 2, got);
+	cr_expect(says(got, " key") && !says(got, " remove"), "%s", got);
+	complete("m2mctl client key ''", 3, got);
+	cr_expect(says(got, " add") && says(got, " remove") && !says(got, "rotate"), "%s", got);
+	complete("m2mctl --output json client key add --ex", 6, got);
+	cr_expect(says(got, "--expires-in") && says(got, "--expires-at") && !says(got, "--org"), "%s", got);
+	complete("m2mctl client set --auth-method ''", 4, got);
+	cr_expect(says(got, " secret") && says(got, " key"), "%s", got);
 	complete("m2mctl org list --output k", 4, got);
 	cr_expect_not(says(got, "k8s"), "a list is no credential: %s", got);
 }
@@ -915,6 +923,7 @@ Test(ctl, fish_completes_commands_options_and_values)
 	tmp_path(script, "completion", ".fish");
 	snprintf(text, sizeof text,
 		 "%s\ncomplete -C 'm2mctl aud'\ncomplete -C 'm2mctl audit '\ncomplete -C 'm2mctl key rotate --'\n"
+		 "complete -C 'm2mctl client key '\ncomplete -C 'm2mctl client key remove --cl'\n"
 		 "complete -C 'm2mctl key rotate --alg E'\n",
 		 r.out);
 	tmp_write(script, text);
@@ -922,6 +931,7 @@ Test(ctl, fish_completes_commands_options_and_values)
 	if (got[0] == '\0')
 		cr_skip_test("no fish here");
 	cr_expect(says(got, "audit") && says(got, "verify\tChecks") && says(got, "--standby") && says(got, "EdDSA"), "%s", got);
+	cr_expect(says(got, "add\tRegisters") && says(got, "--client"), "%s", got);
 }
 
 /* The names of the commands as the overview lists them: " group name summary". Answers false
