@@ -934,16 +934,19 @@ Test(ctl, fish_completes_commands_options_and_values)
 	cr_expect(says(got, "add\tRegisters") && says(got, "--client"), "%s", got);
 }
 
-/* The names of the commands as the overview lists them: " group name summary". Answers false
- * behind the last one. */
-static bool next_command(const char **rest, char group[32], char name[32])
+/* The names of the commands as the overview lists them: " group name summary", or " group inner
+ * name summary" of a group in a group. Leaves its help in `r`. Answers false behind the last one. */
+static bool next_command(const char **rest, char title[128])
 {
+	char group[32], name[32], third[32];
 	while ((*rest = strchr(*rest, '\n')) != NULL) {
 		(*rest)++;
-		name[0] = '\0';
-		if (strncmp(*rest, "  ", 2) == 0 && sscanf(*rest + 2, "%31[a-z] %31[a-z-] ", group, name) == 2 &&
-		    ctl(&w.ctl_env, &r, group, name, "--help") == 0)
-			return true;
+		int n = strncmp(*rest, "  ", 2) == 0 ? sscanf(*rest + 2, "%31[a-z] %31[a-z-] %31[a-z-] ", group, name, third) : 0;
+		if (n >= 2 && ctl(&w.ctl_env, &r, group, name, "--help") == 0) {
+			bool is_group = strncmp(r.out, "usage: ", 7) != 0;
+			snprintf(title, 128, "%s %s%s%s", group, name, is_group ? " " : "", is_group ? third : "");
+			return !is_group || ctl(&w.ctl_env, &r, group, name, third, "--help") == 0;
+		}
 		if (strncmp(*rest, "\nA first start", 14) == 0)
 			return false;
 	}
@@ -953,7 +956,7 @@ static bool next_command(const char **rest, char group[32], char name[32])
 Test(ctl, the_manual_has_every_command_option_setting_and_exit_code)
 {
 	static char man[sizeof r.out], overview[sizeof r.out];
-	char group[32], name[32], want[128];
+	char title[128], want[160];
 	unsigned commands = 0, settings = 0;
 	expect_exit(0, "man");
 	cr_expect(says(r.out, ".TH M2MCTL 1"));
@@ -961,8 +964,8 @@ Test(ctl, the_manual_has_every_command_option_setting_and_exit_code)
 	expect_exit(0, "--help");
 	snprintf(overview, sizeof overview, "%s", r.out);
 
-	for (const char *rest = overview; next_command(&rest, group, name); commands++) {
-		snprintf(want, sizeof want, ".SS \"%s %s", group, name);
+	for (const char *rest = overview; next_command(&rest, title); commands++) {
+		snprintf(want, sizeof want, ".SS \"%s", title);
 		cr_expect(says(man, want), "%s", want);
 		/* its options stand at the beginning of a help line each */
 		for (const char *line = r.out; (line = strstr(line, "\n  --")) != NULL; line += 3) {
