@@ -935,7 +935,8 @@ Test(ctl, fish_completes_commands_options_and_values)
 }
 
 /* The names of the commands as the overview lists them: " group name summary", or " group inner
- * name summary" of a group in a group. Leaves its help in `r`. Answers false behind the last one. */
+ * name summary" of a group in a group. Leaves its help in `r`. Answers false behind the last
+ * one. */
 static bool next_command(const char **rest, char title[128])
 {
 	char group[32], name[32], third[32];
