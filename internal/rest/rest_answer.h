@@ -29,8 +29,8 @@ static inline bool rest_has_body(int status)
 /* an absent value adds nothing */
 void rest_answer_add(struct rest_answer *a, struct str name, struct str value);
 
-/* The head as it goes over the wire, with Content-Length (where there is a body, RFC 9110 section 8.6) and
- * the empty line. */
+/* The head as it goes over the wire, with Content-Length where there is a body (RFC 9110 section
+ * 8.6), and the empty line. */
 void rest_answer_put_head(const struct rest_answer *a, struct sbuf *out);
 
 /* For a Date header (RFC 9110 section 5.6.7); good until the next call of this thread. */

@@ -6,6 +6,7 @@
 #ifndef M2M_SQL_TOKEN_STATE_SQL_H
 #define M2M_SQL_TOKEN_STATE_SQL_H
 
+#include "sql/client_key_sql.h"
 #include "sql/credential_sql.h"
 
 /* clang-format off */
@@ -21,7 +22,8 @@
  * and `ring` as the issuing statement has them, remote_addr text or null. */
 #define CLIENT_REFUSED(ring) \
 	"when o.organization_id is null then 'invalid_client' when s.version is null and " ASKED_OTHER_KEY(ring) " then 'key_missing'" \
-	" when s.version is null then 'invalid_client' when not (" ASKED_NETWORK ") then 'network_not_allowed'"
+	" when s.version is null then 'invalid_client' when not " KIND_ALLOWED("c", "secret") " then 'auth_method_not_allowed'" \
+	" when not (" ASKED_NETWORK ") then 'network_not_allowed'"
 #define CLIENT_LOOKUPS(ring) \
 	LOOKUP("c", "m2m.client", "c.client_id = asked.client_id and c.disabled_at is null") \
 	LOOKUP("o", "m2m.organization", "o.organization_id = c.organization_id and o.disabled_at is null") \
@@ -109,7 +111,7 @@
 	" on conflict do nothing returning jti, client_id, organization_id)" \
 	", recorded as (" \
 	" insert into m2m.admin_audit (action, outcome, organization_id, client_id, secret_version, detail, " SQL_ORIGIN_COLUMNS ")" \
-	" select 'revoke_token', 'granted', r.organization_id, r.client_id, v.version, jsonb_build_object('jti', r.jti)," \
+	" select 'revoke_token', 'granted', r.organization_id, r.client_id, nullif(v.version, 0), jsonb_build_object('jti', r.jti)," \
 	"  $13::text, $14::uuid, $15::\"char\", $16::text::inet, $17::text, $18::text from revoked r cross join verdict v)" \
 	" select outcome, organization_id from verdict"
 

@@ -211,6 +211,9 @@ Test(client_keys, a_client_uses_only_the_methods_that_it_may)
 	sql_exec(world_db(&w), "update m2m.client set auth_methods = '{key}' where client_id = '%s'", acme.client_id);
 	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 401);
 	cr_expect_str_eq(body_text(&r, "error_description", said, sizeof said), "The client may not authenticate in this way.");
+	char form[TOKEN_MAX];
+	snprintf(form, sizeof form, "client_id=%s&client_secret=%s&token=x", acme.client_id, acme.secret);
+	expect_status(post_form(&w, "/oauth2/revoke", NULL, form, &r), 401);
 	fresh();
 	expect_token(w.gateway.http, "");
 	sql_exec(world_db(&w), "update m2m.client set auth_methods = '{secret}' where client_id = '%s'", acme.client_id);

@@ -875,6 +875,14 @@ Test(ctl, bash_completes_groups_commands_options_and_values)
 	cr_expect(says(got, " json") && says(got, " k8s-secret"), "%s", got);
 	complete("m2mctl --output json audit ''", 4, got);
 	cr_expect(says(got, " tokens") && says(got, " verify"), "%s", got);
+	complete("m2mctl client k", 2, got);
+	cr_expect(says(got, " key") && !says(got, " remove"), "%s", got);
+	complete("m2mctl client key ''", 3, got);
+	cr_expect(says(got, " add") && says(got, " remove") && !says(got, "rotate"), "%s", got);
+	complete("m2mctl --output json client key add --ex", 6, got);
+	cr_expect(says(got, "--expires-in") && says(got, "--expires-at") && !says(got, "--org"), "%s", got);
+	complete("m2mctl client set --auth-method ''", 4, got);
+	cr_expect(says(got, " secret") && says(got, " key"), "%s", got);
 	complete("m2mctl org list --output k", 4, got);
 	cr_expect_not(says(got, "k8s"), "a list is no credential: %s", got);
 }
@@ -915,6 +923,7 @@ Test(ctl, fish_completes_commands_options_and_values)
 	tmp_path(script, "completion", ".fish");
 	snprintf(text, sizeof text,
 		 "%s\ncomplete -C 'm2mctl aud'\ncomplete -C 'm2mctl audit '\ncomplete -C 'm2mctl key rotate --'\n"
+		 "complete -C 'm2mctl client key '\ncomplete -C 'm2mctl client key remove --cl'\n"
 		 "complete -C 'm2mctl key rotate --alg E'\n",
 		 r.out);
 	tmp_write(script, text);
@@ -922,18 +931,23 @@ Test(ctl, fish_completes_commands_options_and_values)
 	if (got[0] == '\0')
 		cr_skip_test("no fish here");
 	cr_expect(says(got, "audit") && says(got, "verify\tChecks") && says(got, "--standby") && says(got, "EdDSA"), "%s", got);
+	cr_expect(says(got, "add\tRegisters") && says(got, "--client"), "%s", got);
 }
 
-/* The names of the commands as the overview lists them: " group name summary". Answers false
- * behind the last one. */
-static bool next_command(const char **rest, char group[32], char name[32])
+/* The names of the commands as the overview lists them: " group name summary", or " group inner
+ * name summary" of a group in a group. Leaves its help in `r`. Answers false behind the last
+ * one. */
+static bool next_command(const char **rest, char title[128])
 {
+	char group[32], name[32], third[32];
 	while ((*rest = strchr(*rest, '\n')) != NULL) {
 		(*rest)++;
-		name[0] = '\0';
-		if (strncmp(*rest, "  ", 2) == 0 && sscanf(*rest + 2, "%31[a-z] %31[a-z-] ", group, name) == 2 &&
-		    ctl(&w.ctl_env, &r, group, name, "--help") == 0)
-			return true;
+		int n = strncmp(*rest, "  ", 2) == 0 ? sscanf(*rest + 2, "%31[a-z] %31[a-z-] %31[a-z-] ", group, name, third) : 0;
+		if (n >= 2 && ctl(&w.ctl_env, &r, group, name, "--help") == 0) {
+			bool is_group = strncmp(r.out, "usage: ", 7) != 0;
+			snprintf(title, 128, "%s %s%s%s", group, name, is_group ? " " : "", is_group ? third : "");
+			return !is_group || ctl(&w.ctl_env, &r, group, name, third, "--help") == 0;
+		}
 		if (strncmp(*rest, "\nA first start", 14) == 0)
 			return false;
 	}
@@ -943,7 +957,7 @@ static bool next_command(const char **rest, char group[32], char name[32])
 Test(ctl, the_manual_has_every_command_option_setting_and_exit_code)
 {
 	static char man[sizeof r.out], overview[sizeof r.out];
-	char group[32], name[32], want[128];
+	char title[128], want[160];
 	unsigned commands = 0, settings = 0;
 	expect_exit(0, "man");
 	cr_expect(says(r.out, ".TH M2MCTL 1"));
@@ -951,9 +965,9 @@ Test(ctl, the_manual_has_every_command_option_setting_and_exit_code)
 	expect_exit(0, "--help");
 	snprintf(overview, sizeof overview, "%s", r.out);
 
-	for (const char *rest = overview; next_command(&rest, group, name); commands++) {
-		size_t begun = (size_t)snprintf(want, sizeof want, ".SS \"%s ", group);
-		for (const char *c = name; *c != '\0' && begun < sizeof want - 3; c++)
+	for (const char *rest = overview; next_command(&rest, title); commands++) {
+		size_t begun = (size_t)snprintf(want, sizeof want, ".SS \"");
+		for (const char *c = title; *c != '\0' && begun < sizeof want - 3; c++)
 			begun += (size_t)snprintf(want + begun, sizeof want - begun, *c == '-' ? "\\-" : "%c", *c);
 		cr_expect(says(man, want), "%s", want);
 		/* its options stand at the beginning of a help line each */

@@ -48,7 +48,7 @@ Test(json_write, brackets_nest_and_a_comma_follows_a_closed_one)
 
 Test(json_write, what_was_read_is_written_as_it_was)
 {
-	static const char text[] = "{\"a\\\"b\":[1,2.50,{},[],null,true,false],\"c\":{\"d\":\"\\n\"},\"e\":\"\"}";
+	static const char text[] = "{\"a\\\"b\":[1,2.50,{},[],null,true,false],\"c\":{\"d\":\"\\u000a\"},\"e\":\"\"}";
 	struct arena *a = arena_new(4096);
 	struct sbuf b = sbuf_fixed(space, sizeof space);
 	struct json_out o = json_out_start(&b);
