@@ -115,7 +115,7 @@ async function getsWebapi(library, made) {
 for (const alg of Object.keys(algorithms)) {
 	const made = await newKey(alg);
 	await test(`openid-client 5 gets tokens with ${method}, ${alg}`, () => gets5(made));
-	if (alg === 'ES256') await test('openid-client 5 throws invalid_client when it is made to send the token endpoint as aud', () => refuses5(made));
+	if (alg === 'ES256') await test('openid-client 5 throws invalid_client for the token endpoint as aud', () => refuses5(made));
 	await testNewest(`openid-client 6 gets tokens with ${method}, ${alg}`, 'openid-client-6', (library) => gets6(library, made));
 	await testNewest(`oauth4webapi gets tokens with ${method}, ${alg}`, 'oauth4webapi', (library) => getsWebapi(library, made));
 }
