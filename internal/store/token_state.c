@@ -205,17 +205,17 @@ static void put_batch(struct store *s, struct pg_params *p)
 	master_ring_put(p, &s->config->ring);
 }
 
+/* It is in no list any more. */
 static void answer(struct introspection *i, enum err err, const struct token_answer *a)
 {
-	list_remove(&i->node);
 	i->done(i->arg, err, a);
 	free(i);
 }
 
 static void fail_all(struct list *list, enum err err)
 {
-	while (!list_empty(list))
-		answer(INTROSPECTION(list->next), err, NULL);
+	for (struct list *n; (n = list_pop(list)) != NULL;)
+		answer(INTROSPECTION(n), err, NULL);
 }
 
 /* Where the row of each is; false unless each has one, and no row is anything else. */
@@ -249,7 +249,7 @@ static void answer_batch(struct store *s, const PGresult *r)
 		enum err err = outcome_err(pg_str(r, rows[k], 0));
 		if (err == ERR_STALE_KEY)
 			store_reload_keys(s);
-		answer(INTROSPECTION(s->introspections.flying.next), err, &a);
+		answer(INTROSPECTION(list_pop(&s->introspections.flying)), err, &a);
 	}
 }
 
