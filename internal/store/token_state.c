@@ -214,8 +214,12 @@ static void answer(struct introspection *i, enum err err, const struct token_ans
 
 static void fail_all(struct list *list, enum err err)
 {
-	for (struct list *n; (n = list_pop(list)) != NULL;)
+	struct list *next;
+	for (struct list *n = list->next; n != list; n = next) {
+		next = n->next;
+		list_remove(n);
 		answer(INTROSPECTION(n), err, NULL);
+	}
 }
 
 /* Where the row of each is; false unless each has one, and no row is anything else. */
@@ -244,12 +248,15 @@ static void answer_batch(struct store *s, const PGresult *r)
 		fail_all(&s->introspections.flying, ERR_INTERNAL);
 		return;
 	}
-	for (int k = 0; k < n; k++) {
+	struct list *node = s->introspections.flying.next, *next;
+	for (int k = 0; k < n; k++, node = next) {
 		const struct token_answer a = {.organization_id = pg_uuid(r, rows[k], 1), .active = pg_bool(r, rows[k], 2)};
 		enum err err = outcome_err(pg_str(r, rows[k], 0));
 		if (err == ERR_STALE_KEY)
 			store_reload_keys(s);
-		answer(INTROSPECTION(list_pop(&s->introspections.flying)), err, &a);
+		next = node->next;
+		list_remove(node);
+		answer(INTROSPECTION(node), err, &a);
 	}
 }
 
