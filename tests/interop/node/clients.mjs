@@ -8,6 +8,8 @@ import assert from 'node:assert/strict';
 import * as jose5 from 'jose';
 import { Issuer, errors } from 'openid-client';
 
+import { test, testNewest } from './common.mjs';
+
 const {
 	M2M_URL: issuer,
 	M2M_CLIENT_ID: clientId,
@@ -16,25 +18,7 @@ const {
 	M2M_SIGNING_ALG: algorithm,
 } = process.env;
 const audience = 'public-api'; // the gateway's default
-const tooOld = Number(process.versions.node.split('.')[0]) < 20;
 const methods = ['client_secret_basic', 'client_secret_post'];
-
-async function test(name, body) {
-	try {
-		await body();
-		console.log(`ok - ${name}`);
-	} catch (error) {
-		console.log(error);
-		console.log(`not ok - ${name}`);
-		process.exitCode = 1;
-	}
-}
-
-// A test of a package that the running node may not be able to load, which its body then gets.
-async function testNewest(name, specifier, body) {
-	if (tooOld) console.log(`ok - ${name} # SKIP node too old`);
-	else await test(name, async () => body(await import(specifier)));
-}
 
 async function assertOpensClientId(accessToken) {
 	const response = await fetch(`${issuer}/m2m/client-id`, { headers: { authorization: `Bearer ${accessToken}` } });

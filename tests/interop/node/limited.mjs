@@ -8,19 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Issuer, errors } from 'openid-client';
 
-const { M2M_URL: issuer, M2M_CLIENT_ID: clientId, M2M_CLIENT_SECRET: clientSecret } = process.env;
-const tooOld = Number(process.versions.node.split('.')[0]) < 20;
+import { test, testNewest } from './common.mjs';
 
-async function test(name, body) {
-	try {
-		await body();
-		console.log(`ok - ${name}`);
-	} catch (error) {
-		console.log(error);
-		console.log(`not ok - ${name}`);
-		process.exitCode = 1;
-	}
-}
+const { M2M_URL: issuer, M2M_CLIENT_ID: clientId, M2M_CLIENT_SECRET: clientSecret } = process.env;
 
 // Asks until it is refused, and once more after the time that `retryAfter` finds in the error.
 async function obey(ask, retryAfter) {
@@ -47,20 +37,17 @@ await test('openid-client 5 is told the limit by an OPError that passes when Ret
 });
 
 const name6 = 'openid-client 6 is told the limit by a ResponseBodyError that passes when Retry-After is obeyed';
-if (tooOld) console.log(`ok - ${name6} # SKIP node too old`);
-else
-	await test(name6, async () => {
-		const library = await import('openid-client-6');
-		const config = await library.discovery(new URL(issuer), clientId, undefined, library.ClientSecretBasic(clientSecret), {
-			execute: [library.allowInsecureRequests],
-		});
-		await obey(
-			() => library.clientCredentialsGrant(config),
-			(error) => {
-				assert.ok(error instanceof library.ResponseBodyError, error);
-				assert.equal(error.error, 'temporarily_unavailable');
-				assert.equal(error.status, 429);
-				return error.response.headers.get('retry-after');
-			},
-		);
+await testNewest(name6, 'openid-client-6', async (library) => {
+	const config = await library.discovery(new URL(issuer), clientId, undefined, library.ClientSecretBasic(clientSecret), {
+		execute: [library.allowInsecureRequests],
 	});
+	await obey(
+		() => library.clientCredentialsGrant(config),
+		(error) => {
+			assert.ok(error instanceof library.ResponseBodyError, error);
+			assert.equal(error.error, 'temporarily_unavailable');
+			assert.equal(error.status, 429);
+			return error.response.headers.get('retry-after');
+		},
+	);
+});
