@@ -90,7 +90,7 @@ enum err certificate_from_der(struct str der, struct certificate **ret)
 }
 
 /* For a PEM block that says it is encrypted OpenSSL would ask at the terminal. */
-/* NOLINT(readability-non-const-parameter): its type is given */
+/* NOLINTNEXTLINE(readability-non-const-parameter): its type is given */
 static int no_passphrase(char *buf, int n, int writing, void *arg)
 {
 	(void)buf, (void)n, (void)writing, (void)arg;

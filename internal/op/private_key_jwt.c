@@ -6,6 +6,10 @@
 /* One answer for whatever doesn't belong together, so that it tells nothing of either. */
 #define NO_MATCH "No key of this client has made the assertion's signature, or there is no such client."
 
+/* How many questions for keys may wait at once: strangers may ask for as many as they like, and
+ * reads and rotations share the connection. */
+#define ASKING_MAX 32
+
 static enum op_verdict refuse(struct op *op, const char *why)
 {
 	return op_fail(op, ERR_INVALID_CLIENT, why);
@@ -73,6 +77,7 @@ static enum op_verdict check_claims(struct op *op, const struct known_key *signe
 static void keys_found(void *arg, enum err err, const struct client_jwk *keys, size_t n)
 {
 	struct op *op = arg;
+	op->env->asking_for_keys--;
 	/* of a client without keys nothing is remembered: strangers would fill the memo */
 	if (err == ERR_OK && n > 0 && client_key_memo_put(op->env->client_keys, op->in.client_id, keys, n) == NULL)
 		err = ERR_NO_MEMORY;
@@ -90,9 +95,14 @@ enum op_verdict op_verify_assertion(struct op *op)
 		return check_claims(op, signer);
 	if (op->proof->asked)
 		return refuse(op, NO_MATCH);
+	if (op->env->asking_for_keys >= ASKING_MAX)
+		return op_fail(op, ERR_OVERLOADED, NULL);
 	/* it may have been added since */
 	enum err err = client_jwks_find(op->env->store, op->in.client_id, keys_found, op);
-	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
+	if (err != ERR_OK)
+		return op_fail(op, err, NULL);
+	op->env->asking_for_keys++;
+	return OP_WAIT;
 }
 
 enum err op_put_assertion(struct op *op)

@@ -62,7 +62,7 @@ struct http_guard {
 	size_t expect_start, expect_end; /* where the Expect line stands, when expects */
 	/* where scheme and authority of an absolute-form target stand; 0, 0: it has none */
 	size_t origin_start, origin_end;
-	enum err swallow;                /* the refusal to give once the body was read */
+	enum err swallow; /* the refusal to give once the body was read */
 };
 
 enum guard_verdict {

@@ -205,17 +205,21 @@ static void put_batch(struct store *s, struct pg_params *p)
 	master_ring_put(p, &s->config->ring);
 }
 
+/* It is in no list any more. */
 static void answer(struct introspection *i, enum err err, const struct token_answer *a)
 {
-	list_remove(&i->node);
 	i->done(i->arg, err, a);
 	free(i);
 }
 
 static void fail_all(struct list *list, enum err err)
 {
-	while (!list_empty(list))
-		answer(INTROSPECTION(list->next), err, NULL);
+	struct list *next;
+	for (struct list *n = list->next; n != list; n = next) {
+		next = n->next;
+		list_remove(n);
+		answer(INTROSPECTION(n), err, NULL);
+	}
 }
 
 /* Where the row of each is; false unless each has one, and no row is anything else. */
@@ -244,12 +248,15 @@ static void answer_batch(struct store *s, const PGresult *r)
 		fail_all(&s->introspections.flying, ERR_INTERNAL);
 		return;
 	}
-	for (int k = 0; k < n; k++) {
+	struct list *node = s->introspections.flying.next, *next;
+	for (int k = 0; k < n; k++, node = next) {
 		const struct token_answer a = {.organization_id = pg_uuid(r, rows[k], 1), .active = pg_bool(r, rows[k], 2)};
 		enum err err = outcome_err(pg_str(r, rows[k], 0));
 		if (err == ERR_STALE_KEY)
 			store_reload_keys(s);
-		answer(INTROSPECTION(s->introspections.flying.next), err, &a);
+		next = node->next;
+		list_remove(node);
+		answer(INTROSPECTION(node), err, &a);
 	}
 }
 

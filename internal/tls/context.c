@@ -27,7 +27,7 @@ static void cleanup_key(EVP_PKEY **k)
 }
 
 /* A key with a passphrase would otherwise have OpenSSL ask at the terminal. */
-/* NOLINT(readability-non-const-parameter): its type is given */
+/* NOLINTNEXTLINE(readability-non-const-parameter): its type is given */
 static int no_passphrase(char *buf, int n, int writing, void *arg)
 {
 	(void)buf, (void)n, (void)writing, (void)arg;

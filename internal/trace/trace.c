@@ -42,7 +42,7 @@ struct trace {
 
 /* ---- sending ---- */
 
-/* NOLINT(readability-non-const-parameter): its type is given */
+/* NOLINTNEXTLINE(readability-non-const-parameter): its type is given */
 static size_t ignore(char *bytes, size_t one, size_t n, void *arg)
 {
 	(void)bytes, (void)arg;

@@ -122,6 +122,23 @@ Test(private_key_jwt, a_database_that_is_gone_is_not_the_client_s_fault)
 	answered(op, ERR_STORE_UNAVAILABLE);
 }
 
+Test(private_key_jwt, strangers_do_not_fill_the_connection_that_reads_and_rotations_share)
+{
+	unsigned asked = 0;
+	store.waiting = FAKE_NONE;
+	for (int i = 0; i < 40; i++) {
+		struct op *op = show(signed_by(other_key, "a"));
+		if (store.waiting == FAKE_CLIENT_JWKS) {
+			asked++;
+			store.waiting = FAKE_NONE; /* its answer never comes */
+		} else {
+			answered(op, ERR_OVERLOADED);
+		}
+	}
+	cr_expect_eq(asked, 32);
+	env.asking_for_keys = 0;
+}
+
 Test(private_key_jwt, a_key_that_cannot_be_read_is_passed_over)
 {
 	struct client_jwk rows[2] = {{row.credential_id, STR("{\"kty\":\"EC\"}")}, row};
