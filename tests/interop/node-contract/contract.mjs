@@ -44,7 +44,7 @@ function resolve(node) {
 // The answer must be one that the document foresees: its status, its media type, its schema, its required headers.
 async function hold(method, path, status, options = {}) {
 	const { query = '', ...request } = options;
-	const target = path.replace('{organization}', 'contract').replace('{client_id}', client);
+	const target = path.replace('{organization}', 'contract').replace('{client_id}', client).replace('{credential_id}', thumbprint);
 	const response = await fetch(url + target + query, { method, ...request });
 	const body = await response.text();
 	if (status === 201 && body.includes('"secret_version"')) client = JSON.parse(body).client_id;
@@ -83,6 +83,12 @@ const organization = `${organizations}/{organization}`;
 const clients = `${organization}/clients`;
 const one = `${clients}/{client_id}`;
 let client = 'none'; // the one that was made last
+
+// RFC 7515 appendix A.3's
+const [x, y] = ['f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU', 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0'];
+const key = { kind: 'key', public_key: { kty: 'EC', crv: 'P-256', x, y } };
+const thumbprint = 'oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U';
+const credentials = `${one}/credentials`;
 
 const answers = [
 	['GET', '/m2m/client-id', 200, admin],
@@ -165,6 +171,11 @@ const answers = [
 	['GET', `${one}/secret`, 200, platform],
 	['POST', `${one}/rotate`, 200, { method: 'POST', ...platform }],
 	['POST', `${one}/rotate`, 400, operator({ grace_seconds: 'x' })],
+	['POST', credentials, 201, operator(key)],
+	['POST', credentials, 400, operator({ ...key, public_key: 'no key' })],
+	['GET', credentials, 200, platform],
+	['DELETE', `${credentials}/{credential_id}`, 204, platform],
+	['DELETE', `${credentials}/{credential_id}`, 404, platform],
 	['DELETE', one, 204, platform],
 	['GET', one, 404, platform],
 	['DELETE', one, 404, platform],
