@@ -320,6 +320,7 @@ Test(rest_encode, a_caller_is_challenged_as_it_came)
 {
 	challenge(OP_INTROSPECT_TOKEN, ERR_INVALID_CLIENT, "Basic realm=\"m2m-gateway\"");
 	challenge(OP_INTROSPECT_TOKEN, ERR_FORBIDDEN, NULL);
+	down();
 	make(OP_INTROSPECT_TOKEN);
 	op->in.bearer = STR("x");
 	op->err = ERR_INVALID_TOKEN;
