@@ -274,6 +274,7 @@ bool jwk_is_for_verifying(const struct json *jwk)
 
 enum err jwk_read_object(enum jwt_alg alg, const struct json *jwk, EVP_PKEY **ret)
 {
+	enum jwt_alg named;
 	struct str said;
 
 	if (jwk_has_private_member(jwk))
@@ -281,7 +282,7 @@ enum err jwk_read_object(enum jwt_alg alg, const struct json *jwk, EVP_PKEY **re
 	enum err err = json_string(json_get(jwk, "alg"), &said);
 	if (err == ERR_MALFORMED)
 		return err;
-	if (err == ERR_OK && !str_eq(said, str_of(jwt_alg_name(alg))))
+	if (err == ERR_OK && (jwt_alg_named(said, &named) != ERR_OK || named != alg))
 		return ERR_MISMATCH;
 	err = check_type(alg, jwk);
 	if (err != ERR_OK)
@@ -302,7 +303,7 @@ enum err jwk_alg(const struct json *jwk, enum jwt_alg *ret)
 	struct str said;
 
 	if (json_get(jwk, "alg") != NULL)
-		return json_string(json_get(jwk, "alg"), &said) == ERR_OK ? jwt_alg_of(said, ret) : ERR_NOT_PRESENT;
+		return json_string(json_get(jwk, "alg"), &said) == ERR_OK ? jwt_alg_named(said, ret) : ERR_NOT_PRESENT;
 	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
 		if (check_type(plain[i], jwk) == ERR_OK) {
 			*ret = plain[i];

@@ -80,7 +80,7 @@ static enum err read_header(const struct jwt_form *form, const struct json *head
 
 	if (has_forbidden_member(header))
 		return ERR_MALFORMED;
-	if (json_string(json_get(header, "alg"), &alg) != ERR_OK || jwt_alg_of(alg, &jwt->alg) != ERR_OK)
+	if (json_string(json_get(header, "alg"), &alg) != ERR_OK || jwt_alg_named(alg, &jwt->alg) != ERR_OK)
 		return ERR_MALFORMED;
 	enum err err = json_string(json_get(header, "kid"), &jwt->kid);
 	if (err != ERR_NOT_PRESENT && (err != ERR_OK || !kid_well_formed(jwt->kid)))

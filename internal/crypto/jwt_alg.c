@@ -29,6 +29,11 @@ enum err jwt_alg_of(struct str name, enum jwt_alg *ret)
 	return ERR_NOT_PRESENT;
 }
 
+enum err jwt_alg_named(struct str name, enum jwt_alg *ret)
+{
+	return jwt_alg_of(str_eq(name, STR("Ed25519")) ? STR("EdDSA") : name, ret);
+}
+
 const char *jwt_alg_key_type(enum jwt_alg alg)
 {
 	return algs[alg].key_type;

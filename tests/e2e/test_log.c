@@ -180,12 +180,13 @@ Test(log, a_reader_that_stalls_stops_nothing_and_hears_what_it_has_missed, .init
 	expect_service();
 	long dropped = lines_dropped();
 	atomic_store(&reader.stalls, false);
-	for (int64_t since = clock_mono_us(); told(&lines) == 0;) {
-		cr_assert_lt(clock_mono_us() - since, 20000000, "nothing is told");
+	/* each worker's gap by itself where they end at different moments */
+	for (int64_t since = clock_mono_us(); told(&lines) < dropped;) {
+		cr_assert_lt(clock_mono_us() - since, 20000000, "%ld of %ld are told", told(&lines), dropped);
 		sleep_ms(20);
 	}
 	cr_assert_eq(told(&lines), dropped);
-	cr_assert_eq(lines, 1);
+	cr_assert(lines >= 1 && lines <= 4, "%u", lines);
 	cr_assert_eq(lines_dropped(), dropped);
 	expect_service();
 	gateway_stop(&w.gateway, 15000);

@@ -101,6 +101,7 @@ Test(client_key, alg_pins_the_key_and_else_its_type_does)
 	expect_algs(rfc7515_ec_jwk, "ES256");
 	expect_algs(with(rfc7515_ec_jwk, "\"alg\":\"ES256\""), "ES256");
 	expect_algs(rfc8037_okp_jwk, "EdDSA");
+	expect_algs(with(rfc8037_okp_jwk, "\"alg\":\"Ed25519\""), "EdDSA"); /* RFC 9864 */
 }
 
 Test(client_key, a_jwk_that_must_not_be_registered_is_refused_with_a_sentence)
