@@ -14,8 +14,6 @@
 	ERR(INVALID_CLIENT,         "invalid_client",         401, 16, "invalid_client",         "Client authentication failed.") \
 	ERR(INVALID_SCOPE,          "invalid_scope",          400,  3, "invalid_scope",          "The requested scope is malformed or exceeds what the client may have.") \
 	ERR(INVALID_TARGET,         "invalid_target",         400,  3, "invalid_target",         "The requested audience is not one of the client's.") \
-	ERR(INVALID_DPOP_PROOF,     "invalid_dpop_proof",     400,  3, "invalid_dpop_proof",     "The DPoP proof is missing, malformed, or not made for this request.") \
-	ERR(USE_DPOP_NONCE,         "use_dpop_nonce",         400,  3, "use_dpop_nonce",         "The DPoP proof needs the nonce of this answer's DPoP-Nonce.") \
 	ERR(MISSING_TOKEN,          "missing_token",          401, 16, NULL,                     "This operation needs a bearer token: Authorization: Bearer <token>.") \
 	ERR(INVALID_TOKEN,          "invalid_token",          401, 16, NULL,                     "The access token is malformed, expired, revoked, or was obtained with a secret that has ended.") \
 	ERR(FORBIDDEN,              "forbidden",              403,  7, NULL,                     "The token is valid but lacks the role that this operation needs.") \
@@ -52,6 +50,8 @@
 	ERR(SHUTTING_DOWN,          "shutting_down",          503, 14, "temporarily_unavailable","The service is shutting down; try another instance.") \
 	ERR(INTERNAL,               "internal",               500, 13, "server_error",           "The service met a fault of its own.") \
 	/* from here on: never sent, used between parts of the program */ \
+	ERR(INVALID_DPOP_PROOF,     "invalid_dpop_proof",     500, 13, "invalid_dpop_proof",     "The DPoP proof is missing, malformed, or not made for this request.") \
+	ERR(USE_DPOP_NONCE,         "use_dpop_nonce",         500, 13, "use_dpop_nonce",         "The DPoP proof needs the nonce of this answer's DPoP-Nonce.") \
 	ERR(NO_MEMORY,              "no_memory",              500, 13, "server_error",           "Out of memory.") \
 	ERR(MALFORMED,              "malformed",              500, 13, NULL,                     "The bytes are not of the expected form.") \
 	ERR(TOO_LARGE,              "too_large",              500, 13, NULL,                     "The value is larger than its limit.") \
