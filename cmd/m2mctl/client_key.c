@@ -1,6 +1,6 @@
 /* m2mctl client key: the public keys that a client's assertions are checked with
  * (private_key_jwt). */
-#include "operator/client_key.h"
+#include "operator/client_credential.h"
 
 #include "base/clock.h"
 #include "crypto/client_key.h"
@@ -42,7 +42,7 @@ static int check_whose(const struct ctl *ctl, const struct whose *whose)
 
 /* ---- printing ---- */
 
-static int print_key(struct ctl *ctl, const struct registered_key *k)
+static int print_key(struct ctl *ctl, const struct registered_credential *k)
 {
 	const struct field fields[] = {
 		field_in_env("M2M_CREDENTIAL_ID", field_text("credential_id", k->credential_id)),
@@ -61,7 +61,7 @@ static int print_key(struct ctl *ctl, const struct registered_key *k)
 static int list(struct ctl *ctl, char **args)
 {
 	enum { COLUMNS = 6 };
-	const struct registered_key *keys = NULL;
+	const struct registered_credential *keys = NULL;
 	struct whose whose = {STR_NONE, STR_NONE};
 	struct client client;
 	size_t n = 0;
@@ -72,7 +72,7 @@ static int list(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = find_client(ctl, &whose, &client);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_key_list(ctl->db, &client, &keys, &n));
+		status = ctl_ended(ctl, operator_client_credential_list(ctl->db, &client, STR("key"), &keys, &n));
 	struct field *fields = status == EXIT_DONE ? arena_alloc(ctl->a, n * COLUMNS * sizeof *fields) : NULL;
 	if (fields == NULL)
 		return status == EXIT_DONE ? EXIT_FAILED : status;
@@ -106,7 +106,7 @@ static int64_t end_of(const struct key_options *o, int64_t now)
 	return o->expires_at.p == NULL || clock_parse_rfc3339(o->expires_at, &us) == ERR_OK ? us : -1;
 }
 
-static int read_key(struct ctl *ctl, const struct key_options *o, struct key_spec *ret)
+static int read_key(struct ctl *ctl, const struct key_options *o, struct client_credential_spec *ret)
 {
 	const char *why = NULL;
 	struct str text;
@@ -114,7 +114,7 @@ static int read_key(struct ctl *ctl, const struct key_options *o, struct key_spe
 	int status = input_file(ctl, o->file, CLIENT_KEY_TEXT_MAX, &text);
 	if (status != EXIT_DONE)
 		return status;
-	enum err err = key_spec_read(ctl->a, text, o->name, end_of(o, now), now, ret, &why);
+	enum err err = client_credential_read_key(ctl->a, text, o->name, end_of(o, now), now, ret, &why);
 	if (err == ERR_OK)
 		return EXIT_DONE;
 	if (err == ERR_MALFORMED)
@@ -133,9 +133,9 @@ static int add(struct ctl *ctl, char **args)
 		{"--expires-in", OPTION_NUMBER, &o.expires_in, 1, EXPIRES_IN_MAX},
 		{"--expires-at", OPTION_TEXT, &o.expires_at, 0, 0},
 	};
-	struct key_spec spec;
+	struct client_credential_spec spec;
 	struct client client;
-	struct registered_key made;
+	struct registered_credential made;
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
 	if (status == EXIT_DONE)
 		status = check_whose(ctl, &o.whose);
@@ -148,7 +148,7 @@ static int add(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = find_client(ctl, &o.whose, &client);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_key_add(ctl->db, &client, &spec, &made));
+		status = ctl_ended(ctl, operator_client_credential_add(ctl->db, &client, &spec, &made));
 	return status == EXIT_DONE ? print_key(ctl, &made) : status;
 }
 
@@ -159,7 +159,7 @@ static int remove_key(struct ctl *ctl, char **args)
 	struct str credential_id = STR_NONE;
 	struct whose whose = {STR_NONE, STR_NONE};
 	struct client client;
-	struct registered_key removed;
+	struct registered_credential removed;
 	const struct option options[] = {WHOSE_ROWS(whose)};
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], &credential_id);
 	if (status == EXIT_DONE && credential_id.p == NULL)
@@ -169,7 +169,7 @@ static int remove_key(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = find_client(ctl, &whose, &client);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_key_remove(ctl->db, &client, credential_id, &removed));
+		status = ctl_ended(ctl, operator_client_credential_remove(ctl->db, &client, credential_id, STR("key"), &removed));
 	return status == EXIT_DONE ? print_key(ctl, &removed) : status;
 }
 

@@ -18,6 +18,10 @@
 	ERR(INVALID_TOKEN,          "invalid_token",          401, 16, NULL,                     "The access token is malformed, expired, revoked, or was obtained with a secret that has ended.") \
 	ERR(FORBIDDEN,              "forbidden",              403,  7, NULL,                     "The token is valid but lacks the role that this operation needs.") \
 	ERR(ASSERTION_REPLAYED,     "assertion_replayed",     401, 16, "invalid_client",         "The assertion was used before: each one is good for one token.") \
+	ERR(INVALID_DPOP_PROOF,     "invalid_dpop_proof",     400,  3, "invalid_dpop_proof",     "The DPoP proof is missing, malformed, or not made for this request.") \
+	ERR(USE_DPOP_NONCE,         "use_dpop_nonce",         400,  3, "use_dpop_nonce",         "The DPoP proof needs the nonce of this answer's DPoP-Nonce.") \
+	ERR(PROOF_REPLAYED,         "proof_replayed",         400,  3, "invalid_dpop_proof",     "The DPoP proof was used before: each one is good for one request.") \
+	ERR(BINDING_REQUIRED,       "binding_required",       400,  3, "invalid_request",        "The client's tokens must be bound: show a DPoP proof, or a client certificate, as it is set to.") \
 	ERR(AUTH_METHOD_NOT_ALLOWED, "auth_method_not_allowed", 401, 16, "invalid_client",       "The client may not authenticate in this way.") \
 	ERR(NETWORK_NOT_ALLOWED,    "network_not_allowed",    403,  7, "unauthorized_client",    "The credentials are valid but may not be used from the address that the request came from.") \
 	ERR(NOT_FOUND,              "not_found",              404,  5, NULL,                     "There is nothing at this path.") \
@@ -35,7 +39,7 @@
 	ERR(CONFLICT,               "conflict",               409, 10, NULL,                     "Another change won the race too many times; try again.") \
 	ERR(ALREADY_EXISTS,         "already_exists",         409,  6, NULL,                     "There is one with this name already.") \
 	ERR(DEFAULT_CLIENT,         "default_client",         409,  9, NULL,                     "This is the organization's default client; make another one the default first.") \
-	ERR(TOO_MANY_KEYS,          "too_many_keys",          409,  9, NULL,                     "The client has 8 keys already; remove one first.") \
+	ERR(TOO_MANY_CREDENTIALS,   "too_many_credentials",   409,  9, NULL,                     "The client has 8 credentials of this kind already; remove one first.") \
 	ERR(RATE_LIMITED,           "rate_limited",           429,  8, "temporarily_unavailable","Too many requests; try again later.") \
 	ERR(VERSION_NOT_SUPPORTED,  "version_not_supported",  505, 12, NULL,                     "Only HTTP/1.1 and HTTP/1.0 are spoken here.") \
 	ERR(OVERLOADED,             "overloaded",             503,  8, "temporarily_unavailable","The service has more work queued than it can do in time; try again in a moment.") \
@@ -50,8 +54,7 @@
 	ERR(SHUTTING_DOWN,          "shutting_down",          503, 14, "temporarily_unavailable","The service is shutting down; try another instance.") \
 	ERR(INTERNAL,               "internal",               500, 13, "server_error",           "The service met a fault of its own.") \
 	/* from here on: never sent, used between parts of the program */ \
-	ERR(INVALID_DPOP_PROOF,     "invalid_dpop_proof",     500, 13, "invalid_dpop_proof",     "The DPoP proof is missing, malformed, or not made for this request.") \
-	ERR(USE_DPOP_NONCE,         "use_dpop_nonce",         500, 13, "use_dpop_nonce",         "The DPoP proof needs the nonce of this answer's DPoP-Nonce.") \
+	ERR(PROFILE_VIOLATED,       "profile_violated",       500, 13, "invalid_client",         "The client's security profile forbids what the request has.") \
 	ERR(NO_MEMORY,              "no_memory",              500, 13, "server_error",           "Out of memory.") \
 	ERR(MALFORMED,              "malformed",              500, 13, NULL,                     "The bytes are not of the expected form.") \
 	ERR(TOO_LARGE,              "too_large",              500, 13, NULL,                     "The value is larger than its limit.") \

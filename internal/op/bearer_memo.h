@@ -14,6 +14,7 @@
 #include "crypto/secret.h"
 
 #define BEARER_SUBJECT_MAX 64
+#define BEARER_BINDING_MAX 52
 
 struct bearer_facts {
 	int64_t expires_at; /* seconds since 1970 */
@@ -32,6 +33,9 @@ struct bearer_facts {
 	/* the operator's only: stands above organizations; organization_id is zero */
 	bool platform;
 	char subject[BEARER_SUBJECT_MAX + 1];
+	/* what the token is bound to, as its audit row says it: "jkt:..." or "x5t#S256:..."; "":
+	 * nothing */
+	char bound_to[BEARER_BINDING_MAX + 1];
 };
 
 struct bearer_memo;

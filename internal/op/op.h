@@ -38,7 +38,7 @@
 #include "op/op_table.h"
 #include "op/rate_limits.h"
 #include "store/admin.h"
-#include "store/client_key.h"
+#include "store/client_credential.h"
 #include "store/credential.h"
 #include "store/issue.h"
 #include "store/store.h"
@@ -129,10 +129,10 @@ struct op_env {
 /* Frees what op.c keeps there. */
 void op_env_clear(struct op_env *env);
 
-/* A client's public key, as it was written. */
-struct op_new_key {
+/* A client's credential, as it was written. */
+struct op_new_credential {
 	struct str kind;
-	struct str text; /* a JWK's JSON, or PEM */
+	struct str text; /* of a key: a JWK's JSON, or PEM */
 	struct str name;
 	int64_t expires_at; /* microseconds since 1970; 0: not given; negative: none that can be */
 };
@@ -169,7 +169,7 @@ struct op_input {
 	struct org_spec new_org;
 	struct org_change org_change;
 	struct client_spec client;
-	struct op_new_key new_key;
+	struct op_new_credential new_credential;
 	struct str credential_id; /* the path's */
 };
 
@@ -199,7 +199,7 @@ struct op_output {
 	const struct org *orgs;
 	const struct client *clients;
 	const struct listed_token *tokens;
-	const struct registered_key *keys;
+	const struct registered_credential *credentials;
 	size_t rows;
 	struct str next_page_token; /* absent: this was the last page */
 };
@@ -235,13 +235,31 @@ struct op {
 
 	/* the client shows an assertion in place of its secret; else NULL */
 	struct key_proof *proof;
+	/* What the client shows in place of its secret, once that was found right; auth_method
+	 * 0: its secret. The fields are struct issue_request's. */
+	struct {
+		char auth_method;
+		struct str credentials, presented;
+		struct issue_once assertion;
+	} shown;
+	/* Which key and which certificate the request proves to hold: "jkt:..." of its DPoP
+	 * proof, once that was found right, "x5t#S256:..." of the connection's client
+	 * certificate; else absent. */
+	struct {
+		struct str jkt, x5t;
+		struct issue_once proof;
+	} held;
+	/* what of the request FAPI 2.0 forbids, which matters to clients of that profile alone: the
+	 * error and a sentence (static); NULL: nothing */
+	const char *fapi2_fault;
+	enum err fapi2_err;
 
 	struct issue_request issue;
 	struct sbuf token; /* the one that is being made */
 	struct jwt_draft draft;
 	struct credential_rotation rotation;
 	struct credential_new fresh;
-	struct key_spec key_spec;
+	struct client_credential_spec new_credential;
 	struct token_filter listed;
 	struct own_token *own_token; /* that is asked about; own_token.h */
 	struct uuid listed_jti;

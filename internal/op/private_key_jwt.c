@@ -58,6 +58,19 @@ static const struct known_key *signer_of(const struct known_keys *keys, const st
 	return NULL;
 }
 
+/* What the issuing statement checks, into op->shown. */
+static enum err put_shown(struct op *op)
+{
+	uint8_t *hash = arena_alloc(op->arena, USED_ONCE_LEN);
+	if (hash == NULL)
+		return ERR_NO_MEMORY;
+	op->shown.auth_method = 'k';
+	op->shown.credentials = op->proof->credential_id;
+	op->shown.assertion.hash = str_from(hash, USED_ONCE_LEN);
+	op->shown.assertion.until = op->proof->claims.refused_from;
+	return used_once_make(op->env->hasher, USED_ONCE_CLIENT_ASSERTION, op->in.client_id, op->proof->claims.jti, hash);
+}
+
 static enum op_verdict check_claims(struct op *op, const struct known_key *signer)
 {
 	const struct config *config = op->env->config;
@@ -71,7 +84,8 @@ static enum op_verdict check_claims(struct op *op, const struct known_key *signe
 	if (client_assertion_check(&op->proof->jwt, &rules, &op->proof->claims, &why) != ERR_OK)
 		return refuse(op, why);
 	op->proof->credential_id = arena_copy(op->arena, str_of(signer->credential_id));
-	return OP_MORE;
+	enum err err = put_shown(op);
+	return err == ERR_OK ? OP_MORE : op_fail(op, err, NULL);
 }
 
 static void keys_found(void *arg, enum err err, const struct client_jwk *keys, size_t n)
@@ -103,15 +117,4 @@ enum op_verdict op_verify_assertion(struct op *op)
 		return op_fail(op, err, NULL);
 	op->env->asking_for_keys++;
 	return OP_WAIT;
-}
-
-enum err op_put_assertion(struct op *op)
-{
-	uint8_t *hash = arena_alloc(op->arena, USED_ONCE_LEN);
-	if (hash == NULL)
-		return ERR_NO_MEMORY;
-	op->issue.credential = op->proof->credential_id;
-	op->issue.used_once = str_from(hash, USED_ONCE_LEN);
-	op->issue.used_until = op->proof->claims.refused_from;
-	return used_once_make(op->env->hasher, USED_ONCE_CLIENT_ASSERTION, op->in.client_id, op->proof->claims.jti, hash);
 }

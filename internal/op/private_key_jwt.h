@@ -2,7 +2,7 @@
  * RFC 7523 section 2.2, OpenID Connect Core section 9). Private to op/.
  *
  *   op_take_assertion -> the client's limits -> op_verify_assertion (its keys from the memo, else
- *   from the database; signature; claims) -> op_put_assertion -> the issuing statement, which
+ *   from the database; signature; claims) -> op->shown -> the issuing statement, which
  *   decides
  *
  * All of a client that isn't there, of a key that it hasn't, and of a wrong signature have the
@@ -23,10 +23,7 @@ struct key_proof {
 /* From in.client_assertion to in.client_id and op->proof. OP_DONE: refused. */
 enum op_verdict op_take_assertion(struct op *op);
 
-/* A step: OP_MORE where there is no assertion, or it is right. */
+/* A step: OP_MORE where there is no assertion, or it is right and op->shown says it. */
 enum op_verdict op_verify_assertion(struct op *op);
-
-/* What the issuing statement checks, into op->issue. ERR_CRYPTO, ERR_NO_MEMORY. */
-MUST_CHECK enum err op_put_assertion(struct op *op);
 
 #endif

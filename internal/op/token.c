@@ -174,13 +174,26 @@ static void put_credential(struct json_out *o, const struct issue_request *r)
 {
 	char text[SECRET_TAG_TEXT_LEN];
 	struct str tag = str_from(text, base64url_encode(text, r->secret_tag.p, SECRET_TAG_LEN));
-	if (r->credential.p != NULL) {
-		json_put_str(o, "credential_id", r->credential);
+	if (r->credential_id.p != NULL) {
+		json_put_str(o, "credential_id", r->credential_id);
 		json_put_str(o, "credential_tag", tag);
 	} else {
 		json_put_int(o, "secret_version", r->secret_version);
 		json_put_str(o, "secret_tag", tag);
 	}
+}
+
+/* Which key or certificate the token's user has to prove to hold (RFC 7800 section 3):
+ * `bound_to` is the member's name and its value. */
+static void put_confirmation(struct json_out *o, struct str bound_to)
+{
+	struct str value = bound_to;
+	struct str member = str_split(&value, ':');
+	if (bound_to.p == NULL)
+		return;
+	json_open(o, "cnf", '{');
+	json_put_str(o, str_eq(member, STR("jkt")) ? "jkt" : "x5t#S256", value);
+	json_close(o, '}');
 }
 
 static enum err write_claims(struct op *op, struct sbuf *out)
@@ -204,6 +217,7 @@ static enum err write_claims(struct op *op, struct sbuf *out)
 	json_put_str(&o, "scope", r->granted_scope);
 	json_put_str(&o, "organization_id", str_from(organization, sizeof organization));
 	put_credential(&o, r);
+	put_confirmation(&o, r->bound_to);
 	json_close(&o, '}');
 	return sbuf_str(out).p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
@@ -256,12 +270,21 @@ static bool take_verdict(struct op *op)
 	return op->abandoned == ERR_OK && !op->signed_ahead;
 }
 
+/* A request that its client's profile forbids says what of it. */
+static enum err tell_fault(struct op *op, enum err err)
+{
+	if (err != ERR_PROFILE_VIOLATED || op->fapi2_fault == NULL)
+		return err;
+	op->err_detail = op->fapi2_fault;
+	return op->fapi2_err;
+}
+
 /* An answer may be why another one of the group is abandoned: that one then has no token. */
 static void answer_issued(struct op *op, enum err err)
 {
 	if (err == ERR_OK && op->abandoned == ERR_OK)
 		err = signed_token(op);
-	op_resume(op, err);
+	op_resume(op, tell_fault(op, err));
 }
 
 /* The tokens of a group are drafted, signed together, and answered in order. */
@@ -316,15 +339,21 @@ static enum op_verdict issue(struct op *op)
 		.bearer = op->caller_known ? &op->caller : NULL,
 		.origin = &op->origin,
 		.jti = uuid_v7(clock_wall_us()),
-		.auth_method = op->proof != NULL ? 'k'
-			       : op->in.basic    ? 'b'
-						 : 'p',
+		.auth_method = op->shown.auth_method != '\0' ? op->shown.auth_method
+			       : op->in.basic                ? 'b'
+							     : 'p',
+		.credentials = op->shown.credentials,
+		.presented = op->shown.presented,
+		.assertion = op->shown.assertion,
+		.proof = op->held.proof,
+		.binding = op->held.jkt.p != NULL ? op->held.jkt : op->held.x5t,
+		.fapi2 = op->fapi2_fault == NULL,
 		.until_us = op_until_us(op),
 		.written = written,
 		.done = issued,
 		.arg = op,
 	};
-	enum err err = op->proof != NULL ? op_put_assertion(op) : put_verifiers(op);
+	enum err err = op->shown.auth_method != '\0' ? ERR_OK : put_verifiers(op);
 	if (err == ERR_OK)
 		err = issue_submit(op->env->store, &op->issue);
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);

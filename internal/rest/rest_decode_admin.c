@@ -181,7 +181,7 @@ static bool take_end(struct op *op, const struct json *v, void *target)
 
 static void take_new_key(struct op *op, const struct json *object)
 {
-	struct op_new_key *k = &op->in.new_key;
+	struct op_new_credential *k = &op->in.new_credential;
 	const struct rest_member members[] = {
 		{"kind", take_text, &k->kind},
 		{"public_key", take_public_key, &k->text},

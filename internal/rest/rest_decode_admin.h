@@ -7,7 +7,7 @@
 /* A JSON object with no other members than the operation knows, so that a misspelt one is not
  * taken for an absent one. A change is a merge patch (RFC 7396): null takes away what can be
  * taken away. Fills in.new_org, in.org_change, in.client or
- * in.new_key, or fails the op. */
+ * in.new_credential, or fails the op. */
 void rest_decode_admin(struct op *op, struct str body);
 
 /* ?page_size=&page_token= (`query` may be NULL). */

@@ -78,14 +78,20 @@ static void write_client(struct json_out *o, const struct client *c)
 	put_disabled(o, c->disabled_at);
 }
 
-static void write_key(struct json_out *o, const struct registered_key *k)
+static void write_key(struct json_out *o, const struct registered_credential *k)
 {
-	json_put_str(o, "credential_id", k->credential_id);
-	json_put_str(o, "kind", STR("key"));
-	json_put_str(o, "name", k->name);
 	json_put_str(o, "kty", k->kty);
 	json_put_str(o, "alg", k->alg);
 	json_put_raw(o, "public_key", k->public_jwk);
+}
+
+static void write_credential(struct json_out *o, const struct registered_credential *k)
+{
+	json_put_str(o, "credential_id", k->credential_id);
+	json_put_str(o, "kind", k->kind);
+	json_put_str(o, "name", k->name);
+	if (k->public_jwk.p != NULL)
+		write_key(o, k);
 	rest_put_time(o, "created_at", k->created_at);
 	if (k->expires_at != 0)
 		rest_put_time(o, "expires_at", k->expires_at);
@@ -93,12 +99,12 @@ static void write_key(struct json_out *o, const struct registered_key *k)
 		json_put_str(o, "expires_at", STR_NONE);
 }
 
-static void write_keys(struct json_out *o, const struct op_output *out)
+static void write_credentials(struct json_out *o, const struct op_output *out)
 {
 	json_open(o, "credentials", '[');
 	for (size_t i = 0; i < out->rows; i++) {
 		json_open(o, NULL, '{');
-		write_key(o, &out->keys[i]);
+		write_credential(o, &out->credentials[i]);
 		json_close(o, '}');
 	}
 	json_close(o, ']');
@@ -183,10 +189,10 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 		write_client(o, &out->clients[0]);
 		break;
 	case OP_LIST_CREDENTIALS:
-		write_keys(o, out);
+		write_credentials(o, out);
 		break;
 	case OP_ADD_CREDENTIAL:
-		write_key(o, &out->keys[0]);
+		write_credential(o, &out->credentials[0]);
 		break;
 	default:
 		break;
@@ -202,7 +208,7 @@ struct str rest_path_of_created(struct op *op)
 		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s", STR_ARG(below), STR_ARG(out->orgs[0].slug));
 	case OP_ADD_CREDENTIAL:
 		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s/clients/%.*s/credentials/%.*s", STR_ARG(below),
-				    STR_ARG(op->in.organization), STR_ARG(op->in.client_id), STR_ARG(out->keys[0].credential_id));
+				    STR_ARG(op->in.organization), STR_ARG(op->in.client_id), STR_ARG(out->credentials[0].credential_id));
 	default:
 		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s/clients/%.*s", STR_ARG(below),
 				    STR_ARG(out->clients[0].organization), STR_ARG(out->clients[0].client_id));

@@ -3,7 +3,7 @@
 #ifndef M2M_SQL_BEARER_SQL_H
 #define M2M_SQL_BEARER_SQL_H
 
-#include "sql/client_key_sql.h"
+#include "sql/client_credential_sql.h"
 #include "sql/secret_sql.h"
 
 /* How many bytes of a version's verifier a token carries. */

@@ -6,7 +6,7 @@
 #ifndef M2M_SQL_TOKEN_STATE_SQL_H
 #define M2M_SQL_TOKEN_STATE_SQL_H
 
-#include "sql/client_key_sql.h"
+#include "sql/client_credential_sql.h"
 #include "sql/credential_sql.h"
 
 /* clang-format off */

@@ -28,6 +28,13 @@
 #include "base/list.h"
 #include "store/store.h"
 
+/* What may be used once (m2m.used_once), and wasn't before. */
+struct issue_once {
+	struct str hash;     /* USED_ONCE_LEN bytes; absent: nothing of the kind */
+	int64_t until;       /* the second (since 1970) from which on it is refused for its age */
+	uint64_t wire_until; /* the queue's own */
+};
+
 struct issue_request {
 	/* in; borrowed until done */
 	struct str client_id; /* well formed */
@@ -40,16 +47,23 @@ struct issue_request {
 	const struct bearer *bearer; /* NULL: the client itself asks (RFC 6749 section 4.4) */
 	const struct origin *origin;
 	struct uuid jti;
-	/* how the client authenticated, as m2m.auth_method_name has it; 0: not recorded */
+	/* how the client authenticates, as m2m.auth_method_name has it; 0: not recorded. Of a
+	 * certificate, the statement makes 's' of 't' where the client has its thumbprint
+	 * registered */
 	char auth_method;
-	/* of a client that shows a key instead of a secret, whose signature was found right: the
-	 * key's id; absent: a secret */
-	struct str credential;
-	struct str bound_to; /* recorded of a token that is bound; absent: none is */
-	/* with a credential: what stands for the assertion in m2m.used_once (USED_ONCE_LEN bytes),
-	 * and the second (since 1970) from which on the assertion is refused for its age */
-	struct str used_once;
-	int64_t used_until;
+	/* of a client that shows another credential than a secret, which was found right: the ids
+	 * that would do, one in a line (client_credential.credential_id); absent: a secret */
+	struct str credentials;
+	/* recorded in place of the credential's id: of a workload "issuer subject"; may be
+	 * absent */
+	struct str presented;
+	/* what the token is to be bound to: "jkt:..." of a DPoP proof that was found right, else
+	 * "x5t#S256:..." of the client certificate that the connection has; absent: neither. The
+	 * statement says whether it is */
+	struct str binding;
+	bool fapi2; /* all that the request alone has to do for FAPI 2.0, it does */
+	/* may be used once; each may be absent */
+	struct issue_once assertion, proof;
 	/* monotonic: when the answer is due, whatever happens; ERR_STORE_UNAVAILABLE is one */
 	int64_t until_us;
 	/* At most once, before done: granted, its row is written, and the fields below are what
@@ -65,7 +79,8 @@ struct issue_request {
 
 	/* out; strings and the key are borrowed and end when done returns */
 	/* ERR_OK, or INVALID_TOKEN, NETWORK_NOT_ALLOWED, FORBIDDEN, KEY_MISSING, INVALID_CLIENT,
-	 * AUTH_METHOD_NOT_ALLOWED, ASSERTION_REPLAYED, INVALID_SCOPE, INVALID_TARGET, STALE_KEY,
+	 * AUTH_METHOD_NOT_ALLOWED, PROFILE_VIOLATED, BINDING_REQUIRED, ASSERTION_REPLAYED,
+	 * PROOF_REPLAYED, INVALID_DPOP_PROOF, INVALID_SCOPE, INVALID_TARGET, STALE_KEY,
 	 * STORE_UNAVAILABLE */
 	enum err err;
 	/* with NETWORK_NOT_ALLOWED: it is the bearer's; else the client's, whose secret is right */
@@ -79,7 +94,10 @@ struct issue_request {
 	struct str granted_audience;
 	/* SECRET_TAG_LEN bytes that tell this credential from any that comes after it */
 	struct str secret_tag;
-	struct str token_type;   /* the client's own, "JWT" or "at+jwt"; absent: it has none */
+	struct str token_type; /* the client's own, "JWT" or "at+jwt"; absent: it has none */
+	/* of another credential than a secret: its id, and what the row says of it; else absent */
+	struct str credential_id, credential;
+	struct str bound_to;     /* as the row has it; absent: nothing */
 	struct signing_key *key; /* sign with this one */
 
 	/* the queue's own */
@@ -88,7 +106,7 @@ struct issue_request {
 	const struct list *queue;  /* where `node` was put last */
 	bool last_try;             /* refused with stale_key, it doesn't go out again */
 	uint32_t wire_kind, wire_version;
-	uint64_t wire_iat, wire_used_until;
+	uint64_t wire_iat;
 };
 #define ISSUE_REQUEST(node_) LIST_OWNER(node_, struct issue_request, node)
 

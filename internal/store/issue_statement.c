@@ -50,37 +50,69 @@
 	LOOKUP("bs", "m2m.client_secret", LIVE_BEARER_SECRET)                                                                              \
 	LOOKUP("bk", "m2m.client_credential", LIVE_BEARER_CREDENTIAL) LOOKUP("bo", "m2m.organization", LIVE_BEARER_ORGANIZATION)
 
-/* The client's secret, where that is what it showed. */
+/* The client's secret, where that is what it showed. Such a token is bound to nothing. */
 #define SECRET_CASES                                                                                                                       \
 	"   when s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                                           \
 	"   when s.version is null then 'invalid_client'"                                                                                  \
-	"   when not (c.auth_methods is null or " KIND_ALLOWED("c", "secret") ") then 'auth_method_not_allowed'"
+	"   when not (c.auth_methods is null or " KIND_ALLOWED("c",                                                                        \
+							       "secret") ") then 'auth_method_not_allowed'"                                \
+									 "   when c.token_binding is not null then 'binding_required'"
 
-/* What a client is checked for besides that shows an assertion in place of its secret: the key
- * that has signed it, whose signature the worker found right, and the assertion's age. Whether it
- * was shown before is asked last, of those alone that would get a token. So each one gives one
- * token at most, and one that was refused for something else isn't used up. */
-#define KEY_COLUMNS ", unnest($35::text[]) as credential, unnest($36::bytea[]) as used_once, unnest($37::int8[]) as used_until"
-#define KEY_CASES                                                                                                                          \
-	"   when req.credential is null and s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                \
-	"   when case when req.credential is null then s.version is null else k.client_id is null end then 'invalid_client'"               \
-	"   when req.used_until <= extract(epoch from statement_timestamp()) then 'invalid_client'"                                        \
-	"   when not (case when req.credential is null then " KIND_ALLOWED("c", "secret") " else " KIND_ALLOWED(                           \
-		"c", "key") " end)"                                                                                                        \
-			    "    then 'auth_method_not_allowed'"
-#define LIVE_KEY    "k.client_id = req.client_id and k.credential_id = req.credential and k.kind = 'key' and " CREDENTIAL_IS_LIVE("k")
-#define KEY_LOOKUPS LOOKUP("k", "m2m.client_credential", LIVE_KEY)
+/* What a request is checked for besides that shows another credential than a secret, or has its
+ * token bound. The worker has checked signatures and ages; whether this very credential is live
+ * now, of this client, and may be shown by it, is found here. `credentials` are the ids that would
+ * do, one in a line: a certificate has several names. */
+#define PROOF_COLUMNS                                                                                                                      \
+	", unnest($35::text[]) as credentials, unnest($36::text[]) as presented, unnest($37::bytea[]) as used_once,"                       \
+	" unnest($38::int8[]) as used_until, unnest($39::bytea[]) as proof_once, unnest($40::int8[]) as proof_until,"                      \
+	" unnest($41::text[]) as binding, unnest($42::bool[]) as fapi2"
+#define SHOWN_KIND                                                                                                                         \
+	"case req.auth_method when 'k' then 'key' when 't' then 'certificate' when 's' then 'certificate' when 'w' then 'workload'"        \
+	" when 'j' then 'workload' end"
+/* A certificate that is known by its thumbprint is as good as a self-signed one, whoever signed
+ * it. */
+#define SHOWN_METHOD     "case when k.credential_id like 'x5t#S256:%' then 's' else req.auth_method end"
+#define SHOWN_CREDENTIAL "coalesce(req.presented, k.credential_id)"
+/* A certificate is there whether its client means it or not: a token is bound to it where the
+ * client authenticates with it, or must have its tokens bound. */
+#define BINDING                                                                                                                            \
+	"case when req.binding like 'x5t#S256:%' and k.kind is distinct from 'certificate' and c.token_binding is null then null"          \
+	" else req.binding end"
+#define BINDING_MISSING                                                                                                                    \
+	"case c.token_binding when 'dpop' then req.binding is null or req.binding not like 'jkt:%' when 'certificate' then"                \
+	" req.binding is null or req.binding not like 'x5t#S256:%' when 'any' then req.binding is null else false end"
+#define PROOF_CASES                                                                                                                        \
+	"   when req.credentials is null and s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                               \
+	"   when case when req.credentials is null then s.version is null else k.client_id is null end then 'invalid_client'"              \
+	"   when least(req.used_until, req.proof_until) <= extract(epoch from statement_timestamp()) then"                                 \
+	"    case when req.used_until <= extract(epoch from statement_timestamp()) then 'invalid_client' else 'invalid_dpop_proof' end"    \
+	"   when not (coalesce(" SHOWN_KIND ", 'secret') = any (coalesce(c.auth_methods, '{secret}'))) then 'auth_method_not_allowed'"     \
+	"   when c.profile = 'fapi2' and not req.fapi2 then 'profile_violated'"                                                            \
+	"   when " BINDING_MISSING " then 'binding_required'"
+#define LIVE_CREDENTIAL                                                                                                                    \
+	"k.client_id = req.client_id and k.credential_id = any (string_to_array(req.credentials, e'\\n')) and k.kind = " SHOWN_KIND        \
+	" and " CREDENTIAL_IS_LIVE("k")
+#define PROOF_LOOKUPS LOOKUP("k", "m2m.client_credential", LIVE_CREDENTIAL)
 
-/* Of several that show the same assertion in one batch the first one counts. They are inserted in
- * the order of their hashes: two batches that share some can't wait for each other. A hash that
- * wasn't inserted was there before, or is another batch's that has committed. */
-#define USED_SLOT "mod(used_until / 3600, 32)::int2"
+/* Whether something was shown before is asked last, of those alone that would get a token: so each
+ * gives one token at most, and one that was refused for something else isn't used up. Of several
+ * that show the same in one batch the first one counts. Hashes are inserted in their order: two
+ * batches that share some can't wait for each other. A hash that wasn't inserted was there before,
+ * or is another batch's that has committed. */
+#define USED_SLOT              "mod(until / 3600, 32)::int2"
+#define WAS_SHOWN(hash, first) hash " is not null and not (" first " and " hash " in (select hash from used))"
 #define USED_ONCE                                                                                                                          \
-	" one as (select dec.*, row_number() over (partition by used_once, outcome order by ord) = 1 as is_first from dec),"               \
-	" used as (insert into m2m.used_once (slot, hash, expires_at) select " USED_SLOT ", used_once, to_timestamp(used_until) from one"  \
-	"  where outcome = 'granted' and used_once is not null and is_first order by used_once on conflict do nothing returning hash),"    \
-	" fin as (select one.*, case when outcome = 'granted' and used_once is not null"                                                   \
-	"   and not (is_first and used_once in (select hash from used)) then 'assertion_replayed' else outcome end as verdict from one),"
+	" one as (select dec.*, row_number() over (partition by used_once, outcome order by ord) = 1 as used_first,"                       \
+	"   row_number() over (partition by proof_once, outcome order by ord) = 1 as proof_first from dec),"                               \
+	" used as (insert into m2m.used_once (slot, hash, expires_at) select " USED_SLOT ", hash, to_timestamp(until) from"                \
+	"  (select used_once as hash, used_until as until from one where outcome = 'granted' and used_once is not null and used_first"     \
+	"   union all select proof_once, proof_until from one where outcome = 'granted' and proof_once is not null and proof_first) h"     \
+	"  order by hash on conflict do nothing returning hash),"                                                                          \
+	" fin as (select one.*, case when outcome <> 'granted' then outcome when " WAS_SHOWN(                                              \
+		"used_once", "used_first") " then 'assertion_replayed' when " WAS_SHOWN("proof_once",                                      \
+											"proof_first") " then 'proof_replayed'"            \
+												       " else outcome end as verdict "     \
+												       "from one),"
 
 /* What a token tells its secret's version by, or its key. */
 #define SECRET_TAG BEARER_TAG("s")
@@ -88,9 +120,8 @@
 /* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and
  * $14 the batch's kid and id, from $15 on stands the seal that travels with it (audit_writer.h),
  * $26 is another array, from $27 on stands what only requests with a bearer have, from $35 on
- * what only those with an assertion have. `credential` and `bound_to` are what a row says of a
- * credential that is no secret, and of a token that is bound. `verifiers` holds one 32-byte
- * verifier per ring key, in the order of $12. statement_timestamp() is when the server got this
+ * what only those with a proof have. `verifiers` holds one 32-byte verifier per ring key, in the
+ * order of $12. statement_timestamp() is when the server got this
  * statement: later than the arrival of every request in it, so a rotation that had returned
  * before is seen. No RETURNING: the gateway's role may insert into the audit but not read it.
  * `exp` is issued_at cut to the second plus the lifetime, in row and token. Networks are asked
@@ -99,8 +130,8 @@
  * unnested in the select list, a row of all at a time: as a function in `from`, each would be
  * kept whole before the first row is asked for. A secret is looked up without an aggregate, which
  * would be begun anew for each row. */
-#define ISSUE_SQL(credential, bound_to, more_columns, bearer_cases, client_cases, more_lookups, more_kept, tag, used_once, decided,        \
-		  verdict)                                                                                                                 \
+#define ISSUE_SQL(auth_method, credential, bound_to, more_columns, bearer_cases, client_cases, more_lookups, more_kept, tag, used_once,    \
+		  decided, verdict, more_answered)                                                                                         \
 	"with req as (select unnest($1::uuid[]) as jti, unnest($2::text[]) as client_id, unnest($3::bytea[]) as verifiers,"                \
 	"  unnest($4::text[]) as scope, unnest($5::text[]) as audience, unnest($6::uuid[]) as request_id,"                                 \
 	"  unnest($7::\"char\"[]) as transport, unnest($8::text[]) as caller, unnest($9::text[]) as remote_addr,"                          \
@@ -109,8 +140,8 @@
 	"  generate_series(1::int8, cardinality($1::uuid[])) as ord),"                                                                     \
 	" dec as ("                                                                                                                        \
 	" select req.ord, req.jti, req.client_id, req.request_id, req.transport, req.caller, req.remote_addr,"                             \
-	"  req.user_agent, req.traceparent, req.auth_method, " credential " as credential, " bound_to " as bound_to" more_kept             \
-	", c.organization_id, s.version, " tag " as secret_tag,"                                                                           \
+	"  req.user_agent, req.traceparent, " auth_method " as auth_method, " credential " as credential, " bound_to                       \
+	"  as bound_to" more_kept ", c.organization_id, s.version, " tag " as secret_tag,"                                                 \
 	"  c.token_lifetime, c.token_type, statement_timestamp() as at,"                                                                   \
 	"  date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,"                           \
 	"  coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as "               \
@@ -134,19 +165,23 @@
 		" where " verdict " = 'granted'),"                                                                                         \
 		" seal as (" SEAL_OF_BATCH ")"                                                                                             \
 		" select ord, " verdict ", version, at, token_lifetime, organization_id, granted_scope, granted_audience, token_type, "    \
-		"secret_tag from " decided
+		"secret_tag" more_answered " from " decided
 
-#define NO_TEXT "null::text"
+#define PLAIN "req.auth_method", "null::text", "null::text" /* a secret, and a token that is bound to nothing */
+
+/* ISSUE_SQL, whose first arguments may be PLAIN. */
+#define ISSUE_SQL_OF(...) ISSUE_SQL(__VA_ARGS__)
 
 /* Most batches are clients' own requests with their secrets. PostgreSQL sets up each join anew for
  * every statement, which is most of a small batch's cost, so they have a statement without the
- * bearers' and the keys'. */
-const char issue_sql[] = ISSUE_SQL(NO_TEXT, NO_TEXT, "", "", SECRET_CASES, "", "", SECRET_TAG, "", "dec", "outcome");
+ * bearers' and the proofs'. */
+const char issue_sql[] = ISSUE_SQL_OF(PLAIN, "", "", SECRET_CASES, "", "", SECRET_TAG, "", "dec", "outcome", "");
 const char issue_bearer_sql[] =
-	ISSUE_SQL(NO_TEXT, NO_TEXT, BEARER_COLUMNS, BEARER_CASES, SECRET_CASES, BEARER_LOOKUPS, "", SECRET_TAG, "", "dec", "outcome");
-const char issue_key_sql[] =
-	ISSUE_SQL("req.credential", NO_TEXT, BEARER_COLUMNS KEY_COLUMNS, BEARER_CASES, KEY_CASES, BEARER_LOOKUPS KEY_LOOKUPS,
-		  ", req.used_once, req.used_until", "coalesce(" SECRET_TAG ", k.tag)", USED_ONCE, "fin", "verdict");
+	ISSUE_SQL_OF(PLAIN, BEARER_COLUMNS, BEARER_CASES, SECRET_CASES, BEARER_LOOKUPS, "", SECRET_TAG, "", "dec", "outcome", "");
+const char issue_proof_sql[] =
+	ISSUE_SQL(SHOWN_METHOD, SHOWN_CREDENTIAL, BINDING, BEARER_COLUMNS PROOF_COLUMNS, BEARER_CASES, PROOF_CASES,
+		  BEARER_LOOKUPS PROOF_LOOKUPS, ", req.used_once, req.used_until, req.proof_once, req.proof_until, k.credential_id",
+		  "coalesce(" SECRET_TAG ", k.tag)", USED_ONCE, "fin", "verdict", ", auth_method, credential, bound_to, credential_id");
 
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 
@@ -246,18 +281,43 @@ static struct str col_bearer_organization(struct issue_request *r)
 	return str_from(r->bearer->organization_id.b, sizeof r->bearer->organization_id.b);
 }
 
-static struct str col_credential(struct issue_request *r)
+static struct str col_credentials(struct issue_request *r)
 {
-	return r->credential;
+	return r->credentials;
+}
+static struct str col_presented(struct issue_request *r)
+{
+	return r->presented;
 }
 static struct str col_used_once(struct issue_request *r)
 {
-	return r->used_once;
+	return r->assertion.hash;
+}
+static struct str col_proof_once(struct issue_request *r)
+{
+	return r->proof.hash;
+}
+static struct str col_binding(struct issue_request *r)
+{
+	return r->binding;
+}
+static struct str col_fapi2(struct issue_request *r)
+{
+	return r->fapi2 ? STR("\1") : STR("\0");
+}
+
+static struct str until(struct issue_once *once)
+{
+	once->wire_until = htobe64((uint64_t)once->until);
+	return once->hash.p == NULL ? STR_NONE : str_from(&once->wire_until, sizeof once->wire_until);
 }
 static struct str col_used_until(struct issue_request *r)
 {
-	r->wire_used_until = htobe64((uint64_t)r->used_until);
-	return r->used_once.p == NULL ? STR_NONE : str_from(&r->wire_used_until, sizeof r->wire_used_until);
+	return until(&r->assertion);
+}
+static struct str col_proof_until(struct issue_request *r)
+{
+	return until(&r->proof);
 }
 
 struct column {
@@ -265,7 +325,7 @@ struct column {
 	column_of *value;
 };
 
-/* In the order of $1 to $11, of $26, of $27 to $34, and of $35 to $37. */
+/* In the order of $1 to $11, of $26, of $27 to $34, and of $35 to $42. */
 static const struct column columns[] = {
 	{PG_UUID, col_jti},         {PG_TEXT, col_client_id},  {PG_BYTEA, col_verifiers},  {PG_TEXT, col_scope},
 	{PG_TEXT, col_audience},    {PG_UUID, col_request_id}, {PG_CHAR, col_transport},   {PG_TEXT, col_caller},
@@ -276,7 +336,10 @@ static const struct column bearer_columns[] = {
 	{PG_INT4, col_bearer_kind},  {PG_TEXT, col_bearer_client}, {PG_INT4, col_bearer_version}, {PG_UUID, col_bearer_organization},
 	{PG_BOOL, col_bearer_admin}, {PG_BYTEA, col_bearer_tag},   {PG_INT8, col_bearer_iat},     {PG_UUID, col_bearer_jti},
 };
-static const struct column key_columns[] = {{PG_TEXT, col_credential}, {PG_BYTEA, col_used_once}, {PG_INT8, col_used_until}};
+static const struct column proof_columns[] = {
+	{PG_TEXT, col_credentials}, {PG_TEXT, col_presented},   {PG_BYTEA, col_used_once}, {PG_INT8, col_used_until},
+	{PG_BYTEA, col_proof_once}, {PG_INT8, col_proof_until}, {PG_TEXT, col_binding},    {PG_BOOL, col_fapi2},
+};
 
 static void put_columns(struct store *s, struct pg_params *p, const struct column *c, size_t columns_n, const struct list *requests)
 {
@@ -293,9 +356,10 @@ static const char *statement_for(const struct list *requests)
 {
 	const char *name = STMT_ISSUE;
 	LIST_EACH (it, requests) {
-		if (ISSUE_REQUEST(it)->credential.p != NULL)
-			return STMT_ISSUE_KEY;
-		if (ISSUE_REQUEST(it)->bearer != NULL)
+		const struct issue_request *r = ISSUE_REQUEST(it);
+		if (r->credentials.p != NULL || r->binding.p != NULL)
+			return STMT_ISSUE_PROOF;
+		if (r->bearer != NULL)
 			name = STMT_ISSUE_BEARER;
 	}
 	return name;
@@ -315,8 +379,8 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 	if (str_eq(str_of(name), STR(STMT_ISSUE)))
 		return name;
 	put_columns(s, p, bearer_columns, sizeof bearer_columns / sizeof *bearer_columns, requests);
-	if (str_eq(str_of(name), STR(STMT_ISSUE_KEY)))
-		put_columns(s, p, key_columns, sizeof key_columns / sizeof *key_columns, requests);
+	if (str_eq(str_of(name), STR(STMT_ISSUE_PROOF)))
+		put_columns(s, p, proof_columns, sizeof proof_columns / sizeof *proof_columns, requests);
 	return name;
 }
 
@@ -337,6 +401,12 @@ static void take_row(struct issue_request *req, const PGresult *r, int row)
 	req->granted_audience = pg_str(r, row, 7);
 	req->token_type = pg_str(r, row, 8);
 	req->secret_tag = pg_str(r, row, 9);
+	if (PQnfields(r) <= 10)
+		return;
+	req->auth_method = pg_is_null(r, row, 10) ? '\0' : pg_str(r, row, 10).p[0];
+	req->credential = pg_str(r, row, 11);
+	req->bound_to = pg_str(r, row, 12);
+	req->credential_id = pg_str(r, row, 13);
 }
 
 /* Where the row of each request is. False unless each has one, and no row is anything else. */

@@ -13,8 +13,8 @@
 #include "sql/pg_value.h"
 #include "store/issue.h"
 
-/* Prepared as STMT_ISSUE, STMT_ISSUE_BEARER and STMT_ISSUE_KEY. */
-extern const char issue_sql[], issue_bearer_sql[], issue_key_sql[];
+/* Prepared as STMT_ISSUE, STMT_ISSUE_BEARER and STMT_ISSUE_PROOF. */
+extern const char issue_sql[], issue_bearer_sql[], issue_proof_sql[];
 
 /* All parameters, for at most batch_max requests that are to be signed with the key `kid`;
  * returns the name of the statement that takes them. */

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sql/admin_sql.h"
-#include "sql/client_key_sql.h"
+#include "sql/client_credential_sql.h"
 #include "sql/credential_sql.h"
 #include "sql/token_state_sql.h"
 #include "store/denied.h"
@@ -24,7 +24,7 @@
 static const struct pg_statement issue_statements[] = {
 	{STMT_ISSUE, issue_sql},
 	{STMT_ISSUE_BEARER, issue_bearer_sql},
-	{STMT_ISSUE_KEY, issue_key_sql},
+	{STMT_ISSUE_PROOF, issue_proof_sql},
 	{STMT_SEAL, SQL_SEAL},
 	/* With $1 it commits a record of no consequence to the WAL, to learn whether the server
 	 * takes writes again. */
@@ -56,9 +56,9 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_CLIENT_CREATE, SQL_CLIENT_CREATE},
 	{STMT_CLIENT_CHANGE, SQL_CLIENT_CHANGE},
 	{STMT_CLIENT_DELETE, SQL_CLIENT_DELETE},
-	{STMT_KEY_LIST, SQL_KEY_LIST},
-	{STMT_KEY_ADD, SQL_KEY_ADD},
-	{STMT_KEY_REMOVE, SQL_KEY_REMOVE},
+	{STMT_CLIENT_CREDENTIAL_LIST, SQL_CLIENT_CREDENTIAL_LIST},
+	{STMT_CLIENT_CREDENTIAL_ADD, SQL_CLIENT_CREDENTIAL_ADD},
+	{STMT_CLIENT_CREDENTIAL_REMOVE, SQL_CLIENT_CREDENTIAL_REMOVE},
 	{STMT_INTROSPECT_BY_CLIENTS, SQL_INTROSPECT_BY_CLIENTS},
 	{STMT_INTROSPECT_BY_BEARER, SQL_INTROSPECT_BY_BEARER},
 	{STMT_TOKEN_REVOKE, SQL_TOKEN_REVOKE},

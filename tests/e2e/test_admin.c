@@ -450,7 +450,7 @@ Test(admin, a_key_is_registered_used_listed_and_removed)
 	expect_status(call("DELETE", location, NULL), 404);
 	expect_problem(r.status, 404, "credential_not_found");
 	cr_expect(key_acts("add_key", "granted") == 1 && key_acts("remove_key", "granted") == 1 &&
-		  key_acts("remove_key", "credential_not_found") == 1);
+		  key_acts("remove_credential", "credential_not_found") == 1);
 	signing_key_free(key.key);
 }
 
@@ -471,7 +471,7 @@ Test(admin, a_key_is_found_with_its_own_client_alone)
 	org_create(&w, "other", &other);
 	expect_status(call("POST", keys_of(&acme, ""), key_body(key.jwk, "")), 201);
 	expect_problem(call("POST", keys_of(&acme, ""), key_body(key.jwk, "")), 409, "already_exists");
-	cr_expect(body_has("has this key already"), "%s", r.body);
+	cr_expect(body_has("has this credential already"), "%s", r.body);
 	expect_problem(call("DELETE", keys_of(&other, key.id), NULL), 404, "credential_not_found");
 	snprintf(other.client_id, sizeof other.client_id, "%s", acme.client_id);
 	expect_problem(call("DELETE", keys_of(&other, key.id), NULL), 404, "client_not_found");
@@ -490,8 +490,8 @@ Test(admin, a_ninth_key_is_refused)
 		 "insert into m2m.client_credential (client_id, credential_id, kind, public_jwk)"
 		 " select '%s', 'k' || n, 'key', '{}' from generate_series(1, 8) n",
 		 acme.client_id);
-	expect_problem(call("POST", keys_of(&acme, ""), key_body(key.jwk, "")), 409, "too_many_keys");
-	cr_expect_eq(key_acts("add_key", "too_many_keys"), 1);
+	expect_problem(call("POST", keys_of(&acme, ""), key_body(key.jwk, "")), 409, "too_many_credentials");
+	cr_expect_eq(key_acts("add_key", "too_many_credentials"), 1);
 	signing_key_free(key.key);
 }
 

@@ -226,32 +226,32 @@ void fake_admin(struct store *s, enum err err, const struct admin_answer *a)
 }
 
 static enum err take_on_key(struct store *s, enum fake_call call, const struct origin *origin, struct str org, struct str client_id,
-			    admin_key_done *done, void *arg)
+			    admin_credential_done *done, void *arg)
 {
 	s->key_done = done;
 	return take_on_admin(s, call, origin, org, client_id, NULL, arg);
 }
 
-enum err admin_key_list(struct store *s, struct str org, struct str client_id, admin_key_done *done, void *arg)
+enum err admin_credential_list(struct store *s, struct str org, struct str client_id, admin_credential_done *done, void *arg)
 {
 	return take_on_key(s, FAKE_KEY_LIST, NULL, org, client_id, done, arg);
 }
 
-enum err admin_key_add(struct store *s, const struct origin *origin, struct str org, struct str client_id, const struct key_spec *spec,
-		       admin_key_done *done, void *arg)
+enum err admin_credential_add(struct store *s, const struct origin *origin, struct str org, struct str client_id,
+			      const struct client_credential_spec *spec, admin_credential_done *done, void *arg)
 {
-	s->key_spec = *spec;
+	s->new_credential = *spec;
 	return take_on_key(s, FAKE_KEY_ADD, origin, org, client_id, done, arg);
 }
 
-enum err admin_key_remove(struct store *s, const struct origin *origin, struct str org, struct str client_id, struct str credential_id,
-			  admin_key_done *done, void *arg)
+enum err admin_credential_remove(struct store *s, const struct origin *origin, struct str org, struct str client_id,
+				 struct str credential_id, admin_credential_done *done, void *arg)
 {
 	s->credential_id = credential_id;
 	return take_on_key(s, FAKE_KEY_REMOVE, origin, org, client_id, done, arg);
 }
 
-void fake_keys(struct store *s, enum err err, const struct registered_key *keys, size_t n)
+void fake_keys(struct store *s, enum err err, const struct registered_credential *keys, size_t n)
 {
 	cr_assert(s->waiting >= FAKE_KEY_LIST, "no call about keys waits");
 	s->waiting = FAKE_NONE;

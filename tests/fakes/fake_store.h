@@ -7,8 +7,8 @@
 #define M2M_FAKES_FAKE_STORE_H
 
 #include "store/admin.h"
+#include "store/client_credential.h"
 #include "store/client_jwks.h"
-#include "store/client_key.h"
 #include "store/credential.h"
 #include "store/issue.h"
 #include "store/store.h"
@@ -79,9 +79,9 @@ struct store {
 	const struct org_change *org_change;
 	struct client_spec client;
 	admin_done *admin_done;
-	struct key_spec key_spec;
+	struct client_credential_spec new_credential;
 	struct str credential_id;
-	admin_key_done *key_done;
+	admin_credential_done *key_done;
 
 	/* the last denied_count; copies, as the real one makes */
 	unsigned denied;
@@ -99,7 +99,7 @@ void fake_client_jwks(struct store *s, enum err err, const struct client_jwk *ke
 void fake_admin(struct store *s, enum err err, const struct admin_answer *a);
 
 /* The same for a call about keys. */
-void fake_keys(struct store *s, enum err err, const struct registered_key *keys, size_t n);
+void fake_keys(struct store *s, enum err err, const struct registered_credential *keys, size_t n);
 /* Answers the call about a token that waits; `a` comes with a refusal too, as the real one's. */
 void fake_token_state(struct store *s, enum err err, const struct token_answer *a);
 

@@ -157,8 +157,8 @@ static void have_keys(int n)
 Test(client_keys, a_client_has_eight_at_most_and_an_ended_one_counts_no_more)
 {
 	have_keys(KEYS_MAX);
-	expect_refusal(1, "8 keys", "client", "key", "add", "--org", "acme", "--key", file);
-	cr_expect_eq(acts("add_key", "too_many_keys"), 1);
+	expect_refusal(1, "8 credentials of this kind", "client", "key", "add", "--org", "acme", "--key", file);
+	cr_expect_eq(acts("add_key", "too_many_credentials"), 1);
 	cr_expect_str_eq(methods(), "", "what was refused changes nothing");
 	expect_exit(0, "client", "key", "remove", "k3", "--org", "acme");
 	expect_exit(0, "client", "key", "add", "--org", "acme", "--key", file);

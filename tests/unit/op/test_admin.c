@@ -160,32 +160,32 @@ static struct op *with_key(const char *kind, const char *text)
 	struct op *op = prepared(OP_ADD_CREDENTIAL);
 	op->in.organization = STR("acme");
 	op->in.client_id = STR(CLIENT);
-	op->in.new_key.kind = str_of(kind);
-	op->in.new_key.text = str_of(text);
+	op->in.new_credential.kind = str_of(kind);
+	op->in.new_credential.text = str_of(text);
 	return op;
 }
 
 Test(admin, a_key_is_registered_under_its_thumbprint)
 {
-	struct registered_key made = {.credential_id = STR(EC_ID), .public_jwk = STR(EC_JWK), .kty = STR("EC")};
+	struct registered_credential made = {.credential_id = STR(EC_ID), .public_jwk = STR(EC_JWK), .kty = STR("EC")};
 	struct op *op = with_key("key", EC_JWK);
-	op->in.new_key.name = STR("build");
-	op->in.new_key.expires_at = (NOW + 60) * 1000000;
+	op->in.new_credential.name = STR("build");
+	op->in.new_credential.expires_at = (NOW + 60) * 1000000;
 	op_run(op);
 	cr_assert_eq(store.waiting, FAKE_KEY_ADD);
 	cr_assert(str_eq(store.org, STR("acme")) && str_eq(store.client_id, STR(CLIENT)));
-	cr_assert(str_eq(store.key_spec.credential_id, STR(EC_ID)) && str_eq(store.key_spec.name, STR("build")));
-	cr_assert_eq(store.key_spec.expires_at, (NOW + 60) * 1000000);
+	cr_assert(str_eq(store.new_credential.credential_id, STR(EC_ID)) && str_eq(store.new_credential.name, STR("build")));
+	cr_assert_eq(store.new_credential.expires_at, (NOW + 60) * 1000000);
 	cr_assert(str_eq(store.origin->actor, STR("ops@example.com")));
 	fake_keys(&store, ERR_OK, &made, 1);
 	answered(op, ERR_OK);
 	cr_assert_eq(op->out.rows, 1);
-	cr_assert(str_eq(op->out.keys[0].public_jwk, STR(EC_JWK)));
+	cr_assert(str_eq(op->out.credentials[0].public_jwk, STR(EC_JWK)));
 	op = with_key("key", EC_JWK);
 	op_run(op);
 	fake_keys(&store, ERR_ALREADY_EXISTS, NULL, 0);
 	answered(op, ERR_ALREADY_EXISTS);
-	cr_assert_str_eq(op->err_detail, "The client has this key already.");
+	cr_assert_str_eq(op->err_detail, "The client has this credential already.");
 }
 
 Test(admin, what_is_no_key_to_register_is_told_and_asks_nothing)
@@ -205,7 +205,7 @@ Test(admin, what_is_no_key_to_register_is_told_and_asks_nothing)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct op *op = with_key(cases[i].kind, cases[i].text);
-		op->in.new_key.expires_at = cases[i].expires_at;
+		op->in.new_credential.expires_at = cases[i].expires_at;
 		op_run(op);
 		refused_unasked(op, ERR_INVALID_REQUEST);
 		cr_expect_not_null(strstr(op->err_detail, cases[i].says), "%s", op->err_detail);
@@ -214,14 +214,14 @@ Test(admin, what_is_no_key_to_register_is_told_and_asks_nothing)
 
 Test(admin, a_client_s_keys_are_listed_and_removed)
 {
-	struct registered_key keys[] = {{.credential_id = STR("a")}, {.credential_id = STR("b"), .alg = STR("ES256")}};
+	struct registered_credential keys[] = {{.credential_id = STR("a")}, {.credential_id = STR("b"), .alg = STR("ES256")}};
 	struct op *op = prepared(OP_LIST_CREDENTIALS);
 	op->in.client_id = STR(CLIENT);
 	op_run(op);
 	cr_assert_eq(store.waiting, FAKE_KEY_LIST);
 	fake_keys(&store, ERR_OK, keys, 2);
 	answered(op, ERR_OK);
-	cr_assert(op->out.rows == 2 && str_eq(op->out.keys[1].alg, STR("ES256")));
+	cr_assert(op->out.rows == 2 && str_eq(op->out.credentials[1].alg, STR("ES256")));
 	op = prepared(OP_REMOVE_CREDENTIAL);
 	op->in.credential_id = STR("b");
 	op_run(op);
@@ -241,7 +241,7 @@ Test(admin, a_store_that_is_away_is_said_to_be)
 		op->in.organization = STR("acme");
 		op->in.client_id = STR(CLIENT);
 		op->in.new_org.slug = STR("acme");
-		op->in.new_key = (struct op_new_key){.kind = STR("key"), .text = STR(EC_JWK)};
+		op->in.new_credential = (struct op_new_credential){.kind = STR("key"), .text = STR(EC_JWK)};
 		op_run(op);
 		cr_assert_eq(op->err, ERR_STORE_UNAVAILABLE, "%s: %s", op_specs[i].name, err_info(op->err)->code);
 		cr_assert_null(op->out.client_secret.p);

@@ -60,10 +60,10 @@ static struct op *show(struct str assertion)
 static void expect_issue(const struct op *op)
 {
 	cr_assert_eq(store.waiting, FAKE_ISSUE, "%s", op->err_detail);
-	cr_expect(str_eq(store.request->client_id, STR(CLIENT)) && str_eq(store.request->credential, row.credential_id));
-	cr_expect(store.request->verifiers.p == NULL && store.request->used_once.n == 16);
+	cr_expect(str_eq(store.request->client_id, STR(CLIENT)) && str_eq(store.request->credentials, row.credential_id));
+	cr_expect(store.request->verifiers.p == NULL && store.request->assertion.hash.n == 16);
 	cr_expect_eq(store.request->auth_method, 'k');
-	cr_expect_eq(store.request->used_until, NOW + 60 + 30, "exp and the leeway");
+	cr_expect_eq(store.request->assertion.until, NOW + 60 + 30, "exp and the leeway");
 }
 
 static void answer_issue(enum err err)
@@ -98,7 +98,7 @@ Test(private_key_jwt, a_key_that_is_not_remembered_is_asked_for)
 	cr_assert_eq(store.waiting, FAKE_CLIENT_JWKS, "it may have been added since");
 	fake_client_jwks(&store, ERR_OK, both, 2);
 	cr_assert_eq(store.waiting, FAKE_ISSUE);
-	cr_expect(str_eq(store.request->credential, both[1].credential_id));
+	cr_expect(str_eq(store.request->credentials, both[1].credential_id));
 	answer_issue(ERR_OK);
 	answered(op, ERR_OK);
 }

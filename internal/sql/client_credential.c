@@ -1,4 +1,4 @@
-#include "sql/client_key.h"
+#include "sql/client_credential.h"
 
 #include "config/words.h"
 #include "crypto/client_key.h"
@@ -31,8 +31,8 @@ static bool only_key(struct arena *a, struct str *text)
 	return true;
 }
 
-enum err key_spec_read(struct arena *a, struct str text, struct str name, int64_t expires_at, int64_t now, struct key_spec *ret,
-		       const char **ret_why)
+enum err client_credential_read_key(struct arena *a, struct str text, struct str name, int64_t expires_at, int64_t now,
+				    struct client_credential_spec *ret, const char **ret_why)
 {
 	struct client_key key;
 	if (!word_is_name(name))
@@ -48,8 +48,9 @@ enum err key_spec_read(struct arena *a, struct str text, struct str name, int64_
 	enum err err = client_key_read(a, text, &key, ret_why);
 	if (err != ERR_OK)
 		return err;
-	*ret = (struct key_spec){
+	*ret = (struct client_credential_spec){
 		.credential_id = arena_copy(a, str_of(key.thumbprint_text)),
+		.kind = STR("key"),
 		.public_jwk = key.jwk,
 		.name = name,
 		.expires_at = expires_at,
