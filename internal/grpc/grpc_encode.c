@@ -96,7 +96,7 @@ static struct str encode_token(struct op *op, bool gzip)
 	M2m__V1__IssueTokenResponse m = M2M__V1__ISSUE_TOKEN_RESPONSE__INIT;
 	arena_wipe_on_free(op->arena);
 	m.access_token = text(op->arena, op->out.access_token);
-	m.token_type = text(op->arena, STR("Bearer"));
+	m.token_type = text(op->arena, op->out.token_needs_proof ? STR("DPoP") : STR("Bearer"));
 	m.expires_in = op->out.expires_in;
 	m.scope = text(op->arena, op->out.scope);
 	return frame(op, &m.base, gzip);
@@ -131,7 +131,7 @@ static struct str encode_introspected(struct op *op, bool gzip)
 	m.aud = words;
 	m.scope = text_or_empty(op->arena, t->scope);
 	m.client_id = text_or_empty(op->arena, t->client_id);
-	m.token_type = text(op->arena, STR("Bearer"));
+	m.token_type = text(op->arena, str_starts(t->bound_to, STR("jkt:")) ? STR("DPoP") : STR("Bearer"));
 	m.exp = t->expires_at;
 	m.iat = t->issued_at;
 	m.sub = text_or_empty(op->arena, t->subject);
