@@ -108,6 +108,9 @@ struct config {
 	/* M2M_ASSERTION_LIFETIME_MAX_S, default 300; 10 to 3600: how far ahead of now the `exp` of
 	 * a client assertion may be */
 	unsigned assertion_lifetime_s;
+	/* M2M_DPOP_NONCE, off (default) or required: DPoP proofs need a nonce (RFC 9449 section
+	 * 8) */
+	bool dpop_nonce;
 	/* M2M_CLIENT_RATE, default 0, which is no limit; up to 10000: requests for tokens a second,
 	 * for each client */
 	unsigned client_rate;

@@ -272,6 +272,18 @@ bool parse_token_type(const struct setting *s, struct arena *a, struct str text,
 	return true;
 }
 
+bool parse_dpop_nonce(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	bool required = str_eq(text, STR("required"));
+	if (!required && !str_eq(text, STR("off"))) {
+		sbuf_putz(why, "expected off or required");
+		return false;
+	}
+	*(bool *)target(s, c) = required;
+	return true;
+}
+
 bool parse_text(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
 {
 	return keep(s, a, text, c, why);

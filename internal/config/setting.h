@@ -35,6 +35,7 @@ bool parse_audience(const struct setting *s, struct arena *a, struct str text, s
 bool parse_scope(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_alg(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_token_type(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
+bool parse_dpop_nonce(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 /* Any text; what reads it later judges it. */
 bool parse_text(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_log_level(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);

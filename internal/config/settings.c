@@ -69,6 +69,8 @@ const struct setting settings[] = {
 	 parse_number, AT(partition_days), .min = 7, .max = 400},
 	{"M2M_ASSERTION_LIFETIME_MAX_S", "300", "300", "seconds that a client assertion may be good for, 10 to 3600",
 	 parse_number, AT(assertion_lifetime_s), .min = 10, .max = 3600},
+	{"M2M_DPOP_NONCE", "off", "off", "off or required: whether each DPoP proof has to carry a nonce of the gateway's (RFC 9449 section 8)",
+	 parse_dpop_nonce, AT(dpop_nonce)},
 	{"M2M_CLIENT_RATE", "0", "0, no limit", "tokens a second that one client may ask for, up to 10000; more are answered 429",
 	 parse_number, AT(client_rate), .min = 0, .max = RATE_PER_SECOND_MAX},
 	{"M2M_CLIENT_BURST", NULL, "ten times the rate", "how many at once after a pause, 1 to 100000",

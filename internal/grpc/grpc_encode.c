@@ -96,7 +96,7 @@ static struct str encode_token(struct op *op, bool gzip)
 	M2m__V1__IssueTokenResponse m = M2M__V1__ISSUE_TOKEN_RESPONSE__INIT;
 	arena_wipe_on_free(op->arena);
 	m.access_token = text(op->arena, op->out.access_token);
-	m.token_type = text(op->arena, STR("Bearer"));
+	m.token_type = text(op->arena, op->out.token_needs_proof ? STR("DPoP") : STR("Bearer"));
 	m.expires_in = op->out.expires_in;
 	m.scope = text(op->arena, op->out.scope);
 	return frame(op, &m.base, gzip);
@@ -116,10 +116,22 @@ static struct str encode_rotation(struct op *op, bool gzip)
 	return frame(op, &m.base, gzip);
 }
 
+/* RFC 9449 section 6.2, RFC 8705 section 3.2 */
+static void put_confirmation(struct arena *a, struct str bound_to, M2m__V1__TokenConfirmation *m)
+{
+	struct str value = bound_to;
+	struct str member = str_split(&value, ':');
+	if (str_eq(member, STR("jkt")))
+		m->jkt = text(a, value);
+	else
+		m->x5t_s256 = text(a, value);
+}
+
 static struct str encode_introspected(struct op *op, bool gzip)
 {
 	const struct introspected *t = &op->out.introspected;
 	M2m__V1__IntrospectTokenResponse m = M2M__V1__INTROSPECT_TOKEN_RESPONSE__INIT;
+	M2m__V1__TokenConfirmation cnf = M2M__V1__TOKEN_CONFIRMATION__INIT;
 	struct str audience = t->audience;
 	size_t cap = audience.n + 1; /* more than there are words */
 	char **words = t->active ? arena_alloc(op->arena, cap * sizeof *words) : NULL;
@@ -131,13 +143,17 @@ static struct str encode_introspected(struct op *op, bool gzip)
 	m.aud = words;
 	m.scope = text_or_empty(op->arena, t->scope);
 	m.client_id = text_or_empty(op->arena, t->client_id);
-	m.token_type = text(op->arena, STR("Bearer"));
+	m.token_type = text(op->arena, str_starts(t->bound_to, STR("jkt:")) ? STR("DPoP") : STR("Bearer"));
 	m.exp = t->expires_at;
 	m.iat = t->issued_at;
 	m.sub = text_or_empty(op->arena, t->subject);
 	m.iss = text_or_empty(op->arena, t->issuer);
 	m.jti = text_or_empty(op->arena, t->jti);
 	m.organization_id = text_or_empty(op->arena, t->organization_id);
+	if (t->bound_to.n > 0) {
+		put_confirmation(op->arena, t->bound_to, &cnf);
+		m.cnf = &cnf;
+	}
 	return arena_overflowed(op->arena) ? STR_NONE : frame(op, &m.base, gzip);
 }
 

@@ -1,12 +1,12 @@
 /* The bearer of the M2M and admin routes: one of our own access tokens, one that the operator
  * minted with our key, or one of a trusted outside issuer (RFC 6750, RFC 7519 section 7.2).
  * `iss` says which, and with that whose keys decide. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/base64.h"
 #include "crypto/jwt.h"
 #include "op/bearer_times.h"
+#include "op/holder.h"
 #include "op/op_steps.h"
 #include "op/outsider.h"
 #include "op/own_token.h"
@@ -69,24 +69,6 @@ static bool take_origin(const struct json *claims, struct bearer_facts *f)
 	return f->has_jti || err == ERR_NOT_PRESENT;
 }
 
-/* The key or the certificate that the token is bound to (RFC 9449 section 6.1, RFC 8705 section
- * 3.1). A confirmation of another kind is none that we gave, and nobody could hold to it. */
-static bool take_confirmation(const struct json *claims, struct bearer_facts *f)
-{
-	const struct json *cnf = json_get(claims, "cnf");
-	struct str jkt = STR_NONE;
-	struct str x5t = STR_NONE;
-	if (cnf == NULL)
-		return true;
-	bool has_jkt = json_string(json_get(cnf, "jkt"), &jkt) == ERR_OK;
-	bool has_x5t = json_string(json_get(cnf, "x5t#S256"), &x5t) == ERR_OK;
-	struct str value = has_jkt ? jkt : x5t;
-	if (has_jkt == has_x5t || value.n != THUMBPRINT_TEXT_LEN)
-		return false;
-	int n = snprintf(f->bound_to, sizeof f->bound_to, "%s:%.*s", has_jkt ? "jkt" : "x5t#S256", STR_ARG(value));
-	return n > 0 && (size_t)n < sizeof f->bound_to;
-}
-
 /* What a token of ours says. A client's names its client, organization and secret version; the
  * operator's for an organization names that and roles; the operator's for the platform names the
  * role `platform` alone. */
@@ -97,7 +79,7 @@ static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 	struct str organization_id = STR_NONE;
 	struct str subject = STR_NONE;
 	if (json_string(json_get(claims, "sub"), &subject) != ERR_OK || subject.n == 0 || subject.n > BEARER_SUBJECT_MAX ||
-	    !take_origin(claims, &f) || !take_confirmation(claims, &f))
+	    !take_origin(claims, &f) || !op_read_confirmation(claims, f.bound_to))
 		return ERR_INVALID_TOKEN;
 	memcpy(f.subject, subject.p, subject.n);
 	f.subject[subject.n] = '\0';
@@ -153,17 +135,6 @@ static void set_caller(struct op *op, const struct bearer_facts *f)
 	op->caller_known = true;
 }
 
-/* Whoever shows a bound token has to prove that it holds the key or the certificate. */
-static enum op_verdict hold(struct op *op, const struct bearer_facts *f)
-{
-	struct str bound_to = str_of(f->bound_to);
-	if (bound_to.n == 0 || (op->held.jkt.p != NULL && str_eq(bound_to, op->held.jkt)) ||
-	    (op->held.x5t.p != NULL && str_eq(bound_to, op->held.x5t)))
-		return OP_MORE;
-	return op_fail(op, ERR_INVALID_TOKEN,
-		       "The access token is bound to a key or a certificate which the request doesn't prove to hold.");
-}
-
 /* The first sight of a token: its signature is checked. */
 static enum op_verdict meet(struct op *op, struct keyset *keys, int64_t now)
 {
@@ -178,7 +149,7 @@ static enum op_verdict meet(struct op *op, struct keyset *keys, int64_t now)
 		return op_fail(op, err, NULL);
 	bearer_memo_put(op->env->memo, op->bearer_hash, keyset_generation(keys), &fresh);
 	set_caller(op, &fresh);
-	return hold(op, &fresh);
+	return op_hold(op, str_of(fresh.bound_to));
 }
 
 /* A platform token has no organization to act in. */
@@ -205,7 +176,7 @@ enum op_verdict op_authenticate(struct op *op)
 	if (known == NULL)
 		return in_place(op, meet(op, keys, now));
 	set_caller(op, known);
-	return in_place(op, hold(op, known));
+	return in_place(op, op_hold(op, str_of(known->bound_to)));
 }
 
 /* ---- a token that is shown, and opens nothing ---- */

@@ -85,6 +85,7 @@ static struct str metadata(struct arena *a, const struct config *config, bool op
 	json_put_raw(&o, "token_endpoint_auth_methods_supported",
 		     STR("[\"client_secret_basic\",\"client_secret_post\",\"private_key_jwt\"]"));
 	json_put_raw(&o, "token_endpoint_auth_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
+	json_put_raw(&o, "dpop_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
 	put_url(&o, "introspection_endpoint", a, config->public_url, OP_INTROSPECT_TOKEN);
 	json_put_raw(&o, "introspection_endpoint_auth_methods_supported", STR("[" CLIENT_AUTH_METHOD_NAMES ",\"Bearer\"]"));
 	put_url(&o, "revocation_endpoint", a, config->public_url, OP_REVOKE_TOKEN);

@@ -153,8 +153,7 @@ enum err dpop_proof_check(struct arena *a, struct str field, const struct dpop_r
 	enum err err = check_signature(a, field, &jwt, made.jkt, ret_why);
 	if (err != ERR_OK)
 		return err;
-	const char *why = rules->fapi2 && jwt.alg == JWT_RS256 ? "The proof's alg must be PS256, ES256 or EdDSA (FAPI 2.0 section 5.4.1)."
-							       : claims_fault(jwt.claims_json, rules, &made);
+	const char *why = claims_fault(jwt.claims_json, rules, &made);
 	if (why != NULL)
 		return refuse(ERR_INVALID_DPOP_PROOF, why, ret_why);
 	err = check_ath(jwt.claims_json, rules->access_token, ret_why);
@@ -163,6 +162,8 @@ enum err dpop_proof_check(struct arena *a, struct str field, const struct dpop_r
 	if (err != ERR_OK)
 		return err;
 	made.refused_from = made.issued_at + rules->past_s + 1;
+	if (jwt.alg == JWT_RS256)
+		made.fapi2_fault = "The proof's alg must be PS256, ES256 or EdDSA (FAPI 2.0 section 5.4.1).";
 	*ret = made;
 	return ERR_OK;
 }

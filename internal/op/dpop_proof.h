@@ -12,6 +12,9 @@
 #define DPOP_PROOF_PAST_S   60
 #define DPOP_PROOF_FUTURE_S 10
 
+/* How long a nonce of ours is good, in seconds. */
+#define DPOP_NONCE_LIFETIME_S 300
+
 struct dpop_rules {
 	struct str method; /* of the request: "POST" */
 	/* what clients call us by, with its path, if any; a last "/" is ignored */
@@ -21,7 +24,6 @@ struct dpop_rules {
 	int64_t past_s, future_s;         /* how far iat may be from now */
 	const struct dpop_nonces *nonces; /* NULL: no nonce is wanted */
 	struct str access_token;          /* absent: none is presented, no ath wanted */
-	bool fapi2;                       /* no RS256 (FAPI 2.0 Security Profile section 5.4.1) */
 };
 
 struct dpop_proof {
@@ -30,6 +32,8 @@ struct dpop_proof {
 	int64_t issued_at;
 	/* the second from which on iat is too old; used_once has to remember the jti until then */
 	int64_t refused_from;
+	/* what FAPI 2.0 forbids of a proof that is right: a sentence (static); NULL: nothing */
+	const char *fapi2_fault;
 };
 
 /* The rules:

@@ -28,6 +28,7 @@
 #include "base/histogram.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "crypto/dpop.h"
 #include "crypto/hasher.h"
 #include "crypto/jwt.h"
 #include "crypto/used_once.h"
@@ -109,6 +110,7 @@ struct op_env {
 	struct client_key_memo *client_keys;
 	unsigned asking_for_keys; /* private_key_jwt.c's own: how many wait for the database */
 	struct hasher *hasher;
+	struct dpop_nonces *nonces; /* that proofs must have; NULL: none */
 	struct op_counters *counters;
 	struct trace_queue *traces; /* NULL: off */
 	struct rate_limits *limits; /* of all workers; NULL: none */
@@ -140,6 +142,9 @@ struct op_new_credential {
 /* What the wire said. All borrowed from the op's arena; absent where not given. */
 struct op_input {
 	struct str bearer;
+	bool dpop_scheme; /* it came with the scheme DPoP (RFC 9449 section 7.1), else Bearer */
+	struct str dpop;  /* the DPoP proof (section 4) */
+	struct str path;  /* of the route, all of it; only beside a proof, whose htu names it */
 	/* client_id: of /admin, the path's */
 	struct str grant_type, client_id, client_secret, scope, audience;
 	/* RFC 8707; several are joined with spaces */
@@ -180,6 +185,7 @@ struct introspected {
 	struct str scope, client_id, subject, issuer, jti, organization_id;
 	struct str audience;           /* several are joined with spaces */
 	int64_t issued_at, expires_at; /* seconds since 1970 */
+	struct str bound_to;           /* "jkt:..." or "x5t#S256:..."; empty: nothing */
 };
 
 struct op_output {
@@ -187,6 +193,8 @@ struct op_output {
 	int32_t version;
 	int64_t created_us, rotated_us, previous_expires_us; /* microseconds since 1970 */
 	struct str access_token, scope;
+	/* it is bound to a DPoP key: its token_type is DPoP, else Bearer */
+	bool token_needs_proof;
 	int32_t expires_in;        /* seconds */
 	struct str document;       /* ready text; static or in the op's arena */
 	const char *document_type; /* its media type; NULL: application/json */
@@ -249,6 +257,14 @@ struct op {
 		struct str jkt, x5t;
 		struct issue_once proof;
 	} held;
+	/* The DPoP proof that a bearer came with, which is for this request and for nothing that it
+	 * asks for. */
+	struct {
+		bool wanted; /* the bearer is bound to a key */
+		bool spent;  /* it was found right, and nobody uses it once more */
+		struct issue_once once;
+	} bearer_proof;
+	struct str dpop_nonce; /* for the next proof (RFC 9449 section 8); absent: none is wanted */
 	/* what of the request FAPI 2.0 forbids, which matters to clients of that profile alone: the
 	 * error and a sentence (static); NULL: nothing */
 	const char *fapi2_fault;

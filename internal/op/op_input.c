@@ -51,13 +51,21 @@ bool op_take_scheme(struct str *value, struct str scheme)
 	return true;
 }
 
+static bool take_bearer_scheme(struct op *op, struct str *value)
+{
+	if (op_take_scheme(value, STR("Bearer")))
+		return true;
+	op->in.dpop_scheme = op_take_scheme(value, STR("DPoP"));
+	return op->in.dpop_scheme;
+}
+
 void op_set_bearer(struct op *op, unsigned count, struct str value)
 {
 	if (count == 0)
 		return;
 	if (count > 1)
 		op_fail(op, ERR_INVALID_REQUEST, "There is more than one Authorization header.");
-	else if (!op_take_scheme(&value, STR("Bearer")) || value.n == 0)
+	else if (!take_bearer_scheme(op, &value) || value.n == 0)
 		op_fail(op, ERR_MISSING_TOKEN, NULL);
 	else
 		op->in.bearer = arena_copy(op->arena, value);

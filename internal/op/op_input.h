@@ -11,9 +11,9 @@
  * that isn't well-formed (W3C Trace Context, version 00) is dropped. Each may be absent. */
 void op_set_origin(struct op *op, char transport, struct str remote_addr, struct str user_agent, struct str traceparent);
 
-/* Authorization (RFC 6750 section 2.1): `count` is how often it stood there. None at all is left
- * for op_authenticate to refuse; more than one is ERR_INVALID_REQUEST, another scheme
- * ERR_MISSING_TOKEN. */
+/* Authorization (RFC 6750 section 2.1, RFC 9449 section 7.1): `count` is how often it stood
+ * there. None at all is left for op_authenticate to refuse; more than one is
+ * ERR_INVALID_REQUEST, another scheme ERR_MISSING_TOKEN. */
 void op_set_bearer(struct op *op, unsigned count, struct str value);
 
 /* Takes `scheme` (case-insensitive) and the spaces behind it off. False: it doesn't begin so,

@@ -1,5 +1,6 @@
-/* op_authenticate_outsider -> (wait for keys, again) -> verified claims -> resolve the
- * organization -> (make it, where the issuer's entry says so) -> caller.
+/* op_authenticate_outsider -> (wait for keys, again) -> verified claims -> (spend the DPoP proof
+ * of a bound token, again) -> resolve the organization -> (make it, where the issuer's entry
+ * says so) -> caller.
  *
  * Signatures are not remembered as those of our own tokens are: one check costs less than the
  * question to the database that follows it. */
@@ -11,6 +12,7 @@
 #include "base/visible.h"
 #include "config/words.h"
 #include "op/bearer_times.h"
+#include "op/holder.h"
 #include "op/op_steps.h"
 #include "trust/claim.h"
 
@@ -189,6 +191,12 @@ static enum op_verdict take_claims(struct op *op, const struct trust_issuer *iss
 	op->origin.actor = actor_of(op, iss, claims);
 	if (op->origin.actor.p == NULL)
 		return refuse(op);
+	char bound_to[BEARER_BINDING_MAX + 1];
+	if (!op_read_confirmation(claims, bound_to))
+		return refuse(op);
+	enum op_verdict verdict = op_hold(op, str_of(bound_to));
+	if (verdict != OP_MORE)
+		return verdict;
 	op->platform = issuer->platform_role.p != NULL && claim_has_role(claims, issuer->roles_claim, issuer->platform_role, STR_NONE);
 	if (op->spec->who == OP_BY_PLATFORM || (op->spec->who == OP_BY_RESOURCE_SERVER && op->platform)) {
 		op->caller_known = true;

@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "crypto/jwt.h"
+#include "op/dpop_request.h"
 #include "op/op_steps.h"
 #include "op/private_key_jwt.h"
 #include "json/json_write.h"
@@ -234,6 +235,7 @@ static enum err draft(struct op *op)
 		err = jwt_draft(op->issue.key, at_jwt, sbuf_str(&claims), &op->token, &op->draft);
 	if (err != ERR_OK)
 		return err;
+	op->out.token_needs_proof = str_starts(op->issue.bound_to, STR("jkt:"));
 	op->out.expires_in = op->issue.lifetime;
 	op->out.scope = arena_copy(op->arena, op->issue.granted_scope);
 	op->out.client_id = op->issue.client_id;
@@ -360,4 +362,4 @@ static enum op_verdict issue(struct op *op)
 }
 
 op_step *const op_issue_token_steps[] = {op_authenticate, check_grant, op_limit_client, issue, NULL};
-op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, op_verify_assertion, issue, NULL};
+op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, op_verify_proof, op_verify_assertion, issue, NULL};

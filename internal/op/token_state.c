@@ -128,6 +128,7 @@ static void tell(struct op *op, const struct own_token *t)
 		.organization_id = text_of(t->claims, "organization_id"),
 		.issued_at = t->facts.issued_at,
 		.expires_at = t->facts.expires_at,
+		.bound_to = str_of(t->facts.bound_to),
 	};
 }
 

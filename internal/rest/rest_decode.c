@@ -29,6 +29,20 @@ static void decode_bearer(const struct rest_message *m, struct op *op)
 	op_set_bearer(op, m->headers[REST_AUTHORIZATION].count, m->headers[REST_AUTHORIZATION].value);
 }
 
+/* RFC 9449 section 4.3: there is one such field at most. */
+static void decode_proof(const struct rest_message *m, struct op *op)
+{
+	unsigned n = m->headers[REST_DPOP].count;
+	if (n == 0 || op->err != ERR_OK)
+		return;
+	if (n > 1) {
+		op_fail(op, ERR_INVALID_DPOP_PROOF, "There is more than one DPoP field (RFC 9449 section 4.3).");
+		return;
+	}
+	op->in.dpop = arena_copy(op->arena, m->headers[REST_DPOP].value);
+	op->in.path = arena_copy(op->arena, m->path);
+}
+
 /* RFC 6749 section 2.3.1: user and password are form-encoded, then joined, then base64. */
 static void decode_basic(const struct rest_message *m, struct op *op)
 {
@@ -65,7 +79,7 @@ malformed:
 static void decode_bearer_or_basic(const struct rest_message *m, struct op *op)
 {
 	struct str value = m->headers[REST_AUTHORIZATION].value;
-	if (op_take_scheme(&value, STR("Bearer")))
+	if (op_take_scheme(&value, STR("Bearer")) || op_take_scheme(&value, STR("DPoP")))
 		decode_bearer(m, op);
 	else
 		decode_basic(m, op);
@@ -322,6 +336,8 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_BY_ANYONE:
 		break;
 	}
+	if (op->spec->who != OP_BY_ANYONE)
+		decode_proof(m, op);
 	if (op->err == ERR_OK && !takes_query(op->spec))
 		rest_refuse_query(op, m->query);
 	if (op->err != ERR_OK)

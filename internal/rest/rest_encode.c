@@ -6,12 +6,25 @@
 #include "rest/rest_status.h"
 #include "json/json_write.h"
 
-#define REALM "realm=\"m2m-gateway\""
+#define REALM     "realm=\"m2m-gateway\""
+#define DPOP_ALGS "algs=\"RS256 ES256 PS256 EdDSA Ed25519\""
 
 static void put_claim(struct json_out *o, const char *name, struct str value)
 {
 	if (value.p != NULL)
 		json_put_str(o, name, value);
+}
+
+/* RFC 9449 section 6.2, RFC 8705 section 3.2 */
+static void put_confirmation(struct json_out *o, struct str bound_to)
+{
+	struct str value = bound_to;
+	struct str member = str_split(&value, ':');
+	if (bound_to.n == 0)
+		return;
+	json_open(o, "cnf", '{');
+	json_put_str(o, str_eq(member, STR("jkt")) ? "jkt" : "x5t#S256", value);
+	json_close(o, '}');
 }
 
 /* RFC 7662 section 2.2 */
@@ -22,7 +35,7 @@ static void write_introspected(struct json_out *o, const struct introspected *t)
 		return;
 	put_claim(o, "scope", t->scope);
 	put_claim(o, "client_id", t->client_id);
-	json_put_str(o, "token_type", STR("Bearer"));
+	json_put_str(o, "token_type", str_starts(t->bound_to, STR("jkt:")) ? STR("DPoP") : STR("Bearer"));
 	json_put_int(o, "exp", t->expires_at);
 	json_put_int(o, "iat", t->issued_at);
 	put_claim(o, "sub", t->subject);
@@ -30,6 +43,7 @@ static void write_introspected(struct json_out *o, const struct introspected *t)
 	put_claim(o, "iss", t->issuer);
 	put_claim(o, "jti", t->jti);
 	put_claim(o, "organization_id", t->organization_id);
+	put_confirmation(o, t->bound_to);
 }
 
 static void write_output(struct json_out *o, const struct op *op)
@@ -49,7 +63,7 @@ static void write_output(struct json_out *o, const struct op *op)
 	case OP_ISSUE_TOKEN:
 	case OP_OAUTH_TOKEN:
 		json_put_str(o, "access_token", out->access_token);
-		json_put_str(o, "token_type", STR("Bearer"));
+		json_put_str(o, "token_type", out->token_needs_proof ? STR("DPoP") : STR("Bearer"));
 		json_put_int(o, "expires_in", out->expires_in);
 		json_put_str(o, "scope", out->scope);
 		break;
@@ -91,6 +105,7 @@ static bool speaks_oauth(const struct op *op)
 	case ERR_AUTH_METHOD_NOT_ALLOWED:
 	case ERR_INVALID_SCOPE:
 	case ERR_INVALID_TARGET:
+	case ERR_BINDING_REQUIRED:
 		return op->spec->errors != OP_ERRORS_PROBLEM;
 	case ERR_NETWORK_NOT_ALLOWED: /* the grant's client's, or the bearer's */
 		return op->spec->errors == OP_ERRORS_OAUTH || (op->spec->errors == OP_ERRORS_GRANT && op->client_known);
@@ -99,23 +114,51 @@ static bool speaks_oauth(const struct op *op)
 	}
 }
 
+/* RFC 6750 section 3, RFC 9449 section 7.1 */
+#define BEARER_ERROR(error) STR("Bearer " REALM ", error=\"" error "\"")
+#define DPOP_ERROR(error)   STR("DPoP " REALM ", error=\"" error "\", " DPOP_ALGS)
+
+static bool is_dpop(const struct op *op)
+{
+	return op->in.dpop_scheme || op->bearer_proof.wanted;
+}
+
+/* Of a bearer. */
+static struct str bearer_challenge(const struct op *op)
+{
+	switch (op->err) {
+	case ERR_INVALID_TOKEN:
+		return is_dpop(op) ? DPOP_ERROR("invalid_token") : BEARER_ERROR("invalid_token");
+	case ERR_FORBIDDEN:
+		return is_dpop(op) ? DPOP_ERROR("insufficient_scope") : BEARER_ERROR("insufficient_scope");
+	case ERR_INVALID_DPOP_PROOF:
+	case ERR_PROOF_REPLAYED:
+		return DPOP_ERROR("invalid_dpop_proof");
+	case ERR_USE_DPOP_NONCE:
+		return DPOP_ERROR("use_dpop_nonce");
+	case ERR_MISSING_TOKEN:
+		return STR("Bearer " REALM ", DPoP " REALM ", " DPOP_ALGS);
+	default:
+		return is_dpop(op) ? STR("DPoP " REALM ", " DPOP_ALGS) : STR("Bearer " REALM);
+	}
+}
+
 static struct str challenge_of(const struct op *op)
 {
 	bool basic =
 		op->spec != NULL && (op->spec->who == OP_BY_CLIENT || (op->spec->who == OP_BY_RESOURCE_SERVER && op->in.bearer.p == NULL));
-	if (op->err == ERR_INVALID_TOKEN)
-		return STR("Bearer " REALM ", error=\"invalid_token\"");
-	if (op->err == ERR_FORBIDDEN && !basic)
-		return STR("Bearer " REALM ", error=\"insufficient_scope\"");
-	if (err_info(op->err)->http != 401)
+	if (rest_status(op) != 401 && op->err != ERR_FORBIDDEN)
 		return STR_NONE;
-	return basic ? STR("Basic " REALM) : STR("Bearer " REALM);
+	if (!basic)
+		return bearer_challenge(op);
+	return op->err == ERR_FORBIDDEN ? STR_NONE : STR("Basic " REALM);
 }
 
 static void encode_refusal(struct op *op, const char *allow, struct rest_answer *ret)
 {
 	struct sbuf body = sbuf_in(op->arena, 2048);
 	rest_refusal_compose(&(struct rest_refusal){.err = op->err,
+						    .status = rest_status(op),
 						    .detail = op->err_detail,
 						    .request_id = op->request_id,
 						    .oauth = speaks_oauth(op),
@@ -123,6 +166,7 @@ static void encode_refusal(struct op *op, const char *allow, struct rest_answer 
 						    .allow = allow,
 						    .retry_after = op->retry_after},
 			     &body, ret);
+	rest_answer_add(ret, STR("DPoP-Nonce"), op->dpop_nonce);
 }
 
 /* Where what was made can be read (RFC 9110 section 10.2.2). */
@@ -139,12 +183,13 @@ static bool has_document(const struct op *op)
 
 static void add_caching(struct rest_answer *a, const struct op *op)
 {
-	if (op->err == ERR_OK && op->out.etag.p != NULL) {
+	/* RFC 9449 section 8.2: nobody gets a stale nonce out of a cache */
+	if (op->err == ERR_OK && op->out.etag.p != NULL && op->dpop_nonce.p == NULL) {
 		rest_answer_add(a, STR("Cache-Control"), arena_printf(op->arena, "max-age=%d", op->out.max_age));
 		rest_answer_add(a, STR("ETag"), op->out.etag);
 		return;
 	}
-	if (has_document(op)) {
+	if (has_document(op) && op->dpop_nonce.p == NULL) {
 		rest_answer_add(a, STR("Cache-Control"), arena_printf(op->arena, "public, max-age=%d", op->out.max_age));
 		return;
 	}
@@ -212,6 +257,7 @@ static void encode_success(struct op *op, struct rest_answer *ret)
 	ret->body = STR_NONE;
 	rest_answer_add(ret, STR("Date"), str_of(rest_date()));
 	add_caching(ret, op);
+	rest_answer_add(ret, STR("DPoP-Nonce"), op->dpop_nonce);
 	add_location(ret, op);
 	rest_answer_add(ret, STR("X-Content-Type-Options"), STR("nosniff"));
 	rest_answer_add(ret, STR("X-Request-Id"), op->request_id);

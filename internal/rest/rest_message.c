@@ -11,6 +11,8 @@ static struct str header_name(enum rest_header h)
 		return STR("authorization");
 	case REST_CONTENT_TYPE:
 		return STR("content-type");
+	case REST_DPOP:
+		return STR("dpop");
 	case REST_IDEMPOTENCY_KEY:
 		return STR("idempotency-key");
 	case REST_IF_NONE_MATCH:

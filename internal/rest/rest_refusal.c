@@ -4,6 +4,11 @@
 #include "base/clock.h"
 #include "json/json_write.h"
 
+static int status_of(const struct rest_refusal *r)
+{
+	return r->status != 0 ? r->status : err_info(r->err)->http;
+}
+
 /* RFC 6749 section 5.2. error_description is limited to ASCII without quote and backslash, which
  * our sentences keep to. */
 static void write_oauth_error(struct json_out *o, const struct rest_refusal *r)
@@ -17,9 +22,10 @@ static void write_oauth_error(struct json_out *o, const struct rest_refusal *r)
 static void write_problem(struct json_out *o, const struct rest_refusal *r)
 {
 	const struct err_info *info = err_info(r->err);
+	int status = status_of(r);
 	json_put_str(o, "type", STR("about:blank"));
-	json_put_str(o, "title", str_of(rest_reason(info->http)));
-	json_put_int(o, "status", info->http);
+	json_put_str(o, "title", str_of(rest_reason(status)));
+	json_put_int(o, "status", status);
 	json_put_str(o, "detail", str_of(r->detail != NULL ? r->detail : info->text));
 	json_put_str(o, "code", str_of(info->code));
 	json_put_str(o, "request_id", r->request_id);
@@ -40,7 +46,7 @@ static void write_body(const struct rest_refusal *r, struct sbuf *body)
 void rest_refusal_compose(const struct rest_refusal *r, struct sbuf *body, struct rest_answer *ret)
 {
 	write_body(r, body);
-	ret->status = err_info(r->err)->http;
+	ret->status = status_of(r);
 	ret->n = 0;
 	ret->body = sbuf_str(body);
 	rest_answer_add(ret, STR("WWW-Authenticate"), r->challenge);

@@ -10,6 +10,7 @@
 /* All borrowed. */
 struct rest_refusal {
 	enum err err;
+	int status;              /* 0: the error table's */
 	const char *detail;      /* NULL: the error table's sentence */
 	struct str request_id;   /* NUL-terminated */
 	bool oauth;              /* the body is RFC 6749 section 5.2's, else RFC 9457's */

@@ -39,6 +39,7 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_ROTATE, SQL_ROTATE},
 	{STMT_CLIENT_JWKS, SQL_CLIENT_KEYS},
 	{STMT_USED_FORGET, "select m2m.used_once_forget()"},
+	{STMT_USED_SPEND, sql_used_once_spend},
 	{STMT_KEYS, sql_signing_keys},
 	{STMT_TOKEN_LIST, SQL_TOKEN_LIST},
 	{STMT_DENIED, sql_denied},

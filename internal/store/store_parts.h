@@ -16,6 +16,7 @@
 #define STMT_ISSUE_PROOF              "issue_key"
 #define STMT_CLIENT_JWKS              "client_jwks"
 #define STMT_USED_FORGET              "used_once_forget"
+#define STMT_USED_SPEND               "used_once_spend"
 #define STMT_SEAL                     "seal"
 #define STMT_AUDIT_KEY                "audit_key"
 #define STMT_PROBE                    "probe"

@@ -5,5 +5,6 @@
 
 extern const char sql_denied[];
 extern const char sql_signing_keys[];
+extern const char sql_used_once_spend[];
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "op/discovery.h"
+#include "op/dpop_proof.h"
 #include "rest/rest_status.h"
 #include "store/denied.h"
 #include "worker/listen.h"
@@ -214,6 +215,8 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 				 .status = rest_status};
 	if (verifier_ring_new(&config->ring, &w->env.verifiers) != ERR_OK)
 		goto fail;
+	if (config->dpop_nonce && dpop_nonces_new(&config->ring, DPOP_NONCE_LIFETIME_S, &w->env.nonces) != ERR_OK)
+		goto fail;
 	w->env.traces = trace_queue_new(shared->trace);
 	w->env.limits = shared->limits;
 	if (discovery_documents(w->arena, config, &w->env.documents) != ERR_OK)
@@ -302,6 +305,7 @@ void worker_free(struct worker *w)
 	client_key_memo_free(w->env.client_keys);
 	hasher_free(w->env.hasher);
 	verifier_ring_free(w->env.verifiers);
+	dpop_nonces_free(w->env.nonces);
 	op_env_clear(&w->env);
 	arena_free(w->arena);
 	free(w);

@@ -158,7 +158,8 @@ static void expect_issued(const char *path)
 static void expect_refused_alike(const char *path)
 {
 	expect_status(get(&w, path, NULL, &r), 401);
-	expect_header("WWW-Authenticate", "Bearer realm=\"m2m-gateway\"");
+	expect_header("WWW-Authenticate",
+		      "Bearer realm=\"m2m-gateway\", DPoP realm=\"m2m-gateway\", algs=\"RS256 ES256 PS256 EdDSA Ed25519\"");
 	expect_status(ask("DELETE", path, NULL), 405);
 	expect_header("Allow", "GET");
 }

@@ -141,7 +141,8 @@ Test(rest, a_route_without_a_bearer_asks_for_one)
 {
 	expect_status(get(&w, "/m2m/client-id", NULL, &r), 401);
 	cr_assert(is_problem(&r, "missing_token"), "%s%s", r.head, r.body);
-	expect_header("WWW-Authenticate", "Bearer realm=\"m2m-gateway\"");
+	expect_header("WWW-Authenticate",
+		      "Bearer realm=\"m2m-gateway\", DPoP realm=\"m2m-gateway\", algs=\"RS256 ES256 PS256 EdDSA Ed25519\"");
 	expect_status(get(&w, "/m2m/client-secret", NULL, &r), 401);
 	expect_status(rotate(&w, NULL, 0, &r), 401);
 	expect_status(m2m_token(&w, NULL, acme.client_id, acme.secret, &r), 401);

@@ -94,6 +94,21 @@ void fake_client_jwks(struct store *s, enum err err, const struct client_jwk *ke
 	s->jwks_done(s->arg, err, keys, n);
 }
 
+enum err used_once_spend(struct store *s, const struct issue_once *once, used_once_done *done, void *arg)
+{
+	s->once = *once;
+	s->once_done = done;
+	s->arg = arg;
+	return take_on(s, FAKE_USED_ONCE);
+}
+
+void fake_used_once(struct store *s, enum err err)
+{
+	cr_assert_eq(s->waiting, FAKE_USED_ONCE, "nothing waits to be spent");
+	s->waiting = FAKE_NONE;
+	s->once_done(s->arg, err);
+}
+
 /* ---- the operator's ---- */
 
 static enum err take_on_admin(struct store *s, enum fake_call call, const struct origin *origin, struct str org, struct str client_id,

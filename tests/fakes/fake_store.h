@@ -14,6 +14,7 @@
 #include "store/store.h"
 #include "store/token_list.h"
 #include "store/token_state.h"
+#include "store/used_once.h"
 
 enum fake_call {
 	FAKE_NONE,
@@ -24,6 +25,7 @@ enum fake_call {
 	FAKE_ISSUE,
 	FAKE_TOKEN_LIST,
 	FAKE_CLIENT_JWKS,
+	FAKE_USED_ONCE,
 	FAKE_INTROSPECT,
 	FAKE_REVOKE,
 	FAKE_REVOCATIONS,
@@ -71,6 +73,8 @@ struct store {
 	struct token_place before;
 	token_list_done *list_done;
 	client_jwks_done *jwks_done;
+	struct issue_once once; /* of used_once_spend; its hash is borrowed */
+	used_once_done *once_done;
 	/* of token_introspect and its like; borrowed until they return, but for the numbers */
 	struct token_caller asker;
 	struct presented_token token;
@@ -94,6 +98,9 @@ void fake_answer(struct store *s, enum err err, const struct credential *c);
 
 /* Answers the question for a client's keys. */
 void fake_client_jwks(struct store *s, enum err err, const struct client_jwk *keys, size_t n);
+
+/* Answers whether what may be used once is spent now. */
+void fake_used_once(struct store *s, enum err err);
 
 /* Answers the operator's call that waits. `a` as for fake_answer. */
 void fake_admin(struct store *s, enum err err, const struct admin_answer *a);

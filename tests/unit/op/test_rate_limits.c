@@ -183,8 +183,10 @@ static struct op *begin(const char *from, struct issue_request **ret)
 		op_free(op);
 		return NULL;
 	}
-	op->step += 4;
-	cr_assert_eq((*op->spec->steps[3])(op), OP_WAIT); /* issue */
+	while (op->step[1] != NULL) /* issue is the last one */
+		op->step++;
+	op_step *issue = *op->step++;
+	cr_assert_eq(issue(op), OP_WAIT);
 	*ret = store.request;
 	store.waiting = FAKE_NONE;
 	return op;

@@ -264,7 +264,8 @@ static void challenge(enum op_id id, enum err err, const char *want)
 Test(rest_encode, a_401_says_how_to_authenticate)
 {
 	challenge(OP_OAUTH_TOKEN, ERR_INVALID_CLIENT, "Basic realm=\"m2m-gateway\"");
-	challenge(OP_GET_CLIENT_ID, ERR_MISSING_TOKEN, "Bearer realm=\"m2m-gateway\"");
+	challenge(OP_GET_CLIENT_ID, ERR_MISSING_TOKEN,
+		  "Bearer realm=\"m2m-gateway\", DPoP realm=\"m2m-gateway\", algs=\"RS256 ES256 PS256 EdDSA Ed25519\"");
 	challenge(OP_GET_CLIENT_ID, ERR_INVALID_TOKEN, "Bearer realm=\"m2m-gateway\", error=\"invalid_token\"");
 	challenge(OP_GET_CLIENT_SECRET, ERR_FORBIDDEN, "Bearer realm=\"m2m-gateway\", error=\"insufficient_scope\"");
 	challenge(OP_ISSUE_TOKEN, ERR_INVALID_CLIENT, "Bearer realm=\"m2m-gateway\"");
