@@ -28,6 +28,7 @@
 #include "base/histogram.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "crypto/client_certificate.h"
 #include "crypto/hasher.h"
 #include "crypto/jwt.h"
 #include "crypto/used_once.h"
@@ -112,6 +113,8 @@ struct op_env {
 	struct op_counters *counters;
 	struct trace_queue *traces; /* NULL: off */
 	struct rate_limits *limits; /* of all workers; NULL: none */
+	/* who vouches for clients' certificates; of all workers; NULL: nobody */
+	struct certificate_authorities *authorities;
 	struct documents documents; /* that anyone may read */
 	/* The number by which the access line and the trace tell how an op ended: HTTP's, for
 	 * either transport. */
@@ -249,6 +252,12 @@ struct op {
 		struct str jkt, x5t;
 		struct issue_once proof;
 	} held;
+	/* the certificate that the request came with; its names as client_certificate.h has them,
+	 * absent where nobody vouches for them */
+	struct {
+		bool shown;
+		struct str names;
+	} certificate;
 	/* what of the request FAPI 2.0 forbids, which matters to clients of that profile alone: the
 	 * error and a sentence (static); NULL: nothing */
 	const char *fapi2_fault;

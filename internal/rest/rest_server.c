@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/reserve.h"
 #include "loop/accept.h"
+#include "op/tls_client_auth.h"
 #include "rest/http_guard.h"
 #include "rest/rest_conn.h"
 #include "rest/rest_decode.h"
@@ -231,6 +232,7 @@ static bool serve(struct rest_server *s, struct rest_conn *conn, struct evhttp_r
 		return false;
 	rest_decode_origin(m, op);
 	route(op->transport, op, m);
+	op_note_certificate(op, m->caller, rest_conn_certificate(conn));
 	op_run(op);
 	return true;
 }
