@@ -136,6 +136,7 @@ void op_env_clear(struct op_env *env);
 struct op_new_credential {
 	struct str kind;
 	struct str text; /* of a key: a JWK's JSON, or PEM */
+	struct certificate_input certificate;
 	struct str name;
 	int64_t expires_at; /* microseconds since 1970; 0: not given; negative: none that can be */
 };
@@ -287,7 +288,7 @@ struct op {
 };
 
 /* What stands in a path where op_table.h has {organization} and its like; borrowed from the path,
- * absent where it has none. */
+ * absent where it has none. A credential's id as it stands there, perhaps with escapes. */
 struct op_path {
 	struct str organization, client_id, credential_id;
 };
