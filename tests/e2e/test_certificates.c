@@ -1,10 +1,13 @@
 /* Clients that show a certificate (RFC 8705), in their handshake with a real daemon and by a
  * proxy (RFC 9440): who authenticates with it, and what the tokens are bound to. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/digest.h"
 #include "harness/expect.h"
 #include "harness/pki.h"
 #include "harness/proc.h"
@@ -25,6 +28,7 @@ static struct http_reply r;
 static void prepare(void)
 {
 	world_prepare(&w, false);
+	cr_assert_eq(crypto_init(), ERR_OK);
 	pki_self_signed(&server, "/CN=gateway");
 	pki_self_signed(&authority, "/CN=clients authority");
 	pki_self_signed(&stranger_authority, "/CN=somebody else's authority");
@@ -381,7 +385,7 @@ Test(certificates, the_platform_registers_and_removes_certificates)
 	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field(&one)), 200);
 	expect_status(get(&w, path, platform, &r), 200);
 	cr_expect_not_null(strstr(r.body, "\"kind\":\"certificate\""), "%s", r.body);
-	expect_status(http_call(w.gateway.http, &(struct http_request){.method = "DELETE", .path = location, .bearer = platform}, &r), 200);
+	expect_status(http_call(w.gateway.http, &(struct http_request){.method = "DELETE", .path = location, .bearer = platform}, &r), 204);
 	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field(&one)), 401);
 
 	char *pem = tmp_read(one.crt, NULL);
@@ -394,7 +398,7 @@ Test(certificates, the_platform_registers_and_removes_certificates)
 	http_header(&r, "Location", location, sizeof location);
 	cr_expect_not_null(strstr(location, "x5t%23S256%3A"), "%s", location);
 	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field(&one)), 200);
-	expect_status(http_call(w.gateway.http, &(struct http_request){.method = "DELETE", .path = location, .bearer = platform}, &r), 200);
+	expect_status(http_call(w.gateway.http, &(struct http_request){.method = "DELETE", .path = location, .bearer = platform}, &r), 204);
 	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field(&one)), 401);
 	expect_status(post_json(&w, path, platform, "{\"kind\":\"certificate\"}", &r), 400);
 	expect_status(post_json(&w, path, platform, "{\"kind\":\"certificate\",\"tls_client_auth_san_ip\":\"host\"}", &r), 400);
