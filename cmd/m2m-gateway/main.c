@@ -167,11 +167,18 @@ static void end_workers(struct worker **workers, unsigned n)
 		worker_free(workers[i]);
 }
 
+/* At the certificates: the gateway's, and the authorities of clients'. */
+static void look(const struct worker_shared *shared)
+{
+	tls_look(shared->tls);
+	client_authorities_look(shared->authorities);
+}
+
 /* What is reread when it changes is looked at now. The other settings are read once. */
 static void reread(const struct worker_shared *shared)
 {
 	bool issuers = trust_look_now(shared->trust);
-	tls_look(shared->tls);
+	look(shared);
 	const char *what = shared->tls == NULL ? (issuers ? "the trusted issuers" : "nothing, no setting names a file that is reread")
 			   : issuers           ? "certificate, key, client CAs, trusted issuers"
 					       : "certificate, key, client CAs";
@@ -194,7 +201,7 @@ static int wait_for_signal(const sigset_t *signals, int64_t limit_ms, const stru
 		else if (got > 0)
 			return got;
 		else
-			tls_look(shared->tls);
+			look(shared);
 	}
 }
 
@@ -265,7 +272,7 @@ int main(int argc, char **argv)
 	signals_settle(&signals);
 	loop_log_start();
 	static struct config config;
-	struct worker_shared shared = {NULL, NULL, NULL, NULL};
+	struct worker_shared shared = {.trust = NULL};
 	struct arena *a = arena_new(1 << 20);
 	if (a == NULL || crypto_init() != ERR_OK)
 		return complain(EXIT_FAILURE, STR("OpenSSL offers no SHA-256, HMAC, KBKDF or AES-256-GCM"));
@@ -273,7 +280,7 @@ int main(int argc, char **argv)
 	int code = EXIT_SETTINGS;
 	if (config_read(a, environ, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS | CONFIG_NEED_LISTENERS, &config, &faults) != ERR_OK ||
 	    database_urls_check(&config, &faults) != ERR_OK || trust_open(&config, &shared.trust, &faults) != ERR_OK ||
-	    tls_open(&config, &shared.tls, &faults) != ERR_OK) {
+	    tls_open(&config, &shared.tls, &faults) != ERR_OK || client_authorities_open(&config, &shared.authorities, &faults) != ERR_OK) {
 		complain(EXIT_SETTINGS, sbuf_str(&faults));
 	} else if (trace_open(&config, &shared.trace) != ERR_OK || rate_limits_open(&config, &shared.limits) != ERR_OK) {
 		code = complain(EXIT_FAILURE, STR("out of memory"));
@@ -284,6 +291,7 @@ int main(int argc, char **argv)
 	rate_limits_close(shared.limits);
 	trace_close(shared.trace);
 	trust_close(shared.trust);
+	client_authorities_close(shared.authorities);
 	tls_close(shared.tls);
 	config_wipe(&config);
 	arena_wipe_on_free(a);

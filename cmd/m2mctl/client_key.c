@@ -3,42 +3,13 @@
 #include "operator/client_credential.h"
 
 #include "base/clock.h"
+#include "credential_options.h"
 #include "crypto/client_key.h"
 #include "ctl.h"
 #include "input.h"
 #include "operator/client.h"
 #include "options.h"
 #include "output.h"
-
-#define EXPIRES_IN_MAX 315360000 /* ten years */
-
-/* ---- whose ---- */
-
-struct whose {
-	struct str client_id, org;
-};
-
-#define WHOSE_ROWS(w)                                                                                                                      \
-	{"--org", OPTION_TEXT, &(w).org, 0, 0},                                                                                            \
-	{                                                                                                                                  \
-		"--client", OPTION_TEXT, &(w).client_id, 0, 0                                                                              \
-	}
-#define WHOSE_USAGE "--org SLUG | --client CLIENT_ID"
-#define WHOSE_HELP                                                                                                                         \
-	"  --org SLUG            the organization, by slug or id: its default client\n"                                                    \
-	"  --client CLIENT_ID    the client; with --org, it must be the organization's\n"
-
-static int find_client(struct ctl *ctl, const struct whose *whose, struct client *ret)
-{
-	int status = ctl_connect(ctl, 0);
-	return status == EXIT_DONE ? ctl_ended(ctl, operator_client_find(ctl->db, whose->client_id, whose->org, ret)) : status;
-}
-
-static int check_whose(const struct ctl *ctl, const struct whose *whose)
-{
-	bool given = whose->client_id.p != NULL || whose->org.p != NULL;
-	return given ? EXIT_DONE : ctl_usage(ctl, "whose key? Give --org SLUG or --client CLIENT_ID");
-}
 
 /* ---- printing ---- */
 
@@ -62,15 +33,15 @@ static int list(struct ctl *ctl, char **args)
 {
 	enum { COLUMNS = 6 };
 	const struct registered_credential *keys = NULL;
-	struct whose whose = {STR_NONE, STR_NONE};
+	struct credential_owner whose = {STR_NONE, STR_NONE};
 	struct client client;
 	size_t n = 0;
-	const struct option options[] = {WHOSE_ROWS(whose)};
+	const struct option options[] = {CREDENTIAL_OWNER_ROWS(whose)};
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
 	if (status == EXIT_DONE)
-		status = check_whose(ctl, &whose);
+		status = check_credential_owner(ctl, &whose, "key");
 	if (status == EXIT_DONE)
-		status = find_client(ctl, &whose, &client);
+		status = find_credential_owner(ctl, &whose, &client);
 	if (status == EXIT_DONE)
 		status = ctl_ended(ctl, operator_client_credential_list(ctl->db, &client, STR("key"), &keys, &n));
 	struct field *fields = status == EXIT_DONE ? arena_alloc(ctl->a, n * COLUMNS * sizeof *fields) : NULL;
@@ -92,19 +63,10 @@ static int list(struct ctl *ctl, char **args)
 /* ---- adding ---- */
 
 struct key_options {
-	struct whose whose;
-	struct str file, name, expires_at;
-	int32_t expires_in; /* seconds; 0: not given */
+	struct credential_owner whose;
+	struct str file, name;
+	struct credential_end end;
 };
-
-/* Microseconds since 1970; 0: no end, negative: one that can't be read. */
-static int64_t end_of(const struct key_options *o, int64_t now)
-{
-	int64_t us = 0;
-	if (o->expires_in != 0)
-		return now + (int64_t)o->expires_in * 1000000;
-	return o->expires_at.p == NULL || clock_parse_rfc3339(o->expires_at, &us) == ERR_OK ? us : -1;
-}
 
 static int read_key(struct ctl *ctl, const struct key_options *o, struct client_credential_spec *ret)
 {
@@ -114,7 +76,7 @@ static int read_key(struct ctl *ctl, const struct key_options *o, struct client_
 	int status = input_file(ctl, o->file, CLIENT_KEY_TEXT_MAX, &text);
 	if (status != EXIT_DONE)
 		return status;
-	enum err err = client_credential_read_key(ctl->a, text, o->name, end_of(o, now), now, ret, &why);
+	enum err err = client_credential_read_key(ctl->a, text, o->name, credential_end_us(&o->end, now), now, ret, &why);
 	if (err == ERR_OK)
 		return EXIT_DONE;
 	if (err == ERR_MALFORMED)
@@ -127,26 +89,25 @@ static int add(struct ctl *ctl, char **args)
 {
 	struct key_options o = {.file = STR_NONE};
 	const struct option options[] = {
-		WHOSE_ROWS(o.whose),
+		CREDENTIAL_OWNER_ROWS(o.whose),
 		{"--key", OPTION_TEXT, &o.file, 0, 0},
 		{"--name", OPTION_TEXT, &o.name, 0, 0},
-		{"--expires-in", OPTION_NUMBER, &o.expires_in, 1, EXPIRES_IN_MAX},
-		{"--expires-at", OPTION_TEXT, &o.expires_at, 0, 0},
+		CREDENTIAL_END_ROWS(o.end),
 	};
 	struct client_credential_spec spec;
 	struct client client;
 	struct registered_credential made;
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
 	if (status == EXIT_DONE)
-		status = check_whose(ctl, &o.whose);
+		status = check_credential_owner(ctl, &o.whose, "key");
 	if (status == EXIT_DONE && o.file.p == NULL)
 		status = ctl_usage(ctl, "which key? Give --key FILE, or --key - for stdin");
-	if (status == EXIT_DONE && o.expires_in != 0 && o.expires_at.p != NULL)
-		status = ctl_usage(ctl, "--expires-in and --expires-at say the same; give one");
+	if (status == EXIT_DONE)
+		status = check_credential_end(ctl, &o.end);
 	if (status == EXIT_DONE)
 		status = read_key(ctl, &o, &spec);
 	if (status == EXIT_DONE)
-		status = find_client(ctl, &o.whose, &client);
+		status = find_credential_owner(ctl, &o.whose, &client);
 	if (status == EXIT_DONE)
 		status = ctl_ended(ctl, operator_client_credential_add(ctl->db, &client, &spec, &made));
 	return status == EXIT_DONE ? print_key(ctl, &made) : status;
@@ -157,26 +118,26 @@ static int add(struct ctl *ctl, char **args)
 static int remove_key(struct ctl *ctl, char **args)
 {
 	struct str credential_id = STR_NONE;
-	struct whose whose = {STR_NONE, STR_NONE};
+	struct credential_owner whose = {STR_NONE, STR_NONE};
 	struct client client;
 	struct registered_credential removed;
-	const struct option options[] = {WHOSE_ROWS(whose)};
+	const struct option options[] = {CREDENTIAL_OWNER_ROWS(whose)};
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], &credential_id);
 	if (status == EXIT_DONE && credential_id.p == NULL)
 		status = ctl_usage(ctl, "which key? Give its CREDENTIAL_ID; `m2mctl client key list` has them");
 	if (status == EXIT_DONE)
-		status = check_whose(ctl, &whose);
+		status = check_credential_owner(ctl, &whose, "key");
 	if (status == EXIT_DONE)
-		status = find_client(ctl, &whose, &client);
+		status = find_credential_owner(ctl, &whose, &client);
 	if (status == EXIT_DONE)
 		status = ctl_ended(ctl, operator_client_credential_remove(ctl->db, &client, credential_id, STR("key"), &removed));
 	return status == EXIT_DONE ? print_key(ctl, &removed) : status;
 }
 
 const struct command client_key_commands[] = {
-	{"client key", "add", WHOSE_USAGE " --key FILE [--name NAME] [--expires-in SECONDS|--expires-at TIME]",
+	{"client key", "add", CREDENTIAL_OWNER_USAGE " --key FILE [--name NAME] [--expires-in SECONDS|--expires-at TIME]",
 	 "Registers a public key with which the client may authenticate (private_key_jwt)",
-	 WHOSE_HELP
+	 CREDENTIAL_OWNER_HELP
 	 "  --key FILE            the public key: a JWK, a JWK Set of one key, or PEM (a public key or a certificate); - is stdin\n"
 	 "  --name NAME           for people\n"
 	 "  --expires-in SECONDS  how long the key is good, up to 315360000; without an end when not given\n"
@@ -186,11 +147,11 @@ const struct command client_key_commands[] = {
 	 "Example:\n  openssl ecparam -name prime256v1 -genkey -noout -out acme.key\n"
 	 "  openssl ec -in acme.key -pubout | m2mctl client key add --org acme --key - --name 'Build server'\n",
 	 add},
-	{"client key", "list", WHOSE_USAGE, "Lists the client's keys, those too whose end has come",
-	 WHOSE_HELP "\nExample:\n  m2mctl client key list --org acme\n", list},
-	{"client key", "remove", "CREDENTIAL_ID " WHOSE_USAGE, "Ends a key for good: no token is issued for it from then on",
-	 WHOSE_HELP "\nAn id that begins with a hyphen stands behind --, at the end of the line.\n\n"
-		    "Example:\n  m2mctl client key remove --org acme -- NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs\n",
+	{"client key", "list", CREDENTIAL_OWNER_USAGE, "Lists the client's keys, those too whose end has come",
+	 CREDENTIAL_OWNER_HELP "\nExample:\n  m2mctl client key list --org acme\n", list},
+	{"client key", "remove", "CREDENTIAL_ID " CREDENTIAL_OWNER_USAGE, "Ends a key for good: no token is issued for it from then on",
+	 CREDENTIAL_OWNER_HELP "\nAn id that begins with a hyphen stands behind --, at the end of the line.\n\n"
+			       "Example:\n  m2mctl client key remove --org acme -- NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs\n",
 	 remove_key},
 	{"client key", NULL, NULL, NULL, NULL, NULL},
 };

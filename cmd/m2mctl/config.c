@@ -5,6 +5,7 @@
 #include "ctl.h"
 #include "findings.h"
 #include "options.h"
+#include "tls/client_authorities.h"
 #include "tls/tls.h"
 
 #define ISSUER_FAULTS_MAX (FINDINGS_MAX / 2)
@@ -58,6 +59,19 @@ static void check_certificate(struct ctl *ctl, struct findings *f)
 	tls_close(tls);
 }
 
+static void check_client_authorities(struct ctl *ctl, struct findings *f)
+{
+	struct client_authorities *authorities = NULL;
+	struct sbuf faults = sbuf_in(ctl->a, 512);
+	if (client_authorities_open(&ctl->config, &authorities, &faults) != ERR_OK) {
+		struct str rest = sbuf_str(&faults);
+		finding_fault(f, "client CAs", EXIT_CONFIG, "%.*s", STR_ARG(str_split(&rest, '\n')));
+	} else if (authorities != NULL) {
+		finding_ok(f, "client CAs", "understood");
+	}
+	client_authorities_close(authorities);
+}
+
 static int check(struct ctl *ctl, char **args)
 {
 	struct findings f = {.ctl = ctl};
@@ -70,6 +84,7 @@ static int check(struct ctl *ctl, char **args)
 	finding_ok(&f, "settings", "understood");
 	check_has_master_keys(ctl, &f);
 	check_certificate(ctl, &f);
+	check_client_authorities(ctl, &f);
 	check_issuer(ctl, &f);
 	check_issuers(ctl, &f);
 	check_databases(ctl, &f);

@@ -30,6 +30,13 @@ void forwarded_begin(struct forwarded *f, const struct proxies *proxies, const s
 	f->remote = remote;
 	f->address = remote->ip;
 	f->told = false;
+	f->certificate = STR_NONE;
+	f->certificates = 0;
+}
+
+bool forwarded_by_field(const struct forwarded *f)
+{
+	return f->proxies != NULL;
 }
 
 struct str forwarded_text(const struct forwarded *f, char out[IP_TEXT_MAX])
@@ -183,6 +190,12 @@ static void note_forwarded(struct forwarded *f, struct str value)
 	}
 }
 
+static void note_certificate(struct forwarded *f, struct str value)
+{
+	if (f->certificates++ == 0)
+		f->certificate = str_trim(value);
+}
+
 void forwarded_note(struct forwarded *f, struct str name, struct str value)
 {
 	if (f->proxies == NULL)
@@ -191,4 +204,6 @@ void forwarded_note(struct forwarded *f, struct str name, struct str value)
 		note_list(f, value);
 	else if (f->proxies->form == FORWARDED_RFC7239 && str_eq_nocase(name, STR("forwarded")))
 		note_forwarded(f, value);
+	else if (f->proxies->certificate_field.p != NULL && str_eq_nocase(name, f->proxies->certificate_field))
+		note_certificate(f, value);
 }

@@ -26,6 +26,8 @@ struct proxies {
 	bool local; /* whoever connects to a unix socket is trusted */
 	unsigned n;
 	struct cidr networks[PROXIES_MAX];
+	/* the field in which they tell the client's certificate (RFC 9440); absent: none is */
+	struct str certificate_field;
 };
 
 /* A connection's other end, or who is known to stand behind it. */
@@ -46,8 +48,14 @@ struct forwarded {
 	const struct remote *remote;   /* borrowed */
 	/* the caller's, of what was noted so far; n == 0: not known */
 	struct ip address;
-	bool told; /* a field was taken; else `address` is the connection's */
+	bool told;              /* a field was taken; else `address` is the connection's */
+	struct str certificate; /* the first certificate_field's value, borrowed; absent: none came */
+	unsigned certificates;  /* how many came */
 };
+
+/* Whether the connection is a trusted proxy's that tells of clients in fields: what TLS says of the
+ * connection is then the proxy's, and no client's. */
+bool forwarded_by_field(const struct forwarded *f);
 
 void forwarded_begin(struct forwarded *f, const struct proxies *proxies, const struct remote *remote);
 

@@ -223,6 +223,40 @@ static void check_proxies(const struct proxies *p, struct sbuf *faults)
 		sbuf_putz(
 			faults,
 			"M2M_FORWARDED is set, but M2M_TRUSTED_PROXIES doesn't say whose word is taken: anybody could name any address\n");
+	if (p->certificate_field.p == NULL)
+		return;
+	if (!any)
+		sbuf_putz(faults,
+			  "M2M_CLIENT_CERT_HEADER is set, but M2M_TRUSTED_PROXIES doesn't say whose word is taken: anybody could show "
+			  "any certificate\n");
+	/* such a proxy passes on what the client sends, fields too */
+	if (p->form == FORWARDED_PROXY_V2)
+		sbuf_putz(faults, "M2M_CLIENT_CERT_HEADER goes with M2M_FORWARDED=x-forwarded-for or forwarded, not with proxy-v2\n");
+}
+
+/* What is said of clients' certificates must be of use somewhere, and not less strict than it
+ * looks. */
+static void check_certificates(const struct config *c, struct sbuf *faults)
+{
+	bool tls = c->http.tls || c->grpc.tls;
+	bool asks = c->client_certs != CONFIG_CERTS_OFF;
+	bool by_field = c->proxies.certificate_field.p != NULL;
+	if (c->tls_clients.text.p != NULL && !tls && !by_field)
+		sbuf_putz(faults, "M2M_TLS_CLIENT_CA is set, but neither http nor grpc speaks TLS\n");
+	else if (c->tls_clients.text.p != NULL && !asks && !by_field)
+		sbuf_putz(faults, "M2M_TLS_CLIENT_CA is set, but M2M_TLS_CLIENT_CERTS is off: nobody would be asked for a certificate\n");
+	else if (asks && c->tls_clients.text.p == NULL && !tls)
+		sbuf_putz(faults, "M2M_TLS_CLIENT_CERTS is set, but neither http nor grpc speaks TLS\n");
+	if (c->client_certs == CONFIG_CERTS_REQUIRE && c->tls_clients.text.p == NULL)
+		sbuf_putz(faults, "M2M_TLS_CLIENT_CERTS is require, but M2M_TLS_CLIENT_CA doesn't say who must have signed them\n");
+	if (c->mtls_url.p != NULL && !config_takes_certificates(c))
+		sbuf_putz(faults, "M2M_MTLS_PUBLIC_URL is set, but no client can show REST a certificate: set M2M_TLS_CLIENT_CERTS or "
+				  "M2M_CLIENT_CERT_HEADER\n");
+}
+
+bool config_takes_certificates(const struct config *c)
+{
+	return (c->client_certs != CONFIG_CERTS_OFF && c->http.tls) || c->proxies.certificate_field.p != NULL;
 }
 
 static void check_listeners(const struct config *c, struct sbuf *faults)
@@ -230,8 +264,7 @@ static void check_listeners(const struct config *c, struct sbuf *faults)
 	if ((c->tls_cert.text.p == NULL) != (c->tls_key.text.p == NULL))
 		sbuf_printf(faults, "%s is set, but not %s\n", c->tls_cert.text.p != NULL ? "M2M_TLS_CERT" : "M2M_TLS_KEY",
 			    c->tls_cert.text.p != NULL ? "M2M_TLS_KEY" : "M2M_TLS_CERT");
-	if (c->tls_clients.text.p != NULL && !c->http.tls && !c->grpc.tls)
-		sbuf_putz(faults, "M2M_TLS_CLIENT_CA is set, but neither http nor grpc speaks TLS\n");
+	check_certificates(c, faults);
 	check_plaintext(&c->http, (c->plaintext & CONFIG_HTTP) != 0, "M2M_HTTP_LISTEN", "http", faults);
 	check_plaintext(&c->grpc, (c->plaintext & CONFIG_GRPC) != 0, "M2M_GRPC_LISTEN", "grpc", faults);
 	check_plaintext(&c->ops, (c->plaintext & CONFIG_OPS) != 0, "M2M_OPS_LISTEN", "ops", faults);
@@ -272,6 +305,8 @@ static void work_out_rest(struct arena *a, char *const *env, struct config *c)
 	c->http.tls = certificate && (c->plaintext & CONFIG_HTTP) == 0;
 	c->grpc.tls = certificate && (c->plaintext & CONFIG_GRPC) == 0;
 	c->ops.tls = certificate && (c->plaintext & CONFIG_OPS) == 0;
+	if (c->client_certs == CONFIG_CERTS_UNSET)
+		c->client_certs = c->tls_clients.text.p != NULL && (c->http.tls || c->grpc.tls) ? CONFIG_CERTS_REQUIRE : CONFIG_CERTS_OFF;
 	if (c->workers == 0)
 		c->workers = usable_cores();
 	if (c->issuer.p == NULL)
@@ -287,6 +322,8 @@ static void take_issuer_apart(struct config *c)
 	if (rest.p[rest.n - 1] == '/')
 		rest.n--;
 	c->public_url = rest;
+	if (c->mtls_url.p != NULL && c->mtls_url.p[c->mtls_url.n - 1] == '/')
+		c->mtls_url.n--;
 	const char *authority = strstr(rest.p, "://") + 3;
 	size_t before = (size_t)(authority - rest.p);
 	const char *slash = memchr(authority, '/', rest.n - before);

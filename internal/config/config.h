@@ -49,6 +49,14 @@ struct config_pem {
 /* Bits of M2M_PLAINTEXT. */
 enum config_plaintext { CONFIG_HTTP = 1, CONFIG_GRPC = 2, CONFIG_OPS = 4 };
 
+/* M2M_TLS_CLIENT_CERTS: what REST and gRPC do about a client's certificate. */
+enum config_client_certs {
+	CONFIG_CERTS_UNSET, /* not seen once config_read is done */
+	CONFIG_CERTS_OFF,
+	CONFIG_CERTS_REQUEST, /* any is taken, and none is */
+	CONFIG_CERTS_REQUIRE, /* one that M2M_TLS_CLIENT_CA vouches for */
+};
+
 struct config {
 	struct str database_url; /* M2M_DATABASE_URL: the gateway's */
 	/* M2M_DATABASE_URL_FILE, whose content was that; absent: given in the environment */
@@ -57,19 +65,25 @@ struct config {
 	struct config_listener http;   /* M2M_HTTP_LISTEN, default 127.0.0.1:8080 */
 	struct config_listener grpc;   /* M2M_GRPC_LISTEN, default 127.0.0.1:9090 */
 	struct config_listener ops;    /* M2M_OPS_LISTEN, default 127.0.0.1:9100 */
-	struct proxies proxies;        /* M2M_TRUSTED_PROXIES and M2M_FORWARDED */
+	/* M2M_TRUSTED_PROXIES, M2M_FORWARDED and M2M_CLIENT_CERT_HEADER */
+	struct proxies proxies;
 	/* M2M_PLAINTEXT, bits of enum config_plaintext: no TLS there, said so */
 	unsigned plaintext;
 	struct config_pem tls_cert; /* M2M_TLS_CERT: chain, the server's own certificate first */
 	struct config_pem tls_key;  /* M2M_TLS_KEY: its private key */
-	/* M2M_TLS_CLIENT_CA: who must have signed a client's certificate; absent: none is asked
-	 * for */
+	/* M2M_TLS_CLIENT_CA: who must have signed a client's certificate, for its names to count;
+	 * absent: nobody */
 	struct config_pem tls_clients;
+	/* M2M_TLS_CLIENT_CERTS, default require with M2M_TLS_CLIENT_CA, else off */
+	enum config_client_certs client_certs;
 	/* M2M_ISSUER, default http(s)://<http listen>; an http(s) URL without query and fragment */
 	struct str issuer;
 	/* the same without a slash at its end: what the routes' paths are appended to */
 	struct str public_url;
 	struct str public_path; /* the path of that, from its slash on; empty without one */
+	/* M2M_MTLS_PUBLIC_URL: where clients with a certificate reach the gateway; absent: there
+	 * too. Without a slash at its end */
+	struct str mtls_url;
 	/* M2M_DEFAULT_AUDIENCE, default "public-api": of clients made without --audience */
 	struct str default_audience;
 	/* M2M_DEFAULT_SCOPE, default "api": of clients made without --scope */
@@ -147,6 +161,9 @@ enum config_need {
 };
 MUST_CHECK enum err config_read(struct arena *a, char *const *env, unsigned need, struct config *ret, struct sbuf *faults);
 void config_wipe(struct config *c);
+
+/* Whether a client can show REST a certificate: in its handshake, or by a proxy. */
+bool config_takes_certificates(const struct config *c);
 
 /* The issuer is where a listener is bound, and no address that a client could ask: a wildcard,
  * or port 0. */

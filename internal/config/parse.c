@@ -154,6 +154,37 @@ bool parse_forwarded(const struct setting *s, struct arena *a, struct str text, 
 	return false;
 }
 
+bool parse_client_certs(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	static const char *const names[] = {
+		[CONFIG_CERTS_OFF] = "off", [CONFIG_CERTS_REQUEST] = "request", [CONFIG_CERTS_REQUIRE] = "require"};
+	for (size_t i = CONFIG_CERTS_OFF; i < sizeof names / sizeof *names; i++) {
+		if (str_eq(text, str_of(names[i]))) {
+			*(enum config_client_certs *)target(s, c) = (enum config_client_certs)i;
+			return true;
+		}
+	}
+	sbuf_putz(why, "expected off, request or require");
+	return false;
+}
+
+/* A field's name is a token (RFC 9110 section 5.1). */
+bool parse_certificate_field(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	if (str_eq(text, STR("off"))) {
+		*(struct str *)target(s, c) = STR_NONE;
+		return true;
+	}
+	if (str_eq(text, STR("on")))
+		text = STR("Client-Cert");
+	if (!str_is_word(text, "-_")) {
+		sbuf_putz(why, "expected off, on, or a header field's name such as Client-Cert");
+		return false;
+	}
+	return keep(s, a, text, c, why);
+}
+
 bool parse_plaintext(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
 {
 	(void)a;

@@ -27,6 +27,8 @@ bool parse_number(const struct setting *s, struct arena *a, struct str text, str
 bool parse_listen(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_proxies(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_forwarded(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
+bool parse_client_certs(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
+bool parse_certificate_field(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_plaintext(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_endpoint(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_issuer(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);

@@ -132,6 +132,11 @@ void certificate_free(struct certificate *c)
 	free(c);
 }
 
+X509 *certificate_x509(const struct certificate *c)
+{
+	return c->x509;
+}
+
 struct str certificate_thumbprint(const struct certificate *c)
 {
 	return str_from(c->thumbprint, THUMBPRINT_TEXT_LEN);

@@ -1,6 +1,6 @@
 /* A client's X.509 certificate as OAuth needs it (RFC 8705): its thumbprint, its names, and
- * whether it signed itself. Whether somebody is trusted who signed it, TLS has decided, or the
- * proxy that sent it. */
+ * whether it signed itself. crypto/client_certificate.h has whether somebody is trusted who signed
+ * it. */
 #ifndef M2M_CRYPTO_CERTIFICATE_H
 #define M2M_CRYPTO_CERTIFICATE_H
 
@@ -12,12 +12,16 @@
 #define CERTIFICATE_DER_MAX 16384
 
 struct certificate;
+struct x509_st;
 
 /* ERR_MALFORMED: not exactly one certificate, or longer than CERTIFICATE_DER_MAX; ERR_NO_MEMORY,
  * ERR_CRYPTO. PEM may have text before and behind it, as openssl x509 writes it. */
 MUST_CHECK enum err certificate_from_der(struct str der, struct certificate **ret);
 MUST_CHECK enum err certificate_from_pem(struct str pem, struct certificate **ret);
 void certificate_free(struct certificate *c); /* NULL is allowed */
+
+/* OpenSSL's own, which lives as long as `c`. */
+struct x509_st *certificate_x509(const struct certificate *c);
 
 /* x5t#S256 (RFC 8705 section 3.1): base64url of the DER's SHA-256, NUL-terminated; lives as long
  * as `c`. */

@@ -20,6 +20,7 @@
 #include "grpc/grpc_stream.h"
 #include "grpc/grpc_text.h"
 #include "op/op_shed.h"
+#include "op/tls_client_auth.h"
 
 #define ARENA_MAX (GRPC_HEADER_LIST_MAX + 8192) /* the header list, and an error's texts */
 #define OUT_MAX   (256 * 1024)                  /* messages that a client has not read yet */
@@ -450,6 +451,7 @@ static void run(struct grpc_call *call)
 		return;
 	if (op->err == ERR_OK)
 		grpc_decode(op, call->message);
+	op_note_certificate(op, &call->metadata.caller, grpc_conn_certificate(call->conn));
 	call->message = STR_NONE;
 	call->gzip = call->reader.compressed && grpc_names_coding(call->metadata.accept_encoding, STR("gzip"));
 	grpc_reader_release(&call->reader); /* the op has its own copy */

@@ -264,6 +264,11 @@ const struct remote *grpc_conn_remote(const struct grpc_conn *c)
 	return &c->remote;
 }
 
+struct client_certificate *grpc_conn_certificate(const struct grpc_conn *c)
+{
+	return c->certificate;
+}
+
 struct list *grpc_conn_calls(struct grpc_conn *c)
 {
 	return &c->calls;

@@ -56,6 +56,8 @@ void grpc_conn_end(struct grpc_conn *c, enum conn_end why);
 
 struct grpc_server *grpc_conn_server(struct grpc_conn *c);
 const struct remote *grpc_conn_remote(const struct grpc_conn *c);
+/* What the client has shown in its handshake; NULL: none. */
+struct client_certificate *grpc_conn_certificate(const struct grpc_conn *c);
 struct list *grpc_conn_calls(struct grpc_conn *c);
 
 /* Sends the response's HEADERS, and after them what grpc_call_next_piece and its companions

@@ -23,6 +23,7 @@ struct grpc_conn {
 	struct list node;
 	struct grpc_server *server;
 	struct bufferevent *bev;
+	struct client_certificate *certificate; /* shown in the handshake; NULL: none */
 	nghttp2_session *session;
 	struct event *flush;
 	enum grpc_phase phase;

@@ -45,6 +45,7 @@ void grpc_conn_end(struct grpc_conn *c, enum conn_end why)
 		tls_say_bye(grpc_server_tls(c->server), c->bev);
 		bufferevent_free(c->bev);
 	}
+	client_certificate_free(c->certificate);
 	free(c);
 }
 
@@ -185,10 +186,12 @@ static void on_read(struct bufferevent *bev, void *arg)
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
-	(void)bev;
 	struct grpc_conn *c = arg;
-	if (what & BEV_EVENT_CONNECTED) /* the handshake has ended */
+	if (what & BEV_EVENT_CONNECTED) { /* the handshake has ended */
+		if (tls_bufferevent_certificate(bev, &c->certificate) == ERR_NO_MEMORY)
+			grpc_conn_end(c, CONN_END_NO_MEMORY);
 		return;
+	}
 	if (what & BEV_EVENT_TIMEOUT)
 		grpc_conn_end(c, CONN_END_UNREAD);
 	else if (what & BEV_EVENT_EOF)

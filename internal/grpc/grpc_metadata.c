@@ -24,7 +24,10 @@ void grpc_metadata_add(struct grpc_metadata *m, struct arena *a, struct str name
 	if (grpc_metadata_too_large(m) && !(str_eq(name, STR("x-request-id")) && value.n <= REQUEST_ID_MAX))
 		return;
 
+	unsigned certificates = m->caller.certificates;
 	forwarded_note(&m->caller, name, value);
+	if (certificates == 0 && m->caller.certificates == 1) /* it outlives the frame */
+		m->caller.certificate = arena_copy(a, m->caller.certificate);
 	const struct {
 		struct str name;
 		struct str *value;

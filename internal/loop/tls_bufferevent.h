@@ -5,6 +5,7 @@
 
 #include <event2/bufferevent.h>
 
+#include "crypto/client_certificate.h"
 #include "tls/tls.h"
 
 /* A server's end of a connection on its worker's loop, which closes `fd` when it is freed; -1: set
@@ -14,6 +15,9 @@ struct bufferevent *tls_bufferevent(struct tls *t, enum tls_listener listener, s
 
 /* Whether the connection speaks what its listener does. */
 bool tls_fits(struct tls *t, enum tls_listener listener, struct bufferevent *bev);
+
+/* As tls_stream_certificate. */
+MUST_CHECK enum err tls_bufferevent_certificate(struct bufferevent *bev, struct client_certificate **ret);
 
 /* Before our side is closed: close_notify (RFC 8446 section 6.1); a word in plain HTTP to who spoke
  * that to a listener that doesn't. */

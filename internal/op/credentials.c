@@ -65,15 +65,21 @@ static enum err read_key(struct op *op, const struct op_new_credential *given, c
 					  ret_why);
 }
 
+static enum err read_certificate(struct op *op, const struct op_new_credential *given, const char **ret_why)
+{
+	return client_credential_read_certificate(op->arena, &given->certificate, given->name, given->expires_at, clock_wall_us(),
+						  &op->new_credential, ret_why);
+}
+
 static const struct {
 	const char *kind;
 	enum err (*read)(struct op *op, const struct op_new_credential *given, const char **ret_why);
-} kinds[] = {{"key", read_key}};
+} kinds[] = {{"key", read_key}, {"certificate", read_certificate}};
 
 static enum op_verdict read_new(struct op *op)
 {
 	const struct op_new_credential *given = &op->in.new_credential;
-	const char *why = "kind must be key.";
+	const char *why = "kind must be key or certificate.";
 	enum err err = ERR_MALFORMED;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (str_eq(given->kind, str_of(kinds[i].kind)))

@@ -66,6 +66,38 @@ static void put_url(struct json_out *o, const char *key, struct arena *a, struct
 #define CLIENT_AUTH_METHOD_NAMES "\"client_secret_basic\",\"client_secret_post\""
 #define CLIENT_AUTH_METHODS      "[" CLIENT_AUTH_METHOD_NAMES "]"
 
+/* Names count only where somebody vouches for them. */
+static void put_auth_methods(struct json_out *o, const struct config *config)
+{
+	json_open(o, "token_endpoint_auth_methods_supported", '[');
+	json_put_str(o, NULL, STR("client_secret_basic"));
+	json_put_str(o, NULL, STR("client_secret_post"));
+	json_put_str(o, NULL, STR("private_key_jwt"));
+	if (config_takes_certificates(config)) {
+		if (config->tls_clients.text.p != NULL)
+			json_put_str(o, NULL, STR("tls_client_auth"));
+		/* in a handshake that requires an authority's signature no other certificate comes */
+		if (config->client_certs != CONFIG_CERTS_REQUIRE)
+			json_put_str(o, NULL, STR("self_signed_tls_client_auth"));
+	}
+	json_close(o, ']');
+}
+
+/* RFC 8705 sections 3.3 and 5. */
+static void put_certificates(struct json_out *o, struct arena *a, const struct config *config)
+{
+	if (!config_takes_certificates(config))
+		return;
+	json_put_bool(o, "tls_client_certificate_bound_access_tokens", true);
+	if (config->mtls_url.p == NULL)
+		return;
+	json_open(o, "mtls_endpoint_aliases", '{');
+	put_url(o, "token_endpoint", a, config->mtls_url, OP_OAUTH_TOKEN);
+	put_url(o, "introspection_endpoint", a, config->mtls_url, OP_INTROSPECT_TOKEN);
+	put_url(o, "revocation_endpoint", a, config->mtls_url, OP_REVOKE_TOKEN);
+	json_close(o, '}');
+}
+
 /* OpenID Connect Discovery 1.0 section 3 requires an authorization endpoint, RFC 8414 section 2
  * only where a grant uses it. */
 static struct str metadata(struct arena *a, const struct config *config, bool openid)
@@ -82,14 +114,14 @@ static struct str metadata(struct arena *a, const struct config *config, bool op
 	/* required and never empty (RFC 8414 sections 2 and 3.2); no authorization endpoint
 	 * answers with anything */
 	json_put_raw(&o, "response_types_supported", STR("[\"none\"]"));
-	json_put_raw(&o, "token_endpoint_auth_methods_supported",
-		     STR("[\"client_secret_basic\",\"client_secret_post\",\"private_key_jwt\"]"));
+	put_auth_methods(&o, config);
 	json_put_raw(&o, "token_endpoint_auth_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
 	json_put_raw(&o, "dpop_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
 	put_url(&o, "introspection_endpoint", a, config->public_url, OP_INTROSPECT_TOKEN);
 	json_put_raw(&o, "introspection_endpoint_auth_methods_supported", STR("[" CLIENT_AUTH_METHOD_NAMES ",\"Bearer\"]"));
 	put_url(&o, "revocation_endpoint", a, config->public_url, OP_REVOKE_TOKEN);
 	json_put_raw(&o, "revocation_endpoint_auth_methods_supported", STR(CLIENT_AUTH_METHODS));
+	put_certificates(&o, a, config);
 	json_put_raw(&o, "subject_types_supported", STR("[\"public\"]"));
 	json_put_raw(&o, "id_token_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\"]"));
 	json_close(&o, '}');

@@ -29,6 +29,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "crypto/dpop.h"
+#include "crypto/client_certificate.h"
 #include "crypto/hasher.h"
 #include "crypto/jwt.h"
 #include "crypto/used_once.h"
@@ -114,6 +115,8 @@ struct op_env {
 	struct op_counters *counters;
 	struct trace_queue *traces; /* NULL: off */
 	struct rate_limits *limits; /* of all workers; NULL: none */
+	/* who vouches for clients' certificates; of all workers; NULL: nobody */
+	struct certificate_authorities *authorities;
 	struct documents documents; /* that anyone may read */
 	/* The number by which the access line and the trace tell how an op ended: HTTP's, for
 	 * either transport. */
@@ -135,6 +138,7 @@ void op_env_clear(struct op_env *env);
 struct op_new_credential {
 	struct str kind;
 	struct str text; /* of a key: a JWK's JSON, or PEM */
+	struct certificate_input certificate;
 	struct str name;
 	int64_t expires_at; /* microseconds since 1970; 0: not given; negative: none that can be */
 };
@@ -265,6 +269,12 @@ struct op {
 		struct issue_once once;
 	} bearer_proof;
 	struct str dpop_nonce; /* for the next proof (RFC 9449 section 8); absent: none is wanted */
+	/* the certificate that the request came with; its names as client_certificate.h has them,
+	 * absent where nobody vouches for them */
+	struct {
+		bool shown;
+		struct str names;
+	} certificate;
 	/* what of the request FAPI 2.0 forbids, which matters to clients of that profile alone: the
 	 * error and a sentence (static); NULL: nothing */
 	const char *fapi2_fault;
@@ -294,7 +304,7 @@ struct op {
 };
 
 /* What stands in a path where op_table.h has {organization} and its like; borrowed from the path,
- * absent where it has none. */
+ * absent where it has none. A credential's id as it stands there, perhaps with escapes. */
 struct op_path {
 	struct str organization, client_id, credential_id;
 };

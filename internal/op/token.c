@@ -11,6 +11,7 @@
 #include "op/dpop_request.h"
 #include "op/op_steps.h"
 #include "op/private_key_jwt.h"
+#include "op/tls_client_auth.h"
 #include "json/json_write.h"
 
 #define SCOPE_MAX     1024
@@ -154,7 +155,9 @@ static enum op_verdict check_grant(struct op *op)
 	if (!str_eq(in->grant_type, STR("client_credentials")))
 		return op_fail(op, ERR_UNSUPPORTED_GRANT_TYPE, NULL);
 	bool asserts = in->client_assertion.p != NULL || in->client_assertion_type.p != NULL;
-	enum op_verdict verdict = asserts ? op_take_assertion(op) : check_secret_given(op);
+	enum op_verdict verdict = asserts                    ? op_take_assertion(op)
+				  : op_shows_certificate(op) ? op_take_certificate(op)
+							     : check_secret_given(op);
 	if (verdict != OP_MORE)
 		return verdict;
 	const char *fault = in->scope.p == NULL ? NULL : settle_scope(op);
@@ -165,7 +168,8 @@ static enum op_verdict check_grant(struct op *op)
 		return op_fail(op, ERR_INVALID_TARGET, fault);
 	/* nobody's credentials look like this: no need to ask the database, and no need to say
 	 * why */
-	if (op->proof == NULL && (!client_id_well_formed(in->client_id) || !secret_well_formed(in->client_secret)))
+	bool by_secret = op->proof == NULL && op->shown.auth_method == '\0';
+	if (op->proof == NULL && (!client_id_well_formed(in->client_id) || (by_secret && !secret_well_formed(in->client_secret))))
 		return op_fail(op, ERR_INVALID_CLIENT, NULL);
 	return OP_MORE;
 }

@@ -31,6 +31,11 @@ void rest_conn_ask_caller(const struct rest_conn *c, struct forwarded *ret)
 	forwarded_begin(ret, c->set->proxies, &c->remote);
 }
 
+struct client_certificate *rest_conn_certificate(const struct rest_conn *c)
+{
+	return c->certificate;
+}
+
 struct rest_conn *rest_conn_asking(const struct rest_conns *set, const struct evhttp_connection *evcon)
 {
 	if (set->asking != NULL)

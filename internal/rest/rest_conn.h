@@ -64,6 +64,9 @@ struct rest_conn *rest_conn_asking(const struct rest_conns *set, const struct ev
 /* Begins to find out who has sent a request of this connection. */
 void rest_conn_ask_caller(const struct rest_conn *c, struct forwarded *ret);
 
+/* What the client has shown in its handshake; NULL: none. */
+struct client_certificate *rest_conn_certificate(const struct rest_conn *c);
+
 /* The answer to a request that `take` took, exactly once: sends it, or as much of it as the
  * socket takes, the rest later. The connection may be gone afterwards. `last`: why it ends behind
  * the answer; CONN_END_NONE: it goes on. `release(NULL, 0, owner)` is called when head and body

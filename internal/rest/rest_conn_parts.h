@@ -28,8 +28,9 @@ struct rest_conn {
 	struct bufferevent *bev;
 	struct evhttp_connection *evcon; /* NULL: attaching */
 	struct tls_stream stream;
-	struct event *readable, *writable; /* NULL: attaching */
-	struct event *timer;               /* attaching first, then the receive timeout */
+	struct client_certificate *certificate; /* shown in the handshake; NULL: none */
+	struct event *readable, *writable;      /* NULL: attaching */
+	struct event *timer;                    /* attaching first, then the receive timeout */
 	/* goes on in the next turn with what others had to be let before */
 	struct event *again;
 	struct http_guard guard;

@@ -179,12 +179,18 @@ static bool take_end(struct op *op, const struct json *v, void *target)
 	return true;
 }
 
-static void take_new_key(struct op *op, const struct json *object)
+static void take_new_credential(struct op *op, const struct json *object)
 {
 	struct op_new_credential *k = &op->in.new_credential;
 	const struct rest_member members[] = {
 		{"kind", take_text, &k->kind},
 		{"public_key", take_public_key, &k->text},
+		{"certificate", take_text, &k->certificate.pem},
+		{"tls_client_auth_subject_dn", take_text, &k->certificate.names[CERTIFICATE_SUBJECT_DN]},
+		{"tls_client_auth_san_dns", take_text, &k->certificate.names[CERTIFICATE_SAN_DNS]},
+		{"tls_client_auth_san_uri", take_text, &k->certificate.names[CERTIFICATE_SAN_URI]},
+		{"tls_client_auth_san_ip", take_text, &k->certificate.names[CERTIFICATE_SAN_IP]},
+		{"tls_client_auth_san_email", take_text, &k->certificate.names[CERTIFICATE_SAN_EMAIL]},
 		{"name", take_text, &k->name},
 		{"expires_at", take_end, &k->expires_at},
 		{NULL, NULL, NULL},
@@ -208,7 +214,7 @@ void rest_decode_admin(struct op *op, struct str body)
 		take_new_client(op, object);
 		break;
 	case OP_ADD_CREDENTIAL:
-		take_new_key(op, object);
+		take_new_credential(op, object);
 		break;
 	default:
 		take_client_change(op, object);

@@ -85,6 +85,21 @@ static void write_key(struct json_out *o, const struct registered_credential *k)
 	json_put_raw(o, "public_key", k->public_jwk);
 }
 
+/* "tls_client_auth_san_dns:host.example" is a member and its value; a thumbprint, that of the client
+ * metadata's own name for it. */
+static void write_certificate(struct json_out *o, struct str credential_id)
+{
+	struct str value = credential_id;
+	struct str kind = str_split(&value, ':');
+	for (int i = 0; i < CERTIFICATE_NAME_COUNT; i++) {
+		const char *parameter = certificate_name_parameter((enum certificate_name)i);
+		if (str_eq(kind, str_of(parameter)))
+			json_put_str(o, parameter, value);
+	}
+	if (str_eq(kind, STR("x5t#S256")))
+		json_put_str(o, "x5t#S256", value);
+}
+
 static void write_credential(struct json_out *o, const struct registered_credential *k)
 {
 	json_put_str(o, "credential_id", k->credential_id);
@@ -92,6 +107,8 @@ static void write_credential(struct json_out *o, const struct registered_credent
 	json_put_str(o, "name", k->name);
 	if (k->public_jwk.p != NULL)
 		write_key(o, k);
+	if (str_eq(k->kind, STR("certificate")))
+		write_certificate(o, k->credential_id);
 	rest_put_time(o, "created_at", k->created_at);
 	if (k->expires_at != 0)
 		rest_put_time(o, "expires_at", k->expires_at);
@@ -199,6 +216,19 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 	}
 }
 
+/* Everything escaped but what never has to be (RFC 3986 section 2.3). */
+static struct str escaped(struct arena *a, struct str text)
+{
+	struct sbuf out = sbuf_in(a, 2 * text.n);
+	for (size_t i = 0; i < text.n; i++) {
+		if (str_is_word(str_from(text.p + i, 1), "-._~"))
+			sbuf_putc(&out, text.p[i]);
+		else
+			sbuf_printf(&out, "%%%02X", (unsigned char)text.p[i]);
+	}
+	return sbuf_str(&out);
+}
+
 struct str rest_path_of_created(struct op *op)
 {
 	const struct op_output *out = &op->out;
@@ -208,7 +238,8 @@ struct str rest_path_of_created(struct op *op)
 		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s", STR_ARG(below), STR_ARG(out->orgs[0].slug));
 	case OP_ADD_CREDENTIAL:
 		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s/clients/%.*s/credentials/%.*s", STR_ARG(below),
-				    STR_ARG(op->in.organization), STR_ARG(op->in.client_id), STR_ARG(out->credentials[0].credential_id));
+				    STR_ARG(op->in.organization), STR_ARG(op->in.client_id),
+				    STR_ARG(escaped(op->arena, out->credentials[0].credential_id)));
 	default:
 		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s/clients/%.*s", STR_ARG(below),
 				    STR_ARG(out->clients[0].organization), STR_ARG(out->clients[0].client_id));

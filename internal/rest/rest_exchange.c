@@ -315,6 +315,10 @@ static bool greet(struct rest_conn *c, ssize_t n)
 		rest_conn_end(c, n == 0 ? CONN_END_CLIENT_CLOSED : CONN_END_HANDSHAKE_FAILED);
 		return false;
 	}
+	if (tls_stream_certificate(&c->stream, &c->certificate) == ERR_NO_MEMORY) {
+		rest_conn_end(c, CONN_END_NO_MEMORY);
+		return false;
+	}
 	rest_conn_move(c, REST_RECEIVING);
 	evtimer_del(c->timer); /* a request has a time of its own */
 	return true;

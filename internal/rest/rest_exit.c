@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/reserve.h"
+#include "crypto/client_certificate.h"
 #include "rest/rest_conn_parts.h"
 
 void rest_conn_move(struct rest_conn *c, enum rest_phase to)
@@ -96,6 +97,7 @@ void rest_conn_destroy(struct rest_conn *c)
 	if (c->pending != NULL)
 		evbuffer_free(c->pending);
 	free(c->proxy_header);
+	client_certificate_free(c->certificate);
 	reserve_free(c);
 }
 

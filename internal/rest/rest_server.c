@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/reserve.h"
 #include "loop/accept.h"
+#include "op/tls_client_auth.h"
+#include "rest/form.h"
 #include "rest/http_guard.h"
 #include "rest/rest_conn.h"
 #include "rest/rest_decode.h"
@@ -196,7 +198,10 @@ static void route(struct rest_request *r, struct op *op, const struct rest_messa
 	if (op->spec != NULL) {
 		op->in.organization = arena_copy(op->arena, parameters.organization);
 		op->in.client_id = arena_copy(op->arena, parameters.client_id);
-		op->in.credential_id = arena_copy(op->arena, parameters.credential_id);
+		/* what can't be decoded is nobody's */
+		if (parameters.credential_id.p != NULL &&
+		    form_decode(op->arena, parameters.credential_id, false, &op->in.credential_id) != ERR_OK)
+			op->in.credential_id = arena_copy(op->arena, parameters.credential_id);
 	} else if (r->allow == NULL) {
 		op_fail(op, ERR_NOT_FOUND, NULL);
 		return;
@@ -231,6 +236,7 @@ static bool serve(struct rest_server *s, struct rest_conn *conn, struct evhttp_r
 		return false;
 	rest_decode_origin(m, op);
 	route(op->transport, op, m);
+	op_note_certificate(op, m->caller, rest_conn_certificate(conn));
 	op_run(op);
 	return true;
 }

@@ -31,21 +31,30 @@ static bool only_key(struct arena *a, struct str *text)
 	return true;
 }
 
-enum err client_credential_read_key(struct arena *a, struct str text, struct str name, int64_t expires_at, int64_t now,
-				    struct client_credential_spec *ret, const char **ret_why)
+/* What any credential has besides. */
+static enum err check_common(struct str name, int64_t expires_at, int64_t now, const char **ret_why)
 {
-	struct client_key key;
 	if (!word_is_name(name))
 		return refuse("name must be text of at most 200 characters, without control characters, invisible ones and marks of "
 			      "direction.",
 			      ret_why);
 	if (expires_at != 0 && expires_at <= now)
 		return refuse("expires_at must be a time to come, in the form of RFC 3339.", ret_why);
+	return ERR_OK;
+}
+
+enum err client_credential_read_key(struct arena *a, struct str text, struct str name, int64_t expires_at, int64_t now,
+				    struct client_credential_spec *ret, const char **ret_why)
+{
+	struct client_key key;
+	enum err err = check_common(name, expires_at, now, ret_why);
+	if (err != ERR_OK)
+		return err;
 	if (text.n > CLIENT_KEY_TEXT_MAX)
 		return refuse("The key is longer than 16 KiB.", ret_why);
 	if (!only_key(a, &text))
 		return refuse("This JWK Set doesn't hold one key; register its keys one by one.", ret_why);
-	enum err err = client_key_read(a, text, &key, ret_why);
+	err = client_key_read(a, text, &key, ret_why);
 	if (err != ERR_OK)
 		return err;
 	*ret = (struct client_credential_spec){
@@ -56,4 +65,79 @@ enum err client_credential_read_key(struct arena *a, struct str text, struct str
 		.expires_at = expires_at,
 	};
 	return ret->credential_id.p != NULL ? ERR_OK : ERR_NO_MEMORY;
+}
+
+/* ---- certificates ---- */
+
+#define CERTIFICATE_NAME_MAX 1024 /* as long as a stored id may be */
+
+/* This certificate alone, by its thumbprint (RFC 8705 section 2.2). */
+static enum err read_pinned(struct arena *a, struct str pem, int64_t now, struct client_credential_spec *spec, const char **ret_why)
+{
+	struct certificate *c = NULL;
+	enum err err = certificate_from_pem(pem, &c);
+	if (err == ERR_MALFORMED)
+		return refuse("The certificate must be one X.509 certificate in PEM, of at most 16 KiB.", ret_why);
+	if (err != ERR_OK)
+		return err;
+	int64_t end = (certificate_not_after(c) + 1) * 1000000;
+	spec->credential_id = arena_printf(a, "x5t#S256:%.*s", STR_ARG(certificate_thumbprint(c)));
+	certificate_free(c);
+	if (end <= now)
+		return refuse("The certificate has expired.", ret_why);
+	if (spec->expires_at == 0 || spec->expires_at > end)
+		spec->expires_at = end;
+	return spec->credential_id.p != NULL ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static enum err read_name(struct arena *a, enum certificate_name kind, struct str text, struct client_credential_spec *spec,
+			  const char **ret_why)
+{
+	static const char *const whys[CERTIFICATE_NAME_COUNT] = {
+		[CERTIFICATE_SUBJECT_DN] = "tls_client_auth_subject_dn must be a distinguished name as RFC 4514 writes it, such as "
+					   "CN=billing,O=Acme.",
+		[CERTIFICATE_SAN_DNS] = "tls_client_auth_san_dns must be a host's name without a wildcard, such as billing.example.",
+		[CERTIFICATE_SAN_URI] = "tls_client_auth_san_uri must be a URI, such as spiffe://example.org/billing.",
+		[CERTIFICATE_SAN_IP] = "tls_client_auth_san_ip must be an IPv4 or IPv6 address.",
+		[CERTIFICATE_SAN_EMAIL] = "tls_client_auth_san_email must be an e-mail address.",
+	};
+	struct str canonical = STR_NONE;
+	enum err err = certificate_name_canonical(kind, text, a, &canonical);
+	if (err == ERR_MALFORMED || (err == ERR_OK && canonical.n > CERTIFICATE_NAME_MAX))
+		return refuse(whys[kind], ret_why);
+	if (err == ERR_OK)
+		spec->credential_id = arena_printf(a, "%s:%.*s", certificate_name_parameter(kind), STR_ARG(canonical));
+	return err == ERR_OK && spec->credential_id.p == NULL ? ERR_NO_MEMORY : err;
+}
+
+/* The one name that is given; CERTIFICATE_NAME_COUNT: none, or there are several. */
+static enum certificate_name only_name(const struct certificate_input *input, size_t *ret_n)
+{
+	enum certificate_name found = CERTIFICATE_NAME_COUNT;
+	*ret_n = 0;
+	for (int kind = 0; kind < CERTIFICATE_NAME_COUNT; kind++) {
+		if (input->names[kind].p == NULL)
+			continue;
+		found = (enum certificate_name)kind;
+		++*ret_n;
+	}
+	return found;
+}
+
+enum err client_credential_read_certificate(struct arena *a, const struct certificate_input *input, struct str name, int64_t expires_at,
+					    int64_t now, struct client_credential_spec *ret, const char **ret_why)
+{
+	struct client_credential_spec spec = {.kind = STR("certificate"), .name = name, .expires_at = expires_at};
+	size_t names = 0;
+	enum certificate_name kind = only_name(input, &names);
+	enum err err = check_common(name, expires_at, now, ret_why);
+	if (err == ERR_OK && names + (input->pem.p != NULL) != 1)
+		err = refuse("One of certificate, tls_client_auth_subject_dn, tls_client_auth_san_dns, tls_client_auth_san_uri, "
+			     "tls_client_auth_san_ip and tls_client_auth_san_email must be there.",
+			     ret_why);
+	if (err == ERR_OK)
+		err = names == 0 ? read_pinned(a, input->pem, now, &spec, ret_why) : read_name(a, kind, input->names[kind], &spec, ret_why);
+	if (err == ERR_OK)
+		*ret = spec;
+	return err;
 }

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "base/uuid.h"
+#include "crypto/certificate.h"
 
 /* What of a workload's token is asked for; absent of other kinds. */
 struct workload_terms {
@@ -43,6 +44,13 @@ struct registered_credential {
 	int64_t created_at, expires_at; /* 0: it has no end of its own */
 };
 
+/* A certificate as somebody names it; one of them is there. */
+struct certificate_input {
+	struct str pem; /* this one */
+	/* any with this name that an authority vouches for (RFC 8705 section 2.1.2) */
+	struct str names[CERTIFICATE_NAME_COUNT];
+};
+
 /* A key as somebody pastes it: a public JWK, a JWK Set of one key, or PEM (crypto/client_key.h),
  * with its name and end as they were given. An end that can't be read is negative. `now`:
  * microseconds since 1970. *ret lives in `a`.
@@ -51,5 +59,11 @@ struct registered_credential {
  * ERR_CRYPTO: without one. */
 MUST_CHECK enum err client_credential_read_key(struct arena *a, struct str text, struct str name, int64_t expires_at, int64_t now,
 					       struct client_credential_spec *ret, const char **ret_why);
+
+/* As client_credential_read_key. A certificate that is given whole ends when it says so itself, unless
+ * an earlier end is given. */
+MUST_CHECK enum err client_credential_read_certificate(struct arena *a, const struct certificate_input *input, struct str name,
+						       int64_t expires_at, int64_t now, struct client_credential_spec *ret,
+						       const char **ret_why);
 
 #endif

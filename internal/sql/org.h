@@ -81,6 +81,9 @@ struct org_change {
 #define CLIENT_LIFETIME_MIN 60      /* seconds; as the schema has it */
 #define CLIENT_LIFETIME_MAX 2592000 /* 30 days: for as long a retired signing key stays published */
 const char *client_spec_fault(const struct client_spec *c);
+
+/* Whether a client can have it among its auth_methods. */
+bool auth_method_is_known(struct str word);
 const char *org_spec_fault(const struct org_spec *o); /* and of its client */
 const char *org_change_fault(const struct org_change *c);
 

@@ -70,7 +70,7 @@ static bool use_key(SSL_CTX *context, struct str text, struct sbuf *why)
 	return true;
 }
 
-static bool ask_clients(SSL_CTX *context, struct str text, struct sbuf *why)
+static bool require_certificates(SSL_CTX *context, struct str text, struct sbuf *why)
 {
 	BIO_OF(in) = BIO_new_mem_buf(text.p, (int)text.n);
 	unsigned n = 0;
@@ -84,6 +84,47 @@ static bool ask_clients(SSL_CTX *context, struct str text, struct sbuf *why)
 		return complain(why, "M2M_TLS_CLIENT_CA doesn't hold PEM certificates only");
 	ERR_clear_error();
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	return true;
+}
+
+/* Any will do: what it is worth is asked of each request that comes with it. */
+static int take_any(X509_STORE_CTX *chain, void *arg)
+{
+	(void)arg;
+	X509_STORE_CTX_set_error(chain, X509_V_OK);
+	return 1;
+}
+
+/* No authorities are named: some clients would then keep a self-signed certificate back (RFC 8446
+ * section 4.2.4). */
+static void request_certificates(SSL_CTX *context)
+{
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_cert_verify_callback(context, take_any, NULL);
+}
+
+/* A ticket holds the client's certificate but not the chain that it came with, and a verdict of
+ * before. So who shows a certificate isn't resumed, and shakes hands in full. */
+static SSL_TICKET_RETURN resume_without_certificate(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_n,
+						    SSL_TICKET_STATUS status, void *arg)
+{
+	(void)ssl, (void)name, (void)name_n, (void)arg;
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	if (SSL_SESSION_get0_peer(session) != NULL)
+		return SSL_TICKET_RETURN_IGNORE;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+static bool ask_clients(SSL_CTX *context, const struct context_clients *clients, struct sbuf *why)
+{
+	if (clients->certs == CONFIG_CERTS_OFF)
+		return true;
+	if (SSL_CTX_set_session_ticket_cb(context, NULL, resume_without_certificate, NULL) != 1)
+		return complain(why, "OpenSSL takes no rule for session tickets");
+	if (clients->certs == CONFIG_CERTS_REQUIRE)
+		return require_certificates(context, clients->authorities, why);
+	request_certificates(context);
 	return true;
 }
 
@@ -116,14 +157,14 @@ static bool set_up(SSL_CTX *context, enum tls_listener listener)
 	       SSL_CTX_set1_groups_list(context, GROUPS) == 1 && SSL_CTX_set_session_id_context(context, &id, sizeof id) == 1;
 }
 
-SSL_CTX *context_new(enum tls_listener listener, struct str chain, struct str key, struct str clients, struct sbuf *why)
+SSL_CTX *context_new(enum tls_listener listener, struct str chain, struct str key, const struct context_clients *clients, struct sbuf *why)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
 	bool good = context != NULL && set_up(context, listener);
 	if (!good)
 		complain(why, "OpenSSL offers no TLS 1.2");
 	good = good && use_chain(context, chain, why) && use_key(context, key, why);
-	if (good && clients.p != NULL && listener != TLS_OPS)
+	if (good && listener != TLS_OPS)
 		good = ask_clients(context, clients, why);
 	if (good)
 		return context;

@@ -7,9 +7,14 @@
 #include "base/sbuf.h"
 #include "tls/tls.h"
 
-/* chain: the server's certificate first. clients: absent, or the CAs of whom a client must show
- * a certificate. NULL: one sentence in `why`. */
-SSL_CTX *context_new(enum tls_listener listener, struct str chain, struct str key, struct str clients, struct sbuf *why);
+/* What it asks of clients: `authorities` only where a certificate is required. */
+struct context_clients {
+	enum config_client_certs certs;
+	struct str authorities;
+};
+
+/* chain: the server's certificate first. NULL: one sentence in `why`. */
+SSL_CTX *context_new(enum tls_listener listener, struct str chain, struct str key, const struct context_clients *clients, struct sbuf *why);
 
 /* When its certificate ends, in seconds since 1970. */
 int64_t context_expires(SSL_CTX *context);

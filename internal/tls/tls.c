@@ -87,10 +87,11 @@ static enum err digest_of(const struct str texts[PEMS], uint8_t ret[SHA256_LEN])
 /* All listeners change, or none. */
 static bool take_texts(struct tls *t, const struct str texts[PEMS], struct sbuf *why)
 {
+	const struct context_clients clients = {t->config->client_certs, texts[CLIENTS]};
 	SSL_CTX *fresh[TLS_LISTENERS] = {NULL};
 	bool good = true;
 	for (int i = 0; i < TLS_LISTENERS && good; i++)
-		good = (fresh[i] = context_new((enum tls_listener)i, texts[CHAIN], texts[KEY], texts[CLIENTS], why)) != NULL;
+		good = (fresh[i] = context_new((enum tls_listener)i, texts[CHAIN], texts[KEY], &clients, why)) != NULL;
 	if (good) {
 		pthread_mutex_lock(&t->lock);
 		for (int i = 0; i < TLS_LISTENERS; i++) {
@@ -241,6 +242,13 @@ SSL *tls_session(struct tls *t, enum tls_listener listener)
 	SSL *ssl = SSL_new(context);
 	SSL_CTX_free(context);
 	return ssl;
+}
+
+enum err tls_client_certificate(SSL *ssl, struct client_certificate **ret)
+{
+	X509 *own = SSL_get0_peer_certificate(ssl);
+	*ret = NULL;
+	return own == NULL ? ERR_OK : client_certificate_from_chain(own, SSL_get_peer_cert_chain(ssl), ret);
 }
 
 void tls_note_failed_handshake(struct tls *t)

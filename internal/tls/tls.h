@@ -1,5 +1,5 @@
 /* TLS on the listeners (RFC 8446, RFC 5246): one certificate for all three, client certificates
- * for REST and gRPC where asked for, all reread when their files change.
+ * for REST and gRPC where asked for (M2M_TLS_CLIENT_CERTS), all reread when their files change.
  *
  *   files -> tls_look (one thread, now and then) -> a new SSL_CTX for each listener, if they are
  *   good -> connections that come from then on

@@ -5,11 +5,15 @@
 
 #include <openssl/ssl.h>
 
+#include "crypto/client_certificate.h"
 #include "tls/tls.h"
 
 bool tls_speaks(const struct tls *t, enum tls_listener listener);
 /* A server's session under the present certificate. NULL: out of memory. */
 SSL *tls_session(struct tls *t, enum tls_listener listener);
+/* The client's, once the handshake has ended; *ret is NULL where it showed none. The caller frees
+ * it. As client_certificate_from_chain. */
+MUST_CHECK enum err tls_client_certificate(SSL *ssl, struct client_certificate **ret);
 void tls_note_failed_handshake(struct tls *t);
 /* The last words on a session, `error` being OpenSSL's that ended it, or 0. */
 void tls_bye(struct tls *t, SSL *ssl, int fd, unsigned long error);

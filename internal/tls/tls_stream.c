@@ -41,6 +41,12 @@ bool tls_stream_shaking(const struct tls_stream *s)
 	return s->ssl != NULL && !SSL_is_init_finished(s->ssl);
 }
 
+enum err tls_stream_certificate(const struct tls_stream *s, struct client_certificate **ret)
+{
+	*ret = NULL;
+	return s->ssl == NULL ? ERR_OK : tls_client_certificate(s->ssl, ret);
+}
+
 bool tls_stream_holds(const struct tls_stream *s)
 {
 	return s->ssl != NULL && SSL_has_pending(s->ssl) == 1;

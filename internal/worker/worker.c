@@ -219,6 +219,7 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 		goto fail;
 	w->env.traces = trace_queue_new(shared->trace);
 	w->env.limits = shared->limits;
+	w->env.authorities = client_authorities_set(shared->authorities);
 	if (discovery_documents(w->arena, config, &w->env.documents) != ERR_OK)
 		goto fail;
 	w->command_event = event_new(w->base, w->command, EV_READ | EV_PERSIST, on_command, w);

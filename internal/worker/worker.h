@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "op/op.h"
+#include "tls/client_authorities.h"
 #include "tls/tls.h"
 #include "worker/listen.h"
 
@@ -17,9 +18,10 @@ struct worker;
 /* What the workers of a process share besides the config; it outlives them. */
 struct worker_shared {
 	struct trust *trust;
-	struct tls *tls;            /* NULL: plaintext */
-	struct trace *trace;        /* NULL: off */
-	struct rate_limits *limits; /* NULL: none */
+	struct tls *tls;                        /* NULL: plaintext */
+	struct trace *trace;                    /* NULL: off */
+	struct rate_limits *limits;             /* NULL: none */
+	struct client_authorities *authorities; /* NULL: none */
 };
 
 /* The listening sockets are taken over even on failure. NULL: out of memory. */

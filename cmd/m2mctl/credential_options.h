@@ -1,0 +1,48 @@
+/* What the commands about a client's credentials have in common, whatever their kind. */
+#ifndef M2MCTL_CREDENTIAL_OPTIONS_H
+#define M2MCTL_CREDENTIAL_OPTIONS_H
+
+#include "ctl.h"
+#include "operator/client.h"
+#include "options.h"
+
+/* ---- whose ---- */
+
+struct credential_owner {
+	struct str client_id, org;
+};
+
+#define CREDENTIAL_OWNER_ROWS(w)                                                                                                           \
+	{"--org", OPTION_TEXT, &(w).org, 0, 0},                                                                                            \
+	{                                                                                                                                  \
+		"--client", OPTION_TEXT, &(w).client_id, 0, 0                                                                              \
+	}
+#define CREDENTIAL_OWNER_USAGE "--org SLUG | --client CLIENT_ID"
+#define CREDENTIAL_OWNER_HELP                                                                                                              \
+	"  --org SLUG            the organization, by slug or id: its default client\n"                                                    \
+	"  --client CLIENT_ID    the client; with --org, it must be the organization's\n"
+
+/* Either answers EXIT_DONE, or has said what is wrong. `kind`: "key". */
+int check_credential_owner(const struct ctl *ctl, const struct credential_owner *owner, const char *kind);
+int find_credential_owner(struct ctl *ctl, const struct credential_owner *owner, struct client *ret);
+
+/* ---- until when ---- */
+
+struct credential_end {
+	struct str at;
+	int32_t in; /* seconds; 0: not given */
+};
+
+#define CREDENTIAL_END_MAX 315360000 /* ten years */
+#define CREDENTIAL_END_ROWS(e)                                                                                                             \
+	{"--expires-in", OPTION_NUMBER, &(e).in, 1, CREDENTIAL_END_MAX},                                                                   \
+	{                                                                                                                                  \
+		"--expires-at", OPTION_TEXT, &(e).at, 0, 0                                                                                 \
+	}
+
+int check_credential_end(const struct ctl *ctl, const struct credential_end *end);
+
+/* Microseconds since 1970; 0: no end, negative: one that can't be read. */
+int64_t credential_end_us(const struct credential_end *end, int64_t now);
+
+#endif
