@@ -51,10 +51,15 @@ static bool token_type_holds(struct str type)
 	return type.p == NULL || str_eq(type, STR("JWT")) || str_eq(type, STR("at+jwt")) || str_eq(type, STR("default"));
 }
 
+bool word_is_auth_method(struct str word)
+{
+	return str_eq(word, STR("secret")) || str_eq(word, STR("key")) || str_eq(word, STR("certificate")) || str_eq(word, STR("workload"));
+}
+
 static bool auth_methods_hold(const struct words *methods)
 {
 	for (size_t i = 0; i < methods->n; i++)
-		if (!str_eq(methods->v[i], STR("secret")) && !str_eq(methods->v[i], STR("key")))
+		if (!word_is_auth_method(methods->v[i]))
 			return false;
 	return methods->v == NULL || (methods->n >= 1 && !repeats(methods));
 }
@@ -74,7 +79,7 @@ const char *client_spec_fault(const struct client_spec *c)
 	if (!token_type_holds(c->token_type))
 		return "token_type must be JWT, at+jwt, or null for the default of the service.";
 	if (!auth_methods_hold(&c->auth_methods))
-		return "auth_methods must be a list of secret and key, one at least, each at most once.";
+		return "auth_methods must be a list of secret, key, certificate and workload, one at least, each at most once.";
 	return NULL;
 }
 
