@@ -45,6 +45,8 @@ struct client {
 	struct str networks; /* joined with spaces; absent: any */
 	/* joined with spaces: "secret", "key", "certificate", "workload" */
 	struct str auth_methods;
+	struct str token_binding; /* "dpop", "certificate", "any"; absent: none */
+	struct str profile;       /* "fapi2"; absent: none */
 };
 
 enum change { CHANGE_NONE, CHANGE_ON, CHANGE_OFF };
@@ -60,6 +62,8 @@ struct client_spec {
 	enum change is_default;
 	struct networks networks;
 	struct words auth_methods; /* not given, of something new: the secret alone */
+	struct str token_binding;  /* "none", "dpop", "certificate", "any" */
+	struct str profile;        /* "none", "fapi2" */
 };
 
 struct org_spec {
@@ -83,7 +87,8 @@ struct org_change {
 #define CLIENT_LIFETIME_MAX 2592000        /* 30 days: for as long a retired signing key stays published */
 bool word_is_auth_method(struct str word); /* a kind of credential, as auth_methods names them */
 const char *client_spec_fault(const struct client_spec *c);
-const char *org_spec_fault(const struct org_spec *o); /* and of its client */
+const char *client_new_fault(const struct client_spec *c); /* the same of something new */
+const char *org_spec_fault(const struct org_spec *o);      /* and of its client */
 const char *org_change_fault(const struct org_change *c);
 
 #endif
