@@ -14,6 +14,7 @@ begin
 end
 $$;
 
+drop view m2m.client_authentication;
 drop view m2m.client_credentials;
 drop function m2m.client_credentials_now(text, text, text);
 delete from m2m.client_credential where kind <> 'key';

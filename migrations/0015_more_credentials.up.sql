@@ -53,3 +53,9 @@ create or replace view m2m.client_credentials with (security_invoker = true) as
 	       k.ended_at is null and (k.expires_at is null or k.expires_at > now()) as live,
 	       k.issuer, k.subject, k.audience, k.claims, k.may_replay
 	from m2m.client_credential k join m2m.client c using (client_id) join m2m.organization o using (organization_id);
+
+-- How each client authenticates and what it is held to, for auditors.
+create view m2m.client_authentication with (security_invoker = true) as
+	select c.client_id, o.slug as organization, c.organization_id, coalesce(c.auth_methods, '{secret}') as auth_methods, c.token_binding, c.profile
+	from m2m.client c join m2m.organization o using (organization_id) where c.deleted_at is null;
+grant select on m2m.client_authentication to m2m_auditor;

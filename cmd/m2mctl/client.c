@@ -44,7 +44,7 @@ static int find_client(struct ctl *ctl, char **args, const struct option *more, 
 	return status == EXIT_DONE ? connect_and_find(ctl, &arguments, need, ret) : status;
 }
 
-#define CLIENT_FIELDS 17
+#define CLIENT_FIELDS 19
 
 /* What a client is, without its secret. */
 static void put_client(struct ctl *ctl, const struct client *c, struct field *out)
@@ -62,6 +62,8 @@ static void put_client(struct ctl *ctl, const struct client *c, struct field *ou
 		field_text("token_type", c->token_type),
 		field_networks("allowed_networks", c->networks),
 		field_words("auth_methods", c->auth_methods),
+		field_text("token_binding", c->token_binding),
+		field_text("profile", c->profile),
 		field_number("secret_version", c->secret_version),
 		field_text("secret_hint", c->hint),
 		field_time(ctl, "secret_created_at", c->secret_created_at),
@@ -80,7 +82,7 @@ static int print_client(struct ctl *ctl, const struct client *c)
 
 static int list(struct ctl *ctl, char **args)
 {
-	enum { COLUMNS = 11 };
+	enum { COLUMNS = 13 };
 	const struct client *clients = NULL;
 	struct str org = STR_NONE;
 	size_t n = 0;
@@ -109,10 +111,12 @@ static int list(struct ctl *ctl, char **args)
 		row[4] = field_number("token_lifetime", clients[i].token_lifetime);
 		row[5] = field_text("token_type", clients[i].token_type);
 		row[6] = field_words("auth_methods", clients[i].auth_methods);
-		row[7] = field_number("secret_version", clients[i].secret_version);
-		row[8] = field_time(ctl, "created_at", clients[i].created_at);
-		row[9] = field_time(ctl, "disabled_at", clients[i].disabled_at);
-		row[10] = field_text("name", clients[i].name);
+		row[7] = field_text("token_binding", clients[i].token_binding);
+		row[8] = field_text("profile", clients[i].profile);
+		row[9] = field_number("secret_version", clients[i].secret_version);
+		row[10] = field_time(ctl, "created_at", clients[i].created_at);
+		row[11] = field_time(ctl, "disabled_at", clients[i].disabled_at);
+		row[12] = field_text("name", clients[i].name);
 	}
 	return output_rows(ctl, "clients", fields, COLUMNS, n);
 }
@@ -134,7 +138,7 @@ static int create(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE && org.p == NULL)
 		status = ctl_usage(ctl, "whose client? Give --org SLUG");
 	if (status != EXIT_DONE || (status = client_options_check(ctl, &given, name)) != EXIT_DONE ||
-	    (status = check_networks(ctl, &networks, &allowed)) != EXIT_DONE ||
+	    (status = check_new_client(ctl, &given)) != EXIT_DONE || (status = check_networks(ctl, &networks, &allowed)) != EXIT_DONE ||
 	    (status = ctl_connect(ctl, CONFIG_NEED_MASTER_KEYS)) != EXIT_DONE)
 		return status;
 
@@ -321,8 +325,12 @@ const struct command client_commands[] = {
 	 "  --audience A        whom its tokens are for; the first one is the default (default: M2M_DEFAULT_AUDIENCE)\n"
 	 "  --lifetime SECONDS  of its tokens, 60 to 2592000 (default 86400)\n"
 	 "  --token-type TYPE   of its tokens, JWT or at+jwt (RFC 9068); as M2M_ACCESS_TOKEN_TYPE says when not given\n"
-	 "  --auth-method M     what it may authenticate with: secret, key, certificate (see m2mctl client key, client certificate), or\n"
-	 "                      several of them; the secret alone by default\n"
+	 "  --auth-method M     what it may authenticate with: secret, key, certificate or workload; repeat it for several; the secret\n"
+	 "                      alone by default\n"
+	 "  --token-binding B   what its tokens must be bound to: dpop (a DPoP proof's key), certificate (a client certificate), any of\n"
+	 "                      both, or none, the default\n"
+	 "  --profile P         fapi2 holds it to the FAPI 2.0 Security Profile: it wants a --token-binding, and no --auth-method but\n"
+	 "                      key and certificate\n"
 	 "  --allow-network N   the only networks that the client may be used from, such as 192.0.2.0/24 or 2001:db8::/32, up to 64;\n"
 	 "                      any, the default: from anywhere\n" SECRET_HELP "\n"
 	 "In Kubernetes, give --secret-name: the default is the name of the default client's Secret.\n\n"
@@ -366,7 +374,8 @@ const struct command client_commands[] = {
 	{"client", "set",
 	 "--org SLUG | CLIENT_ID [--name NAME] [--role admin|member|resource_server|none]... [--scope S]... [--audience A]... [--lifetime "
 	 "SECONDS] "
-	 "[--token-type JWT|at+jwt|default] [--auth-method secret|key|certificate]... [--allow-network CIDR]... [--default]",
+	 "[--token-type JWT|at+jwt|default] [--auth-method secret|key|certificate|workload]... [--token-binding none|dpop|certificate|any] "
+	 "[--profile none|fapi2] [--allow-network CIDR]... [--default]",
 	 "Changes what a client is and may do; what isn't given stays",
 	 "  --org SLUG          the organization, by slug or id: its default client\n"
 	 "  --name NAME         for people\n"
@@ -375,8 +384,12 @@ const struct command client_commands[] = {
 	 "  --audience A        replaces all audiences; the first one is the default\n"
 	 "  --lifetime SECONDS  of tokens issued from now on, 60 to 2592000\n"
 	 "  --token-type TYPE   of tokens issued from now on; default: as M2M_ACCESS_TOKEN_TYPE says\n"
-	 "  --auth-method M     what it may authenticate with from the next request on: secret, key, certificate (see m2mctl client\n"
-	 "                      key, client certificate), or several of them\n"
+	 "  --auth-method M     what it may authenticate with from the next request on: secret, key, certificate or workload; repeat it\n"
+	 "                      for several\n"
+	 "  --token-binding B   what its tokens must be bound to: dpop (a DPoP proof's key), certificate (a client certificate), any of\n"
+	 "                      both, or none\n"
+	 "  --profile P         fapi2 holds it to the FAPI 2.0 Security Profile: it wants a --token-binding, and no --auth-method but\n"
+	 "                      key and certificate\n"
 	 "  --allow-network N   replaces the networks that the client may be used from, such as 192.0.2.0/24 or 2001:db8::/32, up to 64;\n"
 	 "                      any: from anywhere. It holds for its tokens here too, and from the next request on\n"
 	 "  --default           makes it its organization's default client too, as `m2mctl client default` does\n\n"

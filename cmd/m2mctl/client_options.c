@@ -16,9 +16,16 @@ int client_options_check(struct ctl *ctl, const struct client_options *o, struct
 	return check_spec(ctl, client_spec_fault(&spec));
 }
 
+int check_new_client(struct ctl *ctl, const struct client_options *o)
+{
+	struct client_spec spec = client_options_change(o);
+	return check_spec(ctl, client_new_fault(&spec));
+}
+
 bool client_options_given(const struct client_options *o)
 {
-	return o->roles.n + o->scopes.n + o->audiences.n + o->auth_methods.n > 0 || o->lifetime != 0 || o->token_type.p != NULL;
+	return o->roles.n + o->scopes.n + o->audiences.n + o->auth_methods.n > 0 || o->lifetime != 0 || o->token_type.p != NULL ||
+	       o->token_binding.p != NULL || o->profile.p != NULL;
 }
 
 struct client_spec client_options_change(const struct client_options *o)
@@ -30,6 +37,8 @@ struct client_spec client_options_change(const struct client_options *o)
 		.token_lifetime = o->lifetime,
 		.token_type = o->token_type,
 		.auth_methods = words_of(&o->auth_methods),
+		.token_binding = o->token_binding,
+		.profile = o->profile,
 	};
 }
 

@@ -11,7 +11,7 @@
 struct client_options {
 	struct word_list roles, scopes, audiences, auth_methods;
 	int32_t lifetime; /* 0: not given */
-	struct str token_type;
+	struct str token_type, token_binding, profile;
 };
 
 /* Rows of a table of struct option, for a struct client_options. */
@@ -19,17 +19,21 @@ struct client_options {
 	{"--role", OPTION_WORDS, &(o).roles, 0, 0}, {"--scope", OPTION_WORDS, &(o).scopes, 0, 0},                                          \
 		{"--audience", OPTION_WORDS, &(o).audiences, 0, 0}, {"--auth-method", OPTION_WORDS, &(o).auth_methods, 0, 0},              \
 		{"--lifetime", OPTION_NUMBER, &(o).lifetime, CLIENT_LIFETIME_MIN, CLIENT_LIFETIME_MAX},                                    \
+		{"--token-binding", OPTION_TEXT, &(o).token_binding, 0, 0}, {"--profile", OPTION_TEXT, &(o).profile, 0, 0},                \
 	{                                                                                                                                  \
 		"--token-type", OPTION_TEXT, &(o).token_type, 0, 0                                                                         \
 	}
 /* The same options in a usage string. */
 #define CLIENT_USAGE                                                                                                                       \
 	"[--role admin|member|resource_server|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] [--token-type JWT|at+jwt] "   \
-	"[--auth-method secret|key]..."
+	"[--auth-method secret|key|certificate|workload]... [--token-binding none|dpop|certificate|any] "                                  \
+	"[--profile none|fapi2]"
 
 /* `name`: the client's, or absent. Prints the usage line itself and answers EXIT_DONE or
  * EXIT_USAGE. */
 int client_options_check(struct ctl *ctl, const struct client_options *o, struct str name);
+/* The same of a client that is to be made, behind that. */
+int check_new_client(struct ctl *ctl, const struct client_options *o);
 bool client_options_given(const struct client_options *o);
 
 /* What is to be changed. Borrows from `o`. */

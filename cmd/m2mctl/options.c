@@ -195,8 +195,9 @@ int check_audiences(struct ctl *ctl, const struct word_list *audiences)
 int check_auth_methods(struct ctl *ctl, const struct word_list *methods)
 {
 	for (size_t i = 0; i < methods->n; i++)
-		if (!auth_method_is_known(methods->v[i]))
-			return ctl_usage(ctl, "--auth-method: expected secret, key or certificate; repeat the option for several");
+		if (!word_is_auth_method(methods->v[i]))
+			return ctl_usage(ctl,
+					 "--auth-method: expected secret, key, certificate or workload; repeat the option for several");
 	return EXIT_DONE;
 }
 

@@ -37,7 +37,7 @@ static int create(struct ctl *ctl, char **args)
 	if (spec.name.p == NULL)
 		spec.name = spec.slug;
 	if ((status = client_options_check(ctl, &client, STR_NONE)) != EXIT_DONE ||
-	    (status = check_spec(ctl, org_spec_fault(&spec))) != EXIT_DONE ||
+	    (status = check_new_client(ctl, &client)) != EXIT_DONE || (status = check_spec(ctl, org_spec_fault(&spec))) != EXIT_DONE ||
 	    (status = check_networks(ctl, &networks, &spec.networks)) != EXIT_DONE)
 		return status;
 
@@ -219,8 +219,13 @@ const struct command org_commands[] = {
 	 "  --audience A        whom its tokens are for; the first one is the default (default: M2M_DEFAULT_AUDIENCE)\n"
 	 "  --lifetime SECONDS  of its tokens, 60 to 2592000 (default 86400)\n"
 	 "  --token-type TYPE   of its tokens, JWT or at+jwt (RFC 9068); as M2M_ACCESS_TOKEN_TYPE says when not given\n"
-	 "  --auth-method M     what the client may authenticate with: secret, key, certificate (see m2mctl client key, client\n"
-	 "                      certificate), or several of them; the secret alone by default\n"
+	 "  --auth-method M     what the client may authenticate with: secret, key, certificate or workload; repeat it for several; the\n"
+	 "                      secret alone by default\n"
+	 "  --token-binding B   what the client's tokens must be bound to: dpop (a DPoP proof's key), certificate (a client certificate), "
+	 "any of\n"
+	 "                      both, or none, the default\n"
+	 "  --profile P         fapi2 holds it to the FAPI 2.0 Security Profile: it wants a --token-binding, and no --auth-method but\n"
+	 "                      key and certificate\n"
 	 "  --issuer I          an outside issuer that knows this organization too, as its tokens' iss says\n"
 	 "  --external-id E     and what that issuer calls it\n"
 	 "  --allow-network N   the only networks that its clients and tokens may be used from, up to 64; any, the default: from anywhere\n"

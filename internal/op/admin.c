@@ -37,6 +37,8 @@ static void copy_client(struct arena *a, const struct client *from, struct clien
 	to->hint = arena_copy(a, from->hint);
 	to->networks = arena_copy(a, from->networks);
 	to->auth_methods = arena_copy(a, from->auth_methods);
+	to->token_binding = arena_copy(a, from->token_binding);
+	to->profile = arena_copy(a, from->profile);
 }
 
 static void take_orgs(void *arg, enum err err, const struct admin_answer *answer)
@@ -165,7 +167,7 @@ static enum op_verdict list_clients(struct op *op)
 
 static enum op_verdict check_new_client(struct op *op)
 {
-	enum op_verdict verdict = admin_check_client(op);
+	enum op_verdict verdict = admin_check_client(op, true);
 	if (verdict == OP_MORE)
 		admin_complete_client(op, false);
 	return verdict;
@@ -189,7 +191,7 @@ static enum op_verdict get_client(struct op *op)
 
 static enum op_verdict update_client(struct op *op)
 {
-	enum op_verdict verdict = admin_check_client(op);
+	enum op_verdict verdict = admin_check_client(op, false);
 	if (verdict != OP_MORE)
 		return verdict;
 	return wait_for(op, admin_client_change(op->env->store, &op->origin, op->in.organization, op->in.client_id, &op->in.client,

@@ -31,9 +31,10 @@ static enum op_verdict settle_networks(struct op *op, struct networks *networks)
 
 /* ---- clients ---- */
 
-enum op_verdict admin_check_client(struct op *op)
+enum op_verdict admin_check_client(struct op *op, bool is_new)
 {
-	enum op_verdict verdict = check(op, client_spec_fault(&op->in.client));
+	const struct client_spec *c = &op->in.client;
+	enum op_verdict verdict = check(op, is_new ? client_new_fault(c) : client_spec_fault(c));
 	return verdict == OP_MORE ? settle_networks(op, &op->in.client.networks) : verdict;
 }
 

@@ -8,8 +8,8 @@
 /* Each: OP_MORE, or the op failed with INVALID_REQUEST and a sentence that names the member. */
 enum op_verdict admin_check_new_org(struct op *op);
 enum op_verdict admin_check_org_change(struct op *op);
-/* in.client, new or changed: what isn't given is not looked at */
-enum op_verdict admin_check_client(struct op *op);
+/* in.client; of a change, what isn't given is not looked at */
+enum op_verdict admin_check_client(struct op *op, bool is_new);
 
 /* What wasn't given of a new client takes its default (op_default_client's, but no role). */
 void admin_complete_client(struct op *op, bool is_default);

@@ -66,6 +66,15 @@ static bool take_token_type(struct op *op, const struct json *v, void *target)
 	return v->type == JSON_NULL || (take_text(op, v, target) && !str_eq(*type, STR("default")));
 }
 
+/* null: none. */
+static bool take_word_or_none(struct op *op, const struct json *v, void *target)
+{
+	struct str *word = target;
+	if (v->type == JSON_NULL)
+		*word = STR("none");
+	return v->type == JSON_NULL || (take_text(op, v, target) && !str_eq(*word, STR("none")));
+}
+
 /* null and "" both say: of no outside issuer. */
 static bool take_external(struct op *op, const struct json *v, void *target)
 {
@@ -88,8 +97,9 @@ static bool take_change(struct op *op, const struct json *v, void *target)
 	{"name", take_text, &(c)->name}, {"roles", take_words, &(c)->roles}, {"scopes", take_words, &(c)->scopes},                         \
 		{"audiences", take_words, &(c)->audiences}, {"token_lifetime", take_lifetime, &(c)->token_lifetime},                       \
 		{"token_type", take_token_type, &(c)->token_type}, {"allowed_networks", take_networks, &(c)->networks},                    \
+		{"auth_methods", take_words, &(c)->auth_methods}, {"token_binding", take_word_or_none, &(c)->token_binding},               \
 	{                                                                                                                                  \
-		"auth_methods", take_words, &(c)->auth_methods                                                                             \
+		"profile", take_word_or_none, &(c)->profile                                                                                \
 	}
 
 static bool take_client(struct op *op, const struct json *v, void *target)

@@ -71,6 +71,8 @@ static void write_client(struct json_out *o, const struct client *c)
 	json_put_str(o, "token_type", c->token_type);
 	put_networks(o, c->networks);
 	put_words(o, "auth_methods", c->auth_methods);
+	json_put_str(o, "token_binding", c->token_binding);
+	json_put_str(o, "profile", c->profile);
 	json_put_int(o, "secret_version", c->secret_version);
 	json_put_str(o, "secret_hint", c->hint);
 	rest_put_time(o, "secret_created_at", c->secret_created_at);

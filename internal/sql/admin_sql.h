@@ -12,14 +12,14 @@
 
 /* clang-format off */
 
-/* Columns 1 to 9 and 1 to 17 of the answers. */
+/* Columns 1 to 9 and 1 to 19 of the answers. */
 #define SQL_ORG_COLUMNS(o, c) \
 	o ".organization_id, " o ".slug, " o ".name, " o ".issuer, " o ".external_id, " c ".client_id, " o ".created_at, " o ".disabled_at, " \
 	o ".allowed_networks::text[]"
 #define SQL_CLIENT_COLUMNS(o, c, s) \
 	c ".client_id, " c ".organization_id, " o ".slug, " c ".is_default, " c ".name, " c ".roles, " c ".scopes, " c ".audiences, " \
 	c ".token_lifetime, " c ".token_type, " c ".secret_version, " s ".hint, " s ".created_at, " c ".created_at, " c ".disabled_at, " \
-	c ".allowed_networks::text[], coalesce(" c ".auth_methods, '{secret}')"
+	c ".allowed_networks::text[], coalesce(" c ".auth_methods, '{secret}'), " c ".token_binding, " c ".profile"
 
 /* An organization is named by slug or by id: of the two parameters one is null. */
 #define SQL_IS_ORG(o, slug, id) "(" o ".slug = " slug "::text or " o ".organization_id = " id "::uuid) and " o ".deleted_at is null"
@@ -36,6 +36,13 @@
 #define SQL_NETWORKS(n) "nullif(" n "::text[], '{}')::cidr[]"
 #define SQL_NETWORKS_CHANGED(n, before) "case when " n "::text[] is null then " before " else " SQL_NETWORKS(n) " end"
 #define SQL_NETWORKS_TOLD(n) "'allowed_networks', case when " n "::text[] = '{}' then to_jsonb('any'::text) else to_jsonb(" n "::text[]) end"
+
+/* A parameter text: null where the word stays, 'none' for none. */
+#define SQL_WORD(w) "nullif(" w "::text, 'none')"
+#define SQL_WORD_CHANGED(w, before) "case when " w "::text is null then " before " else " SQL_WORD(w) " end"
+/* What the constraint client_profile wants. */
+#define SQL_PROFILE_MET(profile, binding, methods) \
+	"(" profile " is distinct from 'fapi2' or " binding " is not null and coalesce(" methods " <@ '{key,certificate}'::text[], false))"
 
 /* What ends with a client: its secrets and its keys, at once and for good. `clients` is the name of
  * what was deleted. */
@@ -68,16 +75,17 @@
  * null, $12 client_id, $13 client's name or null, $14 roles text[], $15 scopes text[],
  * $16 audiences text[], $17 token_lifetime int4, $18 token_type or null, $19 key_id, $20 salt,
  * $21 verifier, $22 hint, $23 allowed_networks text[] or null,
- * $24 the client's, $25 auth_methods text[] or null. */
+ * $24 the client's, $25 auth_methods text[] or null, $26 token_binding and $27 profile, each null
+ * or 'none' for none. */
 #define SQL_ORG_CREATE \
 	"with made as (" \
 	" insert into m2m.organization (organization_id, slug, name, issuer, external_id, allowed_networks)" \
 	" values ($7::uuid, $8::text, $9::text, coalesce($10::text, ''), $11::text, " SQL_NETWORKS("$23") ") on conflict do nothing returning *)" \
 	", client as (" \
 	" insert into m2m.client (client_id, organization_id, is_default, name, roles, scopes, audiences, token_lifetime, token_type, secret_version, allowed_networks," \
-	"  auth_methods)" \
+	"  auth_methods, token_binding, profile)" \
 	" select $12::text, organization_id, true, coalesce($13::text, ''), $14::text[], $15::text[], $16::text[], $17::int4, $18::text, 1," \
-	"  " SQL_NETWORKS("$24") ", $25::text[] from made" \
+	"  " SQL_NETWORKS("$24") ", $25::text[], " SQL_WORD("$26") ", " SQL_WORD("$27") " from made" \
 	" returning client_id)" \
 	", secret as (" \
 	" insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)" \
@@ -87,7 +95,7 @@
 	" select a.action, case when made.slug is null then 'already_exists' else 'granted' end, made.organization_id, a.client_id, a.version, a.detail, " SQL_ACT_ORIGIN \
 	" from (values ('create_organization', null, null::int4, jsonb_strip_nulls(jsonb_build_object('slug', $8::text, 'name', $9::text, 'issuer', $10::text," \
 	"  'external_id', $11::text, " SQL_NETWORKS_TOLD("$23") "))), ('create_client', $12::text, 1, jsonb_strip_nulls(jsonb_build_object('name', $13::text, 'roles', $14::text[]," \
-	"  'scopes', $15::text[], 'audiences', $16::text[], 'token_lifetime', $17::int4, 'token_type', $18::text, " SQL_NETWORKS_TOLD("$24") ", 'auth_methods', $25::text[])))) a(action, client_id, version, detail)" \
+	"  'scopes', $15::text[], 'audiences', $16::text[], 'token_lifetime', $17::int4, 'token_type', $18::text, " SQL_NETWORKS_TOLD("$24") ", 'auth_methods', $25::text[], 'token_binding', " SQL_WORD("$26") ", 'profile', " SQL_WORD("$27") ")))) a(action, client_id, version, detail)" \
 	" left join made on true where made.slug is not null or a.action = 'create_organization')" \
 	" select case when made.slug is null then 'already_exists' else 'granted' end, " SQL_ORG_COLUMNS("made", "client") \
 	" from (select) one left join made on true left join client on true"
@@ -157,14 +165,15 @@
 /* $1..$6, $7 organization_id uuid, $8 client_id, $9 name or null, $10 roles text[], $11 scopes
  * text[], $12 audiences text[], $13 token_lifetime int4, $14 token_type or null,
  * $15 key_id, $16 salt, $17 verifier, $18 hint, $19 allowed_networks text[] or null,
- * $20 auth_methods text[] or null. */
+ * $20 auth_methods text[] or null, $21 token_binding and $22 profile, each null or 'none' for
+ * none. */
 #define SQL_CLIENT_CREATE \
 	/* locked, so that it isn't deleted in this moment */ \
 	"with target as materialized (select o.organization_id, o.slug from m2m.organization o where o.organization_id = $7::uuid and o.deleted_at is null for no key update)" \
 	", made as (" \
 	" insert into m2m.client (client_id, organization_id, name, roles, scopes, audiences, token_lifetime, token_type, secret_version, allowed_networks," \
-	"  auth_methods)" \
-	" select $8::text, organization_id, coalesce($9::text, ''), $10::text[], $11::text[], $12::text[], $13::int4, $14::text, 1, " SQL_NETWORKS("$19") ", $20::text[]" \
+	"  auth_methods, token_binding, profile)" \
+	" select $8::text, organization_id, coalesce($9::text, ''), $10::text[], $11::text[], $12::text[], $13::int4, $14::text, 1, " SQL_NETWORKS("$19") ", $20::text[], " SQL_WORD("$21") ", " SQL_WORD("$22") \
 	" from target returning *)" \
 	", secret as (" \
 	" insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)" \
@@ -173,7 +182,8 @@
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	" select 'create_client', case when made.client_id is null then 'organization_not_found' else 'granted' end, $7::uuid, made.client_id, made.secret_version," \
 	"  jsonb_strip_nulls(jsonb_build_object('name', $9::text, 'roles', $10::text[], 'scopes', $11::text[], 'audiences', $12::text[]," \
-	"   'token_lifetime', $13::int4, 'token_type', $14::text, " SQL_NETWORKS_TOLD("$19") ", 'auth_methods', $20::text[])), " SQL_ACT_ORIGIN " from (select) one left join made on true)" \
+	"   'token_lifetime', $13::int4, 'token_type', $14::text, " SQL_NETWORKS_TOLD("$19") ", 'auth_methods', $20::text[]," \
+	"   'token_binding', " SQL_WORD("$21") ", 'profile', " SQL_WORD("$22") ")), " SQL_ACT_ORIGIN " from (select) one left join made on true)" \
 	" select case when made.client_id is null then 'organization_not_found' else 'granted' end, " SQL_CLIENT_COLUMNS("target", "made", "secret") \
 	" from (select) one left join target on true left join made on true left join secret on true"
 
@@ -181,18 +191,23 @@
  * $10 name, $11 roles text[], $12 scopes text[], $13 audiences text[], $14 token_lifetime int4,
  * $15 token_type ('default': none of its own), $16 disabled bool, $17 whether it becomes the
  * organization's default client (only one that isn't disabled afterwards can), $18
- * allowed_networks text[], $19 auth_methods text[]. A default client stays it until another one
- * becomes it. */
+ * allowed_networks text[], $19 auth_methods text[], $20 token_binding and $21 profile ('none':
+ * none). A default client stays it until another one becomes it. `profile_unmet`: together with
+ * what stays, it isn't what the profile wants. */
 #define SQL_CLIENT_CHANGE \
 	/* one at a time for an organization: two that hand over its default would wait for each \
 	 * other in the constraint */ \
 	"with org as materialized (select o.organization_id, o.slug from m2m.organization o where " SQL_IS_ORG("o", "$7", "$8") " for no key update)" \
+	/* as it is once nobody else changes it: what stays counts too */ \
+	", present as materialized (select c.* from org join m2m.client c on c.organization_id = org.organization_id and c.client_id = $9::text" \
+	"  and c.deleted_at is null for no key update of c)" \
 	", target as (" \
 	" select o.organization_id, o.slug, c.client_id, case when o.slug is null then 'organization_not_found' when c.client_id is null then 'client_not_found'" \
 	"   when $17::bool is false and c.is_default then 'default_client'" \
-	"   when $17::bool and coalesce($16::bool, c.disabled_at is not null) then 'conflict' else 'granted' end as outcome" \
-	" from (select) one left join org o on true" \
-	" left join m2m.client c on c.organization_id = o.organization_id and c.client_id = $9::text and c.deleted_at is null)" \
+	"   when $17::bool and coalesce($16::bool, c.disabled_at is not null) then 'conflict'" \
+	"   when not " SQL_PROFILE_MET("(" SQL_WORD_CHANGED("$21", "c.profile") ")", "(" SQL_WORD_CHANGED("$20", "c.token_binding") ")", "coalesce($19::text[], c.auth_methods)") \
+	"   then 'profile_unmet' else 'granted' end as outcome" \
+	" from (select) one left join org o on true left join present c on true)" \
 	/* the constraint that allows one default looks at the statement's end */ \
 	", handed_over as (" \
 	" update m2m.client c set is_default = false from target" \
@@ -203,7 +218,8 @@
 	"  token_type = case when $15::text is null then c.token_type when $15::text <> 'default' then $15::text end," \
 	"  disabled_at = case when $16::bool is null then c.disabled_at when $16::bool then coalesce(c.disabled_at, statement_timestamp()) end," \
 	"  is_default = c.is_default or $17::bool is true, allowed_networks = " SQL_NETWORKS_CHANGED("$18", "c.allowed_networks") "," \
-	"  auth_methods = coalesce($19::text[], c.auth_methods)" \
+	"  auth_methods = coalesce($19::text[], c.auth_methods), token_binding = " SQL_WORD_CHANGED("$20", "c.token_binding") "," \
+	"  profile = " SQL_WORD_CHANGED("$21", "c.profile") \
 	" from target where c.client_id = target.client_id and c.deleted_at is null and target.outcome = 'granted' returning c.*)" \
 	", answer as (" \
 	/* what another one deleted after this statement had begun is not found either */ \
@@ -212,9 +228,10 @@
 	", recorded as (" \
 	" insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	" select a.action, target.result, target.organization_id, target.client_id, null, a.detail, " SQL_ACT_ORIGIN \
-	" from (values ('set_client', num_nonnulls($10::text, $11::text[], $12::text[], $13::text[], $14::int4, $15::text, $18::text[], $19::text[]) > 0 or $17::bool is not null," \
+	" from (values ('set_client', num_nonnulls($10::text, $11::text[], $12::text[], $13::text[], $14::int4, $15::text, $18::text[], $19::text[], $20::text, $21::text) > 0 or $17::bool is not null," \
 	"   jsonb_strip_nulls(jsonb_build_object('name', $10::text, 'roles', $11::text[], 'scopes', $12::text[], 'audiences', $13::text[], 'token_lifetime', $14::int4," \
-	"   'token_type', $15::text, 'default', $17::bool, " SQL_NETWORKS_TOLD("$18") ", 'auth_methods', $19::text[])))," \
+	"   'token_type', $15::text, 'default', $17::bool, " SQL_NETWORKS_TOLD("$18") ", 'auth_methods', $19::text[]," \
+	"   'token_binding', $20::text, 'profile', $21::text)))," \
 	"  ('disable_client', $16::bool is true, null), ('enable_client', $16::bool is false, null)) a(action, wanted, detail), answer target where a.wanted)" \
 	" select target.result, " SQL_CLIENT_COLUMNS("target", "c", "s") " from answer target left join changed c on true " SQL_CURRENT_SECRET
 

@@ -53,6 +53,12 @@ static void put_new_client(struct pg_params *p, const struct client_spec *spec)
 	pg_put_text(p, own_type ? spec->token_type : STR_NONE);
 }
 
+static void put_profile(struct pg_params *p, const struct client_spec *spec)
+{
+	pg_put_text(p, spec->token_binding);
+	pg_put_text(p, spec->profile);
+}
+
 static void put_secret(struct pg_params *p, const struct credential_kept *kept)
 {
 	pg_put_text(p, kept->key_id);
@@ -76,6 +82,7 @@ void admin_put_org_create(struct pg_params *p, const struct origin *o, const str
 	put_networks(p, &spec->networks);
 	put_networks(p, &spec->client.networks);
 	put_words(p, &spec->client.auth_methods);
+	put_profile(p, &spec->client);
 }
 
 void admin_put_org_change(struct pg_params *p, const struct origin *o, struct str org, const struct org_change *change)
@@ -101,6 +108,7 @@ void admin_put_client_create(struct pg_params *p, const struct origin *o, const 
 	put_secret(p, &fresh->kept);
 	put_networks(p, &spec->networks);
 	put_words(p, &spec->auth_methods);
+	put_profile(p, spec);
 }
 
 void admin_put_client_change(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
@@ -119,6 +127,7 @@ void admin_put_client_change(struct pg_params *p, const struct origin *o, struct
 	put_change(p, change->is_default);
 	put_networks(p, &change->networks);
 	put_words(p, &change->auth_methods);
+	put_profile(p, change);
 }
 
 /* ---- rows ---- */
@@ -173,5 +182,7 @@ void admin_take_client(const PGresult *r, int row, struct arena *a, struct clien
 		.disabled_at = time_or_0(r, row, 15),
 		.networks = networks(r, row, 16, a),
 		.auth_methods = pg_text_array_joined(r, row, 17, a),
+		.token_binding = text(r, row, 18, a),
+		.profile = text(r, row, 19, a),
 	};
 }

@@ -38,23 +38,23 @@
  * workload $15 issuer, $16 subject, $17 audience, $18 claims (JSON), all text, $19 may_replay
  * (true or false). The client may show such credentials from then on: auth_methods has the kind.
  * `already_exists`: it has this one; `too_many_credentials`: it has SQL_CLIENT_CREDENTIALS_MAX
- * of the kind, those counted whose end has come. */
+ * of the kind, those counted whose end has come; `profile_unmet`: its profile forbids the kind. */
 #define SQL_CLIENT_CREDENTIAL_ADD \
 	"with target as (" SQL_CLIENT_CREDENTIAL_TARGET ")" \
 	/* of two that add at once the second waits here, and then counts the first one's */ \
-	", client as materialized (select c.client_id from target join m2m.client c on c.client_id = target.client_id and c.deleted_at is null" \
+	", client as materialized (select c.client_id, c.profile is distinct from 'fapi2' or $11::text in ('key', 'certificate') as met from target join m2m.client c on c.client_id = target.client_id and c.deleted_at is null" \
 	"  for no key update of c)" \
-	", has as materialized (select client.client_id, k.credentials, k.present from client" \
+	", has as materialized (select client.client_id, client.met, k.credentials, k.present from client" \
 	"  cross join lateral m2m.client_credentials_now(client.client_id, $10::text, $11::text) k)" \
 	", made as (insert into m2m.client_credential (client_id, credential_id, kind, name, expires_at, public_jwk, issuer, subject, audience, claims, may_replay)" \
 	"  select has.client_id, $10::text, $11::text, coalesce($12::text, ''), $13::timestamptz, $14::text, $15::text, $16::text, $17::text, $18::text::jsonb, $19::text::bool from has" \
-	"  where not has.present and has.credentials < " SQL_CLIENT_CREDENTIALS_MAX " returning *)" \
+	"  where has.met and not has.present and has.credentials < " SQL_CLIENT_CREDENTIALS_MAX " returning *)" \
 	", allowed as (update m2m.client c set auth_methods = case when $11::text = any (coalesce(c.auth_methods, '{secret}')) then c.auth_methods" \
 	"   else coalesce(c.auth_methods, '{secret}') || $11::text end" \
 	"  from made where c.client_id = made.client_id)" \
 	", answer as (select target.*, case when target.outcome <> 'granted' or made.client_id is not null then target.outcome" \
 	/* another one deleted the client after this statement had begun */ \
-	"   when has.client_id is null then 'client_not_found' when has.present then 'already_exists' else 'too_many_credentials' end as result" \
+	"   when has.client_id is null then 'client_not_found' when not has.met then 'profile_unmet' when has.present then 'already_exists' else 'too_many_credentials' end as result" \
 	"  from target left join has on true left join made on true)" \
 	", recorded as (insert into m2m.admin_audit (" SQL_ACT_COLUMNS ")" \
 	"  select 'add_' || $11::text, result, organization_id, client_id, null," \

@@ -51,17 +51,40 @@ static bool token_type_holds(struct str type)
 	return type.p == NULL || str_eq(type, STR("JWT")) || str_eq(type, STR("at+jwt")) || str_eq(type, STR("default"));
 }
 
-bool auth_method_is_known(struct str word)
+bool word_is_auth_method(struct str word)
 {
-	return str_eq(word, STR("secret")) || str_eq(word, STR("key")) || str_eq(word, STR("certificate"));
+	return str_eq(word, STR("secret")) || str_eq(word, STR("key")) || str_eq(word, STR("certificate")) || str_eq(word, STR("workload"));
 }
 
 static bool auth_methods_hold(const struct words *methods)
 {
 	for (size_t i = 0; i < methods->n; i++)
-		if (!auth_method_is_known(methods->v[i]))
+		if (!word_is_auth_method(methods->v[i]))
 			return false;
 	return methods->v == NULL || (methods->n >= 1 && !repeats(methods));
+}
+
+static bool token_binding_holds(struct str binding)
+{
+	return binding.p == NULL || str_eq(binding, STR("none")) || str_eq(binding, STR("dpop")) || str_eq(binding, STR("certificate")) ||
+	       str_eq(binding, STR("any"));
+}
+
+static bool profile_holds(struct str profile)
+{
+	return profile.p == NULL || str_eq(profile, STR("none")) || str_eq(profile, STR("fapi2"));
+}
+
+/* FAPI 2.0 Security Profile sections 5.3.2.1 and 5.3.3: clients authenticate with keys or
+ * certificates, and their tokens are bound. What isn't given may be so already. */
+static bool profile_is_met(const struct client_spec *c)
+{
+	if (!str_eq(c->profile, STR("fapi2")))
+		return true;
+	for (size_t i = 0; i < c->auth_methods.n; i++)
+		if (!str_eq(c->auth_methods.v[i], STR("key")) && !str_eq(c->auth_methods.v[i], STR("certificate")))
+			return false;
+	return !str_eq(c->token_binding, STR("none"));
 }
 
 const char *client_spec_fault(const struct client_spec *c)
@@ -79,8 +102,19 @@ const char *client_spec_fault(const struct client_spec *c)
 	if (!token_type_holds(c->token_type))
 		return "token_type must be JWT, at+jwt, or null for the default of the service.";
 	if (!auth_methods_hold(&c->auth_methods))
-		return "auth_methods must be a list of secret, key and certificate, one at least, each at most once.";
-	return NULL;
+		return "auth_methods must be a list of secret, key, certificate and workload, one at least, each at most once.";
+	if (!token_binding_holds(c->token_binding))
+		return "token_binding must be dpop, certificate, any, or null for none.";
+	if (!profile_holds(c->profile))
+		return "profile must be fapi2, or null for none.";
+	return profile_is_met(c) ? NULL : err_info(ERR_PROFILE_UNMET)->text;
+}
+
+const char *client_new_fault(const struct client_spec *c)
+{
+	const char *fault = client_spec_fault(c);
+	bool lacks = str_eq(c->profile, STR("fapi2")) && (c->token_binding.p == NULL || c->auth_methods.v == NULL);
+	return fault == NULL && lacks ? err_info(ERR_PROFILE_UNMET)->text : fault;
 }
 
 static const char *outside_fault(struct str issuer, struct str external_id)
@@ -108,7 +142,7 @@ const char *org_spec_fault(const struct org_spec *o)
 	const char *fault = org_name_fault(o->name);
 	if (fault == NULL)
 		fault = outside_fault(o->issuer, o->external_id);
-	return fault != NULL ? fault : client_spec_fault(&o->client);
+	return fault != NULL ? fault : client_new_fault(&o->client);
 }
 
 const char *org_change_fault(const struct org_change *c)

@@ -41,9 +41,12 @@ struct client {
 	struct str hint; /* the last characters of the current secret */
 	int64_t secret_created_at;
 	int64_t created_at;
-	int64_t disabled_at;     /* 0: enabled */
-	struct str networks;     /* joined with spaces; absent: any */
-	struct str auth_methods; /* joined with spaces: "secret", "key" */
+	int64_t disabled_at; /* 0: enabled */
+	struct str networks; /* joined with spaces; absent: any */
+	/* joined with spaces: "secret", "key", "certificate", "workload" */
+	struct str auth_methods;
+	struct str token_binding; /* "dpop", "certificate", "any"; absent: none */
+	struct str profile;       /* "fapi2"; absent: none */
 };
 
 enum change { CHANGE_NONE, CHANGE_ON, CHANGE_OFF };
@@ -59,6 +62,8 @@ struct client_spec {
 	enum change is_default;
 	struct networks networks;
 	struct words auth_methods; /* not given, of something new: the secret alone */
+	struct str token_binding;  /* "none", "dpop", "certificate", "any" */
+	struct str profile;        /* "none", "fapi2" */
 };
 
 struct org_spec {
@@ -78,13 +83,12 @@ struct org_change {
 /* The rules for what people and programs may ask for, the same over the API and on the command
  * line: NULL, or a static sentence about the first that is broken. What isn't given is not
  * looked at, except an organization's slug. */
-#define CLIENT_LIFETIME_MIN 60      /* seconds; as the schema has it */
-#define CLIENT_LIFETIME_MAX 2592000 /* 30 days: for as long a retired signing key stays published */
+#define CLIENT_LIFETIME_MIN 60             /* seconds; as the schema has it */
+#define CLIENT_LIFETIME_MAX 2592000        /* 30 days: for as long a retired signing key stays published */
+bool word_is_auth_method(struct str word); /* a kind of credential, as auth_methods names them */
 const char *client_spec_fault(const struct client_spec *c);
-
-/* Whether a client can have it among its auth_methods. */
-bool auth_method_is_known(struct str word);
-const char *org_spec_fault(const struct org_spec *o); /* and of its client */
+const char *client_new_fault(const struct client_spec *c); /* the same of something new */
+const char *org_spec_fault(const struct org_spec *o);      /* and of its client */
 const char *org_change_fault(const struct org_change *c);
 
 #endif

@@ -558,14 +558,64 @@ Test(admin, how_a_client_authenticates_is_set_and_holds_from_the_next_request_on
 
 Test(admin, a_client_has_one_way_to_authenticate_at_least)
 {
-	static const char *const bad[] = {"[]", "[\"secret\",\"secret\"]", "[\"certificate\"]", "[\"\"]"};
+	static const char *const bad[] = {"[]", "[\"secret\",\"secret\"]", "[\"password\"]", "[\"\"]"};
 	char body[128];
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		snprintf(body, sizeof body, "{\"auth_methods\":%s}", bad[i]);
 		expect_problem(call("PATCH", clients_of("acme", acme.client_id, ""), body), 400, "invalid_request");
-		cr_expect(body_has("auth_methods must be a list of secret and key"), "%s: %s", body, r.body);
+		cr_expect(body_has("auth_methods must be a list of secret, key, certificate and workload"), "%s: %s", body, r.body);
 	}
 	expect_problem(call("PATCH", clients_of("acme", acme.client_id, ""), "{\"auth_methods\":null}"), 400, "invalid_request");
+}
+
+Test(admin, what_a_client_is_held_to_is_set_and_shown)
+{
+	char client_id[64];
+	expect_status(call("GET", clients_of("acme", acme.client_id, ""), NULL), 200);
+	cr_expect(body_has("\"token_binding\":null,\"profile\":null"), "%s", r.body);
+	expect_problem(call("PATCH", clients_of("acme", acme.client_id, ""), "{\"profile\":\"fapi2\"}"), 409, "profile_unmet");
+	expect_status(call("PATCH", clients_of("acme", acme.client_id, ""),
+			   "{\"auth_methods\":[\"key\"],\"token_binding\":\"dpop\",\"profile\":\"fapi2\"}"),
+		      200);
+	cr_expect(body_has("\"token_binding\":\"dpop\",\"profile\":\"fapi2\""), "%s", r.body);
+	expect_problem(call("PATCH", clients_of("acme", acme.client_id, ""), "{\"token_binding\":null}"), 409, "profile_unmet");
+	expect_problem(call("PATCH", clients_of("acme", acme.client_id, ""), "{\"auth_methods\":[\"secret\"]}"), 409, "profile_unmet");
+	expect_status(call("PATCH", clients_of("acme", acme.client_id, ""), "{\"profile\":null,\"token_binding\":null}"), 200);
+	cr_expect(body_has("\"token_binding\":null,\"profile\":null"), "%s", r.body);
+	cr_expect_eq(audited("set_client", "profile_unmet"), 3);
+	cr_expect_eq(audited("set_client", "granted"), 2);
+	expect_status(call("POST", clients_of("acme", "", ""),
+			   "{\"auth_methods\":[\"key\",\"certificate\"],\"token_binding\":\"any\",\"profile\":\"fapi2\"}"),
+		      201);
+	body_text(&r, "client_id", client_id, sizeof client_id);
+	cr_expect_str_eq(sql_text(world_db(&w), "select (token_binding, profile)::text from m2m.client where client_id = '%s'", client_id),
+			 "(any,fapi2)");
+	cr_expect_eq(sql_int(world_db(&w),
+			     "select count(*) from m2m.admin_audit where client_id = '%s' and detail @> '{\"profile\":\"fapi2\"}'",
+			     client_id),
+		     1);
+}
+
+Test(admin, what_a_client_can_t_be_held_to_is_told)
+{
+	static const struct {
+		const char *body, *says;
+	} bad[] = {
+		{"{\"token_binding\":\"mtls\"}", "token_binding must be"},
+		{"{\"token_binding\":\"none\"}", "token_binding"},
+		{"{\"token_binding\":true}", "token_binding"},
+		{"{\"profile\":\"fapi1\"}", "profile must be"},
+		{"{\"profile\":\"fapi2\",\"token_binding\":null}", "Profile fapi2 wants"},
+		{"{\"profile\":\"fapi2\",\"auth_methods\":[\"key\",\"workload\"]}", "Profile fapi2 wants"},
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		expect_problem(call("PATCH", clients_of("acme", acme.client_id, ""), bad[i].body), 400, "invalid_request");
+		cr_expect(body_has(bad[i].says), "%s: %s", bad[i].body, r.body);
+	}
+	expect_problem(call("POST", clients_of("acme", "", ""), "{\"profile\":\"fapi2\"}"), 400, "invalid_request");
+	expect_problem(call("POST", ORGS, "{\"slug\":\"beta\",\"client\":{\"profile\":\"fapi2\",\"token_binding\":\"any\"}}"), 400,
+		       "invalid_request");
+	cr_expect_eq(audited("set_client", "granted") + audited("create_client", "granted"), 0);
 }
 
 Test(admin, another_method_is_told_which_there_are)

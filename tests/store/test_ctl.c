@@ -882,7 +882,7 @@ Test(ctl, bash_completes_groups_commands_options_and_values)
 	complete("m2mctl --output json client key add --ex", 6, got);
 	cr_expect(says(got, "--expires-in") && says(got, "--expires-at") && !says(got, "--org"), "%s", got);
 	complete("m2mctl client set --auth-method ''", 4, got);
-	cr_expect(says(got, " secret") && says(got, " key"), "%s", got);
+	cr_expect(says(got, " secret") && says(got, " key") && says(got, " certificate") && says(got, " workload"), "%s", got);
 	complete("m2mctl org list --output k", 4, got);
 	cr_expect_not(says(got, "k8s"), "a list is no credential: %s", got);
 }

@@ -501,6 +501,54 @@ Test(orgs, what_is_deleted_in_this_moment_is_not_changed)
 	cr_expect_eq(acts("set_client", "granted") + acts("set_organization", "granted"), 0);
 }
 
+Test(orgs, a_profile_holds_against_what_another_one_changes_in_this_moment)
+{
+	char second[32], statement[256];
+	make_client("acme", second, NULL);
+	expect_exit(0, "client", "set", second, "--auth-method", "key", "--token-binding", "dpop");
+	snprintf(statement, sizeof statement, "update m2m.client set auth_methods = '{key,secret}' where client_id = '%s'", second);
+	cr_expect_eq(run_across(statement, (const char *const[]){"client", "set", second, "--profile", "fapi2", NULL}), 1);
+	cr_expect(says(r.err, "Profile fapi2 wants a token_binding"), "%s", r.err);
+	cr_expect_eq(acts("set_client", "profile_unmet"), 1);
+	cr_expect_str_eq(client_has(second, "profile"), "");
+}
+
+Test(orgs, what_a_client_is_held_to_is_set_and_shown)
+{
+	char second[32];
+	make_client("acme", second, NULL);
+	expect_refusal(1, "Profile fapi2 wants", "client", "set", second, "--profile", "fapi2");
+	expect_exit(0, "client", "set", second, "--auth-method", "key", "--token-binding", "any", "--profile", "fapi2", "--output", "json");
+	cr_expect(says(r.out, "\"token_binding\":\"any\",\"profile\":\"fapi2\""), "%s", r.out);
+	expect_exit(0, "client", "list", "--org", "acme");
+	cr_expect(says(r.out, "TOKEN BINDING") && says(r.out, "fapi2"), "%s", r.out);
+	expect_exit(0, "client", "set", second, "--name", "the same");
+	cr_expect_str_eq(client_has(second, "(token_binding, profile)"), "(any,fapi2)");
+	expect_refusal(1, "Profile fapi2 wants", "client", "set", second, "--token-binding", "none");
+	expect_refusal(1, "Profile fapi2 wants", "client", "set", second, "--auth-method", "secret");
+	expect_exit(0, "client", "set", second, "--token-binding", "none", "--profile", "none");
+	cr_expect_str_eq(client_has(second, "(token_binding, profile)"), "(,)");
+	cr_expect_str_eq(
+		sql_text(world_db(&w), "select detail::text from m2m.admin_audit where action = 'set_client' order by at desc limit 1"),
+		"{\"profile\": \"none\", \"token_binding\": \"none\"}");
+	cr_expect_eq(acts("set_client", "profile_unmet"), 3);
+}
+
+Test(orgs, what_a_client_can_t_be_held_to_is_told_before_anything_is_done)
+{
+	expect_refusal(2, "expected one of none|dpop|certificate|any", "client", "set", "--org", "acme", "--token-binding", "mtls");
+	expect_refusal(2, "expected one of none|fapi2", "client", "set", "--org", "acme", "--profile", "fapi1");
+	expect_refusal(2, "Profile fapi2 wants", "client", "set", "--org", "acme", "--profile", "fapi2", "--auth-method", "secret");
+	expect_refusal(2, "Profile fapi2 wants", "client", "create", "--org", "acme", "--profile", "fapi2");
+	expect_refusal(2, "Profile fapi2 wants", "org", "create", "beta", "--profile", "fapi2", "--auth-method", "key");
+	expect_exit(0, "org", "create", "beta", "--profile", "fapi2", "--auth-method", "key", "--token-binding", "dpop");
+	cr_expect_eq(sql_int(world_db(&w),
+			     "select count(*) from m2m.client_authentication where profile = 'fapi2' and token_binding = 'dpop'"
+			     " and organization = 'beta' and auth_methods = '{key}'"),
+		     1);
+	cr_expect_eq(acts("set_client", "granted"), 0);
+}
+
 Test(orgs, a_disabled_client_gets_no_secret_until_it_is_enabled)
 {
 	expect_exit(0, "client", "disable", "--org", "acme");
