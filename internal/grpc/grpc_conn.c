@@ -1,5 +1,4 @@
-/* nghttp2's callbacks tell the calls what came, and take from them what goes out; the calls ask
- * their connection for the rest. */
+/* nghttp2's callbacks tell the calls what came, and take from them what goes out. */
 #include "grpc/grpc_conn.h"
 
 #include <assert.h>
@@ -36,6 +35,18 @@ void grpc_conn_drop_calls(struct grpc_conn *c)
 		grpc_call_closed(grpc_call_of_conn_node(node));
 }
 
+/* True: a call has gone. */
+static bool make_room(struct grpc_conn *c, bool of_its_address)
+{
+	uint32_t code = NGHTTP2_NO_ERROR;
+	struct grpc_call *call = grpc_call_in_the_way(c->server, of_its_address ? c->peer : NULL, &code);
+	if (call == NULL)
+		return false;
+	grpc_conn_reset(grpc_call_conn(call), grpc_call_stream_id(call), code);
+	lose_call(grpc_call_conn(call), call);
+	return true;
+}
+
 /* If there is no room, the call that has waited longest for its client is refused: of the same
  * address where that has many, else of all. */
 static bool takes_call(struct grpc_conn *c)
@@ -43,7 +54,7 @@ static bool takes_call(struct grpc_conn *c)
 	bool has_many = false;
 	if (reserve_is_low())
 		return false;
-	return grpc_server_takes_call(c->server, c->peer, &has_many) || grpc_call_make_room(c->server, has_many ? c->peer : NULL);
+	return grpc_server_takes_call(c->server, c->peer, &has_many) || make_room(c, has_many);
 }
 
 void grpc_conn_drain(struct grpc_conn *c, enum conn_end why)
@@ -227,6 +238,7 @@ nghttp2_session *grpc_conn_session(struct grpc_conn *c)
 	};
 	if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0)
 		goto out;
+	c->pieces.read_callback = next_piece;
 	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
@@ -250,97 +262,4 @@ out:
 	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(callbacks);
 	return session;
-}
-
-/* ---- for the calls ---- */
-
-struct grpc_server *grpc_conn_server(struct grpc_conn *c)
-{
-	return c->server;
-}
-
-const struct remote *grpc_conn_remote(const struct grpc_conn *c)
-{
-	return &c->remote;
-}
-
-struct client_certificate *grpc_conn_certificate(const struct grpc_conn *c)
-{
-	return c->certificate;
-}
-
-struct list *grpc_conn_calls(struct grpc_conn *c)
-{
-	return &c->calls;
-}
-
-bool grpc_conn_respond(struct grpc_conn *c, struct grpc_call *call, const nghttp2_nv *fields, size_t n, bool body)
-{
-	nghttp2_data_provider source = {.read_callback = next_piece};
-	grpc_conn_wake(c);
-	return nghttp2_submit_response(c->session, grpc_call_stream_id(call), fields, n, body ? &source : NULL) == 0;
-}
-
-void grpc_conn_more(struct grpc_conn *c, struct grpc_call *call)
-{
-	/* an error of another kind: it wasn't deferred, and is being sent anyway */
-	if (nghttp2_session_resume_data(c->session, grpc_call_stream_id(call)) == NGHTTP2_ERR_NOMEM)
-		grpc_conn_give_up(c);
-	grpc_conn_wake(c);
-}
-
-void grpc_conn_consumed(struct grpc_conn *c, struct grpc_call *call, size_t n)
-{
-	if (nghttp2_session_consume(c->session, grpc_call_stream_id(call), n) != 0)
-		grpc_conn_give_up(c);
-}
-
-void grpc_conn_reset(struct grpc_conn *c, struct grpc_call *call, uint32_t code)
-{
-	if (nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, grpc_call_stream_id(call), code) != 0)
-		grpc_conn_give_up(c);
-	grpc_conn_wake(c);
-}
-
-void grpc_conn_drop(struct grpc_conn *c, struct grpc_call *call, uint32_t code)
-{
-	grpc_conn_reset(c, call, code);
-	lose_call(c, call);
-}
-
-struct peer *grpc_conn_peer(struct grpc_conn *c)
-{
-	return c->peer;
-}
-
-bool grpc_conn_takes_stream(struct grpc_conn *c)
-{
-	if (c->own_streams >= GRPC_OWN_STREAMS_MAX || !grpc_server_takes_stream(c->server, c->peer))
-		return false;
-	c->own_streams++;
-	return true;
-}
-
-void grpc_conn_stream_gone(struct grpc_conn *c)
-{
-	assert(c->own_streams > 0);
-	c->own_streams--;
-}
-
-struct list *grpc_conn_orphans(struct grpc_conn *c)
-{
-	return &c->orphans;
-}
-
-void grpc_conn_orphaned(struct grpc_conn *c)
-{
-	c->orphans_n++;
-}
-
-void grpc_conn_orphan_gone(struct grpc_conn *c)
-{
-	assert(c->orphans_n > 0);
-	c->orphans_n--;
-	if (c->waiting)
-		grpc_conn_wake(c);
 }

@@ -1,7 +1,7 @@
 /* One HTTP/2 connection (RFC 9113): nghttp2's session between a bufferevent and the calls.
  *
- *   socket -> bufferevent -> nghttp2 -> callbacks -> grpc_call_* grpc_call.c -> grpc_conn_* ->
- *   nghttp2 -> bufferevent -> socket
+ *   socket -> bufferevent -> nghttp2 -> callbacks -> grpc_receive -> ... -> grpc_answer ->
+ *   grpc_ask -> nghttp2 -> bufferevent -> socket
  *
  * grpc_phase.h has the phases; grpc_conn_parts.h tells which file does what.
  *
@@ -52,7 +52,7 @@ void grpc_conn_drain(struct grpc_conn *c, enum conn_end why);
 /* The one exit: at once, for `why` unless another reason was decided before. */
 void grpc_conn_end(struct grpc_conn *c, enum conn_end why);
 
-/* ---- for grpc_call.c ---- */
+/* ---- for the calls: grpc_ask.c ---- */
 
 struct grpc_server *grpc_conn_server(struct grpc_conn *c);
 const struct remote *grpc_conn_remote(const struct grpc_conn *c);
@@ -62,17 +62,15 @@ struct list *grpc_conn_calls(struct grpc_conn *c);
 
 /* Sends the response's HEADERS, and after them what grpc_call_next_piece and its companions
  * give; without a body they end the stream. False: out of memory. */
-bool grpc_conn_respond(struct grpc_conn *c, struct grpc_call *call, const nghttp2_nv *fields, size_t n, bool body);
+bool grpc_conn_respond(struct grpc_conn *c, int32_t stream_id, const nghttp2_nv *fields, size_t n, bool body);
 /* There is more to send, or the end. */
-void grpc_conn_more(struct grpc_conn *c, struct grpc_call *call);
+void grpc_conn_more(struct grpc_conn *c, int32_t stream_id);
 /* Gives back `n` bytes of the receive window. */
-void grpc_conn_consumed(struct grpc_conn *c, struct grpc_call *call, size_t n);
+void grpc_conn_consumed(struct grpc_conn *c, int32_t stream_id, size_t n);
 /* The client got an answer. */
 void grpc_conn_credit(struct grpc_conn *c);
 /* Ends the stream without an answer. */
-void grpc_conn_reset(struct grpc_conn *c, struct grpc_call *call, uint32_t code);
-/* The same at once: the call is closed before this returns, from outside of its own functions. */
-void grpc_conn_drop(struct grpc_conn *c, struct grpc_call *call, uint32_t code);
+void grpc_conn_reset(struct grpc_conn *c, int32_t stream_id, uint32_t code);
 
 struct peer *grpc_conn_peer(struct grpc_conn *c);
 /* A stream of the server's own methods. False: the connection has as many as it may. */

@@ -1,11 +1,13 @@
 /* The inside of struct grpc_conn, for the files that it is made of. Each calls only those above
- * it in this list; grpc_conn and grpc_call alone call each other:
+ * it in this list:
  *
  *   grpc_phase   the phases, and which may follow which
  *   grpc_budget  what a client's frames and resets may cost
  *   grpc_exit    the one function that moves a connection, and what decides its end
  *   grpc_guard   frames, before nghttp2 sees them
- *   grpc_conn    nghttp2's callbacks, and what calls ask of their connection
+ *   grpc_ask     what calls ask of their connection
+ *                (here the files that a call is made of: grpc_call_parts.h)
+ *   grpc_conn    nghttp2's callbacks: calls come and go
  *   grpc_link    the bytes between socket and nghttp2, its timers, its beginning and its exit */
 #ifndef M2M_GRPC_GRPC_CONN_PARTS_H
 #define M2M_GRPC_GRPC_CONN_PARTS_H
@@ -25,6 +27,7 @@ struct grpc_conn {
 	struct bufferevent *bev;
 	struct client_certificate *certificate; /* shown in the handshake; NULL: none */
 	nghttp2_session *session;
+	nghttp2_data_provider pieces; /* takes a call's answer, piece by piece */
 	struct event *flush;
 	enum grpc_phase phase;
 	enum conn_end end; /* why it ends, once that is decided */

@@ -12,6 +12,8 @@
 struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id, int64_t now_us);
 struct grpc_call *grpc_call_of_conn_node(struct list *node);
 int32_t grpc_call_stream_id(const struct grpc_call *call);
+/* NULL: its stream has closed. */
+struct grpc_conn *grpc_call_conn(const struct grpc_call *call);
 
 /* One field of the request's header list. Returns the list's size so far (RFC 9113 section
  * 6.5.2). */
@@ -27,11 +29,11 @@ void grpc_call_closed(struct grpc_call *call);
 /* The connection of an orphan (grpc_conn_orphans) goes. */
 void grpc_call_forget_parent(struct grpc_call *call);
 
-/* Ends the call that has waited longest for its client, of one address or (NULL) of all, and
- * frees what it held: one whose request isn't whole is refused, else one whose answer isn't read
- * is given up. False: there is none. */
+/* The call that makes room when it goes: the one that has waited longest for its client, of one
+ * address or (NULL) of all. One whose request isn't whole is to be refused, else one whose answer
+ * isn't read is to be given up: *ret_code says so to the client. NULL: there is none. */
 struct peer;
-bool grpc_call_make_room(struct grpc_server *server, struct peer *peer);
+struct grpc_call *grpc_call_in_the_way(struct grpc_server *server, struct peer *peer, uint32_t *ret_code);
 
 /* Ends what has taken too long to arrive, or to be read. False: its headers aren't complete
  * either, so that nothing can be answered. */
