@@ -26,8 +26,14 @@ static struct str *parameter_of(struct str segment, struct op_path *ret)
 	return str_eq(segment, STR("{credential_id}")) ? &ret->credential_id : NULL;
 }
 
-/* Segment by segment; a parameter takes one of [A-Za-z0-9_-], which all names and ids here are
- * made of. */
+/* A parameter takes one of [A-Za-z0-9_-], which names and ids here are made of; but a credential's
+ * id may hold anything, and stays as the path has it. */
+static bool fits(const struct str *parameter, struct str given, const struct op_path *path)
+{
+	return given.n > 0 && (parameter == &path->credential_id || str_is_word(given, "_-"));
+}
+
+/* Segment by segment. */
 static bool matches(struct str form, struct str path, struct op_path *ret)
 {
 	*ret = op_path_none;
@@ -35,7 +41,7 @@ static bool matches(struct str form, struct str path, struct op_path *ret)
 		struct str wanted = str_split(&form, '/');
 		struct str given = str_split(&path, '/');
 		struct str *parameter = parameter_of(wanted, ret);
-		if (parameter != NULL && given.n > 0 && str_is_word(given, "_-"))
+		if (parameter != NULL && fits(parameter, given, ret))
 			*parameter = given;
 		else if (parameter != NULL || !str_eq(wanted, given))
 			return false;
