@@ -15,6 +15,40 @@ end
 $$;
 
 drop view m2m.client_authentication;
+drop function m2m.organization_token_list(uuid, text, uuid, int, inet, timestamptz, timestamptz, timestamptz, uuid, int, text, text);
+drop view m2m.credential_last_use;
+drop function m2m.credentials_last_used(text);
+create or replace function m2m.audit_count_day(out day date, out waiting boolean)
+language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+declare
+	mark m2m.token_usage_until;
+	over timestamptz := date_trunc('day', clock_timestamp() - interval '1 hour');
+begin
+	waiting := false;
+	select * into strict mark from m2m.token_usage_until for update;
+	if mark.until >= over then
+		return;
+	end if;
+	if mark.asked_until is null or mark.asked_until <= mark.until then
+		update m2m.token_usage_until set asked_until = over, asked_by = pg_current_xact_id();
+		waiting := true;
+		return;
+	end if;
+	if pg_snapshot_xmin(pg_current_snapshot()) <= mark.asked_by then
+		waiting := true;
+		return;
+	end if;
+	day := mark.until::date;
+	insert into m2m.token_usage
+		(day, organization_id, client_id, secret_version, kid, tokens, first_issued_at, last_issued_at, auth_method)
+		select audit_count_day.day, t.organization_id, t.client_id, t.secret_version, t.kid, count(*), min(t.issued_at), max(t.issued_at),
+		       t.auth_method
+		from m2m.token_audit t where t.issued_at >= mark.until and t.issued_at < mark.until + interval '1 day'
+		group by t.organization_id, t.client_id, t.secret_version, t.kid, t.auth_method;
+	update m2m.token_usage_until set until = mark.until + interval '1 day';
+end
+$$;
+alter table m2m.token_usage drop column credential;
 drop view m2m.client_credentials;
 drop function m2m.client_credentials_now(text, text, text);
 delete from m2m.client_credential where kind <> 'key';

@@ -14,6 +14,7 @@
 #include "operator/export.h"
 #include "options.h"
 #include "output.h"
+#include "sql/auth_method.h"
 
 static int no_memory(void)
 {
@@ -123,16 +124,10 @@ static int read_time(struct ctl *ctl, const char *name, struct str text, int64_t
 	return EXIT_DONE;
 }
 
-/* As m2m.auth_method_name has them. */
-static const char *const auth_methods[] = {"client_secret_basic",         "client_secret_post", "private_key_jwt", "tls_client_auth",
-					   "self_signed_tls_client_auth", "workload",           "jwt_bearer"};
-
 static int check_auth_method(struct ctl *ctl, struct str word)
 {
-	for (size_t i = 0; word.p != NULL && i < sizeof auth_methods / sizeof auth_methods[0]; i++)
-		if (str_eq(word, str_of(auth_methods[i])))
-			return EXIT_DONE;
-	return word.p == NULL ? EXIT_DONE : ctl_usage(ctl, "--auth-method: there is no method %.*s", STR_ARG(word));
+	bool good = word.p == NULL || auth_method_is_known(word);
+	return good ? EXIT_DONE : ctl_usage(ctl, "--auth-method: there is no method %.*s", STR_ARG(word));
 }
 
 static int tokens(struct ctl *ctl, char **args)

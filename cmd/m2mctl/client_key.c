@@ -5,11 +5,13 @@
 #include "base/clock.h"
 #include "credential_options.h"
 #include "crypto/client_key.h"
+#include "crypto/signing_key.h"
 #include "ctl.h"
 #include "input.h"
 #include "operator/client.h"
 #include "options.h"
 #include "output.h"
+#include "private_file.h"
 
 /* ---- printing ---- */
 
@@ -31,7 +33,7 @@ static int print_key(struct ctl *ctl, const struct registered_credential *k)
 
 static int list(struct ctl *ctl, char **args)
 {
-	enum { COLUMNS = 6 };
+	enum { COLUMNS = 8 };
 	const struct registered_credential *keys = NULL;
 	struct credential_owner whose = {STR_NONE, STR_NONE};
 	struct client client;
@@ -55,7 +57,9 @@ static int list(struct ctl *ctl, char **args)
 		row[2] = field_text("alg", keys[i].alg);
 		row[3] = field_time(ctl, "created_at", keys[i].created_at);
 		row[4] = field_time(ctl, "expires_at", keys[i].expires_at);
-		row[5] = field_text("name", keys[i].name);
+		row[5] = field_time(ctl, "last_used_at", keys[i].last_use.at);
+		row[6] = field_text("last_used_from", keys[i].last_use.remote_addr);
+		row[7] = field_text("name", keys[i].name);
 	}
 	return output_rows(ctl, "keys", fields, COLUMNS, n);
 }
@@ -113,6 +117,103 @@ static int add(struct ctl *ctl, char **args)
 	return status == EXIT_DONE ? print_key(ctl, &made) : status;
 }
 
+/* ---- generating ---- */
+
+#define PRIVATE_KEY_MAX 8192
+
+struct pair_options {
+	struct key_options key; /* `file`: where the private key goes */
+	struct str alg, format;
+};
+
+/* Both halves of a new key: the private one as it is written, the other as it is registered. */
+static int make_pair(struct ctl *ctl, const struct pair_options *o, struct str *ret_private, struct client_credential_spec *ret)
+{
+	enum jwt_alg alg = JWT_ES256;
+	struct signing_key *key = NULL;
+	const char *why = NULL;
+	struct sbuf public = sbuf_in(ctl->a, 1024);
+	struct sbuf private = sbuf_in(ctl->a, PRIVATE_KEY_MAX);
+	int64_t now = clock_wall_us();
+	bool jwk = str_eq(o->format, STR("jwk"));
+	enum err err = o->alg.p == NULL ? ERR_OK : jwt_alg_of(o->alg, &alg);
+	if (err == ERR_OK)
+		err = signing_key_generate(alg, &key);
+	if (err == ERR_OK)
+		err = signing_key_public_jwk(key, &public);
+	if (err == ERR_OK)
+		err = jwk ? signing_key_private_jwk(key, &private) : signing_key_private_pem(key, &private);
+	signing_key_free(key);
+	if (err == ERR_OK && jwk)
+		sbuf_putc(&private, '\n');
+	if (err == ERR_OK)
+		err = client_credential_read_key(ctl->a, sbuf_str(&public), o->key.name, end_of(&o->key, now), now, ret, &why);
+	if (err == ERR_MALFORMED)
+		return ctl_usage(ctl, "%s", why);
+	*ret_private = sbuf_str(&private);
+	if (err == ERR_OK && ret_private->p != NULL)
+		return EXIT_DONE;
+	ctl_say("the key can't be made: %s", err_info(err)->text);
+	return EXIT_FAILED;
+}
+
+/* On stdout the private key stands alone; what was registered is said to the person. */
+static int print_private(struct ctl *ctl, const struct registered_credential *made, struct str private)
+{
+	struct sbuf out = sbuf_in(ctl->a, private.n);
+	sbuf_put(&out, private);
+	int status = output_text(&out);
+	if (status == EXIT_DONE)
+		ctl_say("registered as %.*s", STR_ARG(made->credential_id));
+	else
+		ctl_say("nobody has the private key of %.*s now: remove it", STR_ARG(made->credential_id));
+	return status;
+}
+
+static int register_pair(struct ctl *ctl, const struct pair_options *o, const struct client *client)
+{
+	struct client_credential_spec spec;
+	struct registered_credential made;
+	struct str private;
+	bool to_stdout = str_eq(o->key.file, STR("-"));
+	int status = make_pair(ctl, o, &private, &spec);
+	if (status == EXIT_DONE && !to_stdout)
+		status = private_file_make(ctl, o->key.file, private);
+	if (status != EXIT_DONE)
+		return status;
+	status = ctl_ended(ctl, operator_client_credential_add(ctl->db, client, &spec, &made));
+	if (status != EXIT_DONE && !to_stdout)
+		private_file_remove(ctl, o->key.file);
+	if (status != EXIT_DONE)
+		return status;
+	return to_stdout ? print_private(ctl, &made, private) : print_key(ctl, &made);
+}
+
+static int generate(struct ctl *ctl, char **args)
+{
+	struct pair_options o = {.alg = STR_NONE};
+	const struct option options[] = {
+		CREDENTIAL_OWNER_ROWS(o.key.whose),
+		{"--private", OPTION_TEXT, &o.key.file, 0, 0},
+		{"--alg", OPTION_TEXT, &o.alg, 0, 0},
+		{"--format", OPTION_TEXT, &o.format, 0, 0},
+		{"--name", OPTION_TEXT, &o.key.name, 0, 0},
+		{"--expires-in", OPTION_NUMBER, &o.key.expires_in, 1, EXPIRES_IN_MAX},
+		{"--expires-at", OPTION_TEXT, &o.key.expires_at, 0, 0},
+	};
+	struct client client;
+	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
+	if (status == EXIT_DONE)
+		status = check_credential_owner(ctl, &o.key.whose, "key");
+	if (status == EXIT_DONE && o.key.file.p == NULL)
+		status = ctl_usage(ctl, "where to? Give --private FILE, or --private - for stdout");
+	if (status == EXIT_DONE && o.key.expires_in != 0 && o.key.expires_at.p != NULL)
+		status = ctl_usage(ctl, "--expires-in and --expires-at say the same; give one");
+	if (status == EXIT_DONE)
+		status = find_credential_owner(ctl, &o.key.whose, &client);
+	return status == EXIT_DONE ? register_pair(ctl, &o, &client) : status;
+}
+
 /* ---- removing ---- */
 
 static int remove_key(struct ctl *ctl, char **args)
@@ -147,11 +248,30 @@ const struct command client_key_commands[] = {
 	 "Example:\n  openssl ecparam -name prime256v1 -genkey -noout -out acme.key\n"
 	 "  openssl ec -in acme.key -pubout | m2mctl client key add --org acme --key - --name 'Build server'\n",
 	 add},
+	{"client key", "generate",
+	 CREDENTIAL_OWNER_USAGE
+	 " --private FILE [--alg ES256|PS256|RS256|EdDSA] [--format pem|jwk] [--name NAME] [--expires-in SECONDS|--expires-at TIME]",
+	 "Makes a key pair, writes the private key and registers the public one (private_key_jwt)",
+	 CREDENTIAL_OWNER_HELP
+	 "  --private FILE        where the private key goes: a new file that its owner alone may read; - is stdout\n"
+	 "  --alg ALG             what the key is for (default: ES256)\n"
+	 "  --format FORM         of the private key: pem (PKCS#8; the default) or jwk\n"
+	 "  --name NAME           for people\n"
+	 "  --expires-in SECONDS  how long the key is good, up to 315360000; without an end when not given\n"
+	 "  --expires-at TIME     the same as a time, such as 2027-01-31T00:00:00Z\n\n"
+	 "A file that is there is never written over. If the public key can't be registered, there is no file either. The private key "
+	 "is nowhere else:\nits owner makes it best where it will be used, and sends the public one for `m2mctl client key add`.\n\n"
+	 "Example:\n  m2mctl client key generate --org acme --private acme.key --name 'Build server'\n",
+	 generate},
 	{"client key", "list", CREDENTIAL_OWNER_USAGE, "Lists the client's keys, those too whose end has come",
-	 CREDENTIAL_OWNER_HELP "\nExample:\n  m2mctl client key list --org acme\n", list},
+	 CREDENTIAL_OWNER_HELP
+	 "\nlast_used_at and last_used_from tell of the last token that the key gave. Where others of the client have given thousands "
+	 "since, it may be later\nthan that: unknown_until in the view m2m.credential_last_use says by how much.\n\nExample:\n  m2mctl "
+	 "client key list --org acme\n",
+	 list},
 	{"client key", "remove", "CREDENTIAL_ID " CREDENTIAL_OWNER_USAGE, "Ends a key for good: no token is issued for it from then on",
 	 CREDENTIAL_OWNER_HELP "\nAn id that begins with a hyphen stands behind --, at the end of the line.\n\n"
-			       "Example:\n  m2mctl client key remove --org acme -- NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs\n",
+		    "Example:\n  m2mctl client key remove --org acme -- NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs\n",
 	 remove_key},
 	{"client key", NULL, NULL, NULL, NULL, NULL},
 };

@@ -32,7 +32,8 @@ static enum err put_number(const EVP_PKEY *pkey, const char *name, size_t pad, s
 			err = ERR_OK;
 		}
 	}
-	BN_free(number);
+	BN_clear_free(number);
+	OPENSSL_cleanse(bytes, sizeof bytes);
 	return err;
 }
 
@@ -78,6 +79,44 @@ enum err jwk_put_members(const EVP_PKEY *pkey, enum jwt_alg alg, struct sbuf *ou
 		if (err == ERR_OK)
 			err = put_number(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, P256_BYTES, out);
 	}
+	sbuf_putc(out, '"');
+	return err;
+}
+
+static enum err put_private_rsa(const EVP_PKEY *pkey, struct sbuf *out)
+{
+	static const struct {
+		const char *member, *name;
+	} numbers[] = {
+		{"d", OSSL_PKEY_PARAM_RSA_D},          {"p", OSSL_PKEY_PARAM_RSA_FACTOR1},    {"q", OSSL_PKEY_PARAM_RSA_FACTOR2},
+		{"dp", OSSL_PKEY_PARAM_RSA_EXPONENT1}, {"dq", OSSL_PKEY_PARAM_RSA_EXPONENT2}, {"qi", OSSL_PKEY_PARAM_RSA_COEFFICIENT1},
+	};
+	enum err err = ERR_OK;
+	for (size_t i = 0; err == ERR_OK && i < sizeof numbers / sizeof *numbers; i++) {
+		sbuf_printf(out, ",\"%s\":\"", numbers[i].member);
+		err = put_number(pkey, numbers[i].name, 0, out);
+		sbuf_putc(out, '"');
+	}
+	return err;
+}
+
+static enum err put_private_ed25519(const EVP_PKEY *pkey, struct sbuf *out)
+{
+	uint8_t bytes[ED25519_BYTES];
+	size_t n = sizeof bytes;
+	if (EVP_PKEY_get_raw_private_key(pkey, bytes, &n) != 1 || n != sizeof bytes)
+		return ERR_CRYPTO;
+	sbuf_put_base64url(out, str_from(bytes, n));
+	OPENSSL_cleanse(bytes, sizeof bytes);
+	return ERR_OK;
+}
+
+enum err jwk_put_private_members(const EVP_PKEY *pkey, enum jwt_alg alg, struct sbuf *out)
+{
+	if (types[alg].crv == NULL)
+		return put_private_rsa(pkey, out);
+	sbuf_putz(out, ",\"d\":\"");
+	enum err err = alg == JWT_EDDSA ? put_private_ed25519(pkey, out) : put_number(pkey, OSSL_PKEY_PARAM_PRIV_KEY, P256_BYTES, out);
 	sbuf_putc(out, '"');
 	return err;
 }

@@ -17,6 +17,10 @@
  * braces. ERR_CRYPTO. */
 MUST_CHECK enum err jwk_put_members(const EVP_PKEY *pkey, enum jwt_alg alg, struct sbuf *out);
 
+/* Appends those of the private part (RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2), each
+ * with a comma before it. The caller wipes. ERR_CRYPTO. */
+MUST_CHECK enum err jwk_put_private_members(const EVP_PKEY *pkey, enum jwt_alg alg, struct sbuf *out);
+
 /* SHA-256 of them within braces (RFC 7638 section 3). ERR_CRYPTO. */
 MUST_CHECK enum err jwk_thumbprint(const EVP_PKEY *pkey, enum jwt_alg alg, uint8_t out[SHA256_LEN]);
 

@@ -323,7 +323,23 @@ enum err signing_key_to_der(const struct signing_key *key, struct arena *a, stru
 	return err;
 }
 
-enum err signing_key_public_jwk(const struct signing_key *key, struct sbuf *out)
+enum err signing_key_private_pem(const struct signing_key *key, struct sbuf *out)
+{
+	char *text = NULL;
+	BIO *bio = key->private ? BIO_new(BIO_s_secmem()) : NULL;
+	if (!key->private)
+		return ERR_NOT_PRESENT;
+	bool good = bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) == 1;
+	long n = good ? BIO_get_mem_data(bio, &text) : 0;
+	if (n > 0)
+		sbuf_put(out, str_from(text, (size_t)n));
+	BIO_free(bio);
+	if (n <= 0)
+		return ERR_CRYPTO;
+	return out->overflow ? ERR_TOO_LARGE : ERR_OK;
+}
+
+static enum err put_jwk(const struct signing_key *key, bool private, struct sbuf *out)
 {
 	char text[MEMBERS_MAX];
 	struct sbuf members = sbuf_fixed(text, sizeof text);
@@ -333,8 +349,20 @@ enum err signing_key_public_jwk(const struct signing_key *key, struct sbuf *out)
 		return err;
 	sbuf_putc(out, '{');
 	sbuf_put(out, sbuf_str(&members));
+	if (private)
+		err = jwk_put_private_members(key->pkey, key->alg, out);
 	sbuf_printf(out, ",\"alg\":\"%s\",\"use\":\"sig\",\"kid\":\"%s\"}", jwt_alg_name(key->alg), key->kid);
-	return out->overflow ? ERR_TOO_LARGE : ERR_OK;
+	return err == ERR_OK && out->overflow ? ERR_TOO_LARGE : err;
+}
+
+enum err signing_key_private_jwk(const struct signing_key *key, struct sbuf *out)
+{
+	return key->private ? put_jwk(key, true, out) : ERR_NOT_PRESENT;
+}
+
+enum err signing_key_public_jwk(const struct signing_key *key, struct sbuf *out)
+{
+	return put_jwk(key, false, out);
 }
 
 enum jwt_alg signing_key_alg(const struct signing_key *key)

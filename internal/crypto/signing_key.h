@@ -39,6 +39,11 @@ MUST_CHECK enum err signing_key_to_der(const struct signing_key *key, struct are
 /* The public JWK with kty, its parameters, alg, use "sig" and kid, as JSON. */
 MUST_CHECK enum err signing_key_public_jwk(const struct signing_key *key, struct sbuf *out);
 
+/* The private key for whoever will sign with it: as PEM (PKCS#8, RFC 7468 section 10), and as a JWK
+ * with alg, use and kid. The caller wipes. ERR_NOT_PRESENT for a public key; ERR_TOO_LARGE. */
+MUST_CHECK enum err signing_key_private_pem(const struct signing_key *key, struct sbuf *out);
+MUST_CHECK enum err signing_key_private_jwk(const struct signing_key *key, struct sbuf *out);
+
 enum jwt_alg signing_key_alg(const struct signing_key *key);
 struct str signing_key_kid(const struct signing_key *key); /* valid as long as the key */
 bool signing_key_is_private(const struct signing_key *key);

@@ -123,6 +123,8 @@ static void decode_token_list(struct op *op, struct str message)
 	op->in.client_id = given(m->client_id);
 	op->in.jti = given(m->jti);
 	op->in.secret_version = m->secret_version;
+	op->in.auth_method = given(m->auth_method);
+	op->in.credential = given(m->credential);
 	op->in.remote_addr = given(m->remote_addr);
 	op->in.issued_after = time_of(m->issued_after);
 	op->in.issued_before = time_of(m->issued_before);

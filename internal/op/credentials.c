@@ -20,7 +20,10 @@ static void copy_credential(struct arena *a, const struct registered_credential 
 			       &to->workload.issuer,
 			       &to->workload.subject,
 			       &to->workload.audience,
-			       &to->workload.claims};
+			       &to->workload.claims,
+			       &to->last_use.remote_addr,
+			       &to->last_use.user_agent,
+			       &to->hint};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		*texts[i] = arena_copy(a, *texts[i]);
 }
@@ -52,6 +55,12 @@ static enum op_verdict wait_for(struct op *op, enum err err)
 static enum op_verdict list(struct op *op)
 {
 	return wait_for(op, admin_credential_list(op->env->store, op->in.organization, op->in.client_id, take_rows, op));
+}
+
+static enum op_verdict get(struct op *op)
+{
+	return wait_for(op,
+			admin_credential_get(op->env->store, op->in.organization, op->in.client_id, op->in.credential_id, take_rows, op));
 }
 
 /* As client_credential_read_key. */
@@ -104,5 +113,6 @@ static enum op_verdict take_away(struct op *op)
 #define PLATFORM op_authenticate, op_require_platform
 
 op_step *const op_list_credentials_steps[] = {PLATFORM, list, NULL};
+op_step *const op_get_credential_steps[] = {PLATFORM, get, NULL};
 op_step *const op_add_credential_steps[] = {PLATFORM, read_new, add, NULL};
 op_step *const op_remove_credential_steps[] = {PLATFORM, take_away, NULL};

@@ -169,7 +169,7 @@ struct op_input {
 
 	/* of the list of tokens, besides client_id; what isn't given is absent or 0, what can't
 	 * be understood negative */
-	struct str jti, remote_addr;
+	struct str jti, remote_addr, auth_method, credential;
 	int32_t secret_version;
 	int64_t issued_after, issued_before; /* microseconds since 1970 */
 

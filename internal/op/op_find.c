@@ -26,11 +26,11 @@ static struct str *parameter_of(struct str segment, struct op_path *ret)
 	return str_eq(segment, STR("{credential_id}")) ? &ret->credential_id : NULL;
 }
 
-/* A parameter takes [A-Za-z0-9_-], which names and most ids here are made of. A credential's id may be
- * the name of a certificate, with whatever else may stand in a segment (RFC 3986 section 3.3). */
-static bool fits(struct str wanted, struct str given)
+/* A parameter takes one of [A-Za-z0-9_-], which names and ids here are made of; but a credential's
+ * id may hold anything, and stays as the path has it. */
+static bool fits(const struct str *parameter, struct str given, const struct op_path *path)
 {
-	return given.n > 0 && str_is_word(given, str_eq(wanted, STR("{credential_id}")) ? "_-.~!$&'()*+,;=:@%" : "_-");
+	return given.n > 0 && (parameter == &path->credential_id || str_is_word(given, "_-"));
 }
 
 /* Segment by segment. */
@@ -41,7 +41,7 @@ static bool matches(struct str form, struct str path, struct op_path *ret)
 		struct str wanted = str_split(&form, '/');
 		struct str given = str_split(&path, '/');
 		struct str *parameter = parameter_of(wanted, ret);
-		if (parameter != NULL && fits(wanted, given))
+		if (parameter != NULL && fits(parameter, given, ret))
 			*parameter = given;
 		else if (parameter != NULL || !str_eq(wanted, given))
 			return false;

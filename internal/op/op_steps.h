@@ -23,6 +23,7 @@ extern op_step *const op_delete_client_steps[];
 extern op_step *const op_read_client_secret_steps[];
 extern op_step *const op_rotate_client_steps[];
 extern op_step *const op_list_credentials_steps[];
+extern op_step *const op_get_credential_steps[];
 extern op_step *const op_add_credential_steps[];
 extern op_step *const op_remove_credential_steps[];
 extern op_step *const op_introspect_token_steps[];

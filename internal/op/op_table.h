@@ -33,6 +33,7 @@
 	OP(ROTATE_CLIENT,       "rotate_client",       "POST",   "/admin/organizations/{organization}/clients/{client_id}/rotate", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_rotate_client_steps) \
 	OP(LIST_CREDENTIALS,    "list_credentials",    "GET",    "/admin/organizations/{organization}/clients/{client_id}/credentials", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_list_credentials_steps) \
 	OP(ADD_CREDENTIAL,      "add_credential",      "POST",   "/admin/organizations/{organization}/clients/{client_id}/credentials", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_add_credential_steps) \
+	OP(GET_CREDENTIAL,      "get_credential",      "GET",    "/admin/organizations/{organization}/clients/{client_id}/credentials/{credential_id}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_get_credential_steps) \
 	OP(REMOVE_CREDENTIAL,   "remove_credential",   "DELETE", "/admin/organizations/{organization}/clients/{client_id}/credentials/{credential_id}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_remove_credential_steps) \
 	OP(JWKS,              "jwks",              "GET",  "/.well-known/jwks.json", NULL,             OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_jwks_steps) \
 	OP(OAUTH_METADATA,    "oauth_metadata",    "GET",  "/.well-known/oauth-authorization-server", NULL, OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_oauth_metadata_steps) \

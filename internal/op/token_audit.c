@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "op/op_steps.h"
+#include "sql/auth_method.h"
 
 #define PAGE_DEFAULT 50
 
@@ -28,6 +29,8 @@ static enum op_verdict read_filter(struct op *op)
 	*f = (struct token_filter){.client_id = in->client_id,
 				   .secret_version = in->secret_version,
 				   .remote_addr = in->remote_addr,
+				   .auth_method = in->auth_method,
+				   .credential = in->credential,
 				   .since = in->issued_after,
 				   .until = in->issued_before};
 	if (in->page_size == 0)
@@ -43,6 +46,8 @@ static enum op_verdict read_filter(struct op *op)
 		return refuse(op, "secret_version must be a positive integer.");
 	if (in->remote_addr.p != NULL && !str_is_network(in->remote_addr))
 		return refuse(op, "remote_addr must be an IP address, or a network in CIDR form.");
+	if (in->auth_method.p != NULL && !auth_method_is_known(in->auth_method))
+		return refuse(op, "auth_method must be one of " AUTH_METHODS_TEXT ".");
 	if (in->issued_after < 0 || in->issued_before < 0)
 		return refuse(op, "issued_after and issued_before must be times of RFC 3339, such as 2026-11-24T08:00:00Z.");
 	return OP_MORE;
@@ -54,8 +59,9 @@ static enum err name_list(const struct op *op, uint8_t out[8])
 	const struct op_input *in = &op->in;
 	uint8_t hash[SHA256_LEN];
 	struct sbuf text = sbuf_in(op->arena, 512);
-	sbuf_printf(&text, "%.*s|%.*s|%d|%.*s|%lld|%lld", STR_ARG(in->client_id), STR_ARG(in->jti), in->secret_version,
-		    STR_ARG(in->remote_addr), (long long)in->issued_after, (long long)in->issued_before);
+	sbuf_printf(&text, "%.*s|%.*s|%d|%.*s|%lld|%lld|%.*s|%.*s", STR_ARG(in->client_id), STR_ARG(in->jti), in->secret_version,
+		    STR_ARG(in->remote_addr), (long long)in->issued_after, (long long)in->issued_before, STR_ARG(in->auth_method),
+		    STR_ARG(in->credential));
 	struct str s = sbuf_str(&text);
 	enum err err = s.p == NULL ? ERR_NO_MEMORY : sha256(s.p, s.n, hash);
 	if (err == ERR_OK)

@@ -54,7 +54,7 @@ enum err operator_client_credential_list(struct operator_db *db, const struct cl
 {
 	struct pg_params p;
 	pg_params_init(&p, db->a);
-	client_credential_put_list(&p, organization_of(db, client), client->client_id, kind);
+	client_credential_put_list(&p, organization_of(db, client), client->client_id, kind, STR_NONE);
 	return ask(db, SQL_CLIENT_CREDENTIAL_LIST, &p, (struct subject){client, kind, STR_NONE}, ret, ret_n);
 }
 

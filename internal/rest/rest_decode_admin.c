@@ -275,8 +275,8 @@ static bool take_query(struct op *op, const char *query, const char *const *know
 
 void rest_decode_token_list(struct op *op, const char *query)
 {
-	static const char *const known[] = {"client_id",     "jti",       "secret_version", "remote_addr", "issued_after",
-					    "issued_before", "page_size", "page_token",     NULL};
+	static const char *const known[] = {"client_id",    "jti",           "secret_version", "auth_method", "credential", "remote_addr",
+					    "issued_after", "issued_before", "page_size",      "page_token",  NULL};
 	struct form form;
 	int64_t version = 0;
 	if (query == NULL || !take_query(op, query, known, &form))
@@ -287,6 +287,8 @@ void rest_decode_token_list(struct op *op, const char *query)
 	op->in.secret_version = (int32_t)version;
 	op->in.client_id = form_get(&form, "client_id");
 	op->in.jti = form_get(&form, "jti");
+	op->in.auth_method = form_get(&form, "auth_method");
+	op->in.credential = form_get(&form, "credential");
 	op->in.remote_addr = form_get(&form, "remote_addr");
 	op->in.issued_after = time_of(form_get(&form, "issued_after"));
 	op->in.issued_before = time_of(form_get(&form, "issued_before"));

@@ -1,6 +1,7 @@
 #include "rest/rest_encode_admin.h"
 
 #include "base/clock.h"
+#include "rest/rest_path.h"
 
 void rest_put_time(struct json_out *o, const char *key, int64_t us)
 {
@@ -80,6 +81,24 @@ static void write_client(struct json_out *o, const struct client *c)
 	put_disabled(o, c->disabled_at);
 }
 
+static void put_time_or_null(struct json_out *o, const char *key, int64_t us)
+{
+	if (us != 0)
+		rest_put_time(o, key, us);
+	else
+		json_put_str(o, key, STR_NONE);
+}
+
+static void put_last_use(struct json_out *o, const struct last_use *use)
+{
+	json_open(o, "last_use", '{');
+	put_time_or_null(o, "at", use->at);
+	json_put_str(o, "remote_addr", use->remote_addr);
+	json_put_str(o, "user_agent", use->user_agent);
+	put_time_or_null(o, "unknown_until", use->unknown_until);
+	json_close(o, '}');
+}
+
 static void write_key(struct json_out *o, const struct registered_credential *k)
 {
 	json_put_str(o, "kty", k->kty);
@@ -111,21 +130,44 @@ static void write_credential(struct json_out *o, const struct registered_credent
 		write_key(o, k);
 	if (str_eq(k->kind, STR("certificate")))
 		write_certificate(o, k->credential_id);
+	put_last_use(o, &k->last_use);
 	rest_put_time(o, "created_at", k->created_at);
-	if (k->expires_at != 0)
-		rest_put_time(o, "expires_at", k->expires_at);
-	else
-		json_put_str(o, "expires_at", STR_NONE);
+	put_time_or_null(o, "expires_at", k->expires_at);
+}
+
+/* Its id is its version. */
+static void write_secret(struct json_out *o, const struct registered_credential *k)
+{
+	json_put_raw(o, "version", k->credential_id);
+	json_put_str(o, "hint", k->hint);
+	put_last_use(o, &k->last_use);
+	rest_put_time(o, "created_at", k->created_at);
+	put_time_or_null(o, "expires_at", k->expires_at);
+}
+
+/* The secrets, or all others. */
+static void write_those(struct json_out *o, const struct op_output *out, bool secrets)
+{
+	for (size_t i = 0; i < out->rows; i++) {
+		const struct registered_credential *k = &out->credentials[i];
+		if (str_eq(k->kind, STR("secret")) != secrets)
+			continue;
+		json_open(o, NULL, '{');
+		if (secrets)
+			write_secret(o, k);
+		else
+			write_credential(o, k);
+		json_close(o, '}');
+	}
 }
 
 static void write_credentials(struct json_out *o, const struct op_output *out)
 {
 	json_open(o, "credentials", '[');
-	for (size_t i = 0; i < out->rows; i++) {
-		json_open(o, NULL, '{');
-		write_credential(o, &out->credentials[i]);
-		json_close(o, '}');
-	}
+	write_those(o, out, false);
+	json_close(o, ']');
+	json_open(o, "secrets", '[');
+	write_those(o, out, true);
 	json_close(o, ']');
 }
 
@@ -211,6 +253,7 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 		write_credentials(o, out);
 		break;
 	case OP_ADD_CREDENTIAL:
+	case OP_GET_CREDENTIAL:
 		write_credential(o, &out->credentials[0]);
 		break;
 	default:
@@ -218,16 +261,12 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 	}
 }
 
-/* Everything escaped but what never has to be (RFC 3986 section 2.3). */
-static struct str escaped(struct arena *a, struct str text)
+static struct str path_of_credential(struct op *op, struct str below, struct str credential_id)
 {
-	struct sbuf out = sbuf_in(a, 2 * text.n);
-	for (size_t i = 0; i < text.n; i++) {
-		if (str_is_word(str_from(text.p + i, 1), "-._~"))
-			sbuf_putc(&out, text.p[i]);
-		else
-			sbuf_printf(&out, "%%%02X", (unsigned char)text.p[i]);
-	}
+	struct sbuf out = sbuf_in(op->arena, 256);
+	sbuf_printf(&out, "%.*s/admin/organizations/%.*s/clients/%.*s/credentials/", STR_ARG(below), STR_ARG(op->in.organization),
+		    STR_ARG(op->in.client_id));
+	rest_path_put_segment(&out, credential_id);
 	return sbuf_str(&out);
 }
 
@@ -239,9 +278,7 @@ struct str rest_path_of_created(struct op *op)
 	case OP_CREATE_ORGANIZATION:
 		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s", STR_ARG(below), STR_ARG(out->orgs[0].slug));
 	case OP_ADD_CREDENTIAL:
-		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s/clients/%.*s/credentials/%.*s", STR_ARG(below),
-				    STR_ARG(op->in.organization), STR_ARG(op->in.client_id),
-				    STR_ARG(escaped(op->arena, out->credentials[0].credential_id)));
+		return path_of_credential(op, below, out->credentials[0].credential_id);
 	default:
 		return arena_printf(op->arena, "%.*s/admin/organizations/%.*s/clients/%.*s", STR_ARG(below),
 				    STR_ARG(out->clients[0].organization), STR_ARG(out->clients[0].client_id));

@@ -42,3 +42,14 @@ struct str rest_path_of_route(struct str public_path, struct str path)
 	}
 	return without_behind(public_path, path);
 }
+
+void rest_path_put_segment(struct sbuf *out, struct str text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		struct str c = str_from(text.p + i, 1);
+		if (str_is_word(c, "-._~"))
+			sbuf_put(out, c);
+		else
+			sbuf_printf(out, "%%%02X", (unsigned char)text.p[i]);
+	}
+}

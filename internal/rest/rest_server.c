@@ -191,17 +191,21 @@ static void route_other_method(struct rest_request *r, struct op *op, const stru
 	}
 }
 
+static void take_parameters(struct op *op, const struct op_path *parameters)
+{
+	op->in.organization = arena_copy(op->arena, parameters->organization);
+	op->in.client_id = arena_copy(op->arena, parameters->client_id);
+	if (parameters->credential_id.p != NULL &&
+	    form_decode(op->arena, parameters->credential_id, false, &op->in.credential_id) == ERR_MALFORMED)
+		op_fail(op, ERR_INVALID_REQUEST, "The path's credential_id must be percent-encoded UTF-8 without control characters.");
+}
+
 static void route(struct rest_request *r, struct op *op, const struct rest_message *m)
 {
 	struct op_path parameters = {STR_NONE, STR_NONE, STR_NONE};
 	op->spec = op_find(m->method, m->path, &parameters, &r->allow);
 	if (op->spec != NULL) {
-		op->in.organization = arena_copy(op->arena, parameters.organization);
-		op->in.client_id = arena_copy(op->arena, parameters.client_id);
-		/* what can't be decoded is nobody's */
-		if (parameters.credential_id.p != NULL &&
-		    form_decode(op->arena, parameters.credential_id, false, &op->in.credential_id) != ERR_OK)
-			op->in.credential_id = arena_copy(op->arena, parameters.credential_id);
+		take_parameters(op, &parameters);
 	} else if (r->allow == NULL) {
 		op_fail(op, ERR_NOT_FOUND, NULL);
 		return;

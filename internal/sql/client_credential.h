@@ -34,6 +34,14 @@ struct client_credential_spec {
 	int64_t expires_at; /* microseconds since 1970; 0: it has no end of its own */
 };
 
+/* When a credential gave its last token, to whom. */
+struct last_use {
+	int64_t at; /* microseconds since 1970; 0: never, as far as is known */
+	struct str remote_addr, user_agent;
+	/* 0: `at` is exact; else it may have been used after that and before this time */
+	int64_t unknown_until;
+};
+
 /* What is registered. */
 struct registered_credential {
 	struct uuid organization_id;
@@ -42,6 +50,9 @@ struct registered_credential {
 	struct str kty, alg;   /* of public_jwk; absent alg: any that fits the key */
 	struct workload_terms workload;
 	int64_t created_at, expires_at; /* 0: it has no end of its own */
+	struct last_use last_use;       /* of a listed one */
+	/* of a live secret, whose kind is "secret" and whose id its version: as secret_hint */
+	struct str hint;
 };
 
 /* A certificate as somebody names it; one of them is there. */

@@ -6,6 +6,7 @@
 #define M2M_SQL_CLIENT_CREDENTIAL_SQL_H
 
 #include "sql/admin_sql.h"
+#include "sql/secret_sql.h"
 
 /* clang-format off */
 
@@ -25,13 +26,28 @@
 	" from (select) one left join m2m.organization o on " SQL_IS_ORG("o", "$7", "$8") \
 	" left join m2m.client c on c.organization_id = o.organization_id and c.client_id = $9::text and c.deleted_at is null"
 
-/* $1 slug or null, $2 id or null, $3 client_id, $4 kind or null: any. The credentials that weren't
- * removed, oldest first; a row of nulls when there is none. */
+/* Of client `c`, with the columns that SQL_CLIENT_CREDENTIAL_COLUMNS names. */
+#define ITS_CREDENTIALS \
+	"select k.client_id, k.credential_id, k.name, k.public_jwk, k.created_at, k.expires_at, k.kind, k.issuer, k.subject, k.audience, k.claims, k.may_replay," \
+	"  null::text as hint from m2m.client_credential k where k.client_id = c.client_id and k.ended_at is null"
+#define ITS_SECRETS \
+	"select s.client_id, s.version::text, '', null, s.created_at, s.expires_at, 'secret', null, null, null, null, null, s.hint" \
+	" from m2m.client_secret s where s.client_id = c.client_id and " SECRET_MAY_BE_LIVE("s") " and " SECRET_IS_LIVE("s")
+
+/* $1 slug or null, $2 id or null, $3 client_id, $4 kind or null: any, $5 credential_id or null: all.
+ * The credentials that weren't removed, and unless one is asked for the live secrets, oldest first;
+ * a row of nulls when there is none. `credential_not_found`. Columns 14 to 18: its last use, and a
+ * secret's hint. */
 #define SQL_CLIENT_CREDENTIAL_LIST \
-	"select case when o.slug is null then 'organization_not_found' when c.client_id is null then 'client_not_found' else 'granted' end, " SQL_CLIENT_CREDENTIAL_COLUMNS("k", "o") \
+	"select case when o.slug is null then 'organization_not_found' when c.client_id is null then 'client_not_found'" \
+	"  when k.client_id is null and $5::text is not null then 'credential_not_found' else 'granted' end, " SQL_CLIENT_CREDENTIAL_COLUMNS("k", "o") \
+	"  , u.last_used_at, u.remote_addr, u.user_agent, u.unknown_until, k.hint" \
 	" from (select) one left join m2m.organization o on " SQL_IS_ORG("o", "$1", "$2") \
 	" left join m2m.client c on c.organization_id = o.organization_id and c.client_id = $3::text and c.deleted_at is null" \
-	" left join m2m.client_credential k on k.client_id = c.client_id and k.ended_at is null and k.kind = coalesce($4::text, k.kind) order by k.created_at"
+	" left join lateral (" ITS_CREDENTIALS " and k.credential_id = coalesce($5::text, k.credential_id)" \
+	"  union all " ITS_SECRETS " and $5::text is null) k on k.kind = coalesce($4::text, k.kind)" \
+	" left join lateral m2m.credentials_last_used(c.client_id) u on u.kind = k.kind and u.credential_id = k.credential_id" \
+	" order by k.created_at, k.credential_id"
 
 /* $1..$6, $7 slug or null, $8 id or null, $9 client_id, $10 credential_id text, $11 kind text, $12
  * name text or null, $13 expires_at timestamptz or null, $14 public_jwk text (of a key), and of a

@@ -8,11 +8,12 @@ static const struct json_limits limits = {.max_depth = 2, .max_values = 32};
 
 /* ---- parameters ---- */
 
-void client_credential_put_list(struct pg_params *p, struct str org, struct str client_id, struct str kind)
+void client_credential_put_list(struct pg_params *p, struct str org, struct str client_id, struct str kind, struct str credential_id)
 {
 	admin_put_org(p, org);
 	pg_put_text(p, client_id);
 	pg_put_text(p, kind);
+	pg_put_text(p, credential_id);
 }
 
 static void put_target(struct pg_params *p, const struct origin *o, struct str org, struct str client_id)
@@ -61,6 +62,20 @@ static void describe(struct arena *a, struct registered_credential *key)
 		key->alg = STR_NONE;
 }
 
+/* Of a listed one. */
+static void take_last_use(const PGresult *r, int row, struct arena *a, struct registered_credential *ret)
+{
+	if (PQnfields(r) <= 14)
+		return;
+	ret->last_use = (struct last_use){
+		.at = pg_time_us(r, row, 14),
+		.remote_addr = arena_copy(a, pg_str(r, row, 15)),
+		.user_agent = arena_copy(a, pg_str(r, row, 16)),
+		.unknown_until = pg_time_us(r, row, 17),
+	};
+	ret->hint = arena_copy(a, pg_str(r, row, 18));
+}
+
 static void take_credential(const PGresult *r, int row, struct arena *a, struct registered_credential *ret)
 {
 	*ret = (struct registered_credential){
@@ -83,6 +98,7 @@ static void take_credential(const PGresult *r, int row, struct arena *a, struct 
 				.may_replay = !pg_is_null(r, row, 13) && pg_bool(r, row, 13),
 			},
 	};
+	take_last_use(r, row, a, ret);
 	describe(a, ret);
 }
 

@@ -7,8 +7,8 @@
 #include "sql/origin.h"
 #include "sql/pg_value.h"
 
-/* `org`: slug or id. `kind`: absent: any. */
-void client_credential_put_list(struct pg_params *p, struct str org, struct str client_id, struct str kind);
+/* `org`: slug or id. `kind`: absent: any. `credential_id`: absent: all. */
+void client_credential_put_list(struct pg_params *p, struct str org, struct str client_id, struct str kind, struct str credential_id);
 void client_credential_put_add(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
 			       const struct client_credential_spec *spec);
 void client_credential_put_remove(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,

@@ -78,7 +78,7 @@
 
 /* $1..$4, $5 client_id text, $6 jti uuid, $7 secret_version int, $8 remote_addr text, $9 since,
  * $10 until, $11 below this time and $12 jti; each or null. $13 rows int,
- * $14 to $18 as SQL_CALLER's last.
+ * $14 to $18 as SQL_CALLER's last, $19 auth_method and $20 credential text, each or null.
  * Answers (outcome, and what m2m.organization_token_list answers) for each row, or once, with
  * nulls, when there is none. */
 #define SQL_TOKEN_LIST                                                                                                                     \
@@ -87,7 +87,7 @@
 	" from (select) one left join caller on true left join lateral m2m.organization_token_list("                                       \
 	"  case when caller.live and caller.near and caller.admin then caller.organization_id end, $5::text, $6::uuid, $7::int4, "         \
 	"$8::text::inet,"                                                                                                                  \
-	"  $9::timestamptz, $10::timestamptz, $11::timestamptz, $12::uuid, $13::int4) t on true"
+	"  $9::timestamptz, $10::timestamptz, $11::timestamptz, $12::uuid, $13::int4, $19::text, $20::text) t on true"
 
 /* $1..$10, $11 client_id text (null: the organization's default client), $12 ring text[], $13 to
  * $17 as SQL_CALLER's last. Answers (outcome, client_id, organization_id, version, key_id, salt,

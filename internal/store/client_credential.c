@@ -57,7 +57,16 @@ enum err admin_credential_list(struct store *s, struct str org, struct str clien
 {
 	struct pg_params p;
 	store_params(s, &p);
-	client_credential_put_list(&p, org, client_id, STR_NONE);
+	client_credential_put_list(&p, org, client_id, STR_NONE, STR_NONE);
+	return submit(s, STMT_CLIENT_CREDENTIAL_LIST, &p, (struct call){.done = done, .arg = arg});
+}
+
+enum err admin_credential_get(struct store *s, struct str org, struct str client_id, struct str credential_id, admin_credential_done *done,
+			      void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	client_credential_put_list(&p, org, client_id, STR_NONE, credential_id);
 	return submit(s, STMT_CLIENT_CREDENTIAL_LIST, &p, (struct call){.done = done, .arg = arg});
 }
 

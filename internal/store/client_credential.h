@@ -15,8 +15,12 @@
  * those of any statement: ORGANIZATION_NOT_FOUND, CLIENT_NOT_FOUND. */
 typedef void admin_credential_done(void *arg, enum err err, const struct registered_credential *found, size_t n);
 
-/* Those that weren't removed, oldest first. */
+/* Those that weren't removed, and the live secrets, oldest first, each with its last use. */
 MUST_CHECK enum err admin_credential_list(struct store *s, struct str org, struct str client_id, admin_credential_done *done, void *arg);
+
+/* One that is no secret, with its last use. CREDENTIAL_NOT_FOUND. */
+MUST_CHECK enum err admin_credential_get(struct store *s, struct str org, struct str client_id, struct str credential_id,
+					 admin_credential_done *done, void *arg);
 
 /* ALREADY_EXISTS: the client has this one; TOO_MANY_CREDENTIALS: it has
  * SQL_CLIENT_CREDENTIALS_MAX of the kind. */

@@ -84,5 +84,7 @@ enum err token_list(struct store *s, const struct bearer *bearer, const struct t
 	pg_put_uuid(&p, before == NULL ? NULL : &before->jti);
 	pg_put_int4(&p, limit);
 	bearer_put_proof(&p, bearer);
+	pg_put_text(&p, filter->auth_method);
+	pg_put_text(&p, filter->credential);
 	return store_ask(s, STMT_TOKEN_LIST, &p, answered, &call, sizeof call);
 }

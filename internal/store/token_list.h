@@ -14,6 +14,8 @@ struct token_filter {
 	const struct uuid *jti; /* NULL: any */
 	int32_t secret_version; /* 0: any */
 	struct str remote_addr; /* an address, or a network in CIDR form */
+	struct str auth_method; /* a word of sql/auth_method.h */
+	struct str credential;  /* as listed_token's */
 	/* of issued_at, microseconds since 1970, `until` excluded; 0: no bound */
 	int64_t since, until;
 };

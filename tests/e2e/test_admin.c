@@ -409,6 +409,8 @@ static const char *keys_of(const struct org *o, const char *credential_id)
 	return path;
 }
 
+#define NEVER_USED "\"last_use\":{\"at\":null,\"remote_addr\":null,\"user_agent\":null,\"unknown_until\":null}"
+
 static const char *key_body(const char *public_key, const char *more)
 {
 	static char body[8192];
@@ -431,7 +433,8 @@ Test(admin, a_key_is_registered_used_listed_and_removed)
 	char location[256], want[256], assertion[TOKEN_MAX], id[64];
 	client_key_make(&key, JWT_ES256);
 	expect_status(call("GET", keys_of(&acme, ""), NULL), 200);
-	cr_expect_str_eq(r.body, "{\"credentials\":[]}\n");
+	cr_expect(body_has("{\"credentials\":[],\"secrets\":[{\"version\":1,\"hint\":\"") && body_has(NEVER_USED) && !body_has("m2ms_"),
+		  "%s", r.body);
 	expect_status(call("POST", keys_of(&acme, ""), key_body(key.jwk, ",\"name\":\"build\",\"expires_at\":\"2999-01-31T00:00:00Z\"")),
 		      201);
 	cr_expect_str_eq(body_text(&r, "credential_id", id, sizeof id), key.id);
@@ -444,14 +447,45 @@ Test(admin, a_key_is_registered_used_listed_and_removed)
 	expect_status(assertion_token(w.gateway.http, assertion, "", &r), 200);
 	expect_status(call("GET", keys_of(&acme, ""), NULL), 200);
 	cr_expect(body_has(key.id) && body_has("build"), "%s", r.body);
+	expect_status(call("GET", location, NULL), 200);
+	snprintf(want, sizeof want, "{\"credential_id\":\"%s\",\"kind\":\"key\"", key.id);
+	cr_expect(body_has(want) && body_has("\"last_use\":{\"at\":\"20") &&
+			  body_has("Z\",\"remote_addr\":\"127.0.0.1\",\"user_agent\":null,\"unknown_until\":null}"),
+		  "%s", r.body);
 	expect_status(call("DELETE", location, NULL), 204);
 	client_assertion_new(acme.client_id, &key, 60, assertion);
 	expect_status(assertion_token(w.gateway.http, assertion, "", &r), 401);
 	expect_status(call("DELETE", location, NULL), 404);
 	expect_problem(r.status, 404, "credential_not_found");
+	expect_status(call("GET", location, NULL), 404);
+	expect_problem(r.status, 404, "credential_not_found");
+	expect_status(call("GET", keys_of(&acme, "1"), NULL), 404); /* a secret's version is none */
 	cr_expect(key_acts("add_key", "granted") == 1 && key_acts("remove_key", "granted") == 1 &&
 		  key_acts("remove_credential", "credential_not_found") == 1);
 	signing_key_free(key.key);
+}
+
+/* Of a certificate the id has what a path must not have as it is. */
+Test(admin, an_id_in_a_path_may_be_percent_encoded)
+{
+	static const char *const forms[] = {"tls_client_auth_subject_dn%3ACN%3Da%2Fb%2CO%3DCaf%C3%A9%20%2B%20x",
+					    "tls_client_auth_subject_dn:CN=a%2fb,O=Caf%C3%A9%20+%20x"};
+	sql_exec(world_db(&w),
+		 "insert into m2m.client_credential (client_id, credential_id, kind)"
+		 " values ('%s', 'tls_client_auth_subject_dn:CN=a/b,O=Caf\u00e9 + x', 'certificate')",
+		 acme.client_id);
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		expect_status(call("GET", keys_of(&acme, forms[i]), NULL), 200);
+		cr_expect(body_has("\"credential_id\":\"tls_client_auth_subject_dn:CN=a/b,O=Caf\u00e9 + x\",\"kind\":\"certificate\"") &&
+				  body_has(NEVER_USED),
+			  "%s", r.body);
+	}
+	expect_status(call("GET", keys_of(&acme, "a%2"), NULL), 400);
+	expect_status(call("GET", keys_of(&acme, "a%00"), NULL), 400);
+	expect_status(call("GET", keys_of(&acme, "a%ff"), NULL), 400);
+	expect_status(call("GET", keys_of(&acme, "a%0a"), NULL), 400);
+	expect_status(call("DELETE", keys_of(&acme, forms[0]), NULL), 204);
+	expect_status(call("GET", keys_of(&acme, forms[1]), NULL), 404);
 }
 
 Test(admin, a_key_is_taken_as_pem_and_without_an_algorithm_fits_any)

@@ -270,6 +270,8 @@ Test(token_audit, what_can_not_be_is_refused_with_its_name)
 		{"?jti=1", "jti"},
 		{"?secret_version=0", "secret_version"},
 		{"?secret_version=99999999999", "secret_version"},
+		{"?auth_method=k", "auth_method must be one of client_secret_basic"},
+		{"?auth_method=PRIVATE_KEY_JWT", "auth_method"},
 		{"?remote_addr=localhost", "remote_addr"},
 		{"?remote_addr=192.0.2.0/33", "remote_addr"},
 		{"?remote_addr=192.0.2.0/", "remote_addr"},
@@ -325,6 +327,66 @@ static int grpc_list(const struct pb *message, struct grpc_reply *g)
 {
 	return grpc_call(w.gateway.grpc,
 			 &(struct grpc_request){.path = "/m2m.v1.M2MClients/ListTokenAudit", .bearer = admin, .message = message}, g);
+}
+
+/* Rows of a client that showed a key, another one, a workload's token, and its secret. */
+static void add_shown(void)
+{
+	static const char *const rows[][2] = {{"k", "'kid-1'"}, {"k", "'kid-2'"}, {"w", "'https://issuer subject'"}, {"b", "null"}};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		sql_exec(world_db(&w),
+			 "insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, transport, "
+			 "client_id,"
+			 " kid, caller, scope, audience, auth_method, credential) select now(), now(), gen_random_uuid(), '%s',"
+			 " gen_random_uuid(), gen_random_uuid(), 'r', '%s', 'k', 'c', 'api', 'a', '%s', %s",
+			 acme.id, acme.client_id, rows[i][0], rows[i][1]);
+}
+
+Test(token_audit, how_a_client_authenticated_narrows_the_list)
+{
+	static const struct {
+		const char *auth_method, *credential; /* "": not given */
+		const char *query;
+		unsigned want;
+	} cases[] = {
+		{"private_key_jwt", "", "?auth_method=private_key_jwt", 2},
+		{"private_key_jwt", "kid-2", "?auth_method=private_key_jwt&credential=kid-2", 1},
+		{"", "https://issuer subject", "?credential=https%3A%2F%2Fissuer+subject", 1},
+		{"", "kid", "?credential=kid", 0},
+		{"client_secret_basic", "", "?auth_method=client_secret_basic", 1},
+		{"jwt_bearer", "", "?auth_method=jwt_bearer", 0},
+	};
+	struct grpc_reply g;
+	add_shown();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct pb message = {.n = 0};
+		expect_status(list(admin, cases[i].query), 200);
+		cr_expect_eq(listed(), cases[i].want, "%s: %s", cases[i].query, r.body);
+		if (cases[i].auth_method[0] != '\0')
+			pb_put_text(&message, 9, cases[i].auth_method);
+		if (cases[i].credential[0] != '\0')
+			pb_put_text(&message, 10, cases[i].credential);
+		cr_assert_eq(grpc_list(&message, &g), 0);
+		struct str row = pb_bytes(grpc_message(&g, 0, NULL), 1);
+		char text[128];
+		cr_expect_eq(row.n > 0, cases[i].want > 0, "%s over gRPC", cases[i].query);
+		if (row.n > 0 && cases[i].auth_method[0] != '\0')
+			cr_expect_str_eq(pb_text(row, 14, text, sizeof text), cases[i].auth_method);
+		if (row.n > 0 && cases[i].credential[0] != '\0')
+			cr_expect_str_eq(pb_text(row, 15, text, sizeof text), cases[i].credential);
+	}
+	struct pb wrong = {.n = 0};
+	pb_put_text(&wrong, 9, "password");
+	cr_expect_eq(grpc_list(&wrong, &g), 3);
+	/* a page token is of the list with these */
+	char page[128], query[256];
+	expect_status(list(admin, "?page_size=1&auth_method=private_key_jwt"), 200);
+	body_text(&r, "next_page_token", page, sizeof page);
+	snprintf(query, sizeof query, "?page_size=1&auth_method=private_key_jwt&page_token=%s", page);
+	expect_status(list(admin, query), 200);
+	cr_expect_eq(listed(), 1, "%s", r.body);
+	snprintf(query, sizeof query, "?page_size=1&auth_method=private_key_jwt&credential=kid-1&page_token=%s", page);
+	expect_status(list(admin, query), 400);
 }
 
 static long metric(const char *name)

@@ -252,6 +252,13 @@ enum err admin_credential_list(struct store *s, struct str org, struct str clien
 	return take_on_key(s, FAKE_KEY_LIST, NULL, org, client_id, done, arg);
 }
 
+enum err admin_credential_get(struct store *s, struct str org, struct str client_id, struct str credential_id, admin_credential_done *done,
+			      void *arg)
+{
+	s->credential_id = credential_id;
+	return take_on_key(s, FAKE_KEY_GET, NULL, org, client_id, done, arg);
+}
+
 enum err admin_credential_add(struct store *s, const struct origin *origin, struct str org, struct str client_id,
 			      const struct client_credential_spec *spec, admin_credential_done *done, void *arg)
 {

@@ -1,7 +1,10 @@
 /* Clients' public keys through m2mctl: what is registered, listed and removed, what is refused,
  * and what the audit says of it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "harness/client_key.h"
 #include "harness/expect.h"
@@ -208,6 +211,107 @@ Test(client_keys, of_two_that_add_the_same_key_at_once_one_does)
 		done += ctl_finish(&jobs[i], &results[i]) == 0;
 	cr_expect_eq(done, 1);
 	cr_expect_eq(acts("add_key", "already_exists"), 1);
+}
+
+/* ---- generating ---- */
+
+static char made[TMP_PATH];
+
+#define GENERATE(...) "client", "key", "generate", "--org", "acme", "--private", __VA_ARGS__
+
+/* The id under which openssl's public half of the file's key is registered. */
+static void id_of_file(char id[64])
+{
+	char public[TMP_PATH], command[2 * TMP_PATH + 64];
+	tmp_path(public, "public", ".pem");
+	snprintf(command, sizeof command, "openssl pkey -in '%s' -pubout -out '%s'", made, public);
+	cr_assert_eq(system(command), 0);
+	expect_exit(0, "client", "key", "add", "--org", "other", "--key", public, "--output", "env");
+	ctl_value(&r, "M2M_CREDENTIAL_ID", id, 64);
+}
+
+Test(client_keys, a_generated_key_is_its_owner_s_alone_and_registered)
+{
+	static const char *const algs[][2] = {{"ES256", "EC"}, {"PS256", "RSA"}, {"EdDSA", "OKP"}};
+	for (size_t i = 0; i < sizeof algs / sizeof *algs; i++) {
+		char id[64], want[64];
+		struct stat info;
+		tmp_path(made, "made", ".key");
+		expect_exit(0, GENERATE(made, "--alg", algs[i][0], "--name", "Build server", "--expires-in", "3600", "--output", "json"));
+		cr_expect(says(r.out, algs[i][0]) && says(r.out, algs[i][1]) && says(r.out, "\"name\":\"Build server\""), "%s", r.out);
+		cr_expect(!says(r.out, "\"d\"") && !says(r.out, "PRIVATE"), "%s", r.out);
+		snprintf(id, sizeof id, "%s",
+			 sql_text(world_db(&w),
+				  "select credential_id from m2m.client_credential where client_id = '%s' and expires_at is not null"
+				  " and public_jwk::jsonb->>'alg' = '%s'",
+				  acme.client_id, algs[i][0]));
+		cr_assert(stat(made, &info) == 0 && (info.st_mode & 07777) == 0600);
+		id_of_file(want);
+		cr_expect_str_eq(id, want);
+	}
+	tmp_path(made, "made", ".key");
+	expect_exit(0, GENERATE(made));
+	cr_expect(says(r.out, "ES256"), "it is the default: %s", r.out);
+}
+
+Test(client_keys, a_private_key_may_go_to_stdout_and_be_a_jwk)
+{
+	expect_exit(0, GENERATE("-"));
+	cr_expect(strncmp(r.out, "-----BEGIN PRIVATE KEY-----\n", 28) == 0 && says(r.err, "registered as "), "%s%s", r.out, r.err);
+	expect_exit(0, GENERATE("-", "--format", "jwk", "--output", "json"));
+	cr_expect(r.out[0] == '{' && says(r.out, "\"d\":\"") && says(r.out, "\"alg\":\"ES256\""), "%s", r.out);
+	cr_expect_eq(keys_of(&acme), 2);
+}
+
+static void expect_file(const char *text)
+{
+	char *now = tmp_read(made, NULL);
+	cr_assert_not_null(now);
+	cr_expect_str_eq(now, text);
+	free(now);
+}
+
+Test(client_keys, a_file_that_is_there_stays_as_it_is_and_nothing_is_registered)
+{
+	char link[TMP_PATH];
+	tmp_path(made, "made", ".key");
+	tmp_write(made, "precious");
+	expect_refusal(1, "is there already", GENERATE(made));
+	tmp_path(link, "link", ".key");
+	cr_assert_eq(symlink(made, link), 0);
+	expect_refusal(1, "is there already", GENERATE(link));
+	expect_file("precious");
+	expect_refusal(1, "No such file", GENERATE("/nowhere/key"));
+	cr_expect_eq(keys_of(&acme), 0);
+}
+
+Test(client_keys, a_key_that_can_not_be_registered_leaves_no_file)
+{
+	tmp_path(made, "made", ".key");
+	have_keys(KEYS_MAX);
+	expect_refusal(1, "8 credentials of this kind", GENERATE(made));
+	cr_expect_neq(access(made, F_OK), 0);
+	expect_refusal(1, "8 credentials of this kind", GENERATE("-"));
+	expect_refusal(2, "a time to come", GENERATE(made, "--expires-at", "2001-01-01T00:00:00Z"));
+	expect_refusal(2, "--alg", GENERATE(made, "--alg", "HS256"));
+	expect_refusal(2, "--format", GENERATE(made, "--format", "der"));
+	expect_refusal(2, "where to", "client", "key", "generate", "--org", "acme");
+	expect_refusal(2, "whose key", "client", "key", "generate", "--private", made);
+	expect_refusal(4, "", "client", "key", "generate", "--org", "nobody", "--private", made);
+	cr_expect_neq(access(made, F_OK), 0);
+}
+
+Test(client_keys, the_list_tells_when_a_key_was_used_last)
+{
+	expect_exit(0, "client", "key", "add", "--org", "acme", "--key", file);
+	sql_exec(
+		world_db(&w),
+		"insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, transport, client_id, kid,"
+		" caller, scope, audience, remote_addr, auth_method, credential) select now(), now(),"
+		" gen_random_uuid(), '%s', gen_random_uuid(), gen_random_uuid(), 'r', '%s', 'k', 'c', 'api', 'a', '192.0.2.9', 'k', '%s'",
+		acme.id, acme.client_id, key.id);
+	expect_exit(0, "client", "key", "list", "--org", "acme", "--output", "json");
+	cr_expect(says(r.out, "\"last_used_at\":\"20") && says(r.out, "\"last_used_from\":\"192.0.2.9\""), "%s", r.out);
 }
 
 Test(client_keys, a_deleted_client_has_none_and_gets_none)

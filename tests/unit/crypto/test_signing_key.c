@@ -1,8 +1,11 @@
 #include <criterion/criterion.h>
 
+#include <openssl/bn.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "base/base64.h"
 #include "crypto/jwt.h"
 #include "crypto/signing_key_parts.h"
 #include "crypto_test.h"
@@ -324,4 +327,109 @@ Test(signing_key, a_known_key_is_still_of_its_type_curve_and_size)
 		cr_expect_eq(signing_key_from_known_jwk(bad[i].alg, str_of(bad[i].jwk), &key), ERR_MISMATCH, "%zu", i);
 		cr_expect_null(key);
 	}
+}
+
+static struct str private_text(const struct signing_key *key, enum err (*put)(const struct signing_key *, struct sbuf *))
+{
+	struct sbuf out = sbuf_in(arena, 8192);
+	cr_assert_eq(put(key, &out), ERR_OK);
+	return sbuf_str(&out);
+}
+
+Test(signing_key, its_pem_is_the_same_key)
+{
+	for (int alg = 0; alg < JWT_ALG_COUNT; alg++) {
+		struct signing_key *key = generated((enum jwt_alg)alg), *read = NULL;
+		struct str pem = private_text(key, signing_key_private_pem);
+		cr_assert(str_starts(pem, STR("-----BEGIN PRIVATE KEY-----\n")));
+		BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+		EVP_PKEY *pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+		cr_assert_eq(signing_key_of_private((enum jwt_alg)alg, pkey, &read), ERR_OK);
+		cr_expect(verifies(key, read));
+		BIO_free(bio);
+		signing_key_free(read);
+		signing_key_free(key);
+	}
+}
+
+static BIGNUM *number_of(const struct json *jwk, const char *name)
+{
+	uint8_t bytes[512];
+	size_t n = 0;
+	const struct json *member = json_get(jwk, name);
+	cr_assert(member != NULL && base64url_decode(member->text, bytes, sizeof bytes, &n) == ERR_OK, "%s", name);
+	return BN_bin2bn(bytes, (int)n, NULL);
+}
+
+/* a * b mod (m - less) = 1 */
+static bool are_inverse(const BIGNUM *a, const BIGNUM *b, const BIGNUM *m, BN_ULONG less)
+{
+	BN_CTX *numbers = BN_CTX_new();
+	BIGNUM *modulus = BN_dup(m), *product = BN_new();
+	bool one = BN_sub_word(modulus, less) == 1 && BN_mod_mul(product, a, b, modulus, numbers) == 1 && BN_is_one(product);
+	BN_free(modulus);
+	BN_free(product);
+	BN_CTX_free(numbers);
+	return one;
+}
+
+/* RFC 7518 section 6.3.2. */
+Test(signing_key, an_rsa_key_s_private_jwk_has_its_numbers)
+{
+	static const char *const names[] = {"n", "e", "d", "p", "q", "dp", "dq", "qi"};
+	enum { N, E, D, P, Q, DP, DQ, QI, COUNT };
+	BIGNUM *v[COUNT], *product = BN_new();
+	BN_CTX *numbers = BN_CTX_new();
+	const struct json *jwk = NULL;
+	struct signing_key *key = generated(JWT_RS256);
+	cr_assert_eq(
+		json_parse(arena, private_text(key, signing_key_private_jwk), (struct json_limits){.max_depth = 2, .max_values = 32}, &jwk),
+		ERR_OK);
+	for (int i = 0; i < COUNT; i++)
+		v[i] = number_of(jwk, names[i]);
+	cr_expect(BN_mul(product, v[P], v[Q], numbers) == 1 && BN_cmp(product, v[N]) == 0);
+	cr_expect(are_inverse(v[E], v[D], v[P], 1) && are_inverse(v[E], v[D], v[Q], 1));
+	cr_expect(are_inverse(v[E], v[DP], v[P], 1) && are_inverse(v[E], v[DQ], v[Q], 1) && are_inverse(v[QI], v[Q], v[P], 0));
+	for (int i = 0; i < COUNT; i++)
+		BN_free(v[i]);
+	BN_free(product);
+	BN_CTX_free(numbers);
+	signing_key_free(key);
+}
+
+/* RFC 7518 section 6.2.2, RFC 8037 section 2. */
+Test(signing_key, another_s_private_jwk_has_d)
+{
+	static const enum jwt_alg algs[] = {JWT_ES256, JWT_EDDSA};
+	for (size_t i = 0; i < 2; i++) {
+		struct signing_key *key = generated(algs[i]), *public = NULL;
+		const struct json *jwk = NULL;
+		uint8_t d[64], want[64];
+		size_t n = 0, want_n = sizeof want;
+		struct str text = private_text(key, signing_key_private_jwk);
+		cr_assert_eq(json_parse(arena, text, (struct json_limits){.max_depth = 2, .max_values = 32}, &jwk), ERR_OK);
+		cr_assert(base64url_decode(json_get(jwk, "d")->text, d, sizeof d, &n) == ERR_OK && n == 32);
+		if (algs[i] == JWT_EDDSA) {
+			cr_assert_eq(EVP_PKEY_get_raw_private_key(key->pkey, want, &want_n), 1);
+		} else {
+			BIGNUM *number = NULL;
+			cr_assert_eq(EVP_PKEY_get_bn_param(key->pkey, "priv", &number), 1);
+			cr_assert_eq(BN_bn2binpad(number, want, 32), 32);
+			BN_free(number);
+		}
+		cr_expect_arr_eq(d, want, 32);
+		cr_expect_eq(signing_key_from_jwk(algs[i], text, &public), ERR_MALFORMED, "it isn't taken for a public one");
+		signing_key_free(key);
+	}
+}
+
+Test(signing_key, a_public_key_has_no_private_text)
+{
+	struct signing_key *key = generated(JWT_ES256), *public = NULL;
+	struct sbuf out = sbuf_in(arena, 8192);
+	cr_assert_eq(signing_key_from_jwk(JWT_ES256, jwk_of(key), &public), ERR_OK);
+	cr_expect_eq(signing_key_private_pem(public, &out), ERR_NOT_PRESENT);
+	cr_expect_eq(signing_key_private_jwk(public, &out), ERR_NOT_PRESENT);
+	signing_key_free(public);
+	signing_key_free(key);
 }

@@ -193,7 +193,7 @@ Test(grpc_decode, an_unknown_field_of_a_rotation_or_a_search_is_refused_by_its_n
 		{OP_ROTATE_SECRET, STR("\x08\x3c\x18\x3c"), "field 3 "},
 		{OP_ROTATE_SECRET, STR(UNKNOWN_7), "field 7 "},
 		{OP_ROTATE_SECRET, STR("\xf8\xff\xff\xff\x0f\x01"), "field 536870911 "},
-		{OP_LIST_TOKEN_AUDIT, STR("\x4a\x01x"), "field 9 "},
+		{OP_LIST_TOKEN_AUDIT, STR("\x5a\x01x"), "field 11 "},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		refused(cases[i].id, cases[i].message, ERR_INVALID_REQUEST);

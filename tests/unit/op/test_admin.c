@@ -222,6 +222,17 @@ Test(admin, a_client_s_keys_are_listed_and_removed)
 	fake_keys(&store, ERR_OK, keys, 2);
 	answered(op, ERR_OK);
 	cr_assert(op->out.rows == 2 && str_eq(op->out.credentials[1].alg, STR("ES256")));
+	op = prepared(OP_GET_CREDENTIAL);
+	op->in.credential_id = STR("tls_client_auth_san_dns:host.example");
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_KEY_GET);
+	cr_assert(str_eq(store.credential_id, op->in.credential_id));
+	keys[0].last_use = (struct last_use){.at = 1, .remote_addr = STR("192.0.2.1"), .user_agent = STR("curl"), .unknown_until = 2};
+	fake_keys(&store, ERR_OK, keys, 1);
+	answered(op, ERR_OK);
+	cr_assert(op->out.rows == 1 && op->out.credentials[0].last_use.at == 1 && op->out.credentials[0].last_use.unknown_until == 2);
+	cr_assert(str_eq(op->out.credentials[0].last_use.remote_addr, STR("192.0.2.1")));
+	cr_assert_neq(op->out.credentials[0].last_use.user_agent.p, keys[0].last_use.user_agent.p, "the row is gone by then");
 	op = prepared(OP_REMOVE_CREDENTIAL);
 	op->in.credential_id = STR("b");
 	op_run(op);

@@ -57,6 +57,12 @@ Test(op, a_path_tells_its_parameters_and_all_its_methods)
 	cr_assert_eq(op_find(STR("DELETE"), STR("/admin/organizations/acme/clients/m2m_x/credentials/-a_B"), &path, &allow),
 		     &op_specs[OP_REMOVE_CREDENTIAL]);
 	cr_assert(str_eq(path.client_id, STR("m2m_x")) && str_eq(path.credential_id, STR("-a_B")));
+#define DN "tls_client_auth_subject_dn:CN=a%2Fb,O=Caf%C3%A9%20%2B"
+	cr_assert_eq(op_find(STR("GET"), STR("/admin/organizations/acme/clients/m2m_x/credentials/" DN), &path, &allow),
+		     &op_specs[OP_GET_CREDENTIAL]);
+	cr_assert(str_eq(path.credential_id, STR(DN)), "a transport decodes it");
+	cr_assert_null(op_find(STR("GET"), STR("/admin/organizations/acme/clients/m2m_x/credentials/"), &path, &allow));
+	cr_assert_null(op_find(STR("GET"), STR("/admin/organizations/a%63me"), &path, &allow));
 	cr_assert_eq(op_find(STR("GET"), STR("/admin/organizations"), &path, &allow), &op_specs[OP_LIST_ORGANIZATIONS]);
 	cr_assert(path.organization.p == NULL && path.client_id.p == NULL && path.credential_id.p == NULL);
 	cr_assert_null(op_find(STR("PUT"), STR("/admin/organizations/acme"), &path, &allow));
