@@ -147,7 +147,7 @@ static int make_pair(struct ctl *ctl, const struct pair_options *o, struct str *
 	if (err == ERR_OK && jwk)
 		sbuf_putc(&private, '\n');
 	if (err == ERR_OK)
-		err = client_credential_read_key(ctl->a, sbuf_str(&public), o->key.name, end_of(&o->key, now), now, ret, &why);
+		err = client_credential_read_key(ctl->a, sbuf_str(&public), o->key.name, credential_end_us(&o->key.end, now), now, ret, &why);
 	if (err == ERR_MALFORMED)
 		return ctl_usage(ctl, "%s", why);
 	*ret_private = sbuf_str(&private);
@@ -198,8 +198,7 @@ static int generate(struct ctl *ctl, char **args)
 		{"--alg", OPTION_TEXT, &o.alg, 0, 0},
 		{"--format", OPTION_TEXT, &o.format, 0, 0},
 		{"--name", OPTION_TEXT, &o.key.name, 0, 0},
-		{"--expires-in", OPTION_NUMBER, &o.key.expires_in, 1, EXPIRES_IN_MAX},
-		{"--expires-at", OPTION_TEXT, &o.key.expires_at, 0, 0},
+		CREDENTIAL_END_ROWS(o.key.end),
 	};
 	struct client client;
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
@@ -207,8 +206,8 @@ static int generate(struct ctl *ctl, char **args)
 		status = check_credential_owner(ctl, &o.key.whose, "key");
 	if (status == EXIT_DONE && o.key.file.p == NULL)
 		status = ctl_usage(ctl, "where to? Give --private FILE, or --private - for stdout");
-	if (status == EXIT_DONE && o.key.expires_in != 0 && o.key.expires_at.p != NULL)
-		status = ctl_usage(ctl, "--expires-in and --expires-at say the same; give one");
+	if (status == EXIT_DONE)
+		status = check_credential_end(ctl, &o.key.end);
 	if (status == EXIT_DONE)
 		status = find_credential_owner(ctl, &o.key.whose, &client);
 	return status == EXIT_DONE ? register_pair(ctl, &o, &client) : status;
