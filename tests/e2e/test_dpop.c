@@ -521,6 +521,136 @@ Test(dpop, of_two_of_the_same_in_one_batch_one_gets_a_token)
 	http_close(&two[1].conn);
 }
 
+/* ---- a history: proofs that thieves replay, at two gateways of which one is killed ---- */
+
+#define THIEVES    6
+#define PROOFS_MAX 100000
+#define RECENT     12 /* of the proofs, that are shown once more */
+
+/* What became of a proof, whoever showed it. */
+struct fate {
+	atomic_bool published;
+	bool of_bearer;
+	atomic_uint granted, refused, lost; /* lost: no answer came, or one that says try again */
+	char *text;
+};
+
+static struct fate *fates;
+static atomic_uint fates_n;
+static pthread_mutex_t signing = PTHREAD_MUTEX_INITIALIZER;
+static atomic_uint odd; /* answers that no history explains */
+
+static int seconds(void)
+{
+	const char *set = getenv("M2M_TEST_SECONDS");
+	return set != NULL ? atoi(set) : getenv("M2M_TEST_LONG") != NULL ? 60 : 6;
+}
+
+static struct fate *make_proof(bool of_bearer)
+{
+	char text[TOKEN_MAX];
+	pthread_mutex_lock(&signing); /* one thread at a time for a key */
+	unsigned n = atomic_load(&fates_n);
+	struct fate *f = n < PROOFS_MAX ? &fates[n] : NULL;
+	if (f != NULL) {
+		struct proof p = {.method = "POST", .url = TOKEN_URL};
+		if (of_bearer)
+			p = (struct proof){.method = "GET", .url = DPOP_URL CLIENT_ID, .token = token};
+		proof_new(&key, &p, text);
+		f->of_bearer = of_bearer;
+		f->text = strdup(text);
+		atomic_store(&f->published, true);
+		atomic_store(&fates_n, n + 1);
+	}
+	pthread_mutex_unlock(&signing);
+	return f;
+}
+
+/* A new one, or one that somebody shows at this moment or has shown just now. */
+static struct fate *pick_proof(unsigned *seed)
+{
+	unsigned n = atomic_load(&fates_n);
+	if (n < RECENT || rand_r(seed) % 4 == 0)
+		return make_proof(rand_r(seed) % 2 == 0);
+	return &fates[n - 1 - rand_r(seed) % RECENT];
+}
+
+static void note_fate(struct fate *f, const struct http_reply *reply)
+{
+	bool replayed = strstr(reply->body, REPLAYED) != NULL;
+	if (reply->status == 200)
+		atomic_fetch_add(&f->granted, 1);
+	else if (replayed && reply->status == (f->of_bearer ? 401 : 400))
+		atomic_fetch_add(&f->refused, 1);
+	else if (reply->status == 0 || reply->status == 503)
+		atomic_fetch_add(&f->lost, 1);
+	else
+		atomic_fetch_add(&odd, 1);
+}
+
+static void *steal(void *arg)
+{
+	unsigned seed = (unsigned)(uintptr_t)arg;
+	struct http_reply *reply = malloc(sizeof *reply);
+	while (!atomic_load(&stop)) {
+		struct fate *f = pick_proof(&seed);
+		uint16_t port = rand_r(&seed) % 2 == 0 ? w.gateway.http : second.http;
+		if (f == NULL)
+			break;
+		*reply = (struct http_reply){.status = 0};
+		if (f->of_bearer)
+			call_with_proof(port, CLIENT_ID, NULL, "DPoP", token, f->text, reply);
+		else
+			token_with_proof(port, &acme, f->text, reply);
+		note_fate(f, reply);
+	}
+	free(reply);
+	return NULL;
+}
+
+static void make_history(void)
+{
+	pthread_t thieves[THIEVES];
+	fates = calloc(PROOFS_MAX, sizeof *fates);
+	cr_assert_not_null(fates);
+	for (uintptr_t i = 0; i < THIEVES; i++)
+		cr_assert_eq(pthread_create(&thieves[i], NULL, steal, (void *)(i + 1)), 0);
+	for (int i = 0; i < seconds(); i++) {
+		sleep_ms(1000);
+		if (i == seconds() / 2) {
+			gateway_kill(&second);
+			gateway_start(&second, &w.gateway_env);
+		}
+	}
+	atomic_store(&stop, true);
+	for (unsigned i = 0; i < THIEVES; i++)
+		pthread_join(thieves[i], NULL);
+}
+
+Test(dpop, a_proof_that_is_replayed_at_two_gateways_at_once_is_used_once)
+{
+	unsigned granted[2] = {0}, refused[2] = {0}, contended = 0;
+	gateway_start(&second, &w.gateway_env);
+	bound_token(&w, &acme, &key, token);
+	make_history();
+	cr_assert_eq(atomic_load(&odd), 0);
+	for (unsigned i = 0; i < atomic_load(&fates_n); i++) {
+		struct fate *f = &fates[i];
+		cr_assert_leq(f->granted, 1U, "a proof %s %u times", f->of_bearer ? "opened a route" : "gave a token", f->granted);
+		cr_assert(f->granted == 1 || f->lost > 0 || f->refused == 0, "a proof was refused that nobody had used");
+		granted[f->of_bearer] += f->granted;
+		refused[f->of_bearer] += f->refused;
+		contended += f->granted == 1 && f->refused > 0;
+		free(f->text);
+	}
+	cr_log_info("%u proofs; %u gave a token, %u opened a route; %u and %u replays were refused\n", atomic_load(&fates_n), granted[0],
+		    granted[1], refused[0], refused[1]);
+	cr_assert_geq(contended, 20U);
+	cr_assert_geq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where bound_to is not null"), (int64_t)granted[0] + 1);
+	cr_expect_eq(sql_int(world_db(&w), "select deadlocks from pg_stat_database where datname = current_database()"), 0);
+	free(fates);
+}
+
 /* ---- nonces ---- */
 
 Test(dpop, a_nonce_is_asked_for_where_the_setting_says_so)

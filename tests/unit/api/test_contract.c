@@ -208,8 +208,7 @@ static bool of_a_grant(enum err err)
 {
 	return err == ERR_UNSUPPORTED_GRANT_TYPE || err == ERR_UNSUPPORTED_RESPONSE_TYPE || err == ERR_INVALID_CLIENT ||
 	       err == ERR_INVALID_SCOPE || err == ERR_INVALID_TARGET || err == ERR_ASSERTION_REPLAYED ||
-	       err == ERR_AUTH_METHOD_NOT_ALLOWED || err == ERR_PROOF_REPLAYED || err == ERR_BINDING_REQUIRED ||
-	       err == ERR_INVALID_DPOP_PROOF || err == ERR_USE_DPOP_NONCE;
+	       err == ERR_AUTH_METHOD_NOT_ALLOWED || err == ERR_BINDING_REQUIRED;
 }
 
 static const struct json *enum_of(const char *schema, const char *property)
@@ -461,6 +460,16 @@ static void repeated_field_is(const Field *field, const struct json *schema)
 	cr_assert(str_eq(text_of(FIND(schema, "items", "type")), STR("string")), "%s", field->name);
 }
 
+/* RFC 8705 section 3.1's name is none that a field could have. */
+static void confirmation_is(const Field *field, const struct json *schema)
+{
+	const Message *message = message_named(field->type_name);
+	cr_assert(message->n_field == 2 && count(json_get(schema, "properties")) == 2);
+	cr_assert_str_eq(message->field[0]->name, "jkt");
+	cr_assert_str_eq(message->field[1]->name, "x5t_s256");
+	cr_assert(FIND(schema, "properties", "jkt") != NULL && FIND(schema, "properties", "x5t#S256") != NULL);
+}
+
 static void field_is(const Field *field, const struct json *schema)
 {
 	if (field->label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED) {
@@ -485,6 +494,10 @@ static void field_is(const Field *field, const struct json *schema)
 		type = STR("boolean");
 		break;
 	case GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_MESSAGE:
+		if (strcmp(field->name, "cnf") == 0) {
+			confirmation_is(field, schema);
+			return;
+		}
 		cr_assert_str_eq(field->type_name, ".google.protobuf.Timestamp", "%s", field->name);
 		type = STR("string");
 		format = STR("date-time");

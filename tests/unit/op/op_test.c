@@ -4,9 +4,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "crypto/jwt.h"
 #include "crypto/key_wrap.h"
+#include "crypto/signing_key_parts.h"
 #include "fakes/fake_clock.h"
 
 struct arena *arena;
@@ -138,8 +140,9 @@ struct str token_from(struct claims c)
 		       {"credential_tag", c.credential_tag},
 		       {"iat", c.iat},
 		       {"roles", c.roles},
-		       {"jti", c.jti}};
-	struct sbuf json = sbuf_in(arena, 512);
+		       {"jti", c.jti},
+		       {"cnf", c.cnf}};
+	struct sbuf json = sbuf_in(arena, 768);
 	struct sbuf token = sbuf_in(arena, 1024);
 	sbuf_putz(&json, "{\"aud\":\"public-api\"");
 	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
@@ -148,6 +151,22 @@ struct str token_from(struct claims c)
 	sbuf_putc(&json, '}');
 	cr_assert_eq(jwt_sign(key, false, sbuf_str(&json), &token), ERR_OK);
 	return sbuf_str(&token);
+}
+
+struct str proof_by(struct signing_key *signer, const char *claims)
+{
+	struct sbuf jwk = sbuf_in(arena, 1024), out = sbuf_in(arena, 2048);
+	uint8_t signature[SIGNATURE_MAX];
+	size_t n;
+	cr_assert_eq(signing_key_public_jwk(signer, &jwk), ERR_OK);
+	sbuf_put_base64url(&out, arena_printf(arena, "{\"typ\":\"dpop+jwt\",\"alg\":\"%s\",\"jwk\":%s}",
+					      jwt_alg_name(signing_key_alg(signer)), sbuf_str(&jwk).p));
+	sbuf_putc(&out, '.');
+	sbuf_put_base64url(&out, str_of(claims));
+	cr_assert_eq(signing_key_sign(signer, sbuf_str(&out), signature, &n), ERR_OK);
+	sbuf_putc(&out, '.');
+	sbuf_put_base64url(&out, str_from(signature, n));
+	return sbuf_str(&out);
 }
 
 static struct secret_params params_of(int32_t version)

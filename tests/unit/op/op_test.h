@@ -32,11 +32,15 @@ struct op *new_op(enum op_id id);
 
 /* JSON text of each claim; NULL leaves it out. */
 struct claims {
-	const char *iss, *sub, *exp, *nbf, *client_id, *organization_id, *secret_version, *secret_tag, *credential_tag, *iat, *roles, *jti;
+	const char *iss, *sub, *exp, *nbf, *client_id, *organization_id, *secret_version, *secret_tag, *credential_tag, *iat, *roles, *jti,
+		*cnf;
 };
 struct claims client_claims(void);   /* CLIENT's, version 3, an hour to live */
 struct claims operator_claims(void); /* ops@example.com's, with role admin */
 struct str token_from(struct claims c);
+
+/* A DPoP proof with these claims, a JSON object, signed by `signer`. */
+struct str proof_by(struct signing_key *signer, const char *claims);
 
 /* The real secret of CLIENT and its verifier, as the store would tell them. */
 struct str secret_of(const char *key_id, int32_t version);

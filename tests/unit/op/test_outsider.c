@@ -5,6 +5,7 @@
 #include "crypto/signing_key_parts.h"
 #include "fakes/fake_clock.h"
 #include "fakes/fake_trust.h"
+#include "op/dpop_proof.h"
 #include "op_test.h"
 
 #define OUTSIDE "https://idp.example/"
@@ -431,4 +432,55 @@ Test(outsider, a_token_without_kid_is_tried_with_the_few_keys_that_fit)
 	struct op *op = call_with(OP_GET_CLIENT_ID, good);
 	refused_unasked(op, ERR_INVALID_TOKEN);
 	cr_assert(op->err_detail != NULL && strstr(op->err_detail, "kid") != NULL);
+}
+
+/* ---- tokens that their issuer has bound ---- */
+
+#define JKT "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+
+Test(outsider, a_bound_token_s_bearer_proves_to_hold_the_key_before_anything_is_asked)
+{
+	static const char *const claims[] = {
+		ACME ",\"cnf\":{\"jkt\":\"" JKT "\"}",
+		ACME ",\"cnf\":{\"x5t#S256\":\"" JKT "\"}",
+		ACME ",\"cnf\":{\"jwk\":{}}",
+	};
+	for (size_t i = 0; i < sizeof claims / sizeof *claims; i++)
+		refused_unasked(call(OP_GET_CLIENT_ID, claims[i]), ERR_INVALID_TOKEN);
+}
+
+Test(outsider, its_proof_is_spent_before_its_organization_is_asked_for)
+{
+	struct org org = acme();
+	struct dpop_proof made;
+	char ath[THUMBPRINT_TEXT_LEN + 1];
+	struct signing_key *holder;
+	const char *why = "";
+	const struct dpop_rules rules = {.method = STR("GET"),
+					 .public_url = STR(ISSUER),
+					 .path = STR("/m2m/client-id"),
+					 .now_us = NOW * 1000000,
+					 .past_s = 60,
+					 .future_s = 10};
+	config.public_url = STR(ISSUER);
+	cr_assert_eq(signing_key_generate(JWT_ES256, &holder), ERR_OK);
+	struct str any = proof_by(holder, "{\"htm\":\"GET\",\"htu\":\"" ISSUER "/m2m/client-id\",\"iat\":1767225600,\"jti\":\"j\"}");
+	cr_assert_eq(dpop_proof_check(arena, any, &rules, &made, &why), ERR_OK, "%s", why);
+	struct op *op = new_op(OP_GET_CLIENT_ID);
+	op->in.bearer = bearer(arena_printf(arena, ACME ",\"cnf\":{\"jkt\":\"%s\"}", made.jkt).p);
+	cr_assert_eq(dpop_ath(op->in.bearer, ath), ERR_OK);
+	op->in.dpop_scheme = true;
+	op->in.path = STR("/m2m/client-id");
+	op->in.dpop = proof_by(holder, arena_printf(arena,
+						    "{\"htm\":\"GET\",\"htu\":\"" ISSUER
+						    "/m2m/client-id\",\"iat\":1767225600,\"jti\":\"j\",\"ath\":\"%s\"}",
+						    ath)
+					       .p);
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_USED_ONCE, "%s", op->err_detail);
+	fake_used_once(&store, ERR_OK);
+	cr_assert_eq(store.waiting, FAKE_ORG_RESOLVE);
+	answer_with(&org);
+	cr_assert_eq(store.waiting, FAKE_READ_CLIENT_ID);
+	signing_key_free(holder);
 }

@@ -272,6 +272,80 @@ Test(rest_encode, a_401_says_how_to_authenticate)
 	challenge(OP_OAUTH_TOKEN, ERR_INVALID_SCOPE, NULL);
 }
 
+#define DPOP_ALGS ", algs=\"RS256 ES256 PS256 EdDSA Ed25519\""
+
+/* RFC 9449 sections 7.1 and 9, and section 5 at the token endpoint. */
+Test(rest_encode, a_proof_of_a_bearer_is_wrong_with_401_and_one_at_the_token_endpoint_with_400)
+{
+	static const enum err errs[] = {ERR_INVALID_DPOP_PROOF, ERR_PROOF_REPLAYED, ERR_USE_DPOP_NONCE};
+	for (size_t i = 0; i < sizeof errs / sizeof *errs; i++) {
+		bool nonce = errs[i] == ERR_USE_DPOP_NONCE;
+		challenge(OP_ISSUE_TOKEN, errs[i],
+			  nonce ? "DPoP realm=\"m2m-gateway\", error=\"use_dpop_nonce\"" DPOP_ALGS
+				: "DPoP realm=\"m2m-gateway\", error=\"invalid_dpop_proof\"" DPOP_ALGS);
+		cr_expect(answer.status == 401 && rest_status(op) == 401);
+		challenge(OP_OAUTH_TOKEN, errs[i], NULL);
+		cr_expect(answer.status == 400 && rest_status(op) == 400);
+	}
+}
+
+Test(rest_encode, who_came_with_dpop_is_challenged_for_it)
+{
+	static const struct {
+		enum err err;
+		const char *want;
+	} cases[] = {
+		{ERR_INVALID_TOKEN, "DPoP realm=\"m2m-gateway\", error=\"invalid_token\"" DPOP_ALGS},
+		{ERR_FORBIDDEN, "DPoP realm=\"m2m-gateway\", error=\"insufficient_scope\"" DPOP_ALGS},
+		{ERR_INVALID_CLIENT, "DPoP realm=\"m2m-gateway\"" DPOP_ALGS},
+		{ERR_NETWORK_NOT_ALLOWED, NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		make(OP_ISSUE_TOKEN);
+		op->in.dpop_scheme = i % 2 == 0;
+		op->bearer_proof.wanted = i % 2 == 1; /* it should have */
+		op->err = cases[i].err;
+		encoded(NULL);
+		header_is("WWW-Authenticate", cases[i].want);
+		op_free(op);
+	}
+	op = NULL;
+}
+
+Test(rest_encode, a_nonce_stands_in_answers_and_refusals_which_no_cache_keeps)
+{
+	make(OP_LIST_REVOCATIONS);
+	op->dpop_nonce = STR("n-1");
+	op->out.document = STR("{}\n");
+	op->out.etag = STR("\"e\"");
+	op->out.max_age = 5;
+	encoded(NULL);
+	header_is("DPoP-Nonce", "n-1");
+	is_never_stored();
+	op->err = ERR_USE_DPOP_NONCE;
+	encoded(NULL);
+	header_is("DPoP-Nonce", "n-1");
+	is_never_stored();
+}
+
+Test(rest_encode, a_token_that_is_bound_to_a_dpop_key_says_so)
+{
+	make(OP_OAUTH_TOKEN);
+	op->out.access_token = STR("a.b.c");
+	op->out.scope = STR("api");
+	op->out.token_needs_proof = true;
+	body_is("{\"access_token\":\"a.b.c\",\"token_type\":\"DPoP\",\"expires_in\":0,\"scope\":\"api\"}\n");
+}
+
+Test(rest_encode, what_an_active_token_is_bound_to_is_told)
+{
+	make(OP_INTROSPECT_TOKEN);
+	op->out.introspected = (struct introspected){.active = true, .audience = STR("x"), .bound_to = STR("jkt:abc")};
+	body_is("{\"active\":true,\"token_type\":\"DPoP\",\"exp\":0,\"iat\":0,\"aud\":\"x\",\"cnf\":{\"jkt\":\"abc\"}}\n");
+	op->out.introspected.bound_to = STR("x5t#S256:abc");
+	body_is("{\"active\":true,\"token_type\":\"Bearer\",\"exp\":0,\"iat\":0,\"aud\":\"x\",\"cnf\":{\"x5t#S256\":\"abc\"}}\n");
+}
+
 Test(rest_encode, of_a_token_that_is_not_active_nothing_is_told)
 {
 	make(OP_INTROSPECT_TOKEN);
