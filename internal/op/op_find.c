@@ -26,8 +26,8 @@ static struct str *parameter_of(struct str segment, struct op_path *ret)
 	return str_eq(segment, STR("{credential_id}")) ? &ret->credential_id : NULL;
 }
 
-/* A parameter takes [A-Za-z0-9_-], which names and most ids here are made of. A credential's id may be
- * the name of a certificate, with whatever else may stand in a segment (RFC 3986 section 3.3). */
+/* A parameter takes [A-Za-z0-9_-], which names and most ids here are made of. A credential's id may
+ * be the name of a certificate, with whatever may stand in a segment (RFC 3986 section 3.3). */
 static bool fits(struct str wanted, struct str given)
 {
 	return given.n > 0 && str_is_word(given, str_eq(wanted, STR("{credential_id}")) ? "_-.~!$&'()*+,;=:@%" : "_-");
