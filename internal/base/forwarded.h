@@ -49,12 +49,12 @@ struct forwarded {
 	/* the caller's, of what was noted so far; n == 0: not known */
 	struct ip address;
 	bool told;              /* a field was taken; else `address` is the connection's */
-	struct str certificate; /* the first certificate_field's value, borrowed; absent: none came */
+	struct str certificate; /* the first certificate_field's value, borrowed; else absent */
 	unsigned certificates;  /* how many came */
 };
 
-/* Whether the connection is a trusted proxy's that tells of clients in fields: what TLS says of the
- * connection is then the proxy's, and no client's. */
+/* Whether the connection is a trusted proxy's that tells of clients in fields: what TLS says of
+ * the connection is then the proxy's, and no client's. */
 bool forwarded_by_field(const struct forwarded *f);
 
 void forwarded_begin(struct forwarded *f, const struct proxies *proxies, const struct remote *remote);

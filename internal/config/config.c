@@ -293,6 +293,12 @@ static struct str issuer_of(struct arena *a, const struct config_listener *l)
 	return arena_printf(a, "%s://%s%s%s:%u", l->tls ? "https" : "http", six ? "[" : "", l->at[i].host, six ? "]" : "", l->at[i].port);
 }
 
+/* Where nobody says how clients show their certificates, those who can ask for one demand it. */
+static bool demands_certificates(const struct config *c)
+{
+	return c->tls_clients.text.p != NULL && (c->http.tls || c->grpc.tls) && c->proxies.certificate_field.p == NULL;
+}
+
 static void work_out_rest(struct arena *a, char *const *env, struct config *c)
 {
 	bool certificate = c->tls_cert.text.p != NULL && c->tls_key.text.p != NULL;
@@ -306,7 +312,7 @@ static void work_out_rest(struct arena *a, char *const *env, struct config *c)
 	c->grpc.tls = certificate && (c->plaintext & CONFIG_GRPC) == 0;
 	c->ops.tls = certificate && (c->plaintext & CONFIG_OPS) == 0;
 	if (c->client_certs == CONFIG_CERTS_UNSET)
-		c->client_certs = c->tls_clients.text.p != NULL && (c->http.tls || c->grpc.tls) ? CONFIG_CERTS_REQUIRE : CONFIG_CERTS_OFF;
+		c->client_certs = demands_certificates(c) ? CONFIG_CERTS_REQUIRE : CONFIG_CERTS_OFF;
 	if (c->workers == 0)
 		c->workers = usable_cores();
 	if (c->issuer.p == NULL)

@@ -74,7 +74,8 @@ struct config {
 	/* M2M_TLS_CLIENT_CA: who must have signed a client's certificate, for its names to count;
 	 * absent: nobody */
 	struct config_pem tls_clients;
-	/* M2M_TLS_CLIENT_CERTS, default require with M2M_TLS_CLIENT_CA, else off */
+	/* M2M_TLS_CLIENT_CERTS, default require with M2M_TLS_CLIENT_CA and without
+	 * M2M_CLIENT_CERT_HEADER, else off */
 	enum config_client_certs client_certs;
 	/* M2M_ISSUER, default http(s)://<http listen>; an http(s) URL without query and fragment */
 	struct str issuer;

@@ -76,8 +76,8 @@ static void put_auth_methods(struct json_out *o, const struct config *config)
 	if (config_takes_certificates(config)) {
 		if (config->tls_clients.text.p != NULL)
 			json_put_str(o, NULL, STR("tls_client_auth"));
-		/* in a handshake that requires an authority's signature no other certificate comes */
-		if (config->client_certs != CONFIG_CERTS_REQUIRE)
+		/* where an authority's signature is required, no other certificate comes */
+		if (config->client_certs != CONFIG_CERTS_REQUIRE || config->proxies.certificate_field.p != NULL)
 			json_put_str(o, NULL, STR("self_signed_tls_client_auth"));
 	}
 	json_close(o, ']');

@@ -11,8 +11,8 @@
 #include "base/forwarded.h"
 #include "op/op.h"
 
-/* Of every request, once it was decoded. On a connection of a trusted proxy that tells of clients in
- * fields, the proxy's own certificate is no client's, and the field counts (RFC 9440); elsewhere
+/* Of every request, once it was decoded. On a connection of a trusted proxy that tells of clients
+ * in fields, the proxy's own certificate is no client's, and the field counts (RFC 9440); elsewhere
  * `of_connection` does, which is NULL where there is none. May fail the op. */
 void op_note_certificate(struct op *op, const struct forwarded *caller, struct client_certificate *of_connection);
 

@@ -106,8 +106,7 @@ static void write_key(struct json_out *o, const struct registered_credential *k)
 	json_put_raw(o, "public_key", k->public_jwk);
 }
 
-/* "tls_client_auth_san_dns:host.example" is a member and its value; a thumbprint, that of the client
- * metadata's own name for it. */
+/* "tls_client_auth_san_dns:host.example" is a member and its value, and "x5t#S256:..." is too. */
 static void write_certificate(struct json_out *o, struct str credential_id)
 {
 	struct str value = credential_id;

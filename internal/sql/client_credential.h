@@ -71,8 +71,8 @@ struct certificate_input {
 MUST_CHECK enum err client_credential_read_key(struct arena *a, struct str text, struct str name, int64_t expires_at, int64_t now,
 					       struct client_credential_spec *ret, const char **ret_why);
 
-/* As client_credential_read_key. A certificate that is given whole ends when it says so itself, unless
- * an earlier end is given. */
+/* As client_credential_read_key. A certificate that is given whole ends when it says so itself,
+ * unless an earlier end is given. */
 MUST_CHECK enum err client_credential_read_certificate(struct arena *a, const struct certificate_input *input, struct str name,
 						       int64_t expires_at, int64_t now, struct client_credential_spec *ret,
 						       const char **ret_why);

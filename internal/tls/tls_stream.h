@@ -37,8 +37,8 @@ void tls_stream_end(struct tls_stream *s);
 /* The handshake hasn't ended. False for plain ones. */
 bool tls_stream_shaking(const struct tls_stream *s);
 
-/* What the client has shown, once the handshake has ended; *ret is NULL where it is none. The caller
- * frees it. As client_certificate_from_chain. */
+/* What the client has shown, once the handshake has ended; *ret is NULL where it is none. The
+ * caller frees it. As client_certificate_from_chain. */
 MUST_CHECK enum err tls_stream_certificate(const struct tls_stream *s, struct client_certificate **ret);
 
 /* Up to n bytes; 0: there will be no more; or one of the above. What it has taken from the

@@ -1,5 +1,6 @@
 /* Promises 1 and 2 of the design, checked on histories: rotation is linearizable, as are taking
- * an allowed network away and removing a key, and no token is delivered without its row.
+ * an allowed network away and removing a key or a certificate, and no token is delivered without
+ * its row.
  *
  * A history is what clients saw: what each call used, what it was answered, its begin and end on
  * one monotonic clock. What must hold is derived from that alone, and from the audit afterwards.
@@ -16,6 +17,7 @@
 #include "harness/client_key.h"
 #include "harness/expect.h"
 #include "harness/load.h"
+#include "harness/pki.h"
 #include "harness/proc.h"
 #include "harness/world.h"
 
@@ -507,6 +509,10 @@ static void show_assertion(struct verifier *v, struct call *call)
 	}
 }
 
+/* How a token is asked for, and header lines that every call has. */
+static void (*show)(struct verifier *v, struct call *call) = show_assertion;
+static const char *shown_headers;
+
 static void *sign_on(void *arg)
 {
 	struct verifier *v = arg;
@@ -516,12 +522,14 @@ static void *sign_on(void *arg)
 		struct call *call = &v->calls[v->calls_n++];
 		call->how = given == NULL || rand_r(&v->seed) % 2 == 0 ? OAUTH_TOKEN : CLIENT_ID;
 		if (call->how == OAUTH_TOKEN) {
-			show_assertion(v, call);
+			show(v, call);
 			given = call->status == 200 ? call : given;
 		} else {
 			call->given_begin = given->begin;
 			call->given_end = given->end;
-			make_call(v, call, &(struct http_request){.path = "/m2m/client-id", .bearer = v->bearers[0].token});
+			make_call(
+				v, call,
+				&(struct http_request){.path = "/m2m/client-id", .bearer = v->bearers[0].token, .headers = shown_headers});
 		}
 		alive = call->status != 0;
 	}
@@ -530,17 +538,16 @@ static void *sign_on(void *arg)
 	return NULL;
 }
 
-static void make_history_of_keys(struct verifier *signers)
+/* What `change_on` takes away and gives back is there. */
+static void make_history_of_credentials(struct verifier *signers, void *(*change_on)(void *))
 {
 	pthread_t operator_;
-	client_key_make(&key, JWT_ES256);
-	client_key_add(&w, &acme, &key);
 	for (unsigned i = 0; i < ASKERS; i++) {
 		signers[i].seed = i + 1;
 		signers[i].calls = calloc(CALLS_MAX, sizeof(struct call));
 		cr_assert_eq(pthread_create(&signers[i].id, NULL, sign_on, &signers[i]), 0);
 	}
-	cr_assert_eq(pthread_create(&operator_, NULL, change_keys_on, NULL), 0);
+	cr_assert_eq(pthread_create(&operator_, NULL, change_on, NULL), 0);
 	sleep_ms(seconds() * 1000);
 	atomic_store(&stop, true);
 	pthread_join(operator_, NULL);
@@ -560,30 +567,27 @@ static bool removed_since(const struct call *call, bool certainly)
 	return false;
 }
 
-static void check_key_of(const struct call *call, unsigned had_to_be_granted[], unsigned had_to_be_refused[])
+static void check_credential_of(const struct call *call, const char *what, unsigned had_to_be_granted[], unsigned had_to_be_refused[])
 {
 	bool bearer = call->how == CLIENT_ID;
 	const char *name = bearer ? "GET /m2m/client-id" : "POST /oauth2/token";
 	bool may_grant = bearer ? !removed_since(call, true) : can_have_been(true, call);
 	bool may_refuse = bearer ? removed_since(call, false) : can_have_been(false, call);
 	cr_assert(call->status == 200 || call->status == 401, "%s was answered %d", name, call->status);
-	cr_assert(call->status != 200 || may_grant, "%s was answered after its key had been removed", name);
-	cr_assert(call->status != 401 || may_refuse, "%s was refused while its key was there", name);
+	cr_assert(call->status != 200 || may_grant, "%s was answered after its %s had been removed", name, what);
+	cr_assert(call->status != 401 || may_refuse, "%s was refused while its %s was there", name, what);
 	had_to_be_granted[call->how] += !may_refuse;
 	had_to_be_refused[call->how] += !may_grant;
 }
 
-Test(concurrency, removing_and_adding_a_key_is_linearizable)
+static void check_history_of_credentials(const struct verifier *signers, const char *what)
 {
-	static struct verifier signers[ASKERS];
 	unsigned granted[3] = {0}, refused[3] = {0};
-	gateway_start(&second, &w.gateway_env);
-	make_history_of_keys(signers);
 	PGconn *db = world_db(&w);
 	delivered_begin(db);
 	for (unsigned i = 0; i < ASKERS; i++)
 		for (unsigned k = 0; k < signers[i].calls_n; k++) {
-			check_key_of(&signers[i].calls[k], granted, refused);
+			check_credential_of(&signers[i].calls[k], what, granted, refused);
 			if (signers[i].calls[k].jti[0] != '\0')
 				delivered_put(db, signers[i].calls[k].jti, 0);
 		}
@@ -603,7 +607,97 @@ Test(concurrency, removing_and_adding_a_key_is_linearizable)
 	}
 	for (unsigned i = 0; i < ASKERS; i++)
 		free(signers[i].calls);
+}
+
+Test(concurrency, removing_and_adding_a_key_is_linearizable)
+{
+	static struct verifier signers[ASKERS];
+	gateway_start(&second, &w.gateway_env);
+	client_key_make(&key, JWT_ES256);
+	client_key_add(&w, &acme, &key);
+	make_history_of_credentials(signers, change_keys_on);
+	check_history_of_credentials(signers, "key");
 	signing_key_free(key.key);
+}
+
+/* ---- certificates that are removed and added again ---- */
+
+#define PINNED "tls_client_auth_san_dns:billing.example"
+
+/* By a proxy that both gateways trust, so that calls go over plain connections. */
+static void start_behind_a_proxy(const struct identity *authority)
+{
+	gateway_stop(&w.gateway, 15000);
+	env_set(&w.gateway_env, "M2M_TRUSTED_PROXIES=127.0.0.0/8");
+	env_set(&w.gateway_env, "M2M_FORWARDED=x-forwarded-for");
+	env_set(&w.gateway_env, "M2M_CLIENT_CERT_HEADER=on");
+	env_set(&w.gateway_env, "M2M_TLS_CLIENT_CA_FILE=%s", authority->crt);
+	gateway_start(&w.gateway, &w.gateway_env);
+	gateway_start(&second, &w.gateway_env);
+}
+
+static void show_certificate(struct verifier *v, struct call *call)
+{
+	char form[128];
+	snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s", acme.client_id);
+	make_call(v, call, &(struct http_request){.path = "/oauth2/token", .type = FORM, .body = form, .headers = shown_headers});
+	if (call->status == 200) {
+		body_text(&v->answer, "access_token", v->bearers[0].token, sizeof v->bearers[0].token);
+		claim_text(v->bearers[0].token, "jti", call->jti, sizeof call->jti);
+	}
+}
+
+static int change_certificate(struct http_conn *c, bool there, struct http_reply *answer)
+{
+	char path[256];
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/credentials%s", acme.client_id, there ? "" : "/" PINNED);
+	return http_call_on(c,
+			    &(struct http_request){.method = there ? "POST" : "DELETE",
+						   .path = path,
+						   .bearer = platform,
+						   .type = there ? "application/json" : NULL,
+						   .body = there ? "{\"kind\":\"certificate\",\"tls_client_auth_san_dns\":"
+								   "\"billing.example\"}"
+								 : NULL},
+			    answer);
+}
+
+static void *change_certificates_on(void *arg)
+{
+	static struct http_reply answer;
+	static struct http_conn conns[GATEWAYS];
+	unsigned seed = 1;
+	(void)arg;
+	bool good = open_both(conns);
+	for (changes_n = 1; good && !atomic_load(&stop) && changes_n < CHANGES_MAX; changes_n++) {
+		bool there = allowed_after(changes_n);
+		changes[changes_n].begin = clock_mono_us();
+		good = change_certificate(&conns[rand_r(&seed) % GATEWAYS], there, &answer) == (there ? 201 : 204);
+		changes[changes_n].end = clock_mono_us();
+		sleep_ms((int)(rand_r(&seed) % 120));
+	}
+	atomic_fetch_add(&faults, !good);
+	http_close(&conns[0]);
+	http_close(&conns[1]);
+	return NULL;
+}
+
+Test(concurrency, removing_and_adding_a_certificate_is_linearizable)
+{
+	static struct verifier signers[ASKERS];
+	static char field[6000], headers[6100];
+	struct identity authority, client;
+	pki_self_signed(&authority, "/CN=clients authority");
+	pki_issue(&client, &authority, "/CN=billing", "DNS:billing.example", 1);
+	pki_field(&client, field, sizeof field);
+	snprintf(headers, sizeof headers, "Client-Cert: %s\r\n", field);
+	shown_headers = headers;
+	show = show_certificate;
+	start_behind_a_proxy(&authority);
+	mint_platform(&w, "backend", platform);
+	world_ctl(&w, &(struct ctl_result){.exit_code = 0}, "client", "certificate", "add", "--org", "acme", "--san-dns", "billing.example");
+	make_history_of_credentials(signers, change_certificates_on);
+	check_history_of_credentials(signers, "certificate");
 }
 
 /* ---- a grace that begins late ---- */

@@ -12,8 +12,8 @@ struct identity {
 
 /* A CA, or a certificate that signs itself. */
 void pki_self_signed(struct identity *ret, const char *subject);
-/* Signed by `ca`. `names`: as subjectAltName has them, "DNS:host.example"; "": none. `days`: until it
- * ends; negative: it has ended. */
+/* Signed by `ca`. `names`: as subjectAltName has them, "DNS:host.example"; "": none. `days`: until
+ * it ends; negative: it has ended. */
 void pki_issue(struct identity *ret, const struct identity *ca, const char *subject, const char *names, int days);
 
 /* "x5t#S256:<thumbprint>" of a certificate. */
@@ -21,8 +21,8 @@ const char *pki_thumbprint(const struct identity *i, char out[64]);
 /* ":<base64 of the DER>:", as RFC 9440 has it. */
 void pki_field(const struct identity *i, char *out, size_t cap);
 
-/* A request by curl over TLS, with the certificate of `i` (NULL: none). `body`, where there is one, is
- * a form, or with gRPC a framed message in a file. Returns the status, 0 where there was none. */
+/* A request by curl over TLS, with the certificate of `i` (NULL: none). `body`, where there is one,
+ * is a form. Returns the status, 0 where there was none. */
 int curl_form(uint16_t port, const char *path, const struct identity *i, const char *bearer, const char *body, struct http_reply *r);
 /* A call with one message; returns grpc-status, -1 where there was none. */
 int curl_grpc(uint16_t port, const char *path, const struct identity *i, const char *bearer, const struct pb *message);

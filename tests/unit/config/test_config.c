@@ -525,3 +525,49 @@ Test(config, certificate_and_key_come_together)
 	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, CERT, TLS_KEY, "M2M_PLAINTEXT=http,grpc", "M2M_TLS_CLIENT_CA=x"), ERR_MALFORMED);
 	cr_assert(faults_say("neither http nor grpc speaks TLS"));
 }
+
+#define PROXIES "M2M_TRUSTED_PROXIES=10.0.0.0/8", "M2M_FORWARDED=x-forwarded-for"
+
+Test(config, certificates_are_asked_for_where_that_is_said)
+{
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, CERT, TLS_KEY), ERR_OK, "%s", faults_text);
+	cr_assert_eq(config.client_certs, CONFIG_CERTS_OFF);
+	cr_assert_not(config_takes_certificates(&config));
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, CERT, TLS_KEY, "M2M_TLS_CLIENT_CA=x"), ERR_OK, "%s", faults_text);
+	cr_assert_eq(config.client_certs, CONFIG_CERTS_REQUIRE, "as before there was a choice");
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, CERT, TLS_KEY, "M2M_TLS_CLIENT_CERTS=request"), ERR_OK, "%s", faults_text);
+	cr_assert(config_takes_certificates(&config));
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, "M2M_TLS_CLIENT_CERTS=request"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_TLS_CLIENT_CERTS is set, but neither http nor grpc speaks TLS"));
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, CERT, TLS_KEY, "M2M_TLS_CLIENT_CERTS=require"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_TLS_CLIENT_CA doesn't say who must have signed them"));
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, CERT, TLS_KEY, "M2M_TLS_CLIENT_CA=x", "M2M_TLS_CLIENT_CERTS=off"), ERR_MALFORMED);
+	cr_assert(faults_say("nobody would be asked for a certificate"));
+	cr_assert_eq(READ(0, "M2M_TLS_CLIENT_CERTS=on"), ERR_MALFORMED);
+	cr_assert(faults_say("expected off, request or require"));
+}
+
+Test(config, a_field_with_a_certificate_is_trusted_proxies_alone)
+{
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, PROXIES, "M2M_CLIENT_CERT_HEADER=on", "M2M_TLS_CLIENT_CA=x"), ERR_OK, "%s", faults_text);
+	cr_assert(str_eq(config.proxies.certificate_field, STR("Client-Cert")));
+	cr_assert_eq(config.client_certs, CONFIG_CERTS_OFF);
+	cr_assert(config_takes_certificates(&config));
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, PROXIES, "M2M_CLIENT_CERT_HEADER=X-Cert"), ERR_OK, "%s", faults_text);
+	cr_assert(str_eq(config.proxies.certificate_field, STR("X-Cert")));
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, "M2M_CLIENT_CERT_HEADER=on"), ERR_MALFORMED);
+	cr_assert(faults_say("anybody could show any certificate"));
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, "M2M_TRUSTED_PROXIES=10.0.0.0/8", "M2M_FORWARDED=proxy-v2", "M2M_CLIENT_CERT_HEADER=on"),
+		     ERR_MALFORMED);
+	cr_assert(faults_say("not with proxy-v2"));
+	cr_assert_eq(READ(0, "M2M_CLIENT_CERT_HEADER=a b"), ERR_MALFORMED);
+}
+
+Test(config, an_address_for_certificates_needs_somebody_who_takes_them)
+{
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, "M2M_MTLS_PUBLIC_URL=https://mtls.example/"), ERR_MALFORMED);
+	cr_assert(faults_say("no client can show REST a certificate"));
+	cr_assert_eq(READ(CONFIG_NEED_LISTENERS, PROXIES, "M2M_CLIENT_CERT_HEADER=on", "M2M_MTLS_PUBLIC_URL=https://mtls.example/"), ERR_OK,
+		     "%s", faults_text);
+	cr_assert(str_eq(config.mtls_url, STR("https://mtls.example")));
+}

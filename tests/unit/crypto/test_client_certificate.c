@@ -1,0 +1,195 @@
+/* What a client's certificate is worth, and to whom: of certificates that the test makes. */
+#include <criterion/criterion.h>
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "crypto/client_certificate.h"
+#include "crypto_test.h"
+
+#define BEGIN INT64_C(1700000000)
+#define END   INT64_C(1800000000)
+#define NOW   INT64_C(1750000000)
+#define NAME  "tls_client_auth_san_dns:billing.example"
+
+struct made {
+	EVP_PKEY *key;
+	X509 *x509;
+};
+
+static struct made root, other_root, intermediate, leaf;
+static struct certificate_authorities *set;
+
+static void extend(X509 *x509, int nid, const char *value)
+{
+	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+	cr_assert_not_null(extension);
+	X509_add_ext(x509, extension, -1);
+	X509_EXTENSION_free(extension);
+}
+
+/* A CA if `usage` is NULL. Signed by `issuer`, or by itself. */
+static struct made make(const struct made *issuer, const char *cn, const char *usage, int64_t end)
+{
+	struct made made = {.key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), .x509 = X509_new()};
+	X509_NAME *name = X509_get_subject_name(made.x509);
+	static long serial = 1;
+	X509_set_version(made.x509, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(made.x509), serial++);
+	ASN1_TIME_set(X509_getm_notBefore(made.x509), BEGIN);
+	ASN1_TIME_set(X509_getm_notAfter(made.x509), end);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)cn, -1, -1, 0);
+	X509_set_issuer_name(made.x509, issuer == NULL ? name : X509_get_subject_name(issuer->x509));
+	X509_set_pubkey(made.x509, made.key);
+	extend(made.x509, NID_basic_constraints, usage == NULL ? "critical,CA:TRUE" : "CA:FALSE");
+	if (usage != NULL) {
+		extend(made.x509, NID_ext_key_usage, usage);
+		extend(made.x509, NID_subject_alt_name, "DNS:Billing.example");
+	}
+	cr_assert_gt(X509_sign(made.x509, issuer == NULL ? made.key : issuer->key, EVP_sha256()), 0);
+	return made;
+}
+
+static void unmake(struct made *made)
+{
+	EVP_PKEY_free(made->key);
+	X509_free(made->x509);
+}
+
+static void trust(const struct made *ca)
+{
+	BIO *out = BIO_new(BIO_s_mem());
+	char *text = NULL;
+	PEM_write_bio_X509(out, ca->x509);
+	long n = BIO_get_mem_data(out, &text);
+	cr_assert_eq(certificate_authorities_set(set, str_from(text, (size_t)n)), ERR_OK);
+	BIO_free(out);
+}
+
+static void up(void)
+{
+	crypto_up();
+	root = make(NULL, "root", NULL, END);
+	other_root = make(NULL, "other root", NULL, END);
+	intermediate = make(&root, "intermediate", NULL, NOW + 1000);
+	leaf = make(&root, "leaf", "clientAuth", END);
+	set = certificate_authorities_new();
+	cr_assert_not_null(set);
+}
+
+static void down(void)
+{
+	struct made *all[] = {&root, &other_root, &intermediate, &leaf};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		unmake(all[i]);
+	certificate_authorities_free(set);
+	crypto_down();
+}
+
+TestSuite(client_certificate, .init = up, .fini = down);
+
+static struct client_certificate *shown(const struct made *made, const struct made *with)
+{
+	struct client_certificate *c = NULL;
+	STACK_OF(X509) *chain = with == NULL ? NULL : sk_X509_new_null();
+	if (with != NULL)
+		sk_X509_push(chain, with->x509);
+	cr_assert_eq(client_certificate_from_chain(made->x509, chain, &c), ERR_OK);
+	sk_X509_free(chain);
+	return c;
+}
+
+static bool has_name(struct client_certificate *c, int64_t now)
+{
+	struct client_certificate_worth worth = client_certificate_judge(c, set, now);
+	return worth.names.p != NULL && memmem(worth.names.p, worth.names.n, NAME, sizeof NAME - 1) != NULL;
+}
+
+Test(client_certificate, names_count_where_an_authority_vouches)
+{
+	struct client_certificate *c = shown(&leaf, NULL);
+	cr_expect_not(has_name(c, NOW), "nobody is trusted yet");
+	trust(&other_root);
+	cr_expect_not(has_name(c, NOW));
+	trust(&root);
+	cr_expect(has_name(c, NOW), "a new set is asked anew");
+	struct client_certificate_worth worth = client_certificate_judge(c, set, NOW);
+	cr_expect(str_eq(worth.names, STR("tls_client_auth_subject_dn:CN=leaf\n" NAME)), "%.*s", STR_ARG(worth.names));
+	trust(&other_root);
+	cr_expect_not(has_name(c, NOW), "whoever isn't trusted any more vouches for nobody");
+	worth = client_certificate_judge(c, NULL, NOW);
+	cr_expect(worth.names.p == NULL && str_starts(worth.x5t, STR("x5t#S256:")) && worth.x5t.n == 52);
+	client_certificate_free(c);
+}
+
+Test(client_certificate, it_is_worth_nothing_outside_of_its_time)
+{
+	struct client_certificate *c = shown(&leaf, NULL);
+	trust(&root);
+	const int64_t outside[] = {BEGIN - 1, END + 1};
+	for (int i = 0; i < 2; i++) {
+		cr_expect(has_name(c, NOW), "as it was");
+		struct client_certificate_worth worth = client_certificate_judge(c, set, outside[i]);
+		cr_expect(worth.x5t.p == NULL && worth.names.p == NULL);
+	}
+	cr_expect(has_name(c, BEGIN) && has_name(c, END - 1));
+	client_certificate_free(c);
+}
+
+Test(client_certificate, an_intermediate_that_ends_takes_the_names_along)
+{
+	struct made below = make(&intermediate, "below", "clientAuth", END);
+	struct client_certificate *c = shown(&below, &intermediate), *alone = shown(&below, NULL);
+	trust(&root);
+	cr_expect(has_name(c, NOW + 990));
+	cr_expect_not(has_name(c, NOW + 1001));
+	cr_expect_not_null(client_certificate_judge(c, set, NOW + 1001).x5t.p);
+	cr_expect_not(has_name(alone, NOW), "nothing leads to the root");
+	client_certificate_free(alone);
+	client_certificate_free(c);
+	unmake(&below);
+}
+
+Test(client_certificate, a_servers_certificate_names_no_client)
+{
+	struct made server = make(&root, "server", "serverAuth", END);
+	struct client_certificate *c = shown(&server, NULL);
+	trust(&root);
+	cr_expect_not(has_name(c, NOW));
+	client_certificate_free(c);
+	unmake(&server);
+}
+
+Test(client_certificate, what_is_no_set_of_certificates_changes_nothing)
+{
+	struct client_certificate *c = shown(&leaf, NULL);
+	trust(&root);
+	cr_expect_eq(certificate_authorities_set(set, STR("")), ERR_MALFORMED);
+	cr_expect_eq(certificate_authorities_set(set, STR("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")),
+		     ERR_MALFORMED);
+	cr_expect(has_name(c, NOW));
+	client_certificate_free(c);
+}
+
+Test(client_certificate, a_field_is_read_as_the_handshakes)
+{
+	unsigned char *der = NULL;
+	struct client_certificate *c = NULL, *same = shown(&leaf, NULL);
+	int n = i2d_X509(leaf.x509, &der);
+	char *text = malloc((size_t)n * 2 + 8);
+	text[0] = ':';
+	n = EVP_EncodeBlock((uint8_t *)text + 1, der, n);
+	text[n + 1] = ':';
+	cr_assert_eq(client_certificate_from_field(str_from(text, (size_t)n + 2), &c), ERR_OK);
+	cr_expect(str_eq(client_certificate_judge(c, set, NOW).x5t, client_certificate_judge(same, set, NOW).x5t));
+	client_certificate_free(c);
+	cr_expect_eq(client_certificate_from_field(str_from(text, (size_t)n + 1), &c), ERR_MALFORMED);
+	cr_expect_eq(client_certificate_from_field(str_from(text + 1, (size_t)n + 1), &c), ERR_MALFORMED);
+	cr_expect_eq(client_certificate_from_field(STR(":AAAA:"), &c), ERR_MALFORMED);
+	cr_expect_eq(client_certificate_from_field(STR("::"), &c), ERR_MALFORMED);
+	client_certificate_free(same);
+	OPENSSL_free(der);
+	free(text);
+}
