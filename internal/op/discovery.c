@@ -63,8 +63,14 @@ static void put_url(struct json_out *o, const char *key, struct arena *a, struct
 	json_put_str(o, key, arena_printf(a, "%.*s%s", STR_ARG(base), op_specs[id].path));
 }
 
-#define CLIENT_AUTH_METHOD_NAMES "\"client_secret_basic\",\"client_secret_post\""
+#define CLIENT_AUTH_METHOD_NAMES "\"client_secret_basic\",\"client_secret_post\",\"private_key_jwt\""
 #define CLIENT_AUTH_METHODS      "[" CLIENT_AUTH_METHOD_NAMES "]"
+
+/* Of an endpoint whose clients may sign assertions, which all take the same. */
+static void put_assertion_algs(struct json_out *o, const char *key)
+{
+	json_put_raw(o, key, STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
+}
 
 /* OpenID Connect Discovery 1.0 section 3 requires an authorization endpoint, RFC 8414 section 2
  * only where a grant uses it. */
@@ -82,13 +88,14 @@ static struct str metadata(struct arena *a, const struct config *config, bool op
 	/* required and never empty (RFC 8414 sections 2 and 3.2); no authorization endpoint
 	 * answers with anything */
 	json_put_raw(&o, "response_types_supported", STR("[\"none\"]"));
-	json_put_raw(&o, "token_endpoint_auth_methods_supported",
-		     STR("[\"client_secret_basic\",\"client_secret_post\",\"private_key_jwt\"]"));
-	json_put_raw(&o, "token_endpoint_auth_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
+	json_put_raw(&o, "token_endpoint_auth_methods_supported", STR(CLIENT_AUTH_METHODS));
+	put_assertion_algs(&o, "token_endpoint_auth_signing_alg_values_supported");
 	put_url(&o, "introspection_endpoint", a, config->public_url, OP_INTROSPECT_TOKEN);
 	json_put_raw(&o, "introspection_endpoint_auth_methods_supported", STR("[" CLIENT_AUTH_METHOD_NAMES ",\"Bearer\"]"));
+	put_assertion_algs(&o, "introspection_endpoint_auth_signing_alg_values_supported");
 	put_url(&o, "revocation_endpoint", a, config->public_url, OP_REVOKE_TOKEN);
 	json_put_raw(&o, "revocation_endpoint_auth_methods_supported", STR(CLIENT_AUTH_METHODS));
+	put_assertion_algs(&o, "revocation_endpoint_auth_signing_alg_values_supported");
 	json_put_raw(&o, "subject_types_supported", STR("[\"public\"]"));
 	json_put_raw(&o, "id_token_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\"]"));
 	json_close(&o, '}');
