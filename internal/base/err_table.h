@@ -17,7 +17,7 @@
 	ERR(MISSING_TOKEN,          "missing_token",          401, 16, NULL,                     "This operation needs a bearer token: Authorization: Bearer <token>.") \
 	ERR(INVALID_TOKEN,          "invalid_token",          401, 16, NULL,                     "The access token is malformed, expired, revoked, or was obtained with a secret that has ended.") \
 	ERR(FORBIDDEN,              "forbidden",              403,  7, NULL,                     "The token is valid but lacks the role that this operation needs.") \
-	ERR(ASSERTION_REPLAYED,     "assertion_replayed",     401, 16, "invalid_client",         "The assertion was used before: each one is good for one token.") \
+	ERR(ASSERTION_REPLAYED,     "assertion_replayed",     401, 16, "invalid_client",         "The assertion was used before: each one is good for one request.") \
 	ERR(INVALID_DPOP_PROOF,     "invalid_dpop_proof",     400,  3, "invalid_dpop_proof",     "The DPoP proof is missing, malformed, or not made for this request.") \
 	ERR(USE_DPOP_NONCE,         "use_dpop_nonce",         400,  3, "use_dpop_nonce",         "The DPoP proof needs the nonce of this answer's DPoP-Nonce.") \
 	ERR(PROOF_REPLAYED,         "proof_replayed",         400,  3, "invalid_dpop_proof",     "The DPoP proof was used before: each one is good for one request.") \

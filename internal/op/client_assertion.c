@@ -27,13 +27,6 @@ enum err client_assertion_subject(const struct jwt *jwt, struct str *ret_client_
 	return ERR_OK;
 }
 
-static const char *alg_fault(enum jwt_alg alg, const struct client_assertion_rules *rules)
-{
-	if (rules->fapi2 && alg == JWT_RS256)
-		return "The assertion's alg must be PS256, ES256 or EdDSA (FAPI 2.0 Security Profile section 5.4.1).";
-	return NULL;
-}
-
 static bool is_string(const struct json *v, struct str wanted)
 {
 	return v->type == JSON_STRING && str_eq(v->text, wanted);
@@ -51,7 +44,16 @@ static const char *aud_fault(const struct json *claims, const struct client_asse
 		return NULL;
 	if (aud->type != JSON_ARRAY || aud->child == NULL || aud->child->next != NULL || !is_string(aud->child, rules->issuer))
 		return "The assertion's aud must be the issuer identifier and nothing else (RFC 10070).";
-	return rules->fapi2 ? "The assertion's aud must be a string, no array (FAPI 2.0 Security Profile section 5.3.2.1)." : NULL;
+	return NULL;
+}
+
+static const char *fapi2_fault(const struct jwt *jwt)
+{
+	if (jwt->alg == JWT_RS256)
+		return "The assertion's alg must be PS256, ES256 or EdDSA (FAPI 2.0 Security Profile section 5.4.1).";
+	if (json_get(jwt->claims_json, "aud")->type == JSON_ARRAY)
+		return "The assertion's aud must be a string, no array (FAPI 2.0 Security Profile section 5.3.2.1).";
+	return NULL;
 }
 
 static const char *exp_fault(const struct json *claims, const struct client_assertion_rules *rules, int64_t *ret)
@@ -93,10 +95,8 @@ static const char *jti_fault(const struct json *claims, struct str *ret)
 static const char *fault_of(const struct jwt *jwt, const struct client_assertion_rules *rules, struct client_assertion *made)
 {
 	const struct json *claims = jwt->claims_json;
-	const char *why = alg_fault(jwt->alg, rules);
+	const char *why = aud_fault(claims, rules);
 
-	if (why == NULL)
-		why = aud_fault(claims, rules);
 	if (why == NULL)
 		why = exp_fault(claims, rules, &made->expires_at);
 	if (why == NULL)
@@ -117,6 +117,7 @@ enum err client_assertion_check(const struct jwt *jwt, const struct client_asser
 		return ERR_INVALID_CLIENT;
 	}
 	made.refused_from = made.expires_at + rules->leeway_s;
+	made.fapi2_fault = fapi2_fault(jwt);
 	*ret = made;
 	return ERR_OK;
 }

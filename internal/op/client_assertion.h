@@ -27,7 +27,6 @@ struct client_assertion_rules {
 	int64_t now_us;    /* since 1970 */
 	int64_t max_lifetime_s;
 	int64_t leeway_s;
-	bool fapi2; /* FAPI 2.0 Security Profile */
 };
 
 struct client_assertion {
@@ -36,12 +35,14 @@ struct client_assertion {
 	/* The second from which on client_assertion_check refuses it, exp and leeway: used_once has
 	 * to remember the jti until then, and a little longer where clocks differ. */
 	int64_t refused_from;
+	/* A sentence about what FAPI 2.0 Security Profile forbids of it, which matters to clients
+	 * of that profile alone: RS256 (section 5.4.1), aud as an array (section 5.3.2.1). NULL:
+	 * nothing */
+	const char *fapi2_fault;
 };
 
 /* Everything that the signature covers, but `iss` and `sub`. The rules:
- *   alg  one of ours; fapi2: not RS256 (FAPI 2.0 Security Profile section 5.4.1)
- *   aud  the issuer and nothing else: a string, or an array of this one string, which fapi2
- *        refuses (section 5.3.2.1)
+ *   aud  the issuer and nothing else: a string, or an array of this one string
  *   exp  wanted; less than leeway_s ago; at most max_lifetime_s and leeway_s ahead
  *   nbf, iat  may be left out; at most leeway_s ahead
  *   jti  wanted, 1 to JTI_MAX bytes

@@ -63,13 +63,11 @@ static void put_url(struct json_out *o, const char *key, struct arena *a, struct
 	json_put_str(o, key, arena_printf(a, "%.*s%s", STR_ARG(base), op_specs[id].path));
 }
 
-#define CLIENT_AUTH_METHOD_NAMES "\"client_secret_basic\",\"client_secret_post\""
-#define CLIENT_AUTH_METHODS      "[" CLIENT_AUTH_METHOD_NAMES "]"
-
-/* Names count only where somebody vouches for them. */
-static void put_auth_methods(struct json_out *o, const struct config *config)
+/* Of an endpoint, all of which take the same; `more`: NULL or one more. Names count only where
+ * somebody vouches for them. */
+static void put_auth_methods(struct json_out *o, const char *key, const struct config *config, const char *more)
 {
-	json_open(o, "token_endpoint_auth_methods_supported", '[');
+	json_open(o, key, '[');
 	json_put_str(o, NULL, STR("client_secret_basic"));
 	json_put_str(o, NULL, STR("client_secret_post"));
 	json_put_str(o, NULL, STR("private_key_jwt"));
@@ -80,6 +78,8 @@ static void put_auth_methods(struct json_out *o, const struct config *config)
 		if (config->client_certs != CONFIG_CERTS_REQUIRE || config->proxies.certificate_field.p != NULL)
 			json_put_str(o, NULL, STR("self_signed_tls_client_auth"));
 	}
+	if (more != NULL)
+		json_put_str(o, NULL, str_of(more));
 	json_close(o, ']');
 }
 
@@ -98,6 +98,12 @@ static void put_certificates(struct json_out *o, struct arena *a, const struct c
 	json_close(o, '}');
 }
 
+/* Of what clients sign: assertions and DPoP proofs. */
+static void put_algs(struct json_out *o, const char *key)
+{
+	json_put_raw(o, key, STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
+}
+
 /* OpenID Connect Discovery 1.0 section 3 requires an authorization endpoint, RFC 8414 section 2
  * only where a grant uses it. */
 static struct str metadata(struct arena *a, const struct config *config, bool openid)
@@ -114,13 +120,15 @@ static struct str metadata(struct arena *a, const struct config *config, bool op
 	/* required and never empty (RFC 8414 sections 2 and 3.2); no authorization endpoint
 	 * answers with anything */
 	json_put_raw(&o, "response_types_supported", STR("[\"none\"]"));
-	put_auth_methods(&o, config);
-	json_put_raw(&o, "token_endpoint_auth_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
-	json_put_raw(&o, "dpop_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
+	put_auth_methods(&o, "token_endpoint_auth_methods_supported", config, NULL);
+	put_algs(&o, "token_endpoint_auth_signing_alg_values_supported");
+	put_algs(&o, "dpop_signing_alg_values_supported");
 	put_url(&o, "introspection_endpoint", a, config->public_url, OP_INTROSPECT_TOKEN);
-	json_put_raw(&o, "introspection_endpoint_auth_methods_supported", STR("[" CLIENT_AUTH_METHOD_NAMES ",\"Bearer\"]"));
+	put_auth_methods(&o, "introspection_endpoint_auth_methods_supported", config, "Bearer");
+	put_algs(&o, "introspection_endpoint_auth_signing_alg_values_supported");
 	put_url(&o, "revocation_endpoint", a, config->public_url, OP_REVOKE_TOKEN);
-	json_put_raw(&o, "revocation_endpoint_auth_methods_supported", STR(CLIENT_AUTH_METHODS));
+	put_auth_methods(&o, "revocation_endpoint_auth_methods_supported", config, NULL);
+	put_algs(&o, "revocation_endpoint_auth_signing_alg_values_supported");
 	put_certificates(&o, a, config);
 	json_put_raw(&o, "subject_types_supported", STR("[\"public\"]"));
 	json_put_raw(&o, "id_token_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\"]"));

@@ -248,12 +248,8 @@ struct op {
 	/* the client shows an assertion in place of its secret; else NULL */
 	struct key_proof *proof;
 	/* What the client shows in place of its secret, once that was found right; auth_method
-	 * 0: its secret. The fields are struct issue_request's. */
-	struct {
-		char auth_method;
-		struct str credentials, presented;
-		struct issue_once assertion;
-	} shown;
+	 * 0: its secret. */
+	struct client_shown shown;
 	/* Which key and which certificate the request proves to hold: "jkt:..." of its DPoP
 	 * proof, once that was found right, "x5t#S256:..." of the connection's client
 	 * certificate; else absent. */

@@ -8,10 +8,10 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "crypto/jwt.h"
+#include "op/client_auth.h"
 #include "op/dpop_request.h"
 #include "op/op_steps.h"
 #include "op/private_key_jwt.h"
-#include "op/tls_client_auth.h"
 #include "json/json_write.h"
 
 #define SCOPE_MAX     1024
@@ -129,24 +129,6 @@ static const char *join_audiences(struct op *op)
 	return NULL;
 }
 
-/* Without its credentials a client hasn't authenticated (RFC 6749 section 5.2); with a bearer it
- * is the bearer's owner who left a parameter out. */
-static enum op_verdict refuse_missing(struct op *op, const char *client, const char *other)
-{
-	return op->spec->who == OP_BY_CLIENT ? op_fail(op, ERR_INVALID_CLIENT, client) : op_fail(op, ERR_INVALID_REQUEST, other);
-}
-
-static enum op_verdict check_secret_given(struct op *op)
-{
-	if (op->in.client_id.p == NULL)
-		return refuse_missing(op, "The client must authenticate, with HTTP Basic or in the body: client_id is missing.",
-				      "The parameter client_id is missing.");
-	if (op->in.client_secret.p == NULL)
-		return refuse_missing(op, "The client must authenticate, with HTTP Basic or in the body: client_secret is missing.",
-				      "The parameter client_secret is missing.");
-	return OP_MORE;
-}
-
 static enum op_verdict check_grant(struct op *op)
 {
 	const struct op_input *in = &op->in;
@@ -154,10 +136,7 @@ static enum op_verdict check_grant(struct op *op)
 		return op_fail(op, ERR_INVALID_REQUEST, "The parameter grant_type is missing.");
 	if (!str_eq(in->grant_type, STR("client_credentials")))
 		return op_fail(op, ERR_UNSUPPORTED_GRANT_TYPE, NULL);
-	bool asserts = in->client_assertion.p != NULL || in->client_assertion_type.p != NULL;
-	enum op_verdict verdict = asserts                    ? op_take_assertion(op)
-				  : op_shows_certificate(op) ? op_take_certificate(op)
-							     : check_secret_given(op);
+	enum op_verdict verdict = op_take_client(op);
 	if (verdict != OP_MORE)
 		return verdict;
 	const char *fault = in->scope.p == NULL ? NULL : settle_scope(op);
@@ -166,11 +145,6 @@ static enum op_verdict check_grant(struct op *op)
 	fault = join_audiences(op);
 	if (fault != NULL)
 		return op_fail(op, ERR_INVALID_TARGET, fault);
-	/* nobody's credentials look like this: no need to ask the database, and no need to say
-	 * why */
-	bool by_secret = op->proof == NULL && op->shown.auth_method == '\0';
-	if (op->proof == NULL && (!client_id_well_formed(in->client_id) || (by_secret && !secret_well_formed(in->client_secret))))
-		return op_fail(op, ERR_INVALID_CLIENT, NULL);
 	return OP_MORE;
 }
 
@@ -276,21 +250,12 @@ static bool take_verdict(struct op *op)
 	return op->abandoned == ERR_OK && !op->signed_ahead;
 }
 
-/* A request that its client's profile forbids says what of it. */
-static enum err tell_fault(struct op *op, enum err err)
-{
-	if (err != ERR_PROFILE_VIOLATED || op->fapi2_fault == NULL)
-		return err;
-	op->err_detail = op->fapi2_fault;
-	return op->fapi2_err;
-}
-
 /* An answer may be why another one of the group is abandoned: that one then has no token. */
 static void answer_issued(struct op *op, enum err err)
 {
 	if (err == ERR_OK && op->abandoned == ERR_OK)
 		err = signed_token(op);
-	op_resume(op, tell_fault(op, err));
+	op_resume(op, op_profile_fault(op, err));
 }
 
 /* The tokens of a group are drafted, signed together, and answered in order. */
@@ -365,5 +330,5 @@ static enum op_verdict issue(struct op *op)
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
 
-op_step *const op_issue_token_steps[] = {op_authenticate, check_grant, op_limit_client, issue, NULL};
+op_step *const op_issue_token_steps[] = {op_authenticate, check_grant, op_limit_client, op_verify_assertion, issue, NULL};
 op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, op_verify_proof, op_verify_assertion, issue, NULL};

@@ -7,33 +7,22 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "op/client_auth.h"
 #include "op/op_steps.h"
 #include "op/own_token.h"
+#include "op/private_key_jwt.h"
 #include "json/json_read.h"
 
 #define LIST_MAX_AGE_S 5
 
 /* ---- who asks ---- */
 
-static enum op_verdict check_client(struct op *op)
-{
-	const struct op_input *in = &op->in;
-	if (in->client_id.p == NULL)
-		return op_fail(op, ERR_INVALID_CLIENT,
-			       "The client must authenticate, with HTTP Basic or in the body: client_id is missing.");
-	if (in->client_secret.p == NULL)
-		return op_fail(op, ERR_INVALID_CLIENT,
-			       "The client must authenticate, with HTTP Basic or in the body: client_secret is missing.");
-	if (!client_id_well_formed(in->client_id) || !secret_well_formed(in->client_secret))
-		return op_fail(op, ERR_INVALID_CLIENT, NULL);
-	return OP_MORE;
-}
-
 static enum op_verdict client_or_bearer(struct op *op)
 {
-	if (op->in.bearer.p == NULL)
-		return check_client(op);
-	if (op->in.client_id.p != NULL || op->in.client_secret.p != NULL)
+	const struct op_input *in = &op->in;
+	if (in->bearer.p == NULL)
+		return op_take_client(op);
+	if (in->client_id.p != NULL || in->client_secret.p != NULL || in->client_assertion.p != NULL || in->client_assertion_type.p != NULL)
 		return op_fail(op, ERR_INVALID_REQUEST, "The caller must not authenticate in more than one way.");
 	return op_authenticate(op);
 }
@@ -43,14 +32,11 @@ static enum err caller_of(struct op *op, struct token_caller *ret)
 	*ret = (struct token_caller){.bearer = &op->caller, .platform = op->platform, .origin = &op->origin};
 	if (op->caller_known)
 		return ERR_OK;
-	size_t length = (size_t)op->env->config->ring.n * SHA256_LEN;
-	uint8_t *verifiers = arena_alloc(op->arena, length);
-	if (verifiers == NULL)
-		return ERR_NO_MEMORY;
 	ret->client_id = op->in.client_id;
-	ret->verifiers = str_from(verifiers, length);
+	ret->shown = op->shown;
+	ret->fapi2 = op->fapi2_fault == NULL;
 	op->origin.actor = op->in.client_id;
-	return verifier_ring_make(op->env->verifiers, op->in.client_id, op->in.client_secret, verifiers);
+	return op_client_verifiers(op, &ret->verifiers);
 }
 
 /* Of every answer, refusals too: for the log, and for the record of denied attempts. */
@@ -138,7 +124,7 @@ static void introspected(void *arg, enum err err, const struct token_answer *ans
 	note_caller(op, err, answer);
 	if (err == ERR_OK && answer->active)
 		tell(op, op->own_token);
-	op_resume(op, err);
+	op_resume(op, op_profile_fault(op, err));
 }
 
 static enum op_verdict introspect(struct op *op)
@@ -161,7 +147,7 @@ static void answered(void *arg, enum err err, const struct token_answer *answer)
 {
 	struct op *op = arg;
 	note_caller(op, err, answer);
-	op_resume(op, err);
+	op_resume(op, op_profile_fault(op, err));
 }
 
 static enum op_verdict revoke(struct op *op)
@@ -227,7 +213,7 @@ static void listed(void *arg, enum err err, const struct token_answer *answer)
 	note_caller(op, err, answer);
 	if (err == ERR_OK)
 		err = show_list(op, answer->list);
-	op_resume(op, err);
+	op_resume(op, op_profile_fault(op, err));
 }
 
 static enum op_verdict list(struct op *op)
@@ -239,6 +225,6 @@ static enum op_verdict list(struct op *op)
 	return wait_for(op, token_revocations(op->env->store, &caller, listed, op));
 }
 
-op_step *const op_introspect_token_steps[] = {require_token, client_or_bearer, op_limit_guesses, introspect, NULL};
-op_step *const op_revoke_token_steps[] = {require_token, check_client, op_limit_guesses, revoke, NULL};
+op_step *const op_introspect_token_steps[] = {require_token, client_or_bearer, op_limit_guesses, op_verify_assertion, introspect, NULL};
+op_step *const op_revoke_token_steps[] = {require_token, op_take_client, op_limit_guesses, op_verify_assertion, revoke, NULL};
 op_step *const op_list_revocations_steps[] = {client_or_bearer, op_limit_guesses, list, NULL};

@@ -178,7 +178,9 @@ static void grant_from_json(struct op *op, struct str body, struct grant *g)
 		       {"client_id", &g->client_id},
 		       {"client_secret", &g->client_secret},
 		       {"scope", &g->scope},
-		       {"audience", &g->audience}};
+		       {"audience", &g->audience},
+		       {"client_assertion", &g->client_assertion},
+		       {"client_assertion_type", &g->client_assertion_type}};
 	for (size_t i = 0; object != NULL && i < sizeof members / sizeof *members; i++) {
 		enum err err = json_string(json_get(object, members[i].name), members[i].value);
 		if (err != ERR_OK && err != ERR_NOT_PRESENT)
@@ -187,8 +189,6 @@ static void grant_from_json(struct op *op, struct str body, struct grant *g)
 			*members[i].value = STR_NONE;
 	}
 	resource_from_json(op, json_get(object, "resource"), &g->resource);
-	if (json_get(object, "client_assertion") != NULL)
-		g->client_assertion = STR(""); /* not taken from a bearer's grant, whatever it is */
 }
 
 /* A token endpoint may have a query (RFC 6749 section 3.2). What makes a token request stays out
@@ -214,11 +214,6 @@ static void set_credentials(struct op *op, const struct grant *g)
 	bool asserts = g->client_assertion.p != NULL || g->client_assertion_type.p != NULL;
 	if (asserts && (op->in.basic || g->client_secret.p != NULL)) {
 		op_fail(op, ERR_INVALID_REQUEST, "The client must not authenticate in more than one way.");
-		return;
-	}
-	if (asserts && op->spec->id != OP_OAUTH_TOKEN) {
-		op_fail(op, ERR_INVALID_CLIENT,
-			"A client_assertion is taken at /oauth2/token only; here the client authenticates with its client_secret.");
 		return;
 	}
 	op->in.client_assertion = g->client_assertion;

@@ -6,38 +6,38 @@
 #ifndef M2M_SQL_TOKEN_STATE_SQL_H
 #define M2M_SQL_TOKEN_STATE_SQL_H
 
-#include "sql/client_credential_sql.h"
+#include "sql/client_auth_sql.h"
 #include "sql/credential_sql.h"
 
 /* clang-format off */
 
 /* ---- who asks ---- */
 
-#define ASKED_SECRET "s.client_id = asked.client_id and " SECRET_MAY_BE_LIVE("s") " and " SECRET_IS_LIVE("s")
-#define ASKED_RIGHT_SECRET(ring) ASKED_SECRET " and s.verifier = substr(asked.verifiers, 32 * array_position(" ring "::text[], s.key_id) - 31, 32)"
-#define ASKED_OTHER_KEY(ring) ANY_OF("m2m.client_secret", "s", ASKED_SECRET " and s.key_id <> all(" ring "::text[])")
 #define ASKED_NETWORK NETWORK_ALLOWED("asked.remote_addr", "c.allowed_networks") " and " NETWORK_ALLOWED("asked.remote_addr", "o.allowed_networks")
 
-/* Of a client that authenticates itself, as a row `asked` has it: client_id text, verifiers bytea
- * and `ring` as the issuing statement has them, remote_addr text or null. */
-#define CLIENT_REFUSED(ring) \
-	"when o.organization_id is null then 'invalid_client' when s.version is null and " ASKED_OTHER_KEY(ring) " then 'key_missing'" \
-	" when s.version is null then 'invalid_client' when not " KIND_ALLOWED("c", "secret") " then 'auth_method_not_allowed'" \
-	" when not (" ASKED_NETWORK ") then 'network_not_allowed'"
+/* Of a client that authenticates itself, as a row `asked` has it: what client_auth_sql.h says, and
+ * remote_addr text or null. `cases` are those of the secret, or of any credential. */
+#define CLIENT_REFUSED(cases) \
+	"when o.organization_id is null then 'invalid_client'" cases " when not (" ASKED_NETWORK ") then 'network_not_allowed'"
 #define CLIENT_LOOKUPS(ring) \
 	LOOKUP("c", "m2m.client", "c.client_id = asked.client_id and c.disabled_at is null") \
 	LOOKUP("o", "m2m.organization", "o.organization_id = c.organization_id and o.disabled_at is null") \
-	LOOKUP("s", "m2m.client_secret", ASKED_RIGHT_SECRET(ring))
+	SECRET_LOOKUP("asked", ring)
 
-/* $1 client_id, $2 verifiers, $3 ring, $4 remote_addr. Gives one row `caller`: (outcome,
- * organization_id, client_id, roles). */
-#define SQL_CLIENT_ITSELF \
-	"with caller as (" \
-	" select case " CLIENT_REFUSED("$3") " else 'granted' end as outcome, c.organization_id, c.client_id, c.roles" \
-	" from (select $1::text as client_id, $2::bytea as verifiers, $4::text as remote_addr) asked" CLIENT_LOOKUPS("$3") ")"
+/* $1 client_id, $2 verifiers, $3 ring, $4 remote_addr, and of a credential in place of a secret, at
+ * parameters that the caller numbers, auth_method, credentials, used_once, used_until, fapi2. Gives
+ * one row `fin`: (verdict, organization_id, client_id, roles, and `more`); `refused` are further
+ * cases, before which nothing is used up. */
+#define SQL_CLIENT_ITSELF(auth_method, credentials, used_once, used_until, fapi2, refused, more, from) \
+	"with dec as (" \
+	" select case " CLIENT_REFUSED(CREDENTIAL_CASES("asked", "$3")) refused " else 'granted' end as outcome," \
+	"  c.organization_id, c.client_id, c.roles, asked.used_once, asked.used_until, 1::int8 as ord" more \
+	" from (select $1::text as client_id, $2::bytea as verifiers, $4::text as remote_addr, " auth_method "::\"char\" as auth_method," \
+	"  " credentials "::text as credentials, " used_once "::bytea as used_once, " used_until "::int8 as used_until, " fapi2 "::bool as fapi2) asked" \
+	CLIENT_LOOKUPS("$3") CREDENTIAL_LOOKUP("asked") from ")," USED_ONCE_BY_ASSERTION
 
 /* What it may ask as the server of an API, whichever organization a token is of. */
-#define RESOURCE_SERVER_REFUSED "when caller.outcome <> 'granted' then caller.outcome when not 'resource_server' = any (caller.roles) then 'forbidden'"
+#define RESOURCE_SERVER_REFUSED " when not 'resource_server' = any (c.roles) then 'forbidden'"
 /* A bearer: an admin, or, where `platform` says so, the platform's, which has no organization. */
 #define BEARER_REFUSED_UNLESS(platform) "when " platform "::bool then null " CALLER_REFUSED " when not caller.admin then 'forbidden'"
 
@@ -51,7 +51,7 @@
 	" (select $5::text as kid, $6::bool as verified, $7::uuid as jti, $8::text as client_id, $9::int4 as version," \
 	" $10::uuid as organization_id, $11::int8 as iat, $12::int8 as exp) t"
 
-#define TOKEN_KEY ANY_OF("m2m.signing_key", "k", "k.kid = t.kid and k.state <> 'revoked'")
+#define TOKEN_KEY ANY_OF("m2m.signing_key", "sk", "sk.kid = t.kid and sk.state <> 'revoked'")
 /* The gateway's snapshot of the keys lacks one that the database has: it reads them again. */
 #define TOKEN_KEY_IS_NEWER "(not t.verified and " TOKEN_KEY " is true)"
 
@@ -73,14 +73,28 @@
  * organization_id uuid[], $10 iat int8[], $11 exp int8[], of one length; $12 ring text[]. A row
  * for each, in any order; ord is its place, from 1. Unnested in the select list, as the issuing
  * statement does. */
-#define SQL_INTROSPECT_BY_CLIENTS \
+#define SHOWN_TO_INTROSPECT(more_columns) \
 	"with shown as (select unnest($1::text[]) as asked_by, unnest($2::bytea[]) as verifiers, unnest($3::text[]) as remote_addr," \
 	"  unnest($4::text[]) as kid, unnest($5::bool[]) as verified, unnest($6::uuid[]) as jti, unnest($7::text[]) as client_id," \
 	"  unnest($8::int4[]) as version, unnest($9::uuid[]) as organization_id, unnest($10::int8[]) as iat, unnest($11::int8[]) as exp," \
-	"  generate_series(1::int8, cardinality($1::text[])) as ord)" \
-	" select case " CLIENT_REFUSED("$12") " when not 'resource_server' = any (c.roles) then 'forbidden'" \
-	"   when " TOKEN_KEY_IS_NEWER " then 'stale_key' else 'granted' end, c.organization_id, " TOKEN_IS_ACTIVE ", t.ord" \
-	" from shown t cross join lateral (select t.asked_by as client_id, t.verifiers, t.remote_addr) asked" CLIENT_LOOKUPS("$12") TOKEN_LOOKUPS
+	"  generate_series(1::int8, cardinality($1::text[])) as ord" more_columns ")"
+#define INTROSPECT_SHOWN(cases, more_columns, more_lookups, more_kept) \
+	" select case " CLIENT_REFUSED(cases) RESOURCE_SERVER_REFUSED \
+	"   when " TOKEN_KEY_IS_NEWER " then 'stale_key' else 'granted' end as outcome, c.organization_id, " TOKEN_IS_ACTIVE " as active, t.ord" more_kept \
+	" from shown t cross join lateral (select t.asked_by as client_id, t.verifiers, t.remote_addr" more_columns ") asked" CLIENT_LOOKUPS("$12") \
+	more_lookups TOKEN_LOOKUPS
+
+/* Most clients show secrets: their batches write nothing. */
+#define SQL_INTROSPECT_BY_CLIENTS SHOWN_TO_INTROSPECT("") INTROSPECT_SHOWN(SECRET_CASES("asked", "$12"), "", "", "")
+
+/* Where one of them shows another credential: $13 auth_method "char"[], $14 credentials text[], $15
+ * used_once bytea[], $16 used_until int8[], $17 fapi2 bool[]. */
+#define SQL_INTROSPECT_BY_CREDENTIALS \
+	SHOWN_TO_INTROSPECT(", unnest($13::\"char\"[]) as auth_method, unnest($14::text[]) as credentials, unnest($15::bytea[]) as used_once," \
+	"  unnest($16::int8[]) as used_until, unnest($17::bool[]) as fapi2") \
+	", dec as (" INTROSPECT_SHOWN(CREDENTIAL_CASES("asked", "$12"), ", t.auth_method, t.credentials, t.used_once, t.used_until, t.fapi2", \
+	CREDENTIAL_LOOKUP("asked"), ", t.used_once, t.used_until") ")," USED_ONCE_BY_ASSERTION \
+	" select verdict, organization_id, active, ord from fin"
 
 /* $1..$4 the bearer, $5..$12 the token as TOKEN_OF_PARAMETERS has it, $13 to $17 as SQL_CALLER's
  * last, $18 whether the bearer is the platform's. An admin is told of its own organization's
@@ -95,15 +109,13 @@
 
 /* $1..$4 the client, $5..$12 the token, $13 actor text, $14 request_id uuid, $15 transport
  * "char", $16 remote_addr text or null, $17 user_agent text or null, $18 traceparent text or
- * null. A token of another client, an expired one and one that was revoked before change
- * nothing. */
+ * null, $19 to $23 the client's other credential. A token of another client, an expired one and
+ * one that was revoked before change nothing. */
 #define SQL_TOKEN_REVOKE \
-	SQL_CLIENT_ITSELF \
-	", verdict as (" \
-	" select case when caller.outcome <> 'granted' then caller.outcome when " TOKEN_KEY_IS_NEWER " then 'stale_key' else 'granted' end as outcome," \
-	"  caller.organization_id, t.jti, t.version, to_timestamp(t.exp) as expires_at, caller.client_id," \
-	"  t.verified and t.client_id = caller.client_id and t.organization_id = caller.organization_id as own" \
-	" from caller cross join" TOKEN_OF_PARAMETERS ")" \
+	SQL_CLIENT_ITSELF("$19", "$20", "$21", "$22", "$23", " when " TOKEN_KEY_IS_NEWER " then 'stale_key'", \
+	", t.jti, t.version, to_timestamp(t.exp) as expires_at," \
+	"  t.verified and t.client_id = c.client_id and t.organization_id = c.organization_id as own", " cross join" TOKEN_OF_PARAMETERS) \
+	", verdict as (select verdict as outcome, organization_id, client_id, jti, version, expires_at, own from fin)" \
 	", revoked as (" \
 	" insert into m2m.revoked_token (jti, expires_at, client_id, organization_id, revoked_by)" \
 	" select jti, expires_at, client_id, organization_id, $13::text from verdict" \
@@ -132,10 +144,10 @@
 	"   from m2m.tokens_ended e where e.expires_at > statement_timestamp() and e.credential = '' and" OF_ORGANIZATION("e") "), '') || ']}' end" \
 	" from verdict"
 
-/* $1..$4 the client. */
+/* $1..$4 the client, $5 to $9 its other credential. */
 #define SQL_REVOCATIONS_BY_CLIENT \
-	SQL_CLIENT_ITSELF \
-	", verdict as (select case " RESOURCE_SERVER_REFUSED " else 'granted' end as outcome, organization_id, true as everywhere from caller)" \
+	SQL_CLIENT_ITSELF("$5", "$6", "$7", "$8", "$9", RESOURCE_SERVER_REFUSED, "", "") \
+	", verdict as (select verdict as outcome, organization_id, true as everywhere from fin)" \
 	SQL_LIST_OF_VERDICT
 
 /* $1..$4 the bearer, $5 to $9 as SQL_CALLER's last, $10 whether it is the platform's. */

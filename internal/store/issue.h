@@ -26,14 +26,8 @@
 #define M2M_STORE_ISSUE_H
 
 #include "base/list.h"
+#include "store/client_shown.h"
 #include "store/store.h"
-
-/* What may be used once (m2m.used_once), and wasn't before. */
-struct issue_once {
-	struct str hash;     /* USED_ONCE_LEN bytes; absent: nothing of the kind */
-	int64_t until;       /* the second (since 1970) from which on it is refused for its age */
-	uint64_t wire_until; /* the queue's own */
-};
 
 struct issue_request {
 	/* in; borrowed until done */

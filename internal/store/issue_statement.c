@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "sql/bearer_sql.h"
+#include "sql/client_auth_sql.h"
 #include "sql/lookup_sql.h"
 #include "sql/network_sql.h"
 #include "sql/outcome.h"
@@ -19,9 +20,6 @@
 #define LIMITED_ORGANIZATION "o.organization_id = c.organization_id and (o.disabled_at is not null or o.allowed_networks is not null)"
 #define CLIENT_NETWORK_ALLOWED                                                                                                             \
 	NETWORK_ALLOWED("req.remote_addr", "c.allowed_networks") " and " NETWORK_ALLOWED("req.remote_addr", "o.allowed_networks")
-#define LIVE_SECRET(s)    s ".client_id = req.client_id and " SECRET_MAY_BE_LIVE(s) " and " SECRET_IS_LIVE(s)
-#define RIGHT_SECRET      LIVE_SECRET("s") " and s.verifier = substr(req.verifiers, 32 * array_position($12::text[], s.key_id) - 31, 32)"
-#define OTHER_KEYS_SECRET ANY_OF("m2m.client_secret", "v", LIVE_SECRET("v") " and v.key_id <> all($12::text[])")
 
 /* What a request with a bearer is checked for besides: the bearer's own client, the version of
  * the secret that it was obtained with, its organization, and the networks of both. */
@@ -51,24 +49,14 @@
 	LOOKUP("bk", "m2m.client_credential", LIVE_BEARER_CREDENTIAL) LOOKUP("bo", "m2m.organization", LIVE_BEARER_ORGANIZATION)
 
 /* The client's secret, where that is what it showed. Such a token is bound to nothing. */
-#define SECRET_CASES                                                                                                                       \
-	"   when s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                                                           \
-	"   when s.version is null then 'invalid_client'"                                                                                  \
-	"   when not (c.auth_methods is null or " KIND_ALLOWED("c",                                                                        \
-							       "secret") ") then 'auth_method_not_allowed'"                                \
-									 "   when c.token_binding is not null then 'binding_required'"
+#define PLAIN_CASES SECRET_CASES("req", "$12") "   when c.token_binding is not null then 'binding_required'"
 
-/* What a request is checked for besides that shows another credential than a secret, or has its
- * token bound. The worker has checked signatures and ages; whether this very credential is live
- * now, of this client, and may be shown by it, is found here. `credentials` are the ids that would
- * do, one in a line: a certificate has several names. */
+/* What a request has besides that shows another credential than a secret, or has its token bound
+ * (client_auth_sql.h). */
 #define PROOF_COLUMNS                                                                                                                      \
 	", unnest($35::text[]) as credentials, unnest($36::text[]) as presented, unnest($37::bytea[]) as used_once,"                       \
 	" unnest($38::int8[]) as used_until, unnest($39::bytea[]) as proof_once, unnest($40::int8[]) as proof_until,"                      \
 	" unnest($41::text[]) as binding, unnest($42::bool[]) as fapi2"
-#define SHOWN_KIND                                                                                                                         \
-	"case req.auth_method when 'k' then 'key' when 't' then 'certificate' when 's' then 'certificate' when 'w' then 'workload'"        \
-	" when 'j' then 'workload' end"
 /* A certificate that is known by its thumbprint is as good as a self-signed one, whoever signed
  * it. */
 #define SHOWN_METHOD     "case when k.credential_id like 'x5t#S256:%' then 's' else req.auth_method end"
@@ -82,37 +70,9 @@
 	"case c.token_binding when 'dpop' then req.binding is null or req.binding not like 'jkt:%' when 'certificate' then"                \
 	" req.binding is null or req.binding not like 'x5t#S256:%' when 'any' then req.binding is null else false end"
 #define PROOF_CASES                                                                                                                        \
-	"   when req.credentials is null and s.version is null and " OTHER_KEYS_SECRET " then 'key_missing'"                               \
-	"   when case when req.credentials is null then s.version is null else k.client_id is null end then 'invalid_client'"              \
-	"   when least(req.used_until, req.proof_until) <= extract(epoch from statement_timestamp()) then"                                 \
-	"    case when req.used_until <= extract(epoch from statement_timestamp()) then 'invalid_client' else 'invalid_dpop_proof' end"    \
-	"   when not (coalesce(" SHOWN_KIND ", 'secret') = any (coalesce(c.auth_methods, '{secret}'))) then 'auth_method_not_allowed'"     \
-	"   when c.profile = 'fapi2' and not req.fapi2 then 'profile_violated'"                                                            \
+	CREDENTIAL_CASES("req", "$12")                                                                                                     \
+	"   when req.proof_until <= extract(epoch from statement_timestamp()) then 'invalid_dpop_proof'"                                   \
 	"   when " BINDING_MISSING " then 'binding_required'"
-#define LIVE_CREDENTIAL                                                                                                                    \
-	"k.client_id = req.client_id and k.credential_id = any (string_to_array(req.credentials, e'\\n')) and k.kind = " SHOWN_KIND        \
-	" and " CREDENTIAL_IS_LIVE("k")
-#define PROOF_LOOKUPS LOOKUP("k", "m2m.client_credential", LIVE_CREDENTIAL)
-
-/* Whether something was shown before is asked last, of those alone that would get a token: so each
- * gives one token at most, and one that was refused for something else isn't used up. Of several
- * that show the same in one batch the first one counts. Hashes are inserted in their order: two
- * batches that share some can't wait for each other. A hash that wasn't inserted was there before,
- * or is another batch's that has committed. */
-#define USED_SLOT              "mod(until / 3600, 32)::int2"
-#define WAS_SHOWN(hash, first) hash " is not null and not (" first " and " hash " in (select hash from used))"
-#define USED_ONCE                                                                                                                          \
-	" one as (select dec.*, row_number() over (partition by used_once, outcome order by ord) = 1 as used_first,"                       \
-	"   row_number() over (partition by proof_once, outcome order by ord) = 1 as proof_first from dec),"                               \
-	" used as (insert into m2m.used_once (slot, hash, expires_at) select " USED_SLOT ", hash, to_timestamp(until) from"                \
-	"  (select used_once as hash, used_until as until from one where outcome = 'granted' and used_once is not null and used_first"     \
-	"   union all select proof_once, proof_until from one where outcome = 'granted' and proof_once is not null and proof_first) h"     \
-	"  order by hash on conflict do nothing returning hash),"                                                                          \
-	" fin as (select one.*, case when outcome <> 'granted' then outcome when " WAS_SHOWN(                                              \
-		"used_once", "used_first") " then 'assertion_replayed' when " WAS_SHOWN("proof_once",                                      \
-											"proof_first") " then 'proof_replayed'"            \
-												       " else outcome end as verdict "     \
-												       "from one),"
 
 /* What a token tells its secret's version by, or its key. */
 #define SECRET_TAG BEARER_TAG("s")
@@ -154,7 +114,7 @@
 	"   when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'"                              \
 	"   else 'granted' end as outcome"                                                                                                 \
 	" from req" LOOKUP("c", "m2m.client", "c.client_id = req.client_id and c.disabled_at is null")                                     \
-		LOOKUP("o", "m2m.organization", LIMITED_ORGANIZATION) LOOKUP("s", "m2m.client_secret", RIGHT_SECRET) more_lookups          \
+		LOOKUP("o", "m2m.organization", LIMITED_ORGANIZATION) SECRET_LOOKUP("req", "$12") more_lookups                             \
 		")," used_once " ins as (insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, " \
 		"secret_version, "                                                                                                         \
 		"transport,"                                                                                                               \
@@ -175,13 +135,13 @@
 /* Most batches are clients' own requests with their secrets. PostgreSQL sets up each join anew for
  * every statement, which is most of a small batch's cost, so they have a statement without the
  * bearers' and the proofs'. */
-const char issue_sql[] = ISSUE_SQL_OF(PLAIN, "", "", SECRET_CASES, "", "", SECRET_TAG, "", "dec", "outcome", "");
+const char issue_sql[] = ISSUE_SQL_OF(PLAIN, "", "", PLAIN_CASES, "", "", SECRET_TAG, "", "dec", "outcome", "");
 const char issue_bearer_sql[] =
-	ISSUE_SQL_OF(PLAIN, BEARER_COLUMNS, BEARER_CASES, SECRET_CASES, BEARER_LOOKUPS, "", SECRET_TAG, "", "dec", "outcome", "");
-const char issue_proof_sql[] =
-	ISSUE_SQL(SHOWN_METHOD, SHOWN_CREDENTIAL, BINDING, BEARER_COLUMNS PROOF_COLUMNS, BEARER_CASES, PROOF_CASES,
-		  BEARER_LOOKUPS PROOF_LOOKUPS, ", req.used_once, req.used_until, req.proof_once, req.proof_until, k.credential_id",
-		  "coalesce(" SECRET_TAG ", k.tag)", USED_ONCE, "fin", "verdict", ", auth_method, credential, bound_to, credential_id");
+	ISSUE_SQL_OF(PLAIN, BEARER_COLUMNS, BEARER_CASES, PLAIN_CASES, BEARER_LOOKUPS, "", SECRET_TAG, "", "dec", "outcome", "");
+const char issue_proof_sql[] = ISSUE_SQL(
+	SHOWN_METHOD, SHOWN_CREDENTIAL, BINDING, BEARER_COLUMNS PROOF_COLUMNS, BEARER_CASES, PROOF_CASES,
+	BEARER_LOOKUPS CREDENTIAL_LOOKUP("req"), ", req.used_once, req.used_until, req.proof_once, req.proof_until, k.credential_id",
+	"coalesce(" SECRET_TAG ", k.tag)", USED_ONCE_WITH_PROOF, "fin", "verdict", ", auth_method, credential, bound_to, credential_id");
 
 enum bearer_kind { BEARER_NONE, BEARER_CLIENT, BEARER_OPERATOR };
 

@@ -61,6 +61,7 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_CLIENT_CREDENTIAL_ADD, SQL_CLIENT_CREDENTIAL_ADD},
 	{STMT_CLIENT_CREDENTIAL_REMOVE, SQL_CLIENT_CREDENTIAL_REMOVE},
 	{STMT_INTROSPECT_BY_CLIENTS, SQL_INTROSPECT_BY_CLIENTS},
+	{STMT_INTROSPECT_BY_CREDENTIALS, SQL_INTROSPECT_BY_CREDENTIALS},
 	{STMT_INTROSPECT_BY_BEARER, SQL_INTROSPECT_BY_BEARER},
 	{STMT_TOKEN_REVOKE, SQL_TOKEN_REVOKE},
 	{STMT_REVOCATIONS_BY_CLIENT, SQL_REVOCATIONS_BY_CLIENT},
@@ -260,7 +261,7 @@ struct store *store_new(struct event_base *base, const struct config *config)
 	s->keys_answered = issue_keys_reloaded;
 	s->issue_spec = open_spec(config, true);
 	s->serve_spec = open_spec(config, false);
-	s->scratch = arena_new(262144);
+	s->scratch = arena_new(1 << 20);
 	s->issue_conn = pg_conn_new(base, &s->issue_spec, &(struct pg_conn_events){issue_up, issue_down, &s->counters.issue_us, s}, 4);
 	s->serve_conn = pg_conn_new(base, &s->serve_spec, &(struct pg_conn_events){serve_up, serve_down, &s->counters.serve_us, s},
 				    SERVE_UNITS_MAX);

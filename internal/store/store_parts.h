@@ -45,12 +45,13 @@
 #define STMT_CLIENT_CREDENTIAL_ADD    "key_add"
 #define STMT_CLIENT_CREDENTIAL_REMOVE "key_remove"
 
-#define STMT_INTROSPECT_BY_CLIENTS "introspect_by_clients"
-#define STMT_INTROSPECT_BY_BEARER  "introspect_by_bearer"
-#define STMT_TOKEN_REVOKE          "token_revoke"
-#define STMT_REVOCATIONS_BY_CLIENT "revocations_by_client"
-#define STMT_REVOCATIONS_BY_BEARER "revocations_by_bearer"
-#define STMT_FORGET_REVOKED        "forget_revoked"
+#define STMT_INTROSPECT_BY_CLIENTS     "introspect_by_clients"
+#define STMT_INTROSPECT_BY_CREDENTIALS "introspect_by_credentials"
+#define STMT_INTROSPECT_BY_BEARER      "introspect_by_bearer"
+#define STMT_TOKEN_REVOKE              "token_revoke"
+#define STMT_REVOCATIONS_BY_CLIENT     "revocations_by_client"
+#define STMT_REVOCATIONS_BY_BEARER     "revocations_by_bearer"
+#define STMT_FORGET_REVOKED            "forget_revoked"
 
 /* A key snapshot that is shared by the store (the present one) and the batch in flight (the one
  * whose kid it named). One thread, so a plain count. */

@@ -61,11 +61,28 @@ static void put_caller(struct store *s, struct pg_params *p, const struct token_
 	pg_put_text(p, caller->origin->remote_addr);
 }
 
+static struct str method_of(const struct token_caller *caller)
+{
+	return caller->shown.auth_method == '\0' ? STR_NONE : str_from(&caller->shown.auth_method, 1);
+}
+
+/* The last five of a client. */
+static void put_credential(struct pg_params *p, const struct token_caller *caller)
+{
+	const struct issue_once *assertion = &caller->shown.assertion;
+	pg_put_raw(p, PG_CHAR, method_of(caller));
+	pg_put_text(p, caller->shown.credentials);
+	pg_put_bytea(p, assertion->hash);
+	if (assertion->hash.p != NULL)
+		pg_put_int8(p, assertion->until);
+	else
+		pg_put_raw(p, PG_INT8, STR_NONE);
+	pg_put_bool(p, caller->fapi2);
+}
+
 /* The last six of a bearer. */
 static void put_proof(struct pg_params *p, const struct token_caller *caller)
 {
-	if (is_client(caller))
-		return;
 	bearer_put_proof(p, caller->bearer);
 	pg_put_bool(p, caller->platform);
 }
@@ -99,6 +116,7 @@ enum err token_revoke(struct store *s, const struct token_caller *caller, const 
 	put_caller(s, &p, caller);
 	put_token(&p, token);
 	origin_put(&p, caller->origin);
+	put_credential(&p, caller);
 	return submit(s, STMT_TOKEN_REVOKE, &p, (struct call){.writes = true, .done = done, .arg = arg});
 }
 
@@ -106,7 +124,10 @@ enum err token_revocations(struct store *s, const struct token_caller *caller, t
 {
 	struct pg_params p;
 	put_caller(s, &p, caller);
-	put_proof(&p, caller);
+	if (is_client(caller))
+		put_credential(&p, caller);
+	else
+		put_proof(&p, caller);
 	return submit(s, is_client(caller) ? STMT_REVOCATIONS_BY_CLIENT : STMT_REVOCATIONS_BY_BEARER, &p,
 		      (struct call){.lists = true, .done = done, .arg = arg});
 }
@@ -182,27 +203,69 @@ static struct str col_exp(struct introspection *i)
 	return str_from(&i->wire_exp, sizeof i->wire_exp);
 }
 
-/* In the order of $1 to $11. */
-static const struct {
+static struct str col_auth_method(struct introspection *i)
+{
+	return method_of(&i->caller);
+}
+static struct str col_credentials(struct introspection *i)
+{
+	return i->caller.shown.credentials;
+}
+static struct str col_used_once(struct introspection *i)
+{
+	return i->caller.shown.assertion.hash;
+}
+static struct str col_used_until(struct introspection *i)
+{
+	struct issue_once *once = &i->caller.shown.assertion;
+	once->wire_until = htobe64((uint64_t)once->until);
+	return once->hash.p == NULL ? STR_NONE : str_from(&once->wire_until, sizeof once->wire_until);
+}
+static struct str col_fapi2(struct introspection *i)
+{
+	return i->caller.fapi2 ? STR("\1") : STR("\0");
+}
+
+struct column {
 	enum pg_oid type;
 	column_of *value;
-} columns[] = {
+};
+
+/* In the order of $1 to $11, and of $13 to $17. */
+static const struct column columns[] = {
 	{PG_TEXT, col_asked_by},     {PG_BYTEA, col_verifiers}, {PG_TEXT, col_remote_addr}, {PG_TEXT, col_kid},
 	{PG_BOOL, col_verified},     {PG_UUID, col_jti},        {PG_TEXT, col_client_id},   {PG_INT4, col_version},
 	{PG_UUID, col_organization}, {PG_INT8, col_iat},        {PG_INT8, col_exp},
 };
+static const struct column credential_columns[] = {
+	{PG_CHAR, col_auth_method}, {PG_TEXT, col_credentials}, {PG_BYTEA, col_used_once}, {PG_INT8, col_used_until}, {PG_BOOL, col_fapi2},
+};
 
-static void put_batch(struct store *s, struct pg_params *p)
+static void put_columns(struct pg_params *p, const struct list *asked, const struct column *c, size_t columns_n)
 {
 	struct str column[BATCH_MAX];
-	store_params(s, p);
-	for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
+	for (size_t k = 0; k < columns_n; k++) {
 		size_t n = 0;
-		LIST_EACH (it, &s->introspections.flying)
-			column[n++] = columns[k].value(INTROSPECTION(it));
-		pg_put_array(p, columns[k].type, column, n);
+		LIST_EACH (it, asked)
+			column[n++] = c[k].value(INTROSPECTION(it));
+		pg_put_array(p, c[k].type, column, n);
 	}
+}
+
+/* Answers the statement, the least that can check them all. */
+static const char *put_batch(struct store *s, struct pg_params *p)
+{
+	const struct list *asked = &s->introspections.flying;
+	bool credentials = false;
+	LIST_EACH (it, asked)
+		credentials = credentials || INTROSPECTION(it)->caller.shown.credentials.p != NULL;
+	store_params(s, p);
+	put_columns(p, asked, columns, sizeof columns / sizeof *columns);
 	master_ring_put(p, &s->config->ring);
+	if (!credentials)
+		return STMT_INTROSPECT_BY_CLIENTS;
+	put_columns(p, asked, credential_columns, sizeof credential_columns / sizeof *credential_columns);
+	return STMT_INTROSPECT_BY_CREDENTIALS;
 }
 
 /* It is in no list any more. */
@@ -286,8 +349,8 @@ static void send_batch(evutil_socket_t fd, short what, void *arg)
 	}
 	if (list_empty(&q->flying))
 		return;
-	put_batch(s, &p);
-	enum err err = pg_conn_send(s->serve_conn, STMT_INTROSPECT_BY_CLIENTS, &p, (int)s->config->request_timeout_ms, batch_answered, s);
+	const char *statement = put_batch(s, &p);
+	enum err err = pg_conn_send(s->serve_conn, statement, &p, (int)s->config->request_timeout_ms, batch_answered, s);
 	if (err != ERR_OK)
 		batch_answered(s, err, NULL);
 }

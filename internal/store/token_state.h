@@ -4,12 +4,16 @@
 #ifndef M2M_STORE_TOKEN_STATE_H
 #define M2M_STORE_TOKEN_STATE_H
 
+#include "store/client_shown.h"
 #include "store/store.h"
 
 /* A client that authenticates itself, or a bearer. What it points to is borrowed until `done`. */
 struct token_caller {
 	struct str client_id; /* absent: the bearer asks */
-	struct str verifiers; /* one SHA256_LEN verifier per key of the ring, in ring order */
+	/* one SHA256_LEN verifier per key of the ring, in ring order; absent with a credential */
+	struct str verifiers;
+	struct client_shown shown; /* its other credential */
+	bool fapi2;                /* the request alone does all that FAPI 2.0 wants */
 	const struct bearer *bearer;
 	bool platform; /* the bearer is the platform's */
 	const struct origin *origin;
@@ -32,9 +36,10 @@ struct token_answer {
 	struct str list;             /* of the list: JSON; ends when the callback returns */
 };
 
-/* err: ERR_OK, INVALID_CLIENT, KEY_MISSING, NETWORK_NOT_ALLOWED, FORBIDDEN, INVALID_TOKEN,
- * STALE_KEY (the keys are being read again), STORE_UNAVAILABLE, INTERNAL. `answer` is NULL
- * without an answer from the database; a refusal has one. */
+/* err: ERR_OK, INVALID_CLIENT, ASSERTION_REPLAYED, AUTH_METHOD_NOT_ALLOWED, PROFILE_VIOLATED,
+ * KEY_MISSING, NETWORK_NOT_ALLOWED, FORBIDDEN, INVALID_TOKEN, STALE_KEY (the keys are being read
+ * again), STORE_UNAVAILABLE, INTERNAL. `answer` is NULL without an answer from the database; a
+ * refusal has one. */
 typedef void token_state_done(void *arg, enum err err, const struct token_answer *answer);
 
 /* Each answers ERR_OK when the statement is on its way, else ERR_STORE_UNAVAILABLE,

@@ -15,7 +15,7 @@
 
 SHARED_CLUSTER("");
 
-#define REPLAYED "The assertion was used before: each one is good for one token."
+#define REPLAYED "The assertion was used before: each one is good for one request."
 #define NO_MATCH "No key of this client has made the assertion's signature, or there is no such client."
 
 static struct world w;

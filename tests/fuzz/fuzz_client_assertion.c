@@ -22,7 +22,7 @@ static void must(bool holds)
 static void check(const struct jwt *jwt)
 {
 	static const struct client_assertion_rules rules = {
-		.issuer = {"i", 1}, .now_us = NOW * INT64_C(1000000), .max_lifetime_s = 300, .leeway_s = 30, .fapi2 = true};
+		.issuer = {"i", 1}, .now_us = NOW * INT64_C(1000000), .max_lifetime_s = 300, .leeway_s = 30};
 	struct client_assertion made = {.jti = STR_NONE};
 	struct str client_id = STR_NONE;
 	const char *why = NULL;

@@ -51,13 +51,10 @@ async function assertObtainedWith(id, accessToken) {
 
 // --- openid-client 5 ---
 
-// What isn't said of the other endpoints' methods is the token endpoint's, which they don't take.
-const others5 = { introspection_endpoint_auth_method: 'client_secret_basic', revocation_endpoint_auth_method: 'client_secret_basic' };
-
 async function client5({ jwk }) {
 	const { Client, metadata } = await Issuer.discover(issuer);
 	assert.ok(metadata.token_endpoint_auth_methods_supported.includes(method));
-	return new Client({ client_id: clientId, token_endpoint_auth_method: method, ...others5 }, { keys: [jwk] });
+	return new Client({ client_id: clientId, token_endpoint_auth_method: method }, { keys: [jwk] });
 }
 
 const grant5 = (client, options) => client.grant({ grant_type: 'client_credentials' }, options);
@@ -66,6 +63,15 @@ async function gets5(made) {
 	const client = await client5(made);
 	// its assertions are new each time
 	for (let n = 0; n < 2; n++) await assertObtainedWith(made.id, (await grant5(client)).access_token);
+	await endsOne5(client);
+}
+
+// The other endpoints' method is the token endpoint's where nothing else is said.
+async function endsOne5(client) {
+	const token = (await grant5(client)).access_token;
+	await client.revoke(token);
+	const response = await fetch(`${issuer}/m2m/client-id`, { headers: { authorization: `Bearer ${token}` } });
+	assert.equal(response.status, 401);
 }
 
 // RFC 10070: the URL of the token endpoint, which RFC 7523 allowed, isn't taken any more.

@@ -113,6 +113,26 @@ Test(grpc_decode, a_grant)
 	is(op->in.audience, STR("https://\xc3\xa9.example"));
 }
 
+Test(grpc_decode, an_assertion_in_each_message_that_a_client_authenticates_in)
+{
+	decode(OP_ISSUE_TOKEN, STR("\x3a\x01"
+				   "a"
+				   "\x42\x01"
+				   "t"));
+	is(op->in.client_assertion, STR("a"));
+	is(op->in.client_assertion_type, STR("t"));
+	decode(OP_INTROSPECT_TOKEN, STR("\x2a\x01"
+					"a"
+					"\x32\x01"
+					"t"));
+	is(op->in.client_assertion, STR("a"));
+	is(op->in.client_assertion_type, STR("t"));
+	decode(OP_REVOKE_TOKEN, STR("\x2a\x01"
+				    "a"));
+	is(op->in.client_assertion, STR("a"));
+	is(op->in.client_assertion_type, STR_NONE);
+}
+
 /* Whether a parameter is missing is for the operation to say, in the same words as over REST. */
 Test(grpc_decode, an_empty_message_gives_no_parameter)
 {
@@ -146,13 +166,13 @@ Test(grpc_decode, the_last_of_a_repeated_field_counts)
 	cr_assert_eq(op->in.grace_seconds, 5);
 }
 
-#define UNKNOWN_7 "\x38\x96\x01\x3a\x02\x00\xff\x39\x01\x02\x03\x04\x05\x06\x07\x08\x3d\x01\x02\x03\x04"
+#define UNKNOWN_15 "\x78\x96\x01\x7a\x02\x00\xff\x79\x01\x02\x03\x04\x05\x06\x07\x08\x7d\x01\x02\x03\x04"
 
 Test(grpc_decode, unknown_fields_are_ignored_where_nothing_depends_on_them)
 {
 	static const enum op_id ids[] = {OP_GET_CLIENT_ID, OP_GET_CLIENT_SECRET, OP_ISSUE_TOKEN};
 	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-		decode(ids[i], STR(UNKNOWN_7));
+		decode(ids[i], STR(UNKNOWN_15));
 		cr_assert_eq(op->err, ERR_OK, "%s", op->spec->name);
 	}
 }
@@ -191,7 +211,7 @@ Test(grpc_decode, an_unknown_field_of_a_rotation_or_a_search_is_refused_by_its_n
 	} cases[] = {
 		{OP_ROTATE_SECRET, STR("\x18\x90\x1c"), "field 3 "},
 		{OP_ROTATE_SECRET, STR("\x08\x3c\x18\x3c"), "field 3 "},
-		{OP_ROTATE_SECRET, STR(UNKNOWN_7), "field 7 "},
+		{OP_ROTATE_SECRET, STR(UNKNOWN_15), "field 15 "},
 		{OP_ROTATE_SECRET, STR("\xf8\xff\xff\xff\x0f\x01"), "field 536870911 "},
 		{OP_LIST_TOKEN_AUDIT, STR("\x5a\x01x"), "field 11 "},
 	};
@@ -204,7 +224,7 @@ Test(grpc_decode, an_unknown_field_of_a_rotation_or_a_search_is_refused_by_its_n
 Test(grpc_decode, bytes_that_are_no_message_are_refused)
 {
 	static const enum op_id ids[] = {OP_GET_CLIENT_ID, OP_GET_CLIENT_SECRET, OP_ISSUE_TOKEN, OP_ROTATE_SECRET};
-	static const struct str messages[] = {STR("\x00\x01"), STR("\x38\x96"), STR("\x3a\x05x"), STR("\x3b\x3c"),
+	static const struct str messages[] = {STR("\x00\x01"), STR("\x78\x96"), STR("\x7a\x05x"), STR("\x3b\x3c"),
 					      STR("\x3e"),     STR("\x3f"),     STR("\xff")};
 	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
 		for (size_t k = 0; k < sizeof messages / sizeof *messages; k++)
@@ -234,7 +254,7 @@ Test(grpc_decode, thousands_of_unknown_fields_cost_nothing)
 {
 	static char message[16000];
 	for (size_t i = 0; i < sizeof message; i += 2)
-		memcpy(message + i, "\x38\x01", 2);
+		memcpy(message + i, "\x78\x01", 2);
 	refused(OP_ISSUE_TOKEN, str_from(message, sizeof message), ERR_BODY_TOO_LARGE);
 	cr_assert_lt(arena_used(op->arena), sizeof(struct op) + 64, "what the op itself takes");
 }
@@ -246,7 +266,7 @@ Test(grpc_decode, the_largest_message_fits_into_an_op)
 	for (unsigned i = 0; i < PB_FIELDS_MAX - 1;
 	     /* small unknown ones, which cost most for their length, then one that fills it up */
 	     i++) {
-		memcpy(message + n, "\x3a\x00", 2);
+		memcpy(message + n, "\x7a\x00", 2);
 		n += 2;
 	}
 	size_t left = sizeof message - n - 4;

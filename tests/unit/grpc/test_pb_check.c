@@ -40,10 +40,10 @@ Test(pb_check, fields_may_come_in_any_order_and_again)
 Test(pb_check, unknown_fields_are_stepped_over)
 {
 	is(ERR_OK, GRANT,
-	   STR("\x38\x96\x01"                         /* 7, varint */
-	       "\x39\x00\xff\x00\xff\x00\xff\x00\xff" /* 64 bits */
-	       "\x3a\x03\x00\xff\xc0"                 /* bytes that would be no text */
-	       "\x3d\x01\x02\x03\x04"                 /* 32 bits */
+	   STR("\x78\x96\x01"                         /* 15, varint */
+	       "\x79\x00\xff\x00\xff\x00\xff\x00\xff" /* 64 bits */
+	       "\x7a\x03\x00\xff\xc0"                 /* bytes that would be no text */
+	       "\x7d\x01\x02\x03\x04"                 /* 32 bits */
 	       "\xf8\xff\xff\xff\x0f\x00"             /* the greatest field number */
 	       "\x0a\x01x"));
 }
@@ -53,14 +53,14 @@ Test(pb_check, what_breaks_off_is_malformed)
 	static const struct str messages[] = {
 		STR("\x08"),                             /* a tag alone */
 		STR("\x88"),                             /* half a tag */
-		STR("\x38\x96"),                         /* half a varint */
-		STR("\x39\x01\x02\x03\x04\x05\x06\x07"), /* 7 of 8 bytes */
-		STR("\x3d\x01\x02\x03"),                 /* 3 of 4 */
+		STR("\x78\x96"),                         /* half a varint */
+		STR("\x79\x01\x02\x03\x04\x05\x06\x07"), /* 7 of 8 bytes */
+		STR("\x7d\x01\x02\x03"),                 /* 3 of 4 */
 		STR("\x0a"),                             /* no length */
 		STR("\x0a\x80"),                         /* half a length */
 		STR("\x0a\x03"                           /* a length beyond the end */
 		    "ab"),
-		STR("\x3a\x03"
+		STR("\x7a\x03"
 		    "ab"),
 	};
 	for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
@@ -180,7 +180,7 @@ Test(pb_check, the_number_of_fields_is_bounded)
 {
 	static char message[16000];
 	for (size_t i = 0; i < sizeof message; i += 2)
-		memcpy(message + i, "\x38\x01", 2);
+		memcpy(message + i, "\x78\x01", 2);
 	is(ERR_OK, GRANT, str_from(message, PB_FIELDS_MAX * 2));
 	is(ERR_TOO_LARGE, GRANT, str_from(message, PB_FIELDS_MAX * 2 + 2));
 	is(ERR_TOO_LARGE, GRANT, str_from(message, sizeof message));
@@ -229,9 +229,9 @@ Test(pb_check, protobuf_c_unpacks_whatever_was_let_through)
 					   "client_credentials"
 					   "\x12\x03"
 					   "m2m"
-					   "\x38\x96\x01\x1a\x04"
+					   "\x78\x96\x01\x1a\x04"
 					   "m2ms"
-					   "\x3d\x01\x02\x03\x04\x2a\x00");
+					   "\x7d\x01\x02\x03\x04\x2a\x00");
 	static const ProtobufCMessageDescriptor *const types[] = {GRANT, GRACE, ERROR_INFO, ANY, &google__rpc__status__descriptor};
 	unsigned taken = 0;
 	for (int round = 0; round < 20000; round++) {

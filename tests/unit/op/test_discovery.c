@@ -38,6 +38,19 @@ static void member_is(const struct json *object, const char *name, const char *w
 	cr_assert(str_eq(got, str_of(want)), "%s is %.*s", name, STR_ARG(got));
 }
 
+#define METHODS "client_secret_basic client_secret_post private_key_jwt"
+#define ALGS    "RS256 ES256 PS256 EdDSA Ed25519"
+
+static void words_are(const struct json *object, const char *name, const char *want)
+{
+	struct str rest = str_of(want);
+	const struct json *list = json_get(object, name);
+	cr_assert_not_null(list, "%s", name);
+	for (const struct json *one = list->child; one != NULL; one = one->next)
+		cr_assert(str_eq(one->text, str_split(&rest, ' ')), "%s has %.*s", name, STR_ARG(one->text));
+	cr_assert_null(rest.p, "%s lacks %.*s", name, STR_ARG(rest));
+}
+
 /* RFC 8414 section 2 */
 static void make_documents(void)
 {
@@ -59,8 +72,12 @@ Test(discovery, the_metadata_names_our_endpoints_at_both_paths)
 		member_is(object, "token_endpoint", ISSUER "/oauth2/token");
 		member_is(object, "introspection_endpoint", ISSUER "/oauth2/introspect");
 		member_is(object, "revocation_endpoint", ISSUER "/oauth2/revoke");
-		cr_assert_not_null(json_get(object, "introspection_endpoint_auth_methods_supported"));
-		cr_assert_not_null(json_get(object, "revocation_endpoint_auth_methods_supported"));
+		words_are(object, "token_endpoint_auth_methods_supported", METHODS);
+		words_are(object, "introspection_endpoint_auth_methods_supported", METHODS " Bearer");
+		words_are(object, "revocation_endpoint_auth_methods_supported", METHODS);
+		words_are(object, "token_endpoint_auth_signing_alg_values_supported", ALGS);
+		words_are(object, "introspection_endpoint_auth_signing_alg_values_supported", ALGS);
+		words_are(object, "revocation_endpoint_auth_signing_alg_values_supported", ALGS);
 		member_is(object, "jwks_uri", ISSUER "/.well-known/jwks.json");
 		cr_assert(str_eq(json_get(object, "grant_types_supported")->child->text, STR("client_credentials")));
 		cr_assert_not_null(json_get(object, "response_types_supported"), "REQUIRED, though there is none");

@@ -163,3 +163,47 @@ Test(private_key_jwt, the_memory_of_keys_is_bounded)
 	cr_expect(kept > 256 && kept <= 1024, "%u", kept);
 	cr_expect_not_null(client_key_memo_get(env.client_keys, str_of(id)), "the last one");
 }
+
+/* ---- beyond tokens ---- */
+
+static struct op *ask_with(enum op_id id, struct str assertion)
+{
+	struct op *op = new_op(id);
+	op->in = (struct op_input){.token = STR("x"), .client_assertion = assertion, .client_assertion_type = STR(TYPE)};
+	op_run(op);
+	return op;
+}
+
+Test(private_key_jwt, whoever_asks_about_tokens_or_ends_one_may_show_it_too)
+{
+	static const struct token_answer answer = {.active = false};
+	static const struct {
+		enum op_id id;
+		enum fake_call call;
+	} cases[] = {{OP_INTROSPECT_TOKEN, FAKE_INTROSPECT}, {OP_REVOKE_TOKEN, FAKE_REVOKE}};
+	show(signed_by(client_key, "a"));
+	fake_client_jwks(&store, ERR_OK, &row, 1);
+	answer_issue(ERR_OK);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct op *op = ask_with(cases[i].id, signed_by(client_key, "b"));
+		cr_assert_eq(store.waiting, cases[i].call, "%s", op->err_detail);
+		const struct token_caller *c = &store.asker;
+		cr_expect(str_eq(c->client_id, STR(CLIENT)) && c->verifiers.p == NULL && c->fapi2);
+		cr_expect(c->shown.auth_method == 'k' && str_eq(c->shown.credentials, row.credential_id));
+		cr_expect(c->shown.assertion.hash.n == 16 && c->shown.assertion.until == NOW + 60 + 30);
+		fake_token_state(&store, ERR_ASSERTION_REPLAYED, &answer);
+		answered(op, ERR_ASSERTION_REPLAYED);
+	}
+}
+
+Test(private_key_jwt, it_stands_in_place_of_the_secret)
+{
+	struct op *op = new_op(OP_REVOKE_TOKEN);
+	op->in = (struct op_input){.token = STR("x"),
+				   .client_id = STR(CLIENT),
+				   .client_secret = secret_of("k1", 3),
+				   .client_assertion = signed_by(client_key, "a"),
+				   .client_assertion_type = STR(TYPE)};
+	op_run(op);
+	refused_unasked(op, ERR_INVALID_REQUEST);
+}
