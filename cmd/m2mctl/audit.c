@@ -424,6 +424,7 @@ const struct command audit_commands[] = {
 	 "  tokens_by_auth_method       how many tokens each client got with which method, day by day (UTC)\n"
 	 "  tokens_by_signing_key       how many tokens each key signed\n"
 	 "  secret_last_use             when each secret was used last\n"
+	 "  credential_last_use         when each credential that a client has now was used last, and from where\n"
 	 "  client_last_use             when each client got a token last\n"
 	 "  clients_never_used          clients that never got one\n"
 	 "  secrets_used_after_rotation what a replaced secret still gave\n"

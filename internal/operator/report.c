@@ -24,6 +24,7 @@ static const struct {
 	 REPORT("tokens_by_auth_method", "organization", "client_id", "day desc, organization, client_id, auth_method"), true, true},
 	{"tokens_by_signing_key", REPORT("tokens_by_signing_key", NONE, NONE, "last_issued_at desc"), false, false},
 	{"secret_last_use", REPORT_V("secret_last_use", "v.client_id", "v.client_id, v.secret_version"), true, true},
+	{"credential_last_use", REPORT("credential_last_use", "organization", "client_id", "client_id, kind, credential_id"), true, true},
 	{"client_last_use", REPORT("client_last_use", "organization", "client_id", "last_used_at desc nulls last, client_id"), true, true},
 	{"clients_never_used", REPORT("clients_never_used", "organization", "client_id", "created_at desc, client_id"), true, true},
 	{"secrets_used_after_rotation", REPORT_V("secrets_used_after_rotation", "v.client_id", "v.last_issued_at desc"), true, true},

@@ -34,10 +34,10 @@
 	"select s.client_id, s.version::text, '', null, s.created_at, s.expires_at, 'secret', null, null, null, null, null, s.hint" \
 	" from m2m.client_secret s where s.client_id = c.client_id and " SECRET_MAY_BE_LIVE("s") " and " SECRET_IS_LIVE("s")
 
-/* $1 slug or null, $2 id or null, $3 client_id, $4 kind or null: any, $5 credential_id or null: all.
- * The credentials that weren't removed, and unless one is asked for the live secrets, oldest first;
- * a row of nulls when there is none. `credential_not_found`. Columns 14 to 18: its last use, and a
- * secret's hint. */
+/* $1 slug or null, $2 id or null, $3 client_id, $4 kind or null: any, $5 credential_id or null:
+ * all. The credentials that weren't removed, and unless one is asked for the live secrets, oldest
+ * first; a row of nulls when there is none. `credential_not_found`. Columns 14 to 18: its last use,
+ * and a secret's hint. */
 #define SQL_CLIENT_CREDENTIAL_LIST \
 	"select case when o.slug is null then 'organization_not_found' when c.client_id is null then 'client_not_found'" \
 	"  when k.client_id is null and $5::text is not null then 'credential_not_found' else 'granted' end, " SQL_CLIENT_CREDENTIAL_COLUMNS("k", "o") \

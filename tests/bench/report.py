@@ -6,6 +6,7 @@
 CELLS has a JSON object for each load, FACTS what isn't of one load; JSON and SVG are paths, or empty. Round 0 is the warm-up. Medians of rounds.
 """
 import json
+import os
 import statistics
 import sys
 
@@ -110,6 +111,33 @@ def print_overload(facts):
             print(f"    {name}: median {of(lambda f: f['probes_ms'][name]['median']):.1f} ms, the longest of all rounds {max(f['probes_ms'][name]['max'] for f in mine):.1f} ms")
 
 
+def print_auth(rows, cells, facts):
+    """Ratios of each round, since the machine drifts; what two cores could do is said of the same round's rates."""
+    by = {}
+    for c in cells:
+        if c["round"] > 0:
+            by.setdefault(c["round"], {})[c["label"]] = c
+    rounds = [r for r in by.values() if {"secrets", "assertions", "introspection"} <= set(r)]
+    both = lambda c: os.cpu_count() / (1 / c["sign_rate"] + 1 / c["verify_rate"])
+    of = lambda value: f"{statistics.median(value(r) for r in rounds):.2f} ({min(value(r) for r in rounds):.2f}-{max(value(r) for r in rounds):.2f})"
+    print(f"{'ES256, 256 connections':<24} {'a second':>9} {'of signing':>10} {'p50 ms':>7} {'p99 ms':>7} {'us gateway':>10} {'us PG':>6} {'us wrk':>6} {'MiB':>6}")
+    for r in rows:
+        wrong = f"  {r['not_200']} answers were not as they should be" if r["not_200"] else ""
+        print(f"{r['label']:<24} {r['tokens_s']:>9.0f} {r['of_signing']:>10.2f} {r['p50_ms']:>7.1f} {r['p99_ms']:>7.1f} {r['server_us']:>10.1f}"
+              f" {r['postgres_us']:>6.1f} {r['load_us']:>6.1f} {r['resident_mib']:>6.1f}{wrong}")
+    print()
+    last = rounds[-1]["secrets"]
+    print(f"one core signs {last['sign_rate']:.0f} and verifies {last['verify_rate']:.0f} times a second (openssl speed); {os.cpu_count()} cores")
+    rate = lambda r, name: r[name]["tokens_s"]
+    print("medians of rounds, the least and the most:")
+    print(f"    assertions to secrets: {of(lambda r: rate(r, 'assertions') / rate(r, 'secrets'))}, at least 0.5;")
+    print(f"    or to what signing plus verifying costs all cores: {of(lambda r: rate(r, 'assertions') / both(r['assertions']))}, at least 0.6")
+    print(f"    introspection to secrets: {of(lambda r: rate(r, 'introspection') / rate(r, 'secrets'))}, at least 1.3")
+    print("secrets beside another revision's, within 2 %: tests/bench/revisions --alg ES256 --connections 256 REVISION")
+    for u in (f["used_once"] for f in facts if "used_once" in f):
+        print(f"used once: {u['bytes_per_entry']:.0f} bytes an entry with its index ({u['entries']} entries); an hour of {u['dropped']} (all {u['size']}) is forgotten in {u['drop_ms']} ms")
+
+
 def print_table(rows, facts):
     print(HEAD)
     for r in rows:
@@ -168,6 +196,8 @@ def main():
     if mode == "growth":
         compare(rows, cells)
         print_growth(rows, facts)
+    elif mode == "auth":
+        print_auth(rows, cells, facts)
     elif mode == "overload":
         print_overload(facts)
     else:

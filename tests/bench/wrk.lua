@@ -11,7 +11,7 @@
 -- though its token is kept.
 --
 -- The last line of the output is a JSON object: requests (answers that have come), tokens (200s
--- with a token), errors (of connections), non200 (counts by status), duration_us, latency_us (p50,
+-- with a token, or that say of one that it is active), errors (of connections), non200 (counts by status), duration_us, latency_us (p50,
 -- p90, p99, max), bytes.
 
 local find, sub = string.find, string.sub
@@ -91,6 +91,10 @@ function response(status, headers, body)
 		local to = from and find(body, '"', from, true)
 		if to then
 			file:write(sub(body, from, to - 1), "\n")
+			tokens = tokens + 1
+			return
+		end
+		if find(body, '"active":true', 1, true) then -- of /oauth2/introspect
 			tokens = tokens + 1
 			return
 		end

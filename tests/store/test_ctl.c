@@ -548,9 +548,10 @@ Test(audit, a_follower_gets_every_token_once_when_it_is_committed)
 Test(audit, reports_answer_and_a_cell_that_looks_like_a_formula_is_text)
 {
 	static const char *const reports[] = {
-		"tokens_per_day",          "tokens_by_secret_version",  "tokens_by_auth_method",      "tokens_by_signing_key",
-		"secret_last_use",         "client_last_use",           "clients_never_used",         "secrets_used_after_rotation",
-		"secrets_read_or_rotated", "failed_attempts_by_client", "failed_attempts_by_address", "attempts_from_elsewhere"};
+		"tokens_per_day",         "tokens_by_secret_version", "tokens_by_auth_method",     "tokens_by_signing_key",
+		"secret_last_use",        "client_last_use",          "clients_never_used",        "secrets_used_after_rotation",
+		"credential_last_use",    "secrets_read_or_rotated",  "failed_attempts_by_client", "failed_attempts_by_address",
+		"attempts_from_elsewhere"};
 	expect_exit(0, "client", "create", "--org", "acme", "--name", "=HYPERLINK(\"x\")");
 	expect_exit(0, "client", "rotate", "--org", "acme", "--grace", "60");
 	record_at("statement_timestamp()", JTI_A, "192.0.2.1", 1);
