@@ -30,6 +30,7 @@ struct grpc_conn {
 	nghttp2_data_provider pieces; /* takes a call's answer, piece by piece */
 	struct event *flush;
 	enum grpc_phase phase;
+	bool shaking;      /* the TLS handshake goes on */
 	enum conn_end end; /* why it ends, once that is decided */
 	struct remote remote;
 	struct peer *peer;

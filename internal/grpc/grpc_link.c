@@ -187,21 +187,32 @@ static void on_read(struct bufferevent *bev, void *arg)
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct grpc_conn *c = arg;
+<<<<<<< HEAD
 	if (what & BEV_EVENT_CONNECTED) { /* the handshake has ended */
 		if (tls_bufferevent_certificate(bev, &c->certificate) == ERR_NO_MEMORY)
 			grpc_conn_end(c, CONN_END_NO_MEMORY);
 		return;
 	}
 	if (what & BEV_EVENT_TIMEOUT)
+=======
+	if (what & BEV_EVENT_CONNECTED)
+		c->shaking = false;
+	else if (what & BEV_EVENT_TIMEOUT)
+>>>>>>> house
 		grpc_conn_end(c, CONN_END_UNREAD);
 	else if (what & BEV_EVENT_EOF)
 		grpc_conn_end(c, CONN_END_CLIENT_CLOSED);
 	else
-		grpc_conn_end(c, c->phase == GRPC_SILENT && grpc_server_env(c->server)->config->grpc.tls ? CONN_END_HANDSHAKE_FAILED
-													 : CONN_END_LOST);
+		grpc_conn_end(c, c->shaking ? CONN_END_HANDSHAKE_FAILED : CONN_END_LOST);
 }
 
 /* ---- time ---- */
+
+/* Nothing is read, since the client doesn't take what is for it. */
+static bool is_unread(const struct grpc_conn *c)
+{
+	return evbuffer_get_length(bufferevent_get_output(c->bev)) > 0 && (bufferevent_get_enabled(c->bev) & EV_READ) == 0;
+}
 
 /* What the client has sent lies unread, here or in the kernel: its answer to the PING may stand
  * behind it. */
@@ -234,13 +245,13 @@ void grpc_conn_tick(struct grpc_conn *c, int64_t now_us)
 	if (!grpc_conn_reads(c))
 		return;
 	if (c->phase <= GRPC_HEARD && now_us - c->idle_since_us > receive_us) {
-		grpc_conn_go_away(c, NGHTTP2_SETTINGS_TIMEOUT, CONN_END_NO_SETTINGS, NULL);
+		grpc_conn_go_away(c, NGHTTP2_SETTINGS_TIMEOUT, c->shaking ? CONN_END_GREETING_TIMEOUT : CONN_END_NO_SETTINGS, NULL);
 		return;
 	}
 	for (struct list *it = c->calls.next, *next; it != &c->calls && grpc_conn_reads(c); it = next) {
 		next = it->next;
 		if (!grpc_call_tick(grpc_call_of_conn_node(it), now_us))
-			grpc_conn_go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, CONN_END_HEADERS_SLOW, NULL);
+			grpc_conn_go_away(c, NGHTTP2_ENHANCE_YOUR_CALM, is_unread(c) ? CONN_END_UNREAD : CONN_END_HEADERS_SLOW, NULL);
 	}
 	if (c->phase == GRPC_NOTICED && knows_the_notice(c, now_us))
 		grpc_conn_say_bye(c);
@@ -282,6 +293,7 @@ void grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struc
 	grpc_frames_init(&c->frames);
 	c->server = server;
 	c->remote = *remote;
+	c->shaking = tls != NULL && config->grpc.tls;
 	c->idle_since_us = c->received_us = clock_mono_us();
 	grpc_guard_init(c, c->received_us);
 	c->flush = event_new(base, -1, 0, on_flush, c);

@@ -1,10 +1,8 @@
 /* Three probes with one word for a person, and the metrics. */
 #include "rest/ops_server.h"
 
-#include <event2/buffer.h>
 #include <event2/http.h>
 #include <event2/listener.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +10,7 @@
 #include "base/ip.h"
 #include "loop/accept.h"
 #include "loop/tls_bufferevent.h"
-#include "rest/rest_answer.h"
+#include "rest/rest_by_evhttp.h"
 
 #define METRICS_MAX (256 * 1024)
 
@@ -25,37 +23,26 @@ struct ops_server {
 	struct ops_source source;
 };
 
-static void answer(const struct ops_server *s, struct evhttp_request *req, int status, const char *type, struct str body)
+static void answer(const struct ops_server *s, struct evhttp_request *req, int status, struct str type, struct str body)
 {
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
-	struct evbuffer *out = evbuffer_new();
+	struct rest_answer a = {.status = status, .body = body};
 	/* evhttp makes a plain connection itself when new_connection has no memory */
 	struct bufferevent *bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(req));
 	if (!tls_fits(socket_is_local(bufferevent_getfd(bev)) ? NULL : s->tls, TLS_OPS, bev)) {
-		status = 503;
-		body = STR("");
-		evhttp_add_header(headers, "Connection", "close");
+		a.status = 503;
+		a.body = STR("");
+		rest_answer_add(&a, STR("Connection"), STR("close"));
 	}
-	evhttp_add_header(headers, "Content-Type", type);
-	evhttp_add_header(headers, "Cache-Control", "no-store");
-	if (status == 503)
-		evhttp_add_header(headers, "Retry-After", "1");
-	/* evhttp would send a body here too, and no length */
-	if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
-		char length[24];
-		snprintf(length, sizeof length, "%zu", body.n);
-		evhttp_add_header(headers, "Content-Length", length);
-	} else if (out != NULL) {
-		evbuffer_add(out, body.p, body.n);
-	}
-	evhttp_send_reply(req, out == NULL ? 503 : status, rest_reason(status), out);
-	if (out != NULL)
-		evbuffer_free(out);
+	rest_answer_add(&a, STR("Content-Type"), type);
+	rest_answer_add(&a, STR("Cache-Control"), STR("no-store"));
+	if (a.status == 503)
+		rest_answer_add(&a, STR("Retry-After"), STR("1"));
+	rest_by_evhttp_send(req, &a);
 }
 
 static void answer_text(const struct ops_server *s, struct evhttp_request *req, int status, struct str body)
 {
-	answer(s, req, status, "text/plain; charset=utf-8", body);
+	answer(s, req, status, STR("text/plain; charset=utf-8"), body);
 }
 
 static void on_livez(struct evhttp_request *req, void *arg)
@@ -91,7 +78,7 @@ static void on_metrics(struct evhttp_request *req, void *arg)
 	}
 	struct sbuf text = sbuf_in(a, 16384);
 	s->source.metrics(s->source.arg, &text);
-	answer(s, req, 200, "text/plain; version=0.0.4; charset=utf-8", sbuf_str(&text));
+	answer(s, req, 200, STR("text/plain; version=0.0.4; charset=utf-8"), sbuf_str(&text));
 	arena_free(a);
 }
 

@@ -18,6 +18,7 @@
 #include "op/tls_client_auth.h"
 #include "rest/form.h"
 #include "rest/http_guard.h"
+#include "rest/rest_by_evhttp.h"
 #include "rest/rest_conn.h"
 #include "rest/rest_decode.h"
 #include "rest/rest_encode.h"
@@ -55,17 +56,6 @@ static void free_op_after_sending(const void *data, size_t n, void *op)
 	op_free(op);
 }
 
-/* evhttp sends what it is given after a HEAD too, where the client takes it for the beginning of
- * the next answer; and says no length there (RFC 9110 sections 8.6 and 9.3.2). */
-static void answer_with_head(struct evhttp_request *req, const struct rest_answer *a)
-{
-	char length[24];
-	snprintf(length, sizeof length, "%zu", a->body.n);
-	if (a->body.p != NULL)
-		evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Length", length);
-	evhttp_send_reply(req, a->status, rest_reason(a->status), NULL);
-}
-
 /* RFC 9112 section 9.6: `close` among the options of any Connection line. evhttp sees it only
  * alone, and in the first line. */
 static bool says_close(struct evhttp_request *req)
@@ -85,28 +75,17 @@ static bool says_close(struct evhttp_request *req)
 static void refuse_by_evhttp(struct evhttp_request *req)
 {
 	struct rest_refusal_alone r;
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
-	struct evbuffer *out = evbuffer_new();
 	rest_refusal_alone(&r, ERR_OVERLOADED, NULL, false);
-	evhttp_clear_headers(headers);
-	for (unsigned i = 0; i < r.answer.n; i++)
-		evhttp_add_header(headers, r.answer.fields[i].name.p, r.answer.fields[i].value.p);
-	if (out != NULL && evhttp_request_get_command(req) != EVHTTP_REQ_HEAD)
-		evbuffer_add(out, r.answer.body.p, r.answer.body.n);
-	evhttp_send_reply(req, r.answer.status, rest_reason(r.answer.status), out);
-	if (out != NULL)
-		evbuffer_free(out);
+	rest_by_evhttp_send(req, &r.answer);
 }
 
 /* The body stays in the op's memory until it was sent, so that what held a secret is wiped, not
  * copied. */
 static void answer_by_evhttp(struct evhttp_request *req, struct op *op, const struct rest_answer *a)
 {
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
-	for (unsigned i = 0; i < a->n; i++)
-		evhttp_add_header(headers, a->fields[i].name.p, a->fields[i].value.p);
+	rest_by_evhttp_fields(req, a);
 	if (a->body.n == 0 || evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
-		answer_with_head(req, a);
+		rest_by_evhttp_head(req, a);
 		op_free(op);
 		return;
 	}
