@@ -187,18 +187,13 @@ static void on_read(struct bufferevent *bev, void *arg)
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct grpc_conn *c = arg;
-<<<<<<< HEAD
 	if (what & BEV_EVENT_CONNECTED) { /* the handshake has ended */
+		c->shaking = false;
 		if (tls_bufferevent_certificate(bev, &c->certificate) == ERR_NO_MEMORY)
 			grpc_conn_end(c, CONN_END_NO_MEMORY);
 		return;
 	}
 	if (what & BEV_EVENT_TIMEOUT)
-=======
-	if (what & BEV_EVENT_CONNECTED)
-		c->shaking = false;
-	else if (what & BEV_EVENT_TIMEOUT)
->>>>>>> house
 		grpc_conn_end(c, CONN_END_UNREAD);
 	else if (what & BEV_EVENT_EOF)
 		grpc_conn_end(c, CONN_END_CLIENT_CLOSED);
