@@ -152,6 +152,21 @@ Test(dpop, introspection_tells_the_key)
 	cr_expect_str_eq(pb_text(pb_bytes(grpc_message(&g, 0, NULL), 12), 1, text, sizeof text), key.id);
 }
 
+Test(dpop, a_bound_bearer_asks_about_tokens_with_its_proof)
+{
+	char form[TOKEN_MAX + 64], headers[2 * TOKEN_MAX + 64];
+	const struct http_request q = {.path = INTROSPECT, .type = "application/x-www-form-urlencoded", .body = form, .headers = headers};
+	bound_token(&w, &acme, &key, token);
+	snprintf(form, sizeof form, "token=%s", token);
+	proof_new(&key, &(struct proof){.method = "POST", .url = DPOP_URL INTROSPECT, .token = token}, proof);
+	snprintf(headers, sizeof headers, "Authorization: DPoP %s\r\nDPoP: %s\r\n", token, proof);
+	expect_status(http_call(w.gateway.http, &q, &r), 200);
+	cr_expect_not_null(strstr(r.body, "\"active\":true"), "%s", r.body);
+	expect_challenge(http_call(w.gateway.http, &q, &r), "proof_replayed", "invalid_dpop_proof", REPLAYED);
+	snprintf(headers, sizeof headers, "Authorization: Bearer %s\r\n", token);
+	cr_expect_eq(http_call(w.gateway.http, &q, &r), 401);
+}
+
 Test(dpop, discovery_lists_the_algorithms)
 {
 	expect_status(get(&w, "/.well-known/oauth-authorization-server", NULL, &r), 200);
