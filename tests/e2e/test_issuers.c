@@ -17,6 +17,7 @@
 #include "crypto/digest.h"
 #include "crypto/signing_key.h"
 #include "crypto/signing_key_parts.h"
+#include "harness/dpop.h"
 #include "harness/expect.h"
 #include "harness/proc.h"
 #include "harness/require.h"
@@ -354,6 +355,30 @@ Test(issuers, the_platform_s_role_opens_the_operator_s_api_and_no_other_role_doe
 }
 
 /* Entra ID lists up to 200 groups. */
+/* RFC 9449 section 7, also for tokens that somebody else has bound. */
+Test(issuers, a_bound_token_needs_a_proof_of_its_key)
+{
+	struct client_key_pair holder;
+	char proof[TOKEN_MAX];
+	client_key_make(&holder, JWT_ES256);
+	const char *bearer = compose(auth0_key, header_of(auth0_key, ""),
+				     auth0_claims(600, "\"admin\"", format(",\"cnf\":{\"jkt\":\"%s\"}", holder.id)));
+	expect_problem("/m2m/client-id", bearer, 401, "invalid_token");
+	proof_new(&holder, &(struct proof){.method = "GET", .url = DPOP_URL "/m2m/client-id", .token = bearer}, proof);
+	expect_status(call_with_proof(w.gateway.http, "/m2m/client-id", NULL, "DPoP", bearer, proof, &r), 200);
+	expect_status(call_with_proof(w.gateway.http, "/m2m/client-id", NULL, "DPoP", bearer, proof, &r), 401);
+	cr_expect(is_problem(&r, "proof_replayed"), "%s", r.body);
+	bearer = compose(auth0_key, header_of(auth0_key, ""),
+			 auth0_claims(600, "\"saas-platform\"", format(",\"cnf\":{\"jkt\":\"%s\"}", holder.id)));
+	expect_problem("/admin/organizations", bearer, 401, "invalid_token");
+	proof_new(&holder, &(struct proof){.method = "GET", .url = DPOP_URL "/admin/organizations", .token = bearer}, proof);
+	expect_status(call_with_proof(w.gateway.http, "/admin/organizations", NULL, "DPoP", bearer, proof, &r), 200);
+	expect_status(call_with_proof(w.gateway.http, "/admin/organizations", NULL, "DPoP", bearer, proof, &r), 401);
+	bearer = compose(auth0_key, header_of(auth0_key, ""), auth0_claims(600, "\"admin\"", ",\"cnf\":{\"kid\":\"x\"}"));
+	expect_problem("/m2m/client-id", bearer, 401, "invalid_token");
+	signing_key_free(holder.key);
+}
+
 Test(issuers, a_token_may_be_as_long_as_headers_may)
 {
 	enum { GROUPS = 240 };

@@ -282,6 +282,18 @@ Test(config, an_issuer_is_a_url_that_metadata_can_be_appended_to)
 		cr_expect(word_is_issuer(str_of(good[i])), "%s", good[i]);
 }
 
+Test(config, dpop_nonces_are_off_or_required)
+{
+	cr_assert_eq(READ(0, "M2M_WORKERS=1"), ERR_OK, "%s", faults_text);
+	cr_assert_not(config.dpop_nonce);
+	cr_assert_eq(READ(0, "M2M_DPOP_NONCE=required"), ERR_OK, "%s", faults_text);
+	cr_assert(config.dpop_nonce);
+	cr_assert_eq(READ(0, "M2M_DPOP_NONCE=off"), ERR_OK, "%s", faults_text);
+	cr_assert_not(config.dpop_nonce);
+	cr_assert_eq(READ(0, "M2M_DPOP_NONCE=Required"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_DPOP_NONCE: expected off or required, not \"Required\"\n"));
+}
+
 Test(config, an_access_token_type_is_one_of_two_in_exact_case)
 {
 	static const char *const bad[] = {"M2M_ACCESS_TOKEN_TYPE=jwt", "M2M_ACCESS_TOKEN_TYPE=AT+JWT", "M2M_ACCESS_TOKEN_TYPE=at jwt",

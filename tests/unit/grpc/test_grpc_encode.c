@@ -74,6 +74,25 @@ Test(grpc_encode, what_a_token_is_worth)
 		     "Bearer"
 		     "\x28\x09"
 		     "\x42\x01x\x42\x01y"));
+	op->out.introspected.audience = STR_NONE;
+	op->out.introspected.bound_to = STR("jkt:ab");
+	frame_is(STR("\x00\x00\x00\x00\x17"
+		     "\x08\x01"
+		     "\x1a\x05m2m_x"
+		     "\x22\x04"
+		     "DPoP"
+		     "\x28\x09"
+		     "\x62\x04\x0a\x02"
+		     "ab"));
+	op->out.introspected.bound_to = STR("x5t#S256:ab");
+	frame_is(STR("\x00\x00\x00\x00\x19"
+		     "\x08\x01"
+		     "\x1a\x05m2m_x"
+		     "\x22\x06"
+		     "Bearer"
+		     "\x28\x09"
+		     "\x62\x04\x12\x02"
+		     "ab"));
 	make(OP_REVOKE_TOKEN);
 	frame_is(STR("\x00\x00\x00\x00\x00"));
 }

@@ -105,6 +105,20 @@ Test(op_input, one_bearer_is_taken)
 	cr_assert_eq(op->err, ERR_OK);
 }
 
+/* RFC 9449 section 7.1 */
+Test(op_input, a_bearer_may_have_the_scheme_dpop)
+{
+	static const char *const values[] = {"DPoP abc", "dpop  abc"};
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		struct op *op = new_op(OP_GET_CLIENT_ID);
+		op_set_bearer(op, 1, str_of(values[i]));
+		cr_assert(str_eq(op->in.bearer, STR("abc")) && op->in.dpop_scheme);
+	}
+	struct op *op = new_op(OP_GET_CLIENT_ID);
+	op_set_bearer(op, 1, STR("Bearer DPoP"));
+	cr_assert(str_eq(op->in.bearer, STR("DPoP")) && !op->in.dpop_scheme);
+}
+
 /* op_authenticate refuses it, after what stands before it in the steps. */
 Test(op_input, no_authorization_is_no_error_yet)
 {
