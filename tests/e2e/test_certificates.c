@@ -15,9 +15,8 @@
 
 SHARED_CLUSTER("");
 
-#define FORM    "application/x-www-form-urlencoded"
-#define PROXY   "127.0.1.1"
-#define NO_CERT "The client must authenticate, with HTTP Basic or in the body: client_secret is missing."
+#define FORM  "application/x-www-form-urlencoded"
+#define PROXY "127.0.1.1"
 
 static struct world w;
 static struct org acme, globex;
@@ -260,6 +259,55 @@ Test(certificates, the_metadata_says_what_is_taken)
 	cr_expect_not_null(strstr(r.body, "\"tls_client_certificate_bound_access_tokens\":true"), "%s", r.body);
 	cr_expect_not_null(strstr(r.body, "\"mtls_endpoint_aliases\":{\"token_endpoint\":\"https://mtls.example.com/oauth2/token\""), "%s",
 			   r.body);
+}
+
+/* What openssl says of a second handshake with the first one's session. */
+static bool resumes(const char *version, const struct identity *i)
+{
+	char line[2048], out[TMP_PATH], session[TMP_PATH], identity[2 * TMP_PATH + 32] = "";
+	tmp_path(out, "resumed", ".txt");
+	tmp_path(session, "resumed", ".pem");
+	if (i != NULL)
+		snprintf(identity, sizeof identity, "-cert %s -key %s", i->crt, i->key);
+	snprintf(line, sizeof line,
+		 "for how in -sess_out -sess_in; do (printf 'GET /.well-known/jwks.json HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'; sleep 1) |"
+		 " openssl s_client -connect 127.0.0.1:%u -%s %s $how %s; done >%s 2>&1",
+		 w.gateway.http, version, identity, session, out);
+	proc_run((const char *const[]){"sh", "-c", line, NULL});
+	char *said = tmp_read(out, NULL);
+	cr_assert_not_null(said);
+	bool reused = strstr(said, "Reused, ") != NULL;
+	cr_assert_not_null(strstr(said, "New, "), "%s", said);
+	free(said);
+	return reused;
+}
+
+Test(certificates, who_shows_one_is_not_resumed)
+{
+	start("request");
+	pki_self_signed(&one, "/CN=billing");
+	cr_expect(resumes("tls1_2", NULL));
+	cr_expect(resumes("tls1_3", NULL));
+	cr_expect_not(resumes("tls1_2", &one));
+	cr_expect_not(resumes("tls1_3", &one));
+}
+
+Test(certificates, a_plaintext_listener_knows_of_none)
+{
+	env_set(&w.gateway_env, "M2M_TLS_CERT_FILE=%s", server.crt);
+	env_set(&w.gateway_env, "M2M_TLS_KEY_FILE=%s", server.key);
+	env_set(&w.gateway_env, "M2M_PLAINTEXT=http,ops");
+	env_set(&w.gateway_env, "M2M_TLS_CLIENT_CERTS=request");
+	begin();
+	pki_self_signed(&one, "/CN=billing");
+	add(&acme, "--file", one.crt);
+	char value[6000], line[6100];
+	pki_field(&one, value, sizeof value);
+	snprintf(line, sizeof line, "Client-Cert: %s\r\n", value);
+	expect_status(http_call(w.gateway.http,
+				&(struct http_request){.path = "/oauth2/token", .type = FORM, .body = grant(&acme), .headers = line}, &r),
+		      401);
+	cr_expect_eq(curl_grpc(w.gateway.grpc, GRPC_TOKEN, &one, admin, token_message(acme.client_id, "")), 0);
 }
 
 Test(certificates, authorities_are_reread)

@@ -1,7 +1,7 @@
 // npm's openid-client and oauth4webapi authenticate with a TLS certificate (RFC 8705): one whose name an authority vouches
 // for, and one that signed itself. Each finds in the gateway's metadata that it may.
 //
-// tap.sh says what is printed, stack.sh what is in the environment; besides, M2M_PKI is a folder with server.crt, signed.crt
+// tap.sh says what is printed, stack.sh what is in the environment; besides, PKI_FOLDER is a folder with server.crt, signed.crt
 // and self.crt with their keys, and m2mctl has registered both clients' certificates.
 
 import assert from 'node:assert/strict';
@@ -14,7 +14,7 @@ import { Issuer, custom } from 'openid-client';
 
 import { test, testNewest } from './common.mjs';
 
-const { M2M_URL: issuer, M2M_CLIENT_ID: clientId, M2M_PKI: pki } = process.env;
+const { M2M_URL: issuer, M2M_CLIENT_ID: clientId, PKI_FOLDER: pki } = process.env;
 const read = (name) => readFileSync(`${pki}/${name}`);
 const ca = read('server.crt');
 const m2mctl = (words) => execFileSync('m2mctl', [...words, '--output', 'json'], { encoding: 'utf8' });
