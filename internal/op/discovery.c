@@ -63,13 +63,22 @@ static void put_url(struct json_out *o, const char *key, struct arena *a, struct
 	json_put_str(o, key, arena_printf(a, "%.*s%s", STR_ARG(base), op_specs[id].path));
 }
 
-#define CLIENT_AUTH_METHOD_NAMES "\"client_secret_basic\",\"client_secret_post\",\"private_key_jwt\""
-#define CLIENT_AUTH_METHODS      "[" CLIENT_AUTH_METHOD_NAMES "]"
-
-/* Of an endpoint whose clients may sign assertions, which all take the same. */
-static void put_assertion_algs(struct json_out *o, const char *key)
+/* How clients authenticate at an endpoint, and with which algorithms they sign: the same at all.
+ * FAPI 2.0 Security Profile sections 5.3.2.1 and 5.4.1 leave secrets and RS256 out. */
+static void put_client_auth(struct json_out *o, const struct config *config, const char *methods, const char *algs, bool bearer)
 {
-	json_put_raw(o, key, STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
+	json_open(o, methods, '[');
+	if (!config->fapi2) {
+		json_put_str(o, NULL, STR("client_secret_basic"));
+		json_put_str(o, NULL, STR("client_secret_post"));
+	}
+	json_put_str(o, NULL, STR("private_key_jwt"));
+	if (bearer)
+		json_put_str(o, NULL, STR("Bearer"));
+	json_close(o, ']');
+	json_put_raw(o, algs,
+		     config->fapi2 ? STR("[\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]")
+				   : STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
 }
 
 /* OpenID Connect Discovery 1.0 section 3 requires an authorization endpoint, RFC 8414 section 2
@@ -88,14 +97,13 @@ static struct str metadata(struct arena *a, const struct config *config, bool op
 	/* required and never empty (RFC 8414 sections 2 and 3.2); no authorization endpoint
 	 * answers with anything */
 	json_put_raw(&o, "response_types_supported", STR("[\"none\"]"));
-	json_put_raw(&o, "token_endpoint_auth_methods_supported", STR(CLIENT_AUTH_METHODS));
-	put_assertion_algs(&o, "token_endpoint_auth_signing_alg_values_supported");
+	put_client_auth(&o, config, "token_endpoint_auth_methods_supported", "token_endpoint_auth_signing_alg_values_supported", false);
 	put_url(&o, "introspection_endpoint", a, config->public_url, OP_INTROSPECT_TOKEN);
-	json_put_raw(&o, "introspection_endpoint_auth_methods_supported", STR("[" CLIENT_AUTH_METHOD_NAMES ",\"Bearer\"]"));
-	put_assertion_algs(&o, "introspection_endpoint_auth_signing_alg_values_supported");
+	put_client_auth(&o, config, "introspection_endpoint_auth_methods_supported",
+			"introspection_endpoint_auth_signing_alg_values_supported", true);
 	put_url(&o, "revocation_endpoint", a, config->public_url, OP_REVOKE_TOKEN);
-	json_put_raw(&o, "revocation_endpoint_auth_methods_supported", STR(CLIENT_AUTH_METHODS));
-	put_assertion_algs(&o, "revocation_endpoint_auth_signing_alg_values_supported");
+	put_client_auth(&o, config, "revocation_endpoint_auth_methods_supported", "revocation_endpoint_auth_signing_alg_values_supported",
+			false);
 	json_put_raw(&o, "subject_types_supported", STR("[\"public\"]"));
 	json_put_raw(&o, "id_token_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\"]"));
 	json_close(&o, '}');

@@ -282,6 +282,16 @@ Test(config, an_issuer_is_a_url_that_metadata_can_be_appended_to)
 		cr_expect(word_is_issuer(str_of(good[i])), "%s", good[i]);
 }
 
+Test(config, a_profile_is_fapi2_or_none)
+{
+	cr_assert_eq(READ(0, "M2M_PROFILE=fapi2"), ERR_OK, "%s", faults_text);
+	cr_assert(config.fapi2);
+	cr_assert_eq(READ(0, "M2M_PROFILE=none"), ERR_OK, "%s", faults_text);
+	cr_assert_not(config.fapi2);
+	cr_assert_eq(READ(0, "M2M_PROFILE=FAPI2"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_PROFILE: expected none or fapi2, not \"FAPI2\"\n"));
+}
+
 Test(config, an_access_token_type_is_one_of_two_in_exact_case)
 {
 	static const char *const bad[] = {"M2M_ACCESS_TOKEN_TYPE=jwt", "M2M_ACCESS_TOKEN_TYPE=AT+JWT", "M2M_ACCESS_TOKEN_TYPE=at jwt",
