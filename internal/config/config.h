@@ -95,6 +95,9 @@ struct config {
 	/* M2M_ACCESS_TOKEN_TYPE, JWT (default) or at+jwt (RFC 9068): of clients that have no
 	 * token_type of their own */
 	bool at_jwt;
+	/* M2M_PROFILE, none (default) or fapi2: every client is held to the FAPI 2.0 Security
+	 * Profile, whatever its own profile says */
+	bool fapi2;
 	/* M2M_TRUSTED_ISSUERS: JSON text of trust/trust.h's list; absent: none */
 	struct str trusted_issuers;
 	/* M2M_TRUSTED_ISSUERS_FILE, whose content was that; absent: given in the environment */

@@ -315,6 +315,18 @@ bool parse_dpop_nonce(const struct setting *s, struct arena *a, struct str text,
 	return true;
 }
 
+bool parse_profile(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	bool fapi2 = str_eq(text, STR("fapi2"));
+	if (!fapi2 && !str_eq(text, STR("none"))) {
+		sbuf_putz(why, "expected none or fapi2");
+		return false;
+	}
+	*(bool *)target(s, c) = fapi2;
+	return true;
+}
+
 bool parse_text(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
 {
 	return keep(s, a, text, c, why);

@@ -49,6 +49,8 @@ const struct setting settings[] = {
 	 parse_alg, AT(signing_alg)},
 	{"M2M_ACCESS_TOKEN_TYPE", "JWT", "JWT", "JWT, or at+jwt as RFC 9068 has it; a client may have its own",
 	 parse_token_type, AT(at_jwt)},
+	{"M2M_PROFILE", "none", "none", "fapi2 holds every client to the FAPI 2.0 Security Profile; none, those alone that have the profile",
+	 parse_profile, AT(fapi2)},
 	{"M2M_TRUSTED_ISSUERS", NULL, "none", "JSON list of outside issuers whose tokens are taken; better M2M_TRUSTED_ISSUERS_FILE, reread when it changes",
 	 parse_text, AT(trusted_issuers)},
 	{"M2M_WORKERS", NULL, "one per usable core", "worker threads",

@@ -63,26 +63,6 @@ static void put_url(struct json_out *o, const char *key, struct arena *a, struct
 	json_put_str(o, key, arena_printf(a, "%.*s%s", STR_ARG(base), op_specs[id].path));
 }
 
-/* Of an endpoint, all of which take the same; `more`: NULL or one more. Names count only where
- * somebody vouches for them. */
-static void put_auth_methods(struct json_out *o, const char *key, const struct config *config, const char *more)
-{
-	json_open(o, key, '[');
-	json_put_str(o, NULL, STR("client_secret_basic"));
-	json_put_str(o, NULL, STR("client_secret_post"));
-	json_put_str(o, NULL, STR("private_key_jwt"));
-	if (config_takes_certificates(config)) {
-		if (config->tls_clients.text.p != NULL)
-			json_put_str(o, NULL, STR("tls_client_auth"));
-		/* where an authority's signature is required, no other certificate comes */
-		if (config->client_certs != CONFIG_CERTS_REQUIRE || config->proxies.certificate_field.p != NULL)
-			json_put_str(o, NULL, STR("self_signed_tls_client_auth"));
-	}
-	if (more != NULL)
-		json_put_str(o, NULL, str_of(more));
-	json_close(o, ']');
-}
-
 /* RFC 8705 sections 3.3 and 5. */
 static void put_certificates(struct json_out *o, struct arena *a, const struct config *config)
 {
@@ -98,10 +78,41 @@ static void put_certificates(struct json_out *o, struct arena *a, const struct c
 	json_close(o, '}');
 }
 
-/* Of what clients sign: assertions and DPoP proofs. */
-static void put_algs(struct json_out *o, const char *key)
+/* Of what clients sign. FAPI 2.0 Security Profile section 5.4.1 leaves RS256 out. */
+static void put_algs(struct json_out *o, const char *key, const struct config *config)
 {
-	json_put_raw(o, key, STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
+	json_put_raw(o, key,
+		     config->fapi2 ? STR("[\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]")
+				   : STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]"));
+}
+
+/* Names count only where somebody vouches for them. */
+static void put_certificate_methods(struct json_out *o, const struct config *config)
+{
+	if (!config_takes_certificates(config))
+		return;
+	if (config->tls_clients.text.p != NULL)
+		json_put_str(o, NULL, STR("tls_client_auth"));
+	/* where an authority's signature is required, no other certificate comes */
+	if (config->client_certs != CONFIG_CERTS_REQUIRE || config->proxies.certificate_field.p != NULL)
+		json_put_str(o, NULL, STR("self_signed_tls_client_auth"));
+}
+
+/* How clients authenticate at an endpoint, and with which algorithms they sign: the same at all.
+ * FAPI 2.0 Security Profile sections 5.3.2.1 and 5.4.1 leave secrets and RS256 out. */
+static void put_client_auth(struct json_out *o, const struct config *config, const char *methods, const char *algs, bool bearer)
+{
+	json_open(o, methods, '[');
+	if (!config->fapi2) {
+		json_put_str(o, NULL, STR("client_secret_basic"));
+		json_put_str(o, NULL, STR("client_secret_post"));
+	}
+	json_put_str(o, NULL, STR("private_key_jwt"));
+	put_certificate_methods(o, config);
+	if (bearer)
+		json_put_str(o, NULL, STR("Bearer"));
+	json_close(o, ']');
+	put_algs(o, algs, config);
 }
 
 /* OpenID Connect Discovery 1.0 section 3 requires an authorization endpoint, RFC 8414 section 2
@@ -120,15 +131,14 @@ static struct str metadata(struct arena *a, const struct config *config, bool op
 	/* required and never empty (RFC 8414 sections 2 and 3.2); no authorization endpoint
 	 * answers with anything */
 	json_put_raw(&o, "response_types_supported", STR("[\"none\"]"));
-	put_auth_methods(&o, "token_endpoint_auth_methods_supported", config, NULL);
-	put_algs(&o, "token_endpoint_auth_signing_alg_values_supported");
-	put_algs(&o, "dpop_signing_alg_values_supported");
+	put_client_auth(&o, config, "token_endpoint_auth_methods_supported", "token_endpoint_auth_signing_alg_values_supported", false);
+	put_algs(&o, "dpop_signing_alg_values_supported", config);
 	put_url(&o, "introspection_endpoint", a, config->public_url, OP_INTROSPECT_TOKEN);
-	put_auth_methods(&o, "introspection_endpoint_auth_methods_supported", config, "Bearer");
-	put_algs(&o, "introspection_endpoint_auth_signing_alg_values_supported");
+	put_client_auth(&o, config, "introspection_endpoint_auth_methods_supported",
+			"introspection_endpoint_auth_signing_alg_values_supported", true);
 	put_url(&o, "revocation_endpoint", a, config->public_url, OP_REVOKE_TOKEN);
-	put_auth_methods(&o, "revocation_endpoint_auth_methods_supported", config, NULL);
-	put_algs(&o, "revocation_endpoint_auth_signing_alg_values_supported");
+	put_client_auth(&o, config, "revocation_endpoint_auth_methods_supported", "revocation_endpoint_auth_signing_alg_values_supported",
+			false);
 	put_certificates(&o, a, config);
 	json_put_raw(&o, "subject_types_supported", STR("[\"public\"]"));
 	json_put_raw(&o, "id_token_signing_alg_values_supported", STR("[\"RS256\",\"ES256\",\"PS256\",\"EdDSA\"]"));

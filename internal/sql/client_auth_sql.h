@@ -48,12 +48,14 @@
 	" and " CREDENTIAL_IS_LIVE("k")
 #define CREDENTIAL_LOOKUP(a) LOOKUP("k", "m2m.client_credential", LIVE_CREDENTIAL(a))
 
-#define CREDENTIAL_CASES(a, ring) \
+/* `held`: every client is held to FAPI 2.0, whatever its own profile. */
+#define CREDENTIAL_CASES(a, ring, held) \
 	"   when " a ".credentials is null and s.version is null and " OTHER_KEYS_SECRET(a, ring) " then 'key_missing'" \
 	"   when case when " a ".credentials is null then s.version is null else k.client_id is null end then 'invalid_client'" \
 	"   when " a ".used_until <= extract(epoch from statement_timestamp()) then 'invalid_client'" \
 	"   when not (coalesce(" SHOWN_KIND(a) ", 'secret') = any (coalesce(c.auth_methods, '{secret}'))) then 'auth_method_not_allowed'" \
-	"   when c.profile = 'fapi2' and not " a ".fapi2 then 'profile_violated'"
+	"   when " held " and coalesce(" SHOWN_KIND(a) ", 'secret') not in ('key', 'certificate') then 'auth_method_not_allowed'" \
+	"   when (" held " or c.profile = 'fapi2') and not " a ".fapi2 then 'profile_violated'"
 
 /* ---- used once ---- */
 

@@ -25,12 +25,12 @@
 	SECRET_LOOKUP("asked", ring)
 
 /* $1 client_id, $2 verifiers, $3 ring, $4 remote_addr, and of a credential in place of a secret, at
- * parameters that the caller numbers, auth_method, credentials, used_once, used_until, fapi2. Gives
- * one row `fin`: (verdict, organization_id, client_id, roles, and `more`); `refused` are further
- * cases, before which nothing is used up. */
-#define SQL_CLIENT_ITSELF(auth_method, credentials, used_once, used_until, fapi2, refused, more, from) \
+ * parameters that the caller numbers, auth_method, credentials, used_once, used_until, fapi2, and
+ * `held` (client_auth_sql.h). Gives one row `fin`: (verdict, organization_id, client_id, roles,
+ * and `more`); `refused` are further cases, before which nothing is used up. */
+#define SQL_CLIENT_ITSELF(auth_method, credentials, used_once, used_until, fapi2, held, refused, more, from) \
 	"with dec as (" \
-	" select case " CLIENT_REFUSED(CREDENTIAL_CASES("asked", "$3")) refused " else 'granted' end as outcome," \
+	" select case " CLIENT_REFUSED(CREDENTIAL_CASES("asked", "$3", held "::bool")) refused " else 'granted' end as outcome," \
 	"  c.organization_id, c.client_id, c.roles, asked.used_once, asked.used_until, 1::int8 as ord" more \
 	" from (select $1::text as client_id, $2::bytea as verifiers, $4::text as remote_addr, " auth_method "::\"char\" as auth_method," \
 	"  " credentials "::text as credentials, " used_once "::bytea as used_once, " used_until "::int8 as used_until, " fapi2 "::bool as fapi2) asked" \
@@ -88,11 +88,11 @@
 #define SQL_INTROSPECT_BY_CLIENTS SHOWN_TO_INTROSPECT("") INTROSPECT_SHOWN(SECRET_CASES("asked", "$12"), "", "", "")
 
 /* Where one of them shows another credential: $13 auth_method "char"[], $14 credentials text[], $15
- * used_once bytea[], $16 used_until int8[], $17 fapi2 bool[]. */
+ * used_once bytea[], $16 used_until int8[], $17 fapi2 bool[]; $18 held bool. */
 #define SQL_INTROSPECT_BY_CREDENTIALS \
 	SHOWN_TO_INTROSPECT(", unnest($13::\"char\"[]) as auth_method, unnest($14::text[]) as credentials, unnest($15::bytea[]) as used_once," \
 	"  unnest($16::int8[]) as used_until, unnest($17::bool[]) as fapi2") \
-	", dec as (" INTROSPECT_SHOWN(CREDENTIAL_CASES("asked", "$12"), ", t.auth_method, t.credentials, t.used_once, t.used_until, t.fapi2", \
+	", dec as (" INTROSPECT_SHOWN(CREDENTIAL_CASES("asked", "$12", "$18::bool"), ", t.auth_method, t.credentials, t.used_once, t.used_until, t.fapi2", \
 	CREDENTIAL_LOOKUP("asked"), ", t.used_once, t.used_until") ")," USED_ONCE_BY_ASSERTION \
 	" select verdict, organization_id, active, ord from fin"
 
@@ -109,10 +109,10 @@
 
 /* $1..$4 the client, $5..$12 the token, $13 actor text, $14 request_id uuid, $15 transport
  * "char", $16 remote_addr text or null, $17 user_agent text or null, $18 traceparent text or
- * null, $19 to $23 the client's other credential. A token of another client, an expired one and
+ * null, $19 to $24 the client's other credential. A token of another client, an expired one and
  * one that was revoked before change nothing. */
 #define SQL_TOKEN_REVOKE \
-	SQL_CLIENT_ITSELF("$19", "$20", "$21", "$22", "$23", " when " TOKEN_KEY_IS_NEWER " then 'stale_key'", \
+	SQL_CLIENT_ITSELF("$19", "$20", "$21", "$22", "$23", "$24", " when " TOKEN_KEY_IS_NEWER " then 'stale_key'", \
 	", t.jti, t.version, to_timestamp(t.exp) as expires_at," \
 	"  t.verified and t.client_id = c.client_id and t.organization_id = c.organization_id as own", " cross join" TOKEN_OF_PARAMETERS) \
 	", verdict as (select verdict as outcome, organization_id, client_id, jti, version, expires_at, own from fin)" \
@@ -144,9 +144,9 @@
 	"   from m2m.tokens_ended e where e.expires_at > statement_timestamp() and e.credential = '' and" OF_ORGANIZATION("e") "), '') || ']}' end" \
 	" from verdict"
 
-/* $1..$4 the client, $5 to $9 its other credential. */
+/* $1..$4 the client, $5 to $10 its other credential. */
 #define SQL_REVOCATIONS_BY_CLIENT \
-	SQL_CLIENT_ITSELF("$5", "$6", "$7", "$8", "$9", RESOURCE_SERVER_REFUSED, "", "") \
+	SQL_CLIENT_ITSELF("$5", "$6", "$7", "$8", "$9", "$10", RESOURCE_SERVER_REFUSED, "", "") \
 	", verdict as (select verdict as outcome, organization_id, true as everywhere from fin)" \
 	SQL_LIST_OF_VERDICT
 

@@ -64,13 +64,15 @@
 /* A certificate is there whether its client means it or not: a token is bound to it where the
  * client authenticates with it, or must have its tokens bound. */
 #define BINDING                                                                                                                            \
-	"case when req.binding like 'x5t#S256:%' and k.kind is distinct from 'certificate' and c.token_binding is null then null"          \
+	"case when req.binding like 'x5t#S256:%' and k.kind is distinct from 'certificate' and c.token_binding is null and not $43::bool " \
+	"then null"                                                                                                                        \
 	" else req.binding end"
 #define BINDING_MISSING                                                                                                                    \
-	"case c.token_binding when 'dpop' then req.binding is null or req.binding not like 'jkt:%' when 'certificate' then"                \
+	"case coalesce(c.token_binding, case when $43::bool then 'any' end) when 'dpop' then req.binding is null or req.binding not like " \
+	"'jkt:%' when 'certificate' then"                                                                                                  \
 	" req.binding is null or req.binding not like 'x5t#S256:%' when 'any' then req.binding is null else false end"
 #define PROOF_CASES                                                                                                                        \
-	CREDENTIAL_CASES("req", "$12")                                                                                                     \
+	CREDENTIAL_CASES("req", "$12", "$43::bool")                                                                                        \
 	"   when req.proof_until <= extract(epoch from statement_timestamp()) then 'invalid_dpop_proof'"                                   \
 	"   when " BINDING_MISSING " then 'binding_required'"
 
@@ -80,7 +82,8 @@
 /* Parameters: $1 to $11 are arrays with one element per request, $12 the ring's key ids, $13 and
  * $14 the batch's kid and id, from $15 on stands the seal that travels with it (audit_writer.h),
  * $26 is another array, from $27 on stands what only requests with a bearer have, from $35 on
- * what only those with a proof have. `verifiers` holds one 32-byte verifier per ring key, in the
+ * what only those with a proof have, the last of it, $43, whether every client is held to FAPI 2.0
+ * (M2M_PROFILE). `verifiers` holds one 32-byte verifier per ring key, in the
  * order of $12. statement_timestamp() is when the server got this
  * statement: later than the arrival of every request in it, so a rotation that had returned
  * before is seen. No RETURNING: the gateway's role may insert into the audit but not read it.
@@ -312,14 +315,14 @@ static void put_columns(struct store *s, struct pg_params *p, const struct colum
 }
 
 /* The least statement that can check them all. */
-static const char *statement_for(const struct list *requests)
+static const char *statement_for(const struct store *s, const struct list *requests)
 {
-	const char *name = STMT_ISSUE;
+	const char *name = s->config->fapi2 ? STMT_ISSUE_PROOF : STMT_ISSUE;
 	LIST_EACH (it, requests) {
 		const struct issue_request *r = ISSUE_REQUEST(it);
 		if (r->credentials.p != NULL || r->binding.p != NULL)
 			return STMT_ISSUE_PROOF;
-		if (r->bearer != NULL)
+		if (r->bearer != NULL && !s->config->fapi2)
 			name = STMT_ISSUE_BEARER;
 	}
 	return name;
@@ -335,12 +338,14 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 	pg_put_uuid(p, &batch_id);
 	audit_writer_put(writer, p);
 	put_columns(s, p, method_columns, sizeof method_columns / sizeof *method_columns, requests);
-	const char *name = statement_for(requests);
+	const char *name = statement_for(s, requests);
 	if (str_eq(str_of(name), STR(STMT_ISSUE)))
 		return name;
 	put_columns(s, p, bearer_columns, sizeof bearer_columns / sizeof *bearer_columns, requests);
-	if (str_eq(str_of(name), STR(STMT_ISSUE_PROOF)))
+	if (str_eq(str_of(name), STR(STMT_ISSUE_PROOF))) {
 		put_columns(s, p, proof_columns, sizeof proof_columns / sizeof *proof_columns, requests);
+		pg_put_bool(p, s->config->fapi2);
+	}
 	return name;
 }
 

@@ -66,8 +66,8 @@ static struct str method_of(const struct token_caller *caller)
 	return caller->shown.auth_method == '\0' ? STR_NONE : str_from(&caller->shown.auth_method, 1);
 }
 
-/* The last five of a client. */
-static void put_credential(struct pg_params *p, const struct token_caller *caller)
+/* The last six of a client. */
+static void put_credential(const struct store *s, struct pg_params *p, const struct token_caller *caller)
 {
 	const struct issue_once *assertion = &caller->shown.assertion;
 	pg_put_raw(p, PG_CHAR, method_of(caller));
@@ -78,6 +78,7 @@ static void put_credential(struct pg_params *p, const struct token_caller *calle
 	else
 		pg_put_raw(p, PG_INT8, STR_NONE);
 	pg_put_bool(p, caller->fapi2);
+	pg_put_bool(p, s->config->fapi2);
 }
 
 /* The last six of a bearer. */
@@ -116,7 +117,7 @@ enum err token_revoke(struct store *s, const struct token_caller *caller, const 
 	put_caller(s, &p, caller);
 	put_token(&p, token);
 	origin_put(&p, caller->origin);
-	put_credential(&p, caller);
+	put_credential(s, &p, caller);
 	return submit(s, STMT_TOKEN_REVOKE, &p, (struct call){.writes = true, .done = done, .arg = arg});
 }
 
@@ -125,7 +126,7 @@ enum err token_revocations(struct store *s, const struct token_caller *caller, t
 	struct pg_params p;
 	put_caller(s, &p, caller);
 	if (is_client(caller))
-		put_credential(&p, caller);
+		put_credential(s, &p, caller);
 	else
 		put_proof(&p, caller);
 	return submit(s, is_client(caller) ? STMT_REVOCATIONS_BY_CLIENT : STMT_REVOCATIONS_BY_BEARER, &p,
@@ -256,7 +257,7 @@ static void put_columns(struct pg_params *p, const struct list *asked, const str
 static const char *put_batch(struct store *s, struct pg_params *p)
 {
 	const struct list *asked = &s->introspections.flying;
-	bool credentials = false;
+	bool credentials = s->config->fapi2;
 	LIST_EACH (it, asked)
 		credentials = credentials || INTROSPECTION(it)->caller.shown.credentials.p != NULL;
 	store_params(s, p);
@@ -265,6 +266,7 @@ static const char *put_batch(struct store *s, struct pg_params *p)
 	if (!credentials)
 		return STMT_INTROSPECT_BY_CLIENTS;
 	put_columns(p, asked, credential_columns, sizeof credential_columns / sizeof *credential_columns);
+	pg_put_bool(p, s->config->fapi2);
 	return STMT_INTROSPECT_BY_CREDENTIALS;
 }
 

@@ -294,6 +294,16 @@ Test(config, dpop_nonces_are_off_or_required)
 	cr_assert(faults_say("M2M_DPOP_NONCE: expected off or required, not \"Required\"\n"));
 }
 
+Test(config, a_profile_is_fapi2_or_none)
+{
+	cr_assert_eq(READ(0, "M2M_PROFILE=fapi2"), ERR_OK, "%s", faults_text);
+	cr_assert(config.fapi2);
+	cr_assert_eq(READ(0, "M2M_PROFILE=none"), ERR_OK, "%s", faults_text);
+	cr_assert_not(config.fapi2);
+	cr_assert_eq(READ(0, "M2M_PROFILE=FAPI2"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_PROFILE: expected none or fapi2, not \"FAPI2\"\n"));
+}
+
 Test(config, an_access_token_type_is_one_of_two_in_exact_case)
 {
 	static const char *const bad[] = {"M2M_ACCESS_TOKEN_TYPE=jwt", "M2M_ACCESS_TOKEN_TYPE=AT+JWT", "M2M_ACCESS_TOKEN_TYPE=at jwt",

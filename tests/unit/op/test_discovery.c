@@ -84,6 +84,20 @@ Test(discovery, the_metadata_names_our_endpoints_at_both_paths)
 	}
 }
 
+Test(discovery, an_installation_of_fapi2_takes_neither_secrets_nor_rs256)
+{
+	const struct json *object = NULL;
+	config.fapi2 = true;
+	make_documents();
+	struct op *op = ask(OP_OAUTH_METADATA);
+	answered(op, ERR_OK);
+	cr_assert_eq(json_parse(arena, op->out.document, (struct json_limits){.max_depth = 2, .max_values = 64}, &object), ERR_OK);
+	words_are(object, "token_endpoint_auth_methods_supported", "private_key_jwt");
+	words_are(object, "introspection_endpoint_auth_methods_supported", "private_key_jwt Bearer");
+	words_are(object, "revocation_endpoint_auth_methods_supported", "private_key_jwt");
+	words_are(object, "token_endpoint_auth_signing_alg_values_supported", "ES256 PS256 EdDSA Ed25519");
+}
+
 Test(discovery, the_contract_is_told_in_yaml_and_in_json)
 {
 	make_documents();

@@ -164,6 +164,27 @@ Test(private_key_jwt, the_memory_of_keys_is_bounded)
 	cr_expect_not_null(client_key_memo_get(env.client_keys, str_of(id)), "the last one");
 }
 
+/* ---- FAPI 2.0 ---- */
+
+/* Whose client it is, the worker doesn't know: it tells, and the statement decides. */
+Test(private_key_jwt, what_fapi2_forbids_is_told_to_the_statement)
+{
+	struct signing_key *rsa_key = NULL;
+	cr_assert_eq(signing_key_generate(JWT_RS256, &rsa_key), ERR_OK);
+	struct client_jwk rsa_row = row_of(rsa_key);
+	struct op *op = show(signed_by(rsa_key, "a"));
+	fake_client_jwks(&store, ERR_OK, &rsa_row, 1);
+	cr_assert_eq(store.waiting, FAKE_ISSUE, "%s", op->err_detail);
+	cr_expect_not(store.request->fapi2);
+	answer_issue(ERR_PROFILE_VIOLATED);
+	answered(op, ERR_INVALID_CLIENT);
+	cr_expect_str_eq(op->err_detail, "The assertion's alg must be PS256, ES256 or EdDSA (FAPI 2.0 Security Profile section 5.4.1).");
+	op = show(signed_by(rsa_key, "b"));
+	answer_issue(ERR_OK); /* of a client without the profile */
+	answered(op, ERR_OK);
+	signing_key_free(rsa_key);
+}
+
 /* ---- beyond tokens ---- */
 
 static struct op *ask_with(enum op_id id, struct str assertion)
