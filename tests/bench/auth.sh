@@ -81,7 +81,8 @@ run_auth() {
 	mkdir "$tmp/auth"
 	sed -E 's/.*client_id=([^&]*).*/\1/' "$tmp/bodies" | "$bin/tests/bench/make_assertions" keys "$tmp/auth"
 	ask "\\copy m2m.client_credential (client_id, credential_id, kind, public_jwk) from '$tmp/auth/client_credential'"
-	ask "update m2m.client set auth_methods = '{secret,key}' where name <> 'x' and is_default; vacuum analyze m2m.client, m2m.client_credential"
+	ask "update m2m.client set auth_methods = '{secret,key}'"
+	ask 'vacuum analyze m2m.client, m2m.client_credential'
 	for ((n = 0; n < 20; n++)); do cat "$tmp/bodies"; done >"$tmp/secrets"
 	auth_round 0 $((seconds < 3 ? seconds : 3)) # the first one, which nobody counts
 	for ((round = 1; round <= rounds; round++)); do auth_round "$round" "$seconds"; done
