@@ -99,7 +99,7 @@ $$;
 -- answers in milliseconds, however long it is. A day that was counted is in token_usage. For the days since, the client's rows
 -- are walked from the newest on: rows of one client stand in the index by their place in the table, which is the order in which
 -- they were written, but for the page or so that each connection has begun. So a few more are looked at than would do. The walk
--- ends after 4,000 rows (or 50 ms, of a cold cache): what wasn't met by then was last used when the counts say, or after that and before
+-- ends after 2,000 rows (or 50 ms, of a cold cache): what wasn't met by then was last used when the counts say, or after that and before
 -- `unknown_until`, which is null when nothing is unknown.
 --
 -- A workload is met by its issuer and subject, all that the audit has of it: two that differ in nothing else share their use,
@@ -155,7 +155,7 @@ begin
 			select t.issued_at, coalesce(t.credential, t.secret_version::text) as mark, t.remote_addr, t.user_agent from m2m.token_audit t
 			-- not by equality, which would leave the order open
 			where t.client_id >= client collate "C" and t.client_id <= client collate "C" and t.issued_at >= low and t.issued_at < high
-			order by t.client_id desc limit 4000
+			order by t.client_id desc limit 2000
 		loop
 			walked := walked + 1;
 			n := array_position(marks, found_row.mark);
@@ -170,7 +170,7 @@ begin
 			end if;
 			back_to := least(back_to, found_row.issued_at);
 			exit when missing = 0 and walked >= 64;
-			cut := missing > 0 and (walked >= 4000 or (walked % 64 = 0 and clock_timestamp() > begun + interval '50 milliseconds'));
+			cut := missing > 0 and (walked >= 2000 or (walked % 64 = 0 and clock_timestamp() > begun + interval '50 milliseconds'));
 			exit when cut;
 		end loop;
 		high := low;
@@ -178,8 +178,8 @@ begin
 	end loop;
 	if missing > 0 then
 		for found_row in
-			select coalesce(u.credential, u.secret_version::text) as mark, max(u.last_issued_at) as issued_at from m2m.token_usage u
-			where u.client_id = client collate "C" group by 1
+			select coalesce(u.credential, u.secret_version::text) as mark, max(u.last_issued_at) as issued_at
+			from (select * from m2m.token_usage a where a.client_id = client collate "C" order by a.day desc limit 5000) u group by 1
 		loop
 			n := coalesce(array_position(marks, found_row.mark), array_position(marks, split_part(found_row.mark, ' ', 1) || ' '));
 			if n is not null and address[n] is null and found_row.issued_at >= born[n] then

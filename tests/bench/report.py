@@ -135,7 +135,7 @@ def print_auth(rows, cells, facts):
     print(f"    introspection to secrets: {of(lambda r: rate(r, 'introspection') / rate(r, 'secrets'))}, at least 1.3")
     print("secrets beside another revision's, within 2 %: tests/bench/revisions --alg ES256 --connections 256 REVISION")
     for u in (f["used_once"] for f in facts if "used_once" in f):
-        print(f"used once: {u['bytes_per_entry']:.0f} bytes an entry with its index ({u['entries']} entries); an hour of {u['dropped']} (all {u['size']}) is forgotten in {u['drop_ms']} ms")
+        print(f"used once: {u['bytes_per_entry']:.0f} bytes an entry with its index; an hour of {u['entries']} of them is forgotten in {u['drop_ms']} ms")
 
 
 def print_table(rows, facts):

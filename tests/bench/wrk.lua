@@ -11,8 +11,8 @@
 -- though its token is kept.
 --
 -- The last line of the output is a JSON object: requests (answers that have come), tokens (200s
--- with a token, or that say of one that it is active), errors (of connections), non200 (counts by status), duration_us, latency_us (p50,
--- p90, p99, max), bytes.
+-- with a token, or that say of one that it is active), errors (of connections), non200 (counts by
+-- status), duration_us, latency_us (p50, p90, p99, max), bytes.
 
 local find, sub = string.find, string.sub
 

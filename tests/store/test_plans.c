@@ -3,6 +3,7 @@
  * own connection got, as auto_explain logs them. */
 #include <unistd.h>
 
+#include "harness/client_key.h"
 #include "harness/expect.h"
 #include "harness/world.h"
 
@@ -201,4 +202,53 @@ Test(plans, so_is_everything_that_an_operator_asks)
 		usleep(100000);
 	cr_assert_geq(plans_of(own, "."), 15);
 	nothing_is_read_whole(own);
+}
+
+/* ---- many of everything ---- */
+
+#define MANY "50000"
+
+/* Clients with a secret and a key each, and what was shown once, as many as there are in use where
+ * nobody looks at the plans any more (tests/bench/plans has ten million). */
+static void have_very_many(void)
+{
+	PGconn *db = world_db(&w);
+	sql_exec(db, "set session_replication_role = replica"); /* no look-up of a foreign key for each */
+	sql_exec(db, "insert into m2m.client (client_id, organization_id, audiences, secret_version, auth_methods)"
+		     " select 'm2m_' || lpad(n::text, 22, '0'), gen_random_uuid(), '{public-api}', 1, '{secret,key}'"
+		     " from generate_series(1, " MANY ") n");
+	sql_exec(db, "insert into m2m.organization (organization_id, slug, name) select organization_id, right(client_id, 22), 'o' from "
+		     "m2m.client"
+		     " where client_id like 'm2m_00%%'");
+	sql_exec(db, "insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)"
+		     " select client_id, 1, 'k1', sha256('s'), sha256('v'), 'abcd' from m2m.client where client_id like 'm2m_00%%'");
+	sql_exec(db, "insert into m2m.client_credential (client_id, credential_id, kind, public_jwk)"
+		     " select client_id, md5(client_id), 'key', '{}' from m2m.client where client_id like 'm2m_00%%'");
+	sql_exec(db, "insert into m2m.used_once select mod(h, 32)::int2, decode(md5(n::text), 'hex'), to_timestamp(h * 3600 + 3599)"
+		     " from generate_series(1, " MANY ") n cross join lateral"
+		     " (select floor(extract(epoch from clock_timestamp()) / 3600)::bigint + n %% 2 as h) t");
+	sql_exec(db, "reset session_replication_role");
+	sql_exec(db, "analyze m2m.client, m2m.client_secret, m2m.organization, m2m.client_credential, m2m.used_once");
+}
+
+/* All three texts of the issuing statement: a secret's, a bearer's, a key's. */
+Test(plans, of_very_many_clients_and_assertions_each_text_reads_its_own)
+{
+	char token[TOKEN_MAX], assertion[TOKEN_MAX];
+	struct client_key_pair key;
+	client_key_make(&key, JWT_ES256);
+	client_key_add(&w, &acme, &key);
+	have_very_many();
+	client_token(&w, &acme, token);
+	expect_status(m2m_token(&w, token, acme.client_id, acme.secret, &r), 200);
+	client_assertion_new(acme.client_id, &key, 60, assertion);
+	expect_status(assertion_token(w.gateway.http, assertion, "", &r), 200);
+	wait_for_plans(3);
+	cr_expect_eq(issuing_plans(BY("client_by_id", "client_id = " ELEMENT(2))), 3);
+	cr_expect_eq(issuing_plans(BY("client_secret_pkey", "\\(client_id = " ELEMENT(28) "\\) AND \\(version = " ELEMENT(29) "\\)")), 2);
+	cr_expect_eq(issuing_plans(" client_credential_(present|all|by_id) on [^\n]*\n\\s*Index Cond: \\(\\(?client_id = " ELEMENT(2)), 1);
+	cr_expect_eq(issuing_plans("Insert on used_once"), 1);
+	cr_expect_eq(issuing_plans("Scan [^\n]*used_once_[0-9]"), 0, "what was shown is found by the insert's own index alone");
+	nothing_is_read_whole("with req as");
+	signing_key_free(key.key);
 }
