@@ -1,5 +1,5 @@
 /* Reading and rotating secrets, and a new client's first one. All go through the gateway's own
- * statements (credential_sql.h) with an operator as the bearer, so that m2mctl and the gateway
+ * statements (sql_sql.h) with an operator as the bearer, so that m2mctl and the gateway
  * answer the same. */
 #include "crypto/digest.h"
 #include "operator/admin.h"
@@ -7,7 +7,7 @@
 #include "operator/credential.h"
 #include "operator/exec.h"
 #include "operator/key.h"
-#include "sql/credential_sql.h"
+#include "sql/sql_sql.h"
 
 #define ROTATE_TRIES 10
 
@@ -107,7 +107,7 @@ static enum err read_body(struct operator_db *db, void *arg)
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	credential_put_read(&p, &task->bearer, &task->origin, task->client->client_id, task->ring);
-	return operator_exec(db, SQL_READ_SECRET, &p, &task->row);
+	return operator_exec(db, sql_read_secret, &p, &task->row);
 }
 
 static enum err derive_again(struct operator_db *db, const struct task *task, struct client_secret *ret)
@@ -148,7 +148,7 @@ static enum err rotate_begin_body(struct operator_db *db, void *arg)
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	credential_put_rotate_begin(&p, &task->bearer, &task->origin, &task->rotation, task->ring);
-	return operator_exec(db, SQL_ROTATE_BEGIN, &p, &task->row);
+	return operator_exec(db, sql_rotate_begin, &p, &task->row);
 }
 
 static enum err rotate_body(struct operator_db *db, void *arg)
@@ -157,7 +157,7 @@ static enum err rotate_body(struct operator_db *db, void *arg)
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	credential_put_rotate(&p, &task->bearer, &task->origin, &task->rotation, &task->fresh);
-	return operator_exec(db, SQL_ROTATE, &p, &task->row);
+	return operator_exec(db, sql_rotate, &p, &task->row);
 }
 
 static enum err run(struct operator_db *db, operator_body *body, struct task *task)

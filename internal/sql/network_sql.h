@@ -1,9 +1,10 @@
-/* How statements tell whether a request comes from where it may: in this one place. */
+/* How statements that are strings in C tell whether a request comes from where it may: parts.sql
+ * says it. */
 #ifndef M2M_SQL_NETWORK_SQL_H
 #define M2M_SQL_NETWORK_SQL_H
 
-/* True or false, never null. `networks`: a column allowed_networks; null allows any. `address`:
- * text; an unknown one (null) is in no network. */
-#define NETWORK_ALLOWED(address, networks) "(" networks " is null or coalesce(" address "::inet <<= any (" networks "), false))"
+#include "sql/parts_sql.h"
+
+#define NETWORK_ALLOWED(address, networks) PART_NETWORK_ALLOWED(address, networks)
 
 #endif

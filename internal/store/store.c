@@ -10,6 +10,7 @@
 #include "sql/admin_sql.h"
 #include "sql/client_credential_sql.h"
 #include "sql/credential_sql.h"
+#include "sql/sql_sql.h"
 #include "sql/token_state_sql.h"
 #include "store/denied.h"
 #include "store/issue_statement.h"
@@ -34,9 +35,9 @@ static const struct pg_statement issue_statements[] = {
 
 static const struct pg_statement serve_statements[] = {
 	{STMT_READ_CLIENT_ID, SQL_READ_CLIENT_ID},
-	{STMT_READ_SECRET, SQL_READ_SECRET},
-	{STMT_ROTATE_BEGIN, SQL_ROTATE_BEGIN},
-	{STMT_ROTATE, SQL_ROTATE},
+	{STMT_READ_SECRET, sql_read_secret},
+	{STMT_ROTATE_BEGIN, sql_rotate_begin},
+	{STMT_ROTATE, sql_rotate},
 	{STMT_CLIENT_JWKS, SQL_CLIENT_KEYS},
 	{STMT_USED_FORGET, "select m2m.used_once_forget()"},
 	{STMT_USED_SPEND, sql_used_once_spend},

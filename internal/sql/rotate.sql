@@ -1,0 +1,70 @@
+-- Replaces the version of a client's secret that was read, and records it.
+-- $1..$10 as the parts caller and origin_values have them, $11 client_id text, $12 version that was
+-- read int, $13 key_id text, $14 salt bytea, $15 verifier bytea, $16 hint text, $17 grace_seconds
+-- int, $18 idempotency_key text or null, $19 request_hash bytea, $20 bearer_hash bytea or null, $21
+-- revoke_tokens bool, $22 to $26 as caller's last.
+-- Answers (outcome, rotated_at, previous_secret_expires_at); outcome `conflict`: the version moved
+-- on, read again; `invalid_token`, `network_not_allowed`, `forbidden`: the bearer's rights ended
+-- meanwhile. previous_secret_expires_at is -infinity without grace.
+--
+-- A compare-and-set: of two rotations that read the same version, the second waits for the first
+-- one's row lock and then finds no row. The time is taken after that lock was got
+-- (clock_timestamp), so a grace is never shortened by the wait and never ends a version before it
+-- began. The statement's snapshot is younger than the commit of the version that was read, so it
+-- sees every earlier version's row.
+--: caller($22, $23, $24, $25, $26)
+, advanced as (
+  update m2m.client c set secret_version = c.secret_version + 1 from caller
+  where c.client_id = $11::text and c.secret_version = $12::int4 and c.disabled_at is null
+    and c.organization_id = caller.organization_id and caller.live and caller.near and caller.admin
+  returning c.client_id, c.organization_id, c.secret_version as version, c.token_lifetime, c.tokens_until
+)
+, moment as materialized (select *, clock_timestamp() as at from advanced)
+, ended as (
+  update m2m.client_secret s set ended_at = coalesce(s.ended_at, m.at),
+    expires_at = case when $17::int4 = 0 then '-infinity' else least(s.expires_at, m.at + make_interval(secs => $17::int4)) end
+  from moment m where s.client_id = m.client_id and
+--: secret_may_be_live(s)
+  returning s.version
+)
+, tokens_ended as (
+--: end_tokens_begin
+  select m.organization_id, m.client_id, e.version, case when $17::int4 = 0 then 'infinity' else
+--: tokens_not_before(m.at)
+    end,
+--: last_token_expires(m, m.at)
+  from moment m, ended e where $21::bool
+--: end_tokens_end
+)
+, made as (
+  -- `ended` is read to its end first: one version has no end
+  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_at)
+  select m.client_id, m.version, $13::text, $14::bytea, $15::bytea, $16::text, m.at from moment m, (select count(*) from ended) e
+  returning version
+)
+, answer as (
+  select m.*, case when $17::int4 = 0 then '-infinity' else m.at + make_interval(secs => $17::int4) end as previous_secret_expires_at
+  from moment m
+)
+, remembered as (
+  insert into m2m.idempotency
+  select organization_id, $18::text, $19::bytea, coalesce($20::bytea, ''), client_id, version, at, previous_secret_expires_at
+  from answer where $18::text is not null
+  on conflict (organization_id, idempotency_key) do update set request_hash = excluded.request_hash,
+    bearer_hash = excluded.bearer_hash, client_id = excluded.client_id, secret_version = excluded.secret_version,
+    rotated_at = excluded.rotated_at, previous_secret_expires_at = excluded.previous_secret_expires_at
+)
+, recorded as (
+  insert into m2m.admin_audit (at, action, outcome, organization_id, client_id, secret_version, detail,
+--: origin_columns
+    )
+  select at, 'rotate_secret', 'granted', organization_id, client_id, version,
+    jsonb_build_object('grace_seconds', $17::int4) || case when $21::bool then jsonb_build_object('revoke_tokens', true) else '{}' end,
+--: origin_values
+  from answer
+)
+select case
+--: caller_refused
+    when not caller.admin then 'forbidden'
+    when answer.version is null then 'conflict' else 'granted' end, answer.at, answer.previous_secret_expires_at
+from (select) one left join caller on true left join answer on true

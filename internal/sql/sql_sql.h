@@ -1,0 +1,11 @@
+/* The large statements that both programs use: each is a file of this folder with its name,
+ * parameters and columns told in it, embedded without its comments. What they say in the same words
+ * stands in parts.sql. */
+#ifndef M2M_SQL_SQL_SQL_H
+#define M2M_SQL_SQL_SQL_H
+
+extern const char sql_read_secret[];
+extern const char sql_rotate[];
+extern const char sql_rotate_begin[];
+
+#endif
