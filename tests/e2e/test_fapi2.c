@@ -1,6 +1,7 @@
-/* FAPI 2.0 Security Profile: what the modules of the OpenID conformance suite send and expect, against
- * the running daemon. tests/fapi2.md has the table of the modules; a test that reproduces one is named
- * after it. The suites are one for clients of the profile, one for an installation of it. */
+/* FAPI 2.0 Security Profile: what the modules of the OpenID conformance suite send and expect,
+ * against the running daemon. tests/fapi2.md has the table of the modules; a test that reproduces
+ * one is named after it. The suites are one for clients of the profile, one for an installation of
+ * it. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -115,7 +116,8 @@ Test(fapi2, ensure_client_assertion_with_wrong_aud_fails)
 	expect_says("aud must be the issuer identifier");
 }
 
-/* The suite asks this at the endpoint of pushed requests, which a client credentials grant lacks. */
+/* The suite asks this at the endpoint of pushed requests, which a client credentials grant
+ * lacks. */
 Test(fapi2, ensure_an_aud_is_the_issuer_as_a_string)
 {
 	static const char *const auds[] = {"\"aud\":[\"" ISSUER "\"],", "\"aud\":\"" ISSUER "/oauth2/token\",",
