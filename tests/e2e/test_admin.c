@@ -500,8 +500,8 @@ Test(admin, what_is_no_key_to_register_is_named)
 	static const struct {
 		const char *body, *says;
 	} bad[] = {
-		{"{}", "kind must be key."},
-		{"{\"kind\":\"secret\"}", "kind must be key."},
+		{"{}", "kind must be key or certificate."},
+		{"{\"kind\":\"secret\"}", "kind must be key or certificate."},
 		{"{\"kind\":\"key\"}", "public_key must be"},
 		{"{\"kind\":\"key\",\"public_key\":7}", "public_key is of the wrong type"},
 		{"{\"kind\":\"key\",\"public_key\":\"x\"}", "neither a public JWK"},
@@ -558,12 +558,12 @@ Test(admin, how_a_client_authenticates_is_set_and_holds_from_the_next_request_on
 
 Test(admin, a_client_has_one_way_to_authenticate_at_least)
 {
-	static const char *const bad[] = {"[]", "[\"secret\",\"secret\"]", "[\"certificate\"]", "[\"\"]"};
+	static const char *const bad[] = {"[]", "[\"secret\",\"secret\"]", "[\"password\"]", "[\"\"]"};
 	char body[128];
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		snprintf(body, sizeof body, "{\"auth_methods\":%s}", bad[i]);
 		expect_problem(call("PATCH", clients_of("acme", acme.client_id, ""), body), 400, "invalid_request");
-		cr_expect(body_has("auth_methods must be a list of secret and key"), "%s: %s", body, r.body);
+		cr_expect(body_has("auth_methods must be a list of secret, key and certificate"), "%s: %s", body, r.body);
 	}
 	expect_problem(call("PATCH", clients_of("acme", acme.client_id, ""), "{\"auth_methods\":null}"), 400, "invalid_request");
 }

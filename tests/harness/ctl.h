@@ -10,7 +10,7 @@
 
 struct ctl_result {
 	int exit_code;
-	char out[32768];    /* standard output */
+	char out[49152];    /* standard output */
 	char err[8192];     /* standard error */
 	char log[TMP_PATH]; /* the file that standard error went to */
 };
