@@ -695,7 +695,8 @@ Test(concurrency, removing_and_adding_a_certificate_is_linearizable)
 	show = show_certificate;
 	start_behind_a_proxy(&authority);
 	mint_platform(&w, "backend", platform);
-	world_ctl(&w, &(struct ctl_result){.exit_code = 0}, "client", "certificate", "add", "--org", "acme", "--san-dns", "billing.example");
+	world_ctl(&w, &(struct ctl_result){.exit_code = 0}, "client", "certificate", "add", "--org", "acme", "--san-dns",
+		  "billing.example");
 	make_history_of_credentials(signers, change_certificates_on);
 	check_history_of_credentials(signers, "certificate");
 }
