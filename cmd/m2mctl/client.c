@@ -321,7 +321,8 @@ const struct command client_commands[] = {
 	 "  --audience A        whom its tokens are for; the first one is the default (default: M2M_DEFAULT_AUDIENCE)\n"
 	 "  --lifetime SECONDS  of its tokens, 60 to 2592000 (default 86400)\n"
 	 "  --token-type TYPE   of its tokens, JWT or at+jwt (RFC 9068); as M2M_ACCESS_TOKEN_TYPE says when not given\n"
-	 "  --auth-method M     what it may authenticate with: secret, key (see m2mctl client key), or both; the secret alone by default\n"
+	 "  --auth-method M     what it may authenticate with: secret, key (see m2mctl client key),\n"
+	 "                      workload (see m2mctl client workload), or several; the secret alone by default\n"
 	 "  --allow-network N   the only networks that the client may be used from, such as 192.0.2.0/24 or 2001:db8::/32, up to 64;\n"
 	 "                      any, the default: from anywhere\n" SECRET_HELP "\n"
 	 "In Kubernetes, give --secret-name: the default is the name of the default client's Secret.\n\n"
@@ -365,7 +366,7 @@ const struct command client_commands[] = {
 	{"client", "set",
 	 "--org SLUG | CLIENT_ID [--name NAME] [--role admin|member|resource_server|none]... [--scope S]... [--audience A]... [--lifetime "
 	 "SECONDS] "
-	 "[--token-type JWT|at+jwt|default] [--auth-method secret|key]... [--allow-network CIDR]... [--default]",
+	 "[--token-type JWT|at+jwt|default] [--auth-method secret|key|workload]... [--allow-network CIDR]... [--default]",
 	 "Changes what a client is and may do; what isn't given stays",
 	 "  --org SLUG          the organization, by slug or id: its default client\n"
 	 "  --name NAME         for people\n"
@@ -374,7 +375,8 @@ const struct command client_commands[] = {
 	 "  --audience A        replaces all audiences; the first one is the default\n"
 	 "  --lifetime SECONDS  of tokens issued from now on, 60 to 2592000\n"
 	 "  --token-type TYPE   of tokens issued from now on; default: as M2M_ACCESS_TOKEN_TYPE says\n"
-	 "  --auth-method M     what it may authenticate with from the next request on: secret, key (see m2mctl client key), or both\n"
+	 "  --auth-method M     what it may authenticate with from the next request on: secret, key (see m2mctl client key),\n"
+	 "                      workload (see m2mctl client workload), or several\n"
 	 "  --allow-network N   replaces the networks that the client may be used from, such as 192.0.2.0/24 or 2001:db8::/32, up to 64;\n"
 	 "                      any: from anywhere. It holds for its tokens here too, and from the next request on\n"
 	 "  --default           makes it its organization's default client too, as `m2mctl client default` does\n\n"

@@ -1,44 +1,11 @@
 /* m2mctl client key: the public keys that a client's assertions are checked with
  * (private_key_jwt). */
-#include "operator/client_credential.h"
+#include "client_credential.h"
 
 #include "base/clock.h"
 #include "crypto/client_key.h"
-#include "ctl.h"
 #include "input.h"
-#include "operator/client.h"
-#include "options.h"
 #include "output.h"
-
-#define EXPIRES_IN_MAX 315360000 /* ten years */
-
-/* ---- whose ---- */
-
-struct whose {
-	struct str client_id, org;
-};
-
-#define WHOSE_ROWS(w)                                                                                                                      \
-	{"--org", OPTION_TEXT, &(w).org, 0, 0},                                                                                            \
-	{                                                                                                                                  \
-		"--client", OPTION_TEXT, &(w).client_id, 0, 0                                                                              \
-	}
-#define WHOSE_USAGE "--org SLUG | --client CLIENT_ID"
-#define WHOSE_HELP                                                                                                                         \
-	"  --org SLUG            the organization, by slug or id: its default client\n"                                                    \
-	"  --client CLIENT_ID    the client; with --org, it must be the organization's\n"
-
-static int find_client(struct ctl *ctl, const struct whose *whose, struct client *ret)
-{
-	int status = ctl_connect(ctl, 0);
-	return status == EXIT_DONE ? ctl_ended(ctl, operator_client_find(ctl->db, whose->client_id, whose->org, ret)) : status;
-}
-
-static int check_whose(const struct ctl *ctl, const struct whose *whose)
-{
-	bool given = whose->client_id.p != NULL || whose->org.p != NULL;
-	return given ? EXIT_DONE : ctl_usage(ctl, "whose key? Give --org SLUG or --client CLIENT_ID");
-}
 
 /* ---- printing ---- */
 
@@ -68,7 +35,7 @@ static int list(struct ctl *ctl, char **args)
 	const struct option options[] = {WHOSE_ROWS(whose)};
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
 	if (status == EXIT_DONE)
-		status = check_whose(ctl, &whose);
+		status = check_whose(ctl, &whose, "key");
 	if (status == EXIT_DONE)
 		status = find_client(ctl, &whose, &client);
 	if (status == EXIT_DONE)
@@ -93,18 +60,9 @@ static int list(struct ctl *ctl, char **args)
 
 struct key_options {
 	struct whose whose;
-	struct str file, name, expires_at;
-	int32_t expires_in; /* seconds; 0: not given */
+	struct credential_naming naming;
+	struct str file;
 };
-
-/* Microseconds since 1970; 0: no end, negative: one that can't be read. */
-static int64_t end_of(const struct key_options *o, int64_t now)
-{
-	int64_t us = 0;
-	if (o->expires_in != 0)
-		return now + (int64_t)o->expires_in * 1000000;
-	return o->expires_at.p == NULL || clock_parse_rfc3339(o->expires_at, &us) == ERR_OK ? us : -1;
-}
 
 static int read_key(struct ctl *ctl, const struct key_options *o, struct client_credential_spec *ret)
 {
@@ -114,7 +72,7 @@ static int read_key(struct ctl *ctl, const struct key_options *o, struct client_
 	int status = input_file(ctl, o->file, CLIENT_KEY_TEXT_MAX, &text);
 	if (status != EXIT_DONE)
 		return status;
-	enum err err = client_credential_read_key(ctl->a, text, o->name, end_of(o, now), now, ret, &why);
+	enum err err = client_credential_read_key(ctl->a, text, o->naming.name, end_of(&o->naming, now), now, ret, &why);
 	if (err == ERR_OK)
 		return EXIT_DONE;
 	if (err == ERR_MALFORMED)
@@ -129,20 +87,18 @@ static int add(struct ctl *ctl, char **args)
 	const struct option options[] = {
 		WHOSE_ROWS(o.whose),
 		{"--key", OPTION_TEXT, &o.file, 0, 0},
-		{"--name", OPTION_TEXT, &o.name, 0, 0},
-		{"--expires-in", OPTION_NUMBER, &o.expires_in, 1, EXPIRES_IN_MAX},
-		{"--expires-at", OPTION_TEXT, &o.expires_at, 0, 0},
+		NAMING_ROWS(o.naming),
 	};
 	struct client_credential_spec spec;
 	struct client client;
 	struct registered_credential made;
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
 	if (status == EXIT_DONE)
-		status = check_whose(ctl, &o.whose);
+		status = check_whose(ctl, &o.whose, "key");
 	if (status == EXIT_DONE && o.file.p == NULL)
 		status = ctl_usage(ctl, "which key? Give --key FILE, or --key - for stdin");
-	if (status == EXIT_DONE && o.expires_in != 0 && o.expires_at.p != NULL)
-		status = ctl_usage(ctl, "--expires-in and --expires-at say the same; give one");
+	if (status == EXIT_DONE)
+		status = check_naming(ctl, &o.naming);
 	if (status == EXIT_DONE)
 		status = read_key(ctl, &o, &spec);
 	if (status == EXIT_DONE)
@@ -165,7 +121,7 @@ static int remove_key(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE && credential_id.p == NULL)
 		status = ctl_usage(ctl, "which key? Give its CREDENTIAL_ID; `m2mctl client key list` has them");
 	if (status == EXIT_DONE)
-		status = check_whose(ctl, &whose);
+		status = check_whose(ctl, &whose, "key");
 	if (status == EXIT_DONE)
 		status = find_client(ctl, &whose, &client);
 	if (status == EXIT_DONE)

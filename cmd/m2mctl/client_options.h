@@ -25,7 +25,7 @@ struct client_options {
 /* The same options in a usage string. */
 #define CLIENT_USAGE                                                                                                                       \
 	"[--role admin|member|resource_server|none]... [--scope S]... [--audience A]... [--lifetime SECONDS] [--token-type JWT|at+jwt] "   \
-	"[--auth-method secret|key]..."
+	"[--auth-method secret|key|workload]..."
 
 /* `name`: the client's, or absent. Prints the usage line itself and answers EXIT_DONE or
  * EXIT_USAGE. */

@@ -61,6 +61,7 @@ extern const struct command migrate_commands[];
 extern const struct command org_commands[];
 extern const struct command client_commands[];
 extern const struct command client_key_commands[];
+extern const struct command client_workload_commands[];
 extern const struct command token_commands[];
 extern const struct command key_commands[];
 extern const struct command audit_commands[];

@@ -195,8 +195,8 @@ int check_audiences(struct ctl *ctl, const struct word_list *audiences)
 int check_auth_methods(struct ctl *ctl, const struct word_list *methods)
 {
 	for (size_t i = 0; i < methods->n; i++)
-		if (!str_eq(methods->v[i], STR("secret")) && !str_eq(methods->v[i], STR("key")))
-			return ctl_usage(ctl, "--auth-method: expected secret or key; repeat the option for both");
+		if (!str_eq(methods->v[i], STR("secret")) && !str_eq(methods->v[i], STR("key")) && !str_eq(methods->v[i], STR("workload")))
+			return ctl_usage(ctl, "--auth-method: expected secret, key or workload; repeat the option for several");
 	return EXIT_DONE;
 }
 

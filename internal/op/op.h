@@ -135,6 +135,7 @@ struct op_new_credential {
 	struct str text; /* of a key: a JWK's JSON, or PEM */
 	struct str name;
 	int64_t expires_at; /* microseconds since 1970; 0: not given; negative: none that can be */
+	struct workload_terms workload;
 };
 
 /* What the wire said. All borrowed from the op's arena; absent where not given. */
@@ -145,6 +146,7 @@ struct op_input {
 	/* RFC 8707; several are joined with spaces */
 	struct str resource;
 	struct str client_assertion, client_assertion_type; /* RFC 7521 section 4.2 */
+	struct str assertion;                               /* RFC 7523 section 2.1 */
 	/* the client authenticates as client_secret_basic, else as client_secret_post (RFC 6749
 	 * section 2.3.1) */
 	bool basic;
@@ -233,8 +235,11 @@ struct op {
 	/* what was asked for is done; the steps that are left make the answer of it */
 	bool completed;
 
-	/* the client shows an assertion in place of its secret; else NULL */
+	/* the client shows an assertion in place of its secret, which it has signed, or which its
+	 * platform has; else NULL */
 	struct key_proof *proof;
+	struct workload_proof *workload;
+	bool asked_credentials; /* the database was asked for the client's keys and workloads */
 	/* What the client shows in place of its secret, once that was found right; auth_method
 	 * 0: its secret. The fields are struct issue_request's. */
 	struct {

@@ -17,11 +17,14 @@ struct key_proof {
 	struct jwt jwt; /* in the op's arena, as all of it */
 	struct client_assertion claims;
 	struct str credential_id; /* of the key that has signed it; absent: not known yet */
-	bool asked;               /* the database was asked for the client's keys */
 };
 
 /* From in.client_assertion to in.client_id and op->proof. OP_DONE: refused. */
 enum op_verdict op_take_assertion(struct op *op);
+
+/* Has the client's keys and workloads read into the memo; the present step is then taken once
+ * more, with op->asked_credentials. OP_WAIT, or OP_DONE. */
+enum op_verdict op_ask_for_credentials(struct op *op);
 
 /* A step: OP_MORE where there is no assertion, or it is right and op->shown says it. */
 enum op_verdict op_verify_assertion(struct op *op);

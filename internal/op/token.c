@@ -10,6 +10,7 @@
 #include "crypto/jwt.h"
 #include "op/op_steps.h"
 #include "op/private_key_jwt.h"
+#include "op/workload.h"
 #include "json/json_write.h"
 
 #define SCOPE_MAX     1024
@@ -150,10 +151,11 @@ static enum op_verdict check_grant(struct op *op)
 	const struct op_input *in = &op->in;
 	if (in->grant_type.p == NULL)
 		return op_fail(op, ERR_INVALID_REQUEST, "The parameter grant_type is missing.");
-	if (!str_eq(in->grant_type, STR("client_credentials")))
+	bool by_grant = str_eq(in->grant_type, STR(WORKLOAD_GRANT)) && op_takes_workloads(op);
+	if (!by_grant && !str_eq(in->grant_type, STR("client_credentials")))
 		return op_fail(op, ERR_UNSUPPORTED_GRANT_TYPE, NULL);
 	bool asserts = in->client_assertion.p != NULL || in->client_assertion_type.p != NULL;
-	enum op_verdict verdict = asserts ? op_take_assertion(op) : check_secret_given(op);
+	enum op_verdict verdict = by_grant ? op_take_grant_assertion(op) : asserts ? op_take_assertion(op) : check_secret_given(op);
 	if (verdict != OP_MORE)
 		return verdict;
 	const char *fault = in->scope.p == NULL ? NULL : settle_scope(op);
@@ -164,7 +166,7 @@ static enum op_verdict check_grant(struct op *op)
 		return op_fail(op, ERR_INVALID_TARGET, fault);
 	/* nobody's credentials look like this: no need to ask the database, and no need to say
 	 * why */
-	if (op->proof == NULL && (!client_id_well_formed(in->client_id) || !secret_well_formed(in->client_secret)))
+	if (op->proof == NULL && op->workload == NULL && (!client_id_well_formed(in->client_id) || !secret_well_formed(in->client_secret)))
 		return op_fail(op, ERR_INVALID_CLIENT, NULL);
 	return OP_MORE;
 }
@@ -273,6 +275,8 @@ static bool take_verdict(struct op *op)
 /* A request that its client's profile forbids says what of it. */
 static enum err tell_fault(struct op *op, enum err err)
 {
+	if (op->workload != NULL)
+		return op_tell_workload_fault(op, err);
 	if (err != ERR_PROFILE_VIOLATED || op->fapi2_fault == NULL)
 		return err;
 	op->err_detail = op->fapi2_fault;
@@ -284,6 +288,8 @@ static void answer_issued(struct op *op, enum err err)
 {
 	if (err == ERR_OK && op->abandoned == ERR_OK)
 		err = signed_token(op);
+	if (err == ERR_INVALID_CLIENT && op_workload_again(op))
+		err = ERR_OK;
 	op_resume(op, tell_fault(op, err));
 }
 
@@ -360,4 +366,4 @@ static enum op_verdict issue(struct op *op)
 }
 
 op_step *const op_issue_token_steps[] = {op_authenticate, check_grant, op_limit_client, issue, NULL};
-op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, op_verify_assertion, issue, NULL};
+op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, op_verify_assertion, op_verify_workload, issue, NULL};

@@ -85,6 +85,15 @@ static void write_key(struct json_out *o, const struct registered_credential *k)
 	json_put_raw(o, "public_key", k->public_jwk);
 }
 
+static void write_workload(struct json_out *o, const struct workload_terms *t)
+{
+	json_put_str(o, "issuer", t->issuer);
+	json_put_str(o, "subject", t->subject);
+	json_put_str(o, "audience", t->audience);
+	json_put_raw(o, "claims", t->claims);
+	json_put_bool(o, "may_replay", t->may_replay);
+}
+
 static void write_credential(struct json_out *o, const struct registered_credential *k)
 {
 	json_put_str(o, "credential_id", k->credential_id);
@@ -92,6 +101,8 @@ static void write_credential(struct json_out *o, const struct registered_credent
 	json_put_str(o, "name", k->name);
 	if (k->public_jwk.p != NULL)
 		write_key(o, k);
+	if (k->workload.issuer.p != NULL)
+		write_workload(o, &k->workload);
 	rest_put_time(o, "created_at", k->created_at);
 	if (k->expires_at != 0)
 		rest_put_time(o, "expires_at", k->expires_at);

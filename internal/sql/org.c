@@ -54,7 +54,7 @@ static bool token_type_holds(struct str type)
 static bool auth_methods_hold(const struct words *methods)
 {
 	for (size_t i = 0; i < methods->n; i++)
-		if (!str_eq(methods->v[i], STR("secret")) && !str_eq(methods->v[i], STR("key")))
+		if (!str_eq(methods->v[i], STR("secret")) && !str_eq(methods->v[i], STR("key")) && !str_eq(methods->v[i], STR("workload")))
 			return false;
 	return methods->v == NULL || (methods->n >= 1 && !repeats(methods));
 }
@@ -74,7 +74,7 @@ const char *client_spec_fault(const struct client_spec *c)
 	if (!token_type_holds(c->token_type))
 		return "token_type must be JWT, at+jwt, or null for the default of the service.";
 	if (!auth_methods_hold(&c->auth_methods))
-		return "auth_methods must be a list of secret and key, one at least, each at most once.";
+		return "auth_methods must be a list of secret, key and workload, one at least, each at most once.";
 	return NULL;
 }
 

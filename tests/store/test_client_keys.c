@@ -245,7 +245,7 @@ Test(client_keys, how_a_client_authenticates_is_set_and_shown)
 	expect_exit(0, "client", "set", "--org", "acme", "--auth-method", "secret", "--auth-method", "key");
 	expect_exit(0, "client", "list", "--org", "acme");
 	cr_expect(says(r.out, "AUTH METHODS") && says(r.out, "secret key"), "%s", r.out);
-	expect_refusal(2, "expected secret or key", "client", "set", "--org", "acme", "--auth-method", "certificate");
+	expect_refusal(2, "expected secret, key or workload", "client", "set", "--org", "acme", "--auth-method", "certificate");
 	expect_refusal(2, "one at least", "client", "set", "--org", "acme", "--auth-method", "key", "--auth-method", "key");
 	expect_exit(0, "client", "create", "--org", "acme", "--auth-method", "key", "--output", "json");
 	cr_expect(says(r.out, "\"auth_methods\":[\"key\"]"), "%s", r.out);
