@@ -1,7 +1,7 @@
-/* Clients' public keys, and the terms of their workloads, that one worker has read from the database and parsed, so that a signature
- * costs no look-up but the first time. It decides nothing: a key that was removed may still be
- * here, and the issuing statement then refuses it. A key that was added is missed, and asked for.
- * A workload's id is of its terms, so one that is the same has the same terms.
+/* Clients' public keys, and the terms of their workloads, that one worker has read from the
+ * database and parsed, so that a signature costs no look-up but the first time. It decides nothing:
+ * what was removed may still be here, and the issuing statement then refuses it. What was added is
+ * missed, and asked for. A workload's id is of its terms: the same id has the same terms.
  * Bounded: a set-associative table of clients; the one that was used longest ago makes room. */
 #ifndef M2M_OP_CLIENT_KEY_MEMO_H
 #define M2M_OP_CLIENT_KEY_MEMO_H

@@ -107,7 +107,7 @@ struct op_env {
 	struct bearer_memo *memo;
 	struct verifier_ring *verifiers;
 	struct client_key_memo *client_keys;
-	unsigned asking_for_keys; /* private_key_jwt.c's own: how many wait for the database */
+	unsigned asking_for_keys; /* ask_credentials.c's own: how many wait for the database */
 	struct hasher *hasher;
 	struct op_counters *counters;
 	struct trace_queue *traces; /* NULL: off */

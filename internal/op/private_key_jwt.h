@@ -22,10 +22,6 @@ struct key_proof {
 /* From in.client_assertion to in.client_id and op->proof. OP_DONE: refused. */
 enum op_verdict op_take_assertion(struct op *op);
 
-/* Has the client's keys and workloads read into the memo; the present step is then taken once
- * more, with op->asked_credentials. OP_WAIT, or OP_DONE. */
-enum op_verdict op_ask_for_credentials(struct op *op);
-
 /* A step: OP_MORE where there is no assertion, or it is right and op->shown says it. */
 enum op_verdict op_verify_assertion(struct op *op);
 

@@ -1,9 +1,9 @@
 #include "op/workload.h"
 
 #include "crypto/secret.h"
+#include "op/ask_credentials.h"
 #include "op/issuer_key.h"
 #include "op/op_steps.h"
-#include "op/private_key_jwt.h"
 #include "json/json_read.h"
 
 /* One answer for whatever doesn't belong together, so that it tells nothing of either. */

@@ -20,7 +20,8 @@ struct workload_terms {
 	struct str issuer;   /* exactly */
 	struct str subject;  /* exactly; absent: any */
 	struct str audience; /* among the token's */
-	/* JSON: an object, each of whose members the token has with this value (op/workload_token.h) */
+	/* JSON: an object, each of whose members the token has with this value
+	 * (op/workload_token.h) */
 	struct str claims;
 	bool may_replay; /* a token may be shown again, and needs no jti */
 };

@@ -1,5 +1,5 @@
-/* One HTTPS request for a JWK Set or an issuer's configuration, from start to end, on a libcurl multi handle that its owner
- * drives. Private to trust/.
+/* One HTTPS request for a JWK Set or an issuer's configuration, from start to end, on a libcurl
+ * multi handle that its owner drives. Private to trust/.
  *
  * Only https, certificates verified, TLS 1.2 and up, 5 seconds in all, FETCH_BODY_MAX bytes, no
  * redirect but to the same host and port (and at most three), no compression. */

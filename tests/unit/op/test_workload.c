@@ -3,9 +3,9 @@
 
 #include "crypto/jwt.h"
 #include "fakes/fake_trust.h"
-#include "json/json_read.h"
 #include "op/workload.h"
 #include "op_test.h"
+#include "json/json_read.h"
 
 #define TYPE     "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 #define PLATFORM "https://platform.example"
@@ -63,6 +63,7 @@ static struct op *run(struct op_input in)
 {
 	struct op *op = new_op(OP_OAUTH_TOKEN);
 	store.waiting = FAKE_NONE;
+	store.calls = 0;
 	op->in = in;
 	op_run(op);
 	return op;
@@ -83,12 +84,9 @@ static struct op *grant(struct str assertion)
 
 static void answer_issue(enum err err)
 {
-	struct issue_request *r = store.request;
-	r->err = err;
-	if (err == ERR_OK)
-		tell_row(r);
-	store.waiting = FAKE_NONE;
-	r->done(&r, 1);
+	tell_row(store.request);
+	store.request->key = keyset_current(store.keys);
+	fake_issue(&store, err);
 }
 
 static void expect_issue(const struct op *op, char method, const char *ids, bool once)
@@ -175,11 +173,7 @@ Test(workload, whatever_does_not_match_has_one_answer)
 		fake_client_jwks(&store, ERR_OK, rows, 1);
 		expect_refused(op, ERR_INVALID_CLIENT, NO_MATCH);
 	}
-	struct client_jwk good[] = {row(ID, SUBJECT, "{}", false)};
 	struct op *op = show(token_of(stranger, claims_with(",\"jti\":\"a\"")));
-	fake_client_jwks(&store, ERR_OK, good, 1);
-	expect_refused(op, ERR_INVALID_CLIENT, NO_MATCH);
-	op = show(token_of(stranger, claims_with(",\"jti\":\"a\"")));
 	expect_refused(op, ERR_INVALID_CLIENT, NO_MATCH);
 	op = run((struct op_input){.grant_type = STR("client_credentials"),
 				   .client_id = STR("somebody"),
