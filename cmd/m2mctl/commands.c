@@ -3,7 +3,7 @@
 #include "usage.h"
 
 const struct command *const command_groups[] = {
-	migrate_commands, org_commands, client_commands, client_key_commands, client_certificate_commands,
+	migrate_commands, org_commands, client_commands, client_key_commands, client_certificate_commands, client_workload_commands,
 	token_commands,   key_commands, audit_commands,  config_commands,     completion_commands,
 	man_commands,     NULL};
 

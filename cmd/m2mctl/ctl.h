@@ -62,6 +62,7 @@ extern const struct command org_commands[];
 extern const struct command client_commands[];
 extern const struct command client_key_commands[];
 extern const struct command client_certificate_commands[];
+extern const struct command client_workload_commands[];
 extern const struct command token_commands[];
 extern const struct command key_commands[];
 extern const struct command audit_commands[];

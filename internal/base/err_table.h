@@ -12,6 +12,7 @@
 	ERR(UNSUPPORTED_GRANT_TYPE, "unsupported_grant_type", 400,  3, "unsupported_grant_type", "The grant_type is not supported; use client_credentials.") \
 	ERR(UNSUPPORTED_RESPONSE_TYPE, "unsupported_response_type", 400, 3, "unsupported_response_type", "There is no authorization endpoint here; use the grant client_credentials at the token endpoint.") \
 	ERR(INVALID_CLIENT,         "invalid_client",         401, 16, "invalid_client",         "Client authentication failed.") \
+	ERR(INVALID_GRANT,          "invalid_grant",          400,  3, "invalid_grant",          "The assertion of the grant isn't one of the client's workloads, or was used before.") \
 	ERR(INVALID_SCOPE,          "invalid_scope",          400,  3, "invalid_scope",          "The requested scope is malformed or exceeds what the client may have.") \
 	ERR(INVALID_TARGET,         "invalid_target",         400,  3, "invalid_target",         "The requested audience is not one of the client's.") \
 	ERR(MISSING_TOKEN,          "missing_token",          401, 16, NULL,                     "This operation needs a bearer token: Authorization: Bearer <token>.") \

@@ -29,7 +29,6 @@ enum kind { TEXT, FLAG };
 struct member {
 	const char *name;
 	enum kind kind;
-	bool required;
 	void *target;
 };
 
@@ -57,9 +56,6 @@ static void take_members(struct reading *r, const struct json *object, const str
 		else
 			fault(r, arena_printf(r->list->arena, "%.*s", STR_ARG(v->key)).p, "there is no such member");
 	}
-	for (size_t i = 0; i < n; i++)
-		if (members[i].required && json_get(object, members[i].name) == NULL)
-			fault(r, members[i].name, "is missing");
 }
 
 /* ---- rules ---- */
@@ -69,8 +65,7 @@ static const char *find(struct str in, const char *what)
 	return memmem(in.p, in.n, what, strlen(what));
 }
 
-/* https, a host, and nothing that a request would not send or that would hide another host. */
-static bool is_https_url(struct str url)
+bool issuer_is_https_url(struct str url)
 {
 	if (!str_starts(url, STR("https://")) || !word_is_audience(url) || memchr(url.p, '#', url.n) != NULL)
 		return false;
@@ -94,12 +89,57 @@ static void check_issuer(struct reading *r, struct str issuer, struct str own_is
 
 static void check_keys(struct reading *r, const struct issuer_entry *e)
 {
-	if ((e->jwks_file.p != NULL) == (e->jwks_url.p != NULL))
-		fault(r, "jwks_file", "expected either this or jwks_url");
-	if (e->jwks_url.p != NULL && !is_https_url(e->jwks_url))
+	if ((e->jwks_file.p != NULL) + (e->jwks_url.p != NULL) + e->discovery != 1)
+		fault(r, "jwks_file", "expected one of this, jwks_url and discovery");
+	if (e->jwks_url.p != NULL && !issuer_is_https_url(e->jwks_url))
 		fault(r, "jwks_url", "expected an https:// URL without user and fragment");
-	if (e->ca_file.p != NULL && e->jwks_url.p == NULL)
-		fault(r, "ca_file", "goes with jwks_url only");
+	if (e->discovery && e->issuer.issuer.p != NULL &&
+	    (!issuer_is_https_url(e->issuer.issuer) || memchr(e->issuer.issuer.p, '?', e->issuer.issuer.n) != NULL ||
+	     find(e->issuer.issuer, TENANT) != NULL))
+		fault(r, "discovery", "goes with an issuer that is an https:// URL without " TENANT);
+	if (e->ca_file.p != NULL && !issuer_is_fetched(e))
+		fault(r, "ca_file", "goes with jwks_url and discovery only");
+	if (e->bearer_file.p != NULL && !issuer_is_fetched(e))
+		fault(r, "bearer_file", "goes with jwks_url and discovery only");
+}
+
+/* SPIFFE-ID section 2.1: lower case, and no more than DNS has. */
+static bool is_trust_domain(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] >= 'A' && s.p[i] <= 'Z')
+			return false;
+	return s.n > 0 && s.n <= 255 && str_is_word(s, "-._");
+}
+
+/* A SPIFFE issuer is its trust domain's name. */
+static void settle_spiffe(struct reading *r, struct trust_issuer *issuer, bool discovery)
+{
+	if (issuer->spiffe_trust_domain.p == NULL)
+		return;
+	if (!is_trust_domain(issuer->spiffe_trust_domain))
+		fault(r, "spiffe_trust_domain", "expected a name such as example.org, in lower case, without spiffe://");
+	if (issuer->issuer.p != NULL || discovery)
+		fault(r, "spiffe_trust_domain", "goes without issuer and discovery");
+	if (!issuer->workloads || issuer->organization_claim.p != NULL)
+		fault(r, "spiffe_trust_domain", "goes with workloads, and without organization_claim");
+	issuer->issuer = issuer->spiffe_trust_domain;
+}
+
+/* What an entry is for: bearers, workloads, or both. */
+static void check_use(struct reading *r, const struct json *v, const struct trust_issuer *issuer)
+{
+	static const char *const of_bearers[] = {"audience", "roles_claim", "admin_role", "platform_role", "create_organizations"};
+	bool bearers = issuer->organization_claim.p != NULL;
+	if (issuer->issuer.p == NULL)
+		fault(r, "issuer", "is missing");
+	if (!bearers && !issuer->workloads)
+		fault(r, "organization_claim", "is missing");
+	if (bearers && issuer->audience.p == NULL)
+		fault(r, "audience", "is missing");
+	for (size_t i = 0; i < sizeof of_bearers / sizeof *of_bearers && !bearers && issuer->workloads; i++)
+		if (json_get(v, of_bearers[i]) != NULL)
+			fault(r, of_bearers[i], "goes with organization_claim only");
 }
 
 static void check_unique(struct reading *r, struct str issuer)
@@ -114,22 +154,28 @@ static void take_entry(struct reading *r, const struct json *v, struct str own_i
 	struct issuer_entry *e = &r->list->entries[r->place - 1];
 	*e = (struct issuer_entry){.issuer = {.roles_claim = STR("roles"), .admin_role = STR("admin")}};
 	const struct member members[] = {
-		{"issuer", TEXT, true, &e->issuer.issuer},
-		{"audience", TEXT, true, &e->issuer.audience},
-		{"jwks_file", TEXT, false, &e->jwks_file},
-		{"jwks_url", TEXT, false, &e->jwks_url},
-		{"ca_file", TEXT, false, &e->ca_file},
-		{"organization_claim", TEXT, true, &e->issuer.organization_claim},
-		{"roles_claim", TEXT, false, &e->issuer.roles_claim},
-		{"admin_role", TEXT, false, &e->issuer.admin_role},
-		{"platform_role", TEXT, false, &e->issuer.platform_role},
-		{"create_organizations", FLAG, false, &e->issuer.create_organizations},
+		{"issuer", TEXT, &e->issuer.issuer},
+		{"audience", TEXT, &e->issuer.audience},
+		{"jwks_file", TEXT, &e->jwks_file},
+		{"jwks_url", TEXT, &e->jwks_url},
+		{"discovery", FLAG, &e->discovery},
+		{"ca_file", TEXT, &e->ca_file},
+		{"bearer_file", TEXT, &e->bearer_file},
+		{"organization_claim", TEXT, &e->issuer.organization_claim},
+		{"roles_claim", TEXT, &e->issuer.roles_claim},
+		{"admin_role", TEXT, &e->issuer.admin_role},
+		{"platform_role", TEXT, &e->issuer.platform_role},
+		{"create_organizations", FLAG, &e->issuer.create_organizations},
+		{"workloads", FLAG, &e->issuer.workloads},
+		{"spiffe_trust_domain", TEXT, &e->issuer.spiffe_trust_domain},
 	};
 	if (v->type != JSON_OBJECT) {
 		fault(r, "it", "expected an object");
 		return;
 	}
 	take_members(r, v, members, sizeof members / sizeof *members);
+	settle_spiffe(r, &e->issuer, e->discovery);
+	check_use(r, v, &e->issuer);
 	check_issuer(r, e->issuer.issuer, own_issuer);
 	check_unique(r, e->issuer.issuer);
 	check_keys(r, e);
@@ -185,6 +231,11 @@ void issuer_list_free(struct issuer_list *list)
 	free(list);
 }
 
+bool issuer_is_fetched(const struct issuer_entry *entry)
+{
+	return entry->jwks_url.p != NULL || entry->discovery;
+}
+
 /* ---- finding ---- */
 
 /* `form` with `tid` in the place of {tenantid}. */
@@ -204,8 +255,22 @@ const struct issuer_entry *issuer_find(const struct issuer_entry *entries, size_
 	for (size_t i = 0; i < n; i++) {
 		struct str form = entries[i].issuer.issuer;
 		bool is_form = find(form, TENANT) != NULL;
+		if (entries[i].issuer.spiffe_trust_domain.p != NULL)
+			continue;
 		if (is_form ? is_tenant_of(form, iss, tid) : str_eq(form, iss))
 			return &entries[i];
 	}
+	return NULL;
+}
+
+const struct issuer_entry *issuer_find_spiffe(const struct issuer_entry *entries, size_t n, struct str sub)
+{
+	if (!str_starts(sub, STR("spiffe://")))
+		return NULL;
+	struct str rest = str_from(sub.p + 9, sub.n - 9);
+	struct str domain = str_split(&rest, '/');
+	for (size_t i = 0; i < n && rest.p != NULL; i++)
+		if (entries[i].issuer.spiffe_trust_domain.p != NULL && str_eq(entries[i].issuer.spiffe_trust_domain, domain))
+			return &entries[i];
 	return NULL;
 }

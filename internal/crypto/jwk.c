@@ -300,7 +300,8 @@ bool jwk_is_for_verifying(const struct json *jwk)
 {
 	struct str text;
 	enum err err = json_string(json_get(jwk, "use"), &text);
-	if (err != ERR_NOT_PRESENT && (err != ERR_OK || !str_eq(text, STR("sig"))))
+	/* a SPIFFE bundle's keys for JWT-SVIDs say so (SPIFFE JWT-SVID section 5.2) */
+	if (err != ERR_NOT_PRESENT && (err != ERR_OK || !(str_eq(text, STR("sig")) || str_eq(text, STR("jwt-svid")))))
 		return false;
 	const struct json *ops = json_get(jwk, "key_ops");
 	if (ops == NULL)

@@ -31,6 +31,8 @@ static void keys_free(struct known_keys *keys)
 	for (size_t i = 0; keys != NULL && i < keys->n; i++)
 		for (int alg = 0; alg < JWT_ALG_COUNT; alg++)
 			signing_key_free(keys->v[i].by_alg[alg]);
+	if (keys != NULL)
+		free(keys->workloads);
 	free(keys);
 }
 
@@ -91,7 +93,7 @@ static bool parse(struct arena *scratch, const struct client_jwk *from, struct k
 	struct str kid = STR_NONE;
 	bool any = false;
 	arena_reset(scratch);
-	if (from->credential_id.n != THUMBPRINT_TEXT_LEN || json_parse(scratch, from->jwk, limits, &jwk) != ERR_OK)
+	if (from->jwk.p == NULL || from->credential_id.n != THUMBPRINT_TEXT_LEN || json_parse(scratch, from->jwk, limits, &jwk) != ERR_OK)
 		return false;
 	memcpy(to->credential_id, from->credential_id.p, THUMBPRINT_TEXT_LEN);
 	if (json_string(json_get(jwk, "kid"), &kid) == ERR_OK && kid.n <= KID_MAX)
@@ -100,6 +102,58 @@ static bool parse(struct arena *scratch, const struct client_jwk *from, struct k
 		if (signing_key_from_known_jwk((enum jwt_alg)alg, from->jwk, &to->by_alg[alg]) == ERR_OK)
 			any = true;
 	return any;
+}
+
+/* ---- workloads ---- */
+
+static bool is_workload(const struct client_jwk *row)
+{
+	return row->jwk.p == NULL && row->workload.issuer.p != NULL && row->credential_id.n == THUMBPRINT_TEXT_LEN;
+}
+
+static size_t texts_of(const struct workload_terms *t)
+{
+	return t->issuer.n + t->subject.n + t->audience.n + t->claims.n;
+}
+
+static struct str keep(char **at, struct str text)
+{
+	char *to = *at;
+	if (text.p == NULL)
+		return STR_NONE;
+	memcpy(to, text.p, text.n);
+	*at += text.n;
+	return str_from(to, text.n);
+}
+
+/* All of them, and their texts behind, in one piece. False: out of memory. */
+static bool keep_workloads(struct known_keys *keys, const struct client_jwk *rows, size_t n)
+{
+	size_t room = 1;
+	for (size_t i = 0; i < n; i++)
+		room += is_workload(&rows[i]) ? sizeof *keys->workloads + texts_of(&rows[i].workload) : 0;
+	keys->workloads = calloc(1, room);
+	if (keys->workloads == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		keys->workloads_n += is_workload(&rows[i]);
+	char *texts = (char *)(keys->workloads + keys->workloads_n);
+	struct known_workload *to = keys->workloads;
+	for (size_t i = 0; i < n; i++) {
+		const struct workload_terms *t = &rows[i].workload;
+		if (!is_workload(&rows[i]))
+			continue;
+		memcpy(to->credential_id, rows[i].credential_id.p, THUMBPRINT_TEXT_LEN);
+		to->terms = (struct workload_terms){
+			.issuer = keep(&texts, t->issuer),
+			.subject = keep(&texts, t->subject),
+			.audience = keep(&texts, t->audience),
+			.claims = keep(&texts, t->claims),
+			.may_replay = t->may_replay,
+		};
+		to++;
+	}
+	return true;
 }
 
 static struct entry *victim_of(struct entry *set)
@@ -120,8 +174,11 @@ const struct known_keys *client_key_memo_put(struct client_key_memo *m, struct s
 	keys_free(e->keys);
 	e->used = 0;
 	e->keys = calloc(1, sizeof *e->keys + n * sizeof *e->keys->v);
-	if (e->keys == NULL)
+	if (e->keys == NULL || !keep_workloads(e->keys, keys, n)) {
+		free(e->keys);
+		e->keys = NULL;
 		return NULL;
+	}
 	for (size_t i = 0; i < n; i++)
 		if (parse(m->scratch, &keys[i], &e->keys->v[e->keys->n]))
 			e->keys->n++;

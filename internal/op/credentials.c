@@ -80,15 +80,25 @@ static enum err read_certificate(struct op *op, const struct op_new_credential *
 						  &op->new_credential, ret_why);
 }
 
+/* As client_credential_read_workload. A token for this service names it as its audience. */
+static enum err read_workload(struct op *op, const struct op_new_credential *given, const char **ret_why)
+{
+	struct workload_terms terms = given->workload;
+	if (terms.audience.p == NULL)
+		terms.audience = op->env->config->issuer;
+	return client_credential_read_workload(op->arena, &terms, given->name, given->expires_at, clock_wall_us(), &op->new_credential,
+					       ret_why);
+}
+
 static const struct {
 	const char *kind;
 	enum err (*read)(struct op *op, const struct op_new_credential *given, const char **ret_why);
-} kinds[] = {{"key", read_key}, {"certificate", read_certificate}};
+} kinds[] = {{"key", read_key}, {"certificate", read_certificate}, {"workload", read_workload}};
 
 static enum op_verdict read_new(struct op *op)
 {
 	const struct op_new_credential *given = &op->in.new_credential;
-	const char *why = "kind must be key or certificate.";
+	const char *why = "kind must be key, certificate or workload.";
 	enum err err = ERR_MALFORMED;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (str_eq(given->kind, str_of(kinds[i].kind)))

@@ -5,6 +5,7 @@
 
 #include "op/op_steps.h"
 #include "op/openapi.h"
+#include "op/workload.h"
 #include "json/json_write.h"
 
 #define METADATA_MAX_AGE_S 3600
@@ -28,14 +29,20 @@ static enum op_verdict show(struct op *op, struct str text, const char *type, in
 	return OP_MORE;
 }
 
+/* Whether the jwt-bearer grant is taken: the list of issuers may change any time. */
+static bool takes_workloads(const struct op *op)
+{
+	return op->env->trust != NULL && trust_has_workloads(op->env->trust);
+}
+
 static enum op_verdict oauth_metadata(struct op *op)
 {
-	return show(op, op->env->documents.oauth, "application/json", METADATA_MAX_AGE_S);
+	return show(op, op->env->documents.oauth[takes_workloads(op)], "application/json", METADATA_MAX_AGE_S);
 }
 
 static enum op_verdict openid_metadata(struct op *op)
 {
-	return show(op, op->env->documents.openid, "application/json", METADATA_MAX_AGE_S);
+	return show(op, op->env->documents.openid[takes_workloads(op)], "application/json", METADATA_MAX_AGE_S);
 }
 
 static enum op_verdict contract_yaml(struct op *op)
@@ -117,7 +124,7 @@ static void put_client_auth(struct json_out *o, const struct config *config, con
 
 /* OpenID Connect Discovery 1.0 section 3 requires an authorization endpoint, RFC 8414 section 2
  * only where a grant uses it. */
-static struct str metadata(struct arena *a, const struct config *config, bool openid)
+static struct str metadata(struct arena *a, const struct config *config, bool openid, bool workloads)
 {
 	struct sbuf text = sbuf_in(a, 2048);
 	struct json_out o = json_out_start(&text);
@@ -127,7 +134,8 @@ static struct str metadata(struct arena *a, const struct config *config, bool op
 		put_url(&o, "authorization_endpoint", a, config->public_url, OP_OAUTH_AUTHORIZE);
 	put_url(&o, "token_endpoint", a, config->public_url, OP_OAUTH_TOKEN);
 	put_url(&o, "jwks_uri", a, config->public_url, OP_JWKS);
-	json_put_raw(&o, "grant_types_supported", STR("[\"client_credentials\"]"));
+	json_put_raw(&o, "grant_types_supported",
+		     workloads ? STR("[\"client_credentials\",\"" WORKLOAD_GRANT "\"]") : STR("[\"client_credentials\"]"));
 	/* required and never empty (RFC 8414 sections 2 and 3.2); no authorization endpoint
 	 * answers with anything */
 	json_put_raw(&o, "response_types_supported", STR("[\"none\"]"));
@@ -171,8 +179,8 @@ static struct str with_server(struct arena *a, struct str text, struct str befor
 enum err discovery_documents(struct arena *a, const struct config *config, struct documents *ret)
 {
 	const struct documents made = {
-		.oauth = metadata(a, config, false),
-		.openid = metadata(a, config, true),
+		.oauth = {metadata(a, config, false, false), metadata(a, config, false, true)},
+		.openid = {metadata(a, config, true, false), metadata(a, config, true, true)},
 		.openapi_yaml = with_server(a, openapi_yaml, STR(YAML_SERVER), config->public_url),
 		.openapi_json = with_server(a, openapi_json, STR(JSON_SERVER), config->public_url),
 	};

@@ -7,10 +7,10 @@
 #include "config/config.h"
 
 /* What discovery_documents takes from its arena at most, besides twice the contract. */
-#define DISCOVERY_ROOM (16 * 1024)
+#define DISCOVERY_ROOM (32 * 1024)
 
 struct documents {
-	struct str oauth, openid;              /* JSON */
+	struct str oauth[2], openid[2];        /* JSON; [1]: where workloads are taken */
 	struct str openapi_yaml, openapi_json; /* the contract, with the public URL as its server */
 };
 

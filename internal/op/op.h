@@ -109,7 +109,7 @@ struct op_env {
 	struct bearer_memo *memo;
 	struct verifier_ring *verifiers;
 	struct client_key_memo *client_keys;
-	unsigned asking_for_keys; /* private_key_jwt.c's own: how many wait for the database */
+	unsigned asking_for_keys; /* ask_credentials.c's own: how many wait for the database */
 	struct hasher *hasher;
 	struct dpop_nonces *nonces; /* that proofs must have; NULL: none */
 	struct op_counters *counters;
@@ -141,6 +141,7 @@ struct op_new_credential {
 	struct certificate_input certificate;
 	struct str name;
 	int64_t expires_at; /* microseconds since 1970; 0: not given; negative: none that can be */
+	struct workload_terms workload;
 };
 
 /* What the wire said. All borrowed from the op's arena; absent where not given. */
@@ -154,6 +155,7 @@ struct op_input {
 	/* RFC 8707; several are joined with spaces */
 	struct str resource;
 	struct str client_assertion, client_assertion_type; /* RFC 7521 section 4.2 */
+	struct str assertion;                               /* RFC 7523 section 2.1 */
 	/* the client authenticates as client_secret_basic, else as client_secret_post (RFC 6749
 	 * section 2.3.1) */
 	bool basic;
@@ -245,8 +247,11 @@ struct op {
 	/* what was asked for is done; the steps that are left make the answer of it */
 	bool completed;
 
-	/* the client shows an assertion in place of its secret; else NULL */
+	/* the client shows an assertion in place of its secret, which it has signed, or which its
+	 * platform has; else NULL */
 	struct key_proof *proof;
+	struct workload_proof *workload;
+	bool asked_credentials; /* the database was asked for the client's keys and workloads */
 	/* What the client shows in place of its secret, once that was found right; auth_method
 	 * 0: its secret. */
 	struct client_shown shown;

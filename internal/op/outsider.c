@@ -13,6 +13,7 @@
 #include "config/words.h"
 #include "op/bearer_times.h"
 #include "op/holder.h"
+#include "op/issuer_key.h"
 #include "op/op_steps.h"
 #include "trust/claim.h"
 
@@ -22,47 +23,6 @@
 static enum op_verdict refuse(struct op *op)
 {
 	return op_fail(op, ERR_INVALID_TOKEN, NULL);
-}
-
-/* ---- the issuer's key ---- */
-
-static void keys_fetched(void *arg, enum err err)
-{
-	struct op *op = arg;
-	op->step--; /* op_authenticate, once more */
-	op_resume(op, err);
-}
-
-static enum op_verdict wait_for_keys(struct op *op, const struct trust_issuer *issuer)
-{
-	if (op->asked_issuer)
-		return op_fail(op, ERR_ISSUER_UNAVAILABLE, NULL);
-	op->asked_issuer = true;
-	enum err err = trust_wait(op->env->trust, issuer, keys_fetched, op);
-	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
-}
-
-/* RFC 7515 section 4.1.4: kid is a hint that an issuer may leave out. Then a few keys are tried,
- * so that a token is good while the issuer publishes an old key and a new one. The algorithm
- * stays the key's, not the token's. */
-static enum err verify_without_kid(struct trust_view *trust, const struct trust_issuer *issuer, const struct jwt *jwt)
-{
-	struct signing_key *keys[TRUST_KEYS_MAX];
-	size_t n = 0;
-	enum err err = trust_find_keys_of(trust, issuer, jwt->alg, keys, &n);
-	for (size_t i = 0; i < n; i++)
-		if (jwt_verify_libjwt(keys[i], jwt) == ERR_OK)
-			return ERR_OK;
-	return err == ERR_OK ? trust_ask_anew(trust, issuer) : err;
-}
-
-static enum err verify(struct trust_view *trust, const struct trust_issuer *issuer, const struct jwt *jwt)
-{
-	struct signing_key *key = NULL;
-	if (jwt->kid.p == NULL)
-		return verify_without_kid(trust, issuer, jwt);
-	enum err err = trust_find_key(trust, issuer, jwt->kid, &key);
-	return err == ERR_OK ? jwt_verify_libjwt(key, jwt) : err;
 }
 
 /* ---- claims ---- */
@@ -225,11 +185,11 @@ enum op_verdict op_authenticate_outsider(struct op *op, const struct jwt *jwt)
 	if (json_get(jwt->claims_json, "tid") != NULL && json_string(json_get(jwt->claims_json, "tid"), &tid) != ERR_OK)
 		return refuse(op);
 	const struct trust_issuer *issuer = trust_find_issuer(op->env->trust, iss, tid);
-	if (issuer == NULL)
+	if (issuer == NULL || issuer->organization_claim.p == NULL)
 		return refuse(op);
-	enum err err = verify(op->env->trust, issuer, jwt);
+	enum err err = issuer_key_verify(op->env->trust, issuer, jwt);
 	if (err == ERR_AGAIN)
-		return wait_for_keys(op, issuer);
+		return op_wait_for_keys(op, issuer);
 	if (err == ERR_ISSUER_UNAVAILABLE)
 		return op_fail(op, err, NULL);
 	if (err == ERR_TOO_LARGE)

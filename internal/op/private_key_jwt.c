@@ -1,14 +1,12 @@
 #include "op/private_key_jwt.h"
 
+#include "op/ask_credentials.h"
 #include "op/client_key_memo.h"
 #include "op/op_steps.h"
+#include "op/workload.h"
 
 /* One answer for whatever doesn't belong together, so that it tells nothing of either. */
 #define NO_MATCH "No key of this client has made the assertion's signature, or there is no such client."
-
-/* How many questions for keys may wait at once: strangers may ask for as many as they like, and
- * reads and rotations share the connection. */
-#define ASKING_MAX 32
 
 static enum op_verdict refuse(struct op *op, const char *why)
 {
@@ -28,9 +26,13 @@ enum op_verdict op_take_assertion(struct op *op)
 		return refuse(op, in->client_assertion_type.p == NULL
 					  ? "The parameter client_assertion_type is missing (RFC 7521 section 4.2)."
 					  : "The client_assertion_type must be " CLIENT_ASSERTION_TYPE ".");
-	if (client_assertion_parse(op->arena, in->client_assertion, &proof->jwt) != ERR_OK)
+	enum err parsed = client_assertion_parse(op->arena, in->client_assertion, &proof->jwt);
+	enum err named = parsed == ERR_OK ? client_assertion_subject(&proof->jwt, &subject) : parsed;
+	if (named != ERR_OK && op_shows_workload(op, in->client_assertion, 'w'))
+		return op_take_workload(op);
+	if (parsed != ERR_OK)
 		return refuse(op, "The client_assertion isn't a JWT of the form and the algorithms that are taken here.");
-	if (client_assertion_subject(&proof->jwt, &subject) != ERR_OK)
+	if (named != ERR_OK)
 		return refuse(op, "The assertion's iss and sub must both be the client_id (RFC 7523 section 3).");
 	/* RFC 7521 section 4.2 */
 	if (in->client_id.p != NULL && !str_eq(in->client_id, subject))
@@ -90,18 +92,6 @@ static enum op_verdict check_claims(struct op *op, const struct known_key *signe
 	return err == ERR_OK ? OP_MORE : op_fail(op, err, NULL);
 }
 
-static void keys_found(void *arg, enum err err, const struct client_jwk *keys, size_t n)
-{
-	struct op *op = arg;
-	op->env->asking_for_keys--;
-	/* of a client without keys nothing is remembered: strangers would fill the memo */
-	if (err == ERR_OK && n > 0 && client_key_memo_put(op->env->client_keys, op->in.client_id, keys, n) == NULL)
-		err = ERR_NO_MEMORY;
-	op->proof->asked = true;
-	op->step--; /* op_verify_assertion, once more */
-	op_resume(op, err);
-}
-
 enum op_verdict op_verify_assertion(struct op *op)
 {
 	if (op->proof == NULL)
@@ -109,14 +99,6 @@ enum op_verdict op_verify_assertion(struct op *op)
 	const struct known_key *signer = signer_of(client_key_memo_get(op->env->client_keys, op->in.client_id), &op->proof->jwt);
 	if (signer != NULL)
 		return check_claims(op, signer);
-	if (op->proof->asked)
-		return refuse(op, NO_MATCH);
-	if (op->env->asking_for_keys >= ASKING_MAX)
-		return op_fail(op, ERR_OVERLOADED, NULL);
 	/* it may have been added since */
-	enum err err = client_jwks_find(op->env->store, op->in.client_id, keys_found, op);
-	if (err != ERR_OK)
-		return op_fail(op, err, NULL);
-	op->env->asking_for_keys++;
-	return OP_WAIT;
+	return op->asked_credentials ? refuse(op, NO_MATCH) : op_ask_for_credentials(op);
 }

@@ -17,7 +17,6 @@ struct key_proof {
 	struct jwt jwt; /* in the op's arena, as all of it */
 	struct client_assertion claims;
 	struct str credential_id; /* of the key that has signed it; absent: not known yet */
-	bool asked;               /* the database was asked for the client's keys */
 };
 
 /* From in.client_assertion to in.client_id and op->proof. OP_DONE: refused. */

@@ -12,6 +12,7 @@
 #include "op/dpop_request.h"
 #include "op/op_steps.h"
 #include "op/private_key_jwt.h"
+#include "op/workload.h"
 #include "json/json_write.h"
 
 #define SCOPE_MAX     1024
@@ -134,9 +135,10 @@ static enum op_verdict check_grant(struct op *op)
 	const struct op_input *in = &op->in;
 	if (in->grant_type.p == NULL)
 		return op_fail(op, ERR_INVALID_REQUEST, "The parameter grant_type is missing.");
-	if (!str_eq(in->grant_type, STR("client_credentials")))
+	bool by_grant = str_eq(in->grant_type, STR(WORKLOAD_GRANT)) && op_takes_workloads(op);
+	if (!by_grant && !str_eq(in->grant_type, STR("client_credentials")))
 		return op_fail(op, ERR_UNSUPPORTED_GRANT_TYPE, NULL);
-	enum op_verdict verdict = op_take_client(op);
+	enum op_verdict verdict = by_grant ? op_take_grant_assertion(op) : op_take_client(op);
 	if (verdict != OP_MORE)
 		return verdict;
 	const char *fault = in->scope.p == NULL ? NULL : settle_scope(op);
@@ -255,7 +257,9 @@ static void answer_issued(struct op *op, enum err err)
 {
 	if (err == ERR_OK && op->abandoned == ERR_OK)
 		err = signed_token(op);
-	op_resume(op, op_profile_fault(op, err));
+	if (err == ERR_INVALID_CLIENT && op_workload_again(op))
+		err = ERR_OK;
+	op_resume(op, op->workload != NULL ? op_tell_workload_fault(op, err) : op_profile_fault(op, err));
 }
 
 /* The tokens of a group are drafted, signed together, and answered in order. */
@@ -331,4 +335,4 @@ static enum op_verdict issue(struct op *op)
 }
 
 op_step *const op_issue_token_steps[] = {op_authenticate, check_grant, op_limit_client, op_verify_assertion, issue, NULL};
-op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, op_verify_proof, op_verify_assertion, issue, NULL};
+op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, op_verify_proof, op_verify_assertion, op_verify_workload, issue, NULL};

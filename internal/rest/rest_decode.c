@@ -125,6 +125,7 @@ struct grant {
 	struct str grant_type, client_id, client_secret, scope, audience, resource;
 	struct str client_assertion, client_assertion_type; /* RFC 7521 section 4.2 */
 	struct str token;                                   /* that is asked about, or to be revoked */
+	struct str assertion;                               /* RFC 7523 section 2.1 */
 };
 
 static void grant_from_form(struct op *op, struct str body, struct grant *g)
@@ -141,7 +142,8 @@ static void grant_from_form(struct op *op, struct str body, struct grant *g)
 			    form_get_all(op->arena, &form, "resource"),
 			    form_get(&form, "client_assertion"),
 			    form_get(&form, "client_assertion_type"),
-			    form_get(&form, "token")};
+			    form_get(&form, "token"),
+			    form_get(&form, "assertion")};
 }
 
 static void wrong_type(struct op *op, const char *name)
@@ -250,6 +252,7 @@ static void decode_grant(const struct rest_message *m, struct op *op, bool json_
 		return;
 	op->in.token = g.token;
 	op->in.grant_type = g.grant_type;
+	op->in.assertion = g.assertion;
 	op->in.scope = g.scope;
 	op->in.audience = g.audience;
 	op->in.resource = g.resource;

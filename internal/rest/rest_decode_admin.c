@@ -189,6 +189,31 @@ static bool take_end(struct op *op, const struct json *v, void *target)
 	return true;
 }
 
+/* JSON, as the database keeps it. */
+static bool take_claims(struct op *op, const struct json *v, void *target)
+{
+	struct sbuf out = sbuf_in(op->arena, 1024);
+	struct json_out o = json_out_start(&out);
+	if (v->type != JSON_OBJECT)
+		return false;
+	json_put_value(&o, v);
+	*(struct str *)target = sbuf_str(&out);
+	return true;
+}
+
+static bool take_flag(struct op *op, const struct json *v, void *target)
+{
+	(void)op;
+	*(bool *)target = v->type == JSON_TRUE;
+	return v->type == JSON_TRUE || v->type == JSON_FALSE;
+}
+
+/* null: any. */
+static bool take_subject(struct op *op, const struct json *v, void *target)
+{
+	return v->type == JSON_NULL || take_text(op, v, target);
+}
+
 static void take_new_credential(struct op *op, const struct json *object)
 {
 	struct op_new_credential *k = &op->in.new_credential;
@@ -203,6 +228,11 @@ static void take_new_credential(struct op *op, const struct json *object)
 		{"tls_client_auth_san_email", take_text, &k->certificate.names[CERTIFICATE_SAN_EMAIL]},
 		{"name", take_text, &k->name},
 		{"expires_at", take_end, &k->expires_at},
+		{"issuer", take_text, &k->workload.issuer},
+		{"subject", take_subject, &k->workload.subject},
+		{"audience", take_text, &k->workload.audience},
+		{"claims", take_claims, &k->workload.claims},
+		{"may_replay", take_flag, &k->workload.may_replay},
 		{NULL, NULL, NULL},
 	};
 	rest_take_members(op, object, "", members);

@@ -120,6 +120,15 @@ static void write_certificate(struct json_out *o, struct str credential_id)
 		json_put_str(o, "x5t#S256", value);
 }
 
+static void write_workload(struct json_out *o, const struct workload_terms *t)
+{
+	json_put_str(o, "issuer", t->issuer);
+	json_put_str(o, "subject", t->subject);
+	json_put_str(o, "audience", t->audience);
+	json_put_raw(o, "claims", t->claims);
+	json_put_bool(o, "may_replay", t->may_replay);
+}
+
 static void write_credential(struct json_out *o, const struct registered_credential *k)
 {
 	json_put_str(o, "credential_id", k->credential_id);
@@ -129,6 +138,8 @@ static void write_credential(struct json_out *o, const struct registered_credent
 		write_key(o, k);
 	if (str_eq(k->kind, STR("certificate")))
 		write_certificate(o, k->credential_id);
+	if (k->workload.issuer.p != NULL)
+		write_workload(o, &k->workload);
 	put_last_use(o, &k->last_use);
 	rest_put_time(o, "created_at", k->created_at);
 	put_time_or_null(o, "expires_at", k->expires_at);

@@ -11,12 +11,18 @@
 #include "base/uuid.h"
 #include "crypto/certificate.h"
 
+#define WORKLOAD_SUBJECT_MAX   1024
+#define WORKLOAD_CLAIMS_MAX    2048 /* bytes of JSON */
+#define WORKLOAD_CLAIMS_DEPTH  4
+#define WORKLOAD_CLAIMS_VALUES 64
+
 /* What of a workload's token is asked for; absent of other kinds. */
 struct workload_terms {
 	struct str issuer;   /* exactly */
 	struct str subject;  /* exactly; absent: any */
 	struct str audience; /* among the token's */
-	/* JSON: an object, each of whose members the token has with this value */
+	/* JSON: an object, each of whose members the token has with this value
+	 * (op/workload_token.h) */
 	struct str claims;
 	bool may_replay; /* a token may be shown again, and needs no jti */
 };
@@ -76,5 +82,12 @@ MUST_CHECK enum err client_credential_read_key(struct arena *a, struct str text,
 MUST_CHECK enum err client_credential_read_certificate(struct arena *a, const struct certificate_input *input, struct str name,
 						       int64_t expires_at, int64_t now, struct client_credential_spec *ret,
 						       const char **ret_why);
+
+/* What a workload's token has to say, as it was written: `given` may lack subject and claims, but
+ * not both. *ret has the claims in one form, and an id that is a thumbprint of the terms: what has
+ * the same id has the same terms. As client_credential_read_key otherwise. */
+MUST_CHECK enum err client_credential_read_workload(struct arena *a, const struct workload_terms *given, struct str name,
+						    int64_t expires_at, int64_t now, struct client_credential_spec *ret,
+						    const char **ret_why);
 
 #endif

@@ -91,11 +91,11 @@
 	"   jsonb_build_object('credential', $10::text), " SQL_ACT_ORIGIN " from answer left join ended on true)" \
 	" select answer.result, " SQL_CLIENT_CREDENTIAL_COLUMNS("ended", "answer") " from answer left join ended on true"
 
-/* $1 client_id. What a worker needs to check a signature: every live key of the client, whoever
- * asks. It decides nothing: the issuing statement looks again. */
+/* $1 client_id. What a worker needs to check an assertion: every live key and workload of the
+ * client, whoever asks. It decides nothing: the issuing statement looks again. */
 #define SQL_CLIENT_KEYS \
-	"select k.credential_id, k.public_jwk from m2m.client_credential k" \
-	" where k.client_id = $1::text and k.kind = 'key' and " CREDENTIAL_IS_LIVE("k") " order by k.created_at"
+	"select k.credential_id, k.public_jwk, k.issuer, k.subject, k.audience, k.claims::text, k.may_replay from m2m.client_credential k" \
+	" where k.client_id = $1::text and k.kind in ('key', 'workload') and " CREDENTIAL_IS_LIVE("k") " order by k.created_at"
 
 /* clang-format on */
 

@@ -9,6 +9,22 @@ struct call {
 	void *arg;
 };
 
+static struct client_jwk row_of(const PGresult *r, int row)
+{
+	return (struct client_jwk){
+		.credential_id = pg_str(r, row, 0),
+		.jwk = pg_str(r, row, 1),
+		.workload =
+			{
+				.issuer = pg_str(r, row, 2),
+				.subject = pg_str(r, row, 3),
+				.audience = pg_str(r, row, 4),
+				.claims = pg_str(r, row, 5),
+				.may_replay = !pg_is_null(r, row, 6) && pg_bool(r, row, 6),
+			},
+	};
+}
+
 static void answered(void *arg, enum err err, const PGresult *r)
 {
 	struct call call = *(struct call *)arg;
@@ -18,7 +34,7 @@ static void answered(void *arg, enum err err, const PGresult *r)
 	if (n > CLIENT_KEYS_MAX)
 		n = CLIENT_KEYS_MAX;
 	for (int i = 0; i < n; i++)
-		keys[i] = (struct client_jwk){pg_str(r, i, 0), pg_str(r, i, 1)};
+		keys[i] = row_of(r, i);
 	call.done(call.arg, err == ERR_OK || err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL, keys, (size_t)n);
 }
 

@@ -57,14 +57,37 @@ static bool set_options(struct fetch *f, const char *url, const char *ca_file)
 	return good && curl_easy_setopt(e, CURLOPT_PRIVATE, f) == CURLE_OK;
 }
 
-struct fetch *fetch_start(CURLM *multi, struct str url, struct str ca_file)
+static bool add_header(struct fetch *f, const char *line)
+{
+	struct curl_slist *more = line == NULL ? NULL : curl_slist_append(f->headers, line);
+	if (more != NULL)
+		f->headers = more;
+	return more != NULL;
+}
+
+/* RFC 6750 section 2.1. Redirects lead nowhere else (follow), and a proxy's CONNECT is sent
+ * without (CURLHEADER_SEPARATE, libcurl's default). */
+static bool add_bearer(struct fetch *f, struct str bearer)
+{
+	char *line = NULL;
+	if (bearer.p == NULL)
+		return true;
+	if (asprintf(&line, "Authorization: Bearer %.*s", STR_ARG(bearer)) < 0)
+		return false;
+	bool added = add_header(f, line);
+	explicit_bzero(line, strlen(line));
+	free(line);
+	return added;
+}
+
+struct fetch *fetch_start(CURLM *multi, struct str url, struct str ca_file, struct str bearer)
 {
 	struct fetch *f = calloc(1, sizeof *f);
 	char *url_text = strndup(url.p, url.n);
 	char *ca_text = ca_file.p == NULL ? NULL : strndup(ca_file.p, ca_file.n);
 	bool good = f != NULL && url_text != NULL && (ca_text != NULL) == (ca_file.p != NULL);
 	good = good && (f->body = malloc(FETCH_BODY_MAX)) != NULL && (f->easy = curl_easy_init()) != NULL;
-	good = good && (f->headers = curl_slist_append(NULL, "Accept: application/jwk-set+json, application/json")) != NULL;
+	good = good && add_header(f, "Accept: application/jwk-set+json, application/json") && add_bearer(f, bearer);
 	good = good && set_options(f, url_text, ca_text) && curl_multi_add_handle(multi, f->easy) == CURLM_OK;
 	if (good)
 		f->multi = multi;
@@ -117,6 +140,12 @@ static bool same_place(const char *from, const char *to)
 	curl_url_cleanup(a);
 	curl_url_cleanup(b);
 	return same;
+}
+
+bool fetch_is_at(const struct fetch *f, const char *url)
+{
+	const char *from = NULL;
+	return curl_easy_getinfo(f->easy, CURLINFO_EFFECTIVE_URL, &from) == CURLE_OK && same_place(from, url);
 }
 
 static bool follow(struct fetch *f, const char *to)

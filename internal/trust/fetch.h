@@ -1,5 +1,5 @@
-/* One HTTPS request for a JWK Set, from start to end, on a libcurl multi handle that its owner
- * drives. Private to trust/.
+/* One HTTPS request for a JWK Set or an issuer's configuration, from start to end, on a libcurl
+ * multi handle that its owner drives. Private to trust/.
  *
  * Only https, certificates verified, TLS 1.2 and up, 5 seconds in all, FETCH_BODY_MAX bytes, no
  * redirect but to the same host and port (and at most three), no compression. */
@@ -16,13 +16,17 @@
 
 struct fetch;
 
-/* `url` and `ca_file` (may be absent) are copied. NULL: out of memory. */
-struct fetch *fetch_start(CURLM *multi, struct str url, struct str ca_file);
+/* `url`, `ca_file` and `bearer` (these may be absent) are copied. The bearer is a token for the
+ * URL's host, which it goes to alone. NULL: out of memory. */
+struct fetch *fetch_start(CURLM *multi, struct str url, struct str ca_file, struct str bearer);
 /* Gives it up at any moment, at once. NULL is allowed. */
 void fetch_free(struct fetch *f);
 
 /* The fetch that a message of the multi handle is about. */
 struct fetch *fetch_of(CURL *easy);
+
+/* Of one that has ended: whether `url` has its scheme, host and port. */
+bool fetch_is_at(const struct fetch *f, const char *url);
 
 /* After CURLMSG_DONE: true, when it has ended; false, when it goes on elsewhere. */
 bool fetch_ended(struct fetch *f, CURLcode result);

@@ -182,7 +182,7 @@ static void end_fetches(struct trust *t)
 		if (f == NULL || !fetch_ended(f, m->data.result))
 			continue;
 		struct source *s = source_of(t, f);
-		if (s == NULL)
+		if (s == NULL || source_goes_on(s, t->multi))
 			continue;
 		note_taken(t, source_end(s, t->versions + 1, clock_mono_us()));
 		if (t->changed)

@@ -15,7 +15,8 @@ static void copy_entry(struct arena *a, const struct issuer_entry *from, struct 
 	to->issuer.roles_claim = arena_copy(a, from->issuer.roles_claim);
 	to->issuer.admin_role = arena_copy(a, from->issuer.admin_role);
 	to->issuer.platform_role = arena_copy(a, from->issuer.platform_role);
-	to->jwks_file = to->jwks_url = to->ca_file = STR_NONE; /* the keeper's alone */
+	to->issuer.spiffe_trust_domain = arena_copy(a, from->issuer.spiffe_trust_domain);
+	to->jwks_file = to->jwks_url = to->ca_file = to->bearer_file = STR_NONE; /* the keeper's alone */
 }
 
 struct snapshot *snapshot_new(uint64_t generation, const struct issuer_entry *entries, const struct key_text *keys, size_t n)

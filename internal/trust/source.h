@@ -22,6 +22,8 @@ struct source {
 	bool complained;
 
 	struct fetch *fetch;
+	bool discovering;  /* what is fetched is the issuer's configuration */
+	const char *why;   /* what was wrong with it; NULL: nothing. Static */
 	int64_t next_us;   /* when to fetch again */
 	unsigned failures; /* since the last good set */
 
@@ -44,6 +46,9 @@ bool source_look(struct source *s, uint64_t version);
 /* True: it is time to fetch. */
 bool source_is_due(const struct source *s, int64_t now_us);
 void source_begin(struct source *s, CURLM *multi, int64_t now_us);
+/* The fetch has ended. True: it was the issuer's configuration, and its keys are being fetched.
+ * False: source_end is next. */
+bool source_goes_on(struct source *s, CURLM *multi);
 /* The fetch has ended. True: a new good set was taken. It stays busy until the caller has
  * published that. */
 bool source_end(struct source *s, uint64_t version, int64_t now_us);

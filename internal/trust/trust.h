@@ -49,6 +49,13 @@ void trust_view_free(struct trust_view *v);
  * NULL: not trusted. Valid until the caller returns to the loop. */
 const struct trust_issuer *trust_find_issuer(struct trust_view *v, struct str iss, struct str tid);
 
+/* The issuer of a SPIFFE JWT-SVID by its `sub`, spiffe://<trust domain>/...; else as
+ * trust_find_issuer. */
+const struct trust_issuer *trust_find_spiffe(struct trust_view *v, struct str sub);
+
+/* Whether the tokens of any say which workload a client is. */
+bool trust_has_workloads(struct trust_view *v);
+
 /* The issuer's key `kid`. ERR_OK: *ret is valid until the caller returns to the loop. ERR_AGAIN:
  * its keys are being fetched, or now will be: trust_wait tells when to ask again.
  * ERR_NOT_PRESENT: there is no such key, and the issuer was asked too short a time ago to be

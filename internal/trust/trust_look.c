@@ -25,7 +25,7 @@ static enum err ask(struct trust *t, struct source *s)
 		return ERR_AGAIN;
 	if (!s->has_keys)
 		return ERR_ISSUER_UNAVAILABLE; /* the keeper tries again by itself */
-	if (s->entry->jwks_url.p == NULL || clock_mono_us() - s->asked_us < SOURCE_ASK_US)
+	if (!issuer_is_fetched(s->entry) || clock_mono_us() - s->asked_us < SOURCE_ASK_US)
 		return ERR_NOT_PRESENT;
 	s->busy = true;
 	curl_multi_wakeup(t->multi);

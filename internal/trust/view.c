@@ -163,12 +163,34 @@ static void move_to(struct trust_view *v, struct snapshot *fresh)
 	v->snapshot = fresh;
 }
 
-const struct trust_issuer *trust_find_issuer(struct trust_view *v, struct str iss, struct str tid)
+static const struct snapshot *present(struct trust_view *v)
 {
 	if (atomic_load_explicit(&v->trust->generation, memory_order_acquire) != v->snapshot->generation)
 		move_to(v, trust_snapshot(v->trust));
-	const struct issuer_entry *entry = issuer_find(v->snapshot->entries, v->snapshot->n, iss, tid);
+	return v->snapshot;
+}
+
+const struct trust_issuer *trust_find_issuer(struct trust_view *v, struct str iss, struct str tid)
+{
+	const struct snapshot *s = present(v);
+	const struct issuer_entry *entry = issuer_find(s->entries, s->n, iss, tid);
 	return entry == NULL ? NULL : &entry->issuer;
+}
+
+const struct trust_issuer *trust_find_spiffe(struct trust_view *v, struct str sub)
+{
+	const struct snapshot *s = present(v);
+	const struct issuer_entry *entry = issuer_find_spiffe(s->entries, s->n, sub);
+	return entry == NULL ? NULL : &entry->issuer;
+}
+
+bool trust_has_workloads(struct trust_view *v)
+{
+	const struct snapshot *s = present(v);
+	for (size_t i = 0; i < s->n; i++)
+		if (s->entries[i].issuer.workloads)
+			return true;
+	return false;
 }
 
 /* The issuer's keys, parsed for this thread. NULL: there are none. */

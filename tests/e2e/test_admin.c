@@ -534,8 +534,8 @@ Test(admin, what_is_no_key_to_register_is_named)
 	static const struct {
 		const char *body, *says;
 	} bad[] = {
-		{"{}", "kind must be key or certificate."},
-		{"{\"kind\":\"secret\"}", "kind must be key or certificate."},
+		{"{}", "kind must be key, certificate or workload."},
+		{"{\"kind\":\"secret\"}", "kind must be key, certificate or workload."},
 		{"{\"kind\":\"key\"}", "public_key must be"},
 		{"{\"kind\":\"key\",\"public_key\":7}", "public_key is of the wrong type"},
 		{"{\"kind\":\"key\",\"public_key\":\"x\"}", "neither a public JWK"},

@@ -5,7 +5,7 @@
 const struct trust_issuer *trust_find_issuer(struct trust_view *v, struct str iss, struct str tid)
 {
 	(void)tid;
-	return v != NULL && str_eq(iss, v->issuer.issuer) ? &v->issuer : NULL;
+	return v != NULL && v->issuer.spiffe_trust_domain.p == NULL && str_eq(iss, v->issuer.issuer) ? &v->issuer : NULL;
 }
 
 enum err trust_find_key(struct trust_view *v, const struct trust_issuer *issuer, struct str kid, struct signing_key **ret)
@@ -55,4 +55,14 @@ void fake_trust_fetched(struct trust_view *v, enum err err)
 	trust_done *done = v->done;
 	v->done = NULL;
 	done(v->arg, err);
+}
+
+const struct trust_issuer *trust_find_spiffe(struct trust_view *v, struct str sub)
+{
+	return v != NULL && v->issuer.spiffe_trust_domain.p != NULL && str_starts(sub, STR("spiffe://")) ? &v->issuer : NULL;
+}
+
+bool trust_has_workloads(struct trust_view *v)
+{
+	return v->issuer.workloads;
 }

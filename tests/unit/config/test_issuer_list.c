@@ -71,8 +71,8 @@ Test(issuer_list, each_fault_is_named)
 	refused("[{\"issuer\":\"a\",\"issuer\":\"b\"}]", "JSON list");
 	refused("[7]", "issuer 1: it: expected an object");
 	refused("[{}]", "issuer 1: organization_claim: is missing");
-	refused("[{" GOOD "}]", "either this or jwks_url");
-	refused("[{" GOOD ",\"jwks_file\":\"x\",\"jwks_url\":\"https://a.test/k\"}]", "either this or jwks_url");
+	refused("[{" GOOD "}]", "one of this, jwks_url and discovery");
+	refused("[{" GOOD ",\"jwks_file\":\"x\",\"jwks_url\":\"https://a.test/k\"}]", "one of this, jwks_url and discovery");
 	refused("[{" GOOD ",\"jwks_file\":\"\"}]", "jwks_file: expected text");
 	refused("[{" GOOD ",\"jwks_file\":7}]", "jwks_file: expected text");
 	refused("[{" GOOD ",\"jwks_file\":\"x\",\"jwks\":\"x\"}]", "jwks: there is no such member");
@@ -82,6 +82,55 @@ Test(issuer_list, each_fault_is_named)
 	refused("[{\"issuer\":\"a b\",\"audience\":\"a\",\"organization_claim\":\"o\",\"jwks_file\":\"x\"}]", "issuer 1: issuer");
 	refused("[{\"issuer\":\"{tenantid}{tenantid}\",\"audience\":\"a\",\"organization_claim\":\"o\",\"jwks_file\":\"x\"}]", "once");
 	refused("[{" GOOD ",\"jwks_file\":\"x\"},{" GOOD ",\"jwks_file\":\"y\"}]", "issuer 2: issuer: is in the list already");
+}
+
+#define PLATFORM "\"issuer\":\"https://k.test\",\"workloads\":true"
+#define SPIFFE   "\"spiffe_trust_domain\":\"example.org\",\"jwks_file\":\"x\""
+
+Test(issuer_list, an_issuer_of_workloads_needs_no_organization)
+{
+	struct issuer_list *list = parsed("[{" PLATFORM ",\"discovery\":true,\"ca_file\":\"ca\",\"bearer_file\":\"token\"},"
+					  "{" SPIFFE ",\"workloads\":true},{" GOOD ",\"workloads\":true,\"jwks_file\":\"x\"}]");
+	const struct issuer_entry *e = list->entries;
+	cr_assert(e[0].issuer.workloads && e[0].discovery && issuer_is_fetched(&e[0]) && str_eq(e[0].bearer_file, STR("token")));
+	cr_assert(e[0].issuer.organization_claim.p == NULL && e[0].issuer.audience.p == NULL);
+	cr_assert(str_eq(e[1].issuer.issuer, STR("example.org")) && !issuer_is_fetched(&e[1]));
+	cr_assert(e[2].issuer.workloads && e[2].issuer.organization_claim.p != NULL, "both");
+	issuer_list_free(list);
+}
+
+Test(issuer_list, a_spiffe_issuer_is_found_by_its_trust_domain_alone)
+{
+	struct issuer_list *list = parsed("[{" PLATFORM ",\"jwks_file\":\"x\"},{" SPIFFE ",\"workloads\":true}]");
+	cr_expect_eq(issuer_find_spiffe(list->entries, list->n, STR("spiffe://example.org/web")), &list->entries[1]);
+	static const char *const others[] = {"spiffe://example.org",        "spiffe://example.org.test/web",
+					     "spiffe://https://k.test/web", "spiffe:///web",
+					     "https://example.org/web",     "example.org/web",
+					     "spiffe://EXAMPLE.org/web",    ""};
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		cr_expect_null(issuer_find_spiffe(list->entries, list->n, str_of(others[i])), "%s", others[i]);
+	cr_expect_null(issuer_find(list->entries, list->n, STR("example.org"), STR_NONE), "an iss names no trust domain");
+	issuer_list_free(list);
+}
+
+Test(issuer_list, each_fault_of_a_workload_s_issuer_is_named)
+{
+	refused("[{" PLATFORM "}]", "one of this, jwks_url and discovery");
+	refused("[{" PLATFORM ",\"jwks_file\":\"x\",\"discovery\":true}]", "one of this, jwks_url and discovery");
+	refused("[{" PLATFORM ",\"jwks_file\":\"x\",\"bearer_file\":\"x\"}]", "bearer_file: goes with jwks_url and discovery only");
+	refused("[{" PLATFORM ",\"jwks_file\":\"x\",\"audience\":\"a\"}]", "audience: goes with organization_claim only");
+	refused("[{" PLATFORM ",\"jwks_file\":\"x\",\"platform_role\":\"a\"}]", "platform_role: goes with organization_claim only");
+	refused("[{\"issuer\":\"https://k.test\",\"jwks_file\":\"x\"}]", "organization_claim: is missing");
+	refused("[{\"workloads\":true,\"jwks_file\":\"x\"}]", "issuer: is missing");
+	refused("[{\"issuer\":\"https://k.test\",\"organization_claim\":\"o\",\"jwks_file\":\"x\"}]", "audience: is missing");
+	refused("[{\"issuer\":\"k.test\",\"workloads\":true,\"discovery\":true}]",
+		"discovery: goes with an issuer that is an https:// URL");
+	refused("[{\"issuer\":\"https://k.test/{tenantid}\",\"workloads\":true,\"discovery\":true}]", "discovery: goes with an issuer");
+	refused("[{" SPIFFE "}]", "spiffe_trust_domain: goes with workloads");
+	refused("[{" SPIFFE ",\"workloads\":true,\"issuer\":\"https://k.test\"}]", "spiffe_trust_domain: goes without issuer");
+	refused("[{\"spiffe_trust_domain\":\"spiffe://a\",\"workloads\":true,\"jwks_file\":\"x\"}]", "without spiffe://");
+	refused("[{\"spiffe_trust_domain\":\"A.org\",\"workloads\":true,\"jwks_file\":\"x\"}]", "in lower case");
+	refused("[{" SPIFFE ",\"workloads\":true},{" SPIFFE ",\"workloads\":true}]", "issuer 2: issuer: is in the list already");
 }
 
 Test(issuer_list, keys_come_over_https_alone)

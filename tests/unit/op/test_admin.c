@@ -195,8 +195,8 @@ Test(admin, what_is_no_key_to_register_is_told_and_asks_nothing)
 		int64_t expires_at;
 		const char *says;
 	} cases[] = {
-		{NULL, EC_JWK, 0, "kind must be key or certificate."},
-		{"secret", EC_JWK, 0, "kind must be key or certificate."},
+		{NULL, EC_JWK, 0, "kind must be key, certificate or workload."},
+		{"secret", EC_JWK, 0, "kind must be key, certificate or workload."},
 		{"key", NULL, 0, "public_key must be"},
 		{"key", "{\"kty\":\"oct\",\"k\":\"AAAA\"}", 0, "symmetric"},
 		{"key", "-----BEGIN PRIVATE KEY-----\n", 0, "private key"},

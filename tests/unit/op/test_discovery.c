@@ -138,8 +138,8 @@ Test(discovery, there_is_no_authorization_endpoint_to_use)
 Test(discovery, documents_that_do_not_fit_are_an_error)
 {
 	struct arena *small = arena_new(64);
-	struct documents untouched = {.oauth = STR("x")};
+	struct documents untouched = {.oauth = {STR("x")}};
 	cr_assert_eq(discovery_documents(small, &config, &untouched), ERR_NO_MEMORY);
-	cr_assert(str_eq(untouched.oauth, STR("x")));
+	cr_assert(str_eq(untouched.oauth[0], STR("x")));
 	arena_free(small);
 }

@@ -18,7 +18,7 @@ static struct client_jwk row_of(struct signing_key *k)
 	struct sbuf jwk = sbuf_in(arena, 1024);
 	cr_assert_eq(signing_key_public_jwk(k, &jwk), ERR_OK);
 	cr_assert_eq(client_key_read(arena, sbuf_str(&jwk), &read, &why), ERR_OK, "%s", why);
-	return (struct client_jwk){arena_copy(arena, str_of(read.thumbprint_text)), sbuf_str(&jwk)};
+	return (struct client_jwk){.credential_id = arena_copy(arena, str_of(read.thumbprint_text)), .jwk = sbuf_str(&jwk)};
 }
 
 static void up(void)
@@ -141,7 +141,7 @@ Test(private_key_jwt, strangers_do_not_fill_the_connection_that_reads_and_rotati
 
 Test(private_key_jwt, a_key_that_cannot_be_read_is_passed_over)
 {
-	struct client_jwk rows[2] = {{row.credential_id, STR("{\"kty\":\"EC\"}")}, row};
+	struct client_jwk rows[2] = {{.credential_id = row.credential_id, .jwk = STR("{\"kty\":\"EC\"}")}, row};
 	struct op *op = show(signed_by(client_key, "a"));
 	fake_client_jwks(&store, ERR_OK, rows, 2);
 	expect_issue(op);

@@ -72,3 +72,63 @@ Test(client_credential_spec, a_key_needs_neither_name_nor_end)
 	cr_expect_null(spec.name.p);
 	cr_expect_eq(spec.expires_at, 0);
 }
+
+/* ---- workloads ---- */
+
+static struct client_credential_spec workload_of(const char *subject, const char *claims, bool may_replay)
+{
+	struct client_credential_spec spec;
+	const char *why = "";
+	const struct workload_terms given = {.issuer = STR("https://k.test"),
+					     .subject = str_of(subject),
+					     .audience = STR("https://m2m.test"),
+					     .claims = str_of(claims),
+					     .may_replay = may_replay};
+	cr_assert_eq(client_credential_read_workload(arena, &given, STR("web"), 0, NOW, &spec, &why), ERR_OK, "%s: %s", claims, why);
+	cr_expect_eq(spec.credential_id.n, 43);
+	return spec;
+}
+
+Test(client_credential_spec, a_workload_s_id_is_of_its_terms_and_of_nothing_else)
+{
+	struct str id = workload_of("s", "{\"a\":\"1\",\"b\":{\"d\":true,\"c\":2}}", false).credential_id;
+	cr_expect(str_eq(id, workload_of("s", "{ \"b\": {\"c\":\"2\",\"d\":\"true\"}, \"a\": 1 }", false).credential_id), "the same terms");
+	cr_expect_not(str_eq(id, workload_of("s", "{\"a\":\"1\",\"b\":{\"d\":true,\"c\":2}}", true).credential_id), "replay");
+	cr_expect_not(str_eq(id, workload_of("t", "{\"a\":\"1\",\"b\":{\"d\":true,\"c\":2}}", false).credential_id), "subject");
+	cr_expect_not(str_eq(id, workload_of("s", "{\"a\":\"1\",\"b\":{\"d\":true,\"c\":3}}", false).credential_id), "claims");
+
+	cr_expect(str_eq(workload_of("s", NULL, false).workload.claims, STR("{}")));
+}
+
+Test(client_credential_spec, what_is_wrong_with_a_workload_is_told)
+{
+	static const struct {
+		const char *issuer, *subject, *audience, *claims, *part;
+	} cases[] = {
+		{"", "s", "a", "{}", "issuer must be"},
+		{NULL, "s", "a", "{}", "issuer must be"},
+		{"i i", "s", "a", "{}", "issuer must be"},
+		{"i", "", "a", "{}", "subject must be"},
+		{"i", "a\nb", "a", "{}", "subject must be"},
+		{"i", "s", "", "{}", "audience must be"},
+		{"i", NULL, "a", "{}", "needs a subject, or claims"},
+		{"i", NULL, "a", NULL, "needs a subject, or claims"},
+		{"i", "s", "a", "[]", "claims must be"},
+		{"i", "s", "a", "x", "claims must be"},
+		{"i", "s", "a", "{\"a\":null}", "claims must be"},
+		{"i", "s", "a", "{\"a\":[\"b\"]}", "claims must be"},
+		{"i", "s", "a", "{\"a\":1.5}", "claims must be"},
+		{"i", "s", "a", "{\"a\":{}}", "claims must be"},
+		{"i", "s", "a", "{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":\"f\"}}}}}", "claims must be"},
+		{"i", "s", "a", "{\"\":\"x\"}", "claims must be"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct client_credential_spec spec = {.expires_at = 7};
+		const char *why = "";
+		const struct workload_terms given = {str_of(cases[i].issuer), str_of(cases[i].subject), str_of(cases[i].audience),
+						     str_of(cases[i].claims), false};
+		cr_assert_eq(client_credential_read_workload(arena, &given, STR_NONE, 0, NOW, &spec, &why), ERR_MALFORMED, "%zu", i);
+		cr_expect_not_null(strstr(why, cases[i].part), "%zu: %s", i, why);
+		cr_expect_eq(spec.expires_at, 7);
+	}
+}
