@@ -147,7 +147,8 @@ static int make_pair(struct ctl *ctl, const struct pair_options *o, struct str *
 	if (err == ERR_OK && jwk)
 		sbuf_putc(&private, '\n');
 	if (err == ERR_OK)
-		err = client_credential_read_key(ctl->a, sbuf_str(&public), o->key.name, credential_end_us(&o->key.end, now), now, ret, &why);
+		err = client_credential_read_key(ctl->a, sbuf_str(&public), o->key.name, credential_end_us(&o->key.end, now), now, ret,
+						 &why);
 	if (err == ERR_MALFORMED)
 		return ctl_usage(ctl, "%s", why);
 	*ret_private = sbuf_str(&private);
@@ -193,12 +194,9 @@ static int generate(struct ctl *ctl, char **args)
 {
 	struct pair_options o = {.alg = STR_NONE};
 	const struct option options[] = {
-		CREDENTIAL_OWNER_ROWS(o.key.whose),
-		{"--private", OPTION_TEXT, &o.key.file, 0, 0},
-		{"--alg", OPTION_TEXT, &o.alg, 0, 0},
-		{"--format", OPTION_TEXT, &o.format, 0, 0},
-		{"--name", OPTION_TEXT, &o.key.name, 0, 0},
-		CREDENTIAL_END_ROWS(o.key.end),
+		CREDENTIAL_OWNER_ROWS(o.key.whose),         {"--private", OPTION_TEXT, &o.key.file, 0, 0},
+		{"--alg", OPTION_TEXT, &o.alg, 0, 0},       {"--format", OPTION_TEXT, &o.format, 0, 0},
+		{"--name", OPTION_TEXT, &o.key.name, 0, 0}, CREDENTIAL_END_ROWS(o.key.end),
 	};
 	struct client client;
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
@@ -270,7 +268,7 @@ const struct command client_key_commands[] = {
 	 list},
 	{"client key", "remove", "CREDENTIAL_ID " CREDENTIAL_OWNER_USAGE, "Ends a key for good: no token is issued for it from then on",
 	 CREDENTIAL_OWNER_HELP "\nAn id that begins with a hyphen stands behind --, at the end of the line.\n\n"
-		    "Example:\n  m2mctl client key remove --org acme -- NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs\n",
+			       "Example:\n  m2mctl client key remove --org acme -- NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs\n",
 	 remove_key},
 	{"client key", NULL, NULL, NULL, NULL, NULL},
 };

@@ -219,7 +219,8 @@ static int add(struct ctl *ctl, char **args)
 		{"--claim", OPTION_WORDS, &o.claims, 0, 0},
 		{"--may-replay", OPTION_FLAG, &o.may_replay, 0, 0},
 		{"--once", OPTION_FLAG, &o.once, 0, 0},
-		{"--name", OPTION_TEXT, &o.name, 0, 0}, CREDENTIAL_END_ROWS(o.end),
+		{"--name", OPTION_TEXT, &o.name, 0, 0},
+		CREDENTIAL_END_ROWS(o.end),
 	};
 	struct client_credential_spec spec;
 	struct client client;
@@ -285,9 +286,10 @@ const struct command client_workload_commands[] = {
 	 add},
 	{"client workload", "list", CREDENTIAL_OWNER_USAGE, "Lists the client's workloads, those too whose end has come",
 	 CREDENTIAL_OWNER_HELP "\nExample:\n  m2mctl client workload list --org acme\n", list},
-	{"client workload", "remove", "CREDENTIAL_ID " CREDENTIAL_OWNER_USAGE, "Ends a workload for good: no token is issued for it from then on",
+	{"client workload", "remove", "CREDENTIAL_ID " CREDENTIAL_OWNER_USAGE,
+	 "Ends a workload for good: no token is issued for it from then on",
 	 CREDENTIAL_OWNER_HELP "\nAn id that begins with a hyphen stands behind --, at the end of the line.\n\n"
-		    "Example:\n  m2mctl client workload remove --org acme -- NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs\n",
+			       "Example:\n  m2mctl client workload remove --org acme -- NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs\n",
 	 remove_workload},
 	{"client workload", NULL, NULL, NULL, NULL, NULL},
 };

@@ -14,8 +14,9 @@
 
 static bool is_denied(enum err err)
 {
-	return err == ERR_INVALID_CLIENT || err == ERR_INVALID_GRANT || err == ERR_ASSERTION_REPLAYED || err == ERR_AUTH_METHOD_NOT_ALLOWED ||
-	       err == ERR_PROOF_REPLAYED || err == ERR_INVALID_TOKEN || err == ERR_NETWORK_NOT_ALLOWED || err == ERR_FORBIDDEN;
+	return err == ERR_INVALID_CLIENT || err == ERR_INVALID_GRANT || err == ERR_ASSERTION_REPLAYED ||
+	       err == ERR_AUTH_METHOD_NOT_ALLOWED || err == ERR_PROOF_REPLAYED || err == ERR_INVALID_TOKEN ||
+	       err == ERR_NETWORK_NOT_ALLOWED || err == ERR_FORBIDDEN;
 }
 
 /* Under the client whose credentials were refused: those of the grant, or the bearer's. */
@@ -24,8 +25,9 @@ static void count_denied(struct op *op)
 	struct str client_id = STR_NONE;
 	if (!is_denied(op->err))
 		return;
-	bool grant = op->err == ERR_INVALID_CLIENT || op->err == ERR_INVALID_GRANT || err == ERR_INVALID_GRANT || op->err == ERR_ASSERTION_REPLAYED || op->err == ERR_AUTH_METHOD_NOT_ALLOWED ||
-		     (op->err == ERR_PROOF_REPLAYED && !op->caller_known) || (op->err == ERR_NETWORK_NOT_ALLOWED && op->client_known) ||
+	bool grant = op->err == ERR_INVALID_CLIENT || op->err == ERR_INVALID_GRANT || op->err == ERR_ASSERTION_REPLAYED ||
+		     op->err == ERR_AUTH_METHOD_NOT_ALLOWED || (op->err == ERR_PROOF_REPLAYED && !op->caller_known) ||
+		     (op->err == ERR_NETWORK_NOT_ALLOWED && op->client_known) ||
 		     (op->err == ERR_FORBIDDEN && !op->caller_known && op->client_known);
 	if (grant && op->client_known)
 		client_id = op->in.client_id;

@@ -335,4 +335,5 @@ static enum op_verdict issue(struct op *op)
 }
 
 op_step *const op_issue_token_steps[] = {op_authenticate, check_grant, op_limit_client, op_verify_assertion, issue, NULL};
-op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, op_verify_proof, op_verify_assertion, op_verify_workload, issue, NULL};
+op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, op_verify_proof, op_verify_assertion, op_verify_workload, issue,
+					 NULL};

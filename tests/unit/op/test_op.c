@@ -232,9 +232,9 @@ Test(op, refusals_of_credentials_are_counted_and_others_not)
 		store.denied = 0;
 		op_fail(op, err, NULL);
 		op_run(op);
-		bool counts = err == ERR_INVALID_CLIENT || err == ERR_INVALID_GRANT || err == ERR_ASSERTION_REPLAYED || err == ERR_AUTH_METHOD_NOT_ALLOWED ||
-			      err == ERR_PROOF_REPLAYED || err == ERR_INVALID_TOKEN || err == ERR_NETWORK_NOT_ALLOWED ||
-			      err == ERR_FORBIDDEN;
+		bool counts = err == ERR_INVALID_CLIENT || err == ERR_INVALID_GRANT || err == ERR_ASSERTION_REPLAYED ||
+			      err == ERR_AUTH_METHOD_NOT_ALLOWED || err == ERR_PROOF_REPLAYED || err == ERR_INVALID_TOKEN ||
+			      err == ERR_NETWORK_NOT_ALLOWED || err == ERR_FORBIDDEN;
 		cr_assert_eq(store.denied, counts, "%s", err_info(err)->code);
 		if (counts)
 			cr_assert_str_eq(store.denied_reason, err_info(err)->code);
