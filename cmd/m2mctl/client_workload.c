@@ -163,6 +163,13 @@ static int check_form(struct ctl *ctl, const struct workload_options *o)
 		return ctl_usage(ctl, "which workload? Give --kubernetes, --github, --spiffe, or --issuer with --subject or --claim");
 	if (o->may_replay && o->once)
 		return ctl_usage(ctl, "--may-replay and --once say the opposite; give one");
+	return EXIT_DONE;
+}
+
+/* Their tokens name the gateway, unless something else is agreed. Once the settings were read. */
+static int take_audience(struct ctl *ctl, const struct workload_options *o, struct workload_terms *t)
+{
+	t->audience = o->audience.p != NULL ? o->audience : ctl->config.issuer;
 	if (o->audience.p == NULL && config_issuer_is_unreachable(&ctl->config))
 		return ctl_usage(ctl, "which audience? Give --audience, or set M2M_ISSUER to the gateway's, which is the default");
 	return EXIT_DONE;
@@ -172,9 +179,8 @@ static int read_terms(struct ctl *ctl, const struct workload_options *o, struct 
 {
 	struct sbuf claims = sbuf_in(ctl->a, WORKLOAD_CLAIMS_MAX);
 	*ret = (struct workload_terms){.issuer = o->issuer, .subject = o->subject, .may_replay = o->may_replay};
-	ret->audience = o->audience.p != NULL ? o->audience : ctl->config.issuer;
 	sbuf_putc(&claims, '{');
-	int status = check_form(ctl, o);
+	int status = take_audience(ctl, o, ret);
 	if (status == EXIT_DONE && o->kubernetes.p != NULL)
 		status = take_kubernetes(ctl, o, ret);
 	else if (status == EXIT_DONE && o->github.p != NULL)
@@ -231,9 +237,11 @@ static int add(struct ctl *ctl, char **args)
 	if (status == EXIT_DONE)
 		status = check_credential_end(ctl, &o.end);
 	if (status == EXIT_DONE)
-		status = read_workload(ctl, &o, &spec);
+		status = check_form(ctl, &o);
 	if (status == EXIT_DONE)
 		status = find_credential_owner(ctl, &o.whose, &client);
+	if (status == EXIT_DONE)
+		status = read_workload(ctl, &o, &spec);
 	if (status == EXIT_DONE)
 		status = ctl_ended(ctl, operator_client_credential_add(ctl->db, &client, &spec, &made));
 	return status == EXIT_DONE ? print_workload(ctl, &made) : status;

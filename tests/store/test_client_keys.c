@@ -372,3 +372,24 @@ Test(client_keys, a_group_in_a_group_has_its_help)
 	expect_exit(0, "man");
 	cr_expect(says(r.out, ".SS \"client key add ") && says(r.out, ".B \"\\-\\-expires\\-at TIME"), "%s", r.out);
 }
+
+/* ---- workloads ---- */
+
+Test(client_keys, a_workload_s_token_names_the_gateway_unless_something_else_is_agreed)
+{
+	expect_exit(0, "client", "workload", "add", "--org", "acme", "--github", "acme/web:prod", "--output", "json");
+	cr_expect(says(r.out, "\"audience\":\"http"), "%s", r.out);
+	cr_expect(says(r.out, "\"claims\":{\"repository\":\"acme/web\",\"environment\":\"prod\"}") ||
+			  says(r.out, "\"claims\":{\"environment\":\"prod\",\"repository\":\"acme/web\"}") ||
+			  says(r.out, "\"repository\": \"acme/web\""),
+		  "%s", r.out);
+	expect_exit(0, "client", "workload", "add", "--org", "acme", "--spiffe", "spiffe://example.org/web", "--audience", "x", "--output",
+		    "json");
+	cr_expect(says(r.out, "\"audience\":\"x\"") && says(r.out, "\"issuer\":\"example.org\"") && says(r.out, "\"may_replay\":true"),
+		  "%s", r.out);
+	expect_exit(0, "client", "workload", "list", "--org", "acme");
+	cr_expect(says(r.out, "spiffe://example.org/web"), "%s", r.out);
+	expect_refusal(2, "which cluster", "client", "workload", "add", "--org", "acme", "--kubernetes", "prod/web");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'add_workload' and outcome = 'granted'"),
+		     2);
+}
