@@ -1,0 +1,330 @@
+/* Clients that show their platform's own token (RFC 7523), shaped as each platform shapes it, with
+ * keys of our own, against real daemons. What a token must say is tested by table in
+ * tests/unit/op. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "crypto/digest.h"
+#include "crypto/signing_key.h"
+#include "crypto/signing_key_parts.h"
+#include "harness/expect.h"
+#include "harness/proc.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+#define OURS     "https://issuer.test"
+#define CLUSTER  "https://oidc.eks.eu-central-1.amazonaws.test/id/ABC"
+#define GITHUB   "https://token.actions.githubusercontent.com"
+#define NOTICED  8000 /* ms: files are looked at once a second */
+#define NO_MATCH "The assertion isn't one of this client's workloads, or there is no such client."
+#define FORM     "application/x-www-form-urlencoded"
+
+static struct world w;
+static struct gateway second;
+static struct org acme;
+static struct arena *a;
+static struct signing_key *key, *next;
+static struct http_reply r;
+static char issuers_path[TMP_PATH], keys_path[TMP_PATH], dir[TMP_PATH];
+static pid_t server;
+static uint16_t port;
+
+static char *format(const char *f, ...) __attribute__((format(printf, 1, 2)));
+static char *format(const char *f, ...)
+{
+	va_list args;
+	char *text = arena_alloc(a, 8192);
+	va_start(args, f);
+	vsnprintf(text, 8192, f, args);
+	va_end(args);
+	return text;
+}
+
+/* A key set of one; without alg and with another use, as SPIFFE bundles have it. */
+static const char *key_set(const struct signing_key *k, const char *use)
+{
+	struct sbuf jwk = sbuf_in(a, 4096);
+	cr_assert_eq(signing_key_public_jwk(k, &jwk), ERR_OK);
+	const char *alg = strstr(jwk.p, ",\"alg\":");
+	cr_assert_not_null(alg);
+	return format("{\"keys\":[%.*s,\"use\":\"%s\",\"kid\":\"%.*s\"}]}", (int)(alg - jwk.p), jwk.p, use, STR_ARG(signing_key_kid(k)));
+}
+
+static void open_world(void)
+{
+	a = arena_new(1 << 22);
+	cr_assert_eq(crypto_init(), ERR_OK);
+	cr_assert(signing_key_generate(JWT_RS256, &key) == ERR_OK && signing_key_generate(JWT_RS256, &next) == ERR_OK);
+	tmp_path(issuers_path, "issuers", ".json");
+	tmp_path(keys_path, "keys", ".json");
+	tmp_write(keys_path, key_set(key, "sig"));
+	tmp_write(issuers_path,
+		  format("[{\"issuer\":\"" CLUSTER "\",\"workloads\":true,\"jwks_file\":\"%s\"},"
+			 "{\"issuer\":\"" GITHUB "\",\"workloads\":true,\"jwks_file\":\"%s\"},"
+			 "{\"issuer\":\"https://gitlab.test\",\"workloads\":true,\"jwks_file\":\"%s\"},"
+			 "{\"issuer\":\"https://accounts.google.test\",\"workloads\":true,\"jwks_file\":\"%s\"},"
+			 "{\"issuer\":\"https://login.microsoftonline.test/{tenantid}/v2.0\",\"workloads\":true,\"jwks_file\":\"%s\"},"
+			 "{\"spiffe_trust_domain\":\"example.org\",\"workloads\":true,\"jwks_file\":\"%s\"}]",
+			 keys_path, keys_path, keys_path, keys_path, keys_path, keys_path));
+	world_prepare(&w, false);
+	env_set(&w.gateway_env, "M2M_TRUSTED_ISSUERS_FILE=%s", issuers_path);
+	gateway_start(&w.gateway, &w.gateway_env);
+	org_create(&w, "acme", &acme);
+}
+
+static void close_world(void)
+{
+	proc_kill(server);
+	if (second.pid != 0)
+		gateway_stop(&second, 15000);
+	signing_key_free(key);
+	signing_key_free(next);
+	world_close(&w);
+	arena_free(a);
+}
+
+TestSuite(workloads, .init = open_world, .fini = close_world, .timeout = 120);
+
+static const char *compose(struct signing_key *k, const char *header, const char *payload)
+{
+	uint8_t signature[SIGNATURE_MAX];
+	size_t n = 0;
+	struct sbuf token = sbuf_in(a, 8192);
+	sbuf_put_base64url(&token, str_of(header));
+	sbuf_putc(&token, '.');
+	sbuf_put_base64url(&token, str_of(payload));
+	cr_assert_eq(signing_key_sign(k, sbuf_str(&token), signature, &n), ERR_OK);
+	sbuf_putc(&token, '.');
+	sbuf_put_base64url(&token, str_from(signature, n));
+	return sbuf_str(&token).p;
+}
+
+static const char *token_of(struct signing_key *k, const char *claims)
+{
+	return compose(k, format("{\"alg\":\"RS256\",\"kid\":\"%.*s\"}", STR_ARG(signing_key_kid(k))),
+		       format("{%s,\"iat\":%ld,\"exp\":%ld}", claims, (long)time(NULL), (long)time(NULL) + 600));
+}
+
+#define POD(account, jti)                                                                                                                  \
+	"\"iss\":\"" CLUSTER "\",\"sub\":\"system:serviceaccount:prod:" account "\",\"aud\":[\"" OURS "\"]," jti                           \
+	"\"kubernetes.io\":{\"namespace\":\"prod\",\"pod\":{\"name\":\"web-1\",\"uid\":\"u\"},"                                            \
+	"\"serviceaccount\":{\"name\":\"" account "\",\"uid\":\"u\"}}"
+
+static int show_at(uint16_t at, const char *token)
+{
+	const char *form = format("grant_type=client_credentials&client_id=%s&client_assertion_type="
+				  "urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion=%s",
+				  acme.client_id, token);
+	return http_call(at, &(struct http_request){.path = "/oauth2/token", .type = FORM, .body = form}, &r);
+}
+
+static int show(const char *token)
+{
+	return show_at(w.gateway.http, token);
+}
+
+static int grant(const char *token)
+{
+	const char *form =
+		format("grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&client_id=%s&assertion=%s", acme.client_id, token);
+	return post_form(&w, "/oauth2/token", NULL, form, &r);
+}
+
+static void expect_said(const char *error, const char *why)
+{
+	char said[512];
+	cr_expect(is_oauth_error(&r, error), "%s", r.body);
+	cr_expect_str_eq(body_text(&r, "error_description", said, sizeof said), why);
+}
+
+#define add(ret, ...) world_ctl(&w, ret, "client", "workload", "add", "--org", "acme", "--audience", OURS, "--output", "env", __VA_ARGS__)
+
+/* ---- the shapes ---- */
+
+Test(workloads, a_kubernetes_service_account_shows_its_projected_token_again_and_again)
+{
+	struct ctl_result ran;
+	char bearer[TOKEN_MAX];
+	add(&ran, "--kubernetes", "prod/web", "--issuer", CLUSTER);
+	const char *token = token_of(key, POD("web", ""));
+	for (int i = 0; i < 2; i++)
+		expect_status(show(token), 200);
+	body_text(&r, "access_token", bearer, sizeof bearer);
+	expect_status(get(&w, "/m2m/client-id", bearer, &r), 200);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.tokens_issued where auth_method = 'workload'"
+					   " and credential = '" CLUSTER " system:serviceaccount:prod:web'"),
+		     2);
+	expect_status(show(token_of(key, POD("other", ""))), 401);
+	expect_said("invalid_client", NO_MATCH);
+}
+
+Test(workloads, a_github_job_shows_each_token_once_at_all_gateways)
+{
+	struct ctl_result ran;
+	add(&ran, "--github", "acme/shop:production");
+	gateway_start(&second, &w.gateway_env);
+#define JOB(environment, jti)                                                                                                              \
+	"\"iss\":\"" GITHUB "\",\"sub\":\"repo:acme/shop:environment:" environment "\",\"aud\":\"" OURS "\",\"repository\":\"acme/shop\"," \
+	"\"environment\":\"" environment "\",\"run_id\":\"7\",\"jti\":\"" jti "\""
+	const char *token = token_of(key, JOB("production", "a"));
+	expect_status(show(token), 200);
+	expect_status(show_at(second.http, token), 401);
+	expect_said("invalid_client", "The assertion was used before: each one is good for one token.");
+	expect_status(show(token_of(key, JOB("staging", "b"))), 401);
+	expect_said("invalid_client", NO_MATCH);
+}
+
+Test(workloads, gitlab_google_azure_and_spiffe_have_their_own_shapes)
+{
+	static const struct {
+		const char *args[6], *claims;
+	} cases[] = {
+		{{"--issuer", "https://gitlab.test", "--claim", "project_path=acme/shop", "--claim", "ref_protected=true"},
+		 "\"iss\":\"https://gitlab.test\",\"sub\":\"project_path:acme/shop:ref_type:branch:ref:main\",\"aud\":\"" OURS
+		 "\",\"jti\":\"g\",\"project_path\":\"acme/shop\",\"ref_protected\":\"true\""},
+		{{"--issuer", "https://accounts.google.test", "--subject", "1122", "--may-replay", "--claim=email_verified=true"},
+		 "\"iss\":\"https://accounts.google.test\",\"sub\":\"1122\",\"azp\":\"1122\",\"aud\":\"" OURS
+		 "\",\"email\":\"a@b.test\",\"email_verified\":true"},
+		{{"--issuer", "https://login.microsoftonline.test/t-1/v2.0", "--subject", "o1", "--may-replay", "--claim=tid=t-1"},
+		 "\"iss\":\"https://login.microsoftonline.test/t-1/v2.0\",\"tid\":\"t-1\",\"sub\":\"o1\",\"oid\":\"o1\",\"aud\":\"" OURS
+		 "\",\"uti\":\"u\",\"ver\":\"2.0\""},
+		{{"--spiffe", "spiffe://example.org/ns/prod/sa/web", "--name", "web", "--expires-in", "3600"},
+		 "\"sub\":\"spiffe://example.org/ns/prod/sa/web\",\"aud\":[\"" OURS "\"]"},
+	};
+	struct ctl_result ran;
+	tmp_write(keys_path, key_set(key, "jwt-svid"));
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *const *v = cases[i].args;
+		add(&ran, v[0], v[1], v[2], v[3], v[4], v[5]);
+		expect_status(show(token_of(key, cases[i].claims)), 200);
+	}
+}
+
+/* ---- the grant ---- */
+
+Test(workloads, the_jwt_bearer_grant_takes_it_and_discovery_says_so)
+{
+	struct ctl_result ran;
+	add(&ran, "--kubernetes", "prod/web", "--issuer", CLUSTER, "--once");
+	expect_status(get(&w, "/.well-known/oauth-authorization-server", NULL, &r), 200);
+	cr_expect_not_null(strstr(r.body, "grant-type:jwt-bearer"));
+	const char *token = token_of(key, POD("web", "\"jti\":\"a\","));
+	expect_status(grant(token), 200);
+	expect_status(grant(token), 400);
+	expect_said("invalid_grant", "The assertion was used before: each one is good for one token.");
+	expect_status(grant(token_of(next, POD("web", "\"jti\":\"b\","))), 400);
+	expect_said("invalid_grant", NO_MATCH);
+	expect_status(grant(token_of(key, POD("web", ""))), 400);
+	expect_said("invalid_grant", "The assertion lacks jti, and its workload isn't registered with may_replay.");
+	expect_status(get(&w, "/m2m/client-id", token, &r), 401); /* it is no bearer */
+}
+
+Test(workloads, one_that_is_removed_or_not_allowed_gets_nothing_at_once)
+{
+	struct ctl_result ran;
+	char id[64];
+	add(&ran, "--kubernetes", "prod/web", "--issuer", CLUSTER);
+	ctl_value(&ran, "M2M_CREDENTIAL_ID", id, sizeof id);
+	const char *token = token_of(key, POD("web", ""));
+	expect_status(show(token), 200);
+	world_ctl(&w, &ran, "client", "workload", "list", "--org", "acme");
+	cr_expect_not_null(strstr(ran.out, id));
+	world_ctl(&w, &ran, "client", "set", "--org", "acme", "--auth-method", "secret");
+	expect_status(show(token), 401);
+	world_ctl(&w, &ran, "client", "set", "--org", "acme", "--auth-method", "workload");
+	expect_status(show(token), 200);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 401);
+	world_ctl(&w, &ran, "client", "workload", "remove", "--org", "acme", "--", id);
+	expect_status(show(token), 401);
+	expect_said("invalid_client", NO_MATCH);
+	add(&ran, "--kubernetes", "prod/web", "--issuer", CLUSTER, "--claim", "/kubernetes.io/pod/name=web-1");
+	expect_status(show(token), 200);
+}
+
+/* ---- over HTTPS ---- */
+
+static void serve(void)
+{
+	tmp_path(dir, "https", "");
+	proc_run((const char *const[]){"mkdir", "-p", format("%s/.well-known", dir), NULL});
+	proc_run((const char *const[]){"openssl",
+				       "req",
+				       "-x509",
+				       "-newkey",
+				       "ec",
+				       "-pkeyopt",
+				       "ec_paramgen_curve:P-256",
+				       "-nodes",
+				       "-days",
+				       "2",
+				       "-subj",
+				       "/CN=localhost",
+				       "-addext",
+				       "subjectAltName=DNS:localhost",
+				       "-keyout",
+				       format("%s/key.pem", dir),
+				       "-out",
+				       format("%s/cert.pem", dir),
+				       "-batch",
+				       NULL});
+	port = free_port();
+	const char *command =
+		format("cd '%s' && exec openssl s_server -accept 127.0.0.1:%u -cert cert.pem -key key.pem -HTTP -quiet", dir, port);
+	server = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
+}
+
+static void put(const char *path, const char *body)
+{
+	tmp_write(format("%s/%s", dir, path),
+		  format("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n%s", body));
+}
+
+static bool wait_for(int status, const char *token)
+{
+	for (int ms = 0; ms < NOTICED; ms += 200) {
+		if (show(token) == status)
+			return true;
+		sleep_ms(200);
+	}
+	return false;
+}
+
+Test(workloads, an_issuer_is_discovered_and_outlives_an_outage)
+{
+	struct ctl_result ran;
+	serve();
+	const char *issuer = format("https://localhost:%u", port);
+	tmp_write(format("%s/token", dir), "abc\n");
+	put("jwks", key_set(key, "sig"));
+	put(".well-known/openid-configuration", format("{\"issuer\":\"https://evil.test\",\"jwks_uri\":\"%s/jwks\"}", issuer));
+	tmp_write(issuers_path, format("[{\"issuer\":\"%s\",\"workloads\":true,\"discovery\":true,\"ca_file\":\"%s/cert.pem\","
+				       "\"bearer_file\":\"%s/token\"}]",
+				       issuer, dir, dir));
+	add(&ran, "--issuer", issuer, "--subject", "s", "--may-replay");
+	const char *claims = format("\"iss\":\"%s\",\"sub\":\"s\",\"aud\":\"" OURS "\"", issuer);
+	const char *token = token_of(key, claims);
+	cr_assert(wait_for(503, token), "%s", r.body);
+	cr_expect_gt(gateway_log_count(&w.gateway, "another issuer's", NULL, 0), 0);
+	put(".well-known/openid-configuration", format("{\"issuer\":\"%s\",\"jwks_uri\":\"%s/jwks\"}", issuer, issuer));
+	cr_assert(wait_for(200, token), "%s", r.body);
+	proc_kill(server);
+	server = 0;
+	expect_status(show(token), 200);
+	expect_status(show(token_of(next, claims)), 401);
+}
+
+Test(workloads, a_key_set_rotates)
+{
+	struct ctl_result ran;
+	add(&ran, "--kubernetes", "prod/web", "--issuer", CLUSTER);
+	expect_status(show(token_of(key, POD("web", ""))), 200);
+	tmp_write(keys_path, key_set(next, "sig"));
+	cr_assert(wait_for(200, token_of(next, POD("web", ""))), "%s", r.body);
+	expect_status(show(token_of(key, POD("web", ""))), 401);
+	expect_said("invalid_client", NO_MATCH);
+}
