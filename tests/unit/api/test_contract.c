@@ -207,7 +207,7 @@ static bool sent_over_rest(enum err err)
 static bool of_a_grant(enum err err)
 {
 	return err == ERR_UNSUPPORTED_GRANT_TYPE || err == ERR_UNSUPPORTED_RESPONSE_TYPE || err == ERR_INVALID_CLIENT ||
-	       err == ERR_INVALID_SCOPE || err == ERR_INVALID_TARGET || err == ERR_ASSERTION_REPLAYED ||
+	       err == ERR_INVALID_GRANT || err == ERR_INVALID_SCOPE || err == ERR_INVALID_TARGET || err == ERR_ASSERTION_REPLAYED ||
 	       err == ERR_AUTH_METHOD_NOT_ALLOWED || err == ERR_BINDING_REQUIRED;
 }
 
