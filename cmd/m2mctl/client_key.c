@@ -173,9 +173,9 @@ static int print_private(struct ctl *ctl, const struct registered_credential *ma
 
 static int register_pair(struct ctl *ctl, const struct pair_options *o, const struct client *client)
 {
-	struct client_credential_spec spec;
-	struct registered_credential made;
-	struct str private;
+	struct client_credential_spec spec = {.name = STR_NONE};
+	struct registered_credential made = {.name = STR_NONE};
+	struct str private = STR_NONE;
 	bool to_stdout = str_eq(o->key.file, STR("-"));
 	int status = make_pair(ctl, o, &private, &spec);
 	if (status == EXIT_DONE && !to_stdout)

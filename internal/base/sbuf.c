@@ -42,23 +42,39 @@ static bool grow(struct sbuf *b, size_t extra)
 	return true;
 }
 
-char *sbuf_room(struct sbuf *b, size_t n)
+static char *advance(struct sbuf *b, size_t n)
 {
-	if (b->overflow || (b->cap - b->n <= n && !grow(b, n))) {
-		b->overflow = true;
-		return NULL;
-	}
 	char *at = b->p + b->n;
 	b->n += n;
 	b->p[b->n] = '\0';
 	return at;
 }
 
+/* Apart from what calls it, which then saves no registers for it where the room is there. */
+static __attribute__((noinline)) char *room_after_growing(struct sbuf *b, size_t n)
+{
+	if (b->overflow || !grow(b, n)) {
+		b->overflow = true;
+		return NULL;
+	}
+	return advance(b, n);
+}
+
+static inline char *room(struct sbuf *b, size_t n)
+{
+	return !b->overflow && b->cap - b->n > n ? advance(b, n) : room_after_growing(b, n);
+}
+
+char *sbuf_room(struct sbuf *b, size_t n)
+{
+	return room(b, n);
+}
+
 void sbuf_put(struct sbuf *b, struct str s)
 {
 	if (s.p == NULL)
 		return;
-	char *at = sbuf_room(b, s.n);
+	char *at = room(b, s.n);
 	if (at != NULL)
 		memcpy(at, s.p, s.n);
 }
@@ -70,7 +86,7 @@ void sbuf_putz(struct sbuf *b, const char *z)
 
 void sbuf_putc(struct sbuf *b, char c)
 {
-	char *at = sbuf_room(b, 1);
+	char *at = room(b, 1);
 	if (at != NULL)
 		*at = c;
 }
@@ -98,7 +114,7 @@ void sbuf_printf(struct sbuf *b, const char *format, ...)
 	if (n < 0)
 		b->overflow = true;
 
-	char *at = b->overflow ? NULL : sbuf_room(b, (size_t)n);
+	char *at = b->overflow ? NULL : room(b, (size_t)n);
 	if (at == NULL)
 		return;
 	va_start(args, format);
@@ -185,7 +201,7 @@ void sbuf_put_json(struct sbuf *b, struct str s)
 
 void sbuf_put_json_key(struct sbuf *b, bool comma, struct str key)
 {
-	char *at = sbuf_room(b, (comma ? 1 : 0) + key.n + 3);
+	char *at = room(b, (comma ? 1 : 0) + key.n + 3);
 	if (at == NULL)
 		return;
 	if (comma)
@@ -200,7 +216,7 @@ void sbuf_put_base64url(struct sbuf *b, struct str bytes)
 {
 	if (bytes.p == NULL)
 		return;
-	char *at = sbuf_room(b, BASE64URL_LEN(bytes.n));
+	char *at = room(b, BASE64URL_LEN(bytes.n));
 	if (at != NULL)
 		base64url_encode(at, bytes.p, bytes.n);
 }

@@ -99,8 +99,8 @@ static enum err read_name(struct arena *a, enum certificate_name kind, struct st
 			  const char **ret_why)
 {
 	static const char *const whys[CERTIFICATE_NAME_COUNT] = {
-		[CERTIFICATE_SUBJECT_DN] = "tls_client_auth_subject_dn must be a distinguished name as RFC 4514 writes it, such as "
-					   "CN=billing,O=Acme.",
+		[CERTIFICATE_SUBJECT_DN] =
+			"tls_client_auth_subject_dn must be a distinguished name as RFC 4514 has it, such as CN=billing,O=Acme.",
 		[CERTIFICATE_SAN_DNS] = "tls_client_auth_san_dns must be a host's name without a wildcard, such as billing.example.",
 		[CERTIFICATE_SAN_URI] = "tls_client_auth_san_uri must be a URI, such as spiffe://example.org/billing.",
 		[CERTIFICATE_SAN_IP] = "tls_client_auth_san_ip must be an IPv4 or IPv6 address.",

@@ -30,9 +30,9 @@
 -- ---- bearers: whether the credential that one was obtained with is still live ----
 
 --= bearer_tag(s)
--- What the token's secret_tag is made of: six bytes of a version's verifier. The verifier is an HMAC
--- over a random secret: two versions have the same bytes by chance alone, and they tell nothing of
--- the secret.
+-- What the token's secret_tag is made of: six bytes of a version's verifier. The verifier is an
+-- HMAC over a random secret: two versions have the same bytes by chance alone, and they tell
+-- nothing of the secret.
 substr(:s.verifier, 1, 6)
 
 --= bearer_secret_is_live(s, client, ver, bearers_tag, issued)
@@ -47,8 +47,8 @@ substr(:s.verifier, 1, 6)
  = :bearers_tag end
 
 --= bearer_credential_is_live(k, client, ver, bearers_tag)
--- The condition for row `k` of m2m.client_credential. `version` is 0: no secret has that. A key that
--- was removed and added again has another tag, so that what was obtained with it before stays
+-- The condition for row `k` of m2m.client_credential. `version` is 0: no secret has that. A key
+-- that was removed and added again has another tag, so that what was obtained with it before stays
 -- refused.
 :ver = 0 and :k.client_id = :client and :k.tag = :bearers_tag and
 --: credential_is_live(:k)
@@ -56,9 +56,9 @@ substr(:s.verifier, 1, 6)
 -- ---- tokens that have ended ----
 
 --= token_has_ended(token, organization, client, ver, issued)
--- True or false, never null. Each argument may be null: jti uuid, organization uuid, client text (an
--- operator's token has none), version int4 (likewise), iat int8 (an outside issuer's token isn't
--- ours, and has neither jti nor iat here).
+-- True or false, never null. Each argument may be null: jti uuid, organization uuid, client text
+-- (an operator's token has none), version int4 (likewise), iat int8 (an outside issuer's token
+-- isn't ours, and has neither jti nor iat here).
 ((select true from m2m.revoked_token rt where rt.jti = :token limit 1) is true
  or (select true from m2m.tokens_ended te
      where te.organization_id = :organization and te.client_id = any (array['', :client])
@@ -81,9 +81,9 @@ greatest(:time + make_interval(secs => :c.token_lifetime + 10), :c.tokens_until)
 -- $1 bearer's client_id text or null, $2 its secret_version int, $3 operator's organization_id uuid
 -- or null, $4 operator is admin bool; as the statement's last five, whose numbers are given here,
 -- its tag bytea or null, its iat int8 (0: not ours), the address that it came from text or null,
--- whether it may come from anywhere bool, and its jti uuid or null. Gives one row `caller`, or none:
--- (organization_id, admin, live, near). `live`: it hasn't ended, and neither has its credential.
--- `near`: its client and its organization allow the network that it came from.
+-- whether it may come from anywhere bool, and its jti uuid or null. Gives one row `caller`, or
+-- none: (organization_id, admin, live, near). `live`: it hasn't ended, and neither has its
+-- credential. `near`: its client and its organization allow the network that it came from.
 with caller as (
   select o.organization_id, coalesce('admin' = any(c.roles), b.admin) as admin,
     (b.client_id is null

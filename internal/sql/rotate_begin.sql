@@ -6,8 +6,8 @@
 -- Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, rotated_at,
 -- previous_secret_expires_at). Outcome `granted`: version is the one to be replaced; `replay`:
 -- version, key and times are the earlier answer's. A replay is also given, for ten minutes, to the
--- bearer that the rotation itself ended. Refusals of live callers and replays are recorded here, the
--- rotation itself by rotate.sql.
+-- bearer that the rotation itself ended. Refusals of live callers and replays are recorded here,
+-- the rotation itself by rotate.sql.
 --: caller($16, $17, $18, $19, $20)
 , target as (
   select case

@@ -45,6 +45,7 @@ struct issue_request {
 	 * certificate, the statement makes 's' of 't' where the client has its thumbprint
 	 * registered */
 	char auth_method;
+	bool fapi2; /* all that the request alone has to do for FAPI 2.0, it does */
 	/* of a client that shows another credential than a secret, which was found right: the ids
 	 * that would do, one in a line (client_credential.credential_id); absent: a secret */
 	struct str credentials;
@@ -55,7 +56,6 @@ struct issue_request {
 	 * "x5t#S256:..." of the client certificate that the connection has; absent: neither. The
 	 * statement says whether it is */
 	struct str binding;
-	bool fapi2; /* all that the request alone has to do for FAPI 2.0, it does */
 	/* may be used once; each may be absent */
 	struct issue_once assertion, proof;
 	/* monotonic: when the answer is due, whatever happens; ERR_STORE_UNAVAILABLE is one */

@@ -174,6 +174,7 @@ const answers = [
 	['POST', credentials, 201, operator(key)],
 	['POST', credentials, 400, operator({ ...key, public_key: 'no key' })],
 	['GET', credentials, 200, platform],
+	['GET', `${credentials}/{credential_id}`, 200, platform],
 	['DELETE', `${credentials}/{credential_id}`, 204, platform],
 	['DELETE', `${credentials}/{credential_id}`, 404, platform],
 	['DELETE', one, 204, platform],

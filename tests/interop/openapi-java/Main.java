@@ -51,7 +51,7 @@ public class Main {
 		} catch (ApiException refused) {
 			check("the ended secret", refused.getCode() == 401);
 		}
-		var list = m2m.listTokenAudit(null, null, id, null, null, null, null, null, 1, null);
+		var list = m2m.listTokenAudit(null, null, id, null, null, null, null, null, null, null, 1, null);
 		check("audit", list.getTokens().get(0).getClientId().equals(id));
 	}
 
