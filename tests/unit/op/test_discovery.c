@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include "fakes/fake_trust.h"
 #include "op/discovery.h"
 #include "op/openapi.h"
 #include "op_test.h"
@@ -82,6 +83,32 @@ Test(discovery, the_metadata_names_our_endpoints_at_both_paths)
 		cr_assert(str_eq(json_get(object, "grant_types_supported")->child->text, STR("client_credentials")));
 		cr_assert_not_null(json_get(object, "response_types_supported"), "REQUIRED, though there is none");
 	}
+}
+
+static void grants_are(const char *want)
+{
+	static const enum op_id paths[] = {OP_OAUTH_METADATA, OP_OPENID_METADATA};
+	for (int i = 0; i < 2; i++) {
+		const struct json *object = NULL;
+		struct op *op = ask(paths[i]);
+		answered(op, ERR_OK);
+		cr_assert_eq(json_parse(arena, op->out.document, (struct json_limits){.max_depth = 2, .max_values = 64}, &object), ERR_OK);
+		words_are(object, "grant_types_supported", want);
+	}
+}
+
+Test(discovery, the_jwt_bearer_grant_is_named_only_while_an_issuer_of_workloads_is_trusted)
+{
+	struct trust_view trust = {.issuer = {.issuer = STR("https://platform.example")}};
+	make_documents();
+	grants_are("client_credentials");
+	env.trust = &trust;
+	grants_are("client_credentials");
+	trust.issuer.workloads = true;
+	grants_are("client_credentials urn:ietf:params:oauth:grant-type:jwt-bearer");
+	trust.issuer.workloads = false;
+	grants_are("client_credentials");
+	env.trust = NULL;
 }
 
 Test(discovery, an_installation_of_fapi2_takes_neither_secrets_nor_rs256)
