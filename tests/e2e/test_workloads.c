@@ -174,7 +174,7 @@ Test(workloads, a_github_job_shows_each_token_once_at_all_gateways)
 	const char *token = token_of(key, JOB("production", "a"));
 	expect_status(show(token), 200);
 	expect_status(show_at(second.http, token), 401);
-	expect_said("invalid_client", "The assertion was used before: each one is good for one token.");
+	expect_said("invalid_client", "The assertion was used before: each one is good for one request.");
 	expect_status(show(token_of(key, JOB("staging", "b"))), 401);
 	expect_said("invalid_client", NO_MATCH);
 }
@@ -216,7 +216,7 @@ Test(workloads, the_jwt_bearer_grant_takes_it_and_discovery_says_so)
 	const char *token = token_of(key, POD("web", "\"jti\":\"a\","));
 	expect_status(grant(token), 200);
 	expect_status(grant(token), 400);
-	expect_said("invalid_grant", "The assertion was used before: each one is good for one token.");
+	expect_said("invalid_grant", "The assertion was used before: each one is good for one request.");
 	expect_status(grant(token_of(next, POD("web", "\"jti\":\"b\","))), 400);
 	expect_said("invalid_grant", NO_MATCH);
 	expect_status(grant(token_of(key, POD("web", ""))), 400);
