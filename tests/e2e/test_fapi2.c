@@ -623,12 +623,17 @@ static void make_ps256(struct client_key_pair *k)
 	cr_assert_eq(signing_key_public_jwk(k->key, &jwk), ERR_OK);
 }
 
-Test(fapi2, dpop_negative_tests_of_rs256)
+Test(fapi2, ensure_signed_proof_with_rs256_gets_no_token)
 {
-	struct client_key_pair ps256;
 	proof_for_token(&rsa, proof);
 	expect_error(ask_with(proof), 400, "invalid_dpop_proof");
 	expect_says("alg must be PS256, ES256 or EdDSA");
+	cr_expect_eq(tokens(), 0);
+}
+
+Test(fapi2_installation, dpop_negative_tests_of_rs256)
+{
+	struct client_key_pair ps256;
 	make_ps256(&ps256);
 	bind_token(&ps256);
 	craft(&rsa, "\"RS256\"", &taken[0], proof);
