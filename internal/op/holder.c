@@ -59,6 +59,8 @@ static enum op_verdict hold_to_proof(struct op *op, struct str jkt)
 	enum op_verdict verdict = op_check_proof(op, op->in.bearer, &proof, &op->bearer_proof.once);
 	if (verdict != OP_MORE)
 		return verdict;
+	if (proof.fapi2_fault != NULL && op->env->config->fapi2)
+		return op_fail(op, ERR_INVALID_DPOP_PROOF, proof.fapi2_fault);
 	if (!str_eq(str_of(proof.jkt), jkt))
 		return refuse(op, "The access token is bound to another key than the proof's (RFC 9449 section 7.1).");
 	return spend(op);

@@ -85,8 +85,10 @@ static enum op_verdict check_claims(struct op *op, const struct known_key *signe
 	const char *why = NULL;
 	if (client_assertion_check(&op->proof->jwt, &rules, &op->proof->claims, &why) != ERR_OK)
 		return refuse(op, why);
-	op->fapi2_fault = op->proof->claims.fapi2_fault;
-	op->fapi2_err = ERR_INVALID_CLIENT;
+	if (op->proof->claims.fapi2_fault != NULL) { /* else the proof's, if it has one, stands */
+		op->fapi2_fault = op->proof->claims.fapi2_fault;
+		op->fapi2_err = ERR_INVALID_CLIENT;
+	}
 	op->proof->credential_id = arena_copy(op->arena, str_of(signer->credential_id));
 	enum err err = put_shown(op);
 	return err == ERR_OK ? OP_MORE : op_fail(op, err, NULL);

@@ -150,6 +150,18 @@ int curl_form(uint16_t port, const char *path, const struct identity *i, const c
 	return r->status;
 }
 
+int curl_lines(uint16_t port, const char *path, const struct identity *i, const char *const *lines, const char *body, struct http_reply *r)
+{
+	struct curl c;
+	begin(&c, port, path, i, NULL);
+	for (; *lines != NULL; lines++)
+		add(&c, "-H", *lines);
+	if (body != NULL)
+		add(&c, "-d", body);
+	finish(&c, r);
+	return r->status;
+}
+
 int curl_grpc(uint16_t port, const char *path, const struct identity *i, const char *bearer, const struct pb *message)
 {
 	static struct http_reply r;

@@ -24,6 +24,8 @@ void pki_field(const struct identity *i, char *out, size_t cap);
 /* A request by curl over TLS, with the certificate of `i` (NULL: none). `body`, where there is one,
  * is a form. Returns the status, 0 where there was none. */
 int curl_form(uint16_t port, const char *path, const struct identity *i, const char *bearer, const char *body, struct http_reply *r);
+/* The same with header lines of the caller's, up to a NULL: "DPoP: ...". */
+int curl_lines(uint16_t port, const char *path, const struct identity *i, const char *const *lines, const char *body, struct http_reply *r);
 /* A call with one message; returns grpc-status, -1 where there was none. */
 int curl_grpc(uint16_t port, const char *path, const struct identity *i, const char *bearer, const struct pb *message);
 

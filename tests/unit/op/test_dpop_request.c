@@ -195,6 +195,23 @@ Test(dpop_request, whoever_does_not_hold_the_key_is_refused_unasked)
 	refused_unasked(call(bearer, true, stranger, NULL), ERR_INVALID_TOKEN);
 }
 
+/* The key is the token's: it is the algorithm that is refused. */
+Test(dpop_request, an_installation_of_fapi2_takes_no_bearer_s_rs256)
+{
+	struct claims c = client_claims();
+	struct client_key read;
+	const char *why = "";
+	struct sbuf jwk = sbuf_in(arena, 2048);
+	cr_assert_eq(signing_key_public_jwk(stranger, &jwk), ERR_OK);
+	cr_assert_eq(client_key_read(arena, sbuf_str(&jwk), &read, &why), ERR_OK, "%s", why);
+	c.cnf = arena_printf(arena, "{\"jkt\":\"%s\"}", read.thumbprint_text).p;
+	call(token_from(c), true, stranger, NULL);
+	cr_assert_eq(store.waiting, FAKE_USED_ONCE);
+	config.fapi2 = true;
+	refused_unasked(call(token_from(c), true, stranger, NULL), ERR_INVALID_DPOP_PROOF);
+	config.fapi2 = false;
+}
+
 Test(dpop_request, over_grpc_no_proof_is_taken)
 {
 	struct op *op = new_op(OP_GET_CLIENT_ID);

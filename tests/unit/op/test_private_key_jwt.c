@@ -185,6 +185,30 @@ Test(private_key_jwt, what_fapi2_forbids_is_told_to_the_statement)
 	signing_key_free(rsa_key);
 }
 
+/* An assertion that does all makes up for no proof that doesn't. */
+Test(private_key_jwt, a_right_assertion_leaves_what_fapi2_forbids_of_the_proof)
+{
+	struct signing_key *rsa_key = NULL;
+	cr_assert_eq(signing_key_generate(JWT_RS256, &rsa_key), ERR_OK);
+	config.public_url = STR(ISSUER);
+	struct op *op = new_op(OP_OAUTH_TOKEN);
+	op->in = (struct op_input){.grant_type = STR("client_credentials"),
+				   .client_id = STR(CLIENT),
+				   .client_assertion_type = STR(TYPE),
+				   .client_assertion = signed_by(client_key, "a"),
+				   .path = STR("/oauth2/token")};
+	op->in.dpop = proof_by(
+		rsa_key,
+		arena_printf(arena, "{\"htm\":\"POST\",\"htu\":\"" ISSUER "/oauth2/token\",\"iat\":%lld,\"jti\":\"j\"}", (long long)NOW).p);
+	op_run(op);
+	fake_client_jwks(&store, ERR_OK, &row, 1);
+	cr_assert_eq(store.waiting, FAKE_ISSUE, "%s", op->err_detail);
+	cr_expect_not(store.request->fapi2);
+	answer_issue(ERR_PROFILE_VIOLATED);
+	answered(op, ERR_INVALID_DPOP_PROOF);
+	signing_key_free(rsa_key);
+}
+
 /* ---- beyond tokens ---- */
 
 static struct op *ask_with(enum op_id id, struct str assertion)
