@@ -18,6 +18,10 @@ SHARED_CLUSTER("");
 #define EKS      "https://oidc.eks.eu-west-1.amazonaws.test/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 #define GITHUB   "https://token.actions.githubusercontent.com"
 #define SPIFFE   "spiffe://example.org/ns/prod/sa/web"
+#define GITLAB   "https://gitlab.test"
+#define GOOGLE   "https://accounts.google.test"
+#define AZURE    "https://login.microsoftonline.test/"
+#define TENANT   "9188040d-6c67-4c5b-b112-36a304b66dad"
 #define NO_MATCH "The assertion isn't one of this client's workloads, or there is no such client."
 
 static struct world w;
@@ -48,8 +52,11 @@ static void open_world(void)
 	snprintf(text, sizeof text,
 		 "[{\"issuer\":\"" EKS "\",\"jwks_file\":\"%s\",\"workloads\":true},"
 		 "{\"issuer\":\"" GITHUB "\",\"jwks_file\":\"%s\",\"workloads\":true},"
+		 "{\"issuer\":\"" GITLAB "\",\"jwks_file\":\"%s\",\"workloads\":true},"
+		 "{\"issuer\":\"" GOOGLE "\",\"jwks_file\":\"%s\",\"workloads\":true},"
+		 "{\"issuer\":\"" AZURE "{tenantid}/v2.0\",\"jwks_file\":\"%s\",\"workloads\":true},"
 		 "{\"spiffe_trust_domain\":\"example.org\",\"jwks_file\":\"%s\",\"workloads\":true}]",
-		 keys, keys, keys);
+		 keys, keys, keys, keys, keys, keys);
 	tmp_write(issuers, text);
 	world_prepare(&w, false);
 	env_set(&w.gateway_env, "M2M_TRUSTED_ISSUERS_FILE=%s", issuers);
@@ -174,4 +181,49 @@ Test(workloads, a_removed_workload_gets_nothing_from_then_on)
 	expect_status(show(platform(OURS, 300, POD), &acme), 200);
 	world_ctl(&w, &ran, "client", "workload", "remove", "--org", "acme", "--", id);
 	expect_refused(platform(OURS, 300, POD), &acme, NO_MATCH);
+}
+
+/* A workload known by its iss and sub, whose platform sets no jti. */
+static void expect_taken(const char *issuer, const char *subject, const char *claims)
+{
+	char row[512];
+	world_ctl(&w, &ran, "client", "workload", "add", "--org", "acme", "--issuer", issuer, "--subject", subject, "--audience", OURS,
+		  "--may-replay");
+	expect_status(show(platform(OURS, 300, claims), &acme), 200);
+	snprintf(row, sizeof row, "workload %s %s", issuer, subject);
+	expect_row(row);
+}
+
+Test(workloads, gitlab_google_and_azure_are_taken)
+{
+	expect_taken(GITLAB, "project_path:acme/shop:ref_type:branch:ref:main",
+		     "\"iss\":\"" GITLAB "\",\"sub\":\"project_path:acme/shop:ref_type:branch:ref:main\",\"jti\":\"g\"");
+	expect_taken(GOOGLE, "107517467455664443766",
+		     "\"iss\":\"" GOOGLE "\",\"sub\":\"107517467455664443766\",\"azp\":\"107517467455664443766\"");
+	expect_taken(AZURE TENANT "/v2.0", "o1", "\"iss\":\"" AZURE TENANT "/v2.0\",\"sub\":\"o1\",\"tid\":\"" TENANT "\"");
+}
+
+Test(workloads, another_subject_and_another_claim_are_refused)
+{
+	add_pod();
+	expect_refused(platform(OURS, 300,
+				"\"iss\":\"" EKS "\",\"sub\":\"system:serviceaccount:prod:db\",\"kubernetes.io\":{\"namespace\":\"prod\"}"),
+		       &acme, NO_MATCH);
+	expect_refused(platform(OURS, 300,
+				"\"iss\":\"" EKS
+				"\",\"sub\":\"system:serviceaccount:prod:web\",\"kubernetes.io\":{\"namespace\":\"test\"}"),
+		       &acme, NO_MATCH);
+	expect_status(assertion_token(w.gateway.http, platform(OURS, 300, POD), "", &r), 401);
+	cr_expect(is_oauth_error(&r, "invalid_client"), "%s", r.body);
+	expect_status(grant(platform("https://else.test", 300, POD), &acme), 400);
+	cr_expect(is_oauth_error(&r, "invalid_grant"), "%s", r.body);
+}
+
+Test(workloads, a_token_without_jti_or_of_more_than_a_day_needs_may_replay)
+{
+	world_ctl(&w, &ran, "client", "workload", "add", "--org", "acme", "--issuer", GITLAB, "--subject", "s", "--audience", OURS);
+	expect_refused(platform(OURS, 300, "\"iss\":\"" GITLAB "\",\"sub\":\"s\""), &acme,
+		       "The assertion lacks jti, and its workload isn't registered with may_replay.");
+	expect_refused(platform(OURS, 90000, "\"iss\":\"" GITLAB "\",\"sub\":\"s\",\"jti\":\"1\""), &acme,
+		       "The assertion is good for longer than a day, and its workload isn't registered with may_replay.");
 }
