@@ -25,6 +25,8 @@ SHARED_CLUSTER("");
 #define NO_MATCH "The assertion isn't one of this client's workloads, or there is no such client."
 
 static struct world w;
+static struct gateway second;
+static struct env without_issuers;
 static struct org acme, other;
 static struct http_reply r;
 static struct arena *a;
@@ -59,6 +61,7 @@ static void open_world(void)
 		 keys, keys, keys, keys, keys, keys);
 	tmp_write(issuers, text);
 	world_prepare(&w, false);
+	without_issuers = w.gateway_env;
 	env_set(&w.gateway_env, "M2M_TRUSTED_ISSUERS_FILE=%s", issuers);
 	gateway_start(&w.gateway, &w.gateway_env);
 	org_create(&w, "acme", &acme);
@@ -68,6 +71,8 @@ static void open_world(void)
 static void close_world(void)
 {
 	signing_key_free(key);
+	if (second.pid != 0)
+		gateway_stop(&second, 15000);
 	world_close(&w);
 	arena_free(a);
 }
@@ -226,4 +231,36 @@ Test(workloads, a_token_without_jti_or_of_more_than_a_day_needs_may_replay)
 		       "The assertion lacks jti, and its workload isn't registered with may_replay.");
 	expect_refused(platform(OURS, 90000, "\"iss\":\"" GITLAB "\",\"sub\":\"s\",\"jti\":\"1\""), &acme,
 		       "The assertion is good for longer than a day, and its workload isn't registered with may_replay.");
+}
+
+Test(workloads, a_token_that_is_good_once_is_so_at_all_gateways)
+{
+	char more[128];
+	world_ctl(&w, &ran, "client", "workload", "add", "--org", "acme", "--issuer", GITLAB, "--subject", "s", "--audience", OURS);
+	gateway_start(&second, &w.gateway_env);
+	const char *token = platform(OURS, 300, "\"iss\":\"" GITLAB "\",\"sub\":\"s\",\"jti\":\"1\"");
+	snprintf(more, sizeof more, "&client_id=%s", acme.client_id);
+	expect_status(show(token, &acme), 200);
+	expect_status(assertion_token(second.http, token, more, &r), 401);
+	cr_expect(is_oauth_error(&r, "invalid_client"), "%s", r.body);
+}
+
+Test(workloads, an_issuer_that_is_not_trusted_is_refused)
+{
+	add_pod();
+	expect_status(show(platform(OURS, 300, "\"iss\":\"https://else.test\",\"sub\":\"system:serviceaccount:prod:web\""), &acme), 401);
+	cr_expect(is_oauth_error(&r, "invalid_client"), "%s", r.body);
+}
+
+Test(workloads, the_grant_is_unsupported_where_no_issuer_is_trusted)
+{
+	char form[TOKEN_MAX + 256];
+	gateway_start(&second, &without_issuers);
+	snprintf(form, sizeof form, "grant_type=urn%%3Aietf%%3Aparams%%3Aoauth%%3Agrant-type%%3Ajwt-bearer&client_id=%s&assertion=%s",
+		 acme.client_id, platform(OURS, 300, POD));
+	expect_status(http_call(second.http,
+				&(struct http_request){.path = "/oauth2/token", .type = "application/x-www-form-urlencoded", .body = form},
+				&r),
+		      400);
+	cr_expect(is_oauth_error(&r, "unsupported_grant_type"), "%s", r.body);
 }
