@@ -198,6 +198,6 @@ enum err op_tell_workload_fault(struct op *op, enum err err)
 	if (op->workload->auth_method != 'j' || (err != ERR_INVALID_CLIENT && err != ERR_ASSERTION_REPLAYED))
 		return err;
 	if (err == ERR_ASSERTION_REPLAYED)
-		op->err_detail = "The assertion was used before: each one is good for one token.";
+		op->err_detail = "The assertion was used before: each one is good for one request.";
 	return ERR_INVALID_GRANT;
 }

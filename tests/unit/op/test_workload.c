@@ -129,7 +129,7 @@ Test(workload, the_grant_has_the_grant_s_errors)
 	fake_client_jwks(&store, ERR_OK, rows, 1);
 	expect_issue(op, 'j', ID, true);
 	answer_issue(ERR_ASSERTION_REPLAYED);
-	expect_refused(op, ERR_INVALID_GRANT, "The assertion was used before: each one is good for one token.");
+	expect_refused(op, ERR_INVALID_GRANT, "The assertion was used before: each one is good for one request.");
 	op = grant(token_of(stranger, claims_with(",\"jti\":\"a\"")));
 	expect_refused(op, ERR_INVALID_GRANT, NO_MATCH);
 	op = grant(STR("x.y.z"));
