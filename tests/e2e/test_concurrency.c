@@ -1,6 +1,6 @@
 /* Promises 1 and 2 of the design, checked on histories: rotation is linearizable, as are taking
- * an allowed network away and removing a key or a certificate, and no token is delivered without
- * its row.
+ * an allowed network away and removing a key, a certificate or a workload, and no token is delivered
+ * without its row.
  *
  * A history is what clients saw: what each call used, what it was answered, its begin and end on
  * one monotonic clock. What must hold is derived from that alone, and from the audit afterwards.
@@ -622,7 +622,9 @@ Test(concurrency, removing_and_adding_a_key_is_linearizable)
 
 /* ---- certificates that are removed and added again ---- */
 
-#define PINNED "tls_client_auth_san_dns:billing.example"
+/* What is removed and added over /admin, and the id that it has then. */
+static const char *changed_body;
+static char changed_id[128];
 
 /* By a proxy that both gateways trust, so that calls go over plain connections. */
 static void start_behind_a_proxy(const struct identity *authority)
@@ -647,22 +649,21 @@ static void show_certificate(struct verifier *v, struct call *call)
 	}
 }
 
-static int change_certificate(struct http_conn *c, bool there, struct http_reply *answer)
+static int change_credential(struct http_conn *c, bool there, struct http_reply *answer)
 {
 	char path[256];
-	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/credentials%s", acme.client_id, there ? "" : "/" PINNED);
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/credentials%s%s", acme.client_id, there ? "" : "/",
+		 there ? "" : changed_id);
 	return http_call_on(c,
 			    &(struct http_request){.method = there ? "POST" : "DELETE",
 						   .path = path,
 						   .bearer = platform,
 						   .type = there ? "application/json" : NULL,
-						   .body = there ? "{\"kind\":\"certificate\",\"tls_client_auth_san_dns\":"
-								   "\"billing.example\"}"
-								 : NULL},
+						   .body = there ? changed_body : NULL},
 			    answer);
 }
 
-static void *change_certificates_on(void *arg)
+static void *change_credentials_on(void *arg)
 {
 	static struct http_reply answer;
 	static struct http_conn conns[GATEWAYS];
@@ -672,7 +673,7 @@ static void *change_certificates_on(void *arg)
 	for (changes_n = 1; good && !atomic_load(&stop) && changes_n < CHANGES_MAX; changes_n++) {
 		bool there = allowed_after(changes_n);
 		changes[changes_n].begin = clock_mono_us();
-		good = change_certificate(&conns[rand_r(&seed) % GATEWAYS], there, &answer) == (there ? 201 : 204);
+		good = change_credential(&conns[rand_r(&seed) % GATEWAYS], there, &answer) == (there ? 201 : 204);
 		changes[changes_n].end = clock_mono_us();
 		sleep_ms((int)(rand_r(&seed) % 120));
 	}
@@ -680,6 +681,17 @@ static void *change_certificates_on(void *arg)
 	http_close(&conns[0]);
 	http_close(&conns[1]);
 	return NULL;
+}
+
+static void add_credential(const char *body)
+{
+	static struct http_reply answer;
+	static struct http_conn c;
+	changed_body = body;
+	cr_assert(http_open(&c, second.http));
+	cr_assert_eq(change_credential(&c, true, &answer), 201, "%s", answer.body);
+	body_text(&answer, "credential_id", changed_id, sizeof changed_id);
+	http_close(&c);
 }
 
 Test(concurrency, removing_and_adding_a_certificate_is_linearizable)
@@ -695,10 +707,63 @@ Test(concurrency, removing_and_adding_a_certificate_is_linearizable)
 	show = show_certificate;
 	start_behind_a_proxy(&authority);
 	mint_platform(&w, "backend", platform);
-	world_ctl(&w, &(struct ctl_result){.exit_code = 0}, "client", "certificate", "add", "--org", "acme", "--san-dns",
-		  "billing.example");
-	make_history_of_credentials(signers, change_certificates_on);
+	add_credential("{\"kind\":\"certificate\",\"tls_client_auth_san_dns\":\"billing.example\"}");
+	make_history_of_credentials(signers, change_credentials_on);
 	check_history_of_credentials(signers, "certificate");
+}
+
+/* ---- workloads that are removed and added again ---- */
+
+static char workload_form[TOKEN_MAX + 512];
+
+/* A token that may be shown again and again, as a pod shows its own. */
+static void start_with_workloads(void)
+{
+	static char token[TOKEN_MAX], claims[512];
+	char keys[TMP_PATH], issuers[TMP_PATH];
+	FILE *f = NULL;
+	client_key_make(&key, JWT_ES256);
+	tmp_path(keys, "jobs", ".json");
+	tmp_path(issuers, "issuers", ".json");
+	cr_assert_not_null(f = fopen(keys, "w"));
+	fprintf(f, "{\"keys\":[%s]}", key.jwk);
+	fclose(f);
+	cr_assert_not_null(f = fopen(issuers, "w"));
+	fprintf(f, "[{\"issuer\":\"https://jobs.test\",\"workloads\":true,\"jwks_file\":\"%s\"}]", keys);
+	fclose(f);
+	snprintf(claims, sizeof claims, "{\"iss\":\"https://jobs.test\",\"sub\":\"web\",\"aud\":\"%s\",\"iat\":%ld,\"exp\":%ld}",
+		 "https://issuer.test", (long)time(NULL), (long)time(NULL) + 3600);
+	client_assertion_sign(&key, claims, token);
+	snprintf(workload_form, sizeof workload_form,
+		 "grant_type=client_credentials&client_id=%s&client_assertion_type="
+		 "urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion=%s",
+		 acme.client_id, token);
+	gateway_stop(&w.gateway, 15000);
+	env_set(&w.gateway_env, "M2M_TRUSTED_ISSUERS_FILE=%s", issuers);
+	gateway_start(&w.gateway, &w.gateway_env);
+	gateway_start(&second, &w.gateway_env);
+}
+
+static void show_workload(struct verifier *v, struct call *call)
+{
+	make_call(v, call, &(struct http_request){.path = "/oauth2/token", .type = FORM, .body = workload_form});
+	if (call->status == 200) {
+		body_text(&v->answer, "access_token", v->bearers[0].token, sizeof v->bearers[0].token);
+		claim_text(v->bearers[0].token, "jti", call->jti, sizeof call->jti);
+	}
+}
+
+Test(concurrency, removing_and_adding_a_workload_is_linearizable)
+{
+	static struct verifier signers[ASKERS];
+	start_with_workloads();
+	show = show_workload;
+	mint_platform(&w, "backend", platform);
+	add_credential("{\"kind\":\"workload\",\"issuer\":\"https://jobs.test\",\"subject\":\"web\",\"audience\":"
+		       "\"https://issuer.test\",\"may_replay\":true}");
+	make_history_of_credentials(signers, change_credentials_on);
+	check_history_of_credentials(signers, "workload");
+	signing_key_free(key.key);
 }
 
 /* ---- a grace that begins late ---- */
