@@ -1,6 +1,6 @@
 /* Promises 1 and 2 of the design, checked on histories: rotation is linearizable, as are taking
- * an allowed network away and removing a key, a certificate or a workload, and no token is delivered
- * without its row.
+ * an allowed network away and removing a key, a certificate or a workload, and no token is
+ * delivered without its row.
  *
  * A history is what clients saw: what each call used, what it was answered, its begin and end on
  * one monotonic clock. What must hold is derived from that alone, and from the audit afterwards.
