@@ -144,6 +144,16 @@ static void expect_said(const char *error, const char *why)
 
 #define add(ret, ...) world_ctl(&w, ret, "client", "workload", "add", "--org", "acme", "--audience", OURS, "--output", "env", __VA_ARGS__)
 
+static bool wait_for(int status, const char *token)
+{
+	for (int ms = 0; ms < NOTICED; ms += 200) {
+		if (show(token) == status)
+			return true;
+		sleep_ms(200);
+	}
+	return false;
+}
+
 /* ---- the shapes ---- */
 
 Test(workloads, a_kubernetes_service_account_shows_its_projected_token_again_and_again)
@@ -205,6 +215,43 @@ Test(workloads, gitlab_google_azure_and_spiffe_have_their_own_shapes)
 	}
 }
 
+/* As the clusters of the large clouds and of k3s shape theirs. */
+Test(workloads, each_kind_of_cluster_has_its_own_issuer)
+{
+#define CLAIMS(issuer, audiences)                                                                                                          \
+	"\"iss\":\"" issuer "\",\"sub\":\"system:serviceaccount:prod:web\",\"aud\":" audiences ",\"jti\":\"j\",\"nbf\":1,"                 \
+	"\"kubernetes.io\":{\"namespace\":\"prod\",\"node\":{\"name\":\"n\",\"uid\":\"u\"},\"pod\":{\"name\":\"web-1\",\"uid\":\"u\"},"    \
+	"\"serviceaccount\":{\"name\":\"web\",\"uid\":\"u\"},\"warnafter\":1700000000}"
+#define GKE "https://container.googleapis.test/v1/projects/p/locations/europe-west3/clusters/c"
+#define AKS "https://westeurope.oic.prod-aks.azure.test/0f2c/9b1d/"
+#define K3S "https://kubernetes.default.svc.cluster.local"
+	static const struct {
+		const char *issuer, *claims;
+	} cases[] = {
+		{CLUSTER, CLAIMS(CLUSTER, "[\"" OURS "\"]")},
+		{GKE, CLAIMS(GKE, "[\"" OURS "\"]")},
+		{AKS, CLAIMS(AKS, "[\"" OURS "\"]")},
+		{K3S, CLAIMS(K3S, "[\"" K3S "\",\"k3s\",\"" OURS "\"]")},
+	};
+	struct ctl_result ran;
+	struct sbuf list = sbuf_in(a, 4096);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		sbuf_printf(&list, "%s{\"issuer\":\"%s\",\"workloads\":true,\"jwks_file\":\"%s\"}", i == 0 ? "[" : ",", cases[i].issuer,
+			    keys_path);
+	sbuf_putc(&list, ']');
+	tmp_write(issuers_path, sbuf_str(&list).p);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *token = token_of(key, cases[i].claims);
+		cr_assert(wait_for(401, token), "%s", r.body);
+		add(&ran, "--kubernetes", "prod/web", "--issuer", cases[i].issuer);
+		cr_assert(wait_for(200, token), "%s: %s", cases[i].issuer, r.body);
+		cr_expect_eq(sql_int(world_db(&w),
+				     "select count(*) from m2m.tokens_issued where credential = '%s system:serviceaccount:prod:web'",
+				     cases[i].issuer),
+			     1);
+	}
+}
+
 /* ---- the grant ---- */
 
 Test(workloads, the_jwt_bearer_grant_takes_it_and_discovery_says_so)
@@ -248,7 +295,8 @@ Test(workloads, one_that_is_removed_or_not_allowed_gets_nothing_at_once)
 
 /* ---- over HTTPS ---- */
 
-static void serve(void)
+/* With a certificate for the server of it. */
+static void make_folder(void)
 {
 	tmp_path(dir, "https", "");
 	proc_run((const char *const[]){"mkdir", "-p", format("%s/.well-known", dir), NULL});
@@ -265,7 +313,7 @@ static void serve(void)
 				       "-subj",
 				       "/CN=localhost",
 				       "-addext",
-				       "subjectAltName=DNS:localhost",
+				       "subjectAltName=DNS:localhost,IP:127.0.0.1",
 				       "-keyout",
 				       format("%s/key.pem", dir),
 				       "-out",
@@ -273,6 +321,11 @@ static void serve(void)
 				       "-batch",
 				       NULL});
 	port = free_port();
+}
+
+static void serve(void)
+{
+	make_folder();
 	const char *command =
 		format("cd '%s' && exec openssl s_server -accept 127.0.0.1:%u -cert cert.pem -key key.pem -HTTP -quiet", dir, port);
 	server = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
@@ -282,16 +335,6 @@ static void put(const char *path, const char *body)
 {
 	tmp_write(format("%s/%s", dir, path),
 		  format("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n%s", body));
-}
-
-static bool wait_for(int status, const char *token)
-{
-	for (int ms = 0; ms < NOTICED; ms += 200) {
-		if (show(token) == status)
-			return true;
-		sleep_ms(200);
-	}
-	return false;
 }
 
 static bool wait_for_log(const char *text)
@@ -337,4 +380,41 @@ Test(workloads, a_key_set_rotates)
 	cr_assert(wait_for(200, token_of(next, POD("web", ""))), "%s", r.body);
 	expect_status(show(token_of(key, POD("web", ""))), 401);
 	expect_said("invalid_client", NO_MATCH);
+}
+
+/* Files as they lie there; what each request showed as its bearer is noted in `seen`. */
+static const char noting_server[] =
+	"import http.server, ssl, sys\n"
+	"class Handler(http.server.SimpleHTTPRequestHandler):\n"
+	"    def do_GET(self):\n"
+	"        with open('seen', 'a') as f:\n"
+	"            f.write(self.headers['Host'] + self.path + ' ' + str(self.headers.get('Authorization')) + '\\n')\n"
+	"        super().do_GET()\n"
+	"context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n"
+	"context.load_cert_chain('cert.pem', 'key.pem')\n"
+	"server = http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler)\n"
+	"server.socket = context.wrap_socket(server.socket, server_side=True)\n"
+	"server.serve_forever()\n";
+
+Test(workloads, the_bearer_file_s_token_goes_to_the_issuer_s_own_host_alone)
+{
+	struct ctl_result ran;
+	make_folder();
+	const char *issuer = format("https://localhost:%u", port);
+	tmp_write(format("%s/token", dir), "abc\n");
+	tmp_write(format("%s/serve.py", dir), noting_server);
+	tmp_write(format("%s/jwks", dir), key_set(key, "sig"));
+	tmp_write(format("%s/.well-known/openid-configuration", dir),
+		  format("{\"issuer\":\"%s\",\"jwks_uri\":\"https://127.0.0.1:%u/jwks\"}", issuer, port));
+	const char *command = format("cd '%s' && exec python3 serve.py %u", dir, port);
+	server = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
+	tmp_write(issuers_path, format("[{\"issuer\":\"%s\",\"workloads\":true,\"discovery\":true,\"ca_file\":\"%s/cert.pem\","
+				       "\"bearer_file\":\"%s/token\"}]",
+				       issuer, dir, dir));
+	add(&ran, "--issuer", issuer, "--subject", "s", "--may-replay");
+	cr_assert(wait_for(200, token_of(key, format("\"iss\":\"%s\",\"sub\":\"s\",\"aud\":\"" OURS "\"", issuer))), "%s", r.body);
+	char *seen = tmp_read(format("%s/seen", dir), NULL);
+	cr_expect_not_null(strstr(seen, format("localhost:%u/.well-known/openid-configuration Bearer abc\n", port)), "%s", seen);
+	cr_expect_not_null(strstr(seen, format("127.0.0.1:%u/jwks None\n", port)), "%s", seen);
+	free(seen);
 }
