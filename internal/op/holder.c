@@ -36,13 +36,19 @@ static void proof_spent(void *arg, enum err err)
 {
 	struct op *op = arg;
 	op->bearer_proof.spent = err == ERR_OK;
+	if (err == ERR_PROFILE_VIOLATED) {
+		op->err_detail = op->bearer_proof.fapi2_fault;
+		err = ERR_INVALID_DPOP_PROOF;
+	}
 	op->step--;
 	op_resume(op, err);
 }
 
 static enum op_verdict spend(struct op *op)
 {
-	enum err err = used_once_spend(op->env->store, &op->bearer_proof.once, proof_spent, op);
+	struct str client_id = op->caller_known ? op->caller.client_id : STR_NONE;
+	bool fapi2 = op->bearer_proof.fapi2_fault == NULL;
+	enum err err = used_once_spend(op->env->store, &op->bearer_proof.once, client_id, fapi2, proof_spent, op);
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
 
@@ -59,6 +65,7 @@ static enum op_verdict hold_to_proof(struct op *op, struct str jkt)
 	enum op_verdict verdict = op_check_proof(op, op->in.bearer, &proof, &op->bearer_proof.once);
 	if (verdict != OP_MORE)
 		return verdict;
+	op->bearer_proof.fapi2_fault = proof.fapi2_fault;
 	if (proof.fapi2_fault != NULL && op->env->config->fapi2)
 		return op_fail(op, ERR_INVALID_DPOP_PROOF, proof.fapi2_fault);
 	if (!str_eq(str_of(proof.jkt), jkt))

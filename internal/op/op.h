@@ -267,6 +267,8 @@ struct op {
 	struct {
 		bool wanted; /* the bearer is bound to a key */
 		bool spent;  /* it was found right, and nobody uses it once more */
+		/* what of it FAPI 2.0 forbids (static); NULL: nothing */
+		const char *fapi2_fault;
 		struct issue_once once;
 	} bearer_proof;
 	struct str dpop_nonce; /* for the next proof (RFC 9449 section 8); absent: none is wanted */

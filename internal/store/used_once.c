@@ -25,11 +25,13 @@ static void answered(void *arg, enum err err, const PGresult *r)
 	call.done(call.arg, err);
 }
 
-enum err used_once_spend(struct store *s, const struct issue_once *once, used_once_done *done, void *arg)
+enum err used_once_spend(struct store *s, const struct issue_once *once, struct str client_id, bool fapi2, used_once_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
 	pg_put_bytea(&p, once->hash);
 	pg_put_int8(&p, once->until);
+	pg_put_text(&p, client_id);
+	pg_put_bool(&p, fapi2);
 	return store_ask(s, STMT_USED_SPEND, &p, answered, &(struct call){s, done, arg}, sizeof(struct call));
 }

@@ -94,8 +94,10 @@ void fake_client_jwks(struct store *s, enum err err, const struct client_jwk *ke
 	s->jwks_done(s->arg, err, keys, n);
 }
 
-enum err used_once_spend(struct store *s, const struct issue_once *once, used_once_done *done, void *arg)
+enum err used_once_spend(struct store *s, const struct issue_once *once, struct str client_id, bool fapi2, used_once_done *done, void *arg)
 {
+	(void)client_id;
+	s->once_fapi2 = fapi2;
 	s->once = *once;
 	s->once_done = done;
 	s->arg = arg;

@@ -74,6 +74,7 @@ struct store {
 	struct token_place before;
 	token_list_done *list_done;
 	client_jwks_done *jwks_done;
+	bool once_fapi2;
 	struct issue_once once; /* of used_once_spend; its hash is borrowed */
 	used_once_done *once_done;
 	/* of token_introspect and its like; borrowed until they return, but for the numbers */

@@ -35,7 +35,7 @@ TestSuite(used_once, .init = open_world, .fini = close_world, .timeout = 120);
 
 static const char *spend(PGconn *db, const char *hash, long long until)
 {
-	return sql_text(db, "execute spend('\\x%s', %lld)", hash, until);
+	return sql_text(db, "execute spend('\\x%s', %lld, null, true)", hash, until);
 }
 
 #define A "000102030405060708090a0b0c0d0e0f"
@@ -65,6 +65,18 @@ Test(used_once, one_that_is_too_old_is_neither_good_nor_kept)
 	cr_expect_eq(spent(), 0);
 }
 
+Test(used_once, what_fapi_2_forbids_is_refused_of_its_clients_and_not_kept)
+{
+	struct org acme;
+	long long until = (long long)time(NULL) + 60;
+	org_create(&w, "acme", &acme);
+	sql_exec(world_db(&w), "update m2m.client set profile = 'fapi2', token_binding = 'dpop', auth_methods = '{key}'");
+	cr_expect_str_eq(sql_text(gateway, "execute spend('\\x" A "', %lld, '%s', false)", until, acme.client_id), "profile_violated");
+	cr_expect_eq(spent(), 0);
+	cr_expect_str_eq(sql_text(gateway, "execute spend('\\x" A "', %lld, '%s', true)", until, acme.client_id), "granted");
+	cr_expect_str_eq(sql_text(gateway, "execute spend('\\x" B "', %lld, 'm2m_another', false)", until), "granted");
+}
+
 Test(used_once, one_that_another_is_spending_waits_for_its_commit)
 {
 	char url[PG_URL];
@@ -75,7 +87,7 @@ Test(used_once, one_that_another_is_spending_waits_for_its_commit)
 	sql_exec(other, "begin");
 	cr_expect_str_eq(spend(other, A, until), "granted");
 	sql_exec(gateway, "set lock_timeout = '100ms'");
-	cr_expect_str_eq(sql_state(gateway, "execute spend('\\x" A "', %lld)", until), "55P03", "it doesn't know yet");
+	cr_expect_str_eq(sql_state(gateway, "execute spend('\\x" A "', %lld, null, true)", until), "55P03", "it doesn't know yet");
 	sql_exec(other, "rollback");
 	cr_expect_str_eq(spend(gateway, A, until), "granted", "nobody has spent it");
 	PQfinish(other);
