@@ -230,6 +230,14 @@ static enum err signed_token(struct op *op)
 	return ERR_OK;
 }
 
+/* What the token may be bound to, as struct issue_request has it. */
+static struct str held(struct op *op)
+{
+	if (op->held.jkt.p == NULL || op->held.x5t.p == NULL)
+		return op->held.jkt.p != NULL ? op->held.jkt : op->held.x5t;
+	return arena_printf(op->arena, "%.*s\n%.*s", STR_ARG(op->held.jkt), STR_ARG(op->held.x5t));
+}
+
 /* Its row is written, and being committed: time to sign. The token goes out from issued(), or
  * not at all. */
 static void written(struct issue_request *r)
@@ -321,7 +329,7 @@ static enum op_verdict issue(struct op *op)
 		.presented = op->shown.presented,
 		.assertion = op->shown.assertion,
 		.proof = op->held.proof,
-		.binding = op->held.jkt.p != NULL ? op->held.jkt : op->held.x5t,
+		.binding = held(op),
 		.fapi2 = op->fapi2_fault == NULL,
 		.until_us = op_until_us(op),
 		.written = written,

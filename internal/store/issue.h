@@ -52,9 +52,9 @@ struct issue_request {
 	/* recorded in place of the credential's id: of a workload "issuer subject"; may be
 	 * absent */
 	struct str presented;
-	/* what the token is to be bound to: "jkt:..." of a DPoP proof that was found right, else
-	 * "x5t#S256:..." of the client certificate that the connection has; absent: neither. The
-	 * statement says whether it is */
+	/* what the token may be bound to: "jkt:..." of a DPoP proof that was found right, and
+	 * behind it, in a line of its own, "x5t#S256:..." of the client certificate that the
+	 * connection has; either may be missing, both: absent. The statement says to which */
 	struct str binding;
 	/* may be used once; each may be absent */
 	struct issue_once assertion, proof;

@@ -61,16 +61,16 @@
  * it. */
 #define SHOWN_METHOD     "case when k.credential_id like 'x5t#S256:%' then 's' else req.auth_method end"
 #define SHOWN_CREDENTIAL "coalesce(req.presented, k.credential_id)"
+/* Of a proof's key and a certificate the one that the client's tokens must be bound to. */
+#define HELD "split_part(req.binding, e'\\n', case when c.token_binding = 'certificate' then -1 else 1 end)"
 /* A certificate is there whether its client means it or not: a token is bound to it where the
  * client authenticates with it, or must have its tokens bound. */
 #define BINDING                                                                                                                            \
-	"case when req.binding like 'x5t#S256:%' and k.kind is distinct from 'certificate' and c.token_binding is null and not $43::bool " \
-	"then null"                                                                                                                        \
-	" else req.binding end"
+	"case when " HELD " like 'x5t#S256:%' and k.kind is distinct from 'certificate' and c.token_binding is null and not $43::bool"     \
+	" then null else " HELD " end"
 #define BINDING_MISSING                                                                                                                    \
-	"case coalesce(c.token_binding, case when $43::bool then 'any' end) when 'dpop' then req.binding is null or req.binding not like " \
-	"'jkt:%' when 'certificate' then"                                                                                                  \
-	" req.binding is null or req.binding not like 'x5t#S256:%' when 'any' then req.binding is null else false end"
+	"case coalesce(c.token_binding, case when $43::bool then 'any' end) when 'dpop' then coalesce(" HELD " not like 'jkt:%', true)"    \
+	" when 'certificate' then coalesce(" HELD " not like 'x5t#S256:%', true) when 'any' then req.binding is null else false end"
 #define PROOF_CASES                                                                                                                        \
 	CREDENTIAL_CASES("req", "$12", "$43::bool")                                                                                        \
 	"   when req.proof_until <= extract(epoch from statement_timestamp()) then 'invalid_dpop_proof'"                                   \

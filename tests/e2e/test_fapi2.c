@@ -342,6 +342,19 @@ Test(fapi2_variants, happy_flow)
 	}
 }
 
+/* Both are there: the client's setting says which one counts. */
+Test(fapi2_variants, of_a_proof_and_a_certificate_the_one_binds_that_the_client_is_set_to)
+{
+	for (const struct variant *v = variants; v < variants + VARIANTS; v++) {
+		char made[TOKEN_MAX];
+		choose(v);
+		proof_new(first.key, &(struct proof){.method = "POST", .url = DPOP_URL TOKEN_PATH}, made);
+		expect_status(request_token(v, &first, made, &first.certificate), 200);
+		take_token(v, &first);
+		expect_status(use_token(v, &first, scheme_of(v), &first, PLAIN), 200);
+	}
+}
+
 /* The one that authenticates with its certificate shows it all the same where a proof is to bind
  * the token. */
 Test(fapi2_variants, ensure_holder_of_key_required)

@@ -32,7 +32,7 @@ public class Main {
 
 	static TokenResponse issue(String id, String secret) throws ApiException {
 		// the generated code wants a list where others may stay null
-		return new OAuthApi(new ApiClient()).oauthToken(GrantType.CLIENT_CREDENTIALS, null, null, null, id, secret, null, null, null, null, List.of());
+		return new OAuthApi(new ApiClient()).oauthToken(GrantType.CLIENT_CREDENTIALS, null, null, null, null, id, secret, null, null, null, null, List.of());
 	}
 
 	static void readsAndRotates() throws ApiException {
