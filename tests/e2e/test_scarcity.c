@@ -577,7 +577,7 @@ Test(scarcity, a_reserve_that_runs_low_is_kept_for_who_is_there)
 		if (n % 100 == 0)
 			sleep_ms(20);
 	}
-	sleep_ms(500);
+	sleep_ms(1500);
 	cr_assert_gt(scarcity_end(), 0);
 	cr_assert(lives(), "the gateway is dead; see %s", w.gateway.log);
 	long used = reserve_used_now();
