@@ -125,21 +125,7 @@ static int add(struct ctl *ctl, char **args)
 
 static int remove_certificate(struct ctl *ctl, char **args)
 {
-	struct str credential_id = STR_NONE;
-	struct credential_owner owner = {STR_NONE, STR_NONE};
-	struct client client;
-	struct registered_credential removed;
-	const struct option options[] = {CREDENTIAL_OWNER_ROWS(owner)};
-	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], &credential_id);
-	if (status == EXIT_DONE && credential_id.p == NULL)
-		status = ctl_usage(ctl, "which certificate? Give its CREDENTIAL_ID; `m2mctl client certificate list` has them");
-	if (status == EXIT_DONE)
-		status = check_credential_owner(ctl, &owner, KIND);
-	if (status == EXIT_DONE)
-		status = find_credential_owner(ctl, &owner, &client);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_credential_remove(ctl->db, &client, credential_id, STR(KIND), &removed));
-	return status == EXIT_DONE ? print_certificate(ctl, &removed) : status;
+	return remove_credential(ctl, args, "certificate", print_certificate);
 }
 
 const struct command client_certificate_commands[] = {

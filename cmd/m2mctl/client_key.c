@@ -215,21 +215,7 @@ static int generate(struct ctl *ctl, char **args)
 
 static int remove_key(struct ctl *ctl, char **args)
 {
-	struct str credential_id = STR_NONE;
-	struct credential_owner whose = {STR_NONE, STR_NONE};
-	struct client client;
-	struct registered_credential removed;
-	const struct option options[] = {CREDENTIAL_OWNER_ROWS(whose)};
-	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], &credential_id);
-	if (status == EXIT_DONE && credential_id.p == NULL)
-		status = ctl_usage(ctl, "which key? Give its CREDENTIAL_ID; `m2mctl client key list` has them");
-	if (status == EXIT_DONE)
-		status = check_credential_owner(ctl, &whose, "key");
-	if (status == EXIT_DONE)
-		status = find_credential_owner(ctl, &whose, &client);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_credential_remove(ctl->db, &client, credential_id, STR("key"), &removed));
-	return status == EXIT_DONE ? print_key(ctl, &removed) : status;
+	return remove_credential(ctl, args, "key", print_key);
 }
 
 const struct command client_key_commands[] = {

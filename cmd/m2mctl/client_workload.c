@@ -251,21 +251,7 @@ static int add(struct ctl *ctl, char **args)
 
 static int remove_workload(struct ctl *ctl, char **args)
 {
-	struct str credential_id = STR_NONE;
-	struct credential_owner whose = {STR_NONE, STR_NONE};
-	struct client client;
-	struct registered_credential removed;
-	const struct option options[] = {CREDENTIAL_OWNER_ROWS(whose)};
-	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], &credential_id);
-	if (status == EXIT_DONE && credential_id.p == NULL)
-		status = ctl_usage(ctl, "which workload? Give its CREDENTIAL_ID; `m2mctl client workload list` has them");
-	if (status == EXIT_DONE)
-		status = check_credential_owner(ctl, &whose, "workload");
-	if (status == EXIT_DONE)
-		status = find_credential_owner(ctl, &whose, &client);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_credential_remove(ctl->db, &client, credential_id, STR("workload"), &removed));
-	return status == EXIT_DONE ? print_workload(ctl, &removed) : status;
+	return remove_credential(ctl, args, "workload", print_workload);
 }
 
 const struct command client_workload_commands[] = {

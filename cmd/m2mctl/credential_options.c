@@ -14,6 +14,25 @@ int find_credential_owner(struct ctl *ctl, const struct credential_owner *owner,
 	return status == EXIT_DONE ? ctl_ended(ctl, operator_client_find(ctl->db, owner->client_id, owner->org, ret)) : status;
 }
 
+int remove_credential(struct ctl *ctl, char **args, const char *kind, int (*print)(struct ctl *, const struct registered_credential *))
+{
+	struct str credential_id = STR_NONE;
+	struct credential_owner owner = {STR_NONE, STR_NONE};
+	struct client client;
+	struct registered_credential removed;
+	const struct option options[] = {CREDENTIAL_OWNER_ROWS(owner)};
+	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], &credential_id);
+	if (status == EXIT_DONE && credential_id.p == NULL)
+		status = ctl_usage(ctl, "which %s? Give its CREDENTIAL_ID; `m2mctl client %s list` has them", kind, kind);
+	if (status == EXIT_DONE)
+		status = check_credential_owner(ctl, &owner, kind);
+	if (status == EXIT_DONE)
+		status = find_credential_owner(ctl, &owner, &client);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, operator_client_credential_remove(ctl->db, &client, credential_id, str_of(kind), &removed));
+	return status == EXIT_DONE ? print(ctl, &removed) : status;
+}
+
 int check_credential_end(const struct ctl *ctl, const struct credential_end *end)
 {
 	bool both = end->in != 0 && end->at.p != NULL;

@@ -4,6 +4,7 @@
 
 #include "ctl.h"
 #include "operator/client.h"
+#include "operator/client_credential.h"
 #include "options.h"
 
 /* ---- whose ---- */
@@ -25,6 +26,11 @@ struct credential_owner {
 /* Either answers EXIT_DONE, or has said what is wrong. `kind`: "key". */
 int check_credential_owner(const struct ctl *ctl, const struct credential_owner *owner, const char *kind);
 int find_credential_owner(struct ctl *ctl, const struct credential_owner *owner, struct client *ret);
+
+/* ---- removing one ---- */
+
+/* `m2mctl client KIND remove`; `print` shows what was removed. */
+int remove_credential(struct ctl *ctl, char **args, const char *kind, int (*print)(struct ctl *, const struct registered_credential *));
 
 /* ---- until when ---- */
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "crypto/jwt.h"
 #include "op/client_auth.h"
+#include "op/confirmation.h"
 #include "op/dpop_request.h"
 #include "op/op_steps.h"
 #include "op/private_key_jwt.h"
@@ -164,19 +165,6 @@ static void put_credential(struct json_out *o, const struct issue_request *r)
 	}
 }
 
-/* Which key or certificate the token's user has to prove to hold (RFC 7800 section 3):
- * `bound_to` is the member's name and its value. */
-static void put_confirmation(struct json_out *o, struct str bound_to)
-{
-	struct str value = bound_to;
-	struct str member = str_split(&value, ':');
-	if (bound_to.p == NULL)
-		return;
-	json_open(o, "cnf", '{');
-	json_put_str(o, str_eq(member, STR("jkt")) ? "jkt" : "x5t#S256", value);
-	json_close(o, '}');
-}
-
 static enum err write_claims(struct op *op, struct sbuf *out)
 {
 	const struct issue_request *r = &op->issue;
@@ -198,7 +186,7 @@ static enum err write_claims(struct op *op, struct sbuf *out)
 	json_put_str(&o, "scope", r->granted_scope);
 	json_put_str(&o, "organization_id", str_from(organization, sizeof organization));
 	put_credential(&o, r);
-	put_confirmation(&o, r->bound_to);
+	op_put_confirmation(&o, r->bound_to);
 	json_close(&o, '}');
 	return sbuf_str(out).p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }

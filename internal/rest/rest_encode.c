@@ -1,6 +1,7 @@
 /* One body writer per operation. */
 #include "rest/rest_encode.h"
 
+#include "op/confirmation.h"
 #include "rest/rest_encode_admin.h"
 #include "rest/rest_refusal.h"
 #include "rest/rest_status.h"
@@ -13,18 +14,6 @@ static void put_claim(struct json_out *o, const char *name, struct str value)
 {
 	if (value.p != NULL)
 		json_put_str(o, name, value);
-}
-
-/* RFC 9449 section 6.2, RFC 8705 section 3.2 */
-static void put_confirmation(struct json_out *o, struct str bound_to)
-{
-	struct str value = bound_to;
-	struct str member = str_split(&value, ':');
-	if (bound_to.n == 0)
-		return;
-	json_open(o, "cnf", '{');
-	json_put_str(o, str_eq(member, STR("jkt")) ? "jkt" : "x5t#S256", value);
-	json_close(o, '}');
 }
 
 /* RFC 7662 section 2.2 */
@@ -43,7 +32,7 @@ static void write_introspected(struct json_out *o, const struct introspected *t)
 	put_claim(o, "iss", t->issuer);
 	put_claim(o, "jti", t->jti);
 	put_claim(o, "organization_id", t->organization_id);
-	put_confirmation(o, t->bound_to);
+	op_put_confirmation(o, t->bound_to);
 }
 
 static void write_output(struct json_out *o, const struct op *op)
