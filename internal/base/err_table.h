@@ -57,6 +57,7 @@
 	ERR(INTERNAL,               "internal",               500, 13, "server_error",           "The service met a fault of its own.") \
 	/* from here on: never sent, used between parts of the program */ \
 	ERR(PROFILE_VIOLATED,       "profile_violated",       500, 13, "invalid_client",         "The client's security profile forbids what the request has.") \
+	ERR(SECRET_NOT_ADOPTED,     "secret_not_adopted",     500, 13, NULL,                     "The client's secret was brought along, and only its old hash is known.") \
 	ERR(NO_MEMORY,              "no_memory",              500, 13, "server_error",           "Out of memory.") \
 	ERR(MALFORMED,              "malformed",              500, 13, NULL,                     "The bytes are not of the expected form.") \
 	ERR(TOO_LARGE,              "too_large",              500, 13, NULL,                     "The value is larger than its limit.") \

@@ -30,13 +30,20 @@
 #define RIGHT_SECRET(a, ring) \
 	LIVE_SECRET(a, "s") " and s.verifier = substr(" a ".verifiers, 32 * array_position(" ring "::text[], s.key_id) - 31, 32)"
 #define OTHER_KEYS_SECRET(a, ring) ANY_OF("m2m.client_secret", "v", LIVE_SECRET(a, "v") " and v.key_id <> all(" ring "::text[])")
+/* One that was brought along and never shown yet: only its hash of the other product is known. */
+#define SECRET_TO_ADOPT(a) ANY_OF("m2m.client_secret", "v", LIVE_SECRET(a, "v") " and v.foreign_hash is not null")
 #define SECRET_LOOKUP(a, ring) LOOKUP("s", "m2m.client_secret", RIGHT_SECRET(a, ring))
 
 /* Of a statement in which all show secrets. */
 #define SECRET_CASES(a, ring) \
 	"   when s.version is null and " OTHER_KEYS_SECRET(a, ring) " then 'key_missing'" \
+	"   when s.version is null and " SECRET_TO_ADOPT(a) " then 'secret_not_adopted'" \
 	"   when s.version is null then 'invalid_client'" \
 	"   when not (c.auth_methods is null or " KIND_ALLOWED("c", "secret") ") then 'auth_method_not_allowed'"
+
+/* Of what issues tokens: a version that ends once it is unused is kept from being found so
+ * until this transaction is over. */
+#define SECRET_USE_CASE "   when s.unused_for is not null and not m2m.secret_is_used(s.client_id, s.version) then 'invalid_client'"
 
 /* ---- any credential ---- */
 
@@ -51,6 +58,7 @@
 /* `held`: every client is held to FAPI 2.0, whatever its own profile. */
 #define CREDENTIAL_CASES(a, ring, held) \
 	"   when " a ".credentials is null and s.version is null and " OTHER_KEYS_SECRET(a, ring) " then 'key_missing'" \
+	"   when " a ".credentials is null and s.version is null and " SECRET_TO_ADOPT(a) " then 'secret_not_adopted'" \
 	"   when case when " a ".credentials is null then s.version is null else k.client_id is null end then 'invalid_client'" \
 	"   when " a ".used_until <= extract(epoch from statement_timestamp()) then 'invalid_client'" \
 	"   when not (coalesce(" SHOWN_KIND(a) ", 'secret') = any (coalesce(c.auth_methods, '{secret}'))) then 'auth_method_not_allowed'" \

@@ -14,9 +14,9 @@
 -- meet many ended ones.
 (:s.expires_at is null or :s.expires_at > '-infinity')
 
---= secret_is_current(s)
--- It is the version that a rotation would replace.
-:s.expires_at is null
+--= secret_is_current(s, c)
+-- It is the version of client `c` that a rotation would replace; it may have ended.
+:s.version = :c.secret_version
 
 --= credential_is_live(k)
 -- The condition for row `k` of m2m.client_credential: the client may show it now.

@@ -13,7 +13,7 @@
   from (select) one left join caller on true
 --: target_client
   left join lateral (select * from m2m.client_secret s where s.client_id = t.client_id and
---: secret_is_current(s)
+--: secret_is_current(s, t)
     limit 1) s on true
 ), recorded as (
   insert into m2m.admin_audit (action, outcome, organization_id, client_id, secret_version,

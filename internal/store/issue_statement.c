@@ -49,7 +49,7 @@
 	LOOKUP("bk", "m2m.client_credential", LIVE_BEARER_CREDENTIAL) LOOKUP("bo", "m2m.organization", LIVE_BEARER_ORGANIZATION)
 
 /* The client's secret, where that is what it showed. Such a token is bound to nothing. */
-#define PLAIN_CASES SECRET_CASES("req", "$12") "   when c.token_binding is not null then 'binding_required'"
+#define PLAIN_CASES SECRET_CASES("req", "$12") "   when c.token_binding is not null then 'binding_required'" SECRET_USE_CASE
 
 /* What a request has besides that shows another credential than a secret, or has its token bound
  * (client_auth_sql.h). */
@@ -74,7 +74,7 @@
 #define PROOF_CASES                                                                                                                        \
 	CREDENTIAL_CASES("req", "$12", "$43::bool")                                                                                        \
 	"   when req.proof_until <= extract(epoch from statement_timestamp()) then 'invalid_dpop_proof'"                                   \
-	"   when " BINDING_MISSING " then 'binding_required'"
+	"   when " BINDING_MISSING " then 'binding_required'" SECRET_USE_CASE
 
 /* What a token tells its secret's version by, or its key. */
 #define SECRET_TAG BEARER_TAG("s")

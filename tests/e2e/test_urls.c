@@ -259,30 +259,33 @@ Test(password, a_url_that_postgresql_does_not_take_shows_nothing_secret)
 	}
 }
 
+/* And waits until they are gone: nothing counts them afterwards. */
 static void end_connections(void)
 {
-	sql_exec(world_db(&w), "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'm2m-gateway%%'"
+	sql_exec(world_db(&w), "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name like 'm2m-gateway%%'"
 			       " and datname = current_database()");
+}
+
+/* Two connections of each worker. */
+static bool connected_as(const char *user)
+{
+	return sql_int(world_db(&w),
+		       "select count(*) from pg_stat_activity where application_name like 'm2m-gateway%%'"
+		       " and datname = current_database() and usename = '%s'",
+		       user) == 4;
 }
 
 /* Serves again with new connections, and whatever user they are of. */
 static void expect_recovery(const char *user)
 {
 	end_connections();
-	for (int tries = 0; tries < 500; tries++) {
-		if (sql_int(world_db(&w),
-			    "select count(*) from pg_stat_activity where application_name like 'm2m-gateway%%'"
-			    " and datname = current_database() and usename = '%s'",
-			    user) == 4)
-			break;
-		sleep_ms(20);
+	bool all = false;
+	for (int tries = 0; !all && tries < 1000; tries++) {
+		all = connected_as(user);
+		sleep_ms(all ? 0 : 20);
 	}
+	cr_expect(all, "two connections of each worker as %s; see %s", user, w.gateway.log);
 	cr_assert(gateway_wait_ops(&w.gateway, "/readyz", 200, 20000), "not ready again; see %s", w.gateway.log);
-	cr_expect_eq(sql_int(world_db(&w),
-			     "select count(*) from pg_stat_activity where application_name like 'm2m-gateway%%'"
-			     " and datname = current_database() and usename = '%s'",
-			     user),
-		     4, "two connections of each worker");
 }
 
 static void change_password(const char *login, const char *password)

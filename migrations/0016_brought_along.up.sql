@@ -1,0 +1,64 @@
+-- Clients that are brought along from another product, with the ids and secrets that they have there; secrets that end by themselves; old versions that end once
+-- nobody uses them.
+set local role m2m_owner;
+
+alter table m2m.client drop constraint client_client_id_check;
+alter table m2m.client add constraint client_id_visible check (client_id ~ '^[!-~]{8,128}$') not valid;
+
+-- A version that was brought along has no salt: it isn't derived, and can't be read. Until it is used for the first time it has the hash that the other product kept,
+-- and no verifier of ours.
+alter table m2m.client_secret alter column key_id drop not null, alter column salt drop not null, alter column verifier drop not null,
+	alter column hint drop not null;
+alter table m2m.client_secret add column foreign_hash text;
+alter table m2m.client_secret add constraint client_secret_known check ((verifier is null) = (key_id is null)
+	and (verifier is null) = (foreign_hash is not null) and (salt is not null or hint is null) and (salt is null or foreign_hash is null)) not valid;
+
+-- A gateway gives such a version its verifier once, and changes nothing else of what a secret is known by.
+create function m2m.secret_is_adopted_once() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+	raise exception 'version % of client % has its verifier already', old.version, old.client_id using errcode = 'insufficient_privilege';
+end
+$$;
+create trigger secret_is_adopted_once before update of verifier, key_id, foreign_hash on m2m.client_secret for each row
+	when (old.foreign_hash is null or new.foreign_hash is not null)
+	execute function m2m.secret_is_adopted_once();
+grant update (verifier, key_id, foreign_hash) on m2m.client_secret to m2m_gateway;
+
+-- What was brought along, and when. As long as there is no row, gateways refuse ids and secrets that aren't of our form without asking.
+create table m2m.client_import (
+	import_id  uuid primary key,
+	started_at timestamptz not null default clock_timestamp(),
+	actor      text not null
+);
+grant select on m2m.client_import to m2m_gateway, m2m_auditor;
+
+-- Seconds. A version that was replaced ends once it has issued no token for so long; expires_at is then its last end.
+alter table m2m.client_secret add column unused_for int check (unused_for > 0);
+-- Seconds from a secret's making to its end. Null: it has none by itself.
+alter table m2m.organization add column secret_max_age int check (secret_max_age > 0);
+
+-- The current version is the one that client.secret_version names; it may have an end.
+drop index m2m.client_secret_current;
+
+-- An end may be put off while it hasn't come. What has ended stays so.
+create or replace function m2m.secret_end_is_final() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+	if old.expires_at <= clock_timestamp() or new.expires_at is null then
+		raise exception 'version % of client % has its end already', old.version, old.client_id using errcode = 'insufficient_privilege';
+	end if;
+	return new;
+end
+$$;
+
+-- Whether a version that ends once it is unused may still be used. Until the asking transaction is over nobody can decide that it is unused: who decides locks the row
+-- for update. A statement of its own, so it sees what was decided after the asking statement began. A rotation's update isn't waited for.
+create function m2m.secret_is_used(client text, secret_version int) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+	perform from m2m.client_secret s where s.client_id = client collate "C" and s.version = secret_version
+		and (s.expires_at is null or s.expires_at > clock_timestamp()) for key share;
+	return found;
+end
+$$;
+revoke all on function m2m.secret_is_used(text, int) from public;
+grant execute on function m2m.secret_is_used(text, int) to m2m_gateway;
