@@ -25,37 +25,45 @@ size_t base64url_encode(char *out, const void *bytes, size_t n)
 	return (size_t)(at - out);
 }
 
-/* The six bits of `c`, or -1. `last` are the letters for 62 and 63. */
-static int value_of(char c, const char last[2])
+/* Of each letter its six bits and one; 0: it isn't of the alphabet. */
+/* clang-format off */
+#define LETTERS \
+	['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8, \
+	['I'] = 9, ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, \
+	['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24, \
+	['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, \
+	['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, \
+	['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, \
+	['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56, \
+	['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62
+/* clang-format on */
+static const uint8_t url_values[256] = {LETTERS, ['-'] = 63, ['_'] = 64};
+static const uint8_t values[256] = {LETTERS, ['+'] = 63, ['/'] = 64};
+
+static uint32_t bits_of(char c, const uint8_t of[256])
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == last[0] ? 62 : c == last[1] ? 63 : -1;
+	return of[(unsigned char)c] - 1U;
 }
 
-static enum err check(struct str text, const char last[2])
+static enum err check(struct str text, const uint8_t of[256])
 {
 	if (text.p == NULL || text.n % 4 == 1)
 		return ERR_MALFORMED;
+	bool foreign = false;
 	for (size_t i = 0; i < text.n; i++)
-		if (value_of(text.p[i], last) < 0)
-			return ERR_MALFORMED;
+		foreign |= of[(unsigned char)text.p[i]] == 0;
+	if (foreign)
+		return ERR_MALFORMED;
 
 	/* A last group of two letters carries one byte and four bits over, one of three letters
 	 * two bytes and two bits. */
 	unsigned over = text.n % 4 == 2 ? 15 : text.n % 4 == 3 ? 3 : 0;
-	if (over != 0 && ((unsigned)value_of(text.p[text.n - 1], last) & over) != 0)
-		return ERR_MALFORMED;
-	return ERR_OK;
+	return over != 0 && (bits_of(text.p[text.n - 1], of) & over) != 0 ? ERR_MALFORMED : ERR_OK;
 }
 
-static enum err decode(struct str text, const char last[2], unsigned char *out, size_t cap, size_t *ret_n)
+static enum err decode(struct str text, const uint8_t of[256], unsigned char *out, size_t cap, size_t *ret_n)
 {
-	enum err err = check(text, last);
+	enum err err = check(text, of);
 	if (err != ERR_OK)
 		return err;
 
@@ -63,15 +71,18 @@ static enum err decode(struct str text, const char last[2], unsigned char *out, 
 	if (n > cap)
 		return ERR_TOO_LARGE;
 
-	uint32_t bits = 0;
-	unsigned held = 0;
-	for (size_t i = 0; i < text.n; i++) {
-		bits = bits << 6 | (uint32_t)value_of(text.p[i], last);
-		held += 6;
-		if (held >= 8) {
-			held -= 8;
-			*out++ = (unsigned char)(bits >> held);
-		}
+	const char *in = text.p;
+	for (size_t groups = text.n / 4; groups > 0; groups--, in += 4) {
+		uint32_t v = bits_of(in[0], of) << 18 | bits_of(in[1], of) << 12 | bits_of(in[2], of) << 6 | bits_of(in[3], of);
+		*out++ = (unsigned char)(v >> 16);
+		*out++ = (unsigned char)(v >> 8);
+		*out++ = (unsigned char)v;
+	}
+	if (text.n % 4 != 0) {
+		uint32_t v = bits_of(in[0], of) << 18 | bits_of(in[1], of) << 12;
+		*out++ = (unsigned char)(v >> 16);
+		if (text.n % 4 == 3)
+			*out++ = (unsigned char)((v | bits_of(in[2], of) << 6) >> 8);
 	}
 	*ret_n = n;
 	return ERR_OK;
@@ -79,7 +90,7 @@ static enum err decode(struct str text, const char last[2], unsigned char *out, 
 
 enum err base64url_decode(struct str text, void *out, size_t cap, size_t *ret_n)
 {
-	return decode(text, "-_", out, cap, ret_n);
+	return decode(text, url_values, out, cap, ret_n);
 }
 
 enum err base64_decode(struct str text, void *out, size_t cap, size_t *ret_n)
@@ -89,5 +100,5 @@ enum err base64_decode(struct str text, void *out, size_t cap, size_t *ret_n)
 	/* Any '=' beyond these two is a foreign character to decode(). */
 	for (int i = 0; i < 2 && text.n > 0 && text.p[text.n - 1] == '='; i++)
 		text.n--;
-	return decode(text, "+/", out, cap, ret_n);
+	return decode(text, values, out, cap, ret_n);
 }
