@@ -1,4 +1,4 @@
-/* 256 sets of 4: a hash of the client id chooses the set. */
+/* 512 sets of 8: a hash of the client id chooses the set. A key takes a few KiB. */
 #include "op/client_key_memo.h"
 
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include "crypto/secret.h"
 #include "json/json_read.h"
 
-#define SETS       256
-#define WAYS       4
+#define SETS       512
+#define WAYS       8
 #define PARSE_ROOM (64 * 1024) /* of one key's text */
 
 static const struct json_limits limits = {.max_depth = 2, .max_values = 64};
