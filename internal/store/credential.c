@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "sql/credential_sql.h"
 #include "sql/outcome.h"
 #include "store/store_parts.h"
 
