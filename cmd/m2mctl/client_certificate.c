@@ -8,7 +8,6 @@
 #include "options.h"
 #include "output.h"
 
-#define KIND     "certificate"
 #define FILE_MAX 65536
 
 /* ---- printing ---- */
@@ -26,33 +25,21 @@ static int print_certificate(struct ctl *ctl, const struct registered_credential
 	return output_record(ctl, fields, sizeof fields / sizeof fields[0]);
 }
 
+enum { COLUMNS = 4 };
+
+static void put_row(struct ctl *ctl, const struct registered_credential *c, struct field *row)
+{
+	row[0] = field_text("credential_id", c->credential_id);
+	row[1] = field_time(ctl, "created_at", c->created_at);
+	row[2] = field_time(ctl, "expires_at", c->expires_at);
+	row[3] = field_text("name", c->name);
+}
+
+static const struct credential_kind client_certificate = {"certificate", "certificates", print_certificate, COLUMNS, put_row};
+
 static int list(struct ctl *ctl, char **args)
 {
-	enum { COLUMNS = 4 };
-	const struct registered_credential *found = NULL;
-	struct credential_owner owner = {STR_NONE, STR_NONE};
-	struct client client;
-	size_t n = 0;
-	const struct option options[] = {CREDENTIAL_OWNER_ROWS(owner)};
-	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
-	if (status == EXIT_DONE)
-		status = check_credential_owner(ctl, &owner, KIND);
-	if (status == EXIT_DONE)
-		status = find_credential_owner(ctl, &owner, &client);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_credential_list(ctl->db, &client, STR(KIND), &found, &n));
-	struct field *fields = status == EXIT_DONE ? arena_alloc(ctl->a, n * COLUMNS * sizeof *fields) : NULL;
-	if (fields == NULL)
-		return status == EXIT_DONE ? EXIT_FAILED : status;
-
-	for (size_t i = 0; i < n; i++) {
-		struct field *row = fields + i * COLUMNS;
-		row[0] = field_text("credential_id", found[i].credential_id);
-		row[1] = field_time(ctl, "created_at", found[i].created_at);
-		row[2] = field_time(ctl, "expires_at", found[i].expires_at);
-		row[3] = field_text("name", found[i].name);
-	}
-	return output_rows(ctl, "certificates", fields, COLUMNS, n);
+	return list_credentials(ctl, args, &client_certificate);
 }
 
 /* ---- adding ---- */
@@ -80,12 +67,7 @@ static int read_certificate(struct ctl *ctl, struct certificate_options *o, stru
 	if (status != EXIT_DONE)
 		return status;
 	enum err err = client_credential_read_certificate(ctl->a, &o->input, o->name, credential_end_us(&o->end, now), now, ret, &why);
-	if (err == ERR_OK)
-		return EXIT_DONE;
-	if (err == ERR_MALFORMED)
-		return ctl_usage(ctl, "%s", why);
-	ctl_say("the certificate can't be read: %s", err_info(err)->text);
-	return EXIT_FAILED;
+	return credential_read_ended(ctl, &client_certificate, err, why);
 }
 
 static int add(struct ctl *ctl, char **args)
@@ -104,10 +86,7 @@ static int add(struct ctl *ctl, char **args)
 	};
 	struct client_credential_spec spec;
 	struct client client;
-	struct registered_credential made;
-	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
-	if (status == EXIT_DONE)
-		status = check_credential_owner(ctl, &o.owner, KIND);
+	int status = read_credential_options(ctl, args, options, sizeof options / sizeof options[0], &o.owner, &client_certificate);
 	if (status == EXIT_DONE && !says_which(&o))
 		status = ctl_usage(ctl, "which certificate? Give --file CERT.pem, or one name such as --san-dns HOST");
 	if (status == EXIT_DONE)
@@ -116,16 +95,14 @@ static int add(struct ctl *ctl, char **args)
 		status = read_certificate(ctl, &o, &spec);
 	if (status == EXIT_DONE)
 		status = find_credential_owner(ctl, &o.owner, &client);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_credential_add(ctl->db, &client, &spec, &made));
-	return status == EXIT_DONE ? print_certificate(ctl, &made) : status;
+	return status == EXIT_DONE ? add_credential(ctl, &client, &spec, &client_certificate) : status;
 }
 
 /* ---- removing ---- */
 
 static int remove_certificate(struct ctl *ctl, char **args)
 {
-	return remove_credential(ctl, args, "certificate", print_certificate);
+	return remove_credential(ctl, args, &client_certificate);
 }
 
 const struct command client_certificate_commands[] = {

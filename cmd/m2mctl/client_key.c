@@ -31,37 +31,25 @@ static int print_key(struct ctl *ctl, const struct registered_credential *k)
 	return output_record(ctl, fields, sizeof fields / sizeof fields[0]);
 }
 
+enum { COLUMNS = 8 };
+
+static void put_row(struct ctl *ctl, const struct registered_credential *c, struct field *row)
+{
+	row[0] = field_text("credential_id", c->credential_id);
+	row[1] = field_text("kty", c->kty);
+	row[2] = field_text("alg", c->alg);
+	row[3] = field_time(ctl, "created_at", c->created_at);
+	row[4] = field_time(ctl, "expires_at", c->expires_at);
+	row[5] = field_time(ctl, "last_used_at", c->last_use.at);
+	row[6] = field_text("last_used_from", c->last_use.remote_addr);
+	row[7] = field_text("name", c->name);
+}
+
+static const struct credential_kind client_key = {"key", "keys", print_key, COLUMNS, put_row};
+
 static int list(struct ctl *ctl, char **args)
 {
-	enum { COLUMNS = 8 };
-	const struct registered_credential *keys = NULL;
-	struct credential_owner whose = {STR_NONE, STR_NONE};
-	struct client client;
-	size_t n = 0;
-	const struct option options[] = {CREDENTIAL_OWNER_ROWS(whose)};
-	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
-	if (status == EXIT_DONE)
-		status = check_credential_owner(ctl, &whose, "key");
-	if (status == EXIT_DONE)
-		status = find_credential_owner(ctl, &whose, &client);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_credential_list(ctl->db, &client, STR("key"), &keys, &n));
-	struct field *fields = status == EXIT_DONE ? arena_alloc(ctl->a, n * COLUMNS * sizeof *fields) : NULL;
-	if (fields == NULL)
-		return status == EXIT_DONE ? EXIT_FAILED : status;
-
-	for (size_t i = 0; i < n; i++) {
-		struct field *row = fields + i * COLUMNS;
-		row[0] = field_text("credential_id", keys[i].credential_id);
-		row[1] = field_text("kty", keys[i].kty);
-		row[2] = field_text("alg", keys[i].alg);
-		row[3] = field_time(ctl, "created_at", keys[i].created_at);
-		row[4] = field_time(ctl, "expires_at", keys[i].expires_at);
-		row[5] = field_time(ctl, "last_used_at", keys[i].last_use.at);
-		row[6] = field_text("last_used_from", keys[i].last_use.remote_addr);
-		row[7] = field_text("name", keys[i].name);
-	}
-	return output_rows(ctl, "keys", fields, COLUMNS, n);
+	return list_credentials(ctl, args, &client_key);
 }
 
 /* ---- adding ---- */
@@ -81,12 +69,7 @@ static int read_key(struct ctl *ctl, const struct key_options *o, struct client_
 	if (status != EXIT_DONE)
 		return status;
 	enum err err = client_credential_read_key(ctl->a, text, o->name, credential_end_us(&o->end, now), now, ret, &why);
-	if (err == ERR_OK)
-		return EXIT_DONE;
-	if (err == ERR_MALFORMED)
-		return ctl_usage(ctl, "%s", why);
-	ctl_say("the key can't be read: %s", err_info(err)->text);
-	return EXIT_FAILED;
+	return credential_read_ended(ctl, &client_key, err, why);
 }
 
 static int add(struct ctl *ctl, char **args)
@@ -100,10 +83,7 @@ static int add(struct ctl *ctl, char **args)
 	};
 	struct client_credential_spec spec;
 	struct client client;
-	struct registered_credential made;
-	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
-	if (status == EXIT_DONE)
-		status = check_credential_owner(ctl, &o.whose, "key");
+	int status = read_credential_options(ctl, args, options, sizeof options / sizeof options[0], &o.whose, &client_key);
 	if (status == EXIT_DONE && o.file.p == NULL)
 		status = ctl_usage(ctl, "which key? Give --key FILE, or --key - for stdin");
 	if (status == EXIT_DONE)
@@ -112,9 +92,7 @@ static int add(struct ctl *ctl, char **args)
 		status = read_key(ctl, &o, &spec);
 	if (status == EXIT_DONE)
 		status = find_credential_owner(ctl, &o.whose, &client);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_credential_add(ctl->db, &client, &spec, &made));
-	return status == EXIT_DONE ? print_key(ctl, &made) : status;
+	return status == EXIT_DONE ? add_credential(ctl, &client, &spec, &client_key) : status;
 }
 
 /* ---- generating ---- */
@@ -199,9 +177,7 @@ static int generate(struct ctl *ctl, char **args)
 		{"--name", OPTION_TEXT, &o.key.name, 0, 0}, CREDENTIAL_END_ROWS(o.key.end),
 	};
 	struct client client;
-	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
-	if (status == EXIT_DONE)
-		status = check_credential_owner(ctl, &o.key.whose, "key");
+	int status = read_credential_options(ctl, args, options, sizeof options / sizeof options[0], &o.key.whose, &client_key);
 	if (status == EXIT_DONE && o.key.file.p == NULL)
 		status = ctl_usage(ctl, "where to? Give --private FILE, or --private - for stdout");
 	if (status == EXIT_DONE)
@@ -215,7 +191,7 @@ static int generate(struct ctl *ctl, char **args)
 
 static int remove_key(struct ctl *ctl, char **args)
 {
-	return remove_credential(ctl, args, "key", print_key);
+	return remove_credential(ctl, args, &client_key);
 }
 
 const struct command client_key_commands[] = {

@@ -32,38 +32,26 @@ static int print_workload(struct ctl *ctl, const struct registered_credential *k
 	return output_record(ctl, fields, sizeof fields / sizeof fields[0]);
 }
 
+enum { COLUMNS = 9 };
+
+static void put_row(struct ctl *ctl, const struct registered_credential *c, struct field *row)
+{
+	row[0] = field_text("credential_id", c->credential_id);
+	row[1] = field_text("issuer", c->workload.issuer);
+	row[2] = field_text("subject", c->workload.subject);
+	row[3] = field_text("audience", c->workload.audience);
+	row[4] = field_raw("claims", c->workload.claims);
+	row[5] = field_bool("may_replay", c->workload.may_replay);
+	row[6] = field_time(ctl, "created_at", c->created_at);
+	row[7] = field_time(ctl, "expires_at", c->expires_at);
+	row[8] = field_text("name", c->name);
+}
+
+static const struct credential_kind client_workload = {"workload", "workloads", print_workload, COLUMNS, put_row};
+
 static int list(struct ctl *ctl, char **args)
 {
-	enum { COLUMNS = 9 };
-	const struct registered_credential *found = NULL;
-	struct credential_owner whose = {STR_NONE, STR_NONE};
-	struct client client;
-	size_t n = 0;
-	const struct option options[] = {CREDENTIAL_OWNER_ROWS(whose)};
-	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
-	if (status == EXIT_DONE)
-		status = check_credential_owner(ctl, &whose, "workload");
-	if (status == EXIT_DONE)
-		status = find_credential_owner(ctl, &whose, &client);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_credential_list(ctl->db, &client, STR("workload"), &found, &n));
-	struct field *fields = status == EXIT_DONE ? arena_alloc(ctl->a, n * COLUMNS * sizeof *fields) : NULL;
-	if (fields == NULL)
-		return status == EXIT_DONE ? EXIT_FAILED : status;
-
-	for (size_t i = 0; i < n; i++) {
-		struct field *row = fields + i * COLUMNS;
-		row[0] = field_text("credential_id", found[i].credential_id);
-		row[1] = field_text("issuer", found[i].workload.issuer);
-		row[2] = field_text("subject", found[i].workload.subject);
-		row[3] = field_text("audience", found[i].workload.audience);
-		row[4] = field_raw("claims", found[i].workload.claims);
-		row[5] = field_bool("may_replay", found[i].workload.may_replay);
-		row[6] = field_time(ctl, "created_at", found[i].created_at);
-		row[7] = field_time(ctl, "expires_at", found[i].expires_at);
-		row[8] = field_text("name", found[i].name);
-	}
-	return output_rows(ctl, "workloads", fields, COLUMNS, n);
+	return list_credentials(ctl, args, &client_workload);
 }
 
 /* ---- adding ---- */
@@ -203,12 +191,7 @@ static int read_workload(struct ctl *ctl, const struct workload_options *o, stru
 	if (status != EXIT_DONE)
 		return status;
 	enum err err = client_credential_read_workload(ctl->a, &terms, o->name, credential_end_us(&o->end, now), now, ret, &why);
-	if (err == ERR_OK)
-		return EXIT_DONE;
-	if (err == ERR_MALFORMED)
-		return ctl_usage(ctl, "%s", why);
-	ctl_say("the workload can't be read: %s", err_info(err)->text);
-	return EXIT_FAILED;
+	return credential_read_ended(ctl, &client_workload, err, why);
 }
 
 static int add(struct ctl *ctl, char **args)
@@ -230,10 +213,7 @@ static int add(struct ctl *ctl, char **args)
 	};
 	struct client_credential_spec spec;
 	struct client client;
-	struct registered_credential made;
-	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
-	if (status == EXIT_DONE)
-		status = check_credential_owner(ctl, &o.whose, "workload");
+	int status = read_credential_options(ctl, args, options, sizeof options / sizeof options[0], &o.whose, &client_workload);
 	if (status == EXIT_DONE)
 		status = check_credential_end(ctl, &o.end);
 	if (status == EXIT_DONE)
@@ -242,16 +222,14 @@ static int add(struct ctl *ctl, char **args)
 		status = find_credential_owner(ctl, &o.whose, &client);
 	if (status == EXIT_DONE)
 		status = read_workload(ctl, &o, &spec);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_credential_add(ctl->db, &client, &spec, &made));
-	return status == EXIT_DONE ? print_workload(ctl, &made) : status;
+	return status == EXIT_DONE ? add_credential(ctl, &client, &spec, &client_workload) : status;
 }
 
 /* ---- removing ---- */
 
 static int remove_workload(struct ctl *ctl, char **args)
 {
-	return remove_credential(ctl, args, "workload", print_workload);
+	return remove_credential(ctl, args, &client_workload);
 }
 
 const struct command client_workload_commands[] = {

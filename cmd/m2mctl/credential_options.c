@@ -2,10 +2,17 @@
 
 #include "base/clock.h"
 
-int check_credential_owner(const struct ctl *ctl, const struct credential_owner *owner, const char *kind)
+static int check_owner(const struct ctl *ctl, const struct credential_owner *owner, const struct credential_kind *kind)
 {
 	bool given = owner->client_id.p != NULL || owner->org.p != NULL;
-	return given ? EXIT_DONE : ctl_usage(ctl, "whose %s? Give --org SLUG or --client CLIENT_ID", kind);
+	return given ? EXIT_DONE : ctl_usage(ctl, "whose %s? Give --org SLUG or --client CLIENT_ID", kind->name);
+}
+
+int read_credential_options(struct ctl *ctl, char **args, const struct option *options, size_t n, const struct credential_owner *owner,
+			    const struct credential_kind *kind)
+{
+	int status = options_read(ctl, args, options, n, NULL);
+	return status == EXIT_DONE ? check_owner(ctl, owner, kind) : status;
 }
 
 int find_credential_owner(struct ctl *ctl, const struct credential_owner *owner, struct client *ret)
@@ -14,7 +21,45 @@ int find_credential_owner(struct ctl *ctl, const struct credential_owner *owner,
 	return status == EXIT_DONE ? ctl_ended(ctl, operator_client_find(ctl->db, owner->client_id, owner->org, ret)) : status;
 }
 
-int remove_credential(struct ctl *ctl, char **args, const char *kind, int (*print)(struct ctl *, const struct registered_credential *))
+int list_credentials(struct ctl *ctl, char **args, const struct credential_kind *kind)
+{
+	const struct registered_credential *found = NULL;
+	struct credential_owner owner = {STR_NONE, STR_NONE};
+	struct client client;
+	size_t n = 0;
+	const struct option options[] = {CREDENTIAL_OWNER_ROWS(owner)};
+	int status = read_credential_options(ctl, args, options, sizeof options / sizeof options[0], &owner, kind);
+	if (status == EXIT_DONE)
+		status = find_credential_owner(ctl, &owner, &client);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, operator_client_credential_list(ctl->db, &client, str_of(kind->name), &found, &n));
+	struct field *fields = status == EXIT_DONE ? arena_alloc(ctl->a, n * kind->columns * sizeof *fields) : NULL;
+	if (fields == NULL)
+		return status == EXIT_DONE ? EXIT_FAILED : status;
+	for (size_t i = 0; i < n; i++)
+		kind->put_row(ctl, &found[i], fields + i * kind->columns);
+	return output_rows(ctl, kind->plural, fields, kind->columns, n);
+}
+
+int credential_read_ended(const struct ctl *ctl, const struct credential_kind *kind, enum err err, const char *why)
+{
+	if (err == ERR_OK)
+		return EXIT_DONE;
+	if (err == ERR_MALFORMED)
+		return ctl_usage(ctl, "%s", why);
+	ctl_say("the %s can't be read: %s", kind->name, err_info(err)->text);
+	return EXIT_FAILED;
+}
+
+int add_credential(struct ctl *ctl, const struct client *client, const struct client_credential_spec *spec,
+		   const struct credential_kind *kind)
+{
+	struct registered_credential made;
+	int status = ctl_ended(ctl, operator_client_credential_add(ctl->db, client, spec, &made));
+	return status == EXIT_DONE ? kind->print(ctl, &made) : status;
+}
+
+int remove_credential(struct ctl *ctl, char **args, const struct credential_kind *kind)
 {
 	struct str credential_id = STR_NONE;
 	struct credential_owner owner = {STR_NONE, STR_NONE};
@@ -23,14 +68,14 @@ int remove_credential(struct ctl *ctl, char **args, const char *kind, int (*prin
 	const struct option options[] = {CREDENTIAL_OWNER_ROWS(owner)};
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], &credential_id);
 	if (status == EXIT_DONE && credential_id.p == NULL)
-		status = ctl_usage(ctl, "which %s? Give its CREDENTIAL_ID; `m2mctl client %s list` has them", kind, kind);
+		status = ctl_usage(ctl, "which %s? Give its CREDENTIAL_ID; `m2mctl client %s list` has them", kind->name, kind->name);
 	if (status == EXIT_DONE)
-		status = check_credential_owner(ctl, &owner, kind);
+		status = check_owner(ctl, &owner, kind);
 	if (status == EXIT_DONE)
 		status = find_credential_owner(ctl, &owner, &client);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_credential_remove(ctl->db, &client, credential_id, str_of(kind), &removed));
-	return status == EXIT_DONE ? print(ctl, &removed) : status;
+		status = ctl_ended(ctl, operator_client_credential_remove(ctl->db, &client, credential_id, str_of(kind->name), &removed));
+	return status == EXIT_DONE ? kind->print(ctl, &removed) : status;
 }
 
 int check_credential_end(const struct ctl *ctl, const struct credential_end *end)

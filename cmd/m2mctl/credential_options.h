@@ -6,6 +6,16 @@
 #include "operator/client.h"
 #include "operator/client_credential.h"
 #include "options.h"
+#include "output.h"
+
+/* How the commands about one kind name and show what they are about. */
+struct credential_kind {
+	const char *name, *plural; /* "key", "keys" */
+	int (*print)(struct ctl *ctl, const struct registered_credential *c);
+	/* of a list: a row has so many fields */
+	size_t columns;
+	void (*put_row)(struct ctl *ctl, const struct registered_credential *c, struct field *row);
+};
 
 /* ---- whose ---- */
 
@@ -23,14 +33,22 @@ struct credential_owner {
 	"  --org SLUG            the organization, by slug or id: its default client\n"                                                    \
 	"  --client CLIENT_ID    the client; with --org, it must be the organization's\n"
 
-/* Either answers EXIT_DONE, or has said what is wrong. `kind`: "key". */
-int check_credential_owner(const struct ctl *ctl, const struct credential_owner *owner, const char *kind);
+/* Either answers EXIT_DONE, or has said what is wrong. The first reads the options, which have
+ * `owner`'s among them. */
+int read_credential_options(struct ctl *ctl, char **args, const struct option *options, size_t n, const struct credential_owner *owner,
+			    const struct credential_kind *kind);
 int find_credential_owner(struct ctl *ctl, const struct credential_owner *owner, struct client *ret);
 
-/* ---- removing one ---- */
+/* ---- the commands `m2mctl client KIND list`, `add` and `remove` ---- */
 
-/* `m2mctl client KIND remove`; `print` shows what was removed. */
-int remove_credential(struct ctl *ctl, char **args, const char *kind, int (*print)(struct ctl *, const struct registered_credential *));
+int list_credentials(struct ctl *ctl, char **args, const struct credential_kind *kind);
+
+/* What client_credential_read_* answered, as an exit code; has said what is wrong. */
+int credential_read_ended(const struct ctl *ctl, const struct credential_kind *kind, enum err err, const char *why);
+int add_credential(struct ctl *ctl, const struct client *client, const struct client_credential_spec *spec,
+		   const struct credential_kind *kind);
+
+int remove_credential(struct ctl *ctl, char **args, const struct credential_kind *kind);
 
 /* ---- until when ---- */
 

@@ -58,8 +58,8 @@ struct client_secret operator_credential_told(struct operator_db *db, const stru
 	return s;
 }
 
-/* The words of credential_sql.h's outcomes. A bearer whose organization is disabled gets no row
- * there, since the gateway counts it among the denied ones; an operator's act does. */
+/* The words of the statements' outcomes. A bearer whose organization is disabled gets no row from
+ * them, since the gateway counts it among the denied ones; an operator's act does. */
 static enum err outcome(struct operator_db *db, const char *action, struct str word, const struct client *client)
 {
 	if (str_eq(word, STR("granted")))

@@ -7,6 +7,7 @@
 #include "operator/operator_sql.h"
 #include "operator/org.h"
 #include "sql/audit_writer.h"
+#include "sql/sql_sql.h"
 #include "json/json_write.h"
 
 /* The time is the one that the claims and the row share: whole seconds, since claims have no
@@ -131,7 +132,7 @@ static enum err seal_row(struct operator_db *db, const struct mint_task *task, c
 		return err;
 	pg_params_init(&p, db->a);
 	audit_writer_put(writer, &p);
-	return operator_do(db, SQL_SEAL, &p);
+	return operator_do(db, sql_seal, &p);
 }
 
 /* `issued_at` is the database's own value, handed back as it came. */

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 
-_Static_assert(AUDIT_SEAL_VERSION == 2, "as AUDIT_SEAL_VERSION_SQL says");
+_Static_assert(AUDIT_SEAL_VERSION == 2, "as the part audit_seal of parts.sql says");
 
 #define TUPLE_MAX 16384 /* what the transports let into one row is half of it */
 

@@ -16,21 +16,6 @@
 #include "sql/audit_row.h"
 #include "sql/pg_value.h"
 
-#define AUDIT_SEAL_VERSION_SQL "2" /* AUDIT_SEAL_VERSION */
-/* The insertion for what audit_writer_put adds, from eleven parameters by name. `at` is the
- * statement's time. */
-#define SQL_AUDIT_SEAL(writer, seq, previous, previous_at, batch, sealed, root, tags, last, kid, signature)                                \
-	"insert into m2m.audit_seal (at, version, writer, seq, previous, previous_at, batch_id, sealed_batch_id, root, tags, last, kid, "  \
-	"signature)"                                                                                                                       \
-	" values (statement_timestamp(), " AUDIT_SEAL_VERSION_SQL ", " writer "::uuid, " seq "::int8, " previous "::bytea, " previous_at   \
-	"::timestamptz, " batch "::uuid, " sealed "::uuid, " root "::bytea, " tags "::bytea, " last "::bool, " kid "::text, " signature    \
-	"::bytea)"
-
-/* For that insertion alone; it answers the time. */
-#define SQL_SEAL                                                                                                                           \
-	"with seal as (" SQL_AUDIT_SEAL("$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11") ") select "                    \
-													    "statement_timestamp()"
-
 /* $1 kid, $2 public JWK. What seals are signed with is known before the first one is. */
 #define SQL_AUDIT_KEY "insert into m2m.audit_key (kid, public_jwk) values ($1::text, $2::text) on conflict do nothing"
 

@@ -32,7 +32,7 @@ struct bearer {
  * first two are null for the operator's token, the third for a client's. */
 void bearer_put(struct pg_params *p, const struct bearer *b);
 
-/* The last five parameters of what begins with SQL_CALLER: tag bytea, issued_at int8,
+/* The last five parameters of what begins with the part caller: tag bytea, issued_at int8,
  * remote_addr text, anywhere bool, jti uuid. */
 void bearer_put_proof(struct pg_params *p, const struct bearer *b);
 

@@ -1,4 +1,5 @@
-/* The statements of credential_sql.h as C: their parameters, and the row that each answers. */
+/* The statements about one client's credentials as C: their parameters, and the row that each
+ * answers. */
 #ifndef M2M_SQL_CREDENTIAL_STATEMENT_H
 #define M2M_SQL_CREDENTIAL_STATEMENT_H
 
@@ -37,16 +38,16 @@ struct credential_new {
 	struct credential_kept kept;
 };
 
-/* Of SQL_READ_SECRET. client_id absent: the organization's default client. */
+/* Of read_secret.sql. client_id absent: the organization's default client. */
 void credential_put_read(struct pg_params *p, const struct bearer *bearer, const struct origin *origin, struct str client_id,
 			 const struct master_ring *ring);
-/* Of SQL_ROTATE_BEGIN and of SQL_ROTATE. */
+/* Of rotate_begin.sql and of rotate.sql. */
 void credential_put_rotate_begin(struct pg_params *p, const struct bearer *bearer, const struct origin *origin,
 				 const struct credential_rotation *rotation, const struct master_ring *ring);
 void credential_put_rotate(struct pg_params *p, const struct bearer *bearer, const struct origin *origin,
 			   const struct credential_rotation *rotation, const struct credential_new *fresh);
 
-/* The one row of SQL_READ_CLIENT_ID, of SQL_READ_SECRET, of SQL_ROTATE_BEGIN and of SQL_ROTATE,
+/* The one row of read_client_id.sql, of read_secret.sql, of rotate_begin.sql and of rotate.sql,
  * whose outcome is that it was granted or is a replay. Each fills in what its statement answers. */
 void credential_take_client_id(struct credential *c, const PGresult *r);
 void credential_take_secret(struct credential *c, const PGresult *r);

@@ -1,6 +1,11 @@
 -- What several statements say in the same words. A part begins at a line `--= name(parameters)` and
 -- ends at the next one; its parameters stand in it as :name. A statement takes a part in with
 -- `--: name(arguments)`. embed_statements.cmake tells the rest.
+--
+-- A row is looked up by its key in a lateral subselect with `limit 1`. Because of the limit
+-- PostgreSQL looks it up by its index, for one row at a time. With a plain join it may as well read
+-- the whole table (or index) first while that is small. It goes on doing so when a million more
+-- have been imported, until it has analyzed the table.
 
 -- ---- which credentials are live: this is the one place that says so ----
 
@@ -26,6 +31,223 @@
 -- True or false, never null. `networks`: a column allowed_networks; null allows any. `address`:
 -- text; an unknown one (null) is in no network.
 (:networks is null or coalesce(:address::inet <<= any (:networks), false))
+
+--= networks_allow(address, c, o)
+-- Both client `c` and its organization `o` allow it.
+--: network_allowed(:address, :c.allowed_networks)
+and
+--: network_allowed(:address, :o.allowed_networks)
+
+-- ---- whether a client has authenticated, with a secret or with another credential ----
+--
+-- In this one place, for what issues tokens and for what tells and ends them. `a` is the row of
+-- what was shown:
+--   client_id text
+--   verifiers bytea     a 32-byte verifier for each key of `ring` (key ids, text[]), in its order;
+--                       null with another credential
+-- and, where credentials may be shown:
+--   auth_method "char"  as m2m.auth_method_name has it
+--   credentials text    the ids that would do, one in a line (a certificate has several names);
+--                       null: a secret
+--   used_once bytea, used_until int8   what may be used once, and the second from which on it is
+--                       refused for its age; may be null
+--   fapi2 bool          the request alone does all that FAPI 2.0 wants
+-- The worker has checked signatures and ages. Whether this very credential is live now, of this
+-- client, and may be shown by it, is found here. Rows `c` of m2m.client, `s` of m2m.client_secret
+-- and `k` of m2m.client_credential come from the look-ups.
+
+--= live_secret(a, s)
+:s.client_id = :a.client_id and
+--: secret_may_be_live(:s)
+and
+--: secret_is_live(:s)
+
+--= secret_lookup(a, ring)
+left join lateral (select * from m2m.client_secret s where
+  --: live_secret(:a, s)
+  and s.verifier = substr(:a.verifiers, 32 * array_position(:ring::text[], s.key_id) - 31, 32) limit 1) s on true
+
+--= other_keys_secret(a, ring)
+-- True if the client has a live secret under a key that isn't of the ring, else null.
+(select true from m2m.client_secret v where
+  --: live_secret(:a, v)
+  and v.key_id <> all(:ring::text[]) limit 1)
+
+--= secret_to_adopt(a)
+-- True if it has one that was brought along and never shown yet: only its hash of the other product
+-- is known. Else null.
+(select true from m2m.client_secret v where
+  --: live_secret(:a, v)
+  and v.foreign_hash is not null limit 1)
+
+--= secret_cases(a, ring)
+-- Of a statement in which all show secrets.
+when s.version is null and
+  --: other_keys_secret(:a, :ring)
+  then 'key_missing'
+when s.version is null and
+  --: secret_to_adopt(:a)
+  then 'secret_not_adopted'
+when s.version is null then 'invalid_client'
+when not (c.auth_methods is null or 'secret' = any (coalesce(c.auth_methods, '{secret}'))) then 'auth_method_not_allowed'
+
+--= secret_use_case
+-- Of what issues tokens: a version that ends once it is unused is kept from being found so until
+-- this transaction is over.
+when s.unused_for is not null and not m2m.secret_is_used(s.client_id, s.version) then 'invalid_client'
+
+--= shown_kind(a)
+case :a.auth_method when 'k' then 'key' when 't' then 'certificate' when 's' then 'certificate' when 'w' then 'workload'
+  when 'j' then 'workload' end
+
+--= live_credential(a)
+k.client_id = :a.client_id and k.credential_id = any (string_to_array(:a.credentials, e'\n')) and k.kind =
+--: shown_kind(:a)
+and
+--: credential_is_live(k)
+
+--= credential_lookup(a)
+left join lateral (select * from m2m.client_credential k where
+  --: live_credential(:a)
+  limit 1) k on true
+
+--= credential_cases(a, ring, held)
+-- `held`: every client is held to FAPI 2.0, whatever its own profile.
+when :a.credentials is null and s.version is null and
+  --: other_keys_secret(:a, :ring)
+  then 'key_missing'
+when :a.credentials is null and s.version is null and
+  --: secret_to_adopt(:a)
+  then 'secret_not_adopted'
+when case when :a.credentials is null then s.version is null else k.client_id is null end then 'invalid_client'
+when :a.used_until <= extract(epoch from statement_timestamp()) then 'invalid_client'
+when not (coalesce(
+  --: shown_kind(:a)
+  , 'secret') = any (coalesce(c.auth_methods, '{secret}'))) then 'auth_method_not_allowed'
+when :held and coalesce(
+  --: shown_kind(:a)
+  , 'secret') not in ('key', 'certificate') then 'auth_method_not_allowed'
+when (:held or c.profile = 'fapi2') and not :a.fapi2 then 'profile_violated'
+
+--= key_to_bind_to(a, c)
+-- Of a DPoP proof's key and a certificate the one that the client's tokens must be bound to.
+split_part(:a.binding, e'\n', case when :c.token_binding = 'certificate' then -1 else 1 end)
+
+--= used_once
+-- From rows `dec` (outcome, used_once, used_until, ord, ...) to rows `fin`: the same, and
+-- `verdict`. In a text with the word `proof`, `dec` has proof_once and proof_until, of a DPoP
+-- proof, too.
+--
+-- Whether something was shown before is asked last, of those alone that would be granted: so each
+-- opens one thing at most, and one that was refused for something else isn't used up. Of several
+-- that show the same in one batch the first one counts. Hashes are inserted in their order: two
+-- batches that share some can't wait for each other. A hash that wasn't inserted was there before,
+-- or is another batch's that has committed.
+one as (
+  select dec.*, row_number() over (partition by used_once, outcome order by ord) = 1 as used_first
+--? proof
+    , row_number() over (partition by proof_once, outcome order by ord) = 1 as proof_first
+--? end
+  from dec
+)
+, used as (
+  insert into m2m.used_once (slot, hash, expires_at)
+  select mod(until / 3600, 32)::int2, hash, to_timestamp(until) from (
+    select used_once as hash, used_until as until from one where outcome = 'granted' and used_once is not null and used_first
+--? proof
+    union all
+    select proof_once as hash, proof_until as until from one where outcome = 'granted' and proof_once is not null and proof_first
+--? end
+  ) h order by hash
+  on conflict do nothing returning hash
+)
+, fin as (
+  select one.*, case when outcome <> 'granted' then outcome
+    when used_once is not null and not (used_first and used_once in (select hash from used)) then 'assertion_replayed'
+--? proof
+    when proof_once is not null and not (proof_first and proof_once in (select hash from used)) then 'proof_replayed'
+--? end
+    else outcome end as verdict
+  from one
+)
+
+-- ---- a client that asks about tokens by itself ----
+
+--= client_cases(ring, held)
+-- The first reasons to refuse it. In a text with the word `secrets` all show secrets.
+when o.organization_id is null then 'invalid_client'
+--? secrets
+--: secret_cases(asked, :ring)
+--? else
+--: credential_cases(asked, :ring, :held)
+--? end
+when not (
+  --: networks_allow(asked.remote_addr, c, o)
+  ) then 'network_not_allowed'
+
+--= client_lookups(ring)
+-- Of a row `asked`: what was shown, and remote_addr text or null.
+left join lateral (select * from m2m.client c where c.client_id = asked.client_id and c.disabled_at is null limit 1) c on true
+left join lateral (select * from m2m.organization o where o.organization_id = c.organization_id and o.disabled_at is null limit 1) o on true
+--: secret_lookup(asked, :ring)
+--? not secrets
+--: credential_lookup(asked)
+--? end
+
+--= client_shown(auth_method, credentials, used_once, used_until, fapi2)
+-- The row `asked` of $1 client_id, $2 verifiers, $4 remote_addr, and of what it shows in place of a
+-- secret, at parameters whose numbers are given here.
+(select $1::text as client_id, $2::bytea as verifiers, $4::text as remote_addr, :auth_method::"char" as auth_method,
+   :credentials::text as credentials, :used_once::bytea as used_once, :used_until::int8 as used_until, :fapi2::bool as fapi2) asked
+
+--= resource_server_case
+-- What it may ask as the server of an API, whichever organization a token is of.
+when not 'resource_server' = any (c.roles) then 'forbidden'
+
+--= bearer_cases_unless(platform)
+-- A bearer that asks: an admin, or, where `platform` says so, the platform's, which has no
+-- organization.
+when :platform::bool then null
+--: caller_refused
+when not caller.admin then 'forbidden'
+
+-- ---- a token that is asked about ----
+--
+-- A row `t`: kid text, null where it can't be a token of ours; verified bool, whether its signature
+-- is good, else the gateway doesn't know its key and nothing of it is believed; jti uuid or null;
+-- client_id text and version int4, null for an operator's; organization_id uuid, null for the
+-- platform's; iat int8, exp int8.
+
+--= token_of_parameters
+(select $5::text as kid, $6::bool as verified, $7::uuid as jti, $8::text as client_id, $9::int4 as version,
+   $10::uuid as organization_id, $11::int8 as iat, $12::int8 as exp) t
+
+--= token_key
+-- True if its key may have signed it, else null.
+(select true from m2m.signing_key sk where sk.kid = t.kid and sk.state <> 'revoked' limit 1)
+
+--= stale_key_case
+-- The gateway's snapshot of the keys lacks one that the database has: it reads them again.
+when (not t.verified and
+  --: token_key
+  is true) then 'stale_key'
+
+--= token_lookups
+left join lateral (select * from m2m.client tc
+  where tc.client_id = t.client_id and tc.organization_id = t.organization_id and tc.disabled_at is null limit 1) tc on true
+left join lateral (select * from m2m.organization own
+  where own.organization_id = t.organization_id and own.disabled_at is null limit 1) own on true
+
+--= token_is_active
+-- True or false, never null. That a secret has ended says nothing: its tokens stay good for the
+-- Public API until they expire or are ended too.
+coalesce(t.verified and to_timestamp(t.exp) > statement_timestamp() and
+  --: token_key
+  and (t.organization_id is null and t.client_id is null or own.organization_id is not null)
+  and (t.client_id is null or tc.client_id is not null)
+  and not
+  --: token_has_ended(t.jti, t.organization_id, t.client_id, t.version, t.iat)
+  , false)
 
 -- ---- bearers: whether the credential that one was obtained with is still live ----
 
@@ -54,6 +276,8 @@ substr(:s.verifier, 1, 6)
 --: credential_is_live(:k)
 
 -- ---- tokens that have ended ----
+--
+-- What is asked is the database's state now: nothing of it is remembered anywhere.
 
 --= token_has_ended(token, organization, client, ver, issued)
 -- True or false, never null. Each argument may be null: jti uuid, organization uuid, client text
@@ -76,6 +300,10 @@ substr(:s.verifier, 1, 6)
 greatest(:time + make_interval(secs => :c.token_lifetime + 10), :c.tokens_until)
 
 -- ---- who asks for a credential ----
+--
+-- A bearer is either a client's own token or the operator's. The client's names the client and its
+-- secret's version; its organization and roles are the client's, now. The operator's names no
+-- client; organization and role are as signed.
 
 --= caller(bearers_tag, issued, address, from_anywhere, token)
 -- $1 bearer's client_id text or null, $2 its secret_version int, $3 operator's organization_id uuid
@@ -97,9 +325,7 @@ with caller as (
 --: token_has_ended(b.jti, o.organization_id, b.client_id, b.version, b.iat)
     as live,
     (b.anywhere or
---: network_allowed(b.remote_addr, c.allowed_networks)
-     and
---: network_allowed(b.remote_addr, o.allowed_networks)
+     --: networks_allow(b.remote_addr, c, o)
     ) as near
   from (select $1::text as client_id, $2::int4 as version, $3::uuid as organization_id, $4::bool as admin,
           :bearers_tag::bytea as tag, nullif(:issued::int8, 0) as iat, :token::uuid as jti,
@@ -138,3 +364,12 @@ insert into m2m.tokens_ended as e (organization_id, client_id, secret_version, n
 on conflict (organization_id, client_id, secret_version, credential) do update set
   not_before = greatest(e.not_before, excluded.not_before), expires_at = greatest(e.expires_at, excluded.expires_at),
   ended_at = greatest(e.ended_at, excluded.ended_at)
+
+-- ---- the audit ----
+
+--= audit_seal(writer, seq, previous, previous_at, batch, sealed, root, tags, last, kid, signature)
+-- The insertion for what audit_writer_put adds. `at` is the statement's time, the version
+-- AUDIT_SEAL_VERSION.
+insert into m2m.audit_seal (at, version, writer, seq, previous, previous_at, batch_id, sealed_batch_id, root, tags, last, kid, signature)
+values (statement_timestamp(), 2, :writer::uuid, :seq::int8, :previous::bytea, :previous_at::timestamptz, :batch::uuid, :sealed::uuid,
+  :root::bytea, :tags::bytea, :last::bool, :kid::text, :signature::bytea)

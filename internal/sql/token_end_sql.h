@@ -1,6 +1,4 @@
-/* How statements that are strings in C tell whether a token of ours has ended before it expires,
- * and how they end many at once: parts.sql says it. What is asked is the database's state now;
- * nothing of it is remembered anywhere. */
+/* How statements that are strings in C end many tokens at once: parts.sql says it. */
 #ifndef M2M_SQL_TOKEN_END_SQL_H
 #define M2M_SQL_TOKEN_END_SQL_H
 
@@ -8,7 +6,6 @@
 
 /* clang-format off */
 
-#define TOKEN_HAS_ENDED(jti, organization, client, version, iat) PART_TOKEN_HAS_ENDED(jti, organization, client, version, iat)
 #define TOKENS_NOT_BEFORE(at) PART_TOKENS_NOT_BEFORE(at)
 #define LAST_TOKEN_EXPIRES(c, at) PART_LAST_TOKEN_EXPIRES(c, at)
 

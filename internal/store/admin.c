@@ -1,8 +1,6 @@
 /* The gateway's side of admin_sql.h: parameters out, rows back, the callback. */
 #include "store/admin.h"
 
-#include <stdlib.h>
-
 #include "sql/admin_statement.h"
 #include "sql/outcome.h"
 #include "store/store_parts.h"
@@ -10,7 +8,6 @@
 #define ANSWER_MAX (1 << 20)
 
 struct call {
-	struct store *s;
 	bool clients; /* rows are clients, else organizations */
 	bool writes;
 	int32_t limit; /* of a list; 0: one row */
@@ -51,30 +48,21 @@ static enum err take_rows(const struct call *call, const PGresult *r, struct are
 
 static void answered(void *arg, enum err err, const PGresult *r)
 {
-	struct call call = *(struct call *)arg;
+	const struct call *call = arg;
 	struct admin_answer answer = {.n = 0};
-	free(arg);
-	if (call.writes)
-		store_note_write(call.s, err);
-	/* the check in the statement was overtaken by another's commit; the index was not */
-	if (err == ERR_EXISTS) {
-		call.done(call.arg, ERR_ALREADY_EXISTS, NULL);
-		return;
-	}
 	if (err != ERR_OK) {
-		call.done(call.arg, err == ERR_STORE_UNAVAILABLE || err == ERR_CONFLICT ? err : ERR_INTERNAL, NULL);
+		call->done(call->arg, store_act_err(err), NULL);
 		return;
 	}
 	struct arena *a = arena_new(ANSWER_MAX);
-	err = a == NULL ? ERR_NO_MEMORY : take_rows(&call, r, a, &answer);
-	call.done(call.arg, err, err == ERR_OK ? &answer : NULL);
+	err = a == NULL ? ERR_NO_MEMORY : take_rows(call, r, a, &answer);
+	call->done(call->arg, err, err == ERR_OK ? &answer : NULL);
 	arena_free(a);
 }
 
 static enum err submit(struct store *s, const char *statement, const struct pg_params *p, struct call call)
 {
-	call.s = s;
-	return store_ask(s, statement, p, answered, &call, sizeof call);
+	return store_submit(s, statement, call.writes, p, answered, &call, sizeof call);
 }
 
 enum err admin_org_list(struct store *s, struct str after, int32_t limit, admin_done *done, void *arg)

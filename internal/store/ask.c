@@ -1,8 +1,18 @@
 /* Asking over the serving connection. */
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "sql/outcome.h"
 #include "store/store_parts.h"
+
+/* Ours, until it is answered. */
+struct asked {
+	struct store *store;
+	bool writes;
+	pg_unit_done *answered;
+	alignas(max_align_t) unsigned char call[];
+};
 
 void store_params(struct store *s, struct pg_params *p)
 {
@@ -10,14 +20,45 @@ void store_params(struct store *s, struct pg_params *p)
 	pg_params_init(p, s->scratch);
 }
 
-enum err store_ask(struct store *s, const char *statement, const struct pg_params *p, pg_unit_done *answered, const void *call, size_t n)
+static void relay(void *arg, enum err err, const PGresult *r)
 {
-	void *kept = malloc(n);
-	if (kept == NULL)
+	struct asked *asked = arg;
+	if (asked->writes)
+		store_note_write(asked->store, err);
+	asked->answered(asked->call, err, r);
+	free(asked);
+}
+
+enum err store_submit(struct store *s, const char *statement, bool writes, const struct pg_params *p, pg_unit_done *answered,
+		      const void *call, size_t n)
+{
+	struct asked *asked = malloc(sizeof *asked + n);
+	if (asked == NULL)
 		return ERR_OVERLOADED;
-	memcpy(kept, call, n);
-	enum err err = pg_conn_send(s->serve_conn, statement, p, (int)s->config->request_timeout_ms, answered, kept);
+	*asked = (struct asked){.store = s, .writes = writes, .answered = answered};
+	memcpy(asked->call, call, n);
+	enum err err = pg_conn_send(s->serve_conn, statement, p, (int)s->config->request_timeout_ms, relay, asked);
 	if (err != ERR_OK)
-		free(kept);
+		free(asked);
 	return err;
+}
+
+enum err store_outcome(enum err err, const PGresult *r)
+{
+	if (err == ERR_OK)
+		return PQntuples(r) == 1 ? outcome_err(pg_str(r, 0, 0)) : ERR_INTERNAL;
+	return err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL;
+}
+
+enum err store_act_err(enum err err)
+{
+	switch (err) {
+	case ERR_EXISTS: /* another's commit overtook the check in the statement, and not the index */
+		return ERR_ALREADY_EXISTS;
+	case ERR_STORE_UNAVAILABLE:
+	case ERR_CONFLICT:
+		return err;
+	default:
+		return ERR_INTERNAL;
+	}
 }

@@ -1,56 +1,35 @@
 /* The gateway's side of client_credential_sql.h: parameters out, rows back, the callback. */
 #include "store/client_credential.h"
 
-#include <stdlib.h>
-
 #include "sql/client_credential_statement.h"
 #include "store/store_parts.h"
 
 #define ANSWER_MAX (1 << 18)
 
 struct call {
-	struct store *s;
 	bool writes;
 	admin_credential_done *done;
 	void *arg;
 };
 
-static enum err meant(enum err err)
-{
-	switch (err) {
-	case ERR_EXISTS: /* the index saw what the statement didn't */
-		return ERR_ALREADY_EXISTS;
-	case ERR_OK:
-	case ERR_STORE_UNAVAILABLE:
-	case ERR_CONFLICT:
-		return err;
-	default:
-		return ERR_INTERNAL;
-	}
-}
-
 static void answered(void *arg, enum err err, const PGresult *r)
 {
-	struct call call = *(struct call *)arg;
+	const struct call *call = arg;
 	const struct registered_credential *keys = NULL;
 	size_t n = 0;
-	free(arg);
-	if (call.writes)
-		store_note_write(call.s, err);
 	if (err != ERR_OK) {
-		call.done(call.arg, meant(err), NULL, 0);
+		call->done(call->arg, store_act_err(err), NULL, 0);
 		return;
 	}
 	struct arena *a = arena_new(ANSWER_MAX);
 	err = a == NULL ? ERR_NO_MEMORY : client_credential_take_rows(r, a, &keys, &n);
-	call.done(call.arg, err, keys, n);
+	call->done(call->arg, err, keys, n);
 	arena_free(a);
 }
 
 static enum err submit(struct store *s, const char *statement, const struct pg_params *p, struct call call)
 {
-	call.s = s;
-	return store_ask(s, statement, p, answered, &call, sizeof call);
+	return store_submit(s, statement, call.writes, p, answered, &call, sizeof call);
 }
 
 enum err admin_credential_list(struct store *s, struct str org, struct str client_id, admin_credential_done *done, void *arg)

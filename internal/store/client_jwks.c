@@ -1,7 +1,5 @@
 #include "store/client_jwks.h"
 
-#include <stdlib.h>
-
 #include "store/store_parts.h"
 
 struct call {
@@ -27,15 +25,14 @@ static struct client_jwk row_of(const PGresult *r, int row)
 
 static void answered(void *arg, enum err err, const PGresult *r)
 {
-	struct call call = *(struct call *)arg;
+	const struct call *call = arg;
 	struct client_jwk keys[CLIENT_KEYS_MAX];
-	free(arg);
 	int n = err == ERR_OK ? PQntuples(r) : 0;
 	if (n > CLIENT_KEYS_MAX)
 		n = CLIENT_KEYS_MAX;
 	for (int i = 0; i < n; i++)
 		keys[i] = row_of(r, i);
-	call.done(call.arg, err == ERR_OK || err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL, keys, (size_t)n);
+	call->done(call->arg, err == ERR_OK || err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL, keys, (size_t)n);
 }
 
 enum err client_jwks_find(struct store *s, struct str client_id, client_jwks_done *done, void *arg)
@@ -43,5 +40,5 @@ enum err client_jwks_find(struct store *s, struct str client_id, client_jwks_don
 	struct pg_params p;
 	store_params(s, &p);
 	pg_put_text(&p, client_id);
-	return store_ask(s, STMT_CLIENT_JWKS, &p, answered, &(struct call){done, arg}, sizeof(struct call));
+	return store_submit(s, STMT_CLIENT_JWKS, false, &p, answered, &(struct call){done, arg}, sizeof(struct call));
 }

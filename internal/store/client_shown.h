@@ -1,5 +1,5 @@
 /* What a client shows in place of its secret, once a worker has found it right: the statement that
- * does what it asks for decides whether it may (sql/client_auth_sql.h). */
+ * does what it asks for decides whether it may (sql/parts.sql). */
 #ifndef M2M_STORE_CLIENT_SHOWN_H
 #define M2M_STORE_CLIENT_SHOWN_H
 

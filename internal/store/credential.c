@@ -2,16 +2,11 @@
  * callback. */
 #include "store/credential.h"
 
-#include <stdlib.h>
-
-#include "sql/credential_sql.h"
-#include "sql/outcome.h"
 #include "store/store_parts.h"
 
 typedef void take_row(struct credential *c, const PGresult *r);
 
 struct call {
-	struct store *s;
 	take_row *take;
 	bool writes;
 	credential_done *done;
@@ -20,27 +15,17 @@ struct call {
 
 static void answered(void *arg, enum err err, const PGresult *r)
 {
-	struct call call = *(struct call *)arg;
-	free(arg);
-	if (call.writes)
-		store_note_write(call.s, err);
-	if (err == ERR_OK)
-		err = PQntuples(r) == 1 ? outcome_err(pg_str(r, 0, 0)) : ERR_INTERNAL;
-	else if (err != ERR_STORE_UNAVAILABLE)
-		err = ERR_INTERNAL;
-	if (err != ERR_OK) {
-		call.done(call.arg, err, NULL);
-		return;
-	}
+	const struct call *call = arg;
 	struct credential c = {.replay = false};
-	call.take(&c, r);
-	call.done(call.arg, ERR_OK, &c);
+	err = store_outcome(err, r);
+	if (err == ERR_OK)
+		call->take(&c, r);
+	call->done(call->arg, err, err == ERR_OK ? &c : NULL);
 }
 
 static enum err submit(struct store *s, const char *statement, const struct pg_params *p, struct call call)
 {
-	call.s = s;
-	return store_ask(s, statement, p, answered, &call, sizeof call);
+	return store_submit(s, statement, call.writes, p, answered, &call, sizeof call);
 }
 
 enum err credential_read_client_id(struct store *s, const struct bearer *bearer, credential_done *done, void *arg)

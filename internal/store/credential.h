@@ -1,5 +1,5 @@
 /* Reading and rotating an organization's credentials. Each is one statement, so that the act and
- * its audit row commit together (credential_sql.h). */
+ * its audit row commit together (sql_sql.h). */
 #ifndef M2M_STORE_CREDENTIAL_H
 #define M2M_STORE_CREDENTIAL_H
 

@@ -1,5 +1,5 @@
-/* The one statement that checks a batch's credentials and writes its audit rows: its text, its
- * parameters and its answer, which have to agree. It knows nothing of queues.
+/* The one statement that checks a batch's credentials and writes its audit rows (issue.sql): its
+ * parameters and its answer, which have to agree with the text. It knows nothing of queues.
  *
  *   requests -> put (with the seal that the writer has prepared) -> PostgreSQL -> take ->
  *   requests; `wrote` gives the rows as they stand in the table now
@@ -12,9 +12,6 @@
 #include "sql/audit_row.h"
 #include "sql/pg_value.h"
 #include "store/issue.h"
-
-/* Prepared as STMT_ISSUE, STMT_ISSUE_BEARER and STMT_ISSUE_PROOF. */
-extern const char issue_sql[], issue_bearer_sql[], issue_proof_sql[];
 
 /* All parameters, for at most batch_max requests that are to be signed with the key `kid`;
  * returns the name of the statement that takes them. */

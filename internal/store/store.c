@@ -9,11 +9,8 @@
 #include "base/log.h"
 #include "sql/admin_sql.h"
 #include "sql/client_credential_sql.h"
-#include "sql/credential_sql.h"
 #include "sql/sql_sql.h"
-#include "sql/token_state_sql.h"
 #include "store/denied.h"
-#include "store/issue_statement.h"
 #include "store/store_parts.h"
 #include "store/store_sql.h"
 
@@ -23,10 +20,10 @@
 #define SERVE_UNITS_MAX 512
 
 static const struct pg_statement issue_statements[] = {
-	{STMT_ISSUE, issue_sql},
-	{STMT_ISSUE_BEARER, issue_bearer_sql},
-	{STMT_ISSUE_PROOF, issue_proof_sql},
-	{STMT_SEAL, SQL_SEAL},
+	{STMT_ISSUE, sql_issue},
+	{STMT_ISSUE_BEARER, sql_issue_bearer},
+	{STMT_ISSUE_PROOF, sql_issue_proof},
+	{STMT_SEAL, sql_seal},
 	/* With $1 it commits a record of no consequence to the WAL, to learn whether the server
 	 * takes writes again. */
 	{STMT_PROBE, "select current_setting('transaction_read_only') = 'on',"
@@ -34,7 +31,7 @@ static const struct pg_statement issue_statements[] = {
 };
 
 static const struct pg_statement serve_statements[] = {
-	{STMT_READ_CLIENT_ID, SQL_READ_CLIENT_ID},
+	{STMT_READ_CLIENT_ID, sql_read_client_id},
 	{STMT_READ_SECRET, sql_read_secret},
 	{STMT_ROTATE_BEGIN, sql_rotate_begin},
 	{STMT_ROTATE, sql_rotate},
@@ -42,7 +39,7 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_USED_FORGET, "select m2m.used_once_forget()"},
 	{STMT_USED_SPEND, sql_used_once_spend},
 	{STMT_KEYS, sql_signing_keys},
-	{STMT_TOKEN_LIST, SQL_TOKEN_LIST},
+	{STMT_TOKEN_LIST, sql_token_list},
 	{STMT_DENIED, sql_denied},
 	{STMT_PARTITIONS, "select m2m.audit_partitions_ahead($1::int4)"},
 	{STMT_AUDIT_KEY, SQL_AUDIT_KEY},
@@ -61,12 +58,12 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_CLIENT_CREDENTIAL_LIST, SQL_CLIENT_CREDENTIAL_LIST},
 	{STMT_CLIENT_CREDENTIAL_ADD, SQL_CLIENT_CREDENTIAL_ADD},
 	{STMT_CLIENT_CREDENTIAL_REMOVE, SQL_CLIENT_CREDENTIAL_REMOVE},
-	{STMT_INTROSPECT_BY_CLIENTS, SQL_INTROSPECT_BY_CLIENTS},
-	{STMT_INTROSPECT_BY_CREDENTIALS, SQL_INTROSPECT_BY_CREDENTIALS},
-	{STMT_INTROSPECT_BY_BEARER, SQL_INTROSPECT_BY_BEARER},
-	{STMT_TOKEN_REVOKE, SQL_TOKEN_REVOKE},
-	{STMT_REVOCATIONS_BY_CLIENT, SQL_REVOCATIONS_BY_CLIENT},
-	{STMT_REVOCATIONS_BY_BEARER, SQL_REVOCATIONS_BY_BEARER},
+	{STMT_INTROSPECT_BY_CLIENTS, sql_introspect_by_clients},
+	{STMT_INTROSPECT_BY_CREDENTIALS, sql_introspect_by_credentials},
+	{STMT_INTROSPECT_BY_BEARER, sql_introspect_by_bearer},
+	{STMT_TOKEN_REVOKE, sql_token_revoke},
+	{STMT_REVOCATIONS_BY_CLIENT, sql_revocations_by_client},
+	{STMT_REVOCATIONS_BY_BEARER, sql_revocations_by_bearer},
 	{STMT_FORGET_REVOKED, "with tokens as (delete from m2m.revoked_token where expires_at < statement_timestamp())"
 			      " delete from m2m.tokens_ended where expires_at < statement_timestamp()"},
 	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},

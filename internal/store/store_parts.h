@@ -173,9 +173,15 @@ void denied_free(struct store *s);
 
 /* The parameters start in the store's scratch arena. */
 void store_params(struct store *s, struct pg_params *p);
-/* Sends a statement over the serving connection. `answered` gets a copy of the `n` bytes of
- * `call` and frees it; on failure it isn't called. Fails with ERR_OVERLOADED. */
-MUST_CHECK enum err store_ask(struct store *s, const char *statement, const struct pg_params *p, pg_unit_done *answered, const void *call,
-			      size_t n);
+/* Sends a statement over the serving connection. `writes`: what becomes of it tells of readiness
+ * (store_note_write). `answered` gets a copy of the `n` bytes of `call`, which ends when it
+ * returns; on failure it isn't called. Fails with ERR_OVERLOADED. */
+MUST_CHECK enum err store_submit(struct store *s, const char *statement, bool writes, const struct pg_params *p, pg_unit_done *answered,
+				 const void *call, size_t n);
+
+/* What is told of an answer, which has one row, whose first column is an outcome. */
+enum err store_outcome(enum err err, const PGresult *r);
+/* What is told of an act of /admin that has no answer. */
+enum err store_act_err(enum err err);
 
 #endif

@@ -1,10 +1,17 @@
 /* The large statements: each is a file of this folder with its name, parameters and columns told
- * in it, embedded without its comments. Private to store/. */
+ * in it, embedded without its comments. A file may give several texts. Private to store/. */
 #ifndef M2M_STORE_STORE_SQL_H
 #define M2M_STORE_STORE_SQL_H
 
 extern const char sql_denied[];
+extern const char sql_introspect_by_bearer[];
+extern const char sql_introspect_by_clients[], sql_introspect_by_credentials[];
+extern const char sql_issue[], sql_issue_bearer[], sql_issue_proof[];
+extern const char sql_read_client_id[];
+extern const char sql_revocations_by_client[], sql_revocations_by_bearer[];
 extern const char sql_signing_keys[];
+extern const char sql_token_list[];
+extern const char sql_token_revoke[];
 extern const char sql_used_once_spend[];
 
 #endif

@@ -1,12 +1,9 @@
 #include "store/token_list.h"
 
-#include <stdlib.h>
-
 #include "sql/outcome.h"
 #include "store/store_parts.h"
 
 struct call {
-	struct store *s;
 	int32_t limit;
 	token_list_done *done;
 	void *arg;
@@ -54,23 +51,22 @@ static void take_page(const PGresult *r, int32_t limit, struct listed_token rows
 
 static void answered(void *arg, enum err err, const PGresult *r)
 {
-	struct call call = *(struct call *)arg;
+	const struct call *call = arg;
 	struct listed_token rows[TOKEN_PAGE_MAX];
 	struct token_page page = {.n = 0};
-	free(arg);
 	if (err == ERR_OK)
 		err = PQntuples(r) > 0 ? outcome_err(pg_str(r, 0, 0)) : ERR_INTERNAL;
 	else if (err != ERR_STORE_UNAVAILABLE)
 		err = ERR_INTERNAL;
 	if (err == ERR_OK)
-		take_page(r, call.limit, rows, &page);
-	call.done(call.arg, err, err == ERR_OK ? &page : NULL);
+		take_page(r, call->limit, rows, &page);
+	call->done(call->arg, err, err == ERR_OK ? &page : NULL);
 }
 
 enum err token_list(struct store *s, const struct bearer *bearer, const struct token_filter *filter, const struct token_place *before,
 		    int32_t limit, token_list_done *done, void *arg)
 {
-	const struct call call = {.s = s, .limit = limit, .done = done, .arg = arg};
+	const struct call call = {.limit = limit, .done = done, .arg = arg};
 	struct pg_params p;
 	store_params(s, &p);
 	bearer_put(&p, bearer);
@@ -86,5 +82,5 @@ enum err token_list(struct store *s, const struct bearer *bearer, const struct t
 	bearer_put_proof(&p, bearer);
 	pg_put_text(&p, filter->auth_method);
 	pg_put_text(&p, filter->credential);
-	return store_ask(s, STMT_TOKEN_LIST, &p, answered, &call, sizeof call);
+	return store_submit(s, STMT_TOKEN_LIST, false, &p, answered, &call, sizeof call);
 }

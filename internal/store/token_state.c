@@ -15,31 +15,28 @@ struct call {
 
 static void answered(void *arg, enum err err, const PGresult *r)
 {
-	struct call call = *(struct call *)arg;
-	free(arg);
-	if (call.writes)
-		store_note_write(call.s, err);
+	const struct call *call = arg;
 	if (err == ERR_OK && PQntuples(r) != 1)
 		err = ERR_INTERNAL;
 	if (err != ERR_OK) {
-		call.done(call.arg, err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL, NULL);
+		call->done(call->arg, err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL, NULL);
 		return;
 	}
 	struct token_answer answer = {.organization_id = pg_uuid(r, 0, 1)};
-	if (call.lists)
+	if (call->lists)
 		answer.list = pg_str(r, 0, 2);
-	else if (!call.writes)
+	else if (!call->writes)
 		answer.active = pg_bool(r, 0, 2);
 	err = outcome_err(pg_str(r, 0, 0));
 	if (err == ERR_STALE_KEY)
-		store_reload_keys(call.s);
-	call.done(call.arg, err, &answer);
+		store_reload_keys(call->s);
+	call->done(call->arg, err, &answer);
 }
 
 static enum err submit(struct store *s, const char *statement, const struct pg_params *p, struct call call)
 {
 	call.s = s;
-	return store_ask(s, statement, p, answered, &call, sizeof call);
+	return store_submit(s, statement, call.writes, p, answered, &call, sizeof call);
 }
 
 static bool is_client(const struct token_caller *caller)

@@ -12,8 +12,8 @@
 #include "harness/expect.h"
 #include "harness/proc.h"
 #include "harness/world.h"
-#include "sql/credential_sql.h"
 #include "store/pg_conn.h"
+#include "store/store_sql.h"
 
 SHARED_CLUSTER("");
 
@@ -167,7 +167,7 @@ static const char *read_client_id(const char *client_id, const char *version, co
 	char iat_text[32];
 	snprintf(iat_text, sizeof iat_text, "%lld", (long long)iat);
 	const char *const values[] = {client_id, version, NULL, "f", tag, iat_text, NULL, "f", NULL};
-	PGresult *r = PQexecParams(world_db(&w), SQL_READ_CLIENT_ID, 9, NULL, values, NULL, NULL, 0);
+	PGresult *r = PQexecParams(world_db(&w), sql_read_client_id, 9, NULL, values, NULL, NULL, 0);
 	cr_assert_eq(PQresultStatus(r), PGRES_TUPLES_OK, "%s", PQresultErrorMessage(r));
 	snprintf(outcome, sizeof outcome, "%s", PQgetvalue(r, 0, 0));
 	PQclear(r);

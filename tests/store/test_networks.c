@@ -5,8 +5,7 @@
 
 #include "harness/expect.h"
 #include "harness/world.h"
-#include "sql/credential_sql.h"
-#include "store/issue_statement.h"
+#include "store/store_sql.h"
 
 SHARED_CLUSTER("");
 
@@ -100,12 +99,12 @@ static const char *issue(struct asked q)
 				      bearer,   "{1}",      organization,
 				      "{t}",    tag,        "{0}",
 				      "{NULL}"};
-	const char *outcome = ask(issue_bearer_sql, 34, values, 1);
+	const char *outcome = ask(sql_issue_bearer, 34, values, 1);
 	/* the statement of a batch without bearers says the same */
 	if (by == NULL && q.operator_of == NULL) {
 		char said[64];
 		snprintf(said, sizeof said, "%s", outcome);
-		cr_assert_str_eq(ask(issue_sql, 26, values, 1), said);
+		cr_assert_str_eq(ask(sql_issue, 26, values, 1), said);
 	}
 	return outcome;
 }
@@ -204,7 +203,7 @@ static const char *read_id(const struct org *o, bool as_operator, const char *ad
 				      address,
 				      anywhere ? "t" : "f",
 				      NULL};
-	return ask(SQL_READ_CLIENT_ID, 9, values, 0);
+	return ask(sql_read_client_id, 9, values, 0);
 }
 
 Test(networks, a_bearer_opens_nothing_from_elsewhere)

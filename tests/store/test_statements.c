@@ -1,6 +1,7 @@
 /* The .sql files of the rooms: people read them, and paste them into psql. */
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/expect.h"
@@ -24,7 +25,7 @@ TestSuite(statements, .init = prepare, .fini = down);
 
 static const char *output_of(const char *command)
 {
-	static char text[32768];
+	static char text[65536];
 	FILE *pipe = popen(command, "re");
 	cr_assert_not_null(pipe, "%s", command);
 	size_t n = fread(text, 1, sizeof text - 1, pipe);
@@ -40,8 +41,23 @@ static const char *shown(const char *path)
 	return output_of(command);
 }
 
-/* As a person sees it, who wants to run it. */
-Test(statements, each_file_is_shown_as_one_statement_that_postgresql_takes)
+/* Each text ends in a line of its own with a semicolon. */
+static int prepare_each(const char *path)
+{
+	int n = 0;
+	char *rest = NULL, *text = strdup(shown(path));
+	for (char *at = text; (rest = strstr(at, "\n;\n")) != NULL; at = rest + 3, n++) {
+		*rest = '\0';
+		PGresult *r = PQprepare(world_db(&w), "", at, 0, NULL);
+		cr_expect_eq(PQresultStatus(r), PGRES_COMMAND_OK, "%s: %s", path, PQresultErrorMessage(r));
+		PQclear(r);
+	}
+	free(text);
+	return n;
+}
+
+/* As a person sees them, who wants to run them. */
+Test(statements, each_file_is_shown_as_statements_that_postgresql_takes)
 {
 	glob_t files;
 	cr_assert_eq(glob(M2M_SOURCE_DIR "/internal/*/*.sql", 0, NULL, &files), 0);
@@ -49,13 +65,10 @@ Test(statements, each_file_is_shown_as_one_statement_that_postgresql_takes)
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		if (strstr(files.gl_pathv[i], "/parts.sql") != NULL)
 			continue;
-		const char *text = shown(files.gl_pathv[i]);
-		PGresult *r = PQprepare(world_db(&w), "", text, 0, NULL);
-		cr_expect_eq(PQresultStatus(r), PGRES_COMMAND_OK, "%s: %s", files.gl_pathv[i], PQresultErrorMessage(r));
+		cr_expect_gt(prepare_each(files.gl_pathv[i]), 0, "%s has no text", files.gl_pathv[i]);
 		char command[1024];
 		snprintf(command, sizeof command, "head -n 1 '%s'", files.gl_pathv[i]);
 		cr_expect_eq(strncmp(output_of(command), "-- ", 3), 0, "%s doesn't begin with what it is for", files.gl_pathv[i]);
-		PQclear(r);
 	}
 	globfree(&files);
 }
@@ -77,6 +90,13 @@ Test(statements, a_part_is_taken_in_with_its_arguments)
 	cr_expect_null(strstr(text, "What for"));
 }
 
+Test(statements, a_part_stands_as_far_to_the_right_as_its_line)
+{
+	const char *text = made_of("select 1\n    --: caller_refused\n    --: end_tokens_end\n");
+	cr_expect_not_null(strstr(text, "\n    on conflict (organization_id"), "%s", text);
+	cr_expect_not_null(strstr(text, "\n      not_before = greatest("), "%s", text);
+}
+
 Test(statements, an_argument_may_hold_commas_in_parentheses)
 {
 	const char *text = made_of("select\n--: tokens_not_before(coalesce($1::timestamptz, now()))\n");
@@ -88,4 +108,17 @@ Test(statements, one_file_gives_several_texts_that_share_lines)
 	const char *text = made_of("--! plain:\n--! longer: more\nselect 1\n--? more\n, 2\n--? end\n--? not more\n, 3\n--? end\n, 4\n");
 	cr_expect_not_null(strstr(text, "-- plain\nselect 1\n, 3\n, 4\n;"), "%s", text);
 	cr_expect_not_null(strstr(text, "-- longer\nselect 1\n, 2\n, 4\n;"), "%s", text);
+}
+
+Test(statements, a_text_without_the_word_has_the_lines_behind_else)
+{
+	const char *text = made_of("--! plain:\n--! longer: more\nselect 1\n--? more\n, 2\n--? else\n, 3\n--? end\n, 4\n");
+	cr_expect_not_null(strstr(text, "-- plain\nselect 1\n, 3\n, 4\n;"), "%s", text);
+	cr_expect_not_null(strstr(text, "-- longer\nselect 1\n, 2\n, 4\n;"), "%s", text);
+}
+
+Test(statements, a_part_has_the_lines_of_the_words_of_the_text_that_takes_it_in)
+{
+	cr_expect_null(strstr(made_of("with\n--: used_once\nselect from fin\n"), "proof_replayed"));
+	cr_expect_not_null(strstr(made_of("--! with_proof: proof\nwith\n--: used_once\nselect from fin\n"), "proof_replayed"));
 }
