@@ -112,7 +112,11 @@ left join lateral (select * from m2m.client_credential k where
   limit 1) k on true
 
 --= credential_cases(a, ring, held)
--- `held`: every client is held to FAPI 2.0, whatever its own profile.
+-- `held`: every client is held to FAPI 2.0, whatever its own profile. In a text with the word
+-- `alone` nobody shows a secret.
+--? alone
+when k.client_id is null then 'invalid_client'
+--? else
 when :a.credentials is null and s.version is null and
   --: other_keys_secret(:a, :ring)
   then 'key_missing'
@@ -120,6 +124,7 @@ when :a.credentials is null and s.version is null and
   --: secret_to_adopt(:a)
   then 'secret_not_adopted'
 when case when :a.credentials is null then s.version is null else k.client_id is null end then 'invalid_client'
+--? end
 when :a.used_until <= extract(epoch from statement_timestamp()) then 'invalid_client'
 when not (coalesce(
   --: shown_kind(:a)
@@ -135,7 +140,7 @@ split_part(:a.binding, e'\n', case when :c.token_binding = 'certificate' then -1
 
 --= used_once
 -- From rows `dec` (outcome, used_once, used_until, ord, ...) to rows `fin`: the same, and
--- `verdict`. In a text with the word `proof`, `dec` has proof_once and proof_until, of a DPoP
+-- `verdict`. In a text with the word `dpop`, `dec` has proof_once and proof_until, of a DPoP
 -- proof, too.
 --
 -- Whether something was shown before is asked last, of those alone that would be granted: so each
@@ -145,7 +150,7 @@ split_part(:a.binding, e'\n', case when :c.token_binding = 'certificate' then -1
 -- or is another batch's that has committed.
 one as (
   select dec.*, row_number() over (partition by used_once, outcome order by ord) = 1 as used_first
---? proof
+--? dpop
     , row_number() over (partition by proof_once, outcome order by ord) = 1 as proof_first
 --? end
   from dec
@@ -154,7 +159,7 @@ one as (
   insert into m2m.used_once (slot, hash, expires_at)
   select mod(until / 3600, 32)::int2, hash, to_timestamp(until) from (
     select used_once as hash, used_until as until from one where outcome = 'granted' and used_once is not null and used_first
---? proof
+--? dpop
     union all
     select proof_once as hash, proof_until as until from one where outcome = 'granted' and proof_once is not null and proof_first
 --? end
@@ -164,7 +169,7 @@ one as (
 , fin as (
   select one.*, case when outcome <> 'granted' then outcome
     when used_once is not null and not (used_first and used_once in (select hash from used)) then 'assertion_replayed'
---? proof
+--? dpop
     when proof_once is not null and not (proof_first and proof_once in (select hash from used)) then 'proof_replayed'
 --? end
     else outcome end as verdict

@@ -1,11 +1,12 @@
 -- Checks what a batch of requests for tokens shows, and writes the audit row of each that is
--- granted and the seal that travels with them (audit_writer.h). There are three texts. Most batches
--- are clients' own requests with their secrets. PostgreSQL sets up each join anew for every
--- statement, which is most of a small batch's cost, so they have a text without the bearers' and
--- the proofs'.
+-- granted and the seal that travels with them (audit_writer.h). There are four texts, since
+-- PostgreSQL sets up each join anew for every statement, which is most of a small batch's cost.
+-- Most batches are clients' own requests with their secrets, all of them, or with another
+-- credential, all of them, and no proof (`alone`): these have texts without what they don't need.
 --! issue:
 --! issue_bearer: bearer
---! issue_proof: bearer proof
+--! issue_credential: proof alone
+--! issue_proof: bearer proof dpop
 --
 -- Arrays with one element per request: $1 jti uuid[], $2 client_id text[], $3 verifiers bytea[], $4
 -- scope text[], $5 audience text[], $6 request_id uuid[], $7 transport "char"[], $8 caller text[],
@@ -33,7 +34,10 @@
 with req as (
   -- A row of all arrays at a time: as a function in `from`, each would be kept whole before the
   -- first row is asked for.
-  select unnest($1::uuid[]) as jti, unnest($2::text[]) as client_id, unnest($3::bytea[]) as verifiers,
+  select unnest($1::uuid[]) as jti, unnest($2::text[]) as client_id,
+--? not alone
+    unnest($3::bytea[]) as verifiers,
+--? end
     unnest($4::text[]) as scope, unnest($5::text[]) as audience, unnest($6::uuid[]) as request_id,
     unnest($7::"char"[]) as transport, unnest($8::text[]) as caller, unnest($9::text[]) as remote_addr,
     unnest($10::text[]) as user_agent, unnest($11::text[]) as traceparent, unnest($26::"char"[]) as auth_method,
@@ -44,11 +48,20 @@ with req as (
 --? end
 --? proof
     unnest($35::text[]) as credentials, unnest($36::text[]) as presented, unnest($37::bytea[]) as used_once,
-    unnest($38::int8[]) as used_until, unnest($39::bytea[]) as proof_once, unnest($40::int8[]) as proof_until,
-    unnest($41::text[]) as binding, unnest($42::bool[]) as fapi2,
+    unnest($38::int8[]) as used_until, unnest($41::text[]) as binding, unnest($42::bool[]) as fapi2,
+--? end
+--? dpop
+    unnest($39::bytea[]) as proof_once, unnest($40::int8[]) as proof_until,
 --? end
     generate_series(1::int8, cardinality($1::uuid[])) as ord
 )
+--? alone
+-- What isn't asked about is named, so that PostgreSQL knows the parameters' types.
+, unasked as (
+  select $3::bytea[], $12::text[], $27::int4[], $28::text[], $29::int4[], $30::uuid[], $31::bool[], $32::bytea[], $33::int8[],
+    $34::uuid[], $39::bytea[], $40::int8[]
+)
+--? end
 , dec as (
   select req.ord, req.jti, req.client_id, req.request_id, req.transport, req.caller, req.remote_addr, req.user_agent, req.traceparent,
 --? proof
@@ -63,21 +76,28 @@ with req as (
       like 'x5t#S256:%' and k.kind is distinct from 'certificate' and c.token_binding is null and not $43::bool then null else
       --: key_to_bind_to(req, c)
       end as bound_to,
-    req.used_once, req.used_until, req.proof_once, req.proof_until, k.credential_id,
+    req.used_once, req.used_until, k.credential_id,
 --? else
     req.auth_method as auth_method, null::text as credential, null::text as bound_to,
 --? end
-    c.organization_id, s.version,
+--? dpop
+    req.proof_once, req.proof_until,
+--? end
     -- what a token tells its secret's version by, or its key
---? proof
-    coalesce(
+--? alone
+    null::int4 as version, k.tag as secret_tag,
+--? end
+--? dpop
+    s.version, coalesce(
       --: bearer_tag(s)
       , k.tag) as secret_tag,
---? else
+--? end
+--? not proof
+    s.version,
     --: bearer_tag(s)
     as secret_tag,
 --? end
-    c.token_lifetime, c.token_type, statement_timestamp() as at,
+    c.organization_id, c.token_lifetime, c.token_type, statement_timestamp() as at,
     date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,
     coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as granted_audience,
     case
@@ -99,7 +119,11 @@ with req as (
       when c.client_id is null or o.disabled_at is not null then 'invalid_client'
 --? proof
       --: credential_cases(req, $12, $43::bool)
+--? end
+--? dpop
       when req.proof_until <= extract(epoch from statement_timestamp()) then 'invalid_dpop_proof'
+--? end
+--? proof
       when case coalesce(c.token_binding, case when $43::bool then 'any' end)
         when 'dpop' then coalesce(
           --: key_to_bind_to(req, c)
@@ -114,7 +138,9 @@ with req as (
       -- the token is bound to nothing
       when c.token_binding is not null then 'binding_required'
 --? end
+--? not alone
       --: secret_use_case
+--? end
       -- Networks are asked about once the credential is right: whoever is elsewhere has it.
       when not (
         --: networks_allow(req.remote_addr, c, o)
@@ -128,7 +154,9 @@ with req as (
   -- their own.
   left join lateral (select * from m2m.organization o
     where o.organization_id = c.organization_id and (o.disabled_at is not null or o.allowed_networks is not null) limit 1) o on true
+--? not alone
   --: secret_lookup(req, $12)
+--? end
 --? bearer
   left join lateral (select * from m2m.client bc where bc.client_id = req.bearer_client and bc.disabled_at is null limit 1) bc on true
   left join lateral (select * from m2m.client_secret bs where

@@ -179,18 +179,27 @@ static void put_columns(struct store *s, struct pg_params *p, const struct colum
 	}
 }
 
+/* In the place of their columns. */
+static void put_no_bearers(struct pg_params *p)
+{
+	for (size_t i = 0; i < sizeof bearer_columns / sizeof *bearer_columns; i++)
+		pg_put_text(p, STR_NONE);
+}
+
 /* The least statement that can check them all. */
 static const char *statement_for(const struct store *s, const struct list *requests)
 {
-	const char *name = s->config->fapi2 ? STMT_ISSUE_PROOF : STMT_ISSUE;
+	bool bearer = false, secret = false, dpop = false, proof = s->config->fapi2;
 	LIST_EACH (it, requests) {
 		const struct issue_request *r = ISSUE_REQUEST(it);
-		if (r->credentials.p != NULL || r->binding.p != NULL)
-			return STMT_ISSUE_PROOF;
-		if (r->bearer != NULL && !s->config->fapi2)
-			name = STMT_ISSUE_BEARER;
+		bearer |= r->bearer != NULL;
+		secret |= r->credentials.p == NULL;
+		dpop |= r->proof.hash.p != NULL;
+		proof |= r->credentials.p != NULL || r->binding.p != NULL;
 	}
-	return name;
+	if (!proof)
+		return bearer ? STMT_ISSUE_BEARER : STMT_ISSUE;
+	return bearer || secret || dpop ? STMT_ISSUE_PROOF : STMT_ISSUE_CREDENTIAL;
 }
 
 const char *issue_statement_put(struct store *s, const struct list *requests, struct str kid, struct pg_params *p)
@@ -206,8 +215,11 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 	const char *name = statement_for(s, requests);
 	if (str_eq(str_of(name), STR(STMT_ISSUE)))
 		return name;
-	put_columns(s, p, bearer_columns, sizeof bearer_columns / sizeof *bearer_columns, requests);
-	if (str_eq(str_of(name), STR(STMT_ISSUE_PROOF))) {
+	if (str_eq(str_of(name), STR(STMT_ISSUE_CREDENTIAL)))
+		put_no_bearers(p);
+	else
+		put_columns(s, p, bearer_columns, sizeof bearer_columns / sizeof *bearer_columns, requests);
+	if (!str_eq(str_of(name), STR(STMT_ISSUE_BEARER))) {
 		put_columns(s, p, proof_columns, sizeof proof_columns / sizeof *proof_columns, requests);
 		pg_put_bool(p, s->config->fapi2);
 	}

@@ -22,6 +22,7 @@
 static const struct pg_statement issue_statements[] = {
 	{STMT_ISSUE, sql_issue},
 	{STMT_ISSUE_BEARER, sql_issue_bearer},
+	{STMT_ISSUE_CREDENTIAL, sql_issue_credential},
 	{STMT_ISSUE_PROOF, sql_issue_proof},
 	{STMT_SEAL, sql_seal},
 	/* With $1 it commits a record of no consequence to the WAL, to learn whether the server

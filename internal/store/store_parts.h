@@ -13,7 +13,8 @@
 /* Statement names, as prepared on each connection. */
 #define STMT_ISSUE                    "issue"
 #define STMT_ISSUE_BEARER             "issue_bearer"
-#define STMT_ISSUE_PROOF              "issue_key"
+#define STMT_ISSUE_CREDENTIAL         "issue_credential"
+#define STMT_ISSUE_PROOF              "issue_proof"
 #define STMT_CLIENT_JWKS              "client_jwks"
 #define STMT_USED_FORGET              "used_once_forget"
 #define STMT_USED_SPEND               "used_once_spend"

@@ -6,7 +6,7 @@
 extern const char sql_denied[];
 extern const char sql_introspect_by_bearer[];
 extern const char sql_introspect_by_clients[], sql_introspect_by_credentials[];
-extern const char sql_issue[], sql_issue_bearer[], sql_issue_proof[];
+extern const char sql_issue[], sql_issue_bearer[], sql_issue_credential[], sql_issue_proof[];
 extern const char sql_read_client_id[];
 extern const char sql_revocations_by_client[], sql_revocations_by_bearer[];
 extern const char sql_signing_keys[];

@@ -247,10 +247,11 @@ static void have_very_many(void)
 	sql_exec(db, "analyze m2m.client, m2m.client_secret, m2m.organization, m2m.client_credential, m2m.used_once");
 }
 
-/* All three texts of the issuing statement: a secret's, a bearer's, a key's. */
+/* All four texts of the issuing statement: a secret's, a bearer's, a key's, and a bearer's with a
+ * key. */
 Test(plans, of_very_many_clients_and_assertions_each_text_reads_its_own)
 {
-	char token[TOKEN_MAX], assertion[TOKEN_MAX];
+	char token[TOKEN_MAX], assertion[TOKEN_MAX], body[TOKEN_MAX + 512];
 	struct client_key_pair key;
 	client_key_make(&key, JWT_ES256);
 	client_key_add(&w, &acme, &key);
@@ -259,11 +260,18 @@ Test(plans, of_very_many_clients_and_assertions_each_text_reads_its_own)
 	expect_status(m2m_token(&w, token, acme.client_id, acme.secret, &r), 200);
 	client_assertion_new(acme.client_id, &key, 60, assertion);
 	expect_status(assertion_token(w.gateway.http, assertion, "", &r), 200);
-	wait_for_plans(3);
-	cr_expect_eq(issuing_plans(BY("client_by_id", "client_id = " ELEMENT(2))), 3);
+	client_assertion_new(acme.client_id, &key, 60, assertion);
+	snprintf(body, sizeof body,
+		 "{\"grant_type\":\"client_credentials\",\"client_assertion_type\":\"urn:ietf:params:oauth:client-assertion-type:jwt-"
+		 "bearer\","
+		 "\"client_assertion\":\"%s\"}",
+		 assertion);
+	operate("POST", "/m2m/token", token, body, 200);
+	wait_for_plans(4);
+	cr_expect_eq(issuing_plans(BY("client_by_id", "client_id = " ELEMENT(2))), 4);
 	cr_expect_eq(issuing_plans(BY("client_secret_pkey", "\\(client_id = " ELEMENT(28) "\\) AND \\(version = " ELEMENT(29) "\\)")), 2);
-	cr_expect_eq(issuing_plans(" client_credential_(present|all|by_id) on [^\n]*\n\\s*Index Cond: \\(\\(?client_id = " ELEMENT(2)), 1);
-	cr_expect_eq(issuing_plans("Insert on used_once"), 1);
+	cr_expect_eq(issuing_plans(" client_credential_(present|all|by_id) on [^\n]*\n\\s*Index Cond: \\(\\(?client_id = " ELEMENT(2)), 2);
+	cr_expect_eq(issuing_plans("Insert on used_once"), 2);
 	cr_expect_eq(issuing_plans("Scan [^\n]*used_once_[0-9]"), 0, "what was shown is found by the insert's own index alone");
 	nothing_is_read_whole("with req as");
 	signing_key_free(key.key);

@@ -120,5 +120,5 @@ Test(statements, a_text_without_the_word_has_the_lines_behind_else)
 Test(statements, a_part_has_the_lines_of_the_words_of_the_text_that_takes_it_in)
 {
 	cr_expect_null(strstr(made_of("with\n--: used_once\nselect from fin\n"), "proof_replayed"));
-	cr_expect_not_null(strstr(made_of("--! with_proof: proof\nwith\n--: used_once\nselect from fin\n"), "proof_replayed"));
+	cr_expect_not_null(strstr(made_of("--! with_proof: dpop\nwith\n--: used_once\nselect from fin\n"), "proof_replayed"));
 }
