@@ -103,9 +103,9 @@ export function wiringFaults(objects, overlay, settings) {
 					const keys = secrets[v.secret.secretName];
 					used.add(v.secret.secretName);
 					if (!keys) say(`there is no Secret ${v.secret.secretName}`);
-					for (const key of v.secret.items?.map((i) => i.key) ?? keys ?? []) {
+					for (const {key, path} of v.secret.items ?? (keys ?? []).map((k) => ({key: k, path: k}))) {
 						if (keys && !keys.includes(key)) say(`Secret ${v.secret.secretName} has no ${key}`);
-						files.set(`${mount?.mountPath}/${key}`, true);
+						files.set(`${mount?.mountPath}/${path}`, true);
 					}
 					if ((v.secret.defaultMode & 0o007) !== 0) say(`Secret ${v.secret.secretName} is for everybody`);
 				}

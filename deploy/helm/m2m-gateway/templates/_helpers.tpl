@@ -87,7 +87,7 @@ on or off for a boolean. */}}
 - name: {{ .volume }}
   secret:
     secretName: {{ .secret.name }}
-    defaultMode: 0440
+    defaultMode: 288 # 0440
     {{- if or .only (ne .secret.key .file) }}
     items:
       - key: {{ .secret.key }}
@@ -135,7 +135,14 @@ capabilities:
 {{- if and .Values.tls.clientCa.name (not .Values.tls.enabled) (eq (include "m2m.text" .Values.proxies.clientCertHeader) "off") -}}
 {{- fail "tls.clientCa vouches for certificates that nobody shows: enable tls, or set proxies.clientCertHeader" -}}
 {{- end -}}
+{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
+{{- fail "autoscaling: minReplicas is more than maxReplicas" -}}
+{{- end -}}
+{{- $own := list "M2M_DATABASE_URL" "M2M_MASTER_KEYS" "M2M_TLS_CERT" "M2M_TLS_KEY" "M2M_TLS_CLIENT_CA" "M2M_TRUSTED_PROXIES" "M2M_FORWARDED" "M2M_CLIENT_CERT_HEADER" "M2M_TRUSTED_ISSUERS" "M2M_PLAINTEXT" -}}
 {{- range .Values.extraEnv -}}
+{{- if has (trimSuffix "_FILE" .name) $own -}}
+{{- fail (printf "%s in extraEnv: the chart sets it itself, from secrets, tls, proxies, trustedIssuers or settings" .name) -}}
+{{- end -}}
 {{- if hasKey $.Values.settings (trimSuffix "_FILE" .name) -}}
 {{- fail (printf "%s stands in extraEnv and in settings; to take a default of settings away, set it to null" .name) -}}
 {{- end -}}
