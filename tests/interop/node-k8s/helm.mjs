@@ -1,20 +1,22 @@
-// The chart of deploy/helm: helm.mjs FOLDER SCHEMA SETTINGS_C
+// The chart of deploy/helm: helm.mjs FOLDER SCHEMA SETTINGS_C BIN
 //
 //   kustomize  what helm renders of ci/NAME-values.yaml is what kustomize renders of overlays/NAME, object by object, but for the
 //              differences that this file names
 //   settings   the schema has each setting of the gateway, with its bounds; one rendering sets them all
 //   typed, restricted, wired, as check.mjs has them, of everything that is rendered; the recipes too
+//   taken      the gateway and m2mctl take the settings of each rendering, and miss nothing but the database
 //   hook       the migration needs nothing that the release has yet to make
 //   recipes    they make each Secret, with each key, that the chart mounts
 //
-// FOLDER has NAME.yaml of each rendering, kustomize-NAME.yaml, and the gateway's --help as `help`. Prints `ok - name` or `not ok - name`.
-import {readFileSync, readdirSync} from "node:fs";
-import {join} from "node:path";
+// FOLDER has NAME.yaml of each rendering, kustomize-NAME.yaml, the gateway's --help as `help`, and in files/ what is mounted. Prints `ok - name` or `not ok - name`.
+import {spawnSync} from "node:child_process";
+import {existsSync, readFileSync, readdirSync} from "node:fs";
+import {basename, join} from "node:path";
 import {isDeepStrictEqual} from "node:util";
 import yaml from "js-yaml";
 import {MADE_BY_OTHERS, podOf, restrictedFaults, typeFaults, wiringFaults} from "./faults.mjs";
 
-const [folder, schemaFile, settingsFile] = process.argv.slice(2);
+const [folder, schemaFile, settingsFile, bin] = process.argv.slice(2);
 const read = (name) => readFileSync(join(folder, name), "utf8");
 const load = (name) => yaml.loadAll(read(`${name}.yaml`)).filter((o) => o);
 const settings = new Set([...read("help").matchAll(/^ {2}(M2M_[A-Z_]+)/gm)].map((m) => m[1]));
@@ -154,6 +156,26 @@ test("each Ingress and route leads to a port of the Service", renderings.flatMap
 	}
 	return faults;
 }));
+
+// --- taken ---
+
+// What a program says of the settings of a Deployment or a Job. Without a database it begins nothing.
+function settingFaults(o, change) {
+	const env = {};
+	for (const {name, value} of podOf(o).spec.containers[0].env) {
+		if (!name.startsWith("M2M_") || value === undefined || /DATABASE_URL/.test(name)) continue;
+		env[name] = name.endsWith("_FILE") ? join(folder, "files", basename(value)) : value;
+		if (name.endsWith("_FILE") && !existsSync(env[name])) return [`there is no file ${basename(value)} to try`];
+	}
+	const program = o.kind === "Job" ? ["m2mctl", "migrate", "up"] : ["m2m-gateway"];
+	const {status, stderr} = spawnSync(join(bin, program[0]), program.slice(1), {env: {...env, ...change}, encoding: "utf8", timeout: 60000});
+	const faults = stderr.split("\n").filter((line) => line && !/M2M_(ADMIN_)?DATABASE_URL is not set/.test(line));
+	return status === 3 ? faults : [`it ended with ${status}`, ...faults];
+}
+
+const tried = new Map(all.filter(({o}) => podOf(o)).map(({name, o}) => [JSON.stringify(podOf(o).spec.containers[0].env), {name, o}]));
+test(`the programs take ${tried.size} sets of settings`, [...tried.values()].flatMap(({name, o}) => settingFaults(o).map((f) => `${name}, ${o.kind}: ${f}`)));
+test("and they would say what is wrong", settingFaults(find(load("production"), "Deployment"), {M2M_CLIENT_CERT_HEADER: "on"}).length === 1 ? [] : ["they don't"]);
 
 // --- hook ---
 
