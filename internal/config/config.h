@@ -115,7 +115,7 @@ struct config {
 	/* M2M_RECEIVE_TIMEOUT_MS, default 10000; 100 to 60000: from a request's first byte to
 	 * its last */
 	unsigned receive_timeout_ms;
-	/* M2M_IDLE_TIMEOUT_MS, default 75000; 1000 to 600000: a keep-alive connection without a
+	/* M2M_IDLE_TIMEOUT_MS, default 75000; 1000 to 900000: a keep-alive connection without a
 	 * request */
 	unsigned idle_timeout_ms;
 	/* M2M_SHUTDOWN_DELAY_MS, default 5000; 0 to 300000: served on after SIGTERM, while

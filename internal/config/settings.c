@@ -66,7 +66,7 @@ const struct setting settings[] = {
 	{"M2M_RECEIVE_TIMEOUT_MS", "10000", "10000", "from a request's first byte to its last",
 	 parse_number, AT(receive_timeout_ms), .min = 100, .max = 60000},
 	{"M2M_IDLE_TIMEOUT_MS", "75000", "75000", "how long a connection without a request is kept",
-	 parse_number, AT(idle_timeout_ms), .min = 1000, .max = 600000},
+	 parse_number, AT(idle_timeout_ms), .min = 1000, .max = 900000},
 	{"M2M_SHUTDOWN_DELAY_MS", "5000", "5000", "how long it serves on after SIGTERM with readiness red, for balancers to notice",
 	 parse_number, AT(shutdown_delay_ms), .min = 0, .max = 300000},
 	{"M2M_DRAIN_MS", "10000", "10000", "how long requests in flight may take after that",

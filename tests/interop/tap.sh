@@ -9,6 +9,7 @@
 #   install_node FOLDER           the packages of ./FOLDER as its lock file has them, in $tmp/FOLDER
 #   go_tool NAME MODULE VERSION   sets `tool` to the path of a Go program, which is built when no
 #                                 earlier run has
+#   find_kustomize                sets `render` to the command that renders a folder of kustomize's
 #   debian_tool PROGRAM PACKAGE...  sets `tool` to a command that runs a program of Debian's
 #                                   packages (debian.sh)
 #   remark FILE                   a file as remarks
@@ -145,4 +146,17 @@ go_tool() {
 		return 1
 	fi
 	mkdir -p "$folder" && cp "$tmp/go/$name" "$tool.$$" && mv "$tool.$$" "$tool"
+}
+
+render=()
+# kubectl from 1.21 on has a kustomize that knows today's fields; Debian's own (1.20) has one of
+# 2019. The same kustomize by itself will do.
+find_kustomize() {
+	if kubectl version --client 2>/dev/null | grep -qE 'Kustomize Version: v([4-9]|[1-9][0-9])'; then
+		render=(kubectl kustomize)
+	elif go_tool kustomize sigs.k8s.io/kustomize/kustomize/v5 v5.4.3; then
+		render=("$tool" build)
+	else
+		return 1
+	fi
 }
