@@ -148,6 +148,8 @@ struct store {
 	struct store_counters counters;
 };
 
+/* NULL: no memory. It has no connections yet, and no more of its parts. */
+struct store *store_without_keys(struct event_base *base, const struct config *config);
 /* Polls the signing keys now. `keys_answered` follows, whatever came of it. */
 void store_reload_keys(struct store *s);
 /* A result of a write: keeps readiness true to it. */
