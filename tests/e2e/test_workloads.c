@@ -12,6 +12,7 @@
 #include "crypto/signing_key.h"
 #include "crypto/signing_key_parts.h"
 #include "harness/expect.h"
+#include "harness/pki.h"
 #include "harness/proc.h"
 #include "harness/world.h"
 
@@ -295,40 +296,17 @@ Test(workloads, one_that_is_removed_or_not_allowed_gets_nothing_at_once)
 
 /* ---- over HTTPS ---- */
 
-/* With a certificate for the server of it. */
 static void make_folder(void)
 {
-	tmp_path(dir, "https", "");
+	https_folder(dir);
 	proc_run((const char *const[]){"mkdir", "-p", format("%s/.well-known", dir), NULL});
-	proc_run((const char *const[]){"openssl",
-				       "req",
-				       "-x509",
-				       "-newkey",
-				       "ec",
-				       "-pkeyopt",
-				       "ec_paramgen_curve:P-256",
-				       "-nodes",
-				       "-days",
-				       "2",
-				       "-subj",
-				       "/CN=localhost",
-				       "-addext",
-				       "subjectAltName=DNS:localhost,IP:127.0.0.1",
-				       "-keyout",
-				       format("%s/key.pem", dir),
-				       "-out",
-				       format("%s/cert.pem", dir),
-				       "-batch",
-				       NULL});
 	port = free_port();
 }
 
 static void serve(void)
 {
 	make_folder();
-	const char *command =
-		format("cd '%s' && exec openssl s_server -accept 127.0.0.1:%u -cert cert.pem -key key.pem -HTTP -quiet", dir, port);
-	server = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
+	server = https_serve(dir, port);
 }
 
 static void put(const char *path, const char *body)
