@@ -50,8 +50,8 @@ static enum err ask(struct operator_db *db, const char *sql, const struct pg_par
 }
 
 /* An act, which is about one credential. */
-static enum err act(struct operator_db *db, const char *sql, const struct pg_params *p, struct subject subject,
-		    struct registered_credential *ret)
+static enum err ask_one(struct operator_db *db, const char *sql, const struct pg_params *p, struct subject subject,
+			struct registered_credential *ret)
 {
 	const struct registered_credential *found;
 	size_t n;
@@ -77,7 +77,7 @@ enum err operator_client_credential_add(struct operator_db *db, const struct cli
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	client_credential_put_add(&p, &origin, organization_of(db, client), client->client_id, spec);
-	return act(db, SQL_CLIENT_CREDENTIAL_ADD, &p, (struct subject){client, spec->kind, spec->credential_id}, ret);
+	return ask_one(db, SQL_CLIENT_CREDENTIAL_ADD, &p, (struct subject){client, spec->kind, spec->credential_id}, ret);
 }
 
 enum err operator_client_credential_remove(struct operator_db *db, const struct client *client, struct str credential_id, struct str kind,
@@ -87,5 +87,5 @@ enum err operator_client_credential_remove(struct operator_db *db, const struct 
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	client_credential_put_remove(&p, &origin, organization_of(db, client), client->client_id, credential_id, kind);
-	return act(db, SQL_CLIENT_CREDENTIAL_REMOVE, &p, (struct subject){client, kind, credential_id}, ret);
+	return ask_one(db, SQL_CLIENT_CREDENTIAL_REMOVE, &p, (struct subject){client, kind, credential_id}, ret);
 }

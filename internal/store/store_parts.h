@@ -174,7 +174,11 @@ MUST_CHECK enum err denied_init(struct store *s);
 void denied_free(struct store *s);
 
 /* The parameters start in the store's scratch arena. */
-void store_params(struct store *s, struct pg_params *p);
+static inline void store_params(struct store *s, struct pg_params *p)
+{
+	arena_reset(s->scratch);
+	pg_params_init(p, s->scratch);
+}
 /* Sends a statement over the serving connection. `writes`: what becomes of it tells of readiness
  * (store_note_write). `answered` gets a copy of the `n` bytes of `call`, which ends when it
  * returns; on failure it isn't called. Fails with ERR_OVERLOADED. */
