@@ -19,6 +19,7 @@
 #include "crypto/signing_key_parts.h"
 #include "harness/dpop.h"
 #include "harness/expect.h"
+#include "harness/jws.h"
 #include "harness/pki.h"
 #include "harness/proc.h"
 #include "harness/require.h"
@@ -135,15 +136,8 @@ static char *format(const char *f, ...)
 /* Any header and any payload, signed by `key`. */
 static const char *compose(struct signing_key *key, const char *header, const char *payload)
 {
-	uint8_t signature[SIGNATURE_MAX];
-	size_t n = 0;
 	struct sbuf token = sbuf_in(a, 32768);
-	sbuf_put_base64url(&token, str_of(header));
-	sbuf_putc(&token, '.');
-	sbuf_put_base64url(&token, str_of(payload));
-	cr_assert_eq(signing_key_sign(key, sbuf_str(&token), signature, &n), ERR_OK);
-	sbuf_putc(&token, '.');
-	sbuf_put_base64url(&token, str_from(signature, n));
+	jws_put(&token, key, str_of(header), str_of(payload));
 	return sbuf_str(&token).p;
 }
 

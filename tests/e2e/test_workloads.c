@@ -12,6 +12,7 @@
 #include "crypto/signing_key.h"
 #include "crypto/signing_key_parts.h"
 #include "harness/expect.h"
+#include "harness/jws.h"
 #include "harness/pki.h"
 #include "harness/proc.h"
 #include "harness/world.h"
@@ -93,15 +94,8 @@ TestSuite(workloads, .init = open_world, .fini = close_world, .timeout = 120);
 
 static const char *compose(struct signing_key *k, const char *header, const char *payload)
 {
-	uint8_t signature[SIGNATURE_MAX];
-	size_t n = 0;
 	struct sbuf token = sbuf_in(a, 8192);
-	sbuf_put_base64url(&token, str_of(header));
-	sbuf_putc(&token, '.');
-	sbuf_put_base64url(&token, str_of(payload));
-	cr_assert_eq(signing_key_sign(k, sbuf_str(&token), signature, &n), ERR_OK);
-	sbuf_putc(&token, '.');
-	sbuf_put_base64url(&token, str_from(signature, n));
+	jws_put(&token, k, str_of(header), str_of(payload));
 	return sbuf_str(&token).p;
 }
 
