@@ -56,11 +56,13 @@ static struct str given(const char *z)
 	return z[0] == '\0' ? STR_NONE : str_of(z);
 }
 
-/* RFC 7521 section 4.2. */
-static void take_assertion(struct op *op, const char *assertion, const char *type)
+/* How a client authenticates itself: with its secret, or as RFC 7521 section 4.2 says. */
+static void take_client(struct op *op, const char *id, const char *secret, const char *assertion, const char *assertion_type)
 {
+	op->in.client_id = given(id);
+	op->in.client_secret = given(secret);
 	op->in.client_assertion = given(assertion);
-	op->in.client_assertion_type = given(type);
+	op->in.client_assertion_type = given(assertion_type);
 }
 
 static void decode_grant(struct op *op, struct str message)
@@ -70,11 +72,9 @@ static void decode_grant(struct op *op, struct str message)
 	if (m == NULL)
 		return;
 	op->in.grant_type = given(m->grant_type);
-	op->in.client_id = given(m->client_id);
-	op->in.client_secret = given(m->client_secret);
 	op->in.scope = given(m->scope);
 	op->in.audience = given(m->audience);
-	take_assertion(op, m->client_assertion, m->client_assertion_type);
+	take_client(op, m->client_id, m->client_secret, m->client_assertion, m->client_assertion_type);
 	for (size_t i = 0; i < m->n_resource; i++) {
 		struct str one = str_of(m->resource[i]);
 		op->in.resource = i == 0 ? one : arena_printf(op->arena, "%.*s %.*s", STR_ARG(op->in.resource), STR_ARG(one));
@@ -97,9 +97,7 @@ static void decode_introspect(struct op *op, struct str message)
 	if (m == NULL)
 		return;
 	op->in.token = given(m->token);
-	op->in.client_id = given(m->client_id);
-	op->in.client_secret = given(m->client_secret);
-	take_assertion(op, m->client_assertion, m->client_assertion_type);
+	take_client(op, m->client_id, m->client_secret, m->client_assertion, m->client_assertion_type);
 }
 
 static void decode_revoke(struct op *op, struct str message)
@@ -109,9 +107,7 @@ static void decode_revoke(struct op *op, struct str message)
 	if (m == NULL)
 		return;
 	op->in.token = given(m->token);
-	op->in.client_id = given(m->client_id);
-	op->in.client_secret = given(m->client_secret);
-	take_assertion(op, m->client_assertion, m->client_assertion_type);
+	take_client(op, m->client_id, m->client_secret, m->client_assertion, m->client_assertion_type);
 }
 
 /* Microseconds since 1970; 0 for none, negative for one that op refuses. */

@@ -49,6 +49,18 @@ static enum err ask(struct operator_db *db, const char *sql, const struct pg_par
 	return err == ERR_OK ? tell(db, client_credential_take_rows(r, db->a, ret, ret_n), &subject) : err;
 }
 
+/* An act, which is about one credential. */
+static enum err ask_one(struct operator_db *db, const char *sql, const struct pg_params *p, struct subject subject,
+			struct registered_credential *ret)
+{
+	const struct registered_credential *found;
+	size_t n;
+	enum err err = ask(db, sql, p, subject, &found, &n);
+	if (err == ERR_OK)
+		*ret = found[0];
+	return err;
+}
+
 enum err operator_client_credential_list(struct operator_db *db, const struct client *client, struct str kind,
 					 const struct registered_credential **ret, size_t *ret_n)
 {
@@ -62,28 +74,18 @@ enum err operator_client_credential_add(struct operator_db *db, const struct cli
 					struct registered_credential *ret)
 {
 	struct origin origin = operator_origin(db);
-	const struct registered_credential *found;
 	struct pg_params p;
-	size_t n;
 	pg_params_init(&p, db->a);
 	client_credential_put_add(&p, &origin, organization_of(db, client), client->client_id, spec);
-	enum err err = ask(db, SQL_CLIENT_CREDENTIAL_ADD, &p, (struct subject){client, spec->kind, spec->credential_id}, &found, &n);
-	if (err == ERR_OK)
-		*ret = found[0];
-	return err;
+	return ask_one(db, SQL_CLIENT_CREDENTIAL_ADD, &p, (struct subject){client, spec->kind, spec->credential_id}, ret);
 }
 
 enum err operator_client_credential_remove(struct operator_db *db, const struct client *client, struct str credential_id, struct str kind,
 					   struct registered_credential *ret)
 {
 	struct origin origin = operator_origin(db);
-	const struct registered_credential *found;
 	struct pg_params p;
-	size_t n;
 	pg_params_init(&p, db->a);
 	client_credential_put_remove(&p, &origin, organization_of(db, client), client->client_id, credential_id, kind);
-	enum err err = ask(db, SQL_CLIENT_CREDENTIAL_REMOVE, &p, (struct subject){client, kind, credential_id}, &found, &n);
-	if (err == ERR_OK)
-		*ret = found[0];
-	return err;
+	return ask_one(db, SQL_CLIENT_CREDENTIAL_REMOVE, &p, (struct subject){client, kind, credential_id}, ret);
 }

@@ -14,12 +14,6 @@ struct asked {
 	alignas(max_align_t) unsigned char call[];
 };
 
-void store_params(struct store *s, struct pg_params *p)
-{
-	arena_reset(s->scratch);
-	pg_params_init(p, s->scratch);
-}
-
 static void relay(void *arg, enum err err, const PGresult *r)
 {
 	struct asked *asked = arg;
@@ -53,7 +47,7 @@ enum err store_outcome(enum err err, const PGresult *r)
 enum err store_act_err(enum err err)
 {
 	switch (err) {
-	case ERR_EXISTS: /* another's commit overtook the check in the statement, and not the index */
+	case ERR_EXISTS: /* another's commit overtook the statement's check, and not the index */
 		return ERR_ALREADY_EXISTS;
 	case ERR_STORE_UNAVAILABLE:
 	case ERR_CONFLICT:

@@ -249,15 +249,19 @@ static void issue_down(void *arg)
 
 /* ---- life ---- */
 
-struct store *store_new(struct event_base *base, const struct config *config)
+struct store *store_without_keys(struct event_base *base, const struct config *config)
 {
 	struct store *s = calloc(1, sizeof *s);
+	if (s != NULL)
+		*s = (struct store){.base = base, .config = config, .why_no_key = ERR_STALE_KEY, .keys_answered = issue_keys_reloaded};
+	return s;
+}
+
+struct store *store_new(struct event_base *base, const struct config *config)
+{
+	struct store *s = store_without_keys(base, config);
 	if (s == NULL)
 		return NULL;
-	s->config = config;
-	s->base = base;
-	s->why_no_key = ERR_STALE_KEY;
-	s->keys_answered = issue_keys_reloaded;
 	s->issue_spec = open_spec(config, true);
 	s->serve_spec = open_spec(config, false);
 	s->scratch = arena_new(1 << 20);

@@ -149,6 +149,8 @@ struct store {
 	struct store_counters counters;
 };
 
+/* NULL: no memory. It has no connections yet, and no more of its parts. */
+struct store *store_without_keys(struct event_base *base, const struct config *config);
 /* Polls the signing keys now. `keys_answered` follows, whatever came of it. */
 void store_reload_keys(struct store *s);
 /* A result of a write: keeps readiness true to it. */
@@ -173,7 +175,11 @@ MUST_CHECK enum err denied_init(struct store *s);
 void denied_free(struct store *s);
 
 /* The parameters start in the store's scratch arena. */
-void store_params(struct store *s, struct pg_params *p);
+static inline void store_params(struct store *s, struct pg_params *p)
+{
+	arena_reset(s->scratch);
+	pg_params_init(p, s->scratch);
+}
 /* Sends a statement over the serving connection. `writes`: what becomes of it tells of readiness
  * (store_note_write). `answered` gets a copy of the `n` bytes of `call`, which ends when it
  * returns; on failure it isn't called. Fails with ERR_OVERLOADED. */

@@ -30,13 +30,9 @@ static void hand_out(struct store *s, struct store_seam *ret)
 struct store *store_seam_new(struct event_base *base, const struct config *config, struct pg_conn *issuing, struct pg_conn *serving,
 			     struct store_seam *ret)
 {
-	struct store *s = calloc(1, sizeof *s);
+	struct store *s = store_without_keys(base, config);
 	if (s == NULL)
 		return NULL;
-	s->config = config;
-	s->base = base;
-	s->why_no_key = ERR_STALE_KEY;
-	s->keys_answered = issue_keys_reloaded;
 	s->issue_conn = issuing;
 	s->serve_conn = serving;
 	s->scratch = arena_new(SCRATCH);

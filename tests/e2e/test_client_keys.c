@@ -1,7 +1,5 @@
 /* private_key_jwt (RFC 7523): clients that sign assertions in place of showing a secret, against
  * real daemons. What an assertion must say is tested by table in tests/unit/op. */
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +9,7 @@
 #include "harness/client_key.h"
 #include "harness/expect.h"
 #include "harness/proc.h"
+#include "harness/show_once.h"
 #include "harness/world.h"
 
 SHARED_CLUSTER("");
@@ -245,71 +244,22 @@ Test(client_keys, what_was_refused_for_something_else_is_not_used_up)
 	expect_token(w.gateway.http, "");
 }
 
-#define SHOWN   60 /* assertions */
-#define SHOWERS 6  /* each shows all of them, every other one from the last to the first */
+#define SHOWN 60 /* assertions */
 
-struct shower {
-	pthread_t id;
-	unsigned index, granted, replayed, other;
-	struct http_conn conn;
-	struct http_reply reply;
-};
-
-static char shown[SHOWN][TOKEN_MAX];
-
-static void *show_all(void *arg)
+static enum shown show(struct http_conn *c, const char *shown, struct http_reply *reply)
 {
-	struct shower *s = arg;
-	cr_assert(http_open(&s->conn, s->index % 2 == 0 ? w.gateway.http : second.http));
-	for (unsigned i = 0; i < SHOWN; i++) {
-		unsigned at = s->index < SHOWERS / 2 ? i : SHOWN - 1 - i;
-		int status = assertion_token_on(&s->conn, shown[at], &s->reply);
-		s->granted += status == 200;
-		s->replayed += status == 401 && strstr(s->reply.body, REPLAYED) != NULL;
-		s->other += status != 200 && status != 401;
-	}
-	http_close(&s->conn);
-	return NULL;
-}
-
-static atomic_bool stop;
-
-/* Somebody else's requests with a secret, in the same batches. */
-static void *be_innocent(void *arg)
-{
-	unsigned *harmed = arg;
-	struct http_reply *reply = malloc(sizeof *reply);
-	while (!atomic_load(&stop))
-		*harmed += oauth_token(w.gateway.http, acme.client_id, acme.secret, reply) != 200;
-	free(reply);
-	return NULL;
+	int status = assertion_token_on(c, shown, reply);
+	bool replayed = status == 401 && strstr(reply->body, REPLAYED) != NULL;
+	return status == 200 ? SHOWN_GRANTED : replayed ? SHOWN_REPLAYED : SHOWN_OTHERWISE;
 }
 
 Test(client_keys, assertions_in_opposite_orders_at_two_gateways_harm_nobody)
 {
-	static struct shower showers[SHOWERS];
-	unsigned granted = 0, replayed = 0, harmed = 0;
-	pthread_t innocent;
+	static char shown[SHOWN][TOKEN_MAX];
 	gateway_start(&second, &w.gateway_env);
 	for (unsigned i = 0; i < SHOWN; i++)
 		client_assertion_new(acme.client_id, &key, 120, shown[i]);
-	cr_assert_eq(pthread_create(&innocent, NULL, be_innocent, &harmed), 0);
-	for (unsigned i = 0; i < SHOWERS; i++) {
-		showers[i].index = i;
-		cr_assert_eq(pthread_create(&showers[i].id, NULL, show_all, &showers[i]), 0);
-	}
-	for (unsigned i = 0; i < SHOWERS; i++) {
-		pthread_join(showers[i].id, NULL);
-		granted += showers[i].granted;
-		replayed += showers[i].replayed;
-		cr_expect_eq(showers[i].other, 0);
-	}
-	atomic_store(&stop, true);
-	pthread_join(innocent, NULL);
-	cr_expect_eq(granted, SHOWN, "each once: %u", granted);
-	cr_expect_eq(replayed, (SHOWERS - 1) * SHOWN);
-	cr_expect_eq(harmed, 0);
-	cr_expect_eq(sql_int(world_db(&w), "select deadlocks from pg_stat_database where datname = current_database()"), 0);
+	show_each_once(&w, &second, &acme, show, shown, SHOWN);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where secret_version is null and client_id is not null"),
 		     SHOWN);
 }

@@ -19,6 +19,8 @@
 #include "crypto/signing_key_parts.h"
 #include "harness/dpop.h"
 #include "harness/expect.h"
+#include "harness/jws.h"
+#include "harness/pki.h"
 #include "harness/proc.h"
 #include "harness/require.h"
 #include "harness/world.h"
@@ -134,15 +136,8 @@ static char *format(const char *f, ...)
 /* Any header and any payload, signed by `key`. */
 static const char *compose(struct signing_key *key, const char *header, const char *payload)
 {
-	uint8_t signature[SIGNATURE_MAX];
-	size_t n = 0;
 	struct sbuf token = sbuf_in(a, 32768);
-	sbuf_put_base64url(&token, str_of(header));
-	sbuf_putc(&token, '.');
-	sbuf_put_base64url(&token, str_of(payload));
-	cr_assert_eq(signing_key_sign(key, sbuf_str(&token), signature, &n), ERR_OK);
-	sbuf_putc(&token, '.');
-	sbuf_put_base64url(&token, str_from(signature, n));
+	jws_put(&token, key, str_of(header), str_of(payload));
 	return sbuf_str(&token).p;
 }
 
@@ -632,57 +627,14 @@ static void https_files(struct https *s, const struct signing_key *key, const ch
 	free(text);
 }
 
-static void https_prepare(struct https *s)
-{
-	tmp_path(s->dir, "https", "");
-	proc_run((const char *const[]){"mkdir", "-p", s->dir, NULL});
-	char key[TMP_PATH + 16], cert[TMP_PATH + 16];
-	snprintf(key, sizeof key, "%s/key.pem", s->dir);
-	snprintf(cert, sizeof cert, "%s/cert.pem", s->dir);
-	proc_run((const char *const[]){"openssl",
-				       "req",
-				       "-x509",
-				       "-newkey",
-				       "ec",
-				       "-pkeyopt",
-				       "ec_paramgen_curve:P-256",
-				       "-nodes",
-				       "-days",
-				       "2",
-				       "-subj",
-				       "/CN=localhost",
-				       "-addext",
-				       "subjectAltName=DNS:localhost",
-				       "-keyout",
-				       key,
-				       "-out",
-				       cert,
-				       "-batch",
-				       NULL});
-	s->port = free_port();
-}
-
-static void https_start(struct https *s)
-{
-	char command[4 * TMP_PATH];
-	snprintf(command, sizeof command, "cd '%s' && exec openssl s_server -accept 127.0.0.1:%u -cert cert.pem -key key.pem -HTTP -quiet",
-		 s->dir, s->port);
-	s->pid = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
-	static struct http_conn look;
-	bool up = false;
-	for (int tries = 0; tries < 200 && !(up = http_open(&look, s->port)); tries++)
-		sleep_ms(50);
-	http_close(&look);
-	cr_assert(up, "no openssl s_server at port %u", s->port);
-}
-
 Test(issuers, keys_over_https_follow_the_issuer_and_outlive_an_outage)
 {
 	struct https s;
 	struct signing_key *next = new_key(JWT_ES256);
-	https_prepare(&s);
+	https_folder(s.dir);
+	s.port = free_port();
 	https_files(&s, auth0_key, "max-age=600");
-	https_start(&s);
+	s.pid = https_serve(s.dir, s.port);
 	tmp_write(issuers_path,
 		  format("[{\"issuer\":\"" AUTH0 "\",\"audience\":\"" API
 			 "\",\"jwks_url\":\"https://localhost:%u/jwks\",\"ca_file\":\"%s/cert.pem\","
@@ -738,9 +690,10 @@ static void expect_logged(const char *text)
 Test(issuers, a_fetch_is_bounded_and_stays_with_its_host)
 {
 	struct https s;
-	https_prepare(&s);
+	https_folder(s.dir);
+	s.port = free_port();
 	https_files(&s, auth0_key, "max-age=600");
-	https_start(&s);
+	s.pid = https_serve(s.dir, s.port);
 	const char *bearer = auth0("\"admin\"");
 
 	trust_https(&s, "jwks", false);

@@ -121,16 +121,6 @@ static void obey_retry_after(void)
 	sleep_ms((int)seconds * 1000);
 }
 
-static long metric(const char *name)
-{
-	char line[128];
-	long value = -1;
-	snprintf(line, sizeof line, "\n%s ", name);
-	if (http_call(w.gateway.ops, &(struct http_request){.path = "/metrics"}, &r) == 200 && strstr(r.body, line) != NULL)
-		sscanf(strstr(r.body, line) + strlen(line), "%ld", &value);
-	return value;
-}
-
 /* ---- a client ---- */
 
 Test(limits, a_client_has_one_limit_whichever_worker_it_meets_and_is_told_when_to_come_again)
@@ -150,10 +140,10 @@ Test(limits, a_client_has_one_limit_whichever_worker_it_meets_and_is_told_when_t
 		continue;
 	cr_assert(r.status == 429 && is_problem(&r, "rate_limited"), "%s%s", r.head, r.body);
 	expect_status(get(&w, "/m2m/client-id", admin, &r), 200);
-	cr_assert_geq(metric("m2m_rate_limited_total{limit=\"client\"}"), 30);
-	cr_assert_eq(metric("m2m_rate_limited_total{limit=\"address\"}"), 0);
-	cr_assert_geq(metric("m2m_requests_total{operation=\"oauth_token\",transport=\"rest\",outcome=\"rate_limited\"}"), 29);
-	cr_assert_eq(metric("m2m_denied_attempts_total{reason=\"invalid_client\"}"), 0);
+	cr_assert_geq(gateway_metric(&w, "m2m_rate_limited_total{limit=\"client\"}"), 30);
+	cr_assert_eq(gateway_metric(&w, "m2m_rate_limited_total{limit=\"address\"}"), 0);
+	cr_assert_geq(gateway_metric(&w, "m2m_requests_total{operation=\"oauth_token\",transport=\"rest\",outcome=\"rate_limited\"}"), 29);
+	cr_assert_eq(gateway_metric(&w, "m2m_denied_attempts_total{reason=\"invalid_client\"}"), 0);
 }
 
 Test(limits, over_grpc_the_same_limit_is_resource_exhausted_with_retry_info)
@@ -193,8 +183,8 @@ Test(limits, wrong_secrets_from_elsewhere_take_nothing_from_the_client)
 		continue;
 	expect_status(r.status, 429);
 	/* what was refused for its rate never came as far as the credentials */
-	cr_assert_leq(metric("m2m_denied_attempts_total{reason=\"invalid_client\"}"), 60);
-	cr_assert_leq(metric("m2m_tokens_issued_total"), 20);
+	cr_assert_leq(gateway_metric(&w, "m2m_denied_attempts_total{reason=\"invalid_client\"}"), 60);
+	cr_assert_leq(gateway_metric(&w, "m2m_tokens_issued_total"), 20);
 }
 
 /* ---- an address ---- */
@@ -219,8 +209,8 @@ Test(limits, an_address_has_one_limit_for_everything_but_the_public_documents)
 
 	cr_assert_eq(TALLY(40, 200, get_from("127.0.0.2", "/.well-known/jwks.json")).n, 40);
 	expect_status(get_from("127.0.0.3", "/m2m/client-id"), 200);
-	cr_assert_geq(metric("m2m_rate_limited_total{limit=\"address\"}"), 20);
-	cr_assert_eq(metric("m2m_rate_limited_total{limit=\"client\"}"), 0);
+	cr_assert_geq(gateway_metric(&w, "m2m_rate_limited_total{limit=\"address\"}"), 20);
+	cr_assert_eq(gateway_metric(&w, "m2m_rate_limited_total{limit=\"client\"}"), 0);
 }
 
 static int grpc_id(void)
@@ -270,7 +260,7 @@ Test(limits, a_client_that_tries_basic_and_then_the_form_is_counted_once)
 	env_set(&w.gateway_env, "M2M_ADDRESS_BURST=10");
 	start();
 	is_a_burst(TALLY(30, 401, token_as_stock_client("127.0.0.2", acme.client_id, wrong)), 10, 1);
-	cr_assert_geq(metric("m2m_denied_attempts_total{reason=\"invalid_client\"}"), 20, "each refusal is recorded");
+	cr_assert_geq(gateway_metric(&w, "m2m_denied_attempts_total{reason=\"invalid_client\"}"), 20, "each refusal is recorded");
 	is_a_burst(TALLY(30, 200, token_as_stock_client("127.0.0.3", acme.client_id, acme.secret)), 10, 1);
 }
 
@@ -280,5 +270,5 @@ Test(limits, nothing_is_limited_by_default)
 {
 	start();
 	cr_assert_eq(TALLY(60, 200, oauth_token(w.gateway.http, acme.client_id, acme.secret, &r)).n, 60);
-	cr_assert_eq(metric("m2m_rate_limited_total{limit=\"client\"}"), -1);
+	cr_assert_eq(gateway_metric(&w, "m2m_rate_limited_total{limit=\"client\"}"), -1);
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "crypto/secret.h"
@@ -38,20 +37,6 @@ struct way {
 	int granted, refused;
 	char right[SECRET_MAX], wrong[SECRET_MAX];
 };
-
-/* Well formed, nobody's, and unlike anything else. */
-static void random_secret(char out[SECRET_MAX])
-{
-	unsigned char bytes[30];
-	cr_assert_eq(getrandom(bytes, sizeof bytes, 0), (ssize_t)sizeof bytes);
-	memcpy(out, "m2ms_", 5);
-	cr_assert(base62_encode(bytes, sizeof bytes, out + 5, 43));
-	uint32_t crc = crc32_iso_hdlc(out, 48);
-	const uint8_t tail[] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
-	out[48] = '_';
-	cr_assert(base62_encode(tail, sizeof tail, out + 49, 6));
-	out[SECRET_LEN] = '\0';
-}
 
 static int send_and_read(const char *text, size_t pause_at)
 {

@@ -389,35 +389,25 @@ Test(token_audit, how_a_client_authenticated_narrows_the_list)
 	expect_status(list(admin, query), 400);
 }
 
-static long metric(const char *name)
-{
-	char line[128];
-	long value = -1;
-	snprintf(line, sizeof line, "\n%s ", name);
-	if (http_call(w.gateway.ops, &(struct http_request){.path = "/metrics"}, &r) == 200 && strstr(r.body, line) != NULL)
-		sscanf(strstr(r.body, line) + strlen(line), "%ld", &value);
-	return value;
-}
-
 Test(token_audit, metrics_tell_how_partitions_and_seals_are)
 {
-	for (int i = 0; i < 100 && metric("m2m_audit_partitions_until_timestamp_seconds") <= 0; i++)
+	for (int i = 0; i < 100 && gateway_metric(&w, "m2m_audit_partitions_until_timestamp_seconds") <= 0; i++)
 		sleep_ms(100);
-	cr_expect_eq(metric("m2m_audit_partitions_until_timestamp_seconds"),
+	cr_expect_eq(gateway_metric(&w, "m2m_audit_partitions_until_timestamp_seconds"),
 		     (long)sql_int(world_db(&w),
 				   "select extract(epoch from (max(to_date(right(relname, 8), 'YYYYMMDD')) + 7)::timestamp)::bigint"
 				   " from pg_class where relname ~ '^token_audit_p[0-9]{8}$'"));
-	cr_expect_eq(metric("m2m_audit_default_partition_used"), 0);
+	cr_expect_eq(gateway_metric(&w, "m2m_audit_default_partition_used"), 0);
 	char token[TOKEN_MAX];
 	client_token(&w, &acme, token);
-	cr_expect_geq(metric("m2m_audit_seals_total"), 1);
-	cr_expect_eq(metric("m2m_audit_writers_lost_total"), 0);
+	cr_expect_geq(gateway_metric(&w, "m2m_audit_seals_total"), 1);
+	cr_expect_eq(gateway_metric(&w, "m2m_audit_writers_lost_total"), 0);
 	add_row(&acme, "500 days", "192.0.2.1", 1);
 	gateway_stop(&w.gateway, 15000);
 	gateway_start(&w.gateway, &w.gateway_env);
-	for (int i = 0; i < 100 && metric("m2m_audit_default_partition_used") != 1; i++)
+	for (int i = 0; i < 100 && gateway_metric(&w, "m2m_audit_default_partition_used") != 1; i++)
 		sleep_ms(100);
-	cr_expect_eq(metric("m2m_audit_default_partition_used"), 1);
+	cr_expect_eq(gateway_metric(&w, "m2m_audit_default_partition_used"), 1);
 	cr_expect_geq(gateway_log_count(&w.gateway, "audit_default_partition_used", NULL, 0), 1);
 }
 

@@ -10,6 +10,7 @@
 #include "crypto/signing_key_parts.h"
 #include "harness/client_key.h"
 #include "harness/expect.h"
+#include "harness/jws.h"
 #include "harness/world.h"
 
 SHARED_CLUSTER("");
@@ -82,18 +83,11 @@ TestSuite(workload_tokens, .init = open_world, .fini = close_world, .timeout = 1
 /* A token signed by the platform, with `claims` after aud and exp. */
 static const char *platform(const char *audience, long from_now, const char *claims)
 {
-	uint8_t signature[SIGNATURE_MAX];
 	char header[256], payload[2048];
-	size_t n = 0;
 	struct sbuf token = sbuf_in(a, 8192);
 	snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"kid\":\"%.*s\"}", STR_ARG(signing_key_kid(key)));
 	snprintf(payload, sizeof payload, "{\"aud\":[\"%s\"],\"exp\":%ld,%s}", audience, (long)time(NULL) + from_now, claims);
-	sbuf_put_base64url(&token, str_of(header));
-	sbuf_putc(&token, '.');
-	sbuf_put_base64url(&token, str_of(payload));
-	cr_assert_eq(signing_key_sign(key, sbuf_str(&token), signature, &n), ERR_OK);
-	sbuf_putc(&token, '.');
-	sbuf_put_base64url(&token, str_from(signature, n));
+	jws_put(&token, key, str_of(header), str_of(payload));
 	sbuf_putc(&token, '\0');
 	return sbuf_str(&token).p;
 }

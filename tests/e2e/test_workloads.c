@@ -12,6 +12,8 @@
 #include "crypto/signing_key.h"
 #include "crypto/signing_key_parts.h"
 #include "harness/expect.h"
+#include "harness/jws.h"
+#include "harness/pki.h"
 #include "harness/proc.h"
 #include "harness/world.h"
 
@@ -92,15 +94,8 @@ TestSuite(workloads, .init = open_world, .fini = close_world, .timeout = 120);
 
 static const char *compose(struct signing_key *k, const char *header, const char *payload)
 {
-	uint8_t signature[SIGNATURE_MAX];
-	size_t n = 0;
 	struct sbuf token = sbuf_in(a, 8192);
-	sbuf_put_base64url(&token, str_of(header));
-	sbuf_putc(&token, '.');
-	sbuf_put_base64url(&token, str_of(payload));
-	cr_assert_eq(signing_key_sign(k, sbuf_str(&token), signature, &n), ERR_OK);
-	sbuf_putc(&token, '.');
-	sbuf_put_base64url(&token, str_from(signature, n));
+	jws_put(&token, k, str_of(header), str_of(payload));
 	return sbuf_str(&token).p;
 }
 
@@ -295,40 +290,17 @@ Test(workloads, one_that_is_removed_or_not_allowed_gets_nothing_at_once)
 
 /* ---- over HTTPS ---- */
 
-/* With a certificate for the server of it. */
 static void make_folder(void)
 {
-	tmp_path(dir, "https", "");
+	https_folder(dir);
 	proc_run((const char *const[]){"mkdir", "-p", format("%s/.well-known", dir), NULL});
-	proc_run((const char *const[]){"openssl",
-				       "req",
-				       "-x509",
-				       "-newkey",
-				       "ec",
-				       "-pkeyopt",
-				       "ec_paramgen_curve:P-256",
-				       "-nodes",
-				       "-days",
-				       "2",
-				       "-subj",
-				       "/CN=localhost",
-				       "-addext",
-				       "subjectAltName=DNS:localhost,IP:127.0.0.1",
-				       "-keyout",
-				       format("%s/key.pem", dir),
-				       "-out",
-				       format("%s/cert.pem", dir),
-				       "-batch",
-				       NULL});
 	port = free_port();
 }
 
 static void serve(void)
 {
 	make_folder();
-	const char *command =
-		format("cd '%s' && exec openssl s_server -accept 127.0.0.1:%u -cert cert.pem -key key.pem -HTTP -quiet", dir, port);
-	server = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
+	server = https_serve(dir, port);
 }
 
 static void put(const char *path, const char *body)

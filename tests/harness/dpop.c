@@ -11,20 +11,14 @@
 #include "base/uuid.h"
 #include "crypto/dpop.h"
 #include "crypto/signing_key_parts.h"
+#include "harness/jws.h"
 
 #define FORM "application/x-www-form-urlencoded"
 
 void proof_sign(const struct client_key_pair *k, const char *header, const char *claims, char out[TOKEN_MAX])
 {
 	struct sbuf text = sbuf_fixed(out, TOKEN_MAX);
-	uint8_t signature[SIGNATURE_MAX];
-	size_t n;
-	sbuf_put_base64url(&text, str_of(header));
-	sbuf_putc(&text, '.');
-	sbuf_put_base64url(&text, str_of(claims));
-	cr_assert_eq(signing_key_sign(k->key, sbuf_str(&text), signature, &n), ERR_OK);
-	sbuf_putc(&text, '.');
-	sbuf_put_base64url(&text, str_from(signature, n));
+	jws_put(&text, k->key, str_of(header), str_of(claims));
 	cr_assert(sbuf_str(&text).p != NULL);
 }
 

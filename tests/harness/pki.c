@@ -45,6 +45,32 @@ void pki_issue(struct identity *ret, const struct identity *ca, const char *subj
 	    extensions, "-out", ret->crt);
 }
 
+void https_folder(char dir[TMP_PATH])
+{
+	char key[TMP_PATH + 16], cert[TMP_PATH + 16];
+	tmp_path(dir, "https", "");
+	run("mkdir", "-p", dir);
+	snprintf(key, sizeof key, "%s/key.pem", dir);
+	snprintf(cert, sizeof cert, "%s/cert.pem", dir);
+	run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+	    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", cert, "-batch");
+}
+
+pid_t https_serve(const char *dir, uint16_t port)
+{
+	static struct http_conn look;
+	char command[2 * TMP_PATH];
+	bool up = false;
+	snprintf(command, sizeof command, "cd '%s' && exec openssl s_server -accept 127.0.0.1:%u -cert cert.pem -key key.pem -HTTP -quiet",
+		 dir, port);
+	pid_t pid = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
+	for (int tries = 0; tries < 200 && !(up = http_open(&look, port)); tries++)
+		sleep_ms(50);
+	http_close(&look);
+	cr_assert(up, "no openssl s_server at port %u", port);
+	return pid;
+}
+
 static struct certificate *read_certificate(const struct identity *i)
 {
 	struct certificate *c = NULL;

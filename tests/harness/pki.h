@@ -16,6 +16,11 @@ void pki_self_signed(struct identity *ret, const char *subject);
  * it ends; negative: it has ended. */
 void pki_issue(struct identity *ret, const struct identity *ca, const char *subject, const char *names, int days);
 
+/* Makes a folder with key.pem and cert.pem, which are localhost's, and serves its files, which are
+ * whole answers, at https://localhost:port. Returns once somebody listens. */
+void https_folder(char dir[TMP_PATH]);
+pid_t https_serve(const char *dir, uint16_t port);
+
 /* "x5t#S256:<thumbprint>" of a certificate. */
 const char *pki_thumbprint(const struct identity *i, char out[64]);
 /* ":<base64 of the DER>:", as RFC 9440 has it. */

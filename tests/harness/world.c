@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/base64.h"
 #include "crypto/secret.h"
@@ -224,15 +225,41 @@ void client_token(const struct world *w, const struct org *o, char out[TOKEN_MAX
 	body_text(&r, "access_token", out, TOKEN_MAX);
 }
 
-void wrong_secret(char out[SECRET_MAX])
+long gateway_metric(const struct world *w, const char *name)
 {
-	int n = snprintf(out, SECRET_MAX, "m2ms_%043d", 1);
-	uint32_t crc = crc32_iso_hdlc(out, (size_t)n);
+	static struct http_reply reply;
+	char line[128];
+	long value = -1;
+	snprintf(line, sizeof line, "\n%s ", name);
+	if (http_call(w->gateway.ops, &(struct http_request){.path = "/metrics"}, &reply) == 200 && strstr(reply.body, line) != NULL)
+		sscanf(strstr(reply.body, line) + strlen(line), "%ld", &value);
+	return value;
+}
+
+/* Behind its 48 characters. */
+static void put_checksum(char out[SECRET_MAX])
+{
+	uint32_t crc = crc32_iso_hdlc(out, 48);
 	const uint8_t bytes[] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
-	out[n] = '_';
-	require(base62_encode(bytes, sizeof bytes, out + n + 1, 6), "no checksum");
+	out[48] = '_';
+	require(base62_encode(bytes, sizeof bytes, out + 49, 6), "no checksum");
 	out[SECRET_LEN] = '\0';
 	require(secret_well_formed(str_of(out)), "%s is not well formed", out);
+}
+
+void wrong_secret(char out[SECRET_MAX])
+{
+	snprintf(out, SECRET_MAX, "m2ms_%043d", 1);
+	put_checksum(out);
+}
+
+void random_secret(char out[SECRET_MAX])
+{
+	uint8_t bytes[30];
+	require(getrandom(bytes, sizeof bytes, 0) == (ssize_t)sizeof bytes, "no random bytes");
+	memcpy(out, "m2ms_", 5);
+	require(base62_encode(bytes, sizeof bytes, out + 5, 43), "too many bytes");
+	put_checksum(out);
 }
 
 static const struct json *parse(struct arena *a, struct str text)

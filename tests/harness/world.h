@@ -83,6 +83,11 @@ void client_token(const struct world *w, const struct org *o, char out[TOKEN_MAX
 
 /* A secret that is well formed, with its right checksum, and nobody's. */
 void wrong_secret(char out[SECRET_MAX]);
+/* The same, unlike anything else. */
+void random_secret(char out[SECRET_MAX]);
+
+/* A metric of the gateway, whose name may have labels; -1: there is none. */
+long gateway_metric(const struct world *w, const char *name);
 
 /* Members of a JSON body. body_text gives "" and body_int INT64_MIN when there is no such member
  * of that type. */

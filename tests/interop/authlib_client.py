@@ -6,7 +6,6 @@ tap.sh says what is printed, stack.sh what is in the environment.
 
 import os
 import sys
-import traceback
 
 import requests
 from authlib.integrations.base_client import OAuthError
@@ -14,6 +13,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.jose import JsonWebKey, JsonWebToken
 from authlib.jose.errors import BadSignatureError
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
+from tap import run
 
 # Authlib's own switch for servers without TLS, which here is somebody else's task.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
@@ -101,18 +101,6 @@ def the_published_keys_verify_a_token():
     except BadSignatureError:
         return
     raise AssertionError("a tampered token was verified")
-
-
-def run(test, *arguments):
-    name = " with ".join((test.__name__.replace("_", " "), *arguments))
-    try:
-        test(*arguments)
-    except Exception:  # whatever it is, it fails this test and no other
-        print(traceback.format_exc(), end="")
-        print("not ok - " + name)
-        return False
-    print("ok - " + name)
-    return True
 
 
 def main():

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import time
-import traceback
 
 import requests
 from authlib.integrations.base_client import OAuthError
@@ -18,6 +17,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.jose import JsonWebKey
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
+from tap import run
 
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
 
@@ -107,18 +107,6 @@ def claims_that_are_kept_are_a_replay(server, key, _):
         assert error == "invalid_client" and "used before" in why, why
 
 
-def run(test, *arguments):
-    name = METHOD + ": " + test.__name__.replace("_", " ")
-    try:
-        test(*arguments)
-    except Exception:  # whatever it is, it fails this test and no other
-        print(traceback.format_exc(), end="")
-        print("not ok - " + name)
-        return False
-    print("ok - " + name)
-    return True
-
-
 def main():
     key = JsonWebKey.generate_key("EC", "P-256", is_private=True)
     given = (discover(), key, register(key))
@@ -128,7 +116,7 @@ def main():
         an_hour_is_too_long,
         claims_that_are_kept_are_a_replay,
     )
-    results = [run(test, *given) for test in tests]
+    results = [run(test, *given, name=METHOD + ": " + test.__name__.replace("_", " ")) for test in tests]
     return 0 if all(results) else 1
 
 

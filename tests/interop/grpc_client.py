@@ -15,12 +15,12 @@ import os
 import subprocess
 import sys
 import time
-import traceback
 
 import grpc
 import requests
 from authlib.jose import JsonWebKey, JsonWebToken
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from tap import run
 
 ISSUER = os.environ["M2M_URL"]
 TARGET = os.environ["M2M_GRPC"]
@@ -255,18 +255,6 @@ def rotation_ends_the_old_secret():
     assert_refused(begin("IssueToken", grant()), "invalid_client", 16)
     assert_token(ask("IssueToken", grant(rotated.client_secret)))
     assert_refused(begin("RotateClientSecret", {"grace_seconds": 5}, metadata), "idempotency_key_reused", 9)
-
-
-def run(test, *arguments, name=None):
-    name = name or " with ".join((test.__name__.replace("_", " "), *arguments))
-    try:
-        test(*arguments)
-    except Exception:  # whatever it is, it fails this test and no other
-        print(traceback.format_exc(), end="")
-        print("not ok - " + name)
-        return False
-    print("ok - " + name)
-    return True
 
 
 def main():

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "harness/client_key.h"
-#include "harness/expect.h"
+#include "harness/expect_ctl.h"
 #include "harness/world.h"
 
 SHARED_CLUSTER("");
@@ -42,24 +42,6 @@ static void close_world(void)
 }
 
 TestSuite(client_keys, .init = open_world, .fini = close_world, .timeout = 120);
-
-static bool says(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
-
-#define expect_exit(want, ...)                                                                                                             \
-	do {                                                                                                                               \
-		int got_ = ctl(&w.ctl_env, &r, __VA_ARGS__);                                                                               \
-		cr_assert_eq(got_, want, "%s ended with %d, not %d: %s%s", #__VA_ARGS__, got_, want, r.out, r.err);                        \
-	} while (0)
-
-#define expect_refusal(want, part, ...)                                                                                                    \
-	do {                                                                                                                               \
-		expect_exit(want, __VA_ARGS__);                                                                                            \
-		cr_expect(says(r.err, part), "%s: %s", #__VA_ARGS__, r.err);                                                               \
-		cr_expect_str_eq(r.out, "");                                                                                               \
-	} while (0)
 
 static int64_t acts(const char *action, const char *outcome)
 {

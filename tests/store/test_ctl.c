@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "harness/expect_ctl.h"
 #include "harness/proc.h"
 #include "harness/world.h"
 
@@ -30,17 +31,6 @@ static void close_world(void)
 TestSuite(ctl, .init = open_world, .fini = close_world, .timeout = 120);
 TestSuite(config_check, .init = open_world, .fini = close_world, .timeout = 120);
 TestSuite(audit, .init = open_world, .fini = close_world, .timeout = 120);
-
-static bool says(const char *text, const char *what)
-{
-	return strstr(text, what) != NULL;
-}
-
-#define expect_exit(want, ...)                                                                                                             \
-	do {                                                                                                                               \
-		int got_ = ctl(&w.ctl_env, &r, __VA_ARGS__);                                                                               \
-		cr_assert_eq(got_, want, "%s ended with %d: %s%s", #__VA_ARGS__, got_, r.out, r.err);                                      \
-	} while (0)
 
 static int64_t acts(const char *action)
 {

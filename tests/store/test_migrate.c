@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "harness/expect.h"
+#include "harness/expect_ctl.h"
 #include "harness/proc.h"
 #include "harness/world.h"
 #include "json/json_read.h"
@@ -29,17 +29,6 @@ static void finish(void)
 
 TestSuite(migrate, .init = prepare, .fini = finish, .timeout = 120);
 TestSuite(m2mctl, .init = prepare, .fini = finish, .timeout = 120);
-
-#define expect_exit(want, ...)                                                                                                             \
-	do {                                                                                                                               \
-		int got_ = ctl(&w.ctl_env, &r, __VA_ARGS__);                                                                               \
-		cr_assert_eq(got_, want, "%s ended with %d, not %d: %s%s", #__VA_ARGS__, got_, want, r.out, r.err);                        \
-	} while (0)
-
-static bool says(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
 
 /* Exactly one line. */
 static bool one_line(const char *text)

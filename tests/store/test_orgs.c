@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/expect.h"
+#include "harness/expect_ctl.h"
 #include "harness/proc.h"
 #include "harness/world.h"
 
@@ -26,25 +26,6 @@ static void close_world(void)
 }
 
 TestSuite(orgs, .init = open_world, .fini = close_world, .timeout = 120);
-
-#define expect_exit(want, ...)                                                                                                             \
-	do {                                                                                                                               \
-		int got_ = ctl(&w.ctl_env, &r, __VA_ARGS__);                                                                               \
-		cr_assert_eq(got_, want, "%s ended with %d, not %d: %s%s", #__VA_ARGS__, got_, want, r.out, r.err);                        \
-	} while (0)
-
-/* A refusal: the exit code, a sentence that holds `part`, and nothing on standard output. */
-#define expect_refusal(want, part, ...)                                                                                                    \
-	do {                                                                                                                               \
-		expect_exit(want, __VA_ARGS__);                                                                                            \
-		cr_expect(says(r.err, part), "%s: %s", #__VA_ARGS__, r.err);                                                               \
-		cr_expect_str_eq(r.out, "");                                                                                               \
-	} while (0)
-
-static bool says(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
 
 /* How often an act is on record with this outcome. */
 static int64_t acts(const char *action, const char *outcome)

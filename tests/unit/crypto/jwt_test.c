@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "crypto/signing_key_parts.h"
+#include "harness/jws.h"
 
 struct signing_key *keys[JWT_ALG_COUNT];
 
@@ -108,15 +109,7 @@ void jwt_down(void)
 struct str token_of(struct signing_key *key, struct str header, struct str payload)
 {
 	struct sbuf out = sbuf_in(arena, 1024);
-	uint8_t signature[SIGNATURE_MAX];
-	size_t n;
-
-	sbuf_put_base64url(&out, header);
-	sbuf_putc(&out, '.');
-	sbuf_put_base64url(&out, payload);
-	cr_assert_eq(signing_key_sign(key, sbuf_str(&out), signature, &n), ERR_OK);
-	sbuf_putc(&out, '.');
-	sbuf_put_base64url(&out, str_from(signature, n));
+	jws_put(&out, key, header, payload);
 	return sbuf_str(&out);
 }
 

@@ -10,6 +10,7 @@
 #include "crypto/key_wrap.h"
 #include "crypto/signing_key_parts.h"
 #include "fakes/fake_clock.h"
+#include "harness/jws.h"
 
 struct arena *arena;
 struct store store;
@@ -156,16 +157,11 @@ struct str token_from(struct claims c)
 struct str proof_by(struct signing_key *signer, const char *claims)
 {
 	struct sbuf jwk = sbuf_in(arena, 1024), out = sbuf_in(arena, 2048);
-	uint8_t signature[SIGNATURE_MAX];
-	size_t n;
 	cr_assert_eq(signing_key_public_jwk(signer, &jwk), ERR_OK);
-	sbuf_put_base64url(&out, arena_printf(arena, "{\"typ\":\"dpop+jwt\",\"alg\":\"%s\",\"jwk\":%s}",
-					      jwt_alg_name(signing_key_alg(signer)), sbuf_str(&jwk).p));
-	sbuf_putc(&out, '.');
-	sbuf_put_base64url(&out, str_of(claims));
-	cr_assert_eq(signing_key_sign(signer, sbuf_str(&out), signature, &n), ERR_OK);
-	sbuf_putc(&out, '.');
-	sbuf_put_base64url(&out, str_from(signature, n));
+	jws_put(&out, signer,
+		arena_printf(arena, "{\"typ\":\"dpop+jwt\",\"alg\":\"%s\",\"jwk\":%s}", jwt_alg_name(signing_key_alg(signer)),
+			     sbuf_str(&jwk).p),
+		str_of(claims));
 	return sbuf_str(&out);
 }
 

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/sbuf.h"
 #include "crypto/signing_key_parts.h"
+#include "harness/jws.h"
 #include "op/dpop_proof.h"
 
 #define NOW 2000000000
@@ -37,17 +38,10 @@ TestSuite(dpop_proof, .init = up, .fini = down);
 static struct str proof_by(struct signing_key *signer, const char *claims)
 {
 	struct sbuf jwk = sbuf_in(arena, 1024), out = sbuf_in(arena, 1024);
-	uint8_t signature[SIGNATURE_MAX];
-	size_t n;
-
 	cr_assert_eq(signing_key_public_jwk(signer, &jwk), ERR_OK);
-	sbuf_put_base64url(&out, arena_printf(arena, "{\"typ\":\"dpop+jwt\",\"alg\":\"%s\",\"jwk\":%s}",
-					      jwt_alg_name(signing_key_alg(signer)), jwk.p));
-	sbuf_putc(&out, '.');
-	sbuf_put_base64url(&out, str_of(claims));
-	cr_assert_eq(signing_key_sign(signer, sbuf_str(&out), signature, &n), ERR_OK);
-	sbuf_putc(&out, '.');
-	sbuf_put_base64url(&out, str_from(signature, n));
+	jws_put(&out, signer,
+		arena_printf(arena, "{\"typ\":\"dpop+jwt\",\"alg\":\"%s\",\"jwk\":%s}", jwt_alg_name(signing_key_alg(signer)), jwk.p),
+		str_of(claims));
 	return sbuf_str(&out);
 }
 

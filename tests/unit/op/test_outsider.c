@@ -5,6 +5,7 @@
 #include "crypto/signing_key_parts.h"
 #include "fakes/fake_clock.h"
 #include "fakes/fake_trust.h"
+#include "harness/jws.h"
 #include "op/dpop_proof.h"
 #include "op_test.h"
 
@@ -225,15 +226,8 @@ Test(outsider, the_platform_s_role_is_the_issuer_s_to_give_only_where_it_has_one
 /* `header` is what stands beside alg; `claims` the whole payload. */
 static struct str composed(const char *header, const char *claims)
 {
-	uint8_t signature[SIGNATURE_MAX];
-	size_t n = 0;
 	struct sbuf token = sbuf_in(arena, JWT_MAX_LEN);
-	sbuf_put_base64url(&token, arena_printf(arena, "{\"alg\":\"ES256\"%s}", header));
-	sbuf_putc(&token, '.');
-	sbuf_put_base64url(&token, str_of(claims));
-	cr_assert_eq(signing_key_sign(theirs, sbuf_str(&token), signature, &n), ERR_OK);
-	sbuf_putc(&token, '.');
-	sbuf_put_base64url(&token, str_from(signature, n));
+	jws_put(&token, theirs, arena_printf(arena, "{\"alg\":\"ES256\"%s}", header), str_of(claims));
 	cr_assert_not(token.overflow);
 	return sbuf_str(&token);
 }
