@@ -293,6 +293,40 @@ Test(workloads, one_that_is_removed_or_not_allowed_gets_nothing_at_once)
 	expect_status(show(token), 200);
 }
 
+/* RFC 7521 section 4.1.1, RFC 7523 section 3.1: what is wrong with a grant is no fault of a client's
+ * authentication. */
+Test(workloads, a_grant_that_the_client_may_not_use_is_an_invalid_one)
+{
+	struct ctl_result ran;
+	char bearer[TOKEN_MAX];
+	static struct grpc_reply g;
+	static struct grpc_details d;
+	add(&ran, "--kubernetes", "prod/web", "--issuer", CLUSTER);
+	const char *token = token_of(key, POD("web", ""));
+	world_ctl(&w, &ran, "client", "set", "--org", "acme", "--auth-method", "secret");
+	expect_status(grant(token), 400);
+	expect_said("invalid_grant", "The client may not get a token for a workload's assertion.");
+	cr_expect_str_eq(http_header(&r, "WWW-Authenticate", bearer, sizeof bearer), "");
+	expect_status(show(token), 401);
+	expect_said("invalid_client", "The client may not authenticate in this way.");
+	expect_status(http_call(w.gateway.ops, &(struct http_request){.path = "/metrics"}, &r), 200);
+	cr_expect_not_null(strstr(r.body, "m2m_denied_attempts_total{reason=\"invalid_grant\"} 1\n"));
+
+	/* which is the token endpoint's alone */
+	const char *of_jwt =
+		format("{\"grant_type\":\"urn:ietf:params:oauth:grant-type:jwt-bearer\",\"client_id\":\"%s\"}", acme.client_id);
+	mint(&w, "acme", "admin", bearer);
+	expect_status(post_json(&w, "/m2m/token", bearer, of_jwt, &r), 400);
+	expect_said("unsupported_grant_type", "The grant_type is not supported; use client_credentials.");
+	struct pb message = {.n = 0};
+	pb_put_text(&message, 1, "urn:ietf:params:oauth:grant-type:jwt-bearer");
+	pb_put_text(&message, 2, acme.client_id);
+	grpc_call(w.gateway.grpc, &(struct grpc_request){.path = GRPC_TOKEN, .bearer = bearer, .message = &message}, &g);
+	cr_expect_eq(g.status, 3, "%s", g.fields);
+	grpc_details(&g, &d);
+	cr_expect_str_eq(d.reason, "unsupported_grant_type");
+}
+
 /* ---- over HTTPS ---- */
 
 /* With a certificate for the server of it. */
