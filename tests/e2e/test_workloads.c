@@ -293,8 +293,8 @@ Test(workloads, one_that_is_removed_or_not_allowed_gets_nothing_at_once)
 	expect_status(show(token), 200);
 }
 
-/* RFC 7521 section 4.1.1, RFC 7523 section 3.1: what is wrong with a grant is no fault of a client's
- * authentication. */
+/* RFC 7521 section 4.1.1, RFC 7523 section 3.1: what is wrong with a grant is no fault of a
+ * client's authentication. */
 Test(workloads, a_grant_that_the_client_may_not_use_is_an_invalid_one)
 {
 	struct ctl_result ran;
