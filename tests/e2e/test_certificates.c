@@ -225,6 +225,31 @@ Test(certificates, a_secrets_token_is_bound_where_its_client_has_to)
 	cr_expect_str_eq(sql_text(world_db(&w), "select bound_to from m2m.token_audit where bound_to is not null"), expected);
 }
 
+/* A GET has no form: the client's id stands in the query, and nothing that proves who it is. */
+Test(certificates, an_api_reads_the_list_of_revocations_with_its_certificate)
+{
+	char path[2 * TOKEN_MAX];
+	start("request");
+	pki_issue(&one, &authority, "/CN=x", "DNS:api.example", 1);
+	snprintf(path, sizeof path, "/oauth2/revocations?client_id=%s", acme.client_id);
+	expect_status(curl_form(w.gateway.http, path, &one, NULL, NULL, &r), 401);
+	add(&acme, "--san-dns", "api.example");
+	expect_status(curl_form(w.gateway.http, path, &one, NULL, NULL, &r), 403);
+	sql_exec(world_db(&w), "update m2m.client set roles = '{resource_server}' where client_id = '%s'", acme.client_id);
+	expect_status(curl_form(w.gateway.http, path, &one, NULL, NULL, &r), 200);
+	cr_expect_str_eq(r.body, "{\"revocations\":[],\"not_before\":[]}\n");
+	expect_status(curl_form(w.gateway.http, path, NULL, NULL, NULL, &r), 401);
+	expect_status(curl_form(w.gateway.http, path, &one, admin, NULL, &r), 400);
+	expect_status(curl_form(w.gateway.http, "/oauth2/revocations", &one, NULL, NULL, &r), 401);
+	snprintf(path, sizeof path, "/oauth2/revocations?client_id=%s&client_secret=%s", acme.client_id, acme.secret);
+	expect_status(curl_form(w.gateway.http, path, NULL, NULL, NULL, &r), 400);
+	snprintf(path, sizeof path, "/oauth2/revocations?client_assertion=a.b.c&client_id=%s", acme.client_id);
+	expect_status(curl_form(w.gateway.http, path, NULL, NULL, NULL, &r), 400);
+	take_away(&acme, "tls_client_auth_san_dns:api.example");
+	snprintf(path, sizeof path, "/oauth2/revocations?client_id=%s", acme.client_id);
+	expect_status(curl_form(w.gateway.http, path, &one, NULL, NULL, &r), 401);
+}
+
 Test(certificates, an_admin_gets_a_token_for_a_certificate_over_both_transports)
 {
 	char form[256];
