@@ -402,6 +402,49 @@ Test(certificates, a_trusted_proxy_tells_of_a_certificate)
 	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), NULL), 401);
 }
 
+static const char *field_and_chain(const struct identity *i, const struct identity *above)
+{
+	static char value[6000], lines[12200];
+	int n = snprintf(lines, sizeof lines, "%s", field(i));
+	pki_field(above, value, sizeof value);
+	snprintf(lines + n, sizeof lines - (size_t)n, "Client-Cert-Chain: %s\r\n", value);
+	return lines;
+}
+
+/* RFC 9440 section 2.3, over both transports. */
+Test(certificates, a_trusted_proxy_tells_of_what_leads_to_the_authority)
+{
+	static struct h2 c;
+	static struct grpc_reply g;
+	struct identity above, strangers_above;
+	char value[6000], chain[6000], metadata[2 * 6000 + TOKEN_MAX + 64];
+	start_behind_a_proxy();
+	pki_issue_authority(&above, &authority, "/CN=intermediate");
+	pki_issue_authority(&strangers_above, &stranger_authority, "/CN=intermediate");
+	pki_issue(&one, &above, "/CN=x", "DNS:billing.example", 1);
+	add(&acme, "--san-dns", "billing.example");
+	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field(&one)), 401);
+	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field_and_chain(&one, &above)), 200);
+	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field_and_chain(&one, &strangers_above)), 401);
+	expect_status(ask_from("127.0.0.1", "/oauth2/token", NULL, grant(&acme), field_and_chain(&one, &above)), 401);
+	pki_issue(&one, &strangers_above, "/CN=x", "DNS:billing.example", 1);
+	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field_and_chain(&one, &strangers_above)), 401);
+
+	pki_issue(&one, &above, "/CN=x", "DNS:billing.example", 1);
+	pki_field(&one, value, sizeof value);
+	pki_field(&above, chain, sizeof chain);
+	for (int with = 0; with < 2; with++) {
+		cr_assert(h2_open_from(&c, PROXY, w.gateway.grpc));
+		snprintf(metadata, sizeof metadata, "authorization: Bearer %s\nclient-cert: %s%s%s", admin, value,
+			 with ? "\nclient-cert-chain: " : "", with ? chain : "");
+		int status = grpc_call_on(
+			&c, &(struct grpc_request){.path = GRPC_TOKEN, .message = token_message(acme.client_id, ""), .metadata = metadata},
+			&g);
+		cr_expect_eq(status, with ? 0 : 16, "%d", status);
+		h2_close(&c);
+	}
+}
+
 Test(certificates, what_anybody_else_says_of_a_certificate_is_nothing)
 {
 	start_behind_a_proxy();

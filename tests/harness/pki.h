@@ -16,6 +16,9 @@ void pki_self_signed(struct identity *ret, const char *subject);
  * it ends; negative: it has ended. */
 void pki_issue(struct identity *ret, const struct identity *ca, const char *subject, const char *names, int days);
 
+/* A CA that `ca` has signed. */
+void pki_issue_authority(struct identity *ret, const struct identity *ca, const char *subject);
+
 /* "x5t#S256:<thumbprint>" of a certificate. */
 const char *pki_thumbprint(const struct identity *i, char out[64]);
 /* ":<base64 of the DER>:", as RFC 9440 has it. */
