@@ -53,7 +53,8 @@ struct forwarded {
 	bool told;              /* a field was taken; else `address` is the connection's */
 	struct str certificate; /* the first certificate_field's value, borrowed; else absent */
 	unsigned certificates;  /* how many came */
-	/* each line of the chain's field, borrowed; `chains` came, perhaps more than there is room */
+	/* each line of the chain's field, borrowed; `chains` came, perhaps more than there is room
+	 * for */
 	struct str chain[FORWARDED_CHAIN_MAX];
 	unsigned chains;
 };

@@ -20,7 +20,7 @@ SHARED_CLUSTER("");
 #define OURS     "https://issuer.test"
 #define CLUSTER  "https://oidc.eks.eu-central-1.amazonaws.test/id/ABC"
 #define GITHUB   "https://token.actions.githubusercontent.com"
-#define NOTICED  8000 /* ms: files are looked at once a second */
+#define NOTICED  30000 /* ms, at most: files are looked at once a second */
 #define NO_MATCH "The assertion isn't one of this client's workloads, or there is no such client."
 #define FORM     "application/x-www-form-urlencoded"
 
