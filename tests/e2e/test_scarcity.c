@@ -472,6 +472,7 @@ Test(scarcity, grpc_answers_or_closes)
 static struct client_key_pair key, platform_key;
 static struct identity authority, above, certificate;
 static char shown[TOKEN_MAX], form[2 * TOKEN_MAX], bound[TOKEN_MAX];
+static char keys_path[TMP_PATH], issuers_path[TMP_PATH];
 
 static const char *show_key(const char *rest)
 {
@@ -592,23 +593,34 @@ static void end_workloads(void)
 		 "update m2m.client_credential set ended_at = now() where issuer = 'https://other.test' and ended_at is null");
 }
 
+/* With `others` that mean nothing. */
+static void write_issuers(unsigned others)
+{
+	char text[8192];
+	size_t n = (size_t)snprintf(text, sizeof text, "[{\"issuer\":\"" PLATFORM "\",\"workloads\":true,\"jwks_file\":\"%s\"}", keys_path);
+	for (unsigned i = 0; i < others; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n,
+				      ",{\"issuer\":\"https://other-%u.test\",\"workloads\":true,\"jwks_file\":\"%s\"}", i, keys_path);
+	snprintf(text + n, sizeof text - n, "]");
+	tmp_write(issuers_path, text);
+}
+
 static void open_credentials(void)
 {
-	char path[TMP_PATH], text[4096];
+	char text[4096];
 	struct ctl_result ran;
 	client_key_make(&key, JWT_ES256);
 	client_key_make(&platform_key, JWT_ES256);
 	pki_self_signed(&authority, "/CN=clients authority");
 	pki_issue_authority(&above, &authority, "/CN=intermediate");
 	pki_issue(&certificate, &above, "/CN=x", "DNS:billing.example", 1);
-	tmp_path(path, "keys", ".json");
+	tmp_path(keys_path, "keys", ".json");
+	tmp_path(issuers_path, "issuers", ".json");
 	snprintf(text, sizeof text, "{\"keys\":[%s]}", platform_key.jwk);
-	tmp_write(path, text);
-	snprintf(text, sizeof text, "[{\"issuer\":\"" PLATFORM "\",\"workloads\":true,\"jwks_file\":\"%s\"}]", path);
-	tmp_path(path, "issuers", ".json");
-	tmp_write(path, text);
+	tmp_write(keys_path, text);
+	write_issuers(0);
 	world_prepare(&w, false);
-	env_set(&w.gateway_env, "M2M_TRUSTED_ISSUERS_FILE=%s", path);
+	env_set(&w.gateway_env, "M2M_TRUSTED_ISSUERS_FILE=%s", issuers_path);
 	env_set(&w.gateway_env, "M2M_TRUSTED_PROXIES=127.0.0.1/32");
 	env_set(&w.gateway_env, "M2M_FORWARDED=x-forwarded-for");
 	env_set(&w.gateway_env, "M2M_CLIENT_CERT_HEADER=on");
@@ -644,6 +656,24 @@ Test(scarcity_credentials, workloads_and_certificates_are_answered_or_cut_off)
 	      {"token of a workload that changed", token_of_workload, new_workload_id, 31}, {"token of a grant", token_of_grant, NULL, 13},
 	      {"token of a certificate", token_of_certificate, NULL, 97}, {"add a workload", add_workload, end_workloads, 3});
 	end_workloads();
+}
+
+/* The list and the keys are looked at once a second. */
+Test(scarcity_credentials, issuers_that_are_reread_meanwhile_are_there_again)
+{
+	static const struct deed d = {"token of a workload", token_of_workload, NULL, 0};
+	static const unsigned rates[] = {1, 10, 100};
+	for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+		scarcity_fail_randomly(rates[i], rates[i]);
+		for (unsigned others = 1; others <= 3; others++) {
+			write_issuers(others);
+			sleep_ms(1100);
+		}
+		cr_assert_gt(scarcity_end(), 0);
+		cr_assert(lives(), "one in %u: the gateway is dead; see %s", rates[i], w.gateway.log);
+		expect_recovery(&d, rates[i]);
+	}
+	expect_all_recorded();
 }
 
 /* ---- at random ---- */
