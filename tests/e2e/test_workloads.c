@@ -293,6 +293,30 @@ Test(workloads, one_that_is_removed_or_not_allowed_gets_nothing_at_once)
 	expect_status(show(token), 200);
 }
 
+Test(workloads, the_platform_registers_one_and_ends_it_at_once)
+{
+	char platform[TOKEN_MAX], location[512];
+	const char *path = format("/admin/organizations/acme/clients/%s/credentials", acme.client_id);
+	const char *token = token_of(key, POD("web", "\"jti\":\"a\","));
+	mint_platform(&w, "backend", platform);
+	expect_status(show(token), 401);
+	expect_status(post_json(&w, path, platform,
+				"{\"kind\":\"workload\",\"issuer\":\"" CLUSTER "\",\"may_replay\":true,"
+				"\"claims\":{\"/kubernetes.io/serviceaccount/name\":\"web\"}}",
+				&r),
+		      201);
+	http_header(&r, "Location", location, sizeof location);
+	expect_status(show(token), 200);
+	expect_status(grant(token), 200);
+	expect_status(show(token_of(key, POD("other", ""))), 401);
+	expect_status(get(&w, location, platform, &r), 200);
+	cr_expect_not_null(strstr(r.body, "\"last_use\":{\"at\":\"20"), "%s", r.body);
+	expect_status(http_call(w.gateway.http, &(struct http_request){.method = "DELETE", .path = location, .bearer = platform}, &r), 204);
+	expect_status(show(token), 401);
+	expect_said("invalid_client", NO_MATCH);
+	expect_status(grant(token), 400);
+}
+
 /* RFC 7521 section 4.1.1, RFC 7523 section 3.1: what is wrong with a grant is no fault of a
  * client's authentication. */
 Test(workloads, a_grant_that_the_client_may_not_use_is_an_invalid_one)
@@ -357,12 +381,24 @@ static void make_folder(void)
 	port = free_port();
 }
 
+/* An issuer that can't be reached is asked again only a while later. */
+static void start_server(const char *command)
+{
+	static struct http_conn look;
+	bool up = false;
+	server = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
+	for (int tries = 0; tries < 400 && !(up = http_open(&look, port)); tries++)
+		sleep_ms(50);
+	http_close(&look);
+	cr_assert(up, "nobody listens at port %u", port);
+}
+
 static void serve(void)
 {
 	make_folder();
 	const char *command =
 		format("cd '%s' && exec openssl s_server -accept 127.0.0.1:%u -cert cert.pem -key key.pem -HTTP -quiet", dir, port);
-	server = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
+	start_server(command);
 }
 
 static void put(const char *path, const char *body)
@@ -441,7 +477,7 @@ Test(workloads, the_bearer_file_s_token_goes_to_the_issuer_s_own_host_alone)
 	tmp_write(format("%s/.well-known/openid-configuration", dir),
 		  format("{\"issuer\":\"%s\",\"jwks_uri\":\"https://127.0.0.1:%u/jwks\"}", issuer, port));
 	const char *command = format("cd '%s' && exec python3 serve.py %u", dir, port);
-	server = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
+	start_server(command);
 	tmp_write(issuers_path, format("[{\"issuer\":\"%s\",\"workloads\":true,\"discovery\":true,\"ca_file\":\"%s/cert.pem\","
 				       "\"bearer_file\":\"%s/token\"}]",
 				       issuer, dir, dir));
