@@ -32,6 +32,7 @@ void forwarded_begin(struct forwarded *f, const struct proxies *proxies, const s
 	f->told = false;
 	f->certificate = STR_NONE;
 	f->certificates = 0;
+	f->chains = 0;
 }
 
 bool forwarded_by_field(const struct forwarded *f)
@@ -196,6 +197,32 @@ static void note_certificate(struct forwarded *f, struct str value)
 		f->certificate = str_trim(value);
 }
 
+static void note_chain(struct forwarded *f, struct str value)
+{
+	if (f->chains < FORWARDED_CHAIN_MAX)
+		f->chain[f->chains] = str_trim(value);
+	f->chains++;
+}
+
+static bool is_chain_of(struct str name, struct str field)
+{
+	struct str suffix = STR("-chain");
+	return name.n == field.n + suffix.n && str_eq_nocase(str_from(name.p, field.n), field) &&
+	       str_eq_nocase(str_from(name.p + field.n, suffix.n), suffix);
+}
+
+/* RFC 9440 section 2 */
+static void note_certificates(struct forwarded *f, struct str name, struct str value)
+{
+	struct str field = f->proxies->certificate_field;
+	if (field.p == NULL)
+		return;
+	if (str_eq_nocase(name, field))
+		note_certificate(f, value);
+	else if (is_chain_of(name, field))
+		note_chain(f, value);
+}
+
 void forwarded_note(struct forwarded *f, struct str name, struct str value)
 {
 	if (f->proxies == NULL)
@@ -204,6 +231,6 @@ void forwarded_note(struct forwarded *f, struct str name, struct str value)
 		note_list(f, value);
 	else if (f->proxies->form == FORWARDED_RFC7239 && str_eq_nocase(name, STR("forwarded")))
 		note_forwarded(f, value);
-	else if (f->proxies->certificate_field.p != NULL && str_eq_nocase(name, f->proxies->certificate_field))
-		note_certificate(f, value);
+	else
+		note_certificates(f, name, value);
 }

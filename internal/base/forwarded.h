@@ -10,7 +10,8 @@
 
 #include "base/cidr.h"
 
-#define PROXIES_MAX 64
+#define PROXIES_MAX         64
+#define FORWARDED_CHAIN_MAX 8 /* lines of the field, of a certificate or several each */
 
 /* How trusted proxies tell whom they heard from. */
 enum forwarded_form {
@@ -26,7 +27,8 @@ struct proxies {
 	bool local; /* whoever connects to a unix socket is trusted */
 	unsigned n;
 	struct cidr networks[PROXIES_MAX];
-	/* the field in which they tell the client's certificate (RFC 9440); absent: none is */
+	/* the field in which they tell the client's certificate (RFC 9440); absent: none is. What
+	 * the client sent along stands in the field of that name and "-Chain" */
 	struct str certificate_field;
 };
 
@@ -51,6 +53,10 @@ struct forwarded {
 	bool told;              /* a field was taken; else `address` is the connection's */
 	struct str certificate; /* the first certificate_field's value, borrowed; else absent */
 	unsigned certificates;  /* how many came */
+	/* each line of the chain's field, borrowed; `chains` came, perhaps more than there is room
+	 * for */
+	struct str chain[FORWARDED_CHAIN_MAX];
+	unsigned chains;
 };
 
 /* Whether the connection is a trusted proxy's that tells of clients in fields: what TLS says of

@@ -18,7 +18,6 @@
 #include "crypto/certificate.h"
 
 #define X5T             "x5t#S256:"
-#define CHAIN_MAX       8  /* certificates between the client's and the authority's */
 #define VERDICT_LIFE_S  60 /* what an intermediate's end may be noticed late */
 #define SECURITY_LEVEL  2  /* keys and signatures of 112 bits at least, as TLS itself asks */
 #define NAME_LENGTH_MAX 1024
@@ -153,18 +152,63 @@ enum err client_certificate_from_chain(X509 *own, STACK_OF(X509) * chain, struct
 	return ERR_OK;
 }
 
-enum err client_certificate_from_field(struct str value, struct client_certificate **ret)
+/* A byte sequence (RFC 8941 section 3.3.5). */
+static enum err read_item(struct str item, struct certificate **ret)
 {
 	struct arena *a = arena_new(2 * CERTIFICATE_DER_MAX);
-	struct certificate *read = NULL;
 	struct str der;
-	enum err err = a == NULL ? ERR_NO_MEMORY : certificate_field_decode(value, a, &der);
+	enum err err = a == NULL ? ERR_NO_MEMORY : certificate_field_decode(item, a, &der);
 	if (err == ERR_OK)
-		err = certificate_from_der(der, &read);
+		err = certificate_from_der(der, ret);
 	arena_free(a);
-	if (err == ERR_OK)
-		err = make(read, ret);
 	return err == ERR_TOO_LARGE ? ERR_MALFORMED : err;
+}
+
+static enum err chain_item(struct client_certificate *c, struct str item)
+{
+	struct certificate *read = NULL;
+	if (sk_X509_num(c->chain) >= CLIENT_CERTIFICATE_CHAIN_MAX)
+		return ERR_MALFORMED;
+	enum err err = read_item(item, &read);
+	if (err != ERR_OK)
+		return err;
+	X509 *x509 = certificate_x509(read);
+	X509_up_ref(x509);
+	certificate_free(read);
+	if (sk_X509_push(c->chain, x509) > 0)
+		return ERR_OK;
+	X509_free(x509);
+	return ERR_NO_MEMORY;
+}
+
+static enum err chain_lines(struct client_certificate *c, const struct str *lines, size_t n)
+{
+	enum err err = ERR_OK;
+	c->chain = sk_X509_new_null();
+	if (c->chain == NULL)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < n; i++) {
+		struct str line = lines[i];
+		for (struct str item; err == ERR_OK && (item = str_split(&line, ',')).p != NULL;)
+			err = chain_item(c, item);
+	}
+	return err;
+}
+
+enum err client_certificate_from_field(struct str value, const struct str *chain, size_t lines, struct client_certificate **ret)
+{
+	struct certificate *read = NULL;
+	struct client_certificate *made = NULL;
+	enum err err = read_item(value, &read);
+	if (err == ERR_OK)
+		err = make(read, &made);
+	if (err == ERR_OK && lines > 0)
+		err = chain_lines(made, chain, lines);
+	if (err == ERR_OK)
+		*ret = made;
+	else
+		client_certificate_free(made);
+	return err;
 }
 
 void client_certificate_free(struct client_certificate *c)
@@ -201,7 +245,7 @@ static bool is_vouched_for(const struct client_certificate *c, X509_STORE *store
 	if (good) {
 		X509_VERIFY_PARAM *rules = X509_STORE_CTX_get0_param(context);
 		X509_VERIFY_PARAM_set_time(rules, (time_t)now);
-		X509_VERIFY_PARAM_set_depth(rules, CHAIN_MAX);
+		X509_VERIFY_PARAM_set_depth(rules, CLIENT_CERTIFICATE_CHAIN_MAX);
 		X509_VERIFY_PARAM_set_auth_level(rules, SECURITY_LEVEL);
 		good = X509_verify_cert(context) == 1;
 	}

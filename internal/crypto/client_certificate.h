@@ -33,9 +33,13 @@ struct client_certificate;
  * sent, its own included or not. Both borrowed. ERR_MALFORMED, ERR_NO_MEMORY, ERR_CRYPTO. */
 MUST_CHECK enum err client_certificate_from_chain(struct x509_st *own, struct stack_st_X509 *chain, struct client_certificate **ret);
 
-/* The value of a field Client-Cert (RFC 9440 section 2.2). ERR_MALFORMED, ERR_NO_MEMORY,
+#define CLIENT_CERTIFICATE_CHAIN_MAX 8 /* certificates between the client's and the authority's */
+
+/* The value of a field Client-Cert (RFC 9440 section 2.2), and the lines of Client-Cert-Chain
+ * (section 2.3), each a list of certificates; `lines` may be 0. What stands in the chain vouches
+ * for nobody: it helps to find the way to an authority. ERR_MALFORMED, ERR_NO_MEMORY,
  * ERR_CRYPTO. */
-MUST_CHECK enum err client_certificate_from_field(struct str value, struct client_certificate **ret);
+MUST_CHECK enum err client_certificate_from_field(struct str value, const struct str *chain, size_t lines, struct client_certificate **ret);
 void client_certificate_free(struct client_certificate *c); /* NULL is allowed */
 
 /* Each lives as long as `c`. */

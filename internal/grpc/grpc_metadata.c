@@ -15,6 +15,19 @@ void grpc_metadata_init(struct grpc_metadata *m, const struct proxies *proxies, 
 	forwarded_begin(&m->caller, proxies, remote);
 }
 
+/* What is kept of it outlives the frame. */
+static void note_caller(struct grpc_metadata *m, struct arena *a, struct str name, struct str value)
+{
+	struct forwarded *caller = &m->caller;
+	unsigned certificates = caller->certificates;
+	unsigned chains = caller->chains;
+	forwarded_note(caller, name, value);
+	if (certificates == 0 && caller->certificates == 1)
+		caller->certificate = arena_copy(a, caller->certificate);
+	if (chains < caller->chains && chains < FORWARDED_CHAIN_MAX)
+		caller->chain[chains] = arena_copy(a, caller->chain[chains]);
+}
+
 void grpc_metadata_add(struct grpc_metadata *m, struct arena *a, struct str name, struct str value)
 {
 	m->size += name.n + value.n + FIELD_OVERHEAD;
@@ -24,10 +37,7 @@ void grpc_metadata_add(struct grpc_metadata *m, struct arena *a, struct str name
 	if (grpc_metadata_too_large(m) && !(str_eq(name, STR("x-request-id")) && value.n <= REQUEST_ID_MAX))
 		return;
 
-	unsigned certificates = m->caller.certificates;
-	forwarded_note(&m->caller, name, value);
-	if (certificates == 0 && m->caller.certificates == 1) /* it outlives the frame */
-		m->caller.certificate = arena_copy(a, m->caller.certificate);
+	note_caller(m, a, name, value);
 	const struct {
 		struct str name;
 		struct str *value;

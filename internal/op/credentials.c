@@ -90,19 +90,59 @@ static enum err read_workload(struct op *op, const struct op_new_credential *giv
 					       ret_why);
 }
 
+static bool describes_key(const struct op_new_credential *given)
+{
+	return given->text.p != NULL;
+}
+
+static bool describes_certificate(const struct op_new_credential *given)
+{
+	bool any = given->certificate.pem.p != NULL;
+	for (int kind = 0; kind < CERTIFICATE_NAME_COUNT; kind++)
+		any = any || given->certificate.names[kind].p != NULL;
+	return any;
+}
+
+static bool describes_workload(const struct op_new_credential *given)
+{
+	const struct workload_terms *t = &given->workload;
+	return t->issuer.p != NULL || t->subject.p != NULL || t->audience.p != NULL || t->claims.p != NULL || t->may_replay;
+}
+
 static const struct {
 	const char *kind;
 	enum err (*read)(struct op *op, const struct op_new_credential *given, const char **ret_why);
-} kinds[] = {{"key", read_key}, {"certificate", read_certificate}, {"workload", read_workload}};
+	bool (*described)(const struct op_new_credential *given);
+} kinds[] = {{"key", read_key, describes_key},
+	     {"certificate", read_certificate, describes_certificate},
+	     {"workload", read_workload, describes_workload}};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+/* Whoever writes what holds another kind to something means to hold this one to it. */
+static bool describes_another(const struct op_new_credential *given, size_t kind)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (i != kind && kinds[i].described(given))
+			return true;
+	return false;
+}
+
+static enum err read_kind(struct op *op, const struct op_new_credential *given, const char **ret_why)
+{
+	for (size_t i = 0; i < KINDS; i++) {
+		if (!str_eq(given->kind, str_of(kinds[i].kind)))
+			continue;
+		*ret_why = "The credential has a member of another kind than its own.";
+		return describes_another(given, i) ? ERR_MALFORMED : kinds[i].read(op, given, ret_why);
+	}
+	*ret_why = "kind must be key, certificate or workload.";
+	return ERR_MALFORMED;
+}
 
 static enum op_verdict read_new(struct op *op)
 {
-	const struct op_new_credential *given = &op->in.new_credential;
-	const char *why = "kind must be key, certificate or workload.";
-	enum err err = ERR_MALFORMED;
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (str_eq(given->kind, str_of(kinds[i].kind)))
-			err = kinds[i].read(op, given, &why);
+	const char *why = NULL;
+	enum err err = read_kind(op, &op->in.new_credential, &why);
 	if (err == ERR_MALFORMED)
 		return op_fail(op, ERR_INVALID_REQUEST, why);
 	return err == ERR_OK ? OP_MORE : op_fail(op, err, NULL);

@@ -35,6 +35,7 @@
 #include "crypto/used_once.h"
 #include "crypto/verifier_ring.h"
 #include "op/bearer_memo.h"
+#include "op/certificate_memo.h"
 #include "op/client_key_memo.h"
 #include "op/discovery.h"
 #include "op/op_table.h"
@@ -109,6 +110,7 @@ struct op_env {
 	struct bearer_memo *memo;
 	struct verifier_ring *verifiers;
 	struct client_key_memo *client_keys;
+	struct certificate_memo *certificates; /* that proxies tell of */
 	unsigned asking_for_keys; /* ask_credentials.c's own: how many wait for the database */
 	struct hasher *hasher;
 	struct dpop_nonces *nonces; /* that proofs must have; NULL: none */

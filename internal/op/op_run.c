@@ -166,6 +166,9 @@ void op_run(struct op *op)
 {
 	if (op->env->limits != NULL)
 		op_admit(op);
+	/* what was asked for isn't all there, and less of it may be more; doubt() tells why */
+	if (op->err == ERR_OK && arena_overflowed(op->arena))
+		op_fail(op, ERR_INTERNAL, NULL);
 	if (op->err != ERR_OK || op->spec == NULL)
 		op_finish(op);
 	else

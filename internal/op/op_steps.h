@@ -47,7 +47,7 @@ op_step op_act_for_organization;
 /* The limits of base's rate tables (rate_limits.h). op_admit may fail the op with RATE_LIMITED
  * and sets retry_after; it and op_settle are called only where there are limits. op_limit_client
  * is a step of what issues tokens, before anything is asked for; op_limit_guesses of what else a
- * client authenticates itself for: only a wrong secret takes something there. */
+ * client authenticates itself for: only a wrong credential takes something there. */
 void op_admit(struct op *op);
 op_step op_limit_client;
 op_step op_limit_guesses;

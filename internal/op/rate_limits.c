@@ -137,9 +137,20 @@ static bool counts_guesses(const struct op *op)
 	       (op->spec->id == OP_INTROSPECT_TOKEN || op->spec->id == OP_REVOKE_TOKEN || op->spec->id == OP_LIST_REVOCATIONS);
 }
 
+/* Only a secret has another place. Of an assertion or a certificate nothing is in the key: any
+ * other one would be its repeat. */
 static bool may_be_repeated(const struct op *op)
 {
-	return op->spec != NULL && op->in.client_id.p != NULL && (op->spec->id == OP_OAUTH_TOKEN || counts_guesses(op));
+	const struct op_input *in = &op->in;
+	return op->spec != NULL && in->client_id.p != NULL && in->client_secret.p != NULL && in->client_assertion.p == NULL &&
+	       in->assertion.p == NULL && (op->spec->id == OP_OAUTH_TOKEN || counts_guesses(op));
+}
+
+/* Its credential was looked at, which costs a signature's verification or a look into the
+ * database, and was none. */
+static bool was_a_guess(const struct op *op)
+{
+	return counts_guesses(op) && !op->repeat && (op->err == ERR_INVALID_CLIENT || op->err == ERR_ASSERTION_REPLAYED);
 }
 
 void op_admit(struct op *op)
@@ -200,7 +211,7 @@ void op_settle(struct op *op)
 	struct rate_limits *l = op->env->limits;
 	if (op->recorded && l->by_client)
 		rate_table_owe(l->clients, l->client, hash_of(l, OF_CLIENT, op->in.client_id), clock_mono_us());
-	if (l->by_client && counts_guesses(op) && !op->repeat && op->err == ERR_INVALID_CLIENT)
+	if (l->by_client && was_a_guess(op))
 		rate_table_owe(l->attempts, l->client, client_here_key(l, op), clock_mono_us());
 	if (!may_be_repeated(op) || op->repeat || op->err == ERR_OK || op->err == ERR_RATE_LIMITED)
 		return;

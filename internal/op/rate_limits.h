@@ -12,9 +12,10 @@
  *                 asked for.
  *
  * What else a client authenticates itself for (introspection, revocation) takes from the bucket of
- * the client at this address only when its secret is wrong.
+ * the client at this address only when its credential is wrong: a secret, a certificate, a forged
+ * assertion or one that was used before.
  *
- * So nobody who doesn't have the secret can take anything from a client's own bucket; a
+ * So nobody who doesn't have the credential can take anything from a client's own bucket; a
  * stranger's attempts meet their own address's bucket. What is refused here takes nothing, and
  * costs no look into the database. A client that asks from several addresses at once may get a
  * burst at each before its own bucket says so; then it waits that out (for another fill at
@@ -23,8 +24,8 @@
  * Some stock clients try the credentials in the other place when they were refused: HTTP Basic,
  * then the body, or the other way round (RFC 6749 section 2.3.1 lets servers take either). A
  * request for a token that was refused (but not here) is remembered for REPEAT_US; the next one
- * from the same address with the same credentials in the other place belongs to it and takes
- * nothing of what it took. Each refusal excuses one request, and an excused one excuses none. */
+ * from the same address with the same secret in the other place belongs to it and takes nothing
+ * of what it took. Each refusal excuses one request, and an excused one excuses none. */
 #ifndef M2M_OP_RATE_LIMITS_H
 #define M2M_OP_RATE_LIMITS_H
 

@@ -1,5 +1,6 @@
 #include "op/tls_client_auth.h"
 
+#include "op/certificate_memo.h"
 #include "op/op_steps.h"
 
 /* Names are asked for by those alone who may authenticate with one. */
@@ -25,17 +26,16 @@ static void note_field(struct op *op, const struct forwarded *caller)
 {
 	struct client_certificate *certificate = NULL;
 	enum err err = ERR_MALFORMED;
-	if (caller->certificates == 1)
-		err = client_certificate_from_field(caller->certificate, &certificate);
+	if (caller->certificates == 1 && caller->chains <= FORWARDED_CHAIN_MAX)
+		err = certificate_memo_read(op->env->certificates, caller->certificate, caller->chain, caller->chains, &certificate);
 	if (err == ERR_OK)
 		note(op, certificate);
 	else if (err == ERR_MALFORMED)
 		op_fail(op, ERR_INVALID_REQUEST,
-			caller->certificates == 1 ? "The proxy's field with the client's certificate is not as RFC 9440 has it."
+			caller->certificates == 1 ? "The proxy's fields with the client's certificate are not as RFC 9440 has them."
 						  : "The proxy's field with the client's certificate stands there more than once.");
 	else
 		op_fail(op, err, NULL);
-	client_certificate_free(certificate);
 }
 
 void op_note_certificate(struct op *op, const struct forwarded *caller, struct client_certificate *of_connection)

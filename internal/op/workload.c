@@ -195,9 +195,11 @@ enum err op_tell_workload_fault(struct op *op, enum err err)
 {
 	if (err == ERR_INVALID_CLIENT)
 		op->err_detail = NO_MATCH;
-	if (op->workload->auth_method != 'j' || (err != ERR_INVALID_CLIENT && err != ERR_ASSERTION_REPLAYED))
+	if (op->workload->auth_method != 'j')
 		return err;
 	if (err == ERR_ASSERTION_REPLAYED)
 		op->err_detail = "The assertion was used before: each one is good for one request.";
-	return ERR_INVALID_GRANT;
+	if (err == ERR_AUTH_METHOD_NOT_ALLOWED)
+		op->err_detail = "The client may not get a token for a workload's assertion.";
+	return err == ERR_INVALID_CLIENT || err == ERR_ASSERTION_REPLAYED || err == ERR_AUTH_METHOD_NOT_ALLOWED ? ERR_INVALID_GRANT : err;
 }

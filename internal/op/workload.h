@@ -46,7 +46,8 @@ op_step op_verify_workload;
  * goes on from op_verify_workload. */
 bool op_workload_again(struct op *op);
 
-/* What the statement's `err` is to who sent the grant's assertion (RFC 7521 section 4.1.1). */
+/* What the statement's `err` is to who sent the grant's assertion (RFC 7521 section 4.1.1, RFC 7523
+ * section 3.1). */
 enum err op_tell_workload_fault(struct op *op, enum err err);
 
 #endif

@@ -310,8 +310,6 @@ static bool takes_query(const struct op_spec *spec)
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
 		return true;
-	case OP_LIST_REVOCATIONS:
-		return false;
 	default:
 		return spec->who != OP_BY_PLATFORM && spec->id != OP_ROTATE_SECRET;
 	}
@@ -351,6 +349,7 @@ void rest_decode(const struct rest_message *m, struct op *op)
 		break;
 	case OP_LIST_REVOCATIONS:
 		op->in.if_none_match = arena_copy(op->arena, m->headers[REST_IF_NONE_MATCH].value);
+		rest_decode_asking_client(op, m->query);
 		break;
 	case OP_ROTATE_SECRET:
 	case OP_ROTATE_CLIENT:

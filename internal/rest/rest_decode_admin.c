@@ -335,3 +335,18 @@ void rest_decode_page(struct op *op, const char *query)
 	op->in.page_token = form_get(&form, "page_token");
 	take_page_size(op, form_get(&form, "page_size"));
 }
+
+/* HTTP Basic came first. What may stand in logs names the client; what proves it doesn't (RFC 6749
+ * section 2.3.1), and a GET has no body of meaning (RFC 9110 section 9.3.1). */
+void rest_decode_asking_client(struct op *op, const char *query)
+{
+	static const char *const known[] = {"client_id", NULL};
+	struct form form;
+	if (query == NULL || !take_query(op, query, known, &form))
+		return;
+	struct str client_id = form_get(&form, "client_id");
+	if (op->in.client_id.p == NULL)
+		op->in.client_id = client_id;
+	else if (client_id.p != NULL && !str_eq(client_id, op->in.client_id))
+		op_fail(op, ERR_INVALID_REQUEST, "The parameter client_id names another client than HTTP Basic.");
+}

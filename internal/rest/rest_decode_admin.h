@@ -14,5 +14,7 @@ void rest_decode_admin(struct op *op, struct str body);
 void rest_decode_page(struct op *op, const char *query);
 /* The same for the list of tokens. */
 void rest_decode_token_list(struct op *op, const char *query);
+/* ?client_id= of who asks with a certificate (RFC 8705 section 2). */
+void rest_decode_asking_client(struct op *op, const char *query);
 
 #endif

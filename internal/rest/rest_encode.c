@@ -7,8 +7,7 @@
 #include "rest/rest_status.h"
 #include "json/json_write.h"
 
-#define REALM     "realm=\"m2m-gateway\""
-#define DPOP_ALGS "algs=\"RS256 ES256 PS256 EdDSA Ed25519\""
+#define REALM "realm=\"m2m-gateway\""
 
 static void put_claim(struct json_out *o, const char *name, struct str value)
 {
@@ -103,9 +102,13 @@ static bool speaks_oauth(const struct op *op)
 	}
 }
 
-/* RFC 6750 section 3, RFC 9449 section 7.1 */
+/* RFC 6750 section 3, RFC 9449 section 7.1. `algs` is what discovery has as
+ * dpop_signing_alg_values_supported. */
+#define ALGS                "ES256 PS256 EdDSA Ed25519\""
 #define BEARER_ERROR(error) STR("Bearer " REALM ", error=\"" error "\"")
-#define DPOP_ERROR(error)   STR("DPoP " REALM ", error=\"" error "\", " DPOP_ALGS)
+#define DPOP(fapi2, before, more)                                                                                                          \
+	((fapi2) ? STR(before "DPoP " REALM more ", algs=\"" ALGS) : STR(before "DPoP " REALM more ", algs=\"RS256 " ALGS))
+#define DPOP_ERROR(fapi2, error) DPOP(fapi2, "", ", error=\"" error "\"")
 
 static bool is_dpop(const struct op *op)
 {
@@ -115,20 +118,21 @@ static bool is_dpop(const struct op *op)
 /* Of a bearer. */
 static struct str bearer_challenge(const struct op *op)
 {
+	bool fapi2 = op->env->config->fapi2;
 	switch (op->err) {
 	case ERR_INVALID_TOKEN:
-		return is_dpop(op) ? DPOP_ERROR("invalid_token") : BEARER_ERROR("invalid_token");
+		return is_dpop(op) ? DPOP_ERROR(fapi2, "invalid_token") : BEARER_ERROR("invalid_token");
 	case ERR_FORBIDDEN:
-		return is_dpop(op) ? DPOP_ERROR("insufficient_scope") : BEARER_ERROR("insufficient_scope");
+		return is_dpop(op) ? DPOP_ERROR(fapi2, "insufficient_scope") : BEARER_ERROR("insufficient_scope");
 	case ERR_INVALID_DPOP_PROOF:
 	case ERR_PROOF_REPLAYED:
-		return DPOP_ERROR("invalid_dpop_proof");
+		return DPOP_ERROR(fapi2, "invalid_dpop_proof");
 	case ERR_USE_DPOP_NONCE:
-		return DPOP_ERROR("use_dpop_nonce");
+		return DPOP_ERROR(fapi2, "use_dpop_nonce");
 	case ERR_MISSING_TOKEN:
-		return STR("Bearer " REALM ", DPoP " REALM ", " DPOP_ALGS);
+		return DPOP(fapi2, "Bearer " REALM ", ", "");
 	default:
-		return is_dpop(op) ? STR("DPoP " REALM ", " DPOP_ALGS) : STR("Bearer " REALM);
+		return is_dpop(op) ? DPOP(fapi2, "", "") : STR("Bearer " REALM);
 	}
 }
 

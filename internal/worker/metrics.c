@@ -108,8 +108,8 @@ static void put_requests(const struct worker *w, struct sbuf *out)
 /* What denied_audit counts: always there, so that a rate of them has a beginning. */
 static void put_denied(const struct worker *w, struct sbuf *out)
 {
-	static const enum err reasons[] = {ERR_INVALID_CLIENT, ERR_ASSERTION_REPLAYED,  ERR_AUTH_METHOD_NOT_ALLOWED,
-					   ERR_INVALID_TOKEN,  ERR_NETWORK_NOT_ALLOWED, ERR_FORBIDDEN};
+	static const enum err reasons[] = {ERR_INVALID_CLIENT, ERR_INVALID_GRANT, ERR_ASSERTION_REPLAYED,  ERR_AUTH_METHOD_NOT_ALLOWED,
+					   ERR_PROOF_REPLAYED, ERR_INVALID_TOKEN, ERR_NETWORK_NOT_ALLOWED, ERR_FORBIDDEN};
 	head(out, "m2m_denied_attempts_total", "counter", "Requests refused for their credentials or rights, by reason.");
 	for (unsigned r = 0; r < sizeof reasons / sizeof *reasons; r++) {
 		uint64_t n = 0;

@@ -210,6 +210,7 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 				 .trust = w->trust,
 				 .memo = bearer_memo_new(),
 				 .client_keys = client_key_memo_new(),
+				 .certificates = certificate_memo_new(),
 				 .hasher = hasher_new(),
 				 .counters = &w->counters,
 				 .status = rest_status};
@@ -225,8 +226,8 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	w->command_event = event_new(w->base, w->command, EV_READ | EV_PERSIST, on_command, w);
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
 	w->flush = event_new(w->base, -1, 0, on_flush, w);
-	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->env.client_keys == NULL || w->env.hasher == NULL ||
-	    w->command_event == NULL || w->tick == NULL || w->flush == NULL)
+	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->env.client_keys == NULL || w->env.certificates == NULL ||
+	    w->env.hasher == NULL || w->command_event == NULL || w->tick == NULL || w->flush == NULL)
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
@@ -304,6 +305,7 @@ void worker_free(struct worker *w)
 		close(w->command);
 	bearer_memo_free(w->env.memo);
 	client_key_memo_free(w->env.client_keys);
+	certificate_memo_free(w->env.certificates);
 	hasher_free(w->env.hasher);
 	verifier_ring_free(w->env.verifiers);
 	dpop_nonces_free(w->env.nonces);

@@ -555,6 +555,225 @@ Test(admin, what_is_no_key_to_register_is_named)
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'add_key'"), 0);
 }
 
+/* ---- workloads ---- */
+
+#define TERMS "\"kind\":\"workload\",\"issuer\":\"https://platform.test\",\"audience\":\"a\""
+
+static int add_workload(const struct org *o, const char *more)
+{
+	char body[8192];
+	snprintf(body, sizeof body, "{" TERMS "%s}", more);
+	return call("POST", keys_of(o, ""), body);
+}
+
+Test(admin, a_workload_is_registered_listed_and_removed)
+{
+	char location[256], id[64], want[256];
+	expect_status(add_workload(&acme, ",\"subject\":\"s\",\"claims\":{\"b\":true,\"a\":{\"/c\":7}},\"may_replay\":true,"
+					  "\"name\":\"build\",\"expires_at\":\"2999-01-31T00:00:00Z\""),
+		      201);
+	body_text(&r, "credential_id", id, sizeof id);
+	cr_expect(body_has("\"kind\":\"workload\",\"name\":\"build\"") && body_has("\"issuer\":\"https://platform.test\"") &&
+			  body_has("\"subject\":\"s\"") && body_has("\"audience\":\"a\"") && body_has("\"may_replay\":true") &&
+			  body_has("\"claims\":{\"a\": {\"/c\": 7}, \"b\": true}") &&
+			  body_has("\"expires_at\":\"2999-01-31T00:00:00.000000Z\""),
+		  "%s", r.body);
+	snprintf(want, sizeof want, "%s", keys_of(&acme, id));
+	cr_expect_str_eq(http_header(&r, "Location", location, sizeof location), want);
+	expect_status(call("GET", keys_of(&acme, ""), NULL), 200);
+	cr_expect(body_has(id) && body_has(NEVER_USED), "%s", r.body);
+	expect_status(call("GET", location, NULL), 200);
+	cr_expect(body_has(id) && body_has("\"may_replay\":true"), "%s", r.body);
+	expect_status(call("GET", clients_of("acme", acme.client_id, ""), NULL), 200);
+	cr_expect(body_has("\"auth_methods\":[\"secret\",\"workload\"]"), "%s", r.body);
+	expect_status(call("DELETE", location, NULL), 204);
+	expect_problem(call("DELETE", location, NULL), 404, "credential_not_found");
+	expect_problem(call("GET", location, NULL), 404, "credential_not_found");
+	cr_expect_eq(audited("add_workload", "granted"), 1);
+	cr_expect_eq(audited("remove_workload", "granted"), 1);
+	expect_status(add_workload(&acme, ",\"subject\":\"s\""), 201); /* and again, with other terms */
+	cr_expect(body_has("\"claims\":{}") && body_has("\"may_replay\":false") && body_has("\"expires_at\":null"), "%s", r.body);
+}
+
+Test(admin, a_workload_s_audience_is_the_gateway_unless_something_else_is_agreed)
+{
+	expect_status(call("POST", keys_of(&acme, ""),
+			   "{\"kind\":\"workload\",\"issuer\":\"example.org\",\"subject\":\"spiffe://example.org/x\"}"),
+		      201);
+	cr_expect(body_has("\"audience\":\"https://issuer.test\""), "%s", r.body);
+	expect_status(call("POST", keys_of(&acme, ""),
+			   "{\"kind\":\"workload\",\"issuer\":\"example.org\",\"subject\":null,\"claims\":{\"a\":\"b\"}}"),
+		      201);
+	cr_expect(body_has("\"subject\":null"), "%s", r.body);
+}
+
+/* Whatever order they are written in; and what differs in one term is another one. */
+Test(admin, a_workload_is_the_same_by_its_terms)
+{
+	static const char *const others[] = {",\"subject\":\"s\",\"claims\":{\"a\":\"1\",\"b\":{\"c\":\"x\"}},\"may_replay\":true",
+					     ",\"subject\":\"s\",\"claims\":{\"a\":\"1\",\"b\":\"x\"}",
+					     ",\"subject\":\"t\",\"claims\":{\"a\":\"1\",\"b\":{\"c\":\"x\"}}",
+					     ",\"claims\":{\"a\":\"1\",\"b\":{\"c\":\"x\"}}", ",\"subject\":\"s\""};
+	expect_status(add_workload(&acme, ",\"subject\":\"s\",\"claims\":{\"a\":\"1\",\"b\":{\"c\":\"x\"}}"), 201);
+	expect_problem(add_workload(&acme, ",\"name\":\"n\",\"claims\":{\"b\":{\"c\":\"x\"},\"a\":\"1\"},\"subject\":\"s\""), 409,
+		       "already_exists");
+	cr_expect(body_has("has this credential already"), "%s", r.body);
+	cr_expect_eq(audited("add_workload", "already_exists"), 1);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		expect_status(add_workload(&acme, others[i]), 201);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_credential where ended_at is null and kind = 'workload'"), 6);
+}
+
+Test(admin, a_workload_is_found_with_its_own_client_alone)
+{
+	struct org other;
+	char id[64];
+	org_create(&w, "other", &other);
+	expect_status(add_workload(&acme, ",\"subject\":\"s\""), 201);
+	body_text(&r, "credential_id", id, sizeof id);
+	expect_problem(call("GET", keys_of(&other, id), NULL), 404, "credential_not_found");
+	expect_problem(call("DELETE", keys_of(&other, id), NULL), 404, "credential_not_found");
+	expect_status(add_workload(&other, ",\"subject\":\"s\""), 201); /* whose own it may be too */
+	snprintf(other.client_id, sizeof other.client_id, "%s", acme.client_id);
+	expect_problem(call("GET", keys_of(&other, id), NULL), 404, "client_not_found");
+	expect_problem(call("DELETE", keys_of(&other, id), NULL), 404, "client_not_found");
+	expect_problem(add_workload(&other, ",\"subject\":\"t\""), 404, "client_not_found");
+	snprintf(other.slug, sizeof other.slug, "nobody");
+	expect_problem(add_workload(&other, ",\"subject\":\"t\""), 404, "organization_not_found");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_credential where ended_at is null"), 2);
+}
+
+Test(admin, a_ninth_workload_is_refused_and_a_first_key_is_not)
+{
+	char more[32], id[64];
+	client_key_make(&key, JWT_ES256);
+	for (int i = 0; i < 8; i++) {
+		snprintf(more, sizeof more, ",\"subject\":\"s%d\"", i);
+		expect_status(add_workload(&acme, more), 201);
+	}
+	body_text(&r, "credential_id", id, sizeof id);
+	expect_problem(add_workload(&acme, ",\"subject\":\"s8\""), 409, "too_many_credentials");
+	cr_expect_eq(audited("add_workload", "too_many_credentials"), 1);
+	expect_status(call("POST", keys_of(&acme, ""), key_body(key.jwk, "")), 201);
+	expect_status(call("DELETE", keys_of(&acme, id), NULL), 204);
+	expect_status(add_workload(&acme, ",\"subject\":\"s8\""), 201);
+	signing_key_free(key.key);
+}
+
+/* ,"NAME":"xxx..." */
+static const char *long_member(const char *name, size_t n)
+{
+	static char text[4096];
+	int at = snprintf(text, sizeof text, ",\"%s\":\"", name);
+	memset(text + at, 'x', n);
+	snprintf(text + at + n, sizeof text - (size_t)at - n, "\"");
+	return text;
+}
+
+/* ,"claims":{"c0":true,...} */
+static const char *many_claims(int n)
+{
+	static char text[4096];
+	int at = snprintf(text, sizeof text, ",\"claims\":{");
+	for (int i = 0; i < n; i++)
+		at += snprintf(text + at, sizeof text - (size_t)at, "%s\"c%d\":true", i == 0 ? "" : ",", i);
+	snprintf(text + at, sizeof text - (size_t)at, "}");
+	return text;
+}
+
+static void expect_named(const char *body, const char *says)
+{
+	int status = call("POST", keys_of(&acme, ""), body);
+	cr_expect(status == 400 && is_problem(&r, "invalid_request") && body_has(says), "%s: %s", body, r.body);
+}
+
+static void expect_no_workload(const char *more, const char *says)
+{
+	char body[8192];
+	snprintf(body, sizeof body, "{" TERMS "%s}", more);
+	expect_named(body, says);
+}
+
+Test(admin, what_is_no_workload_to_register_is_named)
+{
+	static const struct {
+		const char *more, *says;
+	} bad[] = {
+		{"", "needs a subject, or claims"},
+		{",\"claims\":{}", "needs a subject, or claims"},
+		{",\"subject\":null", "needs a subject, or claims"},
+		{",\"subject\":\"\"", "subject must be"},
+		{",\"subject\":7", "subject is of the wrong type"},
+		{",\"subject\":\"a\\tb\"", "subject must be"},
+		{",\"subject\":\"a\\u202eb\"", "subject must be"},
+		{",\"claims\":[]", "claims is of the wrong type"},
+		{",\"claims\":\"x\"", "claims is of the wrong type"},
+		{",\"claims\":null", "claims is of the wrong type"},
+		{",\"claims\":{\"a\":null}", "claims must be"},
+		{",\"claims\":{\"a\":[1]}", "claims must be"},
+		{",\"claims\":{\"a\":{}}", "claims must be"},
+		{",\"claims\":{\"\":\"x\"}", "claims must be"},
+		{",\"claims\":{\"a\":1.5}", "claims must be"},
+		{",\"claims\":{\"a\":99999999999999999999}", "claims must be"},
+		{",\"claims\":{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":1}}}}}", "claims must be"},
+		{",\"claims\":{\"a\":1,\"a\":2}", "twice"},
+		{",\"subject\":\"s\",\"may_replay\":\"yes\"", "may_replay is of the wrong type"},
+		{",\"subject\":\"s\",\"may_replay\":1", "may_replay is of the wrong type"},
+		{",\"subject\":\"s\",\"may_replay\":null", "may_replay is of the wrong type"},
+		{",\"subject\":\"s\",\"name\":\"a\\tb\"", "name must be"},
+		{",\"subject\":\"s\",\"name\":7", "name is of the wrong type"},
+		{",\"subject\":\"s\",\"expires_at\":\"tomorrow\"", "expires_at must be"},
+		{",\"subject\":\"s\",\"expires_at\":\"2001-01-31T00:00:00Z\"", "expires_at must be"},
+		{",\"subject\":\"s\",\"expires_at\":7", "expires_at is of the wrong type"},
+		{",\"subject\":\"s\",\"replay\":true", "doesn't know the member replay."},
+		{",\"subject\":\"s\",\"public_key\":{}", "a member of another kind"},
+		{",\"subject\":\"s\",\"certificate\":\"x\"", "a member of another kind"},
+		{",\"subject\":\"s\",\"tls_client_auth_san_dns\":\"a.example\"", "a member of another kind"},
+	};
+	static const struct {
+		const char *body, *says;
+	} whole[] = {
+		{"{\"kind\":\"workload\"}", "issuer must be"},
+		{"{\"kind\":\"workload\",\"subject\":\"s\"}", "issuer must be"},
+		{"{\"kind\":\"workload\",\"subject\":\"s\",\"issuer\":\"\"}", "issuer must be"},
+		{"{\"kind\":\"workload\",\"subject\":\"s\",\"issuer\":\"a b\"}", "issuer must be"},
+		{"{\"kind\":\"workload\",\"subject\":\"s\",\"issuer\":7}", "issuer is of the wrong type"},
+		{"{\"kind\":\"workload\",\"subject\":\"s\",\"issuer\":\"i\",\"audience\":\"\"}", "audience must be"},
+		{"{\"kind\":\"workload\",\"subject\":\"s\",\"issuer\":\"i\",\"audience\":\"a b\"}", "audience must be"},
+		{"{\"kind\":\"workload\",\"subject\":\"s\",\"issuer\":\"i\",\"audience\":null}", "audience is of the wrong type"},
+		{"{\"kind\":\"workload\",\"subject\":\"s\",\"issuer\":\"i\",\"audience\":[\"a\"]}", "audience is of the wrong type"},
+		{"{\"kind\":\"key\",\"public_key\":{},\"issuer\":\"i\"}", "a member of another kind"},
+		{"{\"kind\":\"key\",\"public_key\":{},\"claims\":{\"a\":1}}", "a member of another kind"},
+		{"{\"kind\":\"certificate\",\"tls_client_auth_san_dns\":\"a.example\",\"subject\":\"s\"}", "a member of another kind"},
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		expect_no_workload(bad[i].more, bad[i].says);
+	for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+		expect_named(whole[i].body, whole[i].says);
+	expect_no_workload(long_member("subject", 1025), "subject must be");
+	expect_no_workload(many_claims(65), "claims must be");
+	char body[8192];
+	snprintf(body, sizeof body, "{\"kind\":\"workload\",\"subject\":\"s\"%s}", long_member("issuer", 257));
+	expect_named(body, "issuer must be");
+	snprintf(body, sizeof body, "{\"kind\":\"workload\",\"subject\":\"s\",\"issuer\":\"i\"%s}", long_member("audience", 257));
+	expect_named(body, "audience must be");
+	snprintf(body, sizeof body, "{" TERMS ",\"claims\":{\"a\":\"b\"%s}}", long_member("c", 2048));
+	expect_named(body, "claims must be");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'add_workload'"), 0);
+	expect_status(add_workload(&acme, long_member("subject", 1024)), 201);
+	expect_status(add_workload(&acme, many_claims(60)), 201);
+}
+
+/* Its tokens would be bound to nothing. */
+Test(admin, a_client_of_fapi2_has_no_workloads)
+{
+	expect_status(call("PATCH", clients_of("acme", acme.client_id, ""),
+			   "{\"auth_methods\":[\"key\"],\"token_binding\":\"dpop\",\"profile\":\"fapi2\"}"),
+		      200);
+	expect_problem(add_workload(&acme, ",\"subject\":\"s\""), 409, "profile_unmet");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_credential"), 0);
+}
+
 /* What the client may authenticate with, as its row and its description have it. */
 static void expect_methods(const char *row, const char *told)
 {

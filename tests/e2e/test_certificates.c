@@ -225,6 +225,31 @@ Test(certificates, a_secrets_token_is_bound_where_its_client_has_to)
 	cr_expect_str_eq(sql_text(world_db(&w), "select bound_to from m2m.token_audit where bound_to is not null"), expected);
 }
 
+/* A GET has no form: the client's id stands in the query, and nothing that proves who it is. */
+Test(certificates, an_api_reads_the_list_of_revocations_with_its_certificate)
+{
+	char path[2 * TOKEN_MAX];
+	start("request");
+	pki_issue(&one, &authority, "/CN=x", "DNS:api.example", 1);
+	snprintf(path, sizeof path, "/oauth2/revocations?client_id=%s", acme.client_id);
+	expect_status(curl_form(w.gateway.http, path, &one, NULL, NULL, &r), 401);
+	add(&acme, "--san-dns", "api.example");
+	expect_status(curl_form(w.gateway.http, path, &one, NULL, NULL, &r), 403);
+	sql_exec(world_db(&w), "update m2m.client set roles = '{resource_server}' where client_id = '%s'", acme.client_id);
+	expect_status(curl_form(w.gateway.http, path, &one, NULL, NULL, &r), 200);
+	cr_expect_str_eq(r.body, "{\"revocations\":[],\"not_before\":[]}\n");
+	expect_status(curl_form(w.gateway.http, path, NULL, NULL, NULL, &r), 401);
+	expect_status(curl_form(w.gateway.http, path, &one, admin, NULL, &r), 400);
+	expect_status(curl_form(w.gateway.http, "/oauth2/revocations", &one, NULL, NULL, &r), 401);
+	snprintf(path, sizeof path, "/oauth2/revocations?client_id=%s&client_secret=%s", acme.client_id, acme.secret);
+	expect_status(curl_form(w.gateway.http, path, NULL, NULL, NULL, &r), 400);
+	snprintf(path, sizeof path, "/oauth2/revocations?client_assertion=a.b.c&client_id=%s", acme.client_id);
+	expect_status(curl_form(w.gateway.http, path, NULL, NULL, NULL, &r), 400);
+	take_away(&acme, "tls_client_auth_san_dns:api.example");
+	snprintf(path, sizeof path, "/oauth2/revocations?client_id=%s", acme.client_id);
+	expect_status(curl_form(w.gateway.http, path, &one, NULL, NULL, &r), 401);
+}
+
 Test(certificates, an_admin_gets_a_token_for_a_certificate_over_both_transports)
 {
 	char form[256];
@@ -375,6 +400,49 @@ Test(certificates, a_trusted_proxy_tells_of_a_certificate)
 	/* its chain is ours to verify */
 	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field(&untrusted)), 401);
 	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), NULL), 401);
+}
+
+static const char *field_and_chain(const struct identity *i, const struct identity *above)
+{
+	static char value[6000], lines[12200];
+	int n = snprintf(lines, sizeof lines, "%s", field(i));
+	pki_field(above, value, sizeof value);
+	snprintf(lines + n, sizeof lines - (size_t)n, "Client-Cert-Chain: %s\r\n", value);
+	return lines;
+}
+
+/* RFC 9440 section 2.3, over both transports. */
+Test(certificates, a_trusted_proxy_tells_of_what_leads_to_the_authority)
+{
+	static struct h2 c;
+	static struct grpc_reply g;
+	struct identity above, strangers_above;
+	char value[6000], chain[6000], metadata[2 * 6000 + TOKEN_MAX + 64];
+	start_behind_a_proxy();
+	pki_issue_authority(&above, &authority, "/CN=intermediate");
+	pki_issue_authority(&strangers_above, &stranger_authority, "/CN=intermediate");
+	pki_issue(&one, &above, "/CN=x", "DNS:billing.example", 1);
+	add(&acme, "--san-dns", "billing.example");
+	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field(&one)), 401);
+	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field_and_chain(&one, &above)), 200);
+	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field_and_chain(&one, &strangers_above)), 401);
+	expect_status(ask_from("127.0.0.1", "/oauth2/token", NULL, grant(&acme), field_and_chain(&one, &above)), 401);
+	pki_issue(&one, &strangers_above, "/CN=x", "DNS:billing.example", 1);
+	expect_status(ask_from(PROXY, "/oauth2/token", NULL, grant(&acme), field_and_chain(&one, &strangers_above)), 401);
+
+	pki_issue(&one, &above, "/CN=x", "DNS:billing.example", 1);
+	pki_field(&one, value, sizeof value);
+	pki_field(&above, chain, sizeof chain);
+	for (int with = 0; with < 2; with++) {
+		cr_assert(h2_open_from(&c, PROXY, w.gateway.grpc));
+		snprintf(metadata, sizeof metadata, "authorization: Bearer %s\nclient-cert: %s%s%s", admin, value,
+			 with ? "\nclient-cert-chain: " : "", with ? chain : "");
+		int status = grpc_call_on(
+			&c, &(struct grpc_request){.path = GRPC_TOKEN, .message = token_message(acme.client_id, ""), .metadata = metadata},
+			&g);
+		cr_expect_eq(status, with ? 0 : 16, "%d", status);
+		h2_close(&c);
+	}
 }
 
 Test(certificates, what_anybody_else_says_of_a_certificate_is_nothing)

@@ -714,6 +714,23 @@ Test(fapi2_installation, discovery_end_point_verification)
 	cr_expect_null(strstr(r.body, "RS256\",\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519"), "%s", r.body);
 }
 
+/* What the challenge and the metadata name is what proofs are taken with. */
+Test(fapi2_installation, the_challenge_names_the_algorithms_that_are_taken)
+{
+	static const char algs[] = "algs=\"ES256 PS256 EdDSA Ed25519\"";
+	char challenge[256];
+	expect_status(get(&w, RESOURCE, NULL, &r), 401);
+	http_header(&r, "WWW-Authenticate", challenge, sizeof challenge);
+	cr_expect_not_null(strstr(challenge, algs), "%s", challenge);
+	bind_token(&key);
+	expect_status(show("not-a-jwt"), 401);
+	http_header(&r, "WWW-Authenticate", challenge, sizeof challenge);
+	cr_expect_not_null(strstr(challenge, algs), "%s", challenge);
+	expect_status(show_as(PLAIN), 200);
+	expect_status(get(&w, "/.well-known/oauth-authorization-server", NULL, &r), 200);
+	expect_says("\"dpop_signing_alg_values_supported\":[\"ES256\",\"PS256\",\"EdDSA\",\"Ed25519\"]");
+}
+
 Test(fapi2_installation, every_client_shows_a_key_and_has_its_tokens_bound)
 {
 	expect_error(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 401, "invalid_client");

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "harness/client_key.h"
 #include "harness/expect.h"
+#include "harness/pki.h"
 #include "harness/proc.h"
 #include "harness/world.h"
 
@@ -262,6 +264,186 @@ Test(limits, a_client_that_tries_basic_and_then_the_form_is_counted_once)
 	is_a_burst(TALLY(30, 401, token_as_stock_client("127.0.0.2", acme.client_id, wrong)), 10, 1);
 	cr_assert_geq(gateway_metric(&w, "m2m_denied_attempts_total{reason=\"invalid_client\"}"), 20, "each refusal is recorded");
 	is_a_burst(TALLY(30, 200, token_as_stock_client("127.0.0.3", acme.client_id, acme.secret)), 10, 1);
+}
+
+/* ---- credentials of other kinds ---- */
+
+#define PLATFORM "https://platform.test"
+#define PROXY    "127.0.1.1"
+#define TYPE     "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+static struct client_key_pair key, platform_key;
+static struct identity ours, not_ours;
+static char body[2 * TOKEN_MAX], shown[TOKEN_MAX], fields[8192];
+
+/* A client that has a key, a certificate and a workload, behind a proxy that tells who calls and
+ * with which certificate. */
+static void start_with_credentials(void)
+{
+	char path[TMP_PATH], set[4096];
+	struct ctl_result ran;
+	client_key_make(&key, JWT_ES256);
+	client_key_make(&platform_key, JWT_ES256);
+	tmp_path(path, "keys", ".json");
+	snprintf(set, sizeof set, "{\"keys\":[%s]}", platform_key.jwk);
+	tmp_write(path, set);
+	snprintf(set, sizeof set, "[{\"issuer\":\"" PLATFORM "\",\"workloads\":true,\"jwks_file\":\"%s\"}]", path);
+	tmp_path(path, "issuers", ".json");
+	tmp_write(path, set);
+	env_set(&w.gateway_env, "M2M_TRUSTED_ISSUERS_FILE=%s", path);
+	env_set(&w.gateway_env, "M2M_TRUSTED_PROXIES=127.0.1.0/24");
+	env_set(&w.gateway_env, "M2M_FORWARDED=x-forwarded-for");
+	env_set(&w.gateway_env, "M2M_CLIENT_CERT_HEADER=on");
+	start();
+	pki_self_signed(&ours, "/CN=ours");
+	pki_self_signed(&not_ours, "/CN=not ours");
+	client_key_add(&w, &acme, &key);
+	world_ctl(&w, &ran, "client", "certificate", "add", "--org", "acme", "--file", ours.crt);
+	world_ctl(&w, &ran, "client", "workload", "add", "--org", "acme", "--issuer", PLATFORM, "--subject", "web", "--audience",
+		  "https://issuer.test", "--may-replay");
+	world_ctl(&w, &ran, "client", "set", "--org", "acme", "--auth-method", "key", "--auth-method", "certificate", "--auth-method",
+		  "workload", "--role", "resource_server");
+}
+
+static void free_keys(void)
+{
+	signing_key_free(key.key);
+	signing_key_free(platform_key.key);
+}
+
+/* A signature of another's under a kid of ours. */
+static void assert_as(bool right)
+{
+	client_assertion_new(acme.client_id, &key, 60, shown);
+	if (!right) {
+		char *at = shown + strlen(shown) - 8;
+		*at = *at == 'A' ? 'B' : 'A';
+	}
+}
+
+static void show_platforms_token(bool right)
+{
+	char claims[512];
+	snprintf(claims, sizeof claims, "{\"iss\":\"" PLATFORM "\",\"sub\":\"%s\",\"aud\":\"https://issuer.test\",\"exp\":%lld}",
+		 right ? "web" : "other", (long long)(clock_wall_us() / 1000000 + 600));
+	client_assertion_sign(&platform_key, claims, shown);
+}
+
+/* What is said of the address is the proxy's to say. */
+static int ask_behind_proxy(const char *address, const char *path, const struct identity *certificate)
+{
+	char value[6000];
+	int n = snprintf(fields, sizeof fields, "X-Forwarded-For: %s\r\n", address);
+	if (certificate != NULL) {
+		pki_field(certificate, value, sizeof value);
+		snprintf(fields + n, sizeof fields - (size_t)n, "Client-Cert: %s\r\n", value);
+	}
+	return call_from(PROXY, &(struct http_request){.path = path, .type = FORM, .body = body, .headers = fields});
+}
+
+static int with_key(const char *address, bool right)
+{
+	assert_as(right);
+	snprintf(body, sizeof body, "grant_type=client_credentials&client_id=%s&client_assertion_type=" TYPE "&client_assertion=%s",
+		 acme.client_id, shown);
+	return ask_behind_proxy(address, "/oauth2/token", NULL);
+}
+
+static int with_workload(const char *address, bool right)
+{
+	show_platforms_token(right);
+	snprintf(body, sizeof body, "grant_type=client_credentials&client_id=%s&client_assertion_type=" TYPE "&client_assertion=%s",
+		 acme.client_id, shown);
+	return ask_behind_proxy(address, "/oauth2/token", NULL);
+}
+
+static int with_grant(const char *address, bool right)
+{
+	show_platforms_token(right);
+	snprintf(body, sizeof body, "grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&client_id=%s&assertion=%s", acme.client_id,
+		 shown);
+	return ask_behind_proxy(address, "/oauth2/token", NULL);
+}
+
+static int with_certificate(const char *address, bool right)
+{
+	snprintf(body, sizeof body, "grant_type=client_credentials&client_id=%s", acme.client_id);
+	return ask_behind_proxy(address, "/oauth2/token", right ? &ours : &not_ours);
+}
+
+static const struct {
+	const char *name;
+	int (*ask)(const char *address, bool right);
+	int refused;
+} ways[] = {{"key", with_key, 401}, {"workload", with_workload, 401}, {"grant", with_grant, 400}, {"certificate", with_certificate, 401}};
+enum { WAYS = sizeof ways / sizeof *ways };
+
+static const char *address_of(unsigned network, size_t way)
+{
+	static char text[32];
+	snprintf(text, sizeof text, "192.0.%u.%zu", network, way + 1);
+	return text;
+}
+
+Test(limits, every_kind_of_wrong_credential_meets_the_limit_of_its_address_and_takes_nothing_elsewhere)
+{
+	env_set(&w.gateway_env, "M2M_CLIENT_RATE=1");
+	env_set(&w.gateway_env, "M2M_CLIENT_BURST=6");
+	start_with_credentials();
+	for (size_t i = 0; i < WAYS; i++)
+		is_a_burst(TALLY(20, ways[i].refused, ways[i].ask(address_of(2, i), false)), 6, 1);
+	is_a_burst(TALLY(20, 200, with_key("198.51.100.1", true)), 6, 1);
+	free_keys();
+}
+
+/* The client's own: whichever credential it shows, its tokens count together. */
+Test(limits, a_client_has_one_limit_whichever_credential_it_shows)
+{
+	env_set(&w.gateway_env, "M2M_CLIENT_RATE=1");
+	env_set(&w.gateway_env, "M2M_CLIENT_BURST=6");
+	start_with_credentials();
+	is_a_burst(TALLY(20, 200, ways[i_ % WAYS].ask(address_of(2, (size_t)i_ % WAYS), true)), 6, 1);
+	for (size_t i = 0; i < WAYS; i++) {
+		while (ways[i].ask(address_of(3, i), true) == 200)
+			continue;
+		cr_assert(r.status == 429 && is_oauth_error(&r, "temporarily_unavailable"), "%s: %s", ways[i].name, r.body);
+	}
+	free_keys();
+}
+
+Test(limits, an_address_has_one_limit_whichever_credential_it_shows)
+{
+	env_set(&w.gateway_env, "M2M_ADDRESS_RATE=1");
+	env_set(&w.gateway_env, "M2M_ADDRESS_BURST=6");
+	start_with_credentials();
+	is_a_burst(TALLY(20, 200, ways[i_ % WAYS].ask("192.0.2.1", true)), 6, 1);
+	for (size_t i = 0; i < WAYS; i++) {
+		while (ways[i].ask("192.0.2.1", false) != 429)
+			continue;
+		expect_status(ways[i].ask(address_of(3, i), true), 200);
+	}
+	free_keys();
+}
+
+static int introspect(const char *address, bool right)
+{
+	assert_as(right);
+	snprintf(body, sizeof body, "token=x&client_id=%s&client_assertion_type=" TYPE "&client_assertion=%s", acme.client_id, shown);
+	return ask_behind_proxy(address, "/oauth2/introspect", NULL);
+}
+
+Test(limits, forged_assertions_at_introspection_are_guesses_and_right_ones_are_not)
+{
+	env_set(&w.gateway_env, "M2M_CLIENT_RATE=1");
+	env_set(&w.gateway_env, "M2M_CLIENT_BURST=6");
+	start_with_credentials();
+	cr_assert_eq(TALLY(20, 200, introspect("192.0.2.1", true)).n, 20);
+	is_a_burst(TALLY(20, 401, introspect("192.0.2.1", false)), 6, 1);
+	while (introspect("192.0.2.1", false) == 401)
+		continue;
+	expect_status(introspect("192.0.2.1", true), 429);
+	expect_status(introspect("192.0.2.2", true), 200);
+	free_keys();
 }
 
 /* ---- off ---- */

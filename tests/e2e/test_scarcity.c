@@ -16,7 +16,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "harness/client_key.h"
+#include "harness/dpop.h"
 #include "harness/expect.h"
+#include "harness/pki.h"
 #include "harness/proc.h"
 #include "harness/require.h"
 #include "harness/scarcity.h"
@@ -36,13 +39,10 @@ static char bearer[TOKEN_MAX]; /* one that no worker has seen */
 static struct http_conn conn;
 static struct http_reply r;
 
-static void open_with(const char *setting)
+static void begin(void)
 {
-	world_prepare(&w, false);
 	env_set(&w.gateway_env, "M2M_WORKERS=1");
 	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=%d", DATABASE_MS);
-	if (setting != NULL)
-		env_set(&w.gateway_env, "%s", setting);
 	scarcity_prepare(&w.gateway_env);
 	gateway_start(&w.gateway, &w.gateway_env);
 	org_create(&w, "acme", &acme);
@@ -52,7 +52,8 @@ static void open_with(const char *setting)
 
 static void open_world(void)
 {
-	open_with(NULL);
+	world_prepare(&w, false);
+	begin();
 }
 
 static void close_world(void)
@@ -460,6 +461,219 @@ Test(scarcity, grpc_answers_or_closes)
 {
 	DEEDS({"call token", call_token, NULL, 0}, {"call with a new bearer", call_id, new_bearer, 307}, {"health", check_health, NULL, 0},
 	      {"reflection", reflect, NULL, 0});
+}
+
+/* ---- credentials of other kinds ---- */
+
+#define PLATFORM "https://platform.test"
+#define TYPE     "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+#define GRANT    "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+static struct client_key_pair key, platform_key;
+static struct identity authority, above, certificate;
+static char shown[TOKEN_MAX], form[2 * TOKEN_MAX], bound[TOKEN_MAX];
+static char keys_path[TMP_PATH], issuers_path[TMP_PATH];
+
+static const char *show_key(const char *rest)
+{
+	client_assertion_new(acme.client_id, &key, 60, shown);
+	snprintf(form, sizeof form, "%s&client_assertion_type=" TYPE "&client_assertion=%s", rest, shown);
+	return form;
+}
+
+static const char *show_platforms_token(const char *rest, const char *name)
+{
+	char claims[512];
+	snprintf(claims, sizeof claims, "{\"iss\":\"" PLATFORM "\",\"sub\":\"web\",\"aud\":\"https://issuer.test\",\"exp\":%lld}",
+		 (long long)(clock_wall_us() / 1000000 + 600));
+	client_assertion_sign(&platform_key, claims, shown);
+	snprintf(form, sizeof form, "%s&client_id=%s&%s=%s", rest, acme.client_id, name, shown);
+	return form;
+}
+
+static enum end post(const char *path, const char *fields, const char *body)
+{
+	static char text[32768];
+	snprintf(text, sizeof text,
+		 "POST %s HTTP/1.1\r\nHost: a\r\n%sContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n%s", path,
+		 fields, strlen(body), body);
+	return ask_http(text);
+}
+
+static enum end token_of_key(void)
+{
+	return post("/oauth2/token", "", show_key("grant_type=client_credentials"));
+}
+
+static enum end bind_token(void)
+{
+	char proof[TOKEN_MAX], line[TOKEN_MAX + 16];
+	proof_for_token(&key, proof);
+	snprintf(line, sizeof line, "DPoP: %s\r\n", proof);
+	enum end end = post("/oauth2/token", line, show_key("grant_type=client_credentials"));
+	if (end == DONE)
+		body_text(&r, "access_token", bound, sizeof bound);
+	return end;
+}
+
+static enum end bearer_with_proof(void)
+{
+	char proof[TOKEN_MAX], text[3 * TOKEN_MAX];
+	proof_new(&key, &(struct proof){.method = "GET", .url = DPOP_URL "/m2m/client-id", .token = bound}, proof);
+	snprintf(text, sizeof text, "GET /m2m/client-id HTTP/1.1\r\nHost: a\r\nAuthorization: DPoP %s\r\nDPoP: %s\r\n\r\n", bound, proof);
+	return ask_http(text);
+}
+
+static enum end introspect_with_key(void)
+{
+	return post("/oauth2/introspect", "", show_key("token=x"));
+}
+
+/* One that no worker remembers. */
+static void new_key(void)
+{
+	client_key_remove(&w, &acme, &key);
+	signing_key_free(key.key);
+	client_key_make(&key, JWT_ES256);
+	client_key_add(&w, &acme, &key);
+	sql_exec(world_db(&w), "update m2m.client set auth_methods = '{secret,key,certificate,workload}' where client_id = '%s'",
+		 acme.client_id);
+}
+
+static enum end token_of_workload(void)
+{
+	return post("/oauth2/token", "",
+		    show_platforms_token("grant_type=client_credentials&client_assertion_type=" TYPE, "client_assertion"));
+}
+
+static enum end token_of_grant(void)
+{
+	return post("/oauth2/token", "", show_platforms_token("grant_type=" GRANT, "assertion"));
+}
+
+/* What the worker remembers of it is refused, and it asks once more. */
+static void new_workload_id(void)
+{
+	sql_exec(world_db(&w), "update m2m.client_credential set credential_id = translate(encode(sha256(gen_random_uuid()::text::bytea),"
+			       " 'base64'), '+/=', '-_') where kind = 'workload' and issuer = '" PLATFORM "'");
+}
+
+/* By a proxy, in fields that no worker has seen. */
+static enum end token_of_certificate(void)
+{
+	static char own[6000], chain[6000], fields[16384], body[128];
+	static unsigned n;
+	pki_field(&certificate, own, sizeof own);
+	pki_field(&above, chain, sizeof chain);
+	snprintf(fields, sizeof fields, "X-Forwarded-For: 192.0.2.1\r\nClient-Cert: %s\r\nClient-Cert-Chain: %s,%*s%s\r\n", own, chain,
+		 (int)(n++ % 1000), "", chain);
+	snprintf(body, sizeof body, "grant_type=client_credentials&client_id=%s", acme.client_id);
+	return post("/oauth2/token", fields, body);
+}
+
+static enum end add_workload(void)
+{
+	char path[128], body[512];
+	static unsigned n;
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/credentials", acme.client_id);
+	snprintf(
+		body, sizeof body,
+		"{\"kind\":\"workload\",\"issuer\":\"https://other.test\",\"subject\":\"s%u\",\"claims\":{\"a\":{\"b\":true},\"c\":\"d\"}}",
+		n++);
+	return ask_with("POST", path, platform, JSON_TYPE, body);
+}
+
+/* None is without its claims, and the next one finds room. */
+static void end_workloads(void)
+{
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.client_credential where issuer = 'https://other.test'"
+					   " and claims <> '{\"a\":{\"b\":true},\"c\":\"d\"}'"),
+		     0);
+	sql_exec(world_db(&w),
+		 "update m2m.client_credential set ended_at = now() where issuer = 'https://other.test' and ended_at is null");
+}
+
+/* With `others` that mean nothing. */
+static void write_issuers(unsigned others)
+{
+	char text[8192];
+	size_t n = (size_t)snprintf(text, sizeof text, "[{\"issuer\":\"" PLATFORM "\",\"workloads\":true,\"jwks_file\":\"%s\"}", keys_path);
+	for (unsigned i = 0; i < others; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n,
+				      ",{\"issuer\":\"https://other-%u.test\",\"workloads\":true,\"jwks_file\":\"%s\"}", i, keys_path);
+	snprintf(text + n, sizeof text - n, "]");
+	tmp_write(issuers_path, text);
+}
+
+static void open_credentials(void)
+{
+	char text[4096];
+	struct ctl_result ran;
+	client_key_make(&key, JWT_ES256);
+	client_key_make(&platform_key, JWT_ES256);
+	pki_self_signed(&authority, "/CN=clients authority");
+	pki_issue_authority(&above, &authority, "/CN=intermediate");
+	pki_issue(&certificate, &above, "/CN=x", "DNS:billing.example", 1);
+	tmp_path(keys_path, "keys", ".json");
+	tmp_path(issuers_path, "issuers", ".json");
+	snprintf(text, sizeof text, "{\"keys\":[%s]}", platform_key.jwk);
+	tmp_write(keys_path, text);
+	write_issuers(0);
+	world_prepare(&w, false);
+	env_set(&w.gateway_env, "M2M_TRUSTED_ISSUERS_FILE=%s", issuers_path);
+	env_set(&w.gateway_env, "M2M_TRUSTED_PROXIES=127.0.0.1/32");
+	env_set(&w.gateway_env, "M2M_FORWARDED=x-forwarded-for");
+	env_set(&w.gateway_env, "M2M_CLIENT_CERT_HEADER=on");
+	env_set(&w.gateway_env, "M2M_TLS_CLIENT_CA_FILE=%s", authority.crt);
+	begin();
+	client_key_add(&w, &acme, &key);
+	world_ctl(&w, &ran, "client", "certificate", "add", "--org", "acme", "--san-dns", "billing.example");
+	world_ctl(&w, &ran, "client", "workload", "add", "--org", "acme", "--issuer", PLATFORM, "--subject", "web", "--audience",
+		  "https://issuer.test", "--may-replay");
+	world_ctl(&w, &ran, "client", "set", "--org", "acme", "--auth-method", "secret", "--auth-method", "key", "--auth-method",
+		  "certificate", "--auth-method", "workload", "--role", "resource_server", "--role", "admin");
+}
+
+static void close_credentials(void)
+{
+	signing_key_free(key.key);
+	signing_key_free(platform_key.key);
+	close_world();
+}
+
+TestSuite(scarcity_credentials, .init = open_credentials, .fini = close_credentials, .timeout = 600);
+
+Test(scarcity_credentials, keys_and_proofs_are_answered_or_cut_off)
+{
+	DEEDS({"token of a key", token_of_key, NULL, 7}, {"token of a new key", token_of_key, new_key, 31},
+	      {"token with a proof", bind_token, NULL, 13}, {"bearer with a proof", bearer_with_proof, NULL, 13},
+	      {"introspect with a key", introspect_with_key, NULL, 13});
+}
+
+Test(scarcity_credentials, workloads_and_certificates_are_answered_or_cut_off)
+{
+	DEEDS({"token of a workload", token_of_workload, NULL, 7},
+	      {"token of a workload that changed", token_of_workload, new_workload_id, 31}, {"token of a grant", token_of_grant, NULL, 13},
+	      {"token of a certificate", token_of_certificate, NULL, 97}, {"add a workload", add_workload, end_workloads, 3});
+	end_workloads();
+}
+
+/* The list and the keys are looked at once a second. */
+Test(scarcity_credentials, issuers_that_are_reread_meanwhile_are_there_again)
+{
+	static const struct deed d = {"token of a workload", token_of_workload, NULL, 0};
+	static const unsigned rates[] = {1, 10, 100};
+	for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+		scarcity_fail_randomly(rates[i], rates[i]);
+		for (unsigned others = 1; others <= 3; others++) {
+			write_issuers(others);
+			sleep_ms(1100);
+		}
+		cr_assert_gt(scarcity_end(), 0);
+		cr_assert(lives(), "one in %u: the gateway is dead; see %s", rates[i], w.gateway.log);
+		expect_recovery(&d, rates[i]);
+	}
+	expect_all_recorded();
 }
 
 /* ---- at random ---- */

@@ -22,7 +22,7 @@ SHARED_CLUSTER("");
 #define OURS     "https://issuer.test"
 #define CLUSTER  "https://oidc.eks.eu-central-1.amazonaws.test/id/ABC"
 #define GITHUB   "https://token.actions.githubusercontent.com"
-#define NOTICED  8000 /* ms: files are looked at once a second */
+#define NOTICED  30000 /* ms, at most: files are looked at once a second */
 #define NO_MATCH "The assertion isn't one of this client's workloads, or there is no such client."
 #define FORM     "application/x-www-form-urlencoded"
 
@@ -288,6 +288,64 @@ Test(workloads, one_that_is_removed_or_not_allowed_gets_nothing_at_once)
 	expect_status(show(token), 200);
 }
 
+Test(workloads, the_platform_registers_one_and_ends_it_at_once)
+{
+	char platform[TOKEN_MAX], location[512];
+	const char *path = format("/admin/organizations/acme/clients/%s/credentials", acme.client_id);
+	const char *token = token_of(key, POD("web", "\"jti\":\"a\","));
+	mint_platform(&w, "backend", platform);
+	expect_status(show(token), 401);
+	expect_status(post_json(&w, path, platform,
+				"{\"kind\":\"workload\",\"issuer\":\"" CLUSTER "\",\"may_replay\":true,"
+				"\"claims\":{\"/kubernetes.io/serviceaccount/name\":\"web\"}}",
+				&r),
+		      201);
+	http_header(&r, "Location", location, sizeof location);
+	expect_status(show(token), 200);
+	expect_status(grant(token), 200);
+	expect_status(show(token_of(key, POD("other", ""))), 401);
+	expect_status(get(&w, location, platform, &r), 200);
+	cr_expect_not_null(strstr(r.body, "\"last_use\":{\"at\":\"20"), "%s", r.body);
+	expect_status(http_call(w.gateway.http, &(struct http_request){.method = "DELETE", .path = location, .bearer = platform}, &r), 204);
+	expect_status(show(token), 401);
+	expect_said("invalid_client", NO_MATCH);
+	expect_status(grant(token), 400);
+}
+
+/* RFC 7521 section 4.1.1, RFC 7523 section 3.1: what is wrong with a grant is no fault of a
+ * client's authentication. */
+Test(workloads, a_grant_that_the_client_may_not_use_is_an_invalid_one)
+{
+	struct ctl_result ran;
+	char bearer[TOKEN_MAX];
+	static struct grpc_reply g;
+	static struct grpc_details d;
+	add(&ran, "--kubernetes", "prod/web", "--issuer", CLUSTER);
+	const char *token = token_of(key, POD("web", ""));
+	world_ctl(&w, &ran, "client", "set", "--org", "acme", "--auth-method", "secret");
+	expect_status(grant(token), 400);
+	expect_said("invalid_grant", "The client may not get a token for a workload's assertion.");
+	cr_expect_str_eq(http_header(&r, "WWW-Authenticate", bearer, sizeof bearer), "");
+	expect_status(show(token), 401);
+	expect_said("invalid_client", "The client may not authenticate in this way.");
+	expect_status(http_call(w.gateway.ops, &(struct http_request){.path = "/metrics"}, &r), 200);
+	cr_expect_not_null(strstr(r.body, "m2m_denied_attempts_total{reason=\"invalid_grant\"} 1\n"));
+
+	/* which is the token endpoint's alone */
+	const char *of_jwt =
+		format("{\"grant_type\":\"urn:ietf:params:oauth:grant-type:jwt-bearer\",\"client_id\":\"%s\"}", acme.client_id);
+	mint(&w, "acme", "admin", bearer);
+	expect_status(post_json(&w, "/m2m/token", bearer, of_jwt, &r), 400);
+	expect_said("unsupported_grant_type", "The grant_type is not supported; use client_credentials.");
+	struct pb message = {.n = 0};
+	pb_put_text(&message, 1, "urn:ietf:params:oauth:grant-type:jwt-bearer");
+	pb_put_text(&message, 2, acme.client_id);
+	grpc_call(w.gateway.grpc, &(struct grpc_request){.path = GRPC_TOKEN, .bearer = bearer, .message = &message}, &g);
+	cr_expect_eq(g.status, 3, "%s", g.fields);
+	grpc_details(&g, &d);
+	cr_expect_str_eq(d.reason, "unsupported_grant_type");
+}
+
 /* ---- over HTTPS ---- */
 
 static void make_folder(void)
@@ -295,6 +353,18 @@ static void make_folder(void)
 	https_folder(dir);
 	proc_run((const char *const[]){"mkdir", "-p", format("%s/.well-known", dir), NULL});
 	port = free_port();
+}
+
+/* An issuer that can't be reached is asked again only a while later. */
+static void start_server(const char *command)
+{
+	static struct http_conn look;
+	bool up = false;
+	server = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
+	for (int tries = 0; tries < 400 && !(up = http_open(&look, port)); tries++)
+		sleep_ms(50);
+	http_close(&look);
+	cr_assert(up, "nobody listens at port %u", port);
 }
 
 static void serve(void)
@@ -379,7 +449,7 @@ Test(workloads, the_bearer_file_s_token_goes_to_the_issuer_s_own_host_alone)
 	tmp_write(format("%s/.well-known/openid-configuration", dir),
 		  format("{\"issuer\":\"%s\",\"jwks_uri\":\"https://127.0.0.1:%u/jwks\"}", issuer, port));
 	const char *command = format("cd '%s' && exec python3 serve.py %u", dir, port);
-	server = proc_start(&(struct proc_spec){.argv = (const char *const[]){"sh", "-c", command, NULL}});
+	start_server(command);
 	tmp_write(issuers_path, format("[{\"issuer\":\"%s\",\"workloads\":true,\"discovery\":true,\"ca_file\":\"%s/cert.pem\","
 				       "\"bearer_file\":\"%s/token\"}]",
 				       issuer, dir, dir));

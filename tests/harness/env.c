@@ -16,7 +16,8 @@ void env_init(struct env *e)
 	/* a shifted clock comes first */
 	env_set(e, "ASAN_OPTIONS=detect_leaks=1:exitcode=99:verify_asan_link_order=0");
 	env_set(e, "UBSAN_OPTIONS=print_stacktrace=1");
-	env_set(e, "TSAN_OPTIONS=exitcode=99");
+	/* its runtime does not know pthread_clockjoin_np, and takes whom that joined for leaked */
+	env_set(e, "TSAN_OPTIONS=exitcode=99:report_thread_leaks=0");
 	env_set_clock(e);
 }
 

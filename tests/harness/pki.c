@@ -32,13 +32,11 @@ void pki_self_signed(struct identity *ret, const char *subject)
 	    ret->crt, "-subj", subject, "-days", "30", "-batch");
 }
 
-void pki_issue(struct identity *ret, const struct identity *ca, const char *subject, const char *names, int days)
+static void sign(struct identity *ret, const struct identity *ca, const char *subject, const char *text, int days)
 {
-	char csr[TMP_PATH], extensions[TMP_PATH], text[512], count[16];
+	char csr[TMP_PATH], extensions[TMP_PATH], count[16];
 	make_request(ret, subject, csr);
 	tmp_path(extensions, "identity", ".ext");
-	snprintf(text, sizeof text, "basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n%s%s\n",
-		 names[0] == '\0' ? "" : "subjectAltName=", names);
 	tmp_write(extensions, text);
 	snprintf(count, sizeof count, "%d", days);
 	run("openssl", "x509", "-req", "-in", csr, "-CA", ca->crt, "-CAkey", ca->key, "-CAcreateserial", "-days", count, "-extfile",
@@ -69,6 +67,19 @@ pid_t https_serve(const char *dir, uint16_t port)
 	http_close(&look);
 	cr_assert(up, "no openssl s_server at port %u", port);
 	return pid;
+}
+
+void pki_issue(struct identity *ret, const struct identity *ca, const char *subject, const char *names, int days)
+{
+	char text[512];
+	snprintf(text, sizeof text, "basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n%s%s\n",
+		 names[0] == '\0' ? "" : "subjectAltName=", names);
+	sign(ret, ca, subject, text, days);
+}
+
+void pki_issue_authority(struct identity *ret, const struct identity *ca, const char *subject)
+{
+	sign(ret, ca, subject, "basicConstraints=critical,CA:TRUE\n", 1);
 }
 
 static struct certificate *read_certificate(const struct identity *i)

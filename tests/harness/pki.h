@@ -21,6 +21,9 @@ void pki_issue(struct identity *ret, const struct identity *ca, const char *subj
 void https_folder(char dir[TMP_PATH]);
 pid_t https_serve(const char *dir, uint16_t port);
 
+/* A CA that `ca` has signed. */
+void pki_issue_authority(struct identity *ret, const struct identity *ca, const char *subject);
+
 /* "x5t#S256:<thumbprint>" of a certificate. */
 const char *pki_thumbprint(const struct identity *i, char out[64]);
 /* ":<base64 of the DER>:", as RFC 9440 has it. */

@@ -39,6 +39,30 @@ static void expect_all(enum forwarded_form form, const struct seen *table, size_
 	}
 }
 
+Test(forwarded, a_certificate_and_its_chain_are_the_trusted_proxy_s_to_tell)
+{
+	struct proxies proxies = make(FORWARDED_X_FORWARDED_FOR);
+	struct ip ips[2];
+	struct forwarded f;
+	cr_assert(ip_parse(STR("10.0.0.1"), &ips[0]) && ip_parse(STR("192.0.2.1"), &ips[1]));
+	for (int named = 0; named < 2; named++) {
+		for (int i = 0; i < 2; i++) {
+			const struct remote remote = remote_of(&proxies, &ips[i]);
+			forwarded_begin(&f, &proxies, &remote);
+			forwarded_note(&f, STR("client-cert"), STR(" :A: "));
+			forwarded_note(&f, STR("CLIENT-CERT-CHAIN"), STR(":B:, :C: "));
+			forwarded_note(&f, STR("Client-Cert-Chains"), STR(":E:"));
+			for (int n = 0; n < FORWARDED_CHAIN_MAX; n++)
+				forwarded_note(&f, STR("Client-Cert-Chain"), STR(":D:"));
+			bool told = named && i == 0;
+			cr_expect_eq(f.certificates, told ? 1 : 0);
+			cr_expect_eq(f.chains, told ? FORWARDED_CHAIN_MAX + 1 : 0);
+			cr_expect(!told || (str_eq(f.certificate, STR(":A:")) && str_eq(f.chain[0], STR(":B:, :C:"))));
+		}
+		proxies.certificate_field = STR("Client-Cert");
+	}
+}
+
 #define EXPECT(form, table) expect_all(form, table, sizeof table / sizeof *table)
 
 Test(forwarded, x_forwarded_for_is_read_from_the_right_up_to_the_first_that_is_no_proxy)

@@ -173,23 +173,70 @@ Test(client_certificate, what_is_no_set_of_certificates_changes_nothing)
 	client_certificate_free(c);
 }
 
-Test(client_certificate, a_field_is_read_as_the_handshakes)
+/* A byte sequence, in `text`. Its length. */
+static int item_of(const struct made *made, char text[4096])
 {
 	unsigned char *der = NULL;
-	struct client_certificate *c = NULL, *same = shown(&leaf, NULL);
-	int n = i2d_X509(leaf.x509, &der);
-	char *text = malloc((size_t)n * 2 + 8);
+	int n = i2d_X509(made->x509, &der);
 	text[0] = ':';
 	n = EVP_EncodeBlock((uint8_t *)text + 1, der, n);
 	text[n + 1] = ':';
-	cr_assert_eq(client_certificate_from_field(str_from(text, (size_t)n + 2), &c), ERR_OK);
+	text[n + 2] = '\0';
+	OPENSSL_free(der);
+	return n;
+}
+
+/* RFC 9440 section 2.3: in one line or in several. */
+Test(client_certificate, a_proxy_s_chain_leads_to_the_authority)
+{
+	struct made second = make(&intermediate, "second", NULL, END), below = make(&second, "below", "clientAuth", END);
+	struct client_certificate *c = NULL;
+	static char own[4096], first_item[4096], second_item[4096], both[9000], many[40000];
+	item_of(&below, own);
+	item_of(&intermediate, first_item);
+	item_of(&second, second_item);
+	snprintf(both, sizeof both, "%s , %s", second_item, first_item);
+	trust(&root);
+	const struct str one_line[] = {str_of(both)};
+	const struct str two_lines[] = {str_of(second_item), str_of(first_item)};
+	const struct str half[] = {str_of(second_item)};
+	const struct {
+		const struct str *lines;
+		size_t n;
+		bool leads;
+	} cases[] = {{NULL, 0, false}, {one_line, 1, true}, {two_lines, 2, true}, {half, 1, false}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		cr_assert_eq(client_certificate_from_field(str_of(own), cases[i].lines, cases[i].n, &c), ERR_OK);
+		cr_expect_eq(has_name(c, NOW), cases[i].leads, "%zu", i);
+		client_certificate_free(c);
+	}
+	trust(&other_root);
+	cr_assert_eq(client_certificate_from_field(str_of(own), one_line, 1, &c), ERR_OK);
+	cr_expect_not(has_name(c, NOW), "a chain vouches for nobody");
+	client_certificate_free(c);
+
+	for (int i = 0; i < 9; i++)
+		snprintf(many + strlen(many), sizeof many - strlen(many), "%s%s", i == 0 ? "" : ",", first_item);
+	const struct str bad[] = {STR(""), STR("nonsense"), STR(":AAAA:"), STR(","), str_of(many)};
+	c = NULL;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		cr_expect_eq(client_certificate_from_field(str_of(own), &bad[i], 1, &c), ERR_MALFORMED, "%zu", i);
+	cr_expect_null(c);
+	unmake(&below);
+	unmake(&second);
+}
+
+Test(client_certificate, a_field_is_read_as_the_handshakes)
+{
+	struct client_certificate *c = NULL, *same = shown(&leaf, NULL);
+	static char text[4096];
+	int n = item_of(&leaf, text);
+	cr_assert_eq(client_certificate_from_field(str_from(text, (size_t)n + 2), NULL, 0, &c), ERR_OK);
 	cr_expect(str_eq(client_certificate_judge(c, set, NOW).x5t, client_certificate_judge(same, set, NOW).x5t));
 	client_certificate_free(c);
-	cr_expect_eq(client_certificate_from_field(str_from(text, (size_t)n + 1), &c), ERR_MALFORMED);
-	cr_expect_eq(client_certificate_from_field(str_from(text + 1, (size_t)n + 1), &c), ERR_MALFORMED);
-	cr_expect_eq(client_certificate_from_field(STR(":AAAA:"), &c), ERR_MALFORMED);
-	cr_expect_eq(client_certificate_from_field(STR("::"), &c), ERR_MALFORMED);
+	cr_expect_eq(client_certificate_from_field(str_from(text, (size_t)n + 1), NULL, 0, &c), ERR_MALFORMED);
+	cr_expect_eq(client_certificate_from_field(str_from(text + 1, (size_t)n + 1), NULL, 0, &c), ERR_MALFORMED);
+	cr_expect_eq(client_certificate_from_field(STR(":AAAA:"), NULL, 0, &c), ERR_MALFORMED);
+	cr_expect_eq(client_certificate_from_field(STR("::"), NULL, 0, &c), ERR_MALFORMED);
 	client_certificate_free(same);
-	OPENSSL_free(der);
-	free(text);
 }

@@ -49,6 +49,7 @@ void op_up(void)
 			      .store = &store,
 			      .memo = bearer_memo_new(),
 			      .client_keys = client_key_memo_new(),
+			      .certificates = certificate_memo_new(),
 			      .hasher = hasher_new(),
 			      .counters = &counters,
 			      .status = shown_status};
@@ -61,6 +62,7 @@ void op_down(void)
 	op_free(present);
 	bearer_memo_free(env.memo);
 	client_key_memo_free(env.client_keys);
+	certificate_memo_free(env.certificates);
 	hasher_free(env.hasher);
 	verifier_ring_free(env.verifiers);
 	op_env_clear(&env);

@@ -225,6 +225,21 @@ Test(op, a_full_arena_is_an_error_of_ours)
 	answered(op, ERR_INTERNAL);
 }
 
+/* A registration whose claims found no room would be one without claims. */
+Test(op, what_was_not_decoded_whole_is_not_done)
+{
+	struct op *op = new_op(OP_ADD_CREDENTIAL);
+	op->in.bearer = token_from(operator_claims());
+	cr_assert_null(arena_alloc(op->arena, 8 << 20));
+	op_run(op);
+	refused_unasked(op, ERR_INTERNAL);
+	op = new_op(OP_ADD_CREDENTIAL);
+	cr_assert_null(arena_alloc(op->arena, 8 << 20));
+	starved_note();
+	op_run(op);
+	refused_unasked(op, ERR_OVERLOADED);
+}
+
 Test(op, refusals_of_credentials_are_counted_and_others_not)
 {
 	for (enum err err = ERR_OK + 1; err < ERR_COUNT; err++) {

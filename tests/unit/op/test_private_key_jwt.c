@@ -254,6 +254,86 @@ Test(private_key_jwt, whoever_asks_about_tokens_or_ends_one_may_show_it_too)
 	}
 }
 
+/* ---- limits ---- */
+
+static void open_limits(void)
+{
+	config.client_rate = 1;
+	config.client_burst = 3;
+	cr_assert_eq(rate_limits_open(&config, &env.limits), ERR_OK);
+}
+
+static void close_limits(void)
+{
+	rate_limits_close(env.limits);
+	env.limits = NULL;
+}
+
+/* By its kid the client's, and with a signature that isn't. */
+static struct str forged(const char *jti)
+{
+	struct str token = arena_copy(arena, signed_by(client_key, jti));
+	char *at = (char *)token.p + token.n - 8;
+	*at = *at == 'A' ? 'B' : 'A';
+	return token;
+}
+
+static enum err end_of(struct op *op, enum err by_the_store)
+{
+	static const struct token_answer answer = {.active = false};
+	if (store.waiting == FAKE_CLIENT_JWKS)
+		fake_client_jwks(&store, ERR_OK, &row, 1);
+	if (store.waiting == FAKE_INTROSPECT)
+		fake_token_state(&store, by_the_store, &answer);
+	if (store.waiting == FAKE_ISSUE)
+		answer_issue(by_the_store);
+	return op->err;
+}
+
+Test(private_key_jwt, a_forged_or_replayed_one_takes_from_the_guesses_at_introspection)
+{
+	open_limits();
+	for (int i = 0; i < 5; i++)
+		cr_assert_eq(end_of(ask_with(OP_INTROSPECT_TOKEN, signed_by(client_key, "a")), ERR_OK), ERR_OK);
+	cr_assert_eq(end_of(ask_with(OP_INTROSPECT_TOKEN, forged("b")), ERR_OK), ERR_INVALID_CLIENT);
+	cr_assert_eq(end_of(ask_with(OP_INTROSPECT_TOKEN, signed_by(client_key, "c")), ERR_ASSERTION_REPLAYED), ERR_ASSERTION_REPLAYED);
+	cr_assert_eq(end_of(ask_with(OP_INTROSPECT_TOKEN, forged("d")), ERR_OK), ERR_INVALID_CLIENT);
+	cr_assert_eq(end_of(ask_with(OP_INTROSPECT_TOKEN, forged("e")), ERR_OK), ERR_RATE_LIMITED);
+	close_limits();
+}
+
+Test(private_key_jwt, a_forged_one_takes_from_the_guesses_at_the_token_endpoint)
+{
+	open_limits();
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(end_of(show(forged("a")), ERR_OK), ERR_INVALID_CLIENT);
+	unsigned calls = store.calls;
+	cr_assert_eq(end_of(show(forged("b")), ERR_OK), ERR_RATE_LIMITED);
+	cr_assert_eq(store.calls, calls);
+	close_limits();
+}
+
+/* Beside a client_id and without a secret it would be the repeat of whatever was refused so. */
+Test(private_key_jwt, none_is_excused_as_the_repeat_of_another_request)
+{
+	open_limits();
+	for (int i = 0; i < 8; i++) {
+		struct op *op = new_op(OP_OAUTH_TOKEN);
+		op->in = (struct op_input){
+			.grant_type = STR("client_credentials"), .client_id = STR(CLIENT), .client_secret = STR(""), .basic = true};
+		op_run(op);
+		answered(op, ERR_INVALID_CLIENT);
+		op = new_op(OP_OAUTH_TOKEN);
+		op->in = (struct op_input){.grant_type = STR("client_credentials"),
+					   .client_id = STR(CLIENT),
+					   .client_assertion = forged("a"),
+					   .client_assertion_type = STR(TYPE)};
+		op_run(op);
+		cr_assert_eq(end_of(op, ERR_OK), i < 3 ? ERR_INVALID_CLIENT : ERR_RATE_LIMITED, "%d", i);
+	}
+	close_limits();
+}
+
 Test(private_key_jwt, it_stands_in_place_of_the_secret)
 {
 	struct op *op = new_op(OP_REVOKE_TOKEN);

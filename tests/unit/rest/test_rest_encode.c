@@ -5,13 +5,14 @@
 #include "rest/rest_status.h"
 #include "json/json_read.h"
 
+static struct config config;
 static struct op *op;
 static struct rest_answer answer;
 static const char *allow;
 
 static void make(enum op_id id)
 {
-	static struct op_env env;
+	static struct op_env env = {.config = &config};
 	op = op_new(&env, &op_specs[id], NULL, NULL);
 	cr_assert_not_null(op);
 	op_set_request_id(op, STR("r-1"));
@@ -310,6 +311,16 @@ Test(rest_encode, who_came_with_dpop_is_challenged_for_it)
 		op_free(op);
 	}
 	op = NULL;
+}
+
+Test(rest_encode, an_installation_of_fapi2_names_no_algorithm_that_it_refuses)
+{
+	config.fapi2 = true;
+	challenge(OP_GET_CLIENT_ID, ERR_MISSING_TOKEN,
+		  "Bearer realm=\"m2m-gateway\", DPoP realm=\"m2m-gateway\", algs=\"ES256 PS256 EdDSA Ed25519\"");
+	challenge(OP_ISSUE_TOKEN, ERR_INVALID_DPOP_PROOF,
+		  "DPoP realm=\"m2m-gateway\", error=\"invalid_dpop_proof\", algs=\"ES256 PS256 EdDSA Ed25519\"");
+	config.fapi2 = false;
 }
 
 Test(rest_encode, a_nonce_stands_in_answers_and_refusals_which_no_cache_keeps)
