@@ -81,6 +81,17 @@ static void decode_grant(struct op *op, struct str message)
 	}
 }
 
+/* Microseconds since 1970; 0 for none, negative for one that op refuses. */
+static int64_t time_of(const Google__Protobuf__Timestamp *t)
+{
+	const int64_t last_second = INT64_C(253402300799); /* 9999-12-31T23:59:59Z */
+	if (t == NULL)
+		return 0;
+	if (t->seconds < 0 || t->seconds > last_second || t->nanos < 0 || t->nanos > 999999999)
+		return -1;
+	return t->seconds * 1000000 + t->nanos / 1000;
+}
+
 static void decode_rotate(struct op *op, struct str message)
 {
 	const M2m__V1__RotateClientSecretRequest *m = unpack(op, &m2m__v1__rotate_client_secret_request__descriptor, message);
@@ -88,6 +99,7 @@ static void decode_rotate(struct op *op, struct str message)
 		return;
 	op_set_grace(op, m->grace_seconds);
 	op->in.revoke_tokens = m->revoke_tokens;
+	op->in.secret_end = (struct secret_end){m->expires_in, time_of(m->expires_at)};
 }
 
 static void decode_introspect(struct op *op, struct str message)
@@ -112,17 +124,6 @@ static void decode_revoke(struct op *op, struct str message)
 	op->in.client_id = given(m->client_id);
 	op->in.client_secret = given(m->client_secret);
 	take_assertion(op, m->client_assertion, m->client_assertion_type);
-}
-
-/* Microseconds since 1970; 0 for none, negative for one that op refuses. */
-static int64_t time_of(const Google__Protobuf__Timestamp *t)
-{
-	const int64_t last_second = INT64_C(253402300799); /* 9999-12-31T23:59:59Z */
-	if (t == NULL)
-		return 0;
-	if (t->seconds < 0 || t->seconds > last_second || t->nanos < 0 || t->nanos > 999999999)
-		return -1;
-	return t->seconds * 1000000 + t->nanos / 1000;
 }
 
 static void decode_token_list(struct op *op, struct str message)

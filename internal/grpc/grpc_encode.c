@@ -83,11 +83,14 @@ static struct str encode_client_secret(struct op *op, bool gzip)
 {
 	M2m__V1__GetClientSecretResponse m = M2M__V1__GET_CLIENT_SECRET_RESPONSE__INIT;
 	Google__Protobuf__Timestamp created = timestamp(op->out.created_us);
+	Google__Protobuf__Timestamp expires = timestamp(op->out.expires_us);
 	arena_wipe_on_free(op->arena);
 	m.client_id = text(op->arena, op->out.client_id);
 	m.client_secret = text(op->arena, op->out.client_secret);
 	m.version = op->out.version;
 	m.created_at = &created;
+	if (op->out.expires_us != 0)
+		m.expires_at = &expires;
 	return frame(op, &m.base, gzip);
 }
 
@@ -106,6 +109,7 @@ static struct str encode_rotation(struct op *op, bool gzip)
 {
 	M2m__V1__RotateClientSecretResponse m = M2M__V1__ROTATE_CLIENT_SECRET_RESPONSE__INIT;
 	Google__Protobuf__Timestamp rotated = timestamp(op->out.rotated_us);
+	Google__Protobuf__Timestamp expires = timestamp(op->out.expires_us);
 	Google__Protobuf__Timestamp previous_expires = timestamp(op->out.previous_expires_us);
 	arena_wipe_on_free(op->arena);
 	m.client_id = text(op->arena, op->out.client_id);
@@ -113,6 +117,8 @@ static struct str encode_rotation(struct op *op, bool gzip)
 	m.version = op->out.version;
 	m.rotated_at = &rotated;
 	m.previous_secret_expires_at = &previous_expires;
+	if (op->out.expires_us != 0)
+		m.expires_at = &expires;
 	return frame(op, &m.base, gzip);
 }
 

@@ -164,10 +164,11 @@ enum err admin_org_delete(struct store *s, const struct origin *origin, struct s
 	return take_on_admin(s, FAKE_ORG_DELETE, origin, org, STR_NONE, done, arg);
 }
 
-enum err admin_client_list(struct store *s, struct str org, struct str after, int32_t limit, admin_done *done, void *arg)
+enum err admin_client_list(struct store *s, struct str org, struct str after, int32_t limit, int32_t expiring, admin_done *done, void *arg)
 {
 	s->after = after;
 	s->limit = limit;
+	s->expiring = expiring;
 	return take_on_admin(s, FAKE_CLIENT_LIST, NULL, org, STR_NONE, done, arg);
 }
 
