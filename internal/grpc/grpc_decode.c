@@ -160,6 +160,9 @@ void grpc_decode(struct op *op, struct str message)
 	case OP_ROTATE_SECRET:
 		decode_rotate(op, message);
 		break;
+	case OP_LIST_SECRETS:
+		unpack(op, &m2m__v1__list_secrets_request__descriptor, message);
+		break;
 	case OP_INTROSPECT_TOKEN:
 		decode_introspect(op, message);
 		break;

@@ -176,14 +176,19 @@ static void write_those(struct json_out *o, const struct op_output *out, bool se
 	}
 }
 
+static void write_secrets(struct json_out *o, const struct op_output *out)
+{
+	json_open(o, "secrets", '[');
+	write_those(o, out, true);
+	json_close(o, ']');
+}
+
 static void write_credentials(struct json_out *o, const struct op_output *out)
 {
 	json_open(o, "credentials", '[');
 	write_those(o, out, false);
 	json_close(o, ']');
-	json_open(o, "secrets", '[');
-	write_those(o, out, true);
-	json_close(o, ']');
+	write_secrets(o, out);
 }
 
 static void write_token(struct json_out *o, const struct listed_token *t)
@@ -241,6 +246,9 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 {
 	const struct op_output *out = &op->out;
 	switch (op->spec->id) {
+	case OP_LIST_SECRETS:
+		write_secrets(o, out);
+		break;
 	case OP_LIST_TOKEN_AUDIT:
 		write_tokens(o, out);
 		break;

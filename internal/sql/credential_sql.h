@@ -33,6 +33,20 @@
 	"  t.client_id"                                                                                                                    \
 	" from (select) one left join caller on true" FIND_DEFAULT_CLIENT
 
+/* $1..$4, $5 to $9 as SQL_CALLER's last. The live secrets of the organization's default client as
+ * SQL_CLIENT_CREDENTIAL_LIST has them, oldest first; a row of nulls when there is none. */
+/* clang-format off */
+#define SQL_SECRET_LIST \
+	SQL_CALLER("$5", "$6", "$7", "$8", "$9") \
+	" select case " CALLER_REFUSED " when not caller.admin then 'forbidden' when c.client_id is null then 'client_not_found' else 'granted' end, " \
+	SQL_CLIENT_CREDENTIAL_COLUMNS("k", "caller") ", u.last_used_at, u.remote_addr, u.user_agent, u.unknown_until, k.hint" \
+	" from (select) one left join caller on true" \
+	" left join lateral (select t.client_id from m2m.client t where " DEFAULT_CLIENT " and caller.live and caller.near and caller.admin limit 1) c on true" \
+	" left join lateral (" ITS_SECRETS ") k(client_id, credential_id, name, public_jwk, created_at, expires_at, kind, issuer, subject, audience, claims, may_replay, hint) on true" \
+	" left join lateral m2m.credentials_last_used(c.client_id) u on u.kind = k.kind and u.credential_id = k.credential_id" \
+	" order by k.created_at, k.credential_id"
+/* clang-format on */
+
 /* $1..$4, $5 client_id text, $6 jti uuid, $7 secret_version int, $8 remote_addr text, $9 since,
  * $10 until, $11 below this time and $12 jti; each or null. $13 rows int,
  * $14 to $18 as SQL_CALLER's last, $19 auth_method and $20 credential text, each or null.

@@ -47,6 +47,7 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_PARTITIONS, "select m2m.audit_partitions_ahead($1::int4)"},
 	{STMT_AUDIT_KEY, SQL_AUDIT_KEY},
 	{STMT_AUDIT_HEALTH, "select default_used, partitions_until from m2m.audit_health()"},
+	{STMT_SECRET_LIST, SQL_SECRET_LIST},
 	{STMT_SECRETS_ENDING, SQL_SECRETS_ENDING},
 	{STMT_ORG_LIST, SQL_ORG_LIST},
 	{STMT_ORG_FIND, SQL_ORG_FIND},
