@@ -45,9 +45,9 @@ MUST_CHECK enum err operator_client_change(struct operator_db *db, const struct 
 MUST_CHECK enum err operator_client_delete(struct operator_db *db, const struct client *client);
 
 /* Derives the current secret and checks it against the stored verifier; the reading is recorded,
- * refused or not. ERR_NOT_FOUND: disabled, or its organization is; ERR_SECRET_ENDED; ERR_KEY_MISSING: the ring
- * lacks its key; ERR_MISMATCH: the ring's key or the row isn't the one that the verifier was
- * made with. */
+ * refused or not. ERR_NOT_FOUND: disabled, or its organization is; ERR_SECRET_ENDED;
+ * ERR_KEY_MISSING: the ring lacks its key; ERR_MISMATCH: the ring's key or the row isn't the one
+ * that the verifier was made with. */
 MUST_CHECK enum err operator_secret_read(struct operator_db *db, const struct master_ring *ring, const struct client *client,
 					 struct client_secret *ret);
 

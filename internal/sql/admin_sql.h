@@ -105,7 +105,7 @@
 /* $1..$6, $7 slug or null, $8 id or null, $9 name or null, $10 whether issuer and external id
  * change, $11 issuer or null, $12 external_id or null, $13 disabled bool or null,
  * $14 allowed_networks text[] or null, $15 secret_max_age int4 (null: it stays, 0: none). An age
- * that is set also bounds the live secrets (m2m.bound_secrets); each that gets an earlier end by that
+ * that is set also bounds the live secrets (m2m.bound_secrets); each that gets an earlier end so
  * has a row of its own in the record. Ends stay when the age is taken away. */
 #define SQL_ORG_CHANGE \
 	"with target as (" \

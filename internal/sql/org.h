@@ -92,7 +92,7 @@ struct org_change {
 	enum change disabled;
 	struct networks networks;
 	bool has_secret_max_age; /* it is given */
-	int32_t secret_max_age;  /* seconds; 0: none from now on, which leaves the ends that are set */
+	int32_t secret_max_age;  /* seconds; 0: none, which leaves the ends that are set */
 };
 
 /* The rules for what people and programs may ask for, the same over the API and on the command

@@ -4,17 +4,17 @@
 -- int, $18 idempotency_key text or null, $19 request_hash bytea, $20 bearer_hash bytea or null, $21
 -- revoke_tokens bool, $22 to $26 as caller's last, and the new version's end: $27 seconds int or
 -- null, $28 time timestamptz or null.
--- Answers (outcome, rotated_at, previous_secret_expires_at, expires_at); outcome `conflict`: the version moved
--- on, read again; `invalid_token`, `network_not_allowed`, `forbidden`: the bearer's rights ended
--- meanwhile. previous_secret_expires_at is -infinity without grace, and before rotated_at where that version had
--- ended by itself.
+-- Answers (outcome, rotated_at, previous_secret_expires_at, expires_at); outcome `conflict`: the
+-- version moved on, read again; `invalid_token`, `network_not_allowed`, `forbidden`: the bearer's
+-- rights ended meanwhile. previous_secret_expires_at is -infinity without grace, and before
+-- rotated_at where that version had ended by itself.
 --
 -- A compare-and-set: of two rotations that read the same version, the second waits for the first
 -- one's row lock and then finds no row. The time is taken after that lock was got
 -- (clock_timestamp), so a grace is never shortened by the wait and never ends a version before it
 -- began. The statement's snapshot is younger than the commit of the version that was read, so it
--- sees every earlier version's row. The organization's row is locked first, so that a longest age that
--- is set at the same time holds for the new version, or bounds it (m2m.bound_secrets).
+-- sees every earlier version's row. The organization's row is locked first: a longest age that is
+-- set at the same time holds for the new version, or bounds it (m2m.bound_secrets).
 --: caller($22, $23, $24, $25, $26)
 , organization as materialized (
   select o.secret_max_age from m2m.organization o

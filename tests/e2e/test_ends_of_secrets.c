@@ -359,13 +359,11 @@ Test(ends_of_secrets, an_admin_sees_each_live_version_with_its_end_and_its_last_
 	mint(&w, "acme", "member", member);
 	expect_status(get(&w, "/m2m/secrets", member, &r), 403);
 	cr_expect(is_problem(&r, "forbidden"), "%s", r.body);
-	cr_expect_eq(grpc_request(w.gateway.grpc, &(struct grpc_request){.path = "/m2m.v1.M2MClients/ListSecrets", .bearer = admin}, &g),
-		     0);
-	cr_expect_eq(grpc_request(w.gateway.grpc, &(struct grpc_request){.path = "/m2m.v1.M2MClients/ListSecrets", .bearer = member}, &g),
-		     7);
+	cr_expect_eq(grpc_call(w.gateway.grpc, &(struct grpc_request){.path = "/m2m.v1.M2MClients/ListSecrets", .bearer = admin}, &g), 0);
+	cr_expect_eq(grpc_call(w.gateway.grpc, &(struct grpc_request){.path = "/m2m.v1.M2MClients/ListSecrets", .bearer = member}, &g), 7);
 
 	world_ctl(&w, &ran, "client", "versions", "--org", "acme", "--output", "csv");
-	cr_expect(strstr(ran.out, "127.0.0.1,nightly/1") != NULL, "%s", ran.out);
+	cr_expect(strstr(ran.out, "\"127.0.0.1\",\"nightly/1\"") != NULL, "%s", ran.out);
 	cr_expect_str_eq(sql_text(world_db(&w),
 				  "select remote_addr || ' ' || user_agent from m2m.credential_last_use where client_id = '%s' and"
 				  " secret_version = 1",
