@@ -24,7 +24,7 @@ static void open_world(void)
 		 acme.id);
 	sql_exec(world_db(&w), "insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, expires_at)"
 			       " select 'm2m_' || lpad(c::text, 22, '0'), 1, 'k1', sha256('s'), sha256('v'), 'abcd',"
-			       "  case when c % 2 = 0 then now() + c * interval '60 days' / 60000 end from generate_series(1, 60000) c");
+			       "  case when c %% 2 = 0 then now() + c * interval '60 days' / 60000 end from generate_series(1, 60000) c");
 	sql_exec(world_db(&w), "vacuum analyze m2m.client_secret");
 	sql_exec(world_db(&w), "analyze m2m.client");
 }
