@@ -17,7 +17,7 @@ static void open_world(void)
 {
 	world_prepare(&w, false);
 	org_create(&w, "acme", &acme);
-	/* of 60,000 clients every second one's secret has no end; the others' are spread over 60 days */
+	/* every second one's secret has no end; the others' are spread over 60 days */
 	sql_exec(world_db(&w),
 		 "insert into m2m.client (client_id, organization_id, audiences, secret_version)"
 		 " select 'm2m_' || lpad(c::text, 22, '0'), '%s', '{api}', 1 from generate_series(1, 60000) c",
