@@ -6,11 +6,16 @@ begin
 		raise exception 'there are clients that were brought along, which an older gateway doesn''t take';
 	end if;
 	if exists (select from m2m.client_secret s join m2m.client c on c.client_id = s.client_id and c.secret_version = s.version
-	           where s.expires_at is not null and c.deleted_at is null) then
+	           where s.expires_at is not null and s.ended_at is null) then
 		raise exception 'there are secrets that end by themselves, which an older gateway can''t rotate: rotate them first';
 	end if;
 end
 $$;
+
+drop function m2m.bound_secrets(uuid, int);
+drop index m2m.client_secret_ending;
+revoke update (secret_max_age) on m2m.organization from m2m_gateway;
+alter table m2m.idempotency drop column secret_expires_at;
 
 drop function m2m.secret_is_used(text, int);
 create or replace function m2m.secret_end_is_final() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -84,3 +84,29 @@ begin
 	perform set_config('lock_timeout', before, true);
 end
 $$;
+-- ---- ends of secrets ----
+
+alter table m2m.idempotency add column secret_expires_at timestamptz; -- of the version that the rotation made
+grant update (secret_max_age) on m2m.organization to m2m_gateway;
+
+-- The current secrets that have an end, by it: what is counted and listed of them is read here alone, and no issuing statement writes here.
+create index client_secret_ending on m2m.client_secret (expires_at) where ended_at is null and expires_at is not null;
+
+-- Bounds the live secrets of an organization whose secrets get a longest age. None ends at once: each has a week left, or a whole age
+-- where that is shorter. Volatile, so that it sees what was committed while the caller waited for the organization's row: rotations
+-- and creations hold that row until they are over.
+create function m2m.bound_secrets(organization uuid, age int)
+returns table (client_id text, secret_version int, expires_at timestamptz)
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+	update m2m.client_secret s set expires_at = b.until
+	from (select c.client_id, s.version,
+	             greatest(s.created_at + make_interval(secs => bound_secrets.age),
+	                      clock_timestamp() + least(make_interval(secs => bound_secrets.age), interval '7 days')) as until
+	      from m2m.client c join m2m.client_secret s on s.client_id = c.client_id and (s.expires_at is null or s.expires_at > '-infinity')
+	      where c.organization_id = bound_secrets.organization and c.deleted_at is null
+	        and (s.expires_at is null or s.expires_at > clock_timestamp())) b
+	where s.client_id = b.client_id and s.version = b.version and (s.expires_at is null or s.expires_at > b.until)
+	returning s.client_id, s.version, s.expires_at
+$$;
+revoke all on function m2m.bound_secrets(uuid, int) from public;
+grant execute on function m2m.bound_secrets(uuid, int) to m2m_gateway;

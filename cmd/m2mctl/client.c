@@ -1,11 +1,13 @@
 /* m2mctl client: a client and its secret. A client is named by its id, or as the default client
  * of --org. */
 #include "operator/client.h"
+#include "operator/client_credential.h"
 #include "operator/token_end.h"
 
 #include <assert.h>
 
 #include "client_options.h"
+#include "credential_options.h"
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
@@ -44,7 +46,7 @@ static int find_client(struct ctl *ctl, char **args, const struct option *more, 
 	return status == EXIT_DONE ? connect_and_find(ctl, &arguments, need, ret) : status;
 }
 
-#define CLIENT_FIELDS 19
+#define CLIENT_FIELDS 20
 
 /* What a client is, without its secret. */
 static void put_client(struct ctl *ctl, const struct client *c, struct field *out)
@@ -67,6 +69,7 @@ static void put_client(struct ctl *ctl, const struct client *c, struct field *ou
 		field_number("secret_version", c->secret_version),
 		field_text("secret_hint", c->hint),
 		field_time(ctl, "secret_created_at", c->secret_created_at),
+		field_time(ctl, "secret_expires_at", c->secret_expires_at),
 		field_time(ctl, "created_at", c->created_at),
 		field_time(ctl, "disabled_at", c->disabled_at),
 	};
@@ -80,45 +83,83 @@ static int print_client(struct ctl *ctl, const struct client *c)
 	return output_record(ctl, fields, CLIENT_FIELDS);
 }
 
-static int list(struct ctl *ctl, char **args)
+static int print_list(struct ctl *ctl, const struct client *clients, size_t n)
 {
-	enum { COLUMNS = 13 };
-	const struct client *clients = NULL;
-	struct str org = STR_NONE;
-	size_t n = 0;
-	const struct option options[] = {{"--org", OPTION_TEXT, &org, 0, 0}};
-	int status = options_read(ctl, args, options, 1, NULL);
-	if (status == EXIT_DONE && org.p == NULL)
-		status = ctl_usage(ctl, "whose clients? Give --org SLUG");
-	if (status == EXIT_DONE)
-		status = ctl_connect(ctl, 0);
-	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_client_list(ctl->db, org, &clients, &n));
-	if (status != EXIT_DONE)
-		return status;
-
+	enum { COLUMNS = 15 };
 	struct field *fields = arena_alloc(ctl->a, n * COLUMNS * sizeof *fields);
 	if (fields == NULL) {
 		ctl_say("there are more clients than there is memory for");
 		return EXIT_FAILED;
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct field *row = fields + i * COLUMNS;
-		row[0] = field_text("client_id", clients[i].client_id);
-		row[1] = field_bool("default", clients[i].is_default);
-		row[2] = field_words("roles", clients[i].roles);
-		row[3] = field_words("scopes", clients[i].scopes);
-		row[4] = field_number("token_lifetime", clients[i].token_lifetime);
-		row[5] = field_text("token_type", clients[i].token_type);
-		row[6] = field_words("auth_methods", clients[i].auth_methods);
-		row[7] = field_text("token_binding", clients[i].token_binding);
-		row[8] = field_text("profile", clients[i].profile);
-		row[9] = field_number("secret_version", clients[i].secret_version);
-		row[10] = field_time(ctl, "created_at", clients[i].created_at);
-		row[11] = field_time(ctl, "disabled_at", clients[i].disabled_at);
-		row[12] = field_text("name", clients[i].name);
+		const struct client *c = &clients[i];
+		const struct field row[COLUMNS] = {
+			field_text("client_id", c->client_id),
+			field_text("organization", c->organization),
+			field_bool("default", c->is_default),
+			field_words("roles", c->roles),
+			field_words("scopes", c->scopes),
+			field_number("token_lifetime", c->token_lifetime),
+			field_text("token_type", c->token_type),
+			field_words("auth_methods", c->auth_methods),
+			field_text("token_binding", c->token_binding),
+			field_text("profile", c->profile),
+			field_number("secret_version", c->secret_version),
+			field_time(ctl, "secret_expires_at", c->secret_expires_at),
+			field_time(ctl, "created_at", c->created_at),
+			field_time(ctl, "disabled_at", c->disabled_at),
+			field_text("name", c->name),
+		};
+		memcpy(fields + i * COLUMNS, row, sizeof row);
 	}
 	return output_rows(ctl, "clients", fields, COLUMNS, n);
+}
+
+static int list(struct ctl *ctl, char **args)
+{
+	const struct client *clients = NULL;
+	struct str org = STR_NONE;
+	int32_t expiring = 0;
+	size_t n = 0;
+	const struct option options[] = {{"--org", OPTION_TEXT, &org, 0, 0},
+					 {"--expiring", OPTION_DURATION, &expiring, 1, SECRET_END_IN_MAX}};
+	int status = options_read(ctl, args, options, 2, NULL);
+	if (status == EXIT_DONE && org.p == NULL && expiring == 0)
+		status = ctl_usage(ctl, "whose clients? Give --org SLUG, or --expiring DURATION for those of all organizations");
+	if (status == EXIT_DONE)
+		status = ctl_connect(ctl, 0);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, org.p != NULL ? operator_client_list(ctl->db, org, expiring, &clients, &n)
+						      : operator_client_list_expiring(ctl->db, expiring, &clients, &n));
+	return status == EXIT_DONE ? print_list(ctl, clients, n) : status;
+}
+
+/* The versions that are live, each with its end and its last use. */
+static int versions(struct ctl *ctl, char **args)
+{
+	enum { COLUMNS = 8 };
+	const struct registered_credential *secrets = NULL;
+	struct client client;
+	size_t n = 0;
+	int status = find_client(ctl, args, NULL, 0, 0, &client);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, operator_client_credential_list(ctl->db, &client, STR("secret"), &secrets, &n));
+	struct field *fields = status == EXIT_DONE ? arena_alloc(ctl->a, n * COLUMNS * sizeof *fields) : NULL;
+	if (fields == NULL)
+		return status == EXIT_DONE ? EXIT_FAILED : status;
+	for (size_t i = 0; i < n; i++) {
+		const struct registered_credential *s = &secrets[i];
+		struct field *row = fields + i * COLUMNS;
+		row[0] = field_raw("version", s->credential_id);
+		row[1] = field_text("hint", s->hint);
+		row[2] = field_time(ctl, "created_at", s->created_at);
+		row[3] = field_time(ctl, "expires_at", s->expires_at);
+		row[4] = field_time(ctl, "last_used_at", s->last_use.at);
+		row[5] = field_text("last_used_from", s->last_use.remote_addr);
+		row[6] = field_text("last_user_agent", s->last_use.user_agent);
+		row[7] = field_time(ctl, "unknown_until", s->last_use.unknown_until);
+	}
+	return output_rows(ctl, "live versions", fields, COLUMNS, n);
 }
 
 static int create(struct ctl *ctl, char **args)
@@ -128,10 +169,13 @@ static int create(struct ctl *ctl, char **args)
 	struct client_options given = {.lifetime = 0};
 	struct word_list networks = {.n = 0};
 	struct networks allowed = {.any = false};
+	struct credential_end until = {.in = 0};
+	struct secret_end end;
 	const struct option options[] = {
 		{"--org", OPTION_TEXT, &org, 0, 0},
 		{"--name", OPTION_TEXT, &name, 0, 0},
 		CLIENT_OPTION_ROWS(given),
+		CREDENTIAL_END_ROWS(until),
 		{"--allow-network", OPTION_WORDS, &networks, 0, 0},
 	};
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], NULL);
@@ -139,6 +183,7 @@ static int create(struct ctl *ctl, char **args)
 		status = ctl_usage(ctl, "whose client? Give --org SLUG");
 	if (status != EXIT_DONE || (status = client_options_check(ctl, &given, name)) != EXIT_DONE ||
 	    (status = check_new_client(ctl, &given)) != EXIT_DONE || (status = check_networks(ctl, &networks, &allowed)) != EXIT_DONE ||
+	    (status = check_secret_end(ctl, &until, &end)) != EXIT_DONE ||
 	    (status = ctl_connect(ctl, CONFIG_NEED_MASTER_KEYS)) != EXIT_DONE)
 		return status;
 
@@ -148,6 +193,7 @@ static int create(struct ctl *ctl, char **args)
 	struct client_spec spec = client_options_complete(ctl, &given, STR_NONE);
 	spec.name = name;
 	spec.networks = allowed;
+	spec.secret = end;
 	status = ctl_ended(ctl, operator_client_create(ctl->db, &ctl->config.ring, org, &spec, &client, &secret));
 	if (status != EXIT_DONE)
 		return status;
@@ -179,21 +225,28 @@ static int read_secret(struct ctl *ctl, char **args)
 		field_in_env("M2M_ORGANIZATION_ID", field_uuid(ctl, "organization_id", client.organization_id)),
 		field_number("version", secret.version),
 		field_time(ctl, "created_at", secret.created_at),
+		field_time(ctl, "expires_at", secret.expires_at),
 	};
 	return output_credentials(ctl, client.organization, fields, sizeof fields / sizeof fields[0]);
 }
 
 static int rotate(struct ctl *ctl, char **args)
 {
-	int32_t grace = 0;
-	bool revoke_tokens = false;
-	const struct option options[] = {{"--grace", OPTION_NUMBER, &grace, 0, GRACE_MAX},
-					 {"--revoke-tokens", OPTION_FLAG, &revoke_tokens, 0, 0}};
+	struct secret_rotation rotation = {.grace_seconds = 0};
+	struct credential_end until = {.in = 0};
+	const struct option options[] = {{"--grace", OPTION_NUMBER, &rotation.grace_seconds, 0, GRACE_MAX},
+					 {"--revoke-tokens", OPTION_FLAG, &rotation.revoke_tokens, 0, 0},
+					 CREDENTIAL_END_ROWS(until)};
+	struct client_arguments arguments;
 	struct client client;
 	struct client_secret secret;
-	int status = find_client(ctl, args, options, 2, CONFIG_NEED_MASTER_KEYS, &client);
+	int status = read_arguments(ctl, args, options, sizeof options / sizeof options[0], &arguments);
 	if (status == EXIT_DONE)
-		status = ctl_ended(ctl, operator_secret_rotate(ctl->db, &ctl->config.ring, &client, grace, revoke_tokens, &secret));
+		status = check_secret_end(ctl, &until, &rotation.end);
+	if (status == EXIT_DONE)
+		status = connect_and_find(ctl, &arguments, CONFIG_NEED_MASTER_KEYS, &client);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, operator_secret_rotate(ctl->db, &ctl->config.ring, &client, &rotation, &secret));
 	if (status != EXIT_DONE)
 		return status;
 	const struct field fields[] = {
@@ -203,6 +256,7 @@ static int rotate(struct ctl *ctl, char **args)
 		field_in_env("M2M_ORGANIZATION_ID", field_uuid(ctl, "organization_id", client.organization_id)),
 		field_number("version", secret.version),
 		field_time(ctl, "rotated_at", secret.created_at),
+		field_time(ctl, "expires_at", secret.expires_at),
 		field_time(ctl, "previous_secret_expires_at", secret.previous_expires_at),
 	};
 	return output_credentials(ctl, client.organization, fields, sizeof fields / sizeof fields[0]);
@@ -314,7 +368,7 @@ static int delete (struct ctl *ctl, char **args)
 #define SECRET_USAGE "[--secret-name NAME] [--namespace NAME]"
 
 const struct command client_commands[] = {
-	{"client", "create", "--org SLUG [--name NAME] " CLIENT_USAGE " [--allow-network CIDR]... " SECRET_USAGE,
+	{"client", "create", "--org SLUG [--name NAME] " CLIENT_USAGE " [--allow-network CIDR]... " SECRET_END_USAGE " " SECRET_USAGE,
 	 "Makes a further client of an organization, with its first secret",
 	 "  --org SLUG          the organization, by slug or id\n"
 	 "  --name NAME         for people\n"
@@ -332,13 +386,15 @@ const struct command client_commands[] = {
 	 "  --profile P         fapi2 holds it to the FAPI 2.0 Security Profile: it wants a --token-binding, and no --auth-method but\n"
 	 "                      key and certificate\n"
 	 "  --allow-network N   the only networks that the client may be used from, such as 192.0.2.0/24 or 2001:db8::/32, up to 64;\n"
-	 "                      any, the default: from anywhere\n" SECRET_HELP "\n"
+	 "                      any, the default: from anywhere\n" SECRET_END_HELP SECRET_HELP "\n"
 	 "In Kubernetes, give --secret-name: the default is the name of the default client's Secret.\n\n"
 	 "Example:\n  m2mctl client create --org acme --name 'Nightly export' --scope orders:read --lifetime 900\n",
 	 create},
-	{"client", "list", "--org SLUG", "Lists an organization's clients",
-	 "  --org SLUG  the organization, by slug or id\n\n"
-	 "Example:\n  m2mctl client list --org acme\n",
+	{"client", "list", "[--org SLUG] [--expiring DURATION]", "Lists an organization's clients, or those whose secrets end soon",
+	 "  --org SLUG    the organization, by slug or id; needed without --expiring\n"
+	 "  --expiring D  those alone whose current secret ends within that time, such as 48h or 30d, or has ended; without --org of all\n"
+	 "                organizations, the first end first\n\n"
+	 "Example:\n  m2mctl client list --org acme\n  m2mctl client list --expiring 30d\n",
 	 list},
 	{"client", "show", "--org SLUG | CLIENT_ID", "Shows a client, without its secret",
 	 "  --org SLUG  the organization, by slug or id: its default client\n\n"
@@ -352,14 +408,22 @@ const struct command client_commands[] = {
 	 "  m2mctl client secret --org acme --output env > acme.env\n"
 	 "  m2mctl client secret --org acme --output k8s-secret | kubectl apply -f -\n",
 	 read_secret},
-	{"client", "rotate", "--org SLUG | CLIENT_ID [--grace SECONDS] [--revoke-tokens] " SECRET_USAGE,
+	{"client", "versions", "--org SLUG | CLIENT_ID",
+	 "Lists the live versions of the client's secret, each with its end and its last use",
+	 "  --org SLUG  the organization, by slug or id: its default client\n\n"
+	 "`last_used_at` is when the version gave its last token, by the audit, with that request's address and user agent. A client that\n"
+	 "gets very many tokens may leave the last use of another version open: it is then at `last_used_at` or later, and before\n"
+	 "`unknown_until`.\n\n"
+	 "Example:\n  m2mctl client versions --org acme\n",
+	 versions},
+	{"client", "rotate", "--org SLUG | CLIENT_ID [--grace SECONDS] [--revoke-tokens] " SECRET_END_USAGE " " SECRET_USAGE,
 	 "Replaces the client's secret and prints the new one",
 	 "  --org SLUG          the organization, by slug or id: its default client\n"
 	 "  --grace SECONDS     how long the old secret still works, 0 to 604800 (default 0: it ends at once, and with it what its tokens "
 	 "open here)\n"
 	 "  --revoke-tokens     also ends the tokens that the secrets which this ends have given so far, for every API that asks or reads\n"
-	 "                      the list of revocations\n" SECRET_HELP "\n"
-	 "Example:\n  m2mctl client rotate --org acme --grace 3600\n",
+	 "                      the list of revocations\n" SECRET_END_HELP SECRET_HELP "\n"
+	 "Example:\n  m2mctl client rotate --org acme --grace 3600 --expires-in 90d\n",
 	 rotate},
 	{"client", "revoke-tokens", "--org SLUG | CLIENT_ID [--version N] [--all]",
 	 "Ends the tokens that the client was given so far; its secret stays",

@@ -84,6 +84,16 @@ int check_credential_end(const struct ctl *ctl, const struct credential_end *end
 	return both ? ctl_usage(ctl, "--expires-in and --expires-at say the same; give one") : EXIT_DONE;
 }
 
+int check_secret_end(struct ctl *ctl, const struct credential_end *end, struct secret_end *ret)
+{
+	int64_t at = 0;
+	if (end->at.p != NULL && (clock_parse_rfc3339(end->at, &at) != ERR_OK || at == 0))
+		at = -1;
+	*ret = (struct secret_end){end->in, at};
+	int status = check_credential_end(ctl, end);
+	return status == EXIT_DONE ? check_spec(ctl, secret_end_fault(ret, clock_wall_us())) : status;
+}
+
 int64_t credential_end_us(const struct credential_end *end, int64_t now)
 {
 	int64_t us = 0;

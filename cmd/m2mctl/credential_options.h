@@ -58,13 +58,19 @@ struct credential_end {
 };
 
 #define CREDENTIAL_END_MAX 315360000 /* ten years */
+#define SECRET_END_USAGE   "[--expires-in DURATION | --expires-at TIME]"
+#define SECRET_END_HELP                                                                                                                    \
+	"  --expires-in D      the secret ends so long after it was made, such as 45m, 48h or 90d (a minute to ten years)\n"               \
+	"  --expires-at TIME   it ends then, such as 2027-01-31T00:00:00Z; the organization's --secret-max-age may end it earlier\n"
 #define CREDENTIAL_END_ROWS(e)                                                                                                             \
-	{"--expires-in", OPTION_NUMBER, &(e).in, 1, CREDENTIAL_END_MAX},                                                                   \
+	{"--expires-in", OPTION_DURATION, &(e).in, 1, CREDENTIAL_END_MAX},                                                                 \
 	{                                                                                                                                  \
 		"--expires-at", OPTION_TEXT, &(e).at, 0, 0                                                                                 \
 	}
 
 int check_credential_end(const struct ctl *ctl, const struct credential_end *end);
+/* The same for a secret that is to be made, and *ret is its end. */
+int check_secret_end(struct ctl *ctl, const struct credential_end *end, struct secret_end *ret);
 
 /* Microseconds since 1970; 0: no end, negative: one that can't be read. */
 int64_t credential_end_us(const struct credential_end *end, int64_t now);

@@ -27,11 +27,42 @@ static int take_text(struct ctl *ctl, const struct option *option, struct str va
 	return EXIT_DONE;
 }
 
+bool duration_read(struct str text, int32_t min, int32_t max, int32_t *ret)
+{
+	static const struct {
+		char letter;
+		int32_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	int64_t number, unit = 1;
+	for (size_t i = 0; text.n > 0 && i < sizeof units / sizeof *units; i++)
+		if (text.p[text.n - 1] == units[i].letter) {
+			unit = units[i].seconds;
+			text.n--;
+			break;
+		}
+	if (str_to_i64(text, 0, max / unit, &number) != ERR_OK || number * unit < min)
+		return false;
+	*ret = (int32_t)(number * unit);
+	return true;
+}
+
+static int take_duration(struct ctl *ctl, const struct option *option, struct str value)
+{
+	if (option->min == 0 && str_eq(value, STR("none"))) {
+		*(int32_t *)option->value = 0;
+		return EXIT_DONE;
+	}
+	if (!duration_read(value, option->min, option->max, option->value))
+		return ctl_usage(ctl, "%s: expected a time such as 45m, 48h or 90d, from %d to %d seconds%s", option->name,
+				 option->min == 0 ? 1 : option->min, option->max, option->min == 0 ? ", or none" : "");
+	return EXIT_DONE;
+}
+
 static int take(struct ctl *ctl, const struct option *option, struct str value, bool again)
 {
 	int64_t number;
 
-	if (again && (option->kind == OPTION_TEXT || option->kind == OPTION_NUMBER))
+	if (again && (option->kind == OPTION_TEXT || option->kind == OPTION_NUMBER || option->kind == OPTION_DURATION))
 		return ctl_usage(ctl, "%s is given twice", option->name);
 
 	switch (option->kind) {
@@ -45,6 +76,8 @@ static int take(struct ctl *ctl, const struct option *option, struct str value, 
 			return ctl_usage(ctl, "%s: expected a whole number from %d to %d", option->name, option->min, option->max);
 		*(int32_t *)option->value = (int32_t)number;
 		return EXIT_DONE;
+	case OPTION_DURATION:
+		return take_duration(ctl, option, value);
 	case OPTION_WORDS: {
 		struct word_list *list = option->value;
 		if (list->n == WORDS_MAX)

@@ -20,11 +20,16 @@ struct word_list {
 
 struct option {
 	const char *name;
-	enum { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_WORDS } kind;
+	enum { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_WORDS, OPTION_DURATION } kind;
 	void *value; /* bool, struct str, int32_t, struct word_list */
-	int32_t min; /* of a number */
+	/* of a number, or of a duration's seconds; one with min 0 may be "none", which is 0 */
+	int32_t min;
 	int32_t max;
 };
+
+/* Seconds as people write them: "3600", "3600s", "60m", "48h", "90d". False: out of range, or
+ * none. */
+bool duration_read(struct str text, int32_t min, int32_t max, int32_t *ret);
 
 /* Reads all of `args`. `options` must be those of the usage string; --output and --help are
  * understood everywhere, and --secret-name and --namespace, which go with

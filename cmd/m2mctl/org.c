@@ -3,6 +3,7 @@
 #include "operator/token_end.h"
 
 #include "client_options.h"
+#include "credential_options.h"
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
@@ -24,10 +25,16 @@ static int create(struct ctl *ctl, char **args)
 	struct org_spec spec = {.slug = STR_NONE};
 	struct client_options client = {.lifetime = 0};
 	struct word_list networks = {.n = 0};
+	struct credential_end until = {.in = 0};
+	struct secret_end end;
 	const struct option options[] = {
-		{"--name", OPTION_TEXT, &spec.name, 0, 0},          CLIENT_OPTION_ROWS(client),
-		{"--issuer", OPTION_TEXT, &spec.issuer, 0, 0},      {"--external-id", OPTION_TEXT, &spec.external_id, 0, 0},
+		{"--name", OPTION_TEXT, &spec.name, 0, 0},
+		CLIENT_OPTION_ROWS(client),
+		{"--issuer", OPTION_TEXT, &spec.issuer, 0, 0},
+		{"--external-id", OPTION_TEXT, &spec.external_id, 0, 0},
 		{"--allow-network", OPTION_WORDS, &networks, 0, 0},
+		{"--secret-max-age", OPTION_DURATION, &spec.secret_max_age, 0, SECRET_MAX_AGE_MAX},
+		CREDENTIAL_END_ROWS(until),
 	};
 	int status = options_read(ctl, args, options, sizeof options / sizeof options[0], &spec.slug);
 	if (status != EXIT_DONE)
@@ -38,13 +45,15 @@ static int create(struct ctl *ctl, char **args)
 		spec.name = spec.slug;
 	if ((status = client_options_check(ctl, &client, STR_NONE)) != EXIT_DONE ||
 	    (status = check_new_client(ctl, &client)) != EXIT_DONE || (status = check_spec(ctl, org_spec_fault(&spec))) != EXIT_DONE ||
-	    (status = check_networks(ctl, &networks, &spec.networks)) != EXIT_DONE)
+	    (status = check_networks(ctl, &networks, &spec.networks)) != EXIT_DONE ||
+	    (status = check_secret_end(ctl, &until, &end)) != EXIT_DONE)
 		return status;
 
 	status = ctl_connect(ctl, CONFIG_NEED_MASTER_KEYS);
 	if (status != EXIT_DONE)
 		return status;
 	spec.client = client_options_complete(ctl, &client, STR("admin"));
+	spec.client.secret = end;
 
 	struct org org;
 	struct client_secret secret;
@@ -92,6 +101,7 @@ static int print_org(struct ctl *ctl, const struct org *org)
 		field_text("issuer", org->issuer),
 		field_text("external_id", org->external_id),
 		field_networks("allowed_networks", org->networks),
+		org->secret_max_age != 0 ? field_number("secret_max_age", org->secret_max_age) : field_raw("secret_max_age", STR_NONE),
 		field_time(ctl, "created_at", org->created_at),
 		field_time(ctl, "disabled_at", org->disabled_at),
 	};
@@ -134,20 +144,25 @@ static int set(struct ctl *ctl, char **args)
 	struct org_change change = {.disabled = CHANGE_NONE};
 	struct word_list networks = {.n = 0};
 	bool no_external_id = false;
+	int32_t max_age = -1;
 	const struct option options[] = {
 		{"--name", OPTION_TEXT, &change.name, 0, 0},
 		{"--issuer", OPTION_TEXT, &change.issuer, 0, 0},
 		{"--external-id", OPTION_TEXT, &change.external_id, 0, 0},
 		{"--no-external-id", OPTION_FLAG, &no_external_id, 0, 0},
 		{"--allow-network", OPTION_WORDS, &networks, 0, 0},
+		{"--secret-max-age", OPTION_DURATION, &max_age, 0, SECRET_MAX_AGE_MAX},
 	};
 	int status = read_org(ctl, args, options, sizeof options / sizeof options[0], &slug);
 	if (status != EXIT_DONE)
 		return status;
-	if (change.name.p == NULL && change.issuer.p == NULL && change.external_id.p == NULL && !no_external_id && networks.n == 0)
+	if (change.name.p == NULL && change.issuer.p == NULL && change.external_id.p == NULL && !no_external_id && networks.n == 0 &&
+	    max_age < 0)
 		return ctl_usage(ctl, "nothing to set");
 	if (no_external_id && (change.issuer.p != NULL || change.external_id.p != NULL))
 		return ctl_usage(ctl, "--no-external-id goes without --issuer and --external-id");
+	change.has_secret_max_age = max_age >= 0;
+	change.secret_max_age = max_age >= 0 ? max_age : 0;
 	if ((status = check_spec(ctl, org_change_fault(&change))) != EXIT_DONE ||
 	    (status = check_networks(ctl, &networks, &change.networks)) != EXIT_DONE)
 		return status;
@@ -210,7 +225,8 @@ static int delete (struct ctl *ctl, char **args)
 const struct command org_commands[] = {
 	{"org", "create",
 	 "SLUG [--name NAME] " CLIENT_USAGE
-	 " [--issuer I --external-id E] [--allow-network CIDR]... [--secret-name NAME] [--namespace NAME]",
+	 " [--issuer I --external-id E] [--allow-network CIDR]... [--secret-max-age DURATION] " SECRET_END_USAGE
+	 " [--secret-name NAME] [--namespace NAME]",
 	 "Makes an organization with its default client and the client's first secret",
 	 "  --name NAME         for people; the slug when not given\n"
 	 "  --role ROLE         of the client: admin (the default) may read and rotate the secret, member may only ask for its client id;\n"
@@ -229,6 +245,8 @@ const struct command org_commands[] = {
 	 "  --issuer I          an outside issuer that knows this organization too, as its tokens' iss says\n"
 	 "  --external-id E     and what that issuer calls it\n"
 	 "  --allow-network N   the only networks that its clients and tokens may be used from, up to 64; any, the default: from anywhere\n"
+	 "  --secret-max-age D  how old its secrets may get, such as 90d (an hour to ten years); none, the default: as old as each is set "
+	 "to\n" SECRET_END_HELP
 	 "  --secret-name NAME  of the Kubernetes Secret that --output k8s-secret prints (default: SLUG-m2m-client)\n"
 	 "  --namespace NAME    the Secret's\n\n"
 	 "Prints the secret. It can be read again with `m2mctl client secret`.\n\n"
@@ -238,14 +256,20 @@ const struct command org_commands[] = {
 	 create},
 	{"org", "list", "", "Lists the organizations", "Example:\n  m2mctl org list --output json\n", list},
 	{"org", "show", "SLUG|ID", "Shows one organization", "Example:\n  m2mctl org show acme\n", show},
-	{"org", "set", "SLUG|ID [--name NAME] [--issuer I --external-id E | --no-external-id] [--allow-network CIDR]...",
+	{"org", "set",
+	 "SLUG|ID [--name NAME] [--issuer I --external-id E | --no-external-id] [--allow-network CIDR]... "
+	 "[--secret-max-age DURATION]",
 	 "Changes what an organization is called and from where it may be used; what isn't given stays",
 	 "  --name NAME        for people\n"
 	 "  --issuer I         the outside issuer whose tokens may speak for this organization, as their iss says\n"
 	 "  --external-id E    what that issuer calls it\n"
 	 "  --no-external-id   no outside issuer knows it any more\n"
 	 "  --allow-network N  replaces the networks that its clients and tokens may be used from, such as 192.0.2.0/24 or 2001:db8::/32,\n"
-	 "                     up to 64; any: from anywhere. A client's own networks hold besides\n\n"
+	 "                     up to 64; any: from anywhere. A client's own networks hold besides\n"
+	 "  --secret-max-age D how old its secrets may get, such as 90d (an hour to ten years); none: as old as each is set to. It bounds "
+	 "the\n"
+	 "                     live secrets too: one that is older already ends in a week (or in that time, where it is shorter), so that\n"
+	 "                     there is time to rotate it. Each bounded secret is recorded. `none` leaves the ends that were set\n\n"
 	 "Example:\n  m2mctl org set acme --issuer https://id.example.com/realms/main --external-id acme-inc\n"
 	 "  m2mctl org set acme --allow-network 192.0.2.0/24 --allow-network 2001:db8:7::/48\n",
 	 set},

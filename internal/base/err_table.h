@@ -40,6 +40,7 @@
 	ERR(CONFLICT,               "conflict",               409, 10, NULL,                     "Another change won the race too many times; try again.") \
 	ERR(ALREADY_EXISTS,         "already_exists",         409,  6, NULL,                     "There is one with this name already.") \
 	ERR(DEFAULT_CLIENT,         "default_client",         409,  9, NULL,                     "This is the organization's default client; make another one the default first.") \
+	ERR(SECRET_ENDED,           "secret_ended",           409,  9, NULL,                     "The client's secret has ended; rotate it.") \
 	ERR(TOO_MANY_CREDENTIALS,   "too_many_credentials",   409,  9, NULL,                     "The client has 8 credentials of this kind already; remove one first.") \
 	ERR(PROFILE_UNMET,          "profile_unmet",          409,  9, NULL,                     "Profile fapi2 wants a token_binding, and no auth_methods but key and certificate.") \
 	ERR(RATE_LIMITED,           "rate_limited",           429,  8, "temporarily_unavailable","Too many requests; try again later.") \

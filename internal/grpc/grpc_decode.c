@@ -81,6 +81,17 @@ static void decode_grant(struct op *op, struct str message)
 	}
 }
 
+/* Microseconds since 1970; 0 for none, negative for one that op refuses. */
+static int64_t time_of(const Google__Protobuf__Timestamp *t)
+{
+	const int64_t last_second = INT64_C(253402300799); /* 9999-12-31T23:59:59Z */
+	if (t == NULL)
+		return 0;
+	if (t->seconds < 0 || t->seconds > last_second || t->nanos < 0 || t->nanos > 999999999)
+		return -1;
+	return t->seconds * 1000000 + t->nanos / 1000;
+}
+
 static void decode_rotate(struct op *op, struct str message)
 {
 	const M2m__V1__RotateClientSecretRequest *m = unpack(op, &m2m__v1__rotate_client_secret_request__descriptor, message);
@@ -88,6 +99,7 @@ static void decode_rotate(struct op *op, struct str message)
 		return;
 	op_set_grace(op, m->grace_seconds);
 	op->in.revoke_tokens = m->revoke_tokens;
+	op->in.secret_end = (struct secret_end){m->expires_in, time_of(m->expires_at)};
 }
 
 static void decode_introspect(struct op *op, struct str message)
@@ -108,17 +120,6 @@ static void decode_revoke(struct op *op, struct str message)
 		return;
 	op->in.token = given(m->token);
 	take_client(op, m->client_id, m->client_secret, m->client_assertion, m->client_assertion_type);
-}
-
-/* Microseconds since 1970; 0 for none, negative for one that op refuses. */
-static int64_t time_of(const Google__Protobuf__Timestamp *t)
-{
-	const int64_t last_second = INT64_C(253402300799); /* 9999-12-31T23:59:59Z */
-	if (t == NULL)
-		return 0;
-	if (t->seconds < 0 || t->seconds > last_second || t->nanos < 0 || t->nanos > 999999999)
-		return -1;
-	return t->seconds * 1000000 + t->nanos / 1000;
 }
 
 static void decode_token_list(struct op *op, struct str message)
@@ -154,6 +155,9 @@ void grpc_decode(struct op *op, struct str message)
 		break;
 	case OP_ROTATE_SECRET:
 		decode_rotate(op, message);
+		break;
+	case OP_LIST_SECRETS:
+		unpack(op, &m2m__v1__list_secrets_request__descriptor, message);
 		break;
 	case OP_INTROSPECT_TOKEN:
 		decode_introspect(op, message);

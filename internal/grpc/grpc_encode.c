@@ -83,11 +83,14 @@ static struct str encode_client_secret(struct op *op, bool gzip)
 {
 	M2m__V1__GetClientSecretResponse m = M2M__V1__GET_CLIENT_SECRET_RESPONSE__INIT;
 	Google__Protobuf__Timestamp created = timestamp(op->out.created_us);
+	Google__Protobuf__Timestamp expires = timestamp(op->out.expires_us);
 	arena_wipe_on_free(op->arena);
 	m.client_id = text(op->arena, op->out.client_id);
 	m.client_secret = text(op->arena, op->out.client_secret);
 	m.version = op->out.version;
 	m.created_at = &created;
+	if (op->out.expires_us != 0)
+		m.expires_at = &expires;
 	return frame(op, &m.base, gzip);
 }
 
@@ -106,6 +109,7 @@ static struct str encode_rotation(struct op *op, bool gzip)
 {
 	M2m__V1__RotateClientSecretResponse m = M2M__V1__ROTATE_CLIENT_SECRET_RESPONSE__INIT;
 	Google__Protobuf__Timestamp rotated = timestamp(op->out.rotated_us);
+	Google__Protobuf__Timestamp expires = timestamp(op->out.expires_us);
 	Google__Protobuf__Timestamp previous_expires = timestamp(op->out.previous_expires_us);
 	arena_wipe_on_free(op->arena);
 	m.client_id = text(op->arena, op->out.client_id);
@@ -113,6 +117,8 @@ static struct str encode_rotation(struct op *op, bool gzip)
 	m.version = op->out.version;
 	m.rotated_at = &rotated;
 	m.previous_secret_expires_at = &previous_expires;
+	if (op->out.expires_us != 0)
+		m.expires_at = &expires;
 	return frame(op, &m.base, gzip);
 }
 
@@ -217,6 +223,53 @@ static struct str encode_tokens(struct op *op, bool gzip)
 	return arena_overflowed(op->arena) ? STR_NONE : frame(op, &m.base, gzip);
 }
 
+/* A message and those that it points to. */
+struct secret_message {
+	M2m__V1__LiveSecret m;
+	M2m__V1__LastUse use;
+	Google__Protobuf__Timestamp created, expires, used, unknown;
+};
+
+static Google__Protobuf__Timestamp *time_or_none(int64_t us, Google__Protobuf__Timestamp *at)
+{
+	*at = timestamp(us);
+	return us == 0 ? NULL : at;
+}
+
+static void put_secret(struct arena *a, const struct registered_credential *k, struct secret_message *ret)
+{
+	int64_t version = 0;
+	(void)!str_to_i64(k->credential_id, 1, INT32_MAX, &version);
+	ret->m = (M2m__V1__LiveSecret)M2M__V1__LIVE_SECRET__INIT;
+	ret->use = (M2m__V1__LastUse)M2M__V1__LAST_USE__INIT;
+	ret->m.version = (int32_t)version;
+	ret->m.hint = text_or_empty(a, k->hint);
+	ret->m.created_at = time_or_none(k->created_at, &ret->created);
+	ret->m.expires_at = time_or_none(k->expires_at, &ret->expires);
+	ret->m.last_use = &ret->use;
+	ret->use.at = time_or_none(k->last_use.at, &ret->used);
+	ret->use.remote_addr = text_or_empty(a, k->last_use.remote_addr);
+	ret->use.user_agent = text_or_empty(a, k->last_use.user_agent);
+	ret->use.unknown_until = time_or_none(k->last_use.unknown_until, &ret->unknown);
+}
+
+static struct str encode_secrets(struct op *op, bool gzip)
+{
+	M2m__V1__ListSecretsResponse m = M2M__V1__LIST_SECRETS_RESPONSE__INIT;
+	size_t n = op->out.rows;
+	struct secret_message *messages = arena_alloc(op->arena, (n + 1) * sizeof *messages);
+	M2m__V1__LiveSecret **list = arena_alloc(op->arena, (n + 1) * sizeof *list);
+	if (messages == NULL || list == NULL)
+		return STR_NONE;
+	for (size_t i = 0; i < n; i++) {
+		put_secret(op->arena, &op->out.credentials[i], &messages[i]);
+		list[i] = &messages[i].m;
+	}
+	m.secrets = list;
+	m.n_secrets = n;
+	return arena_overflowed(op->arena) ? STR_NONE : frame(op, &m.base, gzip);
+}
+
 struct str grpc_encode(struct op *op, bool gzip)
 {
 	switch (op->spec->id) {
@@ -228,6 +281,8 @@ struct str grpc_encode(struct op *op, bool gzip)
 		return encode_token(op, gzip);
 	case OP_ROTATE_SECRET:
 		return encode_rotation(op, gzip);
+	case OP_LIST_SECRETS:
+		return encode_secrets(op, gzip);
 	case OP_INTROSPECT_TOKEN:
 		return encode_introspected(op, gzip);
 	case OP_REVOKE_TOKEN:

@@ -162,7 +162,8 @@ static enum op_verdict list_clients(struct op *op)
 	enum op_verdict verdict = admin_read_page(op, &after);
 	if (verdict != OP_MORE)
 		return verdict;
-	return wait_for(op, admin_client_list(op->env->store, op->in.organization, after, op->in.page_size, take_clients, op));
+	return wait_for(op,
+			admin_client_list(op->env->store, op->in.organization, after, op->in.page_size, op->in.expiring, take_clients, op));
 }
 
 static enum op_verdict check_new_client(struct op *op)

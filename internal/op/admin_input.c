@@ -1,6 +1,7 @@
 #include "op/admin_input.h"
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "op/op_input.h"
 #include "op/op_steps.h"
 #include "sql/org.h"
@@ -31,10 +32,18 @@ static enum op_verdict settle_networks(struct op *op, struct networks *networks)
 
 /* ---- clients ---- */
 
+static enum op_verdict check_secret_end(struct op *op)
+{
+	const char *fault = secret_end_fault(&op->in.client.secret, clock_wall_us());
+	return fault == NULL ? OP_MORE : refuse(op, arena_printf(op->arena, "secret_%s", fault).p);
+}
+
 enum op_verdict admin_check_client(struct op *op, bool is_new)
 {
 	const struct client_spec *c = &op->in.client;
 	enum op_verdict verdict = check(op, is_new ? client_new_fault(c) : client_spec_fault(c));
+	if (verdict == OP_MORE)
+		verdict = check_secret_end(op);
 	return verdict == OP_MORE ? settle_networks(op, &op->in.client.networks) : verdict;
 }
 
@@ -62,6 +71,8 @@ enum op_verdict admin_check_new_org(struct op *op)
 	struct org_spec *o = &op->in.new_org;
 	o->client = op->in.client;
 	enum op_verdict verdict = check(op, org_spec_fault(o));
+	if (verdict == OP_MORE)
+		verdict = check_secret_end(op);
 	if (verdict == OP_MORE)
 		verdict = settle_networks(op, &o->networks);
 	if (verdict == OP_MORE)
@@ -92,6 +103,8 @@ enum op_verdict admin_read_page(struct op *op, struct str *ret_after)
 		op->in.page_size = PAGE_DEFAULT;
 	if (op->in.page_size < 0 || op->in.page_size > ADMIN_PAGE_MAX)
 		return refuse(op, "page_size must be an integer from 1 to 100.");
+	if (op->in.expiring < 0)
+		return refuse(op, "expiring_within must be an integer of seconds from 1 to 315360000.");
 	*ret_after = STR_NONE;
 	if (token.p == NULL)
 		return OP_MORE;

@@ -1,5 +1,5 @@
 /* The platform's API: a platform's own backend registers, lists and removes clients' credentials
- * besides their secrets.
+ * besides their secrets. And an admin lists the live secrets of its organization's client.
  * authenticate -> the platform's role -> read the credential -> one statement, which records
  * the act -> its rows, copied into the op. */
 #include "base/clock.h"
@@ -61,6 +61,12 @@ static enum op_verdict get(struct op *op)
 {
 	return wait_for(op,
 			admin_credential_get(op->env->store, op->in.organization, op->in.client_id, op->in.credential_id, take_rows, op));
+}
+
+/* The bearer's own organization's. */
+static enum op_verdict list_secrets(struct op *op)
+{
+	return wait_for(op, secret_list(op->env->store, &op->caller, take_rows, op));
 }
 
 /* As client_credential_read_key. */
@@ -162,6 +168,7 @@ static enum op_verdict take_away(struct op *op)
 
 #define PLATFORM op_authenticate, op_require_platform
 
+op_step *const op_list_secrets_steps[] = {op_authenticate, list_secrets, NULL};
 op_step *const op_list_credentials_steps[] = {PLATFORM, list, NULL};
 op_step *const op_get_credential_steps[] = {PLATFORM, get, NULL};
 op_step *const op_add_credential_steps[] = {PLATFORM, read_new, add, NULL};

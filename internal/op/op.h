@@ -162,7 +162,8 @@ struct op_input {
 	 * section 2.3.1) */
 	bool basic;
 	int32_t grace_seconds;
-	bool revoke_tokens; /* with the versions that a rotation ends */
+	bool revoke_tokens;           /* with the versions that a rotation ends */
+	struct secret_end secret_end; /* of the version that a rotation makes */
 	struct str idempotency_key;
 
 	struct str token;         /* that is asked about, or to be revoked */
@@ -170,6 +171,9 @@ struct op_input {
 
 	struct str page_token;
 	int32_t page_size; /* 0: not given; negative: none that can be */
+	/* seconds: of a list of clients, those alone whose secret ends within them; 0: not given,
+	 * negative: none that can be */
+	int32_t expiring;
 
 	/* of the list of tokens, besides client_id; what isn't given is absent or 0, what can't
 	 * be understood negative */
@@ -200,6 +204,7 @@ struct op_output {
 	struct str client_id, client_secret;
 	int32_t version;
 	int64_t created_us, rotated_us, previous_expires_us; /* microseconds since 1970 */
+	int64_t expires_us;                                  /* the secret's; 0: it has no end */
 	struct str access_token, scope;
 	/* it is bound to a DPoP key: its token_type is DPoP, else Bearer */
 	bool token_needs_proof;

@@ -9,6 +9,7 @@ extern op_step *const op_get_client_secret_steps[];
 extern op_step *const op_issue_token_steps[];
 extern op_step *const op_oauth_token_steps[];
 extern op_step *const op_rotate_secret_steps[];
+extern op_step *const op_list_secrets_steps[];
 extern op_step *const op_list_token_audit_steps[];
 extern op_step *const op_list_organizations_steps[];
 extern op_step *const op_create_organization_steps[];

@@ -14,6 +14,7 @@
 	OP(GET_CLIENT_SECRET, "get_client_secret", "GET",  "/m2m/client-secret", "GetClientSecret",    OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_get_client_secret_steps) \
 	OP(ISSUE_TOKEN,       "issue_token",       "POST", "/m2m/token",         "IssueToken",         OP_BY_ADMIN,  OP_ERRORS_GRANT,   op_issue_token_steps) \
 	OP(ROTATE_SECRET,     "rotate_secret",     "POST", "/m2m/rotate",        "RotateClientSecret", OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_rotate_secret_steps) \
+	OP(LIST_SECRETS,      "list_secrets",      "GET",  "/m2m/secrets",       "ListSecrets",        OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_list_secrets_steps) \
 	OP(LIST_TOKEN_AUDIT,  "list_token_audit",  "GET",  "/m2m/audit/tokens",  "ListTokenAudit",     OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_list_token_audit_steps) \
 	OP(OAUTH_TOKEN,       "oauth_token",       "POST", "/oauth2/token",      NULL,                 OP_BY_CLIENT, OP_ERRORS_OAUTH,   op_oauth_token_steps) \
 	OP(INTROSPECT_TOKEN,  "introspect_token",  "POST", "/oauth2/introspect",  "IntrospectToken", OP_BY_RESOURCE_SERVER, OP_ERRORS_GRANT, op_introspect_token_steps) \

@@ -28,6 +28,7 @@ static void secret_read(void *arg, enum err err, const struct credential *c)
 		op->out.client_secret = str_from(op->secret, sizeof op->secret);
 		op->out.version = c->params.version;
 		op->out.created_us = c->created_us;
+		op->out.expires_us = c->expires_us;
 		op->organization_id = c->params.organization_id;
 	}
 	op_resume(op, err);

@@ -3,9 +3,11 @@
  *
  * A repeat with the same Idempotency-Key is told by the first step, which answers the earlier
  * rotation's version: its secret is derived again. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "op/op_steps.h"
 
 #define CONFLICTS_MAX 32 /* rotations of one client that may overtake this one */
@@ -15,25 +17,33 @@ static op_step rotate_begin, rotate_commit;
 static enum op_verdict prepare(struct op *op)
 {
 	/* what a repeat must share with the first request, besides its key */
-	char text[128];
-	int n = snprintf(text, sizeof text, "rotate %d%s%s%.*s", op->in.grace_seconds, op->in.revoke_tokens ? " revoke_tokens" : "",
-			 op->in.client_id.p == NULL ? "" : " ", STR_ARG(op->in.client_id));
+	char text[256], end[64];
+	const struct secret_end *until = &op->in.secret_end;
+	const char *fault = secret_end_fault(until, clock_wall_us());
+	if (fault != NULL)
+		return op_fail(op, ERR_INVALID_REQUEST, fault);
+	snprintf(end, sizeof end, " expires_in %d expires_at %" PRId64, until->in, until->at);
+	int n = snprintf(text, sizeof text, "rotate %d%s%s%.*s%s", op->in.grace_seconds, op->in.revoke_tokens ? " revoke_tokens" : "",
+			 op->in.client_id.p == NULL ? "" : " ", STR_ARG(op->in.client_id), until->in == 0 && until->at == 0 ? "" : end);
 	if (n < 0 || (size_t)n >= sizeof text)
 		return op_fail(op, ERR_CLIENT_NOT_FOUND, NULL);
 	op->rotation.client_id = op->in.client_id;
 	op->rotation.grace_seconds = op->in.grace_seconds;
 	op->rotation.revoke_tokens = op->in.revoke_tokens;
+	op->rotation.end = *until;
 	op->rotation.idempotency_key = op->in.idempotency_key;
 	memcpy(op->rotation.bearer_hash, op->bearer_hash, SHA256_LEN);
 	enum err err = sha256(text, (size_t)n, op->rotation.request_hash);
 	return err == ERR_OK ? OP_MORE : op_fail(op, err, NULL);
 }
 
-static void answer(struct op *op, int64_t rotated_us, int64_t previous_expires_us)
+static void answer(struct op *op, const struct credential *c)
 {
+	int64_t rotated_us = c->created_us, previous_expires_us = c->previous_expires_us;
 	op->out.client_id = op->fresh.client_id;
 	op->out.client_secret = str_from(op->secret, sizeof op->secret);
 	op->out.rotated_us = rotated_us;
+	op->out.expires_us = c->expires_us;
 	/* without grace the old secret ended in the same moment */
 	op->out.previous_expires_us = previous_expires_us == INT64_MIN ? rotated_us : previous_expires_us;
 }
@@ -51,7 +61,7 @@ static void begun(void *arg, enum err err, const struct credential *c)
 		err = op_derive_secret(op, c);
 		op->out.version = c->params.version;
 		if (err == ERR_OK)
-			answer(op, c->created_us, c->previous_expires_us);
+			answer(op, c);
 		static op_step *const nothing_more[] = {NULL};
 		op->step = nothing_more;
 	} else {
@@ -78,7 +88,7 @@ static void committed(void *arg, enum err err, const struct credential *c)
 		op->step = again;
 		err = ERR_OK;
 	} else if (err == ERR_OK) {
-		answer(op, c->created_us, c->previous_expires_us);
+		answer(op, c);
 	}
 	op_resume(op, err);
 }

@@ -47,20 +47,8 @@ enum err operator_client_find(struct operator_db *db, struct str client_id, stru
 	return take_one(db, r, ret);
 }
 
-enum err operator_client_list(struct operator_db *db, struct str org, const struct client **ret, size_t *ret_n)
+static enum err take_rows(struct operator_db *db, const PGresult *r, size_t n, const struct client **ret, size_t *ret_n)
 {
-	struct pg_params p;
-	PG_RESULT r = NULL;
-	pg_params_init(&p, db->a);
-	admin_put_org(&p, org);
-	pg_put_text(&p, STR_NONE);
-	pg_put_int8(&p, INT64_MAX);
-	enum err err = operator_admin(db, SQL_CLIENT_LIST, &p, &r);
-	if (err == ERR_OK)
-		err = operator_admin_outcome(db, r, org, STR_NONE);
-	if (err != ERR_OK)
-		return err;
-	size_t n = pg_is_null(r, 0, 1) ? 0 : (size_t)PQntuples(r);
 	struct client *rows = arena_alloc(db->a, (n + 1) * sizeof *rows);
 	for (size_t i = 0; rows != NULL && i < n; i++)
 		admin_take_client(r, (int)i, db->a, &rows[i]);
@@ -69,6 +57,33 @@ enum err operator_client_list(struct operator_db *db, struct str org, const stru
 	*ret = rows;
 	*ret_n = n;
 	return ERR_OK;
+}
+
+enum err operator_client_list(struct operator_db *db, struct str org, int32_t expiring, const struct client **ret, size_t *ret_n)
+{
+	struct pg_params p;
+	PG_RESULT r = NULL;
+	pg_params_init(&p, db->a);
+	admin_put_org(&p, org);
+	pg_put_text(&p, STR_NONE);
+	pg_put_int8(&p, INT64_MAX);
+	pg_put_int4_or_null(&p, expiring, expiring == 0);
+	enum err err = operator_admin(db, SQL_CLIENT_LIST, &p, &r);
+	if (err == ERR_OK)
+		err = operator_admin_outcome(db, r, org, STR_NONE);
+	if (err != ERR_OK)
+		return err;
+	return take_rows(db, r, pg_is_null(r, 0, 1) ? 0 : (size_t)PQntuples(r), ret, ret_n);
+}
+
+enum err operator_client_list_expiring(struct operator_db *db, int32_t expiring, const struct client **ret, size_t *ret_n)
+{
+	struct pg_params p;
+	PG_RESULT r = NULL;
+	pg_params_init(&p, db->a);
+	pg_put_int4(&p, expiring);
+	enum err err = operator_admin(db, SQL_CLIENTS_EXPIRING, &p, &r);
+	return err == ERR_OK ? take_rows(db, r, (size_t)PQntuples(r), ret, ret_n) : err;
 }
 
 static enum err insert(struct operator_db *db, const struct org *org, const struct client_spec *spec, const struct credential_new *fresh,

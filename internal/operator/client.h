@@ -21,12 +21,16 @@ struct client_secret {
 	struct str hint;
 	int32_t version;
 	int64_t created_at;
+	int64_t expires_at;          /* 0: it has no end */
 	int64_t previous_expires_at; /* after a rotation: 0 without grace */
 };
 
-/* Of one organization (slug or id), in the order of their ids. ERR_NOT_FOUND: no such
- * organization. */
-MUST_CHECK enum err operator_client_list(struct operator_db *db, struct str org, const struct client **ret, size_t *ret_n);
+/* Of one organization (slug or id), in the order of their ids. `expiring`: seconds, those alone
+ * whose secret ends within them or has ended; 0: all. ERR_NOT_FOUND: no such organization. */
+MUST_CHECK enum err operator_client_list(struct operator_db *db, struct str org, int32_t expiring, const struct client **ret,
+					 size_t *ret_n);
+/* Those of all organizations, the one whose secret ends first comes first. */
+MUST_CHECK enum err operator_client_list_expiring(struct operator_db *db, int32_t expiring, const struct client **ret, size_t *ret_n);
 
 /* Another client of the organization, with its first secret. ERR_NOT_FOUND; ERR_MISMATCH: the
  * ring's key isn't the database's. */
@@ -41,16 +45,23 @@ MUST_CHECK enum err operator_client_change(struct operator_db *db, const struct 
 MUST_CHECK enum err operator_client_delete(struct operator_db *db, const struct client *client);
 
 /* Derives the current secret and checks it against the stored verifier; the reading is recorded,
- * refused or not. ERR_NOT_FOUND: disabled, or its organization is; ERR_KEY_MISSING: the ring
- * lacks its key; ERR_MISMATCH: the ring's key or the row isn't the one that the verifier was
- * made with. */
+ * refused or not. ERR_NOT_FOUND: disabled, or its organization is; ERR_SECRET_ENDED;
+ * ERR_KEY_MISSING: the ring lacks its key; ERR_MISMATCH: the ring's key or the row isn't the one
+ * that the verifier was made with. */
 MUST_CHECK enum err operator_secret_read(struct operator_db *db, const struct master_ring *ring, const struct client *client,
 					 struct client_secret *ret);
+
+/* What of a rotation may be chosen. */
+struct secret_rotation {
+	int32_t grace_seconds;
+	bool revoke_tokens;
+	struct secret_end end; /* of the new version */
+};
 
 /* A new secret; every earlier one ends after `grace_seconds` (0: at once), and with
  * `revoke_tokens` the tokens that it gave until now. ERR_CONFLICT: others
  * won the race ten times. */
 MUST_CHECK enum err operator_secret_rotate(struct operator_db *db, const struct master_ring *ring, const struct client *client,
-					   int32_t grace_seconds, bool revoke_tokens, struct client_secret *ret);
+					   const struct secret_rotation *rotation, struct client_secret *ret);
 
 #endif

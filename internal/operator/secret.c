@@ -73,6 +73,9 @@ static enum err outcome(struct operator_db *db, const char *action, struct str w
 							      .client_id = client->client_id});
 	if (str_eq(word, STR("client_not_found")))
 		return operator_fail(db, ERR_NOT_FOUND, "the client %.*s is disabled", STR_ARG(client->client_id));
+	if (str_eq(word, STR("secret_ended")))
+		return operator_fail(db, ERR_SECRET_ENDED, "the secret of client %.*s has ended; `m2mctl client rotate` makes a new one",
+				     STR_ARG(client->client_id));
 	if (str_eq(word, STR("key_missing")))
 		return operator_fail(db, ERR_KEY_MISSING, "the secret was made with a master key that is not in M2M_MASTER_KEYS");
 	return operator_fail(db, ERR_INTERNAL, "refused: %.*s", STR_ARG(word));
@@ -125,6 +128,7 @@ static enum err derive_again(struct operator_db *db, const struct task *task, st
 	*ret = told(db, arena_copy(db->a, c.client_id), secret);
 	ret->version = c.params.version;
 	ret->created_at = c.created_us;
+	ret->expires_at = c.expires_us;
 	crypto_wipe(secret, sizeof secret);
 	return ERR_OK;
 }
@@ -205,17 +209,19 @@ static struct client_secret rotated(struct operator_db *db, const struct task *t
 	credential_take_rotated(&c, task->row);
 	s.version = task->fresh.replaces + 1;
 	s.created_at = c.created_us;
+	s.expires_at = c.expires_us;
 	s.previous_expires_at = c.previous_expires_us == INT64_MIN ? 0 : c.previous_expires_us;
 	return s;
 }
 
-enum err operator_secret_rotate(struct operator_db *db, const struct master_ring *ring, const struct client *client, int32_t grace_seconds,
-				bool revoke_tokens, struct client_secret *ret)
+enum err operator_secret_rotate(struct operator_db *db, const struct master_ring *ring, const struct client *client,
+				const struct secret_rotation *rotation, struct client_secret *ret)
 {
 	char secret[SECRET_LEN];
 	struct task task = task_of(db, ring, client);
-	task.rotation.grace_seconds = grace_seconds;
-	task.rotation.revoke_tokens = revoke_tokens;
+	task.rotation.grace_seconds = rotation->grace_seconds;
+	task.rotation.revoke_tokens = rotation->revoke_tokens;
+	task.rotation.end = rotation->end;
 	unsigned new_keys = 0;
 	/* no secret under a key that the gateways don't mean by this name */
 	enum err err = operator_key_register(db, ring, &new_keys);

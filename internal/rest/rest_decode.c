@@ -275,10 +275,28 @@ static bool take_revoke_tokens(struct op *op, const struct json *v, void *target
 	return v->type == JSON_TRUE || v->type == JSON_FALSE;
 }
 
+/* op says what they may be. */
+static bool take_expires_in(struct op *op, const struct json *v, void *target)
+{
+	(void)target;
+	return rest_take_seconds(op, v, &op->in.secret_end.in);
+}
+
+static bool take_expires_at(struct op *op, const struct json *v, void *target)
+{
+	(void)target;
+	return rest_take_end(op, v, &op->in.secret_end.at);
+}
+
 static void decode_rotate(const struct rest_message *m, struct op *op)
 {
 	static const struct rest_member members[] = {
-		{"grace_seconds", take_grace, NULL}, {"revoke_tokens", take_revoke_tokens, NULL}, {NULL, NULL, NULL}};
+		{"grace_seconds", take_grace, NULL},
+		{"revoke_tokens", take_revoke_tokens, NULL},
+		{"expires_in", take_expires_in, NULL},
+		{"expires_at", take_expires_at, NULL},
+		{NULL, NULL, NULL},
+	};
 	struct str body = body_of(m, op);
 	op_set_idempotency_key(op, m->headers[REST_IDEMPOTENCY_KEY].count, m->headers[REST_IDEMPOTENCY_KEY].value);
 	if (op->err != ERR_OK || body.n == 0)

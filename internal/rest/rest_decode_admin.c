@@ -49,7 +49,7 @@ static bool take_networks(struct op *op, const struct json *v, void *target)
 }
 
 /* What is out of an int's range is out of every range here: op says so. */
-static bool take_lifetime(struct op *op, const struct json *v, void *target)
+bool rest_take_seconds(struct op *op, const struct json *v, void *target)
 {
 	int64_t seconds = 0;
 	(void)op;
@@ -95,11 +95,18 @@ static bool take_change(struct op *op, const struct json *v, void *target)
 /* The members of a struct client_spec that a new client and a changed one have in common. */
 #define CLIENT_MEMBERS(c)                                                                                                                  \
 	{"name", take_text, &(c)->name}, {"roles", take_words, &(c)->roles}, {"scopes", take_words, &(c)->scopes},                         \
-		{"audiences", take_words, &(c)->audiences}, {"token_lifetime", take_lifetime, &(c)->token_lifetime},                       \
+		{"audiences", take_words, &(c)->audiences}, {"token_lifetime", rest_take_seconds, &(c)->token_lifetime},                   \
 		{"token_type", take_token_type, &(c)->token_type}, {"allowed_networks", take_networks, &(c)->networks},                    \
 		{"auth_methods", take_words, &(c)->auth_methods}, {"token_binding", take_word_or_none, &(c)->token_binding},               \
 	{                                                                                                                                  \
 		"profile", take_word_or_none, &(c)->profile                                                                                \
+	}
+
+/* And those of a new one alone. */
+#define SECRET_MEMBERS(c)                                                                                                                  \
+	{"secret_expires_in", rest_take_seconds, &(c)->secret.in},                                                                         \
+	{                                                                                                                                  \
+		"secret_expires_at", rest_take_end, &(c)->secret.at                                                                        \
 	}
 
 static bool take_client(struct op *op, const struct json *v, void *target)
@@ -107,6 +114,7 @@ static bool take_client(struct op *op, const struct json *v, void *target)
 	struct client_spec *c = target;
 	const struct rest_member members[] = {
 		CLIENT_MEMBERS(c),
+		SECRET_MEMBERS(c),
 		{NULL, NULL, NULL},
 	};
 	if (v->type != JSON_OBJECT)
@@ -119,6 +127,7 @@ static void take_new_client(struct op *op, const struct json *object)
 {
 	const struct rest_member members[] = {
 		CLIENT_MEMBERS(&op->in.client),
+		SECRET_MEMBERS(&op->in.client),
 		{NULL, NULL, NULL},
 	};
 	rest_take_members(op, object, "", members);
@@ -136,6 +145,19 @@ static void take_client_change(struct op *op, const struct json *object)
 	rest_take_members(op, object, "", members);
 }
 
+/* null: none. */
+static bool take_max_age(struct op *op, const struct json *v, void *target)
+{
+	return v->type == JSON_NULL || rest_take_seconds(op, v, target);
+}
+
+static bool take_max_age_change(struct op *op, const struct json *v, void *target)
+{
+	struct org_change *c = target;
+	c->has_secret_max_age = true;
+	return take_max_age(op, v, &c->secret_max_age);
+}
+
 static void take_new_org(struct op *op, const struct json *object)
 {
 	struct org_spec *o = &op->in.new_org;
@@ -146,6 +168,7 @@ static void take_new_org(struct op *op, const struct json *object)
 		{"external_id", take_text, &o->external_id},
 		{"client", take_client, &op->in.client},
 		{"allowed_networks", take_networks, &o->networks},
+		{"secret_max_age", take_max_age, &o->secret_max_age},
 		{NULL, NULL, NULL},
 	};
 	rest_take_members(op, object, "", members);
@@ -160,6 +183,7 @@ static void take_org_change(struct op *op, const struct json *object)
 		{"external_id", take_external, &c->external_id},
 		{"disabled", take_change, &c->disabled},
 		{"allowed_networks", take_networks, &c->networks},
+		{"secret_max_age", take_max_age_change, c},
 		{NULL, NULL, NULL},
 	};
 	rest_take_members(op, object, "", members);
@@ -179,7 +203,7 @@ static bool take_public_key(struct op *op, const struct json *v, void *target)
 }
 
 /* null: no end of its own. op says what it may be. */
-static bool take_end(struct op *op, const struct json *v, void *target)
+bool rest_take_end(struct op *op, const struct json *v, void *target)
 {
 	struct str text = STR_NONE;
 	(void)op;
@@ -227,7 +251,7 @@ static void take_new_credential(struct op *op, const struct json *object)
 		{"tls_client_auth_san_ip", take_text, &k->certificate.names[CERTIFICATE_SAN_IP]},
 		{"tls_client_auth_san_email", take_text, &k->certificate.names[CERTIFICATE_SAN_EMAIL]},
 		{"name", take_text, &k->name},
-		{"expires_at", take_end, &k->expires_at},
+		{"expires_at", rest_take_end, &k->expires_at},
 		{"issuer", take_text, &k->workload.issuer},
 		{"subject", take_subject, &k->workload.subject},
 		{"audience", take_text, &k->workload.audience},
@@ -271,6 +295,15 @@ static void take_page_size(struct op *op, struct str text)
 		op->in.page_size = -1; /* op says what it may be */
 	else
 		op->in.page_size = (int32_t)size;
+}
+
+/* 0: not given. */
+static int32_t seconds_of(struct str text)
+{
+	int64_t seconds = 0;
+	if (text.p != NULL && str_to_i64(text, 1, SECRET_END_IN_MAX, &seconds) != ERR_OK)
+		seconds = -1; /* op says what it may be */
+	return (int32_t)seconds;
 }
 
 /* ". It knows a, b and c." */
@@ -328,11 +361,13 @@ void rest_decode_token_list(struct op *op, const char *query)
 
 void rest_decode_page(struct op *op, const char *query)
 {
-	static const char *const known[] = {"page_size", "page_token", NULL};
+	static const char *const orgs[] = {"page_size", "page_token", NULL};
+	static const char *const clients[] = {"page_size", "page_token", "expiring_within", NULL};
 	struct form form;
-	if (query == NULL || !take_query(op, query, known, &form))
+	if (query == NULL || !take_query(op, query, op->spec->id == OP_LIST_CLIENTS ? clients : orgs, &form))
 		return;
 	op->in.page_token = form_get(&form, "page_token");
+	op->in.expiring = seconds_of(form_get(&form, "expiring_within"));
 	take_page_size(op, form_get(&form, "page_size"));
 }
 

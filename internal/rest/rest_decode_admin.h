@@ -3,6 +3,7 @@
 #define M2M_REST_REST_DECODE_ADMIN_H
 
 #include "op/op.h"
+#include "json/json_read.h"
 
 /* A JSON object with no other members than the operation knows, so that a misspelt one is not
  * taken for an absent one. A change is a merge patch (RFC 7396): null takes away what can be
@@ -10,7 +11,12 @@
  * in.new_credential, or fails the op. */
 void rest_decode_admin(struct op *op, struct str body);
 
-/* ?page_size=&page_token= (`query` may be NULL). */
+/* Values of members, for other bodies too: whole seconds, negative where op refuses them, into an
+ * int32_t; a time (RFC 3339), or null for none, into an int64_t. False: of another type. */
+bool rest_take_seconds(struct op *op, const struct json *v, void *target);
+bool rest_take_end(struct op *op, const struct json *v, void *target);
+
+/* ?page_size=&page_token=, and of clients &expiring_within= (`query` may be NULL). */
 void rest_decode_page(struct op *op, const char *query);
 /* The same for the list of tokens. */
 void rest_decode_token_list(struct op *op, const char *query);

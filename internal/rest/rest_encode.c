@@ -47,6 +47,7 @@ static void write_output(struct json_out *o, const struct op *op)
 		json_put_str(o, "client_secret", out->client_secret);
 		json_put_int(o, "version", out->version);
 		rest_put_time(o, "created_at", out->created_us);
+		rest_put_time_or_null(o, "expires_at", out->expires_us);
 		break;
 	case OP_ISSUE_TOKEN:
 	case OP_OAUTH_TOKEN:
@@ -66,6 +67,7 @@ static void write_output(struct json_out *o, const struct op *op)
 		json_put_str(o, "client_secret", out->client_secret);
 		json_put_int(o, "version", out->version);
 		rest_put_time(o, "rotated_at", out->rotated_us);
+		rest_put_time_or_null(o, "expires_at", out->expires_us);
 		rest_put_time(o, "previous_secret_expires_at", out->previous_expires_us);
 		break;
 	default:

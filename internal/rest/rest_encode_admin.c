@@ -10,6 +10,14 @@ void rest_put_time(struct json_out *o, const char *key, int64_t us)
 	json_put_str(o, key, str_from(text, sizeof text));
 }
 
+void rest_put_time_or_null(struct json_out *o, const char *key, int64_t us)
+{
+	if (us != 0)
+		rest_put_time(o, key, us);
+	else
+		json_put_str(o, key, STR_NONE);
+}
+
 static void put_uuid(struct json_out *o, const char *key, struct uuid id)
 {
 	char text[UUID_TEXT_LEN];
@@ -54,6 +62,10 @@ static void write_org(struct json_out *o, const struct org *org)
 	json_put_str(o, "external_id", org->external_id);
 	json_put_str(o, "client_id", org->client_id);
 	put_networks(o, org->networks);
+	if (org->secret_max_age != 0)
+		json_put_int(o, "secret_max_age", org->secret_max_age);
+	else
+		json_put_str(o, "secret_max_age", STR_NONE);
 	rest_put_time(o, "created_at", org->created_at);
 	put_disabled(o, org->disabled_at);
 }
@@ -77,25 +89,18 @@ static void write_client(struct json_out *o, const struct client *c)
 	json_put_int(o, "secret_version", c->secret_version);
 	json_put_str(o, "secret_hint", c->hint);
 	rest_put_time(o, "secret_created_at", c->secret_created_at);
+	rest_put_time_or_null(o, "secret_expires_at", c->secret_expires_at);
 	rest_put_time(o, "created_at", c->created_at);
 	put_disabled(o, c->disabled_at);
-}
-
-static void put_time_or_null(struct json_out *o, const char *key, int64_t us)
-{
-	if (us != 0)
-		rest_put_time(o, key, us);
-	else
-		json_put_str(o, key, STR_NONE);
 }
 
 static void put_last_use(struct json_out *o, const struct last_use *use)
 {
 	json_open(o, "last_use", '{');
-	put_time_or_null(o, "at", use->at);
+	rest_put_time_or_null(o, "at", use->at);
 	json_put_str(o, "remote_addr", use->remote_addr);
 	json_put_str(o, "user_agent", use->user_agent);
-	put_time_or_null(o, "unknown_until", use->unknown_until);
+	rest_put_time_or_null(o, "unknown_until", use->unknown_until);
 	json_close(o, '}');
 }
 
@@ -142,7 +147,7 @@ static void write_credential(struct json_out *o, const struct registered_credent
 		write_workload(o, &k->workload);
 	put_last_use(o, &k->last_use);
 	rest_put_time(o, "created_at", k->created_at);
-	put_time_or_null(o, "expires_at", k->expires_at);
+	rest_put_time_or_null(o, "expires_at", k->expires_at);
 }
 
 /* Its id is its version. */
@@ -152,7 +157,7 @@ static void write_secret(struct json_out *o, const struct registered_credential 
 	json_put_str(o, "hint", k->hint);
 	put_last_use(o, &k->last_use);
 	rest_put_time(o, "created_at", k->created_at);
-	put_time_or_null(o, "expires_at", k->expires_at);
+	rest_put_time_or_null(o, "expires_at", k->expires_at);
 }
 
 /* The secrets, or all others. */
@@ -171,14 +176,19 @@ static void write_those(struct json_out *o, const struct op_output *out, bool se
 	}
 }
 
+static void write_secrets(struct json_out *o, const struct op_output *out)
+{
+	json_open(o, "secrets", '[');
+	write_those(o, out, true);
+	json_close(o, ']');
+}
+
 static void write_credentials(struct json_out *o, const struct op_output *out)
 {
 	json_open(o, "credentials", '[');
 	write_those(o, out, false);
 	json_close(o, ']');
-	json_open(o, "secrets", '[');
-	write_those(o, out, true);
-	json_close(o, ']');
+	write_secrets(o, out);
 }
 
 static void write_token(struct json_out *o, const struct listed_token *t)
@@ -236,6 +246,9 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 {
 	const struct op_output *out = &op->out;
 	switch (op->spec->id) {
+	case OP_LIST_SECRETS:
+		write_secrets(o, out);
+		break;
 	case OP_LIST_TOKEN_AUDIT:
 		write_tokens(o, out);
 		break;

@@ -12,6 +12,12 @@ void admin_put_org(struct pg_params *p, struct str slug_or_id)
 	pg_put_uuid(p, is_id ? &id : NULL);
 }
 
+void admin_put_secret_end(struct pg_params *p, const struct secret_end *end)
+{
+	pg_put_int4_or_null(p, end->in, end->in == 0);
+	pg_put_time(p, end->at);
+}
+
 static void put_words(struct pg_params *p, const struct words *words)
 {
 	if (words->v == NULL)
@@ -83,6 +89,8 @@ void admin_put_org_create(struct pg_params *p, const struct origin *o, const str
 	put_networks(p, &spec->client.networks);
 	put_words(p, &spec->client.auth_methods);
 	put_profile(p, &spec->client);
+	pg_put_int4(p, spec->secret_max_age);
+	admin_put_secret_end(p, &spec->client.secret);
 }
 
 void admin_put_org_change(struct pg_params *p, const struct origin *o, struct str org, const struct org_change *change)
@@ -96,6 +104,7 @@ void admin_put_org_change(struct pg_params *p, const struct origin *o, struct st
 	pg_put_text(p, named ? change->external_id : STR_NONE);
 	put_change(p, change->disabled);
 	put_networks(p, &change->networks);
+	pg_put_int4_or_null(p, change->secret_max_age, !change->has_secret_max_age);
 }
 
 void admin_put_client_create(struct pg_params *p, const struct origin *o, const struct uuid *organization_id,
@@ -109,6 +118,7 @@ void admin_put_client_create(struct pg_params *p, const struct origin *o, const 
 	put_networks(p, &spec->networks);
 	put_words(p, &spec->auth_methods);
 	put_profile(p, spec);
+	admin_put_secret_end(p, &spec->secret);
 }
 
 void admin_put_client_change(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
@@ -159,6 +169,7 @@ void admin_take_org(const PGresult *r, int row, struct arena *a, struct org *ret
 		.created_at = time_or_0(r, row, 7),
 		.disabled_at = time_or_0(r, row, 8),
 		.networks = networks(r, row, 9, a),
+		.secret_max_age = pg_int4(r, row, 10),
 	};
 }
 
@@ -184,5 +195,6 @@ void admin_take_client(const PGresult *r, int row, struct arena *a, struct clien
 		.auth_methods = pg_text_array_joined(r, row, 17, a),
 		.token_binding = text(r, row, 18, a),
 		.profile = text(r, row, 19, a),
+		.secret_expires_at = time_or_0(r, row, 20),
 	};
 }

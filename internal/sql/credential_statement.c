@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "sql/admin_statement.h"
+
 static void put_caller(struct pg_params *p, const struct bearer *bearer, const struct origin *origin)
 {
 	bearer_put(p, bearer);
@@ -46,6 +48,7 @@ void credential_put_rotate(struct pg_params *p, const struct bearer *bearer, con
 	pg_put_bytea(p, str_from(rotation->bearer_hash, SHA256_LEN));
 	pg_put_bool(p, rotation->revoke_tokens);
 	bearer_put_proof(p, bearer);
+	admin_put_secret_end(p, &rotation->end);
 }
 
 void credential_take_client_id(struct credential *c, const PGresult *r)
@@ -53,7 +56,12 @@ void credential_take_client_id(struct credential *c, const PGresult *r)
 	c->client_id = pg_str(r, 0, 1);
 }
 
-void credential_take_secret(struct credential *c, const PGresult *r)
+static int64_t end_or_0(const PGresult *r, int col)
+{
+	return pg_is_null(r, 0, col) ? 0 : pg_time_us(r, 0, col);
+}
+
+static void take_version(struct credential *c, const PGresult *r)
 {
 	struct str salt = pg_str(r, 0, 5);
 	credential_take_client_id(c, r);
@@ -67,10 +75,17 @@ void credential_take_secret(struct credential *c, const PGresult *r)
 	c->created_us = pg_time_us(r, 0, 7);
 }
 
+void credential_take_secret(struct credential *c, const PGresult *r)
+{
+	take_version(c, r);
+	c->expires_us = end_or_0(r, 8);
+}
+
 void credential_take_rotate_begin(struct credential *c, const PGresult *r)
 {
-	credential_take_secret(c, r);
+	take_version(c, r);
 	c->previous_expires_us = pg_time_us(r, 0, 8);
+	c->expires_us = end_or_0(r, 9);
 	c->replay = str_eq(pg_str(r, 0, 0), STR("replay"));
 }
 
@@ -78,4 +93,5 @@ void credential_take_rotated(struct credential *c, const PGresult *r)
 {
 	c->created_us = pg_time_us(r, 0, 1);
 	c->previous_expires_us = pg_time_us(r, 0, 2);
+	c->expires_us = end_or_0(r, 3);
 }

@@ -7,6 +7,7 @@
 
 #include "crypto/credential.h"
 #include "sql/bearer.h"
+#include "sql/org.h"
 #include "sql/origin.h"
 
 /* What a statement answered. Strings are borrowed from its result. */
@@ -16,6 +17,7 @@ struct credential {
 	struct secret_params params; /* client_id inside is the same borrowed text */
 	struct str verifier;         /* SHA256_LEN bytes */
 	int64_t created_us;          /* when this version was made, microseconds since 1970 */
+	int64_t expires_us;          /* 0: it has no end */
 	int64_t previous_expires_us; /* of a rotation; INT64_MIN: at once */
 	/* the answer to an earlier request with the same Idempotency-Key */
 	bool replay;
@@ -25,6 +27,7 @@ struct credential_rotation {
 	struct str client_id; /* absent: the organization's default client */
 	int32_t grace_seconds;
 	bool revoke_tokens;         /* of the versions that it ends */
+	struct secret_end end;      /* of the new version */
 	struct str idempotency_key; /* absent: none, and the hashes don't count */
 	/* what a repeat must have in common with the first request */
 	uint8_t request_hash[SHA256_LEN];

@@ -87,6 +87,23 @@ static bool profile_is_met(const struct client_spec *c)
 	return !str_eq(c->token_binding, STR("none"));
 }
 
+const char *secret_end_fault(const struct secret_end *end, int64_t now)
+{
+	if (end->in != 0 && end->at != 0)
+		return "expires_in must not be given together with expires_at.";
+	if (end->in != 0 && (end->in < SECRET_END_IN_MIN || end->in > SECRET_END_IN_MAX))
+		return "expires_in must be an integer of seconds from 60 to 315360000.";
+	if (end->at != 0 && end->at <= now)
+		return "expires_at must be a time to come, such as 2027-01-31T00:00:00Z.";
+	return NULL;
+}
+
+static const char *max_age_fault(int32_t seconds)
+{
+	bool good = seconds == 0 || (seconds >= SECRET_MAX_AGE_MIN && seconds <= SECRET_MAX_AGE_MAX);
+	return good ? NULL : "secret_max_age must be an integer of seconds from 3600 to 315360000, or null for none.";
+}
+
 const char *client_spec_fault(const struct client_spec *c)
 {
 	if (!word_is_name(c->name))
@@ -142,11 +159,15 @@ const char *org_spec_fault(const struct org_spec *o)
 	const char *fault = org_name_fault(o->name);
 	if (fault == NULL)
 		fault = outside_fault(o->issuer, o->external_id);
+	if (fault == NULL)
+		fault = max_age_fault(o->secret_max_age);
 	return fault != NULL ? fault : client_new_fault(&o->client);
 }
 
 const char *org_change_fault(const struct org_change *c)
 {
 	const char *fault = org_name_fault(c->name);
-	return fault != NULL ? fault : outside_fault(c->issuer, c->external_id);
+	if (fault == NULL)
+		fault = outside_fault(c->issuer, c->external_id);
+	return fault != NULL ? fault : max_age_fault(c->secret_max_age);
 }

@@ -16,6 +16,14 @@ struct words {
 	size_t n;
 };
 
+/* When a secret that is to be made ends; none given: never by itself. */
+struct secret_end {
+	int32_t in; /* seconds from its making; 0: not given, negative: none that can be */
+	int64_t at; /* microseconds since 1970; 0: not given, negative: none that can be */
+};
+#define SECRET_END_IN_MIN 60        /* seconds */
+#define SECRET_END_IN_MAX 315360000 /* ten years */
+
 struct org {
 	struct uuid organization_id;
 	struct str slug, name;
@@ -25,6 +33,8 @@ struct org {
 	int64_t created_at;   /* microseconds since 1970, as all times here */
 	int64_t disabled_at;  /* 0: enabled */
 	struct str networks;  /* joined with spaces; absent: any */
+	/* seconds from a secret's making to its end, at most; 0: as long as it is set to */
+	int32_t secret_max_age;
 };
 
 struct client {
@@ -40,6 +50,7 @@ struct client {
 	int32_t secret_version;
 	struct str hint; /* the last characters of the current secret */
 	int64_t secret_created_at;
+	int64_t secret_expires_at; /* 0: it has no end */
 	int64_t created_at;
 	int64_t disabled_at; /* 0: enabled */
 	struct str networks; /* joined with spaces; absent: any */
@@ -64,12 +75,14 @@ struct client_spec {
 	struct words auth_methods; /* not given, of something new: the secret alone */
 	struct str token_binding;  /* "none", "dpop", "certificate", "any" */
 	struct str profile;        /* "none", "fapi2" */
+	struct secret_end secret;  /* of something new: its first secret's end */
 };
 
 struct org_spec {
 	struct str slug, name;
 	struct str issuer, external_id;
 	struct networks networks;
+	int32_t secret_max_age;    /* seconds; 0: none */
 	struct client_spec client; /* of the default client; everything must be given */
 };
 
@@ -78,17 +91,23 @@ struct org_change {
 	struct str issuer, external_id; /* given together; an external_id of "" takes both away */
 	enum change disabled;
 	struct networks networks;
+	bool has_secret_max_age; /* it is given */
+	int32_t secret_max_age;  /* seconds; 0: none, which leaves the ends that are set */
 };
 
 /* The rules for what people and programs may ask for, the same over the API and on the command
  * line: NULL, or a static sentence about the first that is broken. What isn't given is not
  * looked at, except an organization's slug. */
-#define CLIENT_LIFETIME_MIN 60             /* seconds; as the schema has it */
-#define CLIENT_LIFETIME_MAX 2592000        /* 30 days: for as long a retired signing key stays published */
+#define CLIENT_LIFETIME_MIN 60      /* seconds; as the schema has it */
+#define CLIENT_LIFETIME_MAX 2592000 /* 30 days: for as long a retired signing key stays published */
+#define SECRET_MAX_AGE_MIN  3600    /* seconds */
+#define SECRET_MAX_AGE_MAX  SECRET_END_IN_MAX
 bool word_is_auth_method(struct str word); /* a kind of credential, as auth_methods names them */
 const char *client_spec_fault(const struct client_spec *c);
 const char *client_new_fault(const struct client_spec *c); /* the same of something new */
 const char *org_spec_fault(const struct org_spec *o);      /* and of its client */
 const char *org_change_fault(const struct org_change *c);
+/* `now`: microseconds since 1970. */
+const char *secret_end_fault(const struct secret_end *end, int64_t now);
 
 #endif

@@ -23,6 +23,16 @@
 -- It is the version of client `c` that a rotation would replace; it may have ended.
 :s.version = :c.secret_version
 
+--= secret_may_end(s)
+-- It is a current version with an end: what the index of ends holds. Its planner recognises these
+-- words alone.
+:s.ended_at is null and :s.expires_at is not null
+
+--= secret_end(made_at, seconds, time, age)
+-- The end of a secret that is made at `made_at`: after so many seconds, at that time, or when it is
+-- as old as its organization's secrets may be, whichever comes first. Each may be null: none.
+least(:made_at + make_interval(secs => :seconds::int4), :time::timestamptz, :made_at + make_interval(secs => :age))
+
 --= credential_is_live(k)
 -- The condition for row `k` of m2m.client_credential: the client may show it now.
 :k.ended_at is null and (:k.expires_at is null or :k.expires_at > statement_timestamp())

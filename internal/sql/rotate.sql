@@ -2,22 +2,29 @@
 -- $1..$10 as the parts caller and origin_values have them, $11 client_id text, $12 version that was
 -- read int, $13 key_id text, $14 salt bytea, $15 verifier bytea, $16 hint text, $17 grace_seconds
 -- int, $18 idempotency_key text or null, $19 request_hash bytea, $20 bearer_hash bytea or null, $21
--- revoke_tokens bool, $22 to $26 as caller's last.
--- Answers (outcome, rotated_at, previous_secret_expires_at); outcome `conflict`: the version moved
--- on, read again; `invalid_token`, `network_not_allowed`, `forbidden`: the bearer's rights ended
--- meanwhile. previous_secret_expires_at is -infinity without grace.
+-- revoke_tokens bool, $22 to $26 as caller's last, and the new version's end: $27 seconds int or
+-- null, $28 time timestamptz or null.
+-- Answers (outcome, rotated_at, previous_secret_expires_at, expires_at); outcome `conflict`: the
+-- version moved on, read again; `invalid_token`, `network_not_allowed`, `forbidden`: the bearer's
+-- rights ended meanwhile. previous_secret_expires_at is -infinity without grace, and before
+-- rotated_at where that version had ended by itself.
 --
 -- A compare-and-set: of two rotations that read the same version, the second waits for the first
 -- one's row lock and then finds no row. The time is taken after that lock was got
 -- (clock_timestamp), so a grace is never shortened by the wait and never ends a version before it
 -- began. The statement's snapshot is younger than the commit of the version that was read, so it
--- sees every earlier version's row.
+-- sees every earlier version's row. The organization's row is locked first: a longest age that is
+-- set at the same time holds for the new version, or bounds it (m2m.bound_secrets).
 --: caller($22, $23, $24, $25, $26)
+, organization as materialized (
+  select o.secret_max_age from m2m.organization o
+  where o.organization_id = (select caller.organization_id from caller where caller.live and caller.near and caller.admin) for share
+)
 , advanced as (
-  update m2m.client c set secret_version = c.secret_version + 1 from caller
+  update m2m.client c set secret_version = c.secret_version + 1 from caller, organization
   where c.client_id = $11::text and c.secret_version = $12::int4 and c.disabled_at is null
     and c.organization_id = caller.organization_id and caller.live and caller.near and caller.admin
-  returning c.client_id, c.organization_id, c.secret_version as version, c.token_lifetime, c.tokens_until
+  returning c.client_id, c.organization_id, c.secret_version as version, c.token_lifetime, c.tokens_until, organization.secret_max_age
 )
 , moment as materialized (select *, clock_timestamp() as at from advanced)
 , ended as (
@@ -25,7 +32,7 @@
     expires_at = case when $17::int4 = 0 then '-infinity' else least(s.expires_at, m.at + make_interval(secs => $17::int4)) end
   from moment m where s.client_id = m.client_id and
 --: secret_may_be_live(s)
-  returning s.version
+  returning s.version, s.expires_at
 )
 , tokens_ended as (
 --: end_tokens_begin
@@ -38,33 +45,39 @@
 )
 , made as (
   -- `ended` is read to its end first: one version has no end
-  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_at)
-  select m.client_id, m.version, $13::text, $14::bytea, $15::bytea, $16::text, m.at from moment m, (select count(*) from ended) e
-  returning version
+  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_at, expires_at)
+  select m.client_id, m.version, $13::text, $14::bytea, $15::bytea, $16::text, m.at,
+--: secret_end(m.at, $27, $28, m.secret_max_age)
+  from moment m, (select count(*) from ended) e
+  returning version, expires_at
 )
 , answer as (
-  select m.*, case when $17::int4 = 0 then '-infinity' else m.at + make_interval(secs => $17::int4) end as previous_secret_expires_at
-  from moment m
+  select m.*, case when $17::int4 = 0 then '-infinity' else
+      least((select e.expires_at from ended e where e.version = m.version - 1), m.at + make_interval(secs => $17::int4))
+    end as previous_secret_expires_at, made.expires_at
+  from moment m, made
 )
 , remembered as (
   insert into m2m.idempotency
-  select organization_id, $18::text, $19::bytea, coalesce($20::bytea, ''), client_id, version, at, previous_secret_expires_at
+  select organization_id, $18::text, $19::bytea, coalesce($20::bytea, ''), client_id, version, at, previous_secret_expires_at, expires_at
   from answer where $18::text is not null
   on conflict (organization_id, idempotency_key) do update set request_hash = excluded.request_hash,
     bearer_hash = excluded.bearer_hash, client_id = excluded.client_id, secret_version = excluded.secret_version,
-    rotated_at = excluded.rotated_at, previous_secret_expires_at = excluded.previous_secret_expires_at
+    rotated_at = excluded.rotated_at, previous_secret_expires_at = excluded.previous_secret_expires_at,
+    secret_expires_at = excluded.secret_expires_at
 )
 , recorded as (
   insert into m2m.admin_audit (at, action, outcome, organization_id, client_id, secret_version, detail,
 --: origin_columns
     )
   select at, 'rotate_secret', 'granted', organization_id, client_id, version,
-    jsonb_build_object('grace_seconds', $17::int4) || case when $21::bool then jsonb_build_object('revoke_tokens', true) else '{}' end,
+    jsonb_build_object('grace_seconds', $17::int4) || case when $21::bool then jsonb_build_object('revoke_tokens', true) else '{}' end
+      || case when expires_at is null then '{}' else jsonb_build_object('expires_at', expires_at) end,
 --: origin_values
   from answer
 )
 select case
 --: caller_refused
     when not caller.admin then 'forbidden'
-    when answer.version is null then 'conflict' else 'granted' end, answer.at, answer.previous_secret_expires_at
+    when answer.version is null then 'conflict' else 'granted' end, answer.at, answer.previous_secret_expires_at, answer.expires_at
 from (select) one left join caller on true left join answer on true

@@ -4,10 +4,10 @@
 -- organization's default client), $12 ring text[], $13 idempotency_key text or null, $14
 -- request_hash bytea, $15 bearer_hash bytea or null, $16 to $20 as caller's last.
 -- Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, rotated_at,
--- previous_secret_expires_at). Outcome `granted`: version is the one to be replaced; `replay`:
--- version, key and times are the earlier answer's. A replay is also given, for ten minutes, to the
--- bearer that the rotation itself ended. Refusals of live callers and replays are recorded here,
--- the rotation itself by rotate.sql.
+-- previous_secret_expires_at, expires_at). Outcome `granted`: version is the one to be replaced;
+-- `replay`: version, key and times are the earlier answer's. A replay is also given, for ten
+-- minutes, to the bearer that the rotation itself ended. Refusals of live callers and replays are
+-- recorded here, the rotation itself by rotate.sql.
 --: caller($16, $17, $18, $19, $20)
 , target as (
   select case
@@ -21,7 +21,7 @@
       when t.client_id is null then 'client_not_found' else 'granted' end as outcome,
     coalesce(i.client_id, t.client_id) as client_id, caller.organization_id,
     coalesce(i.secret_version, t.secret_version) as version,
-    s.key_id, s.salt, s.verifier, i.rotated_at, i.previous_secret_expires_at
+    s.key_id, s.salt, s.verifier, i.rotated_at, i.previous_secret_expires_at, i.secret_expires_at
   from (select) one left join caller on true
 --: target_client
   left join lateral (select * from m2m.idempotency i

@@ -121,13 +121,14 @@ enum err admin_org_delete(struct store *s, const struct origin *origin, struct s
 	return submit(s, STMT_ORG_DELETE, &p, (struct call){.writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
 
-enum err admin_client_list(struct store *s, struct str org, struct str after, int32_t limit, admin_done *done, void *arg)
+enum err admin_client_list(struct store *s, struct str org, struct str after, int32_t limit, int32_t expiring, admin_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
 	admin_put_org(&p, org);
 	pg_put_text(&p, after);
 	pg_put_int8(&p, (int64_t)limit + 1);
+	pg_put_int4_or_null(&p, expiring, expiring == 0);
 	return submit(s, STMT_CLIENT_LIST, &p,
 		      (struct call){.clients = true, .limit = limit, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }

@@ -41,8 +41,10 @@ MUST_CHECK enum err admin_org_change(struct store *s, const struct origin *origi
 /* Its clients go with it: their secrets end at once, and for good. */
 MUST_CHECK enum err admin_org_delete(struct store *s, const struct origin *origin, struct str org, admin_done *done, void *arg);
 
-/* In the order of their ids. */
-MUST_CHECK enum err admin_client_list(struct store *s, struct str org, struct str after, int32_t limit, admin_done *done, void *arg);
+/* In the order of their ids. `expiring`: seconds, those alone whose secret ends within them or has
+ * ended; 0: all. */
+MUST_CHECK enum err admin_client_list(struct store *s, struct str org, struct str after, int32_t limit, int32_t expiring, admin_done *done,
+				      void *arg);
 MUST_CHECK enum err admin_client_find(struct store *s, struct str org, struct str client_id, admin_done *done, void *arg);
 MUST_CHECK enum err admin_client_create(struct store *s, const struct origin *origin, const struct uuid *organization_id,
 					const struct client_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg);

@@ -40,6 +40,15 @@ enum err admin_credential_list(struct store *s, struct str org, struct str clien
 	return submit(s, STMT_CLIENT_CREDENTIAL_LIST, &p, (struct call){.done = done, .arg = arg});
 }
 
+enum err secret_list(struct store *s, const struct bearer *bearer, admin_credential_done *done, void *arg)
+{
+	struct pg_params p;
+	store_params(s, &p);
+	bearer_put(&p, bearer);
+	bearer_put_proof(&p, bearer);
+	return submit(s, STMT_SECRET_LIST, &p, (struct call){.done = done, .arg = arg});
+}
+
 enum err admin_credential_get(struct store *s, struct str org, struct str client_id, struct str credential_id, admin_credential_done *done,
 			      void *arg)
 {

@@ -18,6 +18,10 @@ typedef void admin_credential_done(void *arg, enum err err, const struct registe
 /* Those that weren't removed, and the live secrets, oldest first, each with its last use. */
 MUST_CHECK enum err admin_credential_list(struct store *s, struct str org, struct str client_id, admin_credential_done *done, void *arg);
 
+/* The live secrets of the default client of the bearer's organization, oldest first, each with its
+ * last use. INVALID_TOKEN, NETWORK_NOT_ALLOWED, FORBIDDEN: the bearer may not. */
+MUST_CHECK enum err secret_list(struct store *s, const struct bearer *bearer, admin_credential_done *done, void *arg);
+
 /* One that is no secret, with its last use. CREDENTIAL_NOT_FOUND. */
 MUST_CHECK enum err admin_credential_get(struct store *s, struct str org, struct str client_id, struct str credential_id,
 					 admin_credential_done *done, void *arg);

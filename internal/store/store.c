@@ -45,6 +45,8 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_PARTITIONS, "select m2m.audit_partitions_ahead($1::int4)"},
 	{STMT_AUDIT_KEY, SQL_AUDIT_KEY},
 	{STMT_AUDIT_HEALTH, "select default_used, partitions_until from m2m.audit_health()"},
+	{STMT_SECRET_LIST, sql_secret_list},
+	{STMT_SECRETS_ENDING, SQL_SECRETS_ENDING},
 	{STMT_ORG_LIST, SQL_ORG_LIST},
 	{STMT_ORG_FIND, SQL_ORG_FIND},
 	{STMT_ORG_RESOLVE, SQL_ORG_RESOLVE},
@@ -189,12 +191,22 @@ static void health_answered(void *arg, enum err err, const PGresult *r)
 	atomic_store_explicit(&s->counters.partitions_until, (uint64_t)(pg_time_us(r, 0, 1) / 1000000), memory_order_relaxed);
 }
 
+static void ending_answered(void *arg, enum err err, const PGresult *r)
+{
+	struct store *s = arg;
+	if (err != ERR_OK || PQntuples(r) != 1)
+		return;
+	for (int i = 0; i < 3; i++)
+		atomic_store_explicit(&s->counters.secrets_ending[i], (uint64_t)pg_int8(r, 0, i), memory_order_relaxed);
+}
+
 static void ask_health(struct store *s)
 {
 	struct pg_params p;
 	store_params(s, &p);
 	s->next_health_us = clock_mono_us() + AUDIT_HEALTH_US;
-	if (pg_conn_send(s->serve_conn, STMT_AUDIT_HEALTH, &p, (int)s->config->request_timeout_ms, health_answered, s) != ERR_OK)
+	if (pg_conn_send(s->serve_conn, STMT_AUDIT_HEALTH, &p, (int)s->config->request_timeout_ms, health_answered, s) != ERR_OK ||
+	    pg_conn_send(s->serve_conn, STMT_SECRETS_ENDING, &p, (int)s->config->request_timeout_ms, ending_answered, s) != ERR_OK)
 		s->next_health_us = 0;
 }
 

@@ -24,6 +24,8 @@
 
 struct store;
 
+#define STORE_ENDING_MAX 10000
+
 /* Counted by the worker's thread, read by the metrics of another: each a relaxed atomic. */
 struct store_counters {
 	_Atomic uint64_t tokens_issued, statement_failures, key_reloads;
@@ -31,6 +33,9 @@ struct store_counters {
 	_Atomic uint64_t seals, writers_lost;
 	_Atomic uint64_t default_partition_used; /* 0 or 1, as of the last minute */
 	_Atomic uint64_t partitions_until;       /* seconds since 1970; 0: not known yet */
+	/* current secrets that end within a day, a week and 30 days, as of the last minute; each
+	 * STORE_ENDING_MAX at most */
+	_Atomic uint64_t secrets_ending[3];
 	/* how far the machine's clock is ahead of the database's */
 	_Atomic int64_t clock_skew_us;
 	struct histogram batch_sizes; /* token requests in one issuing statement */

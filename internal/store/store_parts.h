@@ -30,6 +30,8 @@
 #define STMT_PARTITIONS               "partitions"
 #define STMT_FORGET                   "forget"
 #define STMT_AUDIT_HEALTH             "audit_health"
+#define STMT_SECRET_LIST              "secret_list"
+#define STMT_SECRETS_ENDING           "secrets_ending"
 #define STMT_TOKEN_LIST               "token_list"
 #define STMT_ORG_LIST                 "org_list"
 #define STMT_ORG_FIND                 "org_find"

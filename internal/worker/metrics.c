@@ -206,6 +206,16 @@ static void put_ends(const struct worker *w, struct sbuf *out)
 		}
 }
 
+/* As the first worker knows it, which asks once a minute. */
+static void put_secrets_ending(const struct worker *w, struct sbuf *out)
+{
+	static const char *const within[] = {"24h", "7d", "30d"};
+	head(out, "m2m_secrets_expiring", "gauge", "Clients' current secrets that end within that time; 10000 stands for more, too.");
+	for (unsigned i = 0; i < 3; i++)
+		sbuf_printf(out, "m2m_secrets_expiring{within=\"%s\"} %" PRIu64 "\n", within[i],
+			    load(&store_counters(w->store)->secrets_ending[i]));
+}
+
 static void put_keys(const struct worker *w, struct sbuf *out)
 {
 	static const char name[] = "m2m_signing_key_active_since_timestamp_seconds";
@@ -258,6 +268,7 @@ void worker_metrics(const struct worker *w, struct sbuf *out)
 	put_clock(w, out);
 	put_store_histograms(w, out);
 	put_keys(w, out);
+	put_secrets_ending(w, out);
 	put_tls(w->tls, out);
 	put_traces(w->trace, out);
 	put_denied(w, out);

@@ -164,10 +164,11 @@ enum err admin_org_delete(struct store *s, const struct origin *origin, struct s
 	return take_on_admin(s, FAKE_ORG_DELETE, origin, org, STR_NONE, done, arg);
 }
 
-enum err admin_client_list(struct store *s, struct str org, struct str after, int32_t limit, admin_done *done, void *arg)
+enum err admin_client_list(struct store *s, struct str org, struct str after, int32_t limit, int32_t expiring, admin_done *done, void *arg)
 {
 	s->after = after;
 	s->limit = limit;
+	s->expiring = expiring;
 	return take_on_admin(s, FAKE_CLIENT_LIST, NULL, org, STR_NONE, done, arg);
 }
 
@@ -252,6 +253,12 @@ static enum err take_on_key(struct store *s, enum fake_call call, const struct o
 enum err admin_credential_list(struct store *s, struct str org, struct str client_id, admin_credential_done *done, void *arg)
 {
 	return take_on_key(s, FAKE_KEY_LIST, NULL, org, client_id, done, arg);
+}
+
+enum err secret_list(struct store *s, const struct bearer *bearer, admin_credential_done *done, void *arg)
+{
+	(void)bearer;
+	return take_on_key(s, FAKE_KEY_LIST, NULL, STR_NONE, STR_NONE, done, arg);
 }
 
 enum err admin_credential_get(struct store *s, struct str org, struct str client_id, struct str credential_id, admin_credential_done *done,

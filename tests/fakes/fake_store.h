@@ -68,6 +68,7 @@ struct store {
 	/* of the operator's calls, and client_id of credential_read_secret */
 	struct str org, client_id, after, issuer, external;
 	int32_t limit;
+	int32_t expiring; /* of a list of clients */
 	struct uuid organization_id;
 	struct token_filter filter; /* of token_list */
 	bool before_given;

@@ -111,11 +111,12 @@ Test(plans, so_is_everything_that_a_client_may_ask)
 	sql_exec(world_db(&w), "analyze m2m.client, m2m.client_secret, m2m.organization, m2m.idempotency, m2m.token_audit");
 	expect_status(get(&w, "/m2m/client-id", token, &r), 200);
 	expect_status(get(&w, "/m2m/client-secret", token, &r), 200);
+	expect_status(get(&w, "/m2m/secrets", token, &r), 200);
 	expect_status(get(&w, "/m2m/audit/tokens", token, &r), 200);
 	expect_status(rotate(&w, token, 60, &r), 200);
-	for (int tries = 0; tries < 100 && plans_of(caller, ".") < 5; tries++)
+	for (int tries = 0; tries < 100 && plans_of(caller, ".") < 6; tries++)
 		usleep(100000);
-	cr_assert_eq(plans_of(caller, "."), 5);
+	cr_assert_eq(plans_of(caller, "."), 6);
 	nothing_is_read_whole(caller);
 }
 

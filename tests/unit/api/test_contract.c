@@ -497,7 +497,10 @@ static void field_is(const Field *field, const struct json *schema)
 			confirmation_is(field, schema);
 			return;
 		}
-		cr_assert_str_eq(field->type_name, ".google.protobuf.Timestamp", "%s", field->name);
+		if (strcmp(field->type_name, ".google.protobuf.Timestamp") != 0) {
+			same_fields(field->type_name, json_get(schema, "properties"));
+			return;
+		}
 		type = STR("string");
 		format = STR("date-time");
 		break;

@@ -132,6 +132,7 @@ Test(grpc_encode, a_rotation)
 				     .client_secret = STR("m2ms_y"),
 				     .version = 4,
 				     .rotated_us = INT64_C(1767225600000000),
+				     .expires_us = INT64_C(1767225720000000),
 				     .previous_expires_us = INT64_C(1767225660500000)};
 	struct str message = message_of(grpc_encode(op, false), 0);
 	const M2m__V1__RotateClientSecretResponse *m =
@@ -144,6 +145,42 @@ Test(grpc_encode, a_rotation)
 	cr_assert_eq(m->rotated_at->nanos, 0);
 	cr_assert_eq(m->previous_secret_expires_at->seconds, 1767225660);
 	cr_assert_eq(m->previous_secret_expires_at->nanos, 500000000);
+	cr_assert_eq(m->expires_at->seconds, 1767225720);
+}
+
+Test(grpc_encode, a_rotation_to_a_secret_without_an_end)
+{
+	make(OP_ROTATE_SECRET);
+	op->out = (struct op_output){.client_id = STR("m2m_x"), .client_secret = STR("m2ms_y"), .version = 4};
+	struct str message = message_of(grpc_encode(op, false), 0);
+	const M2m__V1__RotateClientSecretResponse *m =
+		m2m__v1__rotate_client_secret_response__unpack(&memory, message.n, (const uint8_t *)message.p);
+	cr_assert_not_null(m);
+	cr_assert_null(m->expires_at);
+}
+
+Test(grpc_encode, the_live_secrets)
+{
+	static const struct registered_credential rows[] = {
+		{.credential_id = STR("7"),
+		 .kind = STR("secret"),
+		 .hint = STR("abcd"),
+		 .created_at = 1000000,
+		 .last_use = {.at = 2000000, .remote_addr = STR("192.0.2.1")}},
+		{.credential_id = STR("8"), .kind = STR("secret"), .hint = STR("efgh"), .created_at = 1000000, .expires_at = 3000000},
+	};
+	make(OP_LIST_SECRETS);
+	op->out = (struct op_output){.credentials = rows, .rows = 2};
+	struct str message = message_of(grpc_encode(op, false), 0);
+	const M2m__V1__ListSecretsResponse *m = m2m__v1__list_secrets_response__unpack(&memory, message.n, (const uint8_t *)message.p);
+	cr_assert_not_null(m);
+	cr_assert_eq(m->n_secrets, 2);
+	cr_assert_eq(m->secrets[0]->version, 7);
+	cr_assert_null(m->secrets[0]->expires_at);
+	cr_assert_eq(m->secrets[0]->last_use->at->seconds, 2);
+	cr_assert_str_eq(m->secrets[0]->last_use->remote_addr, "192.0.2.1");
+	cr_assert_eq(m->secrets[1]->expires_at->seconds, 3);
+	cr_assert_null(m->secrets[1]->last_use->at);
 }
 
 /* As op->secret is, from which the operations answer. */

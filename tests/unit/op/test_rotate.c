@@ -260,3 +260,48 @@ Test(rotate, the_new_secret_is_not_logged)
 	cr_assert_not_null(strstr(logged(), "\"operation\":\"rotate_secret\""));
 	cr_assert_null(strstr(logged(), "m2ms_"));
 }
+
+static void refused_end(struct secret_end end, const char *words)
+{
+	struct op *op = new_op(OP_ROTATE_SECRET);
+	op->in.secret_end = end;
+	op->in.bearer = token_from(client_claims());
+	op_run(op);
+	answered(op, ERR_INVALID_REQUEST);
+	cr_expect(strstr(op->err_detail, words) != NULL, "%s", op->err_detail);
+}
+
+Test(rotate, an_end_is_one_of_two_and_to_come)
+{
+	refused_end((struct secret_end){.in = 3600, .at = LATER_US}, "expires_at");
+	refused_end((struct secret_end){.in = 59}, "60 to 315360000");
+	refused_end((struct secret_end){.in = -1}, "60 to 315360000");
+	refused_end((struct secret_end){.at = NOW * 1000000 - 1}, "a time to come");
+	refused_end((struct secret_end){.at = -1}, "a time to come");
+}
+
+Test(rotate, the_end_goes_to_the_store_and_back_to_the_caller)
+{
+	struct op *op = ask_with((struct op_input){.secret_end = {.in = 3600}});
+	begin(3);
+	cr_assert_eq(store.rotation->end.in, 3600);
+	const struct credential c = {.created_us = NOW * 1000000, .expires_us = LATER_US, .previous_expires_us = INT64_MIN};
+	fake_answer(&store, ERR_OK, &c);
+	answered(op, ERR_OK);
+	cr_assert_eq(op->out.expires_us, LATER_US);
+}
+
+/* A repeat with another end isn't the same request. */
+Test(rotate, the_end_is_part_of_what_an_idempotency_key_stands_for)
+{
+	uint8_t hash[3][SHA256_LEN];
+	static const struct secret_end ends[] = {{0, 0}, {3600, 0}, {7200, 0}};
+	for (int i = 0; i < 3; i++) {
+		(void)ask_with((struct op_input){.secret_end = ends[i]});
+		memcpy(hash[i], store.rotation->request_hash, SHA256_LEN);
+		begin(3);
+		commit(LATER_US);
+	}
+	cr_assert_neq(memcmp(hash[0], hash[1], SHA256_LEN), 0);
+	cr_assert_neq(memcmp(hash[1], hash[2], SHA256_LEN), 0);
+}

@@ -72,7 +72,8 @@ Test(rest_encode, a_client_secret)
 	make(OP_GET_CLIENT_SECRET);
 	op->out = (struct op_output){
 		.client_id = STR("m2m_x"), .client_secret = STR("m2ms_y"), .version = 3, .created_us = INT64_C(1767225600000001)};
-	body_is("{\"client_id\":\"m2m_x\",\"client_secret\":\"m2ms_y\",\"version\":3,\"created_at\":\"2026-01-01T00:00:00.000001Z\"}\n");
+	body_is("{\"client_id\":\"m2m_x\",\"client_secret\":\"m2ms_y\",\"version\":3,\"created_at\":\"2026-01-01T00:00:00.000001Z\","
+		"\"expires_at\":null}\n");
 	is_never_stored();
 }
 
@@ -98,9 +99,10 @@ Test(rest_encode, a_rotation)
 				     .client_secret = STR("m2ms_y"),
 				     .version = 4,
 				     .rotated_us = INT64_C(1767225600000000),
+				     .expires_us = INT64_C(1767225720000000),
 				     .previous_expires_us = INT64_C(1767225660000000)};
 	body_is("{\"client_id\":\"m2m_x\",\"client_secret\":\"m2ms_y\",\"version\":4,\"rotated_at\":\"2026-01-01T00:00:00.000000Z\","
-		"\"previous_secret_expires_at\":\"2026-01-01T00:01:00.000000Z\"}\n");
+		"\"expires_at\":\"2026-01-01T00:02:00.000000Z\",\"previous_secret_expires_at\":\"2026-01-01T00:01:00.000000Z\"}\n");
 	is_never_stored();
 }
 
