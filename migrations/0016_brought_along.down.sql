@@ -12,6 +12,10 @@ begin
 end
 $$;
 
+drop function m2m.secrets_in_grace(text);
+drop function m2m.end_unused_secrets(int, int, text, "char", uuid);
+drop function m2m.secret_last_token(text, int, timestamptz, int);
+drop table m2m.secret_unused_look;
 drop function m2m.secret_is_used(text, int);
 create or replace function m2m.secret_end_is_final() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

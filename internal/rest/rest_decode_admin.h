@@ -12,6 +12,8 @@ void rest_decode_admin(struct op *op, struct str body);
 
 /* ?page_size=&page_token= (`query` may be NULL). */
 void rest_decode_page(struct op *op, const char *query);
+/* ?secret_version= */
+void rest_decode_version(struct op *op, const char *query);
 /* The same for the list of tokens. */
 void rest_decode_token_list(struct op *op, const char *query);
 

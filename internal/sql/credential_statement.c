@@ -46,6 +46,7 @@ void credential_put_rotate(struct pg_params *p, const struct bearer *bearer, con
 	pg_put_bytea(p, str_from(rotation->bearer_hash, SHA256_LEN));
 	pg_put_bool(p, rotation->revoke_tokens);
 	bearer_put_proof(p, bearer);
+	pg_put_int4_or_null(p, rotation->unused_for, rotation->unused_for == 0);
 }
 
 void credential_take_client_id(struct credential *c, const PGresult *r)
