@@ -142,7 +142,7 @@ begin
 				end if;
 			end if;
 			now_at := clock_timestamp();
-			select * into look from m2m.secret_last_token(due.client_id, due.version, greatest(secret.replaced_at, now_at - secret.span), most);
+			select * into look from m2m.secret_last_token(due.client_id, due.version, coalesce(due.used_at, secret.replaced_at), most);
 			due.used_at := greatest(due.used_at, look.last_at);
 			if greatest(due.used_at, secret.replaced_at) + secret.span > now_at then
 				next_look := greatest(due.used_at, secret.replaced_at) + secret.span;

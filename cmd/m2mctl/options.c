@@ -27,11 +27,32 @@ static int take_text(struct ctl *ctl, const struct option *option, struct str va
 	return EXIT_DONE;
 }
 
+/* "3600", "90m", "48h", "30d": seconds unless it has a unit. */
+static int take_duration(struct ctl *ctl, const struct option *option, struct str value)
+{
+	static const struct {
+		char unit;
+		int32_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	int64_t number, each = 1;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (value.n > 1 && value.p[value.n - 1] == units[i].unit) {
+			each = units[i].seconds;
+			value.n--;
+			break;
+		}
+	if (str_to_i64(value, 1, INT32_MAX, &number) != ERR_OK || number * each < option->min || number * each > option->max)
+		return ctl_usage(ctl, "%s: expected a time from %d to %d seconds, such as 3600, 90m, 48h or 30d", option->name, option->min,
+				 option->max);
+	*(int32_t *)option->value = (int32_t)(number * each);
+	return EXIT_DONE;
+}
+
 static int take(struct ctl *ctl, const struct option *option, struct str value, bool again)
 {
 	int64_t number;
 
-	if (again && (option->kind == OPTION_TEXT || option->kind == OPTION_NUMBER))
+	if (again && option->kind != OPTION_FLAG && option->kind != OPTION_WORDS)
 		return ctl_usage(ctl, "%s is given twice", option->name);
 
 	switch (option->kind) {
@@ -45,6 +66,8 @@ static int take(struct ctl *ctl, const struct option *option, struct str value, 
 			return ctl_usage(ctl, "%s: expected a whole number from %d to %d", option->name, option->min, option->max);
 		*(int32_t *)option->value = (int32_t)number;
 		return EXIT_DONE;
+	case OPTION_DURATION:
+		return take_duration(ctl, option, value);
 	case OPTION_WORDS: {
 		struct word_list *list = option->value;
 		if (list->n == WORDS_MAX)

@@ -20,9 +20,9 @@ struct word_list {
 
 struct option {
 	const char *name;
-	enum { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_WORDS } kind;
-	void *value; /* bool, struct str, int32_t, struct word_list */
-	int32_t min; /* of a number */
+	enum { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_DURATION, OPTION_WORDS } kind;
+	void *value; /* bool, struct str, int32_t, int32_t of seconds, struct word_list */
+	int32_t min; /* of a number or a duration */
 	int32_t max;
 };
 

@@ -22,6 +22,7 @@ struct client_secret {
 	int32_t version;
 	int64_t created_at;
 	int64_t previous_expires_at; /* after a rotation: 0 without grace */
+	int32_t previous_unused_for; /* seconds; 0: its end alone ends it */
 };
 
 /* Of one organization (slug or id), in the order of their ids. ERR_NOT_FOUND: no such
@@ -47,10 +48,16 @@ MUST_CHECK enum err operator_client_delete(struct operator_db *db, const struct 
 MUST_CHECK enum err operator_secret_read(struct operator_db *db, const struct master_ring *ring, const struct client *client,
 					 struct client_secret *ret);
 
-/* A new secret; every earlier one ends after `grace_seconds` (0: at once), and with
- * `revoke_tokens` the tokens that it gave until now. ERR_CONFLICT: others
- * won the race ten times. */
+struct rotation_terms {
+	int32_t grace_seconds;
+	int32_t unused_for; /* seconds; 0: not given */
+	bool revoke_tokens;
+};
+
+/* A new secret; every earlier one ends after `grace_seconds` (0: at once), the last one before
+ * that when it has given no token for `unused_for`, and with `revoke_tokens` the tokens that they
+ * gave until now end. ERR_CONFLICT: others won the race ten times. */
 MUST_CHECK enum err operator_secret_rotate(struct operator_db *db, const struct master_ring *ring, const struct client *client,
-					   int32_t grace_seconds, bool revoke_tokens, struct client_secret *ret);
+					   const struct rotation_terms *terms, struct client_secret *ret);
 
 #endif

@@ -205,17 +205,19 @@ static struct client_secret rotated(struct operator_db *db, const struct task *t
 	credential_take_rotated(&c, task->row);
 	s.version = task->fresh.replaces + 1;
 	s.created_at = c.created_us;
+	s.previous_unused_for = task->rotation.unused_for;
 	s.previous_expires_at = c.previous_expires_us == INT64_MIN ? 0 : c.previous_expires_us;
 	return s;
 }
 
-enum err operator_secret_rotate(struct operator_db *db, const struct master_ring *ring, const struct client *client, int32_t grace_seconds,
-				bool revoke_tokens, struct client_secret *ret)
+enum err operator_secret_rotate(struct operator_db *db, const struct master_ring *ring, const struct client *client,
+				const struct rotation_terms *terms, struct client_secret *ret)
 {
 	char secret[SECRET_LEN];
 	struct task task = task_of(db, ring, client);
-	task.rotation.grace_seconds = grace_seconds;
-	task.rotation.revoke_tokens = revoke_tokens;
+	task.rotation.grace_seconds = terms->grace_seconds;
+	task.rotation.unused_for = terms->unused_for;
+	task.rotation.revoke_tokens = terms->revoke_tokens;
 	unsigned new_keys = 0;
 	/* no secret under a key that the gateways don't mean by this name */
 	enum err err = operator_key_register(db, ring, &new_keys);

@@ -1,0 +1,288 @@
+/* Rotations whose old secret ends once it is unused: until then it is good, who uses it is shown,
+ * and its end can be taken back or put off. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "harness/expect.h"
+#include "harness/proc.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+static struct world w;
+static struct gateway second;
+static struct org acme;
+static char admin[TOKEN_MAX];
+static struct http_reply r;
+
+static void open_world(void)
+{
+	world_open(&w);
+	gateway_start(&second, &w.gateway_env);
+	org_create(&w, "acme", &acme);
+	mint(&w, "acme", "admin", admin);
+}
+
+static void close_world(void)
+{
+	gateway_stop(&second, 15000);
+	world_close(&w);
+}
+
+TestSuite(until_unused, .init = open_world, .fini = close_world, .timeout = 120);
+
+static int rotate_as(const char *body)
+{
+	return post_json(&w, "/m2m/rotate", admin, body, &r);
+}
+
+static int old_at(const struct gateway *g)
+{
+	return oauth_token(g->http, acme.client_id, acme.secret, &r);
+}
+
+static const char *version_1(const char *what)
+{
+	return sql_text(world_db(&w), "select %s from m2m.client_secret where client_id = '%s' and version = 1", what, acme.client_id);
+}
+
+static int64_t acts(const char *action)
+{
+	return sql_int(world_db(&w),
+		       "select count(*) from m2m.admin_audit where action = '%s' and outcome = 'granted' and client_id = '%s'", action,
+		       acme.client_id);
+}
+
+#define ENDED "expires_at <= clock_timestamp()"
+
+static void wait_for_end(void)
+{
+	int64_t until = clock_mono_us() + 60000000;
+	while (acts("end_unused_secret") == 0 && clock_mono_us() < until)
+		sleep_ms(50);
+	cr_assert_eq(acts("end_unused_secret"), 1, "nobody has decided that the old secret is unused");
+}
+
+Test(until_unused, the_answer_says_when_the_old_secret_ends)
+{
+	expect_status(rotate_as("{\"until_unused_seconds\":172800,\"at_most_seconds\":2592000}"), 200);
+	cr_expect_eq(body_int(&r, "previous_secret_unused_for"), 172800);
+	cr_expect_str_eq(version_1("unused_for"), "172800");
+	cr_expect_str_eq(version_1("expires_at - ended_at"), "30 days");
+	expect_status(rotate_as("{\"grace_seconds\":60}"), 200);
+	cr_expect_eq(body_int(&r, "previous_secret_unused_for"), INT64_MIN);
+	cr_expect_str_eq(version_1("unused_for"), "172800");
+	cr_expect_str_eq(version_1("expires_at < now() + interval '2 minutes'"), "t", "an earlier grace is shortened, never prolonged");
+	expect_status(rotate_as("{\"until_unused_seconds\":172800}"), 200);
+	cr_expect_str_eq(version_1("expires_at < now() + interval '2 minutes'"), "t");
+}
+
+Test(until_unused, what_excludes_each_other_is_refused)
+{
+	static const char *const bodies[] = {
+		"{\"until_unused_seconds\":60,\"grace_seconds\":60}",
+		"{\"until_unused_seconds\":60,\"grace_seconds\":0}",
+		"{\"until_unused_seconds\":60,\"at_most_seconds\":59}",
+		"{\"at_most_seconds\":60}",
+		"{\"until_unused_seconds\":0}",
+		"{\"until_unused_seconds\":2592001}",
+		"{\"until_unused_seconds\":60,\"at_most_seconds\":7776001}",
+		"{\"until_unused_seconds\":\"60\"}",
+	};
+	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+		cr_expect_eq(rotate_as(bodies[i]), 400, "%s", bodies[i]);
+		cr_expect(is_problem(&r, "invalid_request"), "%s", r.body);
+	}
+	cr_expect_eq(acts("rotate_secret"), 0);
+}
+
+static int rotate_with_key(const char *body)
+{
+	return http_call(w.gateway.http,
+			 &(struct http_request){.path = "/m2m/rotate",
+						.bearer = admin,
+						.type = "application/json",
+						.body = body,
+						.headers = "Idempotency-Key: once\r\n"},
+			 &r);
+}
+
+Test(until_unused, a_repeat_is_answered_the_same_and_another_time_is_another_request)
+{
+	static char first[HTTP_BODY_MAX];
+	expect_status(rotate_with_key("{\"until_unused_seconds\":60,\"at_most_seconds\":90}"), 200);
+	snprintf(first, sizeof first, "%s", r.body);
+	expect_status(rotate_with_key("{\"until_unused_seconds\":60,\"at_most_seconds\":90}"), 200);
+	cr_expect_str_eq(r.body, first);
+	expect_status(rotate_with_key("{\"until_unused_seconds\":61,\"at_most_seconds\":90}"), 422);
+	expect_status(rotate_with_key("{\"grace_seconds\":90}"), 422);
+	cr_expect_eq(acts("rotate_secret"), 1);
+}
+
+Test(until_unused, a_secret_that_nobody_uses_ends_for_good_at_every_gateway)
+{
+	expect_status(old_at(&w.gateway), 200);
+	expect_status(rotate_as("{\"until_unused_seconds\":1,\"at_most_seconds\":3600}"), 200);
+	wait_for_end();
+	expect_status(old_at(&w.gateway), 401);
+	expect_status(old_at(&second), 401);
+	cr_expect_str_eq(version_1(ENDED), "t");
+	cr_expect_str_eq(
+		sql_text(world_db(&w), "select concat(detail, actor, transport) from m2m.admin_audit where action = 'end_unused_secret'"),
+		"{\"unused_for\": 1, \"last_used_at\": null}m2m-gateway-");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.secret_unused_look"), 0);
+	cr_expect_str_eq(sql_state(world_db(&w), "update m2m.client_secret set expires_at = now() + interval '1 hour' where version = 1"),
+			 "42501");
+}
+
+Test(until_unused, a_secret_that_is_used_lives_on_until_it_isnt)
+{
+	expect_status(rotate_as("{\"until_unused_seconds\":4,\"at_most_seconds\":3600}"), 200);
+	int64_t until = clock_mono_us() + 12000000;
+	while (clock_mono_us() < until) {
+		expect_status(old_at(clock_mono_us() % 2 == 0 ? &second : &w.gateway), 200);
+		sleep_ms(300);
+	}
+	cr_expect_str_eq(version_1(ENDED), "f");
+	wait_for_end();
+	expect_status(old_at(&second), 401);
+	cr_expect_str_eq(sql_text(world_db(&w),
+				  "select (a.detail->>'last_used_at')::timestamptz = max(t.issued_at) and a.at - max(t.issued_at) >= "
+				  "interval '4 seconds'"
+				  " from m2m.admin_audit a, m2m.token_audit t where a.action = 'end_unused_secret' and t.secret_version = 1"
+				  " group by a.at, a.detail"),
+			 "t");
+}
+
+Test(until_unused, a_secret_that_is_always_used_ends_at_its_last_end)
+{
+	expect_status(rotate_as("{\"until_unused_seconds\":2,\"at_most_seconds\":5}"), 200);
+	int64_t until = clock_mono_us() + 60000000;
+	while (old_at(&w.gateway) == 200 && clock_mono_us() < until)
+		sleep_ms(100);
+	expect_status(old_at(&second), 401);
+	cr_expect_str_eq(version_1("expires_at - ended_at"), "00:00:05");
+	cr_expect_eq(acts("end_unused_secret"), 0);
+}
+
+/* ---- who uses it, and other ends ---- */
+
+static int call(const char *method, const char *path, const char *bearer, const char *body)
+{
+	return http_call(
+		w.gateway.http,
+		&(struct http_request){
+			.method = method, .path = path, .bearer = bearer, .type = body == NULL ? NULL : "application/json", .body = body},
+		&r);
+}
+
+static void use_old(const char *agent, int times)
+{
+	char form[256], headers[64];
+	snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s&client_secret=%s", acme.client_id, acme.secret);
+	snprintf(headers, sizeof headers, "User-Agent: %s\r\n", agent);
+	for (int i = 0; i < times; i++)
+		expect_status(http_call(w.gateway.http,
+					&(struct http_request){.path = "/oauth2/token",
+							       .type = "application/x-www-form-urlencoded",
+							       .body = form,
+							       .headers = headers},
+					&r),
+			      200);
+}
+
+static void expect_in_body(const char *text)
+{
+	cr_expect_not_null(strstr(r.body, text), "no %s in %s", text, r.body);
+}
+
+Test(until_unused, who_still_uses_the_old_secret_is_shown)
+{
+	char path[160], platform[TOKEN_MAX];
+	use_old("before", 1);
+	expect_status(rotate_as("{\"until_unused_seconds\":3600}"), 200);
+	use_old("billing/1.0", 3);
+	use_old("reports/2.0", 1);
+	expect_status(get(&w, "/m2m/rotation", admin, &r), 200);
+	expect_in_body("\"previous_secrets\":[{\"version\":1,");
+	expect_in_body("\"unused_for\":3600,\"counted_since\":null,\"used_by\":[{\"remote_addr\":\"127.0.0.1\",\"user_agent\":\"reports/"
+		       "2.0\",\"tokens\":1,");
+	expect_in_body("\"user_agent\":\"billing/1.0\",\"tokens\":3,");
+	cr_expect_null(strstr(r.body, "before"), "%s", r.body);
+
+	mint_platform(&w, "ops", platform);
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/rotation", acme.client_id);
+	expect_status(get(&w, path, platform, &r), 200);
+	expect_in_body("\"user_agent\":\"billing/1.0\",\"tokens\":3,");
+	expect_status(get(&w, path, admin, &r), 403);
+
+	struct ctl_result out;
+	world_ctl(&w, &out, "client", "rotation", "--org", "acme");
+	cr_expect_not_null(strstr(out.out, "billing/1.0"), "%s", out.out);
+}
+
+Test(until_unused, a_grace_is_taken_back_at_once)
+{
+	expect_status(rotate_as("{\"until_unused_seconds\":3600}"), 200);
+	expect_status(old_at(&second), 200);
+	expect_status(call("DELETE", "/m2m/rotation", admin, NULL), 200);
+	expect_in_body("\"previous_secrets\":[]");
+	expect_status(old_at(&second), 401);
+	cr_expect_eq(acts("cancel_grace"), 1);
+	expect_status(call("DELETE", "/m2m/rotation", admin, NULL), 409);
+	expect_status(call("PATCH", "/m2m/rotation", admin, "{\"grace_seconds\":60}"), 409);
+	expect_status(call("DELETE", "/m2m/rotation?what=1", admin, NULL), 400);
+}
+
+/* Its bearer was obtained with the secret that it ends. */
+Test(until_unused, who_ends_its_own_secret_is_answered)
+{
+	char own[TOKEN_MAX];
+	client_token(&w, &acme, own);
+	expect_status(rotate_as("{\"grace_seconds\":3600}"), 200);
+	expect_status(call("DELETE", "/m2m/rotation?secret_version=1", own, NULL), 200);
+	expect_status(get(&w, "/m2m/rotation", own, &r), 401);
+}
+
+Test(until_unused, an_end_is_put_off_but_not_too_far_and_not_once_it_came)
+{
+	char path[160], platform[TOKEN_MAX];
+	expect_status(rotate_as("{\"grace_seconds\":3600}"), 200);
+	expect_status(call("PATCH", "/m2m/rotation", admin, "{\"grace_seconds\":7200}"), 200);
+	cr_expect_str_eq(version_1("expires_at > now() + interval '119 minutes'"), "t");
+	expect_status(call("PATCH", "/m2m/rotation", admin, "{\"grace_seconds\":60}"), 400);
+	expect_status(call("PATCH", "/m2m/rotation", admin, "{\"grace_seconds\":7776000}"), 400);
+	expect_status(call("PATCH", "/m2m/rotation", admin, "{\"grace_seconds\":7776001}"), 400);
+	expect_status(call("PATCH", "/m2m/rotation", admin, "{\"grace_seconds\":7200,\"secret_version\":2}"), 409);
+	expect_status(call("PATCH", "/m2m/rotation", admin, "{}"), 400);
+	sql_exec(world_db(&w), "update m2m.organization set secret_max_age = 9000");
+	expect_status(call("PATCH", "/m2m/rotation", admin, "{\"grace_seconds\":9001}"), 400);
+	mint_platform(&w, "ops", platform);
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/rotation", acme.client_id);
+	expect_status(call("PATCH", path, platform, "{\"grace_seconds\":8000,\"secret_version\":1}"), 200);
+	cr_expect_eq(acts("prolong_grace"), 2);
+	expect_status(call("DELETE", path, platform, NULL), 200);
+	expect_status(call("PATCH", path, platform, "{\"grace_seconds\":8500}"), 409);
+	cr_expect_str_eq(version_1(ENDED), "t");
+}
+
+/* ---- m2mctl ---- */
+
+Test(until_unused, m2mctl_rotates_cancels_prolongs_and_decides)
+{
+	struct ctl_result out;
+	world_ctl(&w, &out, "client", "rotate", "--org", "acme", "--until-unused", "48h", "--at-most", "30d", "--output", "json");
+	cr_expect_not_null(strstr(out.out, "172800"), "%s", out.out);
+	cr_expect_str_eq(version_1("unused_for || ' ' || (expires_at - ended_at)"), "172800 30 days");
+	world_ctl(&w, &out, "client", "rotation", "--org", "acme", "--prolong", "40d");
+	cr_expect_str_eq(version_1("expires_at > now() + interval '39 days'"), "t");
+	sql_exec(world_db(&w), "update m2m.secret_unused_look set look_at = now()");
+	sql_exec(world_db(&w), "update m2m.client_secret set unused_for = 1, ended_at = ended_at - interval '1 minute' where version = 1");
+	world_ctl(&w, &out, "client", "end-unused");
+	wait_for_end();
+	cr_expect_eq(old_at(&w.gateway), 401);
+	world_ctl(&w, &out, "client", "rotate", "--org", "acme", "--grace", "3600");
+	world_ctl(&w, &out, "client", "rotation", "--org", "acme", "--cancel");
+	cr_expect_eq(acts("cancel_grace"), 1);
+}
