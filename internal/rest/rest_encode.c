@@ -68,8 +68,7 @@ static void write_output(struct json_out *o, const struct op *op)
 		json_put_int(o, "version", out->version);
 		rest_put_time(o, "rotated_at", out->rotated_us);
 		rest_put_time(o, "previous_secret_expires_at", out->previous_expires_us);
-		if (out->previous_unused_for != 0)
-			json_put_int(o, "previous_secret_unused_for", out->previous_unused_for);
+		rest_put_int_or_null(o, "previous_secret_unused_for", out->previous_unused_for);
 		break;
 	default:
 		rest_encode_admin(o, op);

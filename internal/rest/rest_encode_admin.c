@@ -10,6 +10,14 @@ void rest_put_time(struct json_out *o, const char *key, int64_t us)
 	json_put_str(o, key, str_from(text, sizeof text));
 }
 
+void rest_put_int_or_null(struct json_out *o, const char *key, int64_t n)
+{
+	if (n != 0)
+		json_put_int(o, key, n);
+	else
+		json_put_str(o, key, STR_NONE);
+}
+
 static void put_uuid(struct json_out *o, const char *key, struct uuid id)
 {
 	char text[UUID_TEXT_LEN];
@@ -208,10 +216,7 @@ static void write_secrets_in_grace(struct json_out *o, const struct op_output *o
 		rest_put_time(o, "created_at", s->created_at);
 		rest_put_time(o, "replaced_at", s->replaced_at);
 		rest_put_time(o, "expires_at", s->expires_at);
-		if (s->unused_for != 0)
-			json_put_int(o, "unused_for", s->unused_for);
-		else
-			json_put_str(o, "unused_for", STR_NONE);
+		rest_put_int_or_null(o, "unused_for", s->unused_for);
 		put_time_or_null(o, "counted_since", s->counted_since);
 		write_users(o, s);
 		json_close(o, '}');

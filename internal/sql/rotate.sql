@@ -24,8 +24,8 @@
 , moment as materialized (select *, clock_timestamp() as at from advanced)
 , ended as (
   update m2m.client_secret s set ended_at = coalesce(s.ended_at, m.at),
-    expires_at = case when $17::int4 = 0 then '-infinity' else least(s.expires_at, m.at + make_interval(secs => $17::int4)) end,
-    unused_for = case when s.version = $12::int4 then $27::int4 else s.unused_for end
+    expires_at = case when $17::int4 = 0 then '-infinity' else least(s.expires_at, m.at + make_interval(secs => $17::int4)) end
+    , unused_for = case when s.version = $12::int4 then $27::int4 else s.unused_for end
   from moment m where s.client_id = m.client_id and
 --: secret_may_be_live(s)
   returning s.version, s.expires_at

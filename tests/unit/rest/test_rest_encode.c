@@ -99,7 +99,7 @@ Test(rest_encode, a_rotation)
 				     .rotated_us = INT64_C(1767225600000000),
 				     .previous_expires_us = INT64_C(1767225660000000)};
 	body_is("{\"client_id\":\"m2m_x\",\"client_secret\":\"m2ms_y\",\"version\":4,\"rotated_at\":\"2026-01-01T00:00:00.000000Z\","
-		"\"previous_secret_expires_at\":\"2026-01-01T00:01:00.000000Z\"}\n");
+		"\"previous_secret_expires_at\":\"2026-01-01T00:01:00.000000Z\",\"previous_secret_unused_for\":null}\n");
 	is_never_stored();
 }
 
