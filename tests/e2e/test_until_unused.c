@@ -1,6 +1,10 @@
 /* Rotations whose old secret ends once it is unused: until then it is good, who uses it is shown,
- * and its end can be taken back or put off. */
+ * and its end can be taken back or put off. At the end a history of decisions that race with uses
+ * (M2M_TEST_SECONDS sets its length), which a mutation of tests/mutations makes fail. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -285,4 +289,183 @@ Test(until_unused, m2mctl_rotates_cancels_prolongs_and_decides)
 	world_ctl(&w, &out, "client", "rotate", "--org", "acme", "--grace", "3600");
 	world_ctl(&w, &out, "client", "rotation", "--org", "acme", "--cancel");
 	cr_expect_eq(acts("cancel_grace"), 1);
+}
+
+/* ---- a history: decisions that race with uses ---- */
+
+#define CLIENTS      12
+#define DECIDERS     2
+#define HISTORY_MAX  4096
+#define SLOW_COMMITS "public.slow_commit"
+
+/* A use of an old secret, or what a decider's statement told that it ended. */
+struct event {
+	int client, version, status;
+	int64_t begin, end;
+};
+
+struct history {
+	struct event events[HISTORY_MAX];
+	unsigned n;
+};
+
+static struct org orgs[CLIENTS];
+static char admins[CLIENTS][TOKEN_MAX];
+static struct history uses[CLIENTS], ends[DECIDERS];
+static atomic_bool stop;
+static atomic_uint faults;
+
+/* A token's row is written, and commits a while later: as with a standby that is slow. */
+static void make_commits_slow(void)
+{
+	sql_exec(world_db(&w), "create function " SLOW_COMMITS "() returns trigger language plpgsql as $$ begin"
+			       " if current_setting('m2m.slow', true) is distinct from 'yes' then"
+			       "  perform set_config('m2m.slow', 'yes', true), pg_sleep(0.3); end if; return null; end $$;"
+			       "create constraint trigger slow after insert on m2m.token_audit deferrable initially deferred"
+			       " for each row execute function " SLOW_COMMITS "()");
+}
+
+static int rotate_client(int client, struct http_reply *answer, char secret[SECRET_MAX])
+{
+	const struct http_request q = {.path = "/m2m/rotate",
+				       .bearer = admins[client],
+				       .type = "application/json",
+				       .body = "{\"until_unused_seconds\":1,\"at_most_seconds\":3600}"};
+	int status = http_call(w.gateway.http, &q, answer);
+	if (status == 200)
+		body_text(answer, "client_secret", secret, SECRET_MAX);
+	return status;
+}
+
+/* Uses the old secret about as often as it must be used to live on, until it has ended. */
+static void use_until_it_ends(int client, int version, const char *secret, unsigned *seed, struct http_reply *answer)
+{
+	struct history *h = &uses[client];
+	int status = 200;
+	while (status == 200 && !atomic_load(&stop) && h->n < HISTORY_MAX) {
+		struct event *e = &h->events[h->n++];
+		sleep_ms(300 + rand_r(seed) % 500);
+		*e = (struct event){.client = client, .version = version, .begin = clock_mono_us()};
+		status = oauth_token(rand_r(seed) % 2 == 0 ? w.gateway.http : second.http, orgs[client].client_id, secret, answer);
+		e->status = status;
+		e->end = clock_mono_us();
+	}
+	if (status != 200 && status != 401)
+		atomic_fetch_add(&faults, 1);
+}
+
+static void *use_on(void *arg)
+{
+	int client = (int)(intptr_t)arg;
+	unsigned seed = (unsigned)client + 1;
+	struct http_reply *answer = malloc(sizeof *answer);
+	char old[SECRET_MAX], next[SECRET_MAX];
+	memcpy(old, orgs[client].secret, sizeof old);
+	for (int version = 1; !atomic_load(&stop); version++) {
+		if (rotate_client(client, answer, next) != 200) {
+			atomic_fetch_add(&faults, 1);
+			break;
+		}
+		use_until_it_ends(client, version, old, &seed, answer);
+		memcpy(old, next, sizeof old);
+	}
+	free(answer);
+	return NULL;
+}
+
+static int client_of(const char *client_id)
+{
+	int i = 0;
+	while (i < CLIENTS && strcmp(orgs[i].client_id, client_id) != 0)
+		i++;
+	return i;
+}
+
+/* As the gateways do, and far more often. */
+static void *decide_on(void *arg)
+{
+	struct history *h = arg;
+	char url[PG_URL];
+	pg_url(&w.pg, "m2m_gateway", w.database, url);
+	PGconn *db = sql_try_open(url);
+	while (db != NULL && !atomic_load(&stop) && h->n < HISTORY_MAX - CLIENTS) {
+		PGresult *ended = PQexec(db, "select client_id, version from m2m.end_unused_secrets(4, 100000, 'test', '-', null)");
+		int64_t now = clock_mono_us();
+		if (PQresultStatus(ended) != PGRES_TUPLES_OK)
+			atomic_fetch_add(&faults, 1);
+		for (int i = 0; i < PQntuples(ended); i++)
+			h->events[h->n++] = (struct event){
+				.client = client_of(PQgetvalue(ended, i, 0)), .version = atoi(PQgetvalue(ended, i, 1)), .end = now};
+		PQclear(ended);
+		sleep_ms(3);
+	}
+	PQfinish(db);
+	return NULL;
+}
+
+static void make_history(void)
+{
+	const char *seconds = getenv("M2M_TEST_SECONDS");
+	pthread_t users[CLIENTS], deciders[DECIDERS];
+	for (int i = 0; i < CLIENTS; i++)
+		cr_assert_eq(pthread_create(&users[i], NULL, use_on, (void *)(intptr_t)i), 0);
+	for (int i = 0; i < DECIDERS; i++)
+		cr_assert_eq(pthread_create(&deciders[i], NULL, decide_on, &ends[i]), 0);
+	sleep_ms(1000 * (seconds == NULL ? 10 : 2 + atoi(seconds)));
+	atomic_store(&stop, true);
+	for (int i = 0; i < CLIENTS; i++)
+		pthread_join(users[i], NULL);
+	for (int i = 0; i < DECIDERS; i++)
+		pthread_join(deciders[i], NULL);
+	cr_assert_eq(atomic_load(&faults), 0);
+}
+
+/* A call that began when somebody knew already that the version had ended. */
+static void check_use(const struct event *use)
+{
+	for (int i = 0; i < DECIDERS; i++)
+		for (unsigned k = 0; k < ends[i].n; k++) {
+			const struct event *end = &ends[i].events[k];
+			if (end->client != use->client || end->version != use->version)
+				continue;
+			cr_assert(use->status == 401 || use->begin < end->end, "a token was given %lld us after the decision was known",
+				  (long long)(use->begin - end->end));
+		}
+	cr_assert(use->status == 200 || sql_int(world_db(&w),
+						"select count(*) from m2m.admin_audit where action = 'end_unused_secret' and client_id = "
+						"'%s' and secret_version = %d",
+						orgs[use->client].client_id, use->version) == 1,
+		  "a secret was refused that nobody had ended");
+}
+
+#define DECIDED_DESPITE_A_TOKEN                                                                                                            \
+	"select count(*) from m2m.admin_audit a where a.action = 'end_unused_secret' and exists (select from m2m.token_audit t"            \
+	" where t.client_id = a.client_id and t.secret_version = a.secret_version and t.credential is null and t.issued_at %s)"
+
+Test(until_unused, ending_an_unused_secret_is_linearizable)
+{
+	unsigned used = 0, refused = 0, ended = 0;
+	make_commits_slow();
+	for (int i = 0; i < CLIENTS; i++) {
+		char slug[16];
+		snprintf(slug, sizeof slug, "history-%d", i);
+		org_create(&w, slug, &orgs[i]);
+		mint(&w, slug, "admin", admins[i]);
+	}
+	make_history();
+	PGconn *db = world_db(&w);
+	cr_assert_eq(sql_int(db, DECIDED_DESPITE_A_TOKEN, "> a.at"), 0, "a token was given with a secret that had ended");
+	cr_assert_eq(sql_int(db, DECIDED_DESPITE_A_TOKEN, "between a.at - interval '1 second' and a.at"), 0,
+		     "a secret was ended that had given a token within the time");
+	for (int i = 0; i < CLIENTS; i++)
+		for (unsigned k = 0; k < uses[i].n; k++) {
+			check_use(&uses[i].events[k]);
+			used += uses[i].events[k].status == 200;
+			refused += uses[i].events[k].status == 401;
+		}
+	for (int i = 0; i < DECIDERS; i++)
+		ended += ends[i].n;
+	cr_log_info("%u tokens, %u decisions, %u refused\n", used, ended, refused);
+	cr_assert_geq(used, 20);
+	cr_assert_geq(refused, 3);
 }
