@@ -6,7 +6,7 @@ begin
 		raise exception 'there are clients that were brought along, which an older gateway doesn''t take';
 	end if;
 	if exists (select from m2m.client_secret s join m2m.client c on c.client_id = s.client_id and c.secret_version = s.version
-	           where s.expires_at is not null) then
+	           where s.expires_at > '-infinity') then
 		raise exception 'there are secrets that end by themselves, which an older gateway can''t rotate: rotate them first';
 	end if;
 end

@@ -161,8 +161,8 @@ struct op_input {
 	 * section 2.3.1) */
 	bool basic;
 	int32_t grace_seconds; /* of a rotation; of what puts an end off, from now on */
-	/* the old version ends when it has issued no token for so long, and at_most_seconds after the
-	 * rotation; 0: not given */
+	/* the old version ends when it has issued no token for so long, and at_most_seconds
+	 * after the rotation; 0: not given */
 	int32_t until_unused_seconds, at_most_seconds;
 	bool grace_given;   /* grace_seconds, 0 or not */
 	bool revoke_tokens; /* with the versions that a rotation ends */

@@ -1,4 +1,5 @@
--- Which of a client's replaced secrets are still in their grace, and who got tokens with each since.
+-- Which of a client's replaced secrets are still in their grace, and who got tokens with each
+-- since.
 -- $1..$4 as the part caller has them, $5 client_id text (null: the organization's default client),
 -- $6 to $10 as caller's last.
 -- Answers (outcome, client_id, organization_id, and what m2m.secrets_in_grace answers), a row for

@@ -7,8 +7,9 @@
 #include "store/store.h"
 
 /* `list` ends when the callback returns; NULL unless ERR_OK, and without secrets after
- * rotation_change. err: ERR_OK, INVALID_TOKEN, FORBIDDEN, CLIENT_NOT_FOUND, STORE_UNAVAILABLE, INTERNAL; of rotation_change also
- * CONFLICT: none is in its grace, and INVALID_REQUEST: it can't have that end. */
+ * rotation_change. err: ERR_OK, INVALID_TOKEN, FORBIDDEN, CLIENT_NOT_FOUND, STORE_UNAVAILABLE,
+ * INTERNAL; of rotation_change also CONFLICT: none is in its grace, and INVALID_REQUEST: it can't
+ * have that end. */
 typedef void rotation_done(void *arg, enum err err, const struct grace_list *list);
 
 /* Each answers ERR_OK when the statement is on its way; otherwise `done` isn't called. client_id

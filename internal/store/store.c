@@ -242,7 +242,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			housekeeping(s);
 		if (now >= s->next_health_us)
 			ask_health(s);
-		if (now >= s->next_unused_us)
+		if (now >= s->next_unused_us && !s->write_refused)
 			end_unused(s);
 		if (now >= s->next_flush_us) {
 			s->next_flush_us = now + DENIED_FLUSH_US;

@@ -271,6 +271,44 @@ Test(until_unused, an_end_is_put_off_but_not_too_far_and_not_once_it_came)
 	cr_expect_str_eq(version_1(ENDED), "t");
 }
 
+/* ---- gRPC ---- */
+
+#define SERVICE "/m2m.v1.M2MClients/"
+
+static int grpc(const char *method, const struct pb *message, struct grpc_reply *into)
+{
+	return grpc_call(w.gateway.grpc, &(struct grpc_request){.path = method, .bearer = admin, .message = message}, into);
+}
+
+static bool says(const struct grpc_reply *answer, const char *text)
+{
+	struct str message = grpc_message(answer, 0, NULL);
+	return message.p != NULL && memmem(message.p, message.n, text, strlen(text)) != NULL;
+}
+
+Test(until_unused, grpc_does_the_same)
+{
+	static struct grpc_reply answer;
+	static struct pb m;
+	pb_put_int(&m, 3, 3600);
+	pb_put_int(&m, 4, 7200);
+	cr_assert_eq(grpc(GRPC_ROTATE, &m, &answer), 0, "%s", answer.fields);
+	cr_expect_str_eq(version_1("unused_for || ' ' || (expires_at - ended_at)"), "3600 02:00:00");
+	use_old("billing/1.0", 2);
+	m.n = 0;
+	cr_assert_eq(grpc(SERVICE "GetRotation", &m, &answer), 0, "%s", answer.fields);
+	cr_expect(says(&answer, "billing/1.0") && says(&answer, "127.0.0.1"));
+	pb_put_int(&m, 1, 10800);
+	cr_assert_eq(grpc(SERVICE "ProlongRotation", &m, &answer), 0, "%s", answer.fields);
+	cr_expect_str_eq(version_1("expires_at > now() + interval '179 minutes'"), "t");
+	m.n = 0;
+	pb_put_int(&m, 1, 1);
+	cr_assert_eq(grpc(SERVICE "CancelRotation", &m, &answer), 0, "%s", answer.fields);
+	cr_expect_not(says(&answer, "billing/1.0"));
+	expect_status(old_at(&second), 401);
+	cr_assert_eq(grpc(SERVICE "CancelRotation", &m, &answer), 10, "%s", answer.fields);
+}
+
 /* ---- m2mctl ---- */
 
 Test(until_unused, m2mctl_rotates_cancels_prolongs_and_decides)
