@@ -4,8 +4,8 @@
 -- organization's default client), $12 version int (null: to end, all; to put off, the newest), $13
 -- seconds from now to the later end, int (null: end it now), $14 to $18 as caller's last.
 -- Answers (outcome, client_id, organization_id). Outcome `conflict`: no such version is in its
--- grace; `invalid_request`: the end wouldn't be a later one, or past what a secret may have: 90 days
--- after it was replaced, and its organization's longest age.
+-- grace; `invalid_request`: the end wouldn't be a later one, or past what a secret may have, which
+-- is 90 days after it was replaced, and its organization's longest age.
 --: caller($14, $15, $16, $17, $18)
 , target as (
   select case
