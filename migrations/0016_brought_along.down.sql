@@ -16,7 +16,10 @@ drop function m2m.bound_secrets(uuid, int);
 drop index m2m.client_secret_ending;
 revoke update (secret_max_age) on m2m.organization from m2m_gateway;
 alter table m2m.idempotency drop column secret_expires_at;
-
+drop function m2m.secrets_in_grace(text);
+drop function m2m.end_unused_secrets(int, int, text, "char", uuid);
+drop function m2m.secret_last_token(text, int, timestamptz, int);
+drop table m2m.secret_unused_look;
 drop function m2m.secret_is_used(text, int);
 create or replace function m2m.secret_end_is_final() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

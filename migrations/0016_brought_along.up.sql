@@ -110,3 +110,149 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function m2m.bound_secrets(uuid, int) from public;
 grant execute on function m2m.bound_secrets(uuid, int) to m2m_gateway;
+-- ---- versions that end once they are unused ----
+
+-- When to look next whether a version is unused: one row for each version that has unused_for, until it has ended.
+create table m2m.secret_unused_look (
+	client_id text collate "C" not null,
+	version   int not null,
+	look_at   timestamptz not null,
+	used_at   timestamptz, -- the last token that the looks have found
+	primary key (client_id, version)
+);
+create index secret_unused_look_time on m2m.secret_unused_look (look_at);
+grant select, insert, update, delete on m2m.secret_unused_look to m2m_gateway;
+grant update (unused_for) on m2m.client_secret to m2m_gateway;
+grant select (unused_for) on m2m.client_secret to m2m_auditor;
+
+-- The last token that a version of a secret gave from `since` on; null: none. A day that was counted is in token_usage; of the days since, the client's rows are
+-- looked through, `most` of them: in whole weeks, so that each row that is met counts. `complete` is false where there are more.
+create function m2m.secret_last_token(client text, secret_version int, since timestamptz, most int, out last_at timestamptz, out complete boolean)
+language plpgsql volatile set search_path = pg_catalog, pg_temp set timezone = 'UTC' set jit = off set enable_seqscan = off
+	set plan_cache_mode = force_custom_plan -- with the time known, planning leaves out the weeks before
+as $$
+declare
+	counted timestamptz := (select max(u.last_issued_at) from m2m.token_usage u
+	                        where u.client_id = client collate "C" and u.day >= (since at time zone 'UTC')::date
+	                          and u.secret_version = secret_last_token.secret_version and u.credential is null and u.last_issued_at >= since);
+	uncounted timestamptz := greatest(since, (select u.until from m2m.token_usage_until u));
+	rows_met bigint;
+begin
+	select max(t.issued_at) filter (where t.secret_version = secret_last_token.secret_version and t.credential is null and t.issued_at >= since), count(*)
+	into last_at, rows_met from (
+		select a.issued_at, a.secret_version, a.credential from m2m.token_audit a
+		where a.client_id = client collate "C" and a.issued_at >= date_trunc('week', uncounted) limit most::bigint + 1) t;
+	last_at := greatest(last_at, counted);
+	complete := rows_met <= most;
+end
+$$;
+revoke all on function m2m.secret_last_token(text, int, timestamptz, int) from public;
+
+-- Ends the versions that are unused, at most `versions` of them. Who runs it: `by`, over `via` ("-": a gateway by itself). Several may run at once: each takes rows that
+-- nobody else has. Nobody waits here; who gets a token with such a version at this moment isn't waited for, since that is a use.
+--
+-- A version is looked at twice. The first look costs no lock on it. The second one comes behind the lock, which nobody has who is getting a token with it, and is a
+-- statement of its own: its snapshot has every token of before.
+create function m2m.end_unused_secrets(versions int, most int, by text, via "char", request uuid)
+returns table (client_id text, version int, last_used_at timestamptz)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+#variable_conflict use_column
+declare
+	due record;
+	secret record;
+	look record;
+	now_at timestamptz;
+	next_look timestamptz;
+begin
+	if current_setting('transaction_isolation') <> 'read committed' then
+		raise exception 'each statement here needs a snapshot of its own' using errcode = 'invalid_transaction_state';
+	end if;
+	for n in 1 .. versions loop
+		select q.client_id, q.version, q.used_at into due from m2m.secret_unused_look q where q.look_at <= clock_timestamp()
+			order by q.look_at limit 1 for update skip locked;
+		exit when not found;
+		select c.organization_id, s.unused_for, make_interval(secs => s.unused_for) as span, greatest(s.created_at, s.ended_at) as replaced_at into secret
+			from m2m.client_secret s join m2m.client c on c.client_id = s.client_id
+			where s.client_id = due.client_id and s.version = due.version and s.expires_at > clock_timestamp() and s.unused_for is not null;
+		if not found then
+			delete from m2m.secret_unused_look q where q.client_id = due.client_id and q.version = due.version;
+			continue;
+		end if;
+		next_look := null;
+		for looks in 1 .. 2 loop
+			if looks = 2 then
+				perform from m2m.client_secret s where s.client_id = due.client_id and s.version = due.version and s.expires_at > clock_timestamp()
+					for update skip locked;
+				if not found then
+					next_look := clock_timestamp() + interval '1 second';
+					exit;
+				end if;
+			end if;
+			now_at := clock_timestamp();
+			select * into look from m2m.secret_last_token(due.client_id, due.version, coalesce(due.used_at, secret.replaced_at), most);
+			due.used_at := greatest(due.used_at, look.last_at);
+			if greatest(due.used_at, secret.replaced_at) + secret.span > now_at then
+				next_look := greatest(due.used_at, secret.replaced_at) + secret.span;
+			elsif not look.complete then
+				next_look := clock_timestamp() + interval '1 hour'; -- the week that comes has fewer rows
+			end if;
+			exit when next_look is not null;
+		end loop;
+		if next_look is not null then
+			update m2m.secret_unused_look q set look_at = next_look, used_at = due.used_at where q.client_id = due.client_id and q.version = due.version;
+			continue;
+		end if;
+		update m2m.client_secret s set expires_at = now_at where s.client_id = due.client_id and s.version = due.version;
+		insert into m2m.admin_audit (at, action, outcome, actor, organization_id, client_id, secret_version, request_id, transport, detail)
+			values (now_at, 'end_unused_secret', 'granted', by, secret.organization_id, due.client_id, due.version, request, via,
+			        jsonb_build_object('last_used_at', due.used_at, 'unused_for', secret.unused_for));
+		delete from m2m.secret_unused_look q where q.client_id = due.client_id and q.version = due.version;
+		client_id := due.client_id;
+		version := due.version;
+		last_used_at := due.used_at;
+		return next;
+	end loop;
+end
+$$;
+revoke all on function m2m.end_unused_secrets(int, int, text, "char", uuid) from public;
+grant execute on function m2m.end_unused_secrets(int, int, text, "char", uuid) to m2m_gateway;
+
+-- The replaced versions of a client that are still in their grace, the newest first, and who got tokens with each since it was replaced: fifty users at most, those
+-- of last first. Of the client's tokens 20,000 are looked at, the newest first; where there are more, `counted_since` says how far back it came, else it is null.
+create function m2m.secrets_in_grace(client text)
+returns table (version int, hint text, created_at timestamptz, replaced_at timestamptz, expires_at timestamptz, unused_for int, counted_since timestamptz,
+               remote_addr text, user_agent text, tokens bigint, first_issued_at timestamptz, last_issued_at timestamptz)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set jit = off
+	set enable_sort = off set enable_seqscan = off -- only an index has rows in an order without sorting
+	set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+	oldest timestamptz := (select min(s.ended_at) from m2m.client_secret s join m2m.client c on c.client_id = s.client_id
+	                       where s.client_id = client collate "C" and s.version <> c.secret_version and s.expires_at > clock_timestamp());
+begin
+	if oldest is null then
+		return;
+	end if;
+	return query
+	with seen as materialized (
+		select t.issued_at, t.secret_version, t.credential, t.remote_addr, t.user_agent from m2m.token_audit t
+		-- not by equality, which would leave the order open
+		where t.client_id >= client collate "C" and t.client_id <= client collate "C" and t.issued_at >= date_trunc('week', oldest)
+		order by t.client_id desc limit 20001
+	), uses as (
+		select t.secret_version, host(m2m.unmapped(t.remote_addr)) as remote_addr, t.user_agent, count(*) as tokens,
+		       min(t.issued_at) as first_at, max(t.issued_at) as last_at
+		from seen t join m2m.client_secret s on s.client_id = client collate "C" and s.version = t.secret_version
+		where t.credential is null and t.issued_at >= s.ended_at group by 1, 2, 3
+	)
+	select s.version, s.hint, s.created_at, s.ended_at, s.expires_at, s.unused_for,
+	       (select min(t.issued_at) from seen t having count(*) > 20000), u.remote_addr, u.user_agent, u.tokens, u.first_at, u.last_at
+	from m2m.client_secret s join m2m.client c on c.client_id = s.client_id
+	left join lateral (select * from uses u where u.secret_version = s.version order by u.last_at desc limit 50) u on true
+	where s.client_id = client collate "C" and s.version <> c.secret_version and s.expires_at > clock_timestamp()
+	order by s.version desc, u.last_at desc;
+end
+$$;
+revoke all on function m2m.secrets_in_grace(text) from public;
+grant execute on function m2m.secrets_in_grace(text) to m2m_gateway, m2m_auditor;

@@ -7,12 +7,16 @@
 #include <assert.h>
 
 #include "client_options.h"
+#include "client_rotation.h"
 #include "credential_options.h"
 #include "ctl.h"
 #include "options.h"
 #include "output.h"
 
-#define GRACE_MAX 604800
+#define GRACE_MAX        604800 /* seconds; and of what follows */
+#define UNTIL_UNUSED_MAX 2592000
+#define AT_MOST_MAX      7776000
+#define AT_MOST_DEFAULT  2592000
 
 struct client_arguments {
 	struct str client_id, org;
@@ -230,17 +234,33 @@ static int read_secret(struct ctl *ctl, char **args)
 	return output_credentials(ctl, client.organization, fields, sizeof fields / sizeof fields[0]);
 }
 
+/* A grace, or the longest one of a version that ends once it is unused. */
+static int settle_terms(struct ctl *ctl, struct secret_rotation *terms, int32_t at_most)
+{
+	if (terms->unused_for == 0)
+		return at_most == 0 ? EXIT_DONE : ctl_usage(ctl, "--at-most goes with --until-unused");
+	if (terms->grace_seconds != 0)
+		return ctl_usage(ctl, "--grace and --until-unused exclude each other");
+	terms->grace_seconds = at_most == 0 ? AT_MOST_DEFAULT : at_most;
+	return terms->unused_for <= terms->grace_seconds ? EXIT_DONE : ctl_usage(ctl, "--at-most must not be less than --until-unused");
+}
+
 static int rotate(struct ctl *ctl, char **args)
 {
 	struct secret_rotation rotation = {.grace_seconds = 0};
 	struct credential_end until = {.in = 0};
+	int32_t at_most = 0;
 	const struct option options[] = {{"--grace", OPTION_NUMBER, &rotation.grace_seconds, 0, GRACE_MAX},
+					 {"--until-unused", OPTION_DURATION, &rotation.unused_for, 1, UNTIL_UNUSED_MAX},
+					 {"--at-most", OPTION_DURATION, &at_most, 1, AT_MOST_MAX},
 					 {"--revoke-tokens", OPTION_FLAG, &rotation.revoke_tokens, 0, 0},
 					 CREDENTIAL_END_ROWS(until)};
 	struct client_arguments arguments;
 	struct client client;
 	struct client_secret secret;
 	int status = read_arguments(ctl, args, options, sizeof options / sizeof options[0], &arguments);
+	if (status == EXIT_DONE)
+		status = settle_terms(ctl, &rotation, at_most);
 	if (status == EXIT_DONE)
 		status = check_secret_end(ctl, &until, &rotation.end);
 	if (status == EXIT_DONE)
@@ -258,6 +278,7 @@ static int rotate(struct ctl *ctl, char **args)
 		field_time(ctl, "rotated_at", secret.created_at),
 		field_time(ctl, "expires_at", secret.expires_at),
 		field_time(ctl, "previous_secret_expires_at", secret.previous_expires_at),
+		field_number("previous_secret_unused_for", secret.previous_unused_for),
 	};
 	return output_credentials(ctl, client.organization, fields, sizeof fields / sizeof fields[0]);
 }
@@ -416,15 +437,36 @@ const struct command client_commands[] = {
 	 "`unknown_until`.\n\n"
 	 "Example:\n  m2mctl client versions --org acme\n",
 	 versions},
-	{"client", "rotate", "--org SLUG | CLIENT_ID [--grace SECONDS] [--revoke-tokens] " SECRET_END_USAGE " " SECRET_USAGE,
+	{"client", "rotate",
+	 "--org SLUG | CLIENT_ID [--grace SECONDS | --until-unused TIME [--at-most TIME]] [--revoke-tokens] " SECRET_END_USAGE
+	 " " SECRET_USAGE,
 	 "Replaces the client's secret and prints the new one",
 	 "  --org SLUG          the organization, by slug or id: its default client\n"
 	 "  --grace SECONDS     how long the old secret still works, 0 to 604800 (default 0: it ends at once, and with it what its tokens "
 	 "open here)\n"
+	 "  --until-unused TIME the old secret ends once it has given no token for so long: 3600, 90m, 48h, up to 30d\n"
+	 "  --at-most TIME      and so long after the rotation at the latest, up to 90d (default 30d)\n"
 	 "  --revoke-tokens     also ends the tokens that the secrets which this ends have given so far, for every API that asks or reads\n"
 	 "                      the list of revocations\n" SECRET_END_HELP SECRET_HELP "\n"
-	 "Example:\n  m2mctl client rotate --org acme --grace 3600 --expires-in 90d\n",
+	 "Example:\n  m2mctl client rotate --org acme --grace 3600 --expires-in 90d\n"
+	 "  m2mctl client rotate --org acme --until-unused 48h --at-most 30d\n",
 	 rotate},
+	{"client", "rotation", "--org SLUG | CLIENT_ID [--cancel | --prolong TIME] [--version N]",
+	 "Shows who still uses the client's old secrets, ends them, or puts an end off",
+	 "  --org SLUG      the organization, by slug or id: its default client\n"
+	 "  --cancel        ends the old secrets now\n"
+	 "  --prolong TIME  the newest old secret ends so long from now: 3600, 90m, 48h, 30d; later than it would, and at most 90 days "
+	 "after\n"
+	 "                  it was replaced\n"
+	 "  --version N     that version, in place of all or of the newest\n\n"
+	 "A row for each address and user agent that got tokens with an old secret since it was replaced. An end that has come stays.\n\n"
+	 "Example:\n  m2mctl client rotation --org acme\n  m2mctl client rotation --org acme --prolong 7d\n",
+	 client_rotation},
+	{"client", "end-unused", "", "Ends the old secrets that have gone unused for as long as their rotations asked for",
+	 "Gateways do this by themselves within seconds; this is for when none runs, and for clients with more tokens in a week than a\n"
+	 "gateway looks through. Prints what it ended.\n\n"
+	 "Example:\n  m2mctl client end-unused\n",
+	 client_end_unused},
 	{"client", "revoke-tokens", "--org SLUG | CLIENT_ID [--version N] [--all]",
 	 "Ends the tokens that the client was given so far; its secret stays",
 	 "  --org SLUG   the organization, by slug or id: its default client\n"

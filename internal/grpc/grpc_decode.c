@@ -97,9 +97,33 @@ static void decode_rotate(struct op *op, struct str message)
 	const M2m__V1__RotateClientSecretRequest *m = unpack(op, &m2m__v1__rotate_client_secret_request__descriptor, message);
 	if (m == NULL || has_unknown(op, &m->base))
 		return;
-	op_set_grace(op, m->grace_seconds);
+	if (m->grace_seconds != 0 || m->until_unused_seconds == 0)
+		op_set_grace(op, m->grace_seconds);
+	if (m->until_unused_seconds != 0)
+		op_set_until_unused(op, m->until_unused_seconds);
+	if (m->at_most_seconds != 0)
+		op_set_at_most(op, m->at_most_seconds);
 	op->in.revoke_tokens = m->revoke_tokens;
 	op->in.secret_end = (struct secret_end){m->expires_in, time_of(m->expires_at)};
+}
+
+static void decode_prolong(struct op *op, struct str message)
+{
+	const M2m__V1__ProlongRotationRequest *m = unpack(op, &m2m__v1__prolong_rotation_request__descriptor, message);
+	if (m == NULL || has_unknown(op, &m->base))
+		return;
+	op_set_prolonged(op, m->grace_seconds);
+	if (m->secret_version != 0)
+		op_set_secret_version(op, m->secret_version);
+}
+
+static void decode_cancel(struct op *op, struct str message)
+{
+	const M2m__V1__CancelRotationRequest *m = unpack(op, &m2m__v1__cancel_rotation_request__descriptor, message);
+	if (m == NULL || has_unknown(op, &m->base))
+		return;
+	if (m->secret_version != 0)
+		op_set_secret_version(op, m->secret_version);
 }
 
 static void decode_introspect(struct op *op, struct str message)
@@ -158,6 +182,15 @@ void grpc_decode(struct op *op, struct str message)
 		break;
 	case OP_LIST_SECRETS:
 		unpack(op, &m2m__v1__list_secrets_request__descriptor, message);
+		break;
+	case OP_GET_ROTATION:
+		unpack(op, &m2m__v1__get_rotation_request__descriptor, message);
+		break;
+	case OP_PROLONG_ROTATION:
+		decode_prolong(op, message);
+		break;
+	case OP_CANCEL_ROTATION:
+		decode_cancel(op, message);
 		break;
 	case OP_INTROSPECT_TOKEN:
 		decode_introspect(op, message);

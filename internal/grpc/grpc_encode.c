@@ -119,6 +119,7 @@ static struct str encode_rotation(struct op *op, bool gzip)
 	m.previous_secret_expires_at = &previous_expires;
 	if (op->out.expires_us != 0)
 		m.expires_at = &expires;
+	m.previous_secret_unused_for = op->out.previous_unused_for;
 	return frame(op, &m.base, gzip);
 }
 
@@ -270,6 +271,73 @@ static struct str encode_secrets(struct op *op, bool gzip)
 	return arena_overflowed(op->arena) ? STR_NONE : frame(op, &m.base, gzip);
 }
 
+/* ---- replaced secrets ---- */
+
+struct user_message {
+	M2m__V1__SecretUser m;
+	Google__Protobuf__Timestamp first, last;
+};
+
+struct grace_message {
+	M2m__V1__SecretInGrace m;
+	Google__Protobuf__Timestamp created, replaced, expires, counted_since;
+};
+
+static void put_users(struct arena *a, const struct secret_in_grace *s, M2m__V1__SecretInGrace *m)
+{
+	struct user_message *messages = arena_alloc(a, s->users_n * sizeof *messages);
+	m->used_by = arena_alloc(a, s->users_n * sizeof *m->used_by);
+	for (size_t i = 0; messages != NULL && m->used_by != NULL && i < s->users_n; i++) {
+		const struct secret_user *u = &s->users[i];
+		struct user_message *to = &messages[i];
+		*to = (struct user_message){
+			.m = M2M__V1__SECRET_USER__INIT, .first = timestamp(u->first_issued_at), .last = timestamp(u->last_issued_at)};
+		to->m.remote_addr = text_or_empty(a, u->remote_addr);
+		to->m.user_agent = text_or_empty(a, u->user_agent);
+		to->m.tokens = u->tokens;
+		to->m.first_issued_at = &to->first;
+		to->m.last_issued_at = &to->last;
+		m->used_by[m->n_used_by++] = &to->m;
+	}
+}
+
+static void put_secret_in_grace(struct arena *a, const struct secret_in_grace *s, struct grace_message *ret)
+{
+	*ret = (struct grace_message){.m = M2M__V1__SECRET_IN_GRACE__INIT,
+				      .created = timestamp(s->created_at),
+				      .replaced = timestamp(s->replaced_at),
+				      .expires = timestamp(s->expires_at),
+				      .counted_since = timestamp(s->counted_since)};
+	ret->m.version = s->version;
+	ret->m.hint = text_or_empty(a, s->hint);
+	ret->m.created_at = &ret->created;
+	ret->m.replaced_at = &ret->replaced;
+	ret->m.expires_at = &ret->expires;
+	ret->m.unused_for = s->unused_for;
+	if (s->counted_since != 0)
+		ret->m.counted_since = &ret->counted_since;
+	put_users(a, s, &ret->m);
+}
+
+/* The three operations answer messages of the same fields. */
+static struct str encode_secrets_in_grace(struct op *op, bool gzip)
+{
+	M2m__V1__GetRotationResponse m = M2M__V1__GET_ROTATION_RESPONSE__INIT;
+	size_t n = op->out.rows;
+	struct grace_message *messages = arena_alloc(op->arena, n * sizeof *messages);
+	M2m__V1__SecretInGrace **list = arena_alloc(op->arena, n * sizeof *list);
+	if (messages == NULL || list == NULL)
+		return STR_NONE;
+	for (size_t i = 0; i < n; i++) {
+		put_secret_in_grace(op->arena, &op->out.secrets_in_grace[i], &messages[i]);
+		list[i] = &messages[i].m;
+	}
+	m.client_id = text_or_empty(op->arena, op->out.client_id);
+	m.previous_secrets = list;
+	m.n_previous_secrets = n;
+	return arena_overflowed(op->arena) ? STR_NONE : frame(op, &m.base, gzip);
+}
+
 struct str grpc_encode(struct op *op, bool gzip)
 {
 	switch (op->spec->id) {
@@ -283,6 +351,10 @@ struct str grpc_encode(struct op *op, bool gzip)
 		return encode_rotation(op, gzip);
 	case OP_LIST_SECRETS:
 		return encode_secrets(op, gzip);
+	case OP_GET_ROTATION:
+	case OP_PROLONG_ROTATION:
+	case OP_CANCEL_ROTATION:
+		return encode_secrets_in_grace(op, gzip);
 	case OP_INTROSPECT_TOKEN:
 		return encode_introspected(op, gzip);
 	case OP_REVOKE_TOKEN:

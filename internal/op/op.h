@@ -44,6 +44,7 @@
 #include "store/client_credential.h"
 #include "store/credential.h"
 #include "store/issue.h"
+#include "store/rotation.h"
 #include "store/store.h"
 #include "store/token_list.h"
 #include "trace/trace.h"
@@ -111,7 +112,7 @@ struct op_env {
 	struct verifier_ring *verifiers;
 	struct client_key_memo *client_keys;
 	struct certificate_memo *certificates; /* that proxies tell of */
-	unsigned asking_for_keys; /* ask_credentials.c's own: how many wait for the database */
+	unsigned asking_for_keys;              /* ask_credentials.c's own: how many wait for the database */
 	struct hasher *hasher;
 	struct dpop_nonces *nonces; /* that proofs must have; NULL: none */
 	struct op_counters *counters;
@@ -161,7 +162,11 @@ struct op_input {
 	/* the client authenticates as client_secret_basic, else as client_secret_post (RFC 6749
 	 * section 2.3.1) */
 	bool basic;
-	int32_t grace_seconds;
+	int32_t grace_seconds; /* of a rotation; of what puts an end off, from now on */
+	/* the old version ends when it has issued no token for so long, and at_most_seconds
+	 * after the rotation; 0: not given */
+	int32_t until_unused_seconds, at_most_seconds;
+	bool grace_given;             /* grace_seconds, 0 or not */
 	bool revoke_tokens;           /* with the versions that a rotation ends */
 	struct secret_end secret_end; /* of the version that a rotation makes */
 	struct str idempotency_key;
@@ -205,6 +210,7 @@ struct op_output {
 	int32_t version;
 	int64_t created_us, rotated_us, previous_expires_us; /* microseconds since 1970 */
 	int64_t expires_us;                                  /* the secret's; 0: it has no end */
+	int32_t previous_unused_for;                         /* seconds; 0: its end alone ends it */
 	struct str access_token, scope;
 	/* it is bound to a DPoP key: its token_type is DPoP, else Bearer */
 	bool token_needs_proof;
@@ -221,6 +227,7 @@ struct op_output {
 	const struct client *clients;
 	const struct listed_token *tokens;
 	const struct registered_credential *credentials;
+	const struct secret_in_grace *secrets_in_grace;
 	size_t rows;
 	struct str next_page_token; /* absent: this was the last page */
 };
@@ -294,6 +301,7 @@ struct op {
 	struct sbuf token; /* the one that is being made */
 	struct jwt_draft draft;
 	struct credential_rotation rotation;
+	struct grace_change grace_change;
 	struct credential_new fresh;
 	struct client_credential_spec new_credential;
 	struct token_filter listed;

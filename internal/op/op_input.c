@@ -119,4 +119,34 @@ void op_set_grace(struct op *op, int64_t seconds)
 		op_fail(op, ERR_INVALID_REQUEST, "grace_seconds must be an integer from 0 to 604800.");
 	else
 		op->in.grace_seconds = (int32_t)seconds;
+	op->in.grace_given = true;
+}
+
+static void set_within(struct op *op, int64_t given, int32_t max, int32_t *target, const char *fault)
+{
+	if (given < 1 || given > max)
+		op_fail(op, ERR_INVALID_REQUEST, fault);
+	else
+		*target = (int32_t)given;
+}
+
+void op_set_until_unused(struct op *op, int64_t seconds)
+{
+	set_within(op, seconds, OP_UNTIL_UNUSED_MAX, &op->in.until_unused_seconds,
+		   "until_unused_seconds must be an integer from 1 to 2592000.");
+}
+
+void op_set_at_most(struct op *op, int64_t seconds)
+{
+	set_within(op, seconds, OP_AT_MOST_MAX, &op->in.at_most_seconds, "at_most_seconds must be an integer from 1 to 7776000.");
+}
+
+void op_set_prolonged(struct op *op, int64_t seconds)
+{
+	set_within(op, seconds, OP_AT_MOST_MAX, &op->in.grace_seconds, "grace_seconds must be an integer from 1 to 7776000.");
+}
+
+void op_set_secret_version(struct op *op, int64_t version)
+{
+	set_within(op, version, INT32_MAX, &op->in.secret_version, "secret_version must be a positive integer.");
 }

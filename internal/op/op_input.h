@@ -5,7 +5,10 @@
 
 #include "op/op.h"
 
-#define OP_GRACE_MAX 604800 /* seconds */
+#define OP_GRACE_MAX        604800 /* seconds; and of what follows */
+#define OP_UNTIL_UNUSED_MAX 2592000
+#define OP_AT_MOST_MAX      7776000
+#define OP_AT_MOST_DEFAULT  2592000
 
 /* `transport`: 'r' or 'g'. The user agent is cut to 256 bytes of printable ASCII; a traceparent
  * that isn't well-formed (W3C Trace Context, version 00) is dropped. Each may be absent. */
@@ -31,5 +34,13 @@ void op_refuse_name(struct op *op, const char *before, struct str name, const ch
 
 /* grace_seconds, 0 to OP_GRACE_MAX. */
 void op_set_grace(struct op *op, int64_t seconds);
+
+/* until_unused_seconds, 1 to OP_UNTIL_UNUSED_MAX, and at_most_seconds, 1 to OP_AT_MOST_MAX. */
+void op_set_until_unused(struct op *op, int64_t seconds);
+void op_set_at_most(struct op *op, int64_t seconds);
+
+/* Of what puts an end off: grace_seconds, 1 to OP_AT_MOST_MAX; and secret_version. */
+void op_set_prolonged(struct op *op, int64_t seconds);
+void op_set_secret_version(struct op *op, int64_t version);
 
 #endif

@@ -15,6 +15,9 @@
 	OP(ISSUE_TOKEN,       "issue_token",       "POST", "/m2m/token",         "IssueToken",         OP_BY_ADMIN,  OP_ERRORS_GRANT,   op_issue_token_steps) \
 	OP(ROTATE_SECRET,     "rotate_secret",     "POST", "/m2m/rotate",        "RotateClientSecret", OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_rotate_secret_steps) \
 	OP(LIST_SECRETS,      "list_secrets",      "GET",  "/m2m/secrets",       "ListSecrets",        OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_list_secrets_steps) \
+	OP(GET_ROTATION,      "get_rotation",      "GET",    "/m2m/rotation",     "GetRotation",        OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_get_rotation_steps) \
+	OP(PROLONG_ROTATION,  "prolong_rotation",  "PATCH",  "/m2m/rotation",     "ProlongRotation",    OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_change_rotation_steps) \
+	OP(CANCEL_ROTATION,   "cancel_rotation",   "DELETE", "/m2m/rotation",     "CancelRotation",     OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_change_rotation_steps) \
 	OP(LIST_TOKEN_AUDIT,  "list_token_audit",  "GET",  "/m2m/audit/tokens",  "ListTokenAudit",     OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_list_token_audit_steps) \
 	OP(OAUTH_TOKEN,       "oauth_token",       "POST", "/oauth2/token",      NULL,                 OP_BY_CLIENT, OP_ERRORS_OAUTH,   op_oauth_token_steps) \
 	OP(INTROSPECT_TOKEN,  "introspect_token",  "POST", "/oauth2/introspect",  "IntrospectToken", OP_BY_RESOURCE_SERVER, OP_ERRORS_GRANT, op_introspect_token_steps) \
@@ -32,6 +35,9 @@
 	OP(DELETE_CLIENT,       "delete_client",       "DELETE", "/admin/organizations/{organization}/clients/{client_id}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_delete_client_steps) \
 	OP(READ_CLIENT_SECRET,  "read_client_secret",  "GET",    "/admin/organizations/{organization}/clients/{client_id}/secret", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_read_client_secret_steps) \
 	OP(ROTATE_CLIENT,       "rotate_client",       "POST",   "/admin/organizations/{organization}/clients/{client_id}/rotate", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_rotate_client_steps) \
+	OP(GET_CLIENT_ROTATION,     "get_client_rotation",     "GET",    "/admin/organizations/{organization}/clients/{client_id}/rotation", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_get_client_rotation_steps) \
+	OP(PROLONG_CLIENT_ROTATION, "prolong_client_rotation", "PATCH",  "/admin/organizations/{organization}/clients/{client_id}/rotation", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_change_client_rotation_steps) \
+	OP(CANCEL_CLIENT_ROTATION,  "cancel_client_rotation",  "DELETE", "/admin/organizations/{organization}/clients/{client_id}/rotation", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_change_client_rotation_steps) \
 	OP(LIST_CREDENTIALS,    "list_credentials",    "GET",    "/admin/organizations/{organization}/clients/{client_id}/credentials", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_list_credentials_steps) \
 	OP(ADD_CREDENTIAL,      "add_credential",      "POST",   "/admin/organizations/{organization}/clients/{client_id}/credentials", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_add_credential_steps) \
 	OP(GET_CREDENTIAL,      "get_credential",      "GET",    "/admin/organizations/{organization}/clients/{client_id}/credentials/{credential_id}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_get_credential_steps) \

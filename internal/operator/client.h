@@ -23,6 +23,7 @@ struct client_secret {
 	int64_t created_at;
 	int64_t expires_at;          /* 0: it has no end */
 	int64_t previous_expires_at; /* after a rotation: 0 without grace */
+	int32_t previous_unused_for; /* seconds; 0: its end alone ends it */
 };
 
 /* Of one organization (slug or id), in the order of their ids. `expiring`: seconds, those alone
@@ -54,13 +55,14 @@ MUST_CHECK enum err operator_secret_read(struct operator_db *db, const struct ma
 /* What of a rotation may be chosen. */
 struct secret_rotation {
 	int32_t grace_seconds;
+	int32_t unused_for; /* seconds; 0: not given */
 	bool revoke_tokens;
 	struct secret_end end; /* of the new version */
 };
 
-/* A new secret; every earlier one ends after `grace_seconds` (0: at once), and with
- * `revoke_tokens` the tokens that it gave until now. ERR_CONFLICT: others
- * won the race ten times. */
+/* A new secret; every earlier one ends after `grace_seconds` (0: at once), the last one before
+ * that when it has given no token for `unused_for`, and with `revoke_tokens` the tokens that they
+ * gave until now end. ERR_CONFLICT: others won the race ten times. */
 MUST_CHECK enum err operator_secret_rotate(struct operator_db *db, const struct master_ring *ring, const struct client *client,
 					   const struct secret_rotation *rotation, struct client_secret *ret);
 

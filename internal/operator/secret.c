@@ -210,6 +210,7 @@ static struct client_secret rotated(struct operator_db *db, const struct task *t
 	s.version = task->fresh.replaces + 1;
 	s.created_at = c.created_us;
 	s.expires_at = c.expires_us;
+	s.previous_unused_for = task->rotation.unused_for;
 	s.previous_expires_at = c.previous_expires_us == INT64_MIN ? 0 : c.previous_expires_us;
 	return s;
 }
@@ -222,6 +223,7 @@ enum err operator_secret_rotate(struct operator_db *db, const struct master_ring
 	task.rotation.grace_seconds = rotation->grace_seconds;
 	task.rotation.revoke_tokens = rotation->revoke_tokens;
 	task.rotation.end = rotation->end;
+	task.rotation.unused_for = rotation->unused_for;
 	unsigned new_keys = 0;
 	/* no secret under a key that the gateways don't mean by this name */
 	enum err err = operator_key_register(db, ring, &new_keys);

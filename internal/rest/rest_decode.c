@@ -259,12 +259,45 @@ static void decode_grant(const struct rest_message *m, struct op *op, bool json_
 }
 
 /* One that isn't an integer is refused like one out of range. */
+static int64_t whole_or_refused(const struct json *v)
+{
+	int64_t n = -1;
+	enum err err = json_whole(v, INT64_MIN, INT64_MAX, &n);
+	return err == ERR_OK ? n : -1;
+}
+
 static bool take_grace(struct op *op, const struct json *v, void *target)
 {
 	(void)target;
-	int64_t grace = -1;
-	enum err err = json_whole(v, INT64_MIN, INT64_MAX, &grace);
-	op_set_grace(op, err == ERR_OK ? grace : -1);
+	op_set_grace(op, whole_or_refused(v));
+	return true;
+}
+
+static bool take_until_unused(struct op *op, const struct json *v, void *target)
+{
+	(void)target;
+	op_set_until_unused(op, whole_or_refused(v));
+	return true;
+}
+
+static bool take_at_most(struct op *op, const struct json *v, void *target)
+{
+	(void)target;
+	op_set_at_most(op, whole_or_refused(v));
+	return true;
+}
+
+static bool take_prolonged(struct op *op, const struct json *v, void *target)
+{
+	(void)target;
+	op_set_prolonged(op, whole_or_refused(v));
+	return true;
+}
+
+static bool take_secret_version(struct op *op, const struct json *v, void *target)
+{
+	(void)target;
+	op_set_secret_version(op, whole_or_refused(v));
 	return true;
 }
 
@@ -292,6 +325,8 @@ static void decode_rotate(const struct rest_message *m, struct op *op)
 {
 	static const struct rest_member members[] = {
 		{"grace_seconds", take_grace, NULL},
+		{"until_unused_seconds", take_until_unused, NULL},
+		{"at_most_seconds", take_at_most, NULL},
 		{"revoke_tokens", take_revoke_tokens, NULL},
 		{"expires_in", take_expires_in, NULL},
 		{"expires_at", take_expires_at, NULL},
@@ -306,6 +341,22 @@ static void decode_rotate(const struct rest_message *m, struct op *op)
 		return;
 	}
 	const struct json *object = rest_read_object(op, body);
+	if (object != NULL)
+		rest_take_members(op, object, "", members);
+}
+
+static void decode_prolonged(const struct rest_message *m, struct op *op)
+{
+	static const struct rest_member members[] = {
+		{"grace_seconds", take_prolonged, NULL},
+		{"secret_version", take_secret_version, NULL},
+		{NULL, NULL, NULL},
+	};
+	struct str body = body_of(m, op);
+	enum media media = media_of(m);
+	if (op->err == ERR_OK && media != MEDIA_JSON && media != MEDIA_MERGE_PATCH)
+		refuse_media(m, op);
+	const struct json *object = op->err == ERR_OK ? rest_read_object(op, body) : NULL;
 	if (object != NULL)
 		rest_take_members(op, object, "", members);
 }
@@ -327,7 +378,12 @@ static bool takes_query(const struct op_spec *spec)
 	switch (spec->id) {
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
+	case OP_CANCEL_ROTATION:
+	case OP_CANCEL_CLIENT_ROTATION:
 		return true;
+	case OP_GET_ROTATION:
+	case OP_PROLONG_ROTATION:
+		return false;
 	default:
 		return spec->who != OP_BY_PLATFORM && spec->id != OP_ROTATE_SECRET;
 	}
@@ -372,6 +428,14 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_ROTATE_SECRET:
 	case OP_ROTATE_CLIENT:
 		decode_rotate(m, op);
+		break;
+	case OP_PROLONG_ROTATION:
+	case OP_PROLONG_CLIENT_ROTATION:
+		decode_prolonged(m, op);
+		break;
+	case OP_CANCEL_ROTATION:
+	case OP_CANCEL_CLIENT_ROTATION:
+		rest_decode_version(op, m->query);
 		break;
 	case OP_LIST_TOKEN_AUDIT:
 		rest_decode_token_list(op, m->query);

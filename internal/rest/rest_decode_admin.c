@@ -359,6 +359,18 @@ void rest_decode_token_list(struct op *op, const char *query)
 	take_page_size(op, form_get(&form, "page_size"));
 }
 
+void rest_decode_version(struct op *op, const char *query)
+{
+	static const char *const known[] = {"secret_version", NULL};
+	struct form form;
+	int64_t version = 0;
+	if (query == NULL || !take_query(op, query, known, &form))
+		return;
+	struct str text = form_get(&form, "secret_version");
+	if (text.p != NULL)
+		op_set_secret_version(op, str_to_i64(text, 1, INT32_MAX, &version) == ERR_OK ? version : -1);
+}
+
 void rest_decode_page(struct op *op, const char *query)
 {
 	static const char *const orgs[] = {"page_size", "page_token", NULL};

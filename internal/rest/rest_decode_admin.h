@@ -18,6 +18,8 @@ bool rest_take_end(struct op *op, const struct json *v, void *target);
 
 /* ?page_size=&page_token=, and of clients &expiring_within= (`query` may be NULL). */
 void rest_decode_page(struct op *op, const char *query);
+/* ?secret_version= */
+void rest_decode_version(struct op *op, const char *query);
 /* The same for the list of tokens. */
 void rest_decode_token_list(struct op *op, const char *query);
 /* ?client_id= of who asks with a certificate (RFC 8705 section 2). */

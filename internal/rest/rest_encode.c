@@ -69,6 +69,7 @@ static void write_output(struct json_out *o, const struct op *op)
 		rest_put_time(o, "rotated_at", out->rotated_us);
 		rest_put_time_or_null(o, "expires_at", out->expires_us);
 		rest_put_time(o, "previous_secret_expires_at", out->previous_expires_us);
+		rest_put_int_or_null(o, "previous_secret_unused_for", out->previous_unused_for);
 		break;
 	default:
 		rest_encode_admin(o, op);

@@ -18,6 +18,14 @@ void rest_put_time_or_null(struct json_out *o, const char *key, int64_t us)
 		json_put_str(o, key, STR_NONE);
 }
 
+void rest_put_int_or_null(struct json_out *o, const char *key, int64_t n)
+{
+	if (n != 0)
+		json_put_int(o, key, n);
+	else
+		json_put_str(o, key, STR_NONE);
+}
+
 static void put_uuid(struct json_out *o, const char *key, struct uuid id)
 {
 	char text[UUID_TEXT_LEN];
@@ -191,6 +199,41 @@ static void write_credentials(struct json_out *o, const struct op_output *out)
 	write_secrets(o, out);
 }
 
+static void write_users(struct json_out *o, const struct secret_in_grace *s)
+{
+	json_open(o, "used_by", '[');
+	for (size_t i = 0; i < s->users_n; i++) {
+		json_open(o, NULL, '{');
+		json_put_str(o, "remote_addr", s->users[i].remote_addr);
+		json_put_str(o, "user_agent", s->users[i].user_agent);
+		json_put_int(o, "tokens", s->users[i].tokens);
+		rest_put_time(o, "first_issued_at", s->users[i].first_issued_at);
+		rest_put_time(o, "last_issued_at", s->users[i].last_issued_at);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
+static void write_secrets_in_grace(struct json_out *o, const struct op_output *out)
+{
+	json_put_str(o, "client_id", out->client_id);
+	json_open(o, "previous_secrets", '[');
+	for (size_t i = 0; i < out->rows; i++) {
+		const struct secret_in_grace *s = &out->secrets_in_grace[i];
+		json_open(o, NULL, '{');
+		json_put_int(o, "version", s->version);
+		json_put_str(o, "hint", s->hint);
+		rest_put_time(o, "created_at", s->created_at);
+		rest_put_time(o, "replaced_at", s->replaced_at);
+		rest_put_time(o, "expires_at", s->expires_at);
+		rest_put_int_or_null(o, "unused_for", s->unused_for);
+		rest_put_time_or_null(o, "counted_since", s->counted_since);
+		write_users(o, s);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
 static void write_token(struct json_out *o, const struct listed_token *t)
 {
 	put_uuid(o, "jti", t->jti);
@@ -251,6 +294,14 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 		break;
 	case OP_LIST_TOKEN_AUDIT:
 		write_tokens(o, out);
+		break;
+	case OP_GET_ROTATION:
+	case OP_PROLONG_ROTATION:
+	case OP_CANCEL_ROTATION:
+	case OP_GET_CLIENT_ROTATION:
+	case OP_PROLONG_CLIENT_ROTATION:
+	case OP_CANCEL_CLIENT_ROTATION:
+		write_secrets_in_grace(o, out);
 		break;
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:

@@ -49,6 +49,7 @@ void credential_put_rotate(struct pg_params *p, const struct bearer *bearer, con
 	pg_put_bool(p, rotation->revoke_tokens);
 	bearer_put_proof(p, bearer);
 	admin_put_secret_end(p, &rotation->end);
+	pg_put_int4_or_null(p, rotation->unused_for, rotation->unused_for == 0);
 }
 
 void credential_take_client_id(struct credential *c, const PGresult *r)

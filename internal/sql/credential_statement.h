@@ -26,6 +26,9 @@ struct credential {
 struct credential_rotation {
 	struct str client_id; /* absent: the organization's default client */
 	int32_t grace_seconds;
+	/* seconds without a token after which the version that is replaced ends, within its
+	 * grace; 0: that doesn't end it */
+	int32_t unused_for;
 	bool revoke_tokens;         /* of the versions that it ends */
 	struct secret_end end;      /* of the new version */
 	struct str idempotency_key; /* absent: none, and the hashes don't count */

@@ -2,12 +2,14 @@
 -- $1..$10 as the parts caller and origin_values have them, $11 client_id text, $12 version that was
 -- read int, $13 key_id text, $14 salt bytea, $15 verifier bytea, $16 hint text, $17 grace_seconds
 -- int, $18 idempotency_key text or null, $19 request_hash bytea, $20 bearer_hash bytea or null, $21
--- revoke_tokens bool, $22 to $26 as caller's last, and the new version's end: $27 seconds int or
--- null, $28 time timestamptz or null.
+-- revoke_tokens bool, $22 to $26 as caller's last, the new version's end: $27 seconds int or null,
+-- $28 time timestamptz or null, $29 unused_for int: the version that is replaced ends once it has
+-- issued no token for so many seconds, and after $17 at the latest; null: after $17.
 -- Answers (outcome, rotated_at, previous_secret_expires_at, expires_at); outcome `conflict`: the
 -- version moved on, read again; `invalid_token`, `network_not_allowed`, `forbidden`: the bearer's
--- rights ended meanwhile. previous_secret_expires_at is -infinity without grace, and before
--- rotated_at where that version had ended by itself.
+-- rights ended meanwhile. previous_secret_expires_at is -infinity without grace, and the version's
+-- own end where that comes first. Versions that an earlier rotation left a grace never gain by this
+-- one.
 --
 -- A compare-and-set: of two rotations that read the same version, the second waits for the first
 -- one's row lock and then finds no row. The time is taken after that lock was got
@@ -30,9 +32,15 @@
 , ended as (
   update m2m.client_secret s set ended_at = coalesce(s.ended_at, m.at),
     expires_at = case when $17::int4 = 0 then '-infinity' else least(s.expires_at, m.at + make_interval(secs => $17::int4)) end
+    , unused_for = case when s.version = $12::int4 then $29::int4 else s.unused_for end
   from moment m where s.client_id = m.client_id and
 --: secret_may_be_live(s)
   returning s.version, s.expires_at
+)
+, looked_at as (
+  insert into m2m.secret_unused_look (client_id, version, look_at)
+  select m.client_id, $12::int4, m.at + make_interval(secs => $29::int4) from moment m where $29::int4 is not null
+  on conflict (client_id, version) do update set look_at = excluded.look_at, used_at = null -- a failover may have lost the version
 )
 , tokens_ended as (
 --: end_tokens_begin
@@ -52,9 +60,8 @@
   returning version, expires_at
 )
 , answer as (
-  select m.*, case when $17::int4 = 0 then '-infinity' else
-      least((select e.expires_at from ended e where e.version = m.version - 1), m.at + make_interval(secs => $17::int4))
-    end as previous_secret_expires_at, made.expires_at
+  select m.*, made.expires_at,
+    coalesce((select e.expires_at from ended e where e.version = $12::int4), '-infinity') as previous_secret_expires_at
   from moment m, made
 )
 , remembered as (
@@ -72,7 +79,8 @@
     )
   select at, 'rotate_secret', 'granted', organization_id, client_id, version,
     jsonb_build_object('grace_seconds', $17::int4) || case when $21::bool then jsonb_build_object('revoke_tokens', true) else '{}' end
-      || case when expires_at is null then '{}' else jsonb_build_object('expires_at', expires_at) end,
+      || case when expires_at is null then '{}' else jsonb_build_object('expires_at', expires_at) end
+      || case when $29::int4 is null then '{}' else jsonb_build_object('unused_for', $29::int4) end,
 --: origin_values
   from answer
 )

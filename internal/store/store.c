@@ -17,6 +17,11 @@
 #define DENIED_FLUSH_US 60000000
 #define PARTITIONS_US   3600000000
 #define AUDIT_HEALTH_US 60000000
+/* Replaced secrets that end once they are unused: how often they are looked at, how many at once,
+ * and how many of a client's tokens a look may cost (m2m.end_unused_secrets). */
+#define UNUSED_US       5000000
+#define UNUSED_VERSIONS 16
+#define UNUSED_TOKENS   100000
 #define SERVE_UNITS_MAX 512
 
 static const struct pg_statement issue_statements[] = {
@@ -36,6 +41,9 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_READ_SECRET, sql_read_secret},
 	{STMT_ROTATE_BEGIN, sql_rotate_begin},
 	{STMT_ROTATE, sql_rotate},
+	{STMT_ROTATION_READ, sql_rotation_read},
+	{STMT_ROTATION_CHANGE, sql_rotation_change},
+	{STMT_END_UNUSED, "select count(*) from m2m.end_unused_secrets($1::int4, $2::int4, 'm2m-gateway', '-', null)"},
 	{STMT_CLIENT_JWKS, SQL_CLIENT_KEYS},
 	{STMT_USED_FORGET, "select m2m.used_once_forget()"},
 	{STMT_USED_SPEND, sql_used_once_spend},
@@ -210,6 +218,28 @@ static void ask_health(struct store *s)
 		s->next_health_us = 0;
 }
 
+static void unused_answered(void *arg, enum err err, const PGresult *r)
+{
+	struct store *s = arg;
+	if (err != ERR_OK || PQntuples(r) != 1)
+		return;
+	int64_t ended = pg_int8(r, 0, 0);
+	atomic_fetch_add_explicit(&s->counters.secrets_ended_unused, (uint64_t)ended, memory_order_relaxed);
+	if (ended == UNUSED_VERSIONS)
+		s->next_unused_us = 0; /* there may be more */
+}
+
+static void end_unused(struct store *s)
+{
+	struct pg_params p;
+	s->next_unused_us = clock_mono_us() + UNUSED_US;
+	store_params(s, &p);
+	pg_put_int4(&p, UNUSED_VERSIONS);
+	pg_put_int4(&p, UNUSED_TOKENS);
+	if (pg_conn_send(s->serve_conn, STMT_END_UNUSED, &p, (int)s->config->request_timeout_ms, unused_answered, s) != ERR_OK)
+		s->next_unused_us = 0;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
@@ -222,6 +252,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			housekeeping(s);
 		if (now >= s->next_health_us)
 			ask_health(s);
+		if (now >= s->next_unused_us && !s->write_refused)
+			end_unused(s);
 		if (now >= s->next_flush_us) {
 			s->next_flush_us = now + DENIED_FLUSH_US;
 			denied_flush(s);

@@ -26,6 +26,9 @@
 #define STMT_READ_SECRET              "read_secret"
 #define STMT_ROTATE_BEGIN             "rotate_begin"
 #define STMT_ROTATE                   "rotate"
+#define STMT_ROTATION_READ            "rotation_read"
+#define STMT_ROTATION_CHANGE          "rotation_change"
+#define STMT_END_UNUSED               "end_unused"
 #define STMT_DENIED                   "denied"
 #define STMT_PARTITIONS               "partitions"
 #define STMT_FORGET                   "forget"
@@ -146,7 +149,7 @@ struct store {
 	bool write_refused;
 	bool probing;
 	int64_t last_issue_answer_us;
-	int64_t next_keys_us, next_flush_us, next_partitions_us, next_health_us;
+	int64_t next_keys_us, next_flush_us, next_partitions_us, next_health_us, next_unused_us;
 	struct arena *scratch; /* parameters of one statement; reset before each use */
 	struct store_counters counters;
 };

@@ -123,7 +123,7 @@ static void put_denied(const struct worker *w, struct sbuf *out)
 
 static void put_store(const struct worker *w, struct sbuf *out)
 {
-	uint64_t issued = 0, failures = 0, reloads = 0, depth = 0, seals = 0, lost = 0, default_used = 0, until = 0;
+	uint64_t issued = 0, failures = 0, reloads = 0, depth = 0, seals = 0, lost = 0, default_used = 0, until = 0, unused = 0;
 	for (unsigned i = 0; i < w->all_count; i++) {
 		const struct store_counters *c = store_counters(w->all[i]->store);
 		issued += load(&c->tokens_issued);
@@ -132,6 +132,7 @@ static void put_store(const struct worker *w, struct sbuf *out)
 		depth += load(&c->queue_depth);
 		seals += load(&c->seals);
 		lost += load(&c->writers_lost);
+		unused += load(&c->secrets_ended_unused);
 		default_used = load(&c->default_partition_used) > default_used ? 1 : default_used;
 		until = load(&c->partitions_until) > until ? load(&c->partitions_until) : until;
 	}
@@ -139,6 +140,7 @@ static void put_store(const struct worker *w, struct sbuf *out)
 	put(out, "m2m_issue_failures_total", "counter", "Issuing statements that failed.", failures);
 	put(out, "m2m_issue_queue_depth", "gauge", "Token requests waiting for an issuing statement.", depth);
 	put(out, "m2m_signing_key_reloads_total", "counter", "Changes of the signing key snapshot.", reloads);
+	put(out, "m2m_secrets_ended_unused_total", "counter", "Replaced secrets that this gateway has found unused, and ended.", unused);
 	put(out, "m2m_audit_seals_total", "counter", "Seals of the audit that have committed.", seals);
 	put(out, "m2m_audit_writers_lost_total", "counter", "Times that the outcome of a statement with a seal was not learned.", lost);
 	put(out, "m2m_audit_default_partition_used", "gauge", "1 if rows are in a default partition, which should be empty.", default_used);

@@ -79,6 +79,34 @@ enum err token_list(struct store *s, const struct bearer *bearer, const struct t
 	return take_on(s, FAKE_TOKEN_LIST);
 }
 
+enum err rotation_read(struct store *s, const struct bearer *bearer, struct str client_id, rotation_done *done, void *arg)
+{
+	s->bearer = bearer;
+	s->client_id = client_id;
+	s->rotation_done = done;
+	s->arg = arg;
+	return take_on(s, FAKE_ROTATION_READ);
+}
+
+enum err rotation_change(struct store *s, const struct bearer *bearer, const struct origin *origin, struct str client_id,
+			 const struct grace_change *change, rotation_done *done, void *arg)
+{
+	s->bearer = bearer;
+	s->origin = origin;
+	s->client_id = client_id;
+	s->grace_change = *change;
+	s->rotation_done = done;
+	s->arg = arg;
+	return take_on(s, FAKE_ROTATION_CHANGE);
+}
+
+void fake_rotation(struct store *s, enum err err, const struct grace_list *list)
+{
+	cr_assert(s->waiting == FAKE_ROTATION_READ || s->waiting == FAKE_ROTATION_CHANGE, "nobody asks about replaced secrets");
+	s->waiting = FAKE_NONE;
+	s->rotation_done(s->arg, err, list);
+}
+
 enum err client_jwks_find(struct store *s, struct str client_id, client_jwks_done *done, void *arg)
 {
 	s->client_id = client_id;

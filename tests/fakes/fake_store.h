@@ -11,6 +11,7 @@
 #include "store/client_jwks.h"
 #include "store/credential.h"
 #include "store/issue.h"
+#include "store/rotation.h"
 #include "store/store.h"
 #include "store/token_list.h"
 #include "store/token_state.h"
@@ -23,6 +24,8 @@ enum fake_call {
 	FAKE_ROTATE_BEGIN,
 	FAKE_ROTATE,
 	FAKE_ISSUE,
+	FAKE_ROTATION_READ,
+	FAKE_ROTATION_CHANGE,
 	FAKE_TOKEN_LIST,
 	FAKE_CLIENT_JWKS,
 	FAKE_USED_ONCE,
@@ -74,6 +77,8 @@ struct store {
 	bool before_given;
 	struct token_place before;
 	token_list_done *list_done;
+	rotation_done *rotation_done;
+	struct grace_change grace_change;
 	client_jwks_done *jwks_done;
 	bool once_fapi2;
 	struct issue_once once; /* of used_once_spend; its hash is borrowed */
@@ -98,6 +103,9 @@ struct store {
 
 /* Answers the credential call that waits. `c` is NULL unless `err` is ERR_OK. */
 void fake_answer(struct store *s, enum err err, const struct credential *c);
+
+/* Answers the call about replaced secrets that waits. */
+void fake_rotation(struct store *s, enum err err, const struct grace_list *list);
 
 /* Answers the question for a client's keys. */
 void fake_client_jwks(struct store *s, enum err err, const struct client_jwk *keys, size_t n);

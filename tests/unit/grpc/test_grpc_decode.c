@@ -209,11 +209,13 @@ Test(grpc_decode, an_unknown_field_of_a_rotation_or_a_search_is_refused_by_its_n
 		struct str message;
 		const char *number;
 	} cases[] = {
-		{OP_ROTATE_SECRET, STR("\x18\x90\x1c"), "field 3 "},
-		{OP_ROTATE_SECRET, STR("\x08\x3c\x18\x3c"), "field 3 "},
+		{OP_ROTATE_SECRET, STR("\x28\x90\x1c"), "field 5 "},
+		{OP_ROTATE_SECRET, STR("\x08\x3c\x28\x3c"), "field 5 "},
 		{OP_ROTATE_SECRET, STR(UNKNOWN_15), "field 15 "},
 		{OP_ROTATE_SECRET, STR("\xf8\xff\xff\xff\x0f\x01"), "field 536870911 "},
 		{OP_LIST_TOKEN_AUDIT, STR("\x5a\x01x"), "field 11 "},
+		{OP_PROLONG_ROTATION, STR("\x18\x01"), "field 3 "},
+		{OP_CANCEL_ROTATION, STR("\x10\x01"), "field 2 "},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		refused(cases[i].id, cases[i].message, ERR_INVALID_REQUEST);

@@ -102,7 +102,8 @@ Test(rest_encode, a_rotation)
 				     .expires_us = INT64_C(1767225720000000),
 				     .previous_expires_us = INT64_C(1767225660000000)};
 	body_is("{\"client_id\":\"m2m_x\",\"client_secret\":\"m2ms_y\",\"version\":4,\"rotated_at\":\"2026-01-01T00:00:00.000000Z\","
-		"\"expires_at\":\"2026-01-01T00:02:00.000000Z\",\"previous_secret_expires_at\":\"2026-01-01T00:01:00.000000Z\"}\n");
+		"\"expires_at\":\"2026-01-01T00:02:00.000000Z\",\"previous_secret_expires_at\":\"2026-01-01T00:01:00.000000Z\",\"previous_"
+		"secret_unused_for\":null}\n");
 	is_never_stored();
 }
 
