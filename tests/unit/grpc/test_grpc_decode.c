@@ -209,8 +209,8 @@ Test(grpc_decode, an_unknown_field_of_a_rotation_or_a_search_is_refused_by_its_n
 		struct str message;
 		const char *number;
 	} cases[] = {
-		{OP_ROTATE_SECRET, STR("\x28\x90\x1c"), "field 5 "},
-		{OP_ROTATE_SECRET, STR("\x08\x3c\x28\x3c"), "field 5 "},
+		{OP_ROTATE_SECRET, STR("\x38\x90\x1c"), "field 7 "},
+		{OP_ROTATE_SECRET, STR("\x08\x3c\x38\x3c"), "field 7 "},
 		{OP_ROTATE_SECRET, STR(UNKNOWN_15), "field 15 "},
 		{OP_ROTATE_SECRET, STR("\xf8\xff\xff\xff\x0f\x01"), "field 536870911 "},
 		{OP_LIST_TOKEN_AUDIT, STR("\x5a\x01x"), "field 11 "},
