@@ -3,6 +3,16 @@
 #include "op/private_key_jwt.h"
 #include "op/tls_client_auth.h"
 
+bool op_may_be_client_id(const struct op *op, struct str id)
+{
+	return client_id_well_formed(id) || (store_has_foreign(op->env->store) && foreign_well_formed(id));
+}
+
+bool op_may_be_secret(const struct op *op, struct str secret)
+{
+	return secret_well_formed(secret) || (store_has_foreign(op->env->store) && foreign_well_formed(secret));
+}
+
 /* Without its credentials a client hasn't authenticated (RFC 6749 section 5.2); with a bearer it
  * is the bearer's owner who left a parameter out. */
 static enum op_verdict refuse_missing(struct op *op, const char *client, const char *other)
@@ -19,8 +29,8 @@ static enum op_verdict take_secret(struct op *op)
 	if (in->client_secret.p == NULL)
 		return refuse_missing(op, "The client must authenticate, with HTTP Basic or in the body: client_secret is missing.",
 				      "The parameter client_secret is missing.");
-	return client_id_well_formed(in->client_id) && secret_well_formed(in->client_secret) ? OP_MORE
-											     : op_fail(op, ERR_INVALID_CLIENT, NULL);
+	return op_may_be_client_id(op, in->client_id) && op_may_be_secret(op, in->client_secret) ? OP_MORE
+												  : op_fail(op, ERR_INVALID_CLIENT, NULL);
 }
 
 enum op_verdict op_take_client(struct op *op)
@@ -34,7 +44,7 @@ enum op_verdict op_take_client(struct op *op)
 		return op_take_assertion(op);
 	if (!op_shows_certificate(op))
 		return take_secret(op);
-	return client_id_well_formed(in->client_id) ? op_take_certificate(op) : op_fail(op, ERR_INVALID_CLIENT, NULL);
+	return op_may_be_client_id(op, in->client_id) ? op_take_certificate(op) : op_fail(op, ERR_INVALID_CLIENT, NULL);
 }
 
 enum err op_client_verifiers(struct op *op, struct str *ret)

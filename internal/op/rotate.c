@@ -15,7 +15,7 @@ static op_step rotate_begin, rotate_commit;
 static enum op_verdict prepare(struct op *op)
 {
 	/* what a repeat must share with the first request, besides its key */
-	char text[128];
+	char text[64 + FOREIGN_MAX];
 	int n = snprintf(text, sizeof text, "rotate %d%s%s%.*s", op->in.grace_seconds, op->in.revoke_tokens ? " revoke_tokens" : "",
 			 op->in.client_id.p == NULL ? "" : " ", STR_ARG(op->in.client_id));
 	if (n < 0 || (size_t)n >= sizeof text)

@@ -8,6 +8,7 @@
 --: caller_refused
       when not caller.admin then 'forbidden'
       when s.client_id is null then 'client_not_found'
+      when s.salt is null then 'secret_not_readable'
       when s.key_id <> all($12::text[]) then 'key_missing' else 'granted' end as outcome,
     t.client_id, caller.organization_id, s.version, s.key_id, s.salt, s.verifier, s.created_at
   from (select) one left join caller on true

@@ -21,6 +21,8 @@ struct worker_shared {
 	struct tls *tls;                        /* NULL: plaintext */
 	struct trace *trace;                    /* NULL: off */
 	struct rate_limits *limits;             /* NULL: none */
+	struct hash_pool *hashing;
+	struct hash_failures *hash_failures;
 	struct client_authorities *authorities; /* NULL: none */
 };
 
