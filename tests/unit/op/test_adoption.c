@@ -78,6 +78,7 @@ Test(adoption, the_right_secret_is_adopted_and_the_statement_asked_once_more)
 	fake_adopted(&store, ERR_OK);
 	cr_assert_eq(store.waiting, FAKE_ISSUE, "the statement decides");
 	tell_row(store.request);
+	store.request->key = key;
 	fake_issue(&store, ERR_OK);
 	answered(op, ERR_OK);
 }

@@ -197,6 +197,7 @@ Test(token, foreign_credentials_are_asked_for_once_clients_were_brought_along)
 	fake_issue(&store, ERR_INVALID_CLIENT);
 	answered(op, ERR_INVALID_CLIENT);
 	cr_assert_null(strstr(logged(), "5f0c2c0e"), "nobody knows that it isn't a secret");
+	store.calls = 0;
 	in.client_secret = STR("7chars!");
 	malformed(in, ERR_INVALID_CLIENT, ERR_INVALID_CLIENT);
 	in.client_secret = STR("has a space");
