@@ -30,7 +30,7 @@ static enum op_verdict take_secret(struct op *op)
 		return refuse_missing(op, "The client must authenticate, with HTTP Basic or in the body: client_secret is missing.",
 				      "The parameter client_secret is missing.");
 	return op_may_be_client_id(op, in->client_id) && op_may_be_secret(op, in->client_secret) ? OP_MORE
-												  : op_fail(op, ERR_INVALID_CLIENT, NULL);
+												 : op_fail(op, ERR_INVALID_CLIENT, NULL);
 }
 
 enum op_verdict op_take_client(struct op *op)

@@ -34,10 +34,10 @@
 #include "crypto/jwt.h"
 #include "crypto/used_once.h"
 #include "crypto/verifier_ring.h"
-#include "op/bearer_memo.h"
-#include "op/client_key_memo.h"
 #include "hashing/hash_failures.h"
 #include "hashing/hash_pool.h"
+#include "op/bearer_memo.h"
+#include "op/client_key_memo.h"
 #include "op/discovery.h"
 #include "op/op_table.h"
 #include "op/rate_limits.h"
@@ -115,9 +115,9 @@ struct op_env {
 	struct hasher *hasher;
 	struct dpop_nonces *nonces; /* that proofs must have; NULL: none */
 	struct op_counters *counters;
-	struct trace_queue *traces; /* NULL: off */
-	struct rate_limits *limits; /* of all workers; NULL: none */
-	struct hash_view *hashing;  /* NULL: not any more */
+	struct trace_queue *traces;          /* NULL: off */
+	struct rate_limits *limits;          /* of all workers; NULL: none */
+	struct hash_view *hashing;           /* NULL: not any more */
 	struct hash_failures *hash_failures; /* of all workers */
 	/* who vouches for clients' certificates; of all workers; NULL: nobody */
 	struct certificate_authorities *authorities;
@@ -256,7 +256,7 @@ struct op {
 	struct key_proof *proof;
 	struct workload_proof *workload;
 	struct adoption *adoption; /* its secret was brought along, and is being adopted; else NULL */
-	bool asked_credentials; /* the database was asked for the client's keys and workloads */
+	bool asked_credentials;    /* the database was asked for the client's keys and workloads */
 	/* What the client shows in place of its secret, once that was found right; auth_method
 	 * 0: its secret. */
 	struct client_shown shown;

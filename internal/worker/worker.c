@@ -228,8 +228,8 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	w->command_event = event_new(w->base, w->command, EV_READ | EV_PERSIST, on_command, w);
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
 	w->flush = event_new(w->base, -1, 0, on_flush, w);
-	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->env.client_keys == NULL || w->env.hasher == NULL || w->env.hashing == NULL ||
-	    w->command_event == NULL || w->tick == NULL || w->flush == NULL)
+	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->env.client_keys == NULL || w->env.hasher == NULL ||
+	    w->env.hashing == NULL || w->command_event == NULL || w->tick == NULL || w->flush == NULL)
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});

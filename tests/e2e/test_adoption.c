@@ -60,7 +60,8 @@ static void import(const char *client_id, unsigned cost)
 static int by_form_to(const char *path, const char *more, const char *client_id, const char *secret)
 {
 	char id[ENCODED_MAX], word[ENCODED_MAX], form[TOKEN_MAX + 2 * ENCODED_MAX];
-	snprintf(form, sizeof form, "%s&client_id=%s&client_secret=%s", more, percent_encoded(client_id, id), percent_encoded(secret, word));
+	snprintf(form, sizeof form, "%s&client_id=%s&client_secret=%s", more, percent_encoded(client_id, id),
+		 percent_encoded(secret, word));
 	return http_call(w.gateway.http, &(struct http_request){.path = path, .type = FORM, .body = form}, &r);
 }
 

@@ -771,7 +771,7 @@ Test(concurrency, removing_and_adding_a_workload_is_linearizable)
 /* ---- clients that were brought along, whose first logins race with a rotation ---- */
 
 #define LOGINS     4
-#define FIRST_MAX  4000 /* clients */
+#define FIRST_MAX  2000 /* clients */
 #define OLD_SECRET "p:a%ss~word-of-old"
 
 /* One client's: who was called, and when the rotation of its only secret began and ended. */
@@ -782,6 +782,7 @@ static struct {
 static pthread_barrier_t together;
 static atomic_int turn;          /* whose the race is */
 static atomic_bool turn_is_over; /* it was rotated */
+static _Atomic int64_t answered; /* when its first login was; 0: not yet */
 
 static int old_secret_on(struct verifier *v, struct call *call, const char *client_id)
 {
@@ -810,6 +811,7 @@ static void *log_in_on(void *arg)
 			over = atomic_load(&turn_is_over);
 			call->version = atomic_load(&turn);
 			alive = old_secret_on(v, call, moved[call->version].client_id) != 0;
+			atomic_compare_exchange_strong(&answered, &(int64_t){0}, call->end);
 		}
 		atomic_fetch_add(&faults, !alive);
 		pthread_barrier_wait(&together);
@@ -845,6 +847,20 @@ static void expect_only_the_new_secret(const struct http_reply *answer, int clie
 		cr_assert_eq(oauth_token(i == 0 ? w.gateway.http : second.http, id, secret, &r), 200, "%s", r.body);
 }
 
+/* Every other one once a login was answered, the others at any moment of their first logins, as
+ * long as those take here: *took, in microseconds. */
+static void wait_for_logins(int client, unsigned *seed, int64_t *took)
+{
+	int64_t begin = clock_mono_us();
+	if (client % 2 != 0) {
+		sleep_ms((int)(rand_r(seed) % (unsigned)(*took / 500 + 1)));
+		return;
+	}
+	while (atomic_load(&answered) == 0)
+		sleep_ms(1);
+	*took = atomic_load(&answered) - begin;
+}
+
 /* How many clients' races there were. */
 static int race_first_logins(void)
 {
@@ -852,13 +868,15 @@ static int race_first_logins(void)
 	static struct http_conn c;
 	unsigned seed = 1;
 	int n = 0;
+	int64_t took = 0;
 	int64_t until = clock_mono_us() + seconds() * INT64_C(1000000);
 	cr_assert(http_open(&c, second.http));
 	for (; n < FIRST_MAX && clock_mono_us() < until; n++) {
 		atomic_store(&turn, n);
 		atomic_store(&turn_is_over, false);
+		atomic_store(&answered, 0);
 		pthread_barrier_wait(&together);
-		sleep_ms((int)(rand_r(&seed) % 30));
+		wait_for_logins(n, &seed, &took);
 		int status = rotate_moved(&c, n, &answer);
 		atomic_store(&turn_is_over, true);
 		pthread_barrier_wait(&together);
@@ -883,15 +901,19 @@ static void check_first_login(const struct call *call, unsigned *granted, unsign
 
 static void import_moved(void)
 {
-	char hash[BCRYPT_MAX], id[32];
-	bcrypt_of(OLD_SECRET, 6, hash);
-	sql_exec(world_db(&w), "begin");
-	for (int i = 0; i < FIRST_MAX; i++) {
-		snprintf(id, sizeof id, "moved:%04d", i);
+	PGconn *db = world_db(&w);
+	char hash[BCRYPT_MAX];
+	import_client(&w, "acme", "moved:first", bcrypt_of(OLD_SECRET, 6, hash));
+	sql_exec(db,
+		 "insert into m2m.client (client_id, organization_id, roles, scopes, audiences, secret_version)"
+		 " select 'moved:' || lpad(n::text, 4, '0'), organization_id, roles, scopes, audiences, 1"
+		 " from m2m.client, generate_series(0, %d) n where client_id = 'moved:first'",
+		 FIRST_MAX - 1);
+	sql_exec(db, "insert into m2m.client_secret (client_id, version, foreign_hash)"
+		     " select client_id, 1, foreign_hash from m2m.client c, (select foreign_hash from m2m.client_secret"
+		     " where client_id = 'moved:first') h where c.client_id ~ '^moved:[0-9]'");
+	for (int i = 0; i < FIRST_MAX; i++)
 		snprintf(moved[i].client_id, sizeof moved[i].client_id, "moved%%3A%04d", i);
-		import_client(&w, "acme", id, hash);
-	}
-	sql_exec(world_db(&w), "commit");
 	gateway_stop(&w.gateway, 15000);
 	gateway_start(&w.gateway, &w.gateway_env);
 	gateway_start(&second, &w.gateway_env);

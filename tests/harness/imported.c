@@ -45,7 +45,8 @@ const char *percent_encoded(const char *text, char out[ENCODED_MAX])
 
 int64_t unadopted(struct world *w, const char *client_id)
 {
-	return sql_int(world_db(w), "select count(*) from m2m.client_secret where client_id = '%s' and foreign_hash is not null", client_id);
+	return sql_int(world_db(w), "select count(*) from m2m.client_secret where client_id = '%s' and foreign_hash is not null",
+		       client_id);
 }
 
 int64_t adoptions(struct world *w, const char *client_id)

@@ -54,11 +54,8 @@ static void count(void *arg, enum err err, size_t which)
 static enum err ask(struct hash_view *v, const char *client_id, const char *secret, const char *hash, unsigned *of)
 {
 	const struct str hashes[] = {STR(OTHER), str_of(hash)};
-	const struct hash_question q = {.client_id = str_of(client_id),
-					.secret = str_of(secret),
-					.hashes = hashes,
-					.n = 2,
-					.until_us = clock_mono_us() + 60000000};
+	const struct hash_question q = {
+		.client_id = str_of(client_id), .secret = str_of(secret), .hashes = hashes, .n = 2, .until_us = clock_mono_us() + 60000000};
 	return hash_ask(v, &q, count, of);
 }
 

@@ -9,10 +9,10 @@
 #include "op_test.h"
 
 /* base64 of SHA-256 */
-#define SECRET      "a-secret-of-old"
-#define HASH        "pmaxpaqdYTjQpElBvwo8VXTi4zjWyCzTIvggl2S2v2c="
-#define OTHER_HASH  "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
-#define FOREIGN_ID  "5f0c2c0e-6a3f-4c8e-9a53-1f1d2f1a7b11"
+#define SECRET     "a-secret-of-old"
+#define HASH       "pmaxpaqdYTjQpElBvwo8VXTi4zjWyCzTIvggl2S2v2c="
+#define OTHER_HASH "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+#define FOREIGN_ID "5f0c2c0e-6a3f-4c8e-9a53-1f1d2f1a7b11"
 
 static struct event_base *base;
 static struct hash_pool *pool;
