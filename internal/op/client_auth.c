@@ -1,17 +1,8 @@
 #include "op/client_auth.h"
 
+#include "op/credential_form.h"
 #include "op/private_key_jwt.h"
 #include "op/tls_client_auth.h"
-
-bool op_may_be_client_id(const struct op *op, struct str id)
-{
-	return client_id_well_formed(id) || (store_has_foreign(op->env->store) && foreign_well_formed(id));
-}
-
-bool op_may_be_secret(const struct op *op, struct str secret)
-{
-	return secret_well_formed(secret) || (store_has_foreign(op->env->store) && foreign_well_formed(secret));
-}
 
 /* Without its credentials a client hasn't authenticated (RFC 6749 section 5.2); with a bearer it
  * is the bearer's owner who left a parameter out. */

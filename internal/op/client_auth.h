@@ -6,12 +6,6 @@
 
 #include "op/op.h"
 
-/* Whether it may be a client's id, or its secret, by its form: ours, or, where clients were brought
- * along, any that is taken of other products. Nobody's credentials look otherwise, so there is no
- * need to ask the database. */
-bool op_may_be_client_id(const struct op *op, struct str id);
-bool op_may_be_secret(const struct op *op, struct str secret);
-
 /* What the client showed, by its form: in.client_id is set afterwards, and op->proof where it is an
  * assertion. OP_DONE: refused. Nobody's credentials look like those that are refused here, so
  * there is no need to ask the database, and none to say why. */

@@ -255,8 +255,9 @@ struct op {
 	 * platform has; else NULL */
 	struct key_proof *proof;
 	struct workload_proof *workload;
-	struct adoption *adoption; /* its secret was brought along, and is being adopted; else NULL */
-	bool asked_credentials;    /* the database was asked for the client's keys and workloads */
+	/* its secret was brought along, and is being adopted; else NULL */
+	struct adoption *adoption;
+	bool asked_credentials; /* the database was asked for the client's keys and workloads */
 	/* What the client shows in place of its secret, once that was found right; auth_method
 	 * 0: its secret. */
 	struct client_shown shown;

@@ -3,7 +3,7 @@
 #include <endian.h>
 
 #include "base/base64.h"
-#include "op/client_auth.h"
+#include "op/credential_form.h"
 #include "op/op_steps.h"
 #include "sql/auth_method.h"
 

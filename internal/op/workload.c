@@ -1,7 +1,7 @@
 #include "op/workload.h"
 
 #include "op/ask_credentials.h"
-#include "op/client_auth.h"
+#include "op/credential_form.h"
 #include "op/issuer_key.h"
 #include "op/op_steps.h"
 #include "json/json_read.h"

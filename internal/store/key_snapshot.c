@@ -1,5 +1,6 @@
 /* The poll of the signing keys: rows -> a keyset that the store and a batch in flight share, the
- * list for the metrics, what time it is for the database, and whether clients were brought along. */
+ * list for the metrics, what time it is for the database, and whether clients were brought
+ * along. */
 #include <stdlib.h>
 #include <string.h>
 
