@@ -4,7 +4,6 @@
 #include "hashing/hash_pool.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -87,11 +86,11 @@ static void job_free(struct job *j)
 
 /* ---- a thread ---- */
 
-/* Linux has a policy and a priority for each thread. */
+/* Linux has a nice value for each thread. With 10 a thread has a tenth of a core that a worker wants
+ * too: at the idle policy nobody would ever be adopted on a machine that is busy throughout. */
 static void step_back(void)
 {
-	if (sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0}) != 0)
-		(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 10);
 }
 
 /* A hash that can't be told hides no other one that fits. */

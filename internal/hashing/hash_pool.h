@@ -4,8 +4,8 @@
  *   worker: hash_ask -> a job in the pool's queue -> a thread: foreign_hash_verify ->
  *   the worker's loop: hash_done
  *
- * The process has one pool, of HASH_THREADS threads that start with the first job. They run at the
- * lowest priority: a core that a worker or PostgreSQL wants isn't theirs. They take no lock that a
+ * The process has one pool, of HASH_THREADS threads that start with the first job. They run at a low
+ * priority: of a core that a worker or PostgreSQL wants they have a tenth. They take no lock that a
  * worker may wait for.
  *
  * One client occupies one thread at a time, whoever asks for it, and HASH_CLIENT_MAX places of the

@@ -411,7 +411,7 @@ Test(adoption, a_storm_of_costly_first_logins_is_told_to_come_again)
 	static char ids[STORM][32];
 	unsigned granted = 0, overloaded = 0;
 	char hash[BCRYPT_MAX];
-	bcrypt_of(SECRET, 10, hash);
+	bcrypt_of(SECRET, 9, hash);
 	for (int i = 0; i < STORM; i++) {
 		snprintf(ids[i], sizeof ids[i], "storm-client-%d", i);
 		import_client(&w, "acme", ids[i], hash);
@@ -429,9 +429,13 @@ Test(adoption, a_storm_of_costly_first_logins_is_told_to_come_again)
 		overloaded += logins[i].status == 503;
 		cr_expect(logins[i].status == 200 || logins[i].status == 503, "%d %s", logins[i].status, logins[i].code);
 	}
-	cr_expect_gt(granted, 0);
 	cr_expect_gt(overloaded, 0);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id like 'storm-%%'"), granted);
+	/* and does, however busy this machine is */
+	int status = 503;
+	for (int tries = 0; status == 503 && tries < 20; tries++)
+		status = by_form(ids[STORM - 1], SECRET);
+	expect_status(status, 200);
 }
 
 Test(adoption, a_gateway_that_ends_answers_who_waits_for_a_hash)
