@@ -86,11 +86,11 @@ static void job_free(struct job *j)
 
 /* ---- a thread ---- */
 
-/* Linux has a nice value for each thread. With 10 a thread has a tenth of a core that a worker wants
- * too: at the idle policy nobody would ever be adopted on a machine that is busy throughout. */
+/* Linux has a nice value for each thread. With 19 a thread has some hundredths of a core that a worker
+ * wants too: at the idle policy nobody would ever be adopted on a machine that is busy throughout. */
 static void step_back(void)
 {
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 10);
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
 }
 
 /* A hash that can't be told hides no other one that fits. */

@@ -5,7 +5,7 @@
  *   the worker's loop: hash_done
  *
  * The process has one pool, of HASH_THREADS threads that start with the first job. They run at a low
- * priority: of a core that a worker or PostgreSQL wants they have a tenth. They take no lock that a
+ * priority: of a core that a worker or PostgreSQL wants they have some hundredths. They take no lock that a
  * worker may wait for.
  *
  * One client occupies one thread at a time, whoever asks for it, and HASH_CLIENT_MAX places of the
