@@ -86,8 +86,9 @@ static void job_free(struct job *j)
 
 /* ---- a thread ---- */
 
-/* Linux has a nice value for each thread. With 19 a thread has some hundredths of a core that a worker
- * wants too: at the idle policy nobody would ever be adopted on a machine that is busy throughout. */
+/* Linux has a nice value for each thread. With 19 a thread has some hundredths of a core that a
+ * worker wants too: at the idle policy nobody would ever be adopted on a machine that is busy
+ * throughout. */
 static void step_back(void)
 {
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);

@@ -4,9 +4,9 @@
  *   worker: hash_ask -> a job in the pool's queue -> a thread: foreign_hash_verify ->
  *   the worker's loop: hash_done
  *
- * The process has one pool, of HASH_THREADS threads that start with the first job. They run at a low
- * priority: of a core that a worker or PostgreSQL wants they have some hundredths. They take no lock that a
- * worker may wait for.
+ * The process has one pool, of HASH_THREADS threads that start with the first job. They run at a
+ * low priority: of a core that a worker or PostgreSQL wants they have some hundredths. They take no
+ * lock that a worker may wait for.
  *
  * One client occupies one thread at a time, whoever asks for it, and HASH_CLIENT_MAX places of the
  * queue. Who asks with the secret that a job verifies already shares its answer. A job whose
