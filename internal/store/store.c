@@ -37,6 +37,8 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_ROTATE_BEGIN, sql_rotate_begin},
 	{STMT_ROTATE, sql_rotate},
 	{STMT_CLIENT_JWKS, SQL_CLIENT_KEYS},
+	{STMT_FOREIGN_HASHES, sql_foreign_hashes},
+	{STMT_ADOPT_SECRET, sql_adopt_secret},
 	{STMT_USED_FORGET, "select m2m.used_once_forget()"},
 	{STMT_USED_SPEND, sql_used_once_spend},
 	{STMT_KEYS, sql_signing_keys},
@@ -139,6 +141,11 @@ bool store_idle(const struct store *s)
 bool store_ended(struct store *s)
 {
 	return issue_ended(s);
+}
+
+bool store_has_foreign(const struct store *s)
+{
+	return s->has_foreign;
 }
 
 struct store_counters *store_counters(struct store *s)

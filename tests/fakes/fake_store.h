@@ -11,6 +11,7 @@
 #include "store/client_jwks.h"
 #include "store/credential.h"
 #include "store/issue.h"
+#include "store/secret_adoption.h"
 #include "store/store.h"
 #include "store/token_list.h"
 #include "store/token_state.h"
@@ -25,6 +26,8 @@ enum fake_call {
 	FAKE_ISSUE,
 	FAKE_TOKEN_LIST,
 	FAKE_CLIENT_JWKS,
+	FAKE_FOREIGN_HASHES,
+	FAKE_ADOPT,
 	FAKE_USED_ONCE,
 	FAKE_INTROSPECT,
 	FAKE_REVOKE,
@@ -52,6 +55,7 @@ struct store {
 	enum err refuse; /* what every call answers at once, unless ERR_OK */
 	/* no statement carries the issue_request that waits: it can be withdrawn */
 	bool queued;
+	bool has_foreign; /* store_has_foreign */
 
 	enum fake_call waiting;
 	unsigned calls; /* how many were taken on */
@@ -75,6 +79,9 @@ struct store {
 	struct token_place before;
 	token_list_done *list_done;
 	client_jwks_done *jwks_done;
+	foreign_hashes_done *hashes_done;
+	struct secret_adoption adoption; /* of secret_adopt; borrowed until it returns */
+	secret_adopt_done *adopt_done;
 	bool once_fapi2;
 	struct issue_once once; /* of used_once_spend; its hash is borrowed */
 	used_once_done *once_done;
@@ -100,6 +107,8 @@ struct store {
 void fake_answer(struct store *s, enum err err, const struct credential *c);
 
 /* Answers the question for a client's keys. */
+void fake_foreign_hashes(struct store *s, enum err err, const struct foreign_hash *hashes, size_t n);
+void fake_adopted(struct store *s, enum err err);
 void fake_client_jwks(struct store *s, enum err err, const struct client_jwk *keys, size_t n);
 
 /* Answers whether what may be used once is spent now. */
