@@ -91,7 +91,20 @@ Test(secret, verifier_equals_another_implementations)
 	cr_assert_str_eq(hex(out, sizeof out), VERIFIER_7);
 	cr_assert_eq(secret_verifier(&ring.keys[0], STR(CLIENT_ID), STR(SECRET_MAX), out), ERR_OK);
 	cr_assert_str_neq(hex(out, sizeof out), VERIFIER_7);
-	cr_assert_eq(secret_verifier(&ring.keys[0], STR(CLIENT_ID), STR("m2ms_short"), out), ERR_MALFORMED);
+	cr_assert_eq(secret_verifier(&ring.keys[0], STR(CLIENT_ID), STR("m2ms_sh"), out), ERR_MALFORMED);
+}
+
+Test(secret, a_foreign_secret_has_a_verifier_too)
+{
+	uint8_t out[SHA256_LEN], own[SHA256_LEN];
+	char secret[FOREIGN_MAX + 1], message[8 + 1 + FOREIGN_MAX] = "a-client";
+
+	memset(secret, 's', sizeof secret);
+	memset(message + 9, 's', FOREIGN_MAX);
+	cr_assert_eq(secret_verifier(&ring.keys[0], STR("a-client"), str_from(secret, FOREIGN_MAX), out), ERR_OK);
+	cr_assert_eq(hmac_sha256(ring.keys[0].verifier_key, message, sizeof message, own), ERR_OK);
+	cr_assert_arr_eq(out, own, sizeof out);
+	cr_assert_eq(secret_verifier(&ring.keys[0], STR("a-client"), str_from(secret, sizeof secret), out), ERR_MALFORMED);
 }
 
 Test(secret, a_ring_of_verifiers_is_each_keys_verifier_every_time)
@@ -110,7 +123,7 @@ Test(secret, a_ring_of_verifiers_is_each_keys_verifier_every_time)
 		cr_assert_eq(secret_verifier(&two.keys[1], STR(CLIENT_ID), secret, want + SHA256_LEN), ERR_OK);
 		cr_assert_arr_eq(got, want, sizeof want);
 	}
-	cr_assert_eq(verifier_ring_make(v, STR(CLIENT_ID), STR("m2ms_short"), got), ERR_MALFORMED);
+	cr_assert_eq(verifier_ring_make(v, STR(CLIENT_ID), STR("m2ms_sh"), got), ERR_MALFORMED);
 	verifier_ring_free(v);
 }
 
