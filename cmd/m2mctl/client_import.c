@@ -69,8 +69,8 @@ static void refuse(struct importing *im, uint32_t line, struct str client_id, co
 		ctl_say("line %u: %s", line, why);
 }
 
-/* A value of another product as a slug. One that has to be changed gets a few digits of its hash, so
- * that no two customers become one. */
+/* A value of another product as a slug. One that has to be changed gets a few digits of its hash,
+ * so that no two customers become one. */
 static struct str slug_of(struct importing *im, struct str value)
 {
 	uint8_t hash[SHA256_LEN];

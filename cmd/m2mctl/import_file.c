@@ -12,8 +12,9 @@
 /* Where we are in a text: of one line, or of the whole file. */
 struct cursor {
 	const char *p, *end;
-	const char *counted;    /* the newlines before it are in `line` */
-	const char *object_end; /* of the object that has the array; NULL: the array stands by itself */
+	const char *counted; /* the newlines before it are in `line` */
+	/* of the object that has the array; NULL: the array stands by itself */
+	const char *object_end;
 	uint32_t line;
 	bool in_array;
 };

@@ -12,7 +12,7 @@
 #define SECRET_DIGITS   43
 #define CHECKSUM_DIGITS 6
 #define BODY_LEN        (sizeof SECRET_PREFIX - 1 + SECRET_DIGITS) /* what the checksum covers */
-#define CONTEXT_MAX     (4 * sizeof(uint32_t) + UUID_TEXT_LEN + CLIENT_ID_LEN + 10 + SECRET_SALT_LEN)
+#define CONTEXT_MAX     (4 * sizeof(uint32_t) + UUID_TEXT_LEN + FOREIGN_MAX + 10 + SECRET_SALT_LEN)
 
 _Static_assert(sizeof ID_PREFIX - 1 + ID_DIGITS == CLIENT_ID_LEN, "client id layout");
 _Static_assert(BODY_LEN + 1 + CHECKSUM_DIGITS == SECRET_LEN, "client secret layout");
@@ -124,7 +124,7 @@ enum err secret_derive(const struct master_key *key, const struct secret_params 
 	struct context context = {.n = 0};
 	uint8_t derived[KBKDF_KEY_LEN];
 
-	if (!client_id_well_formed(params->client_id) || params->version < 1)
+	if (!foreign_well_formed(params->client_id) || params->version < 1)
 		return ERR_MALFORMED;
 	context_put_params(&context, params);
 	enum err err = kbkdf_hmac_sha256(key->master, STR("m2m-gateway client secret v1"), str_from(context.bytes, context.n), derived);
@@ -174,7 +174,7 @@ enum err secret_message(struct str client_id, struct str secret, char out[SECRET
 enum err secret_verifier(const struct master_key *key, struct str client_id, struct str secret, uint8_t out[SHA256_LEN])
 {
 	char message[SECRET_MESSAGE_MAX];
-	size_t n;
+	size_t n = 0;
 	enum err err = secret_message(client_id, secret, message, &n);
 	if (err != ERR_OK)
 		return err;

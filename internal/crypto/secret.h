@@ -52,12 +52,12 @@ bool secret_well_formed(struct str s);
  * apart. */
 void secret_hint(const char secret[SECRET_LEN], char out[SECRET_HINT_LEN]);
 
-/* What a verifier is the HMAC of: *ret_n bytes. The caller wipes it. ERR_MALFORMED: client_id or
- * secret has the length neither of ours nor of one that was brought along (foreign_secret.h). */
+/* What a verifier is the HMAC of: *ret_n bytes, which the caller wipes. Of ours, and of what was
+ * brought along. ERR_MALFORMED: client_id or secret has not the length of one. */
 #define SECRET_MESSAGE_MAX (FOREIGN_MAX + 1 + FOREIGN_MAX)
 MUST_CHECK enum err secret_message(struct str client_id, struct str secret, char out[SECRET_MESSAGE_MAX], size_t *ret_n);
 
-/* Of what secret_message takes. */
+/* Both must be well formed, as ours or as brought along. */
 MUST_CHECK enum err secret_verifier(const struct master_key *key, struct str client_id, struct str secret, uint8_t out[SHA256_LEN]);
 
 /* Exposed for its vectors: `n` bytes as exactly `width` base62 digits. False when they don't

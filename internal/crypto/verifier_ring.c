@@ -18,7 +18,8 @@ static bool make(struct verifier_ring *v, const char *message, size_t n, uint8_t
 	for (unsigned i = 0; good && i < v->n; i++) {
 		EVP_MAC_CTX *ctx = v->keyed[i];
 		/* without a key: begins anew under the one it has */
-		good = EVP_MAC_init(ctx, NULL, 0, NULL) == 1 && EVP_MAC_update(ctx, (const unsigned char *)message, n) == 1 &&
+		good = EVP_MAC_init(ctx, NULL, 0, NULL) == 1 &&
+		       EVP_MAC_update(ctx, (const unsigned char *)message, n) == 1 &&
 		       EVP_MAC_final(ctx, out + (size_t)i * SHA256_LEN, NULL, SHA256_LEN) == 1;
 	}
 	return good;
@@ -27,10 +28,9 @@ static bool make(struct verifier_ring *v, const char *message, size_t n, uint8_t
 /* OpenSSL before 3.0.3 goes on where it was, instead of beginning anew. */
 static bool begins_anew(struct verifier_ring *v)
 {
-	char message[SECRET_MESSAGE_MAX] = {0};
+	const char message[CLIENT_ID_LEN + 1 + SECRET_LEN] = {0};
 	uint8_t first[MASTER_RING_MAX * SHA256_LEN], second[MASTER_RING_MAX * SHA256_LEN];
-	return make(v, message, sizeof message, first) && make(v, message, sizeof message, second) &&
-	       crypto_equal(first, second, (size_t)v->n * SHA256_LEN);
+	return make(v, message, sizeof message, first) && make(v, message, sizeof message, second) && crypto_equal(first, second, (size_t)v->n * SHA256_LEN);
 }
 
 enum err verifier_ring_new(const struct master_ring *ring, struct verifier_ring **ret)
@@ -68,11 +68,9 @@ void verifier_ring_free(struct verifier_ring *v)
 enum err verifier_ring_make(struct verifier_ring *v, struct str client_id, struct str secret, uint8_t *out)
 {
 	char message[SECRET_MESSAGE_MAX];
-	size_t n;
+	size_t n = 0;
 	enum err err = secret_message(client_id, secret, message, &n);
-	if (err != ERR_OK)
-		return err;
-	if (!make(v, message, n, out))
+	if (err == ERR_OK && !make(v, message, n, out))
 		err = ERR_CRYPTO;
 	crypto_wipe(message, n);
 	if (err == ERR_CRYPTO)

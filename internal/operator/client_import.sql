@@ -63,9 +63,11 @@ with line as materialized (
     networks::cidr[], auth_methods, token_binding, profile, case when disabled then statement_timestamp() end
   from ranked
   on conflict (client_id) do nothing
-  returning client_id, is_default
+  returning client_id
 )
-, fresh as materialized (select r.*, made.is_default as default_now from ranked r join made using (client_id))
+-- `is true`: a hashed look-up. A join of a thousand lines, which the planner takes for few, would be
+-- a nested loop.
+, fresh as materialized (select r.* from ranked r where (r.client_id in (select client_id from made)) is true)
 , secret as (
   insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, foreign_hash, created_at, ended_at, expires_at)
   select f.client_id, s.version, s.key_id, s.salt, s.verifier, s.hint, s.foreign_hash, coalesce(s.created_at, statement_timestamp()),
@@ -80,16 +82,15 @@ with line as materialized (
   select 'create_client', 'granted', f.org_id, f.client_id, f.secret_version, jsonb_strip_nulls(jsonb_build_object('name', f.name,
       'roles', f.roles, 'scopes', f.scopes, 'audiences', f.audiences, 'token_lifetime', f.token_lifetime, 'token_type', f.token_type,
       'allowed_networks', f.networks, 'auth_methods', f.auth_methods, 'token_binding', f.token_binding, 'profile', f.profile,
-      'default', nullif(f.default_now, false), 'disabled', nullif(f.disabled, false), 'import', $7::uuid)),
+      'default', nullif(f.first_default, false), 'disabled', nullif(f.disabled, false), 'import', $7::uuid)),
     $1::text, $2::uuid, $3::"char", $4::text::inet, $5::text, $6::text
   from fresh f
 )
 , counted as (
   insert into m2m.client_import (import_id, actor) select $7::uuid, $1::text from fresh limit 1 on conflict do nothing
 )
-select j.line, case when j.outcome = 'made' and f.client_id is null then 'conflict' else j.outcome end
-from judged j left join fresh f on f.line = j.line
-order by j.line
+select j.line, case when j.outcome = 'made' and (j.line in (select line from fresh)) is not true then 'conflict' else j.outcome end
+from judged j order by j.line
 --? end
 --? look
 select j.line, j.outcome, j.org_id is null from judged j order by j.line

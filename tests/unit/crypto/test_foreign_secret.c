@@ -80,8 +80,7 @@ Test(foreign_secret, hydras_pbkdf2_opens_with_all_its_digests)
 		  "$pbkdf2-sha512$i=1000,l=32$" SALT "$iQwAZoGOf9Iw+RW3KOX8KxnX39Gcrf8Z7CoLVOTkGjQ");
 }
 
-/* RFC 6070 (SHA-1: "password", "saltSALTsaltSALTsaltSALTsaltSALTsalt") and RFC 7914 section 11 (SHA-256:
- * "Password", "NaCl", 80000 iterations). */
+/* RFC 6070's fifth, of SHA-1, and RFC 7914 section 11, of SHA-256. */
 Test(foreign_secret, pbkdf2_gives_the_vectors_of_its_rfcs)
 {
 	opens("$pbkdf2-sha1$i=4096,l=25$c2FsdFNBTFRzYWx0U0FMVHNhbHRTQUxUc2FsdFNBTFRzYWx0$PS7sT+QchJuAyNg2YsDkSospGpZM8vBwOA==",
