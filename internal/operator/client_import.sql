@@ -65,8 +65,8 @@ with line as materialized (
   on conflict (client_id) do nothing
   returning client_id
 )
--- `is true`: a hashed look-up. A join of a thousand lines, which the planner takes for few, would be
--- a nested loop.
+-- `is true`: a hashed look-up. A join of a thousand lines, which the planner takes for few, would
+-- be a nested loop.
 , fresh as materialized (select r.* from ranked r where (r.client_id in (select client_id from made)) is true)
 , secret as (
   insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, foreign_hash, created_at, ended_at, expires_at)
