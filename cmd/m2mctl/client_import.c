@@ -417,7 +417,7 @@ static int check_arguments(struct ctl *ctl, const struct arguments *given)
 	if (given->file.p == NULL)
 		return ctl_usage(ctl, "which file? Give FILE, or - for stdin");
 	if (given->from.p != NULL && record_form(given->from) == NULL)
-		return ctl_usage(ctl, "--from: there is no such product");
+		return ctl_usage(ctl, "--from: expected keycloak, hydra, auth0, spring, duende, django, zitadel, logto or authentik");
 	if (given->org.p != NULL && given->org_from.p != NULL)
 		return ctl_usage(ctl, "--org and --org-from: one of them");
 	if (given->from.p != NULL && given->org.p == NULL && given->org_from.p == NULL)
@@ -539,7 +539,8 @@ int client_export(struct ctl *ctl, char **args)
 /* ---- help ---- */
 
 const char client_import_help[] =
-	"  --from PRODUCT      whose export it is; without it, lines of our own form\n"
+	"  --from PRODUCT      whose export it is: keycloak, hydra, auth0, spring, duende, django, zitadel, logto or authentik;\n"
+	"                      without it, lines of our own form\n"
 	"  --org SLUG          the organization of clients that don't name one; it is made where it isn't there\n"
 	"  --org-from MEMBER   the member of each record that names its organization, such as metadata.tenant or client_id\n"
 	"  --hashes FILE       lines `client_id,hash`, for an export without the secrets\n"

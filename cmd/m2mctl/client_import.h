@@ -5,8 +5,8 @@
 #include "ctl.h"
 
 #define CLIENT_IMPORT_USAGE                                                                                                                \
-	"FILE|- [--from keycloak|hydra|auth0|spring|duende|django|zitadel|logto|authentik] [--org SLUG] [--org-from MEMBER] "              \
-	"[--hashes FILE] [--scope S]... [--audience A]... [--lifetime SECONDS] [--dry-run]"
+	"FILE|- [--from PRODUCT] [--org SLUG] [--org-from MEMBER] [--hashes FILE] [--scope S]... [--audience A]... [--lifetime SECONDS] "  \
+	"[--dry-run]"
 
 extern const char client_import_help[];
 extern const char client_export_help[];

@@ -6,28 +6,16 @@
 -- than this organization has), `conflict` (somebody else made it in this moment).
 --
 -- An organization without a default client gets one: the first line that says so, else the first
--- one that doesn't say no. The statement client_import_look only tells; to it, an organization
--- that isn't there is none's fault.
---! client_import: write
---! client_import_look: look
+-- one that doesn't say no.
 with line as materialized (
-  select * from jsonb_to_recordset(
---? write
-    $8::jsonb
---? end
---? look
-    $1::jsonb
---? end
-    ) as x(line int, client_id text, organization text, organization_id uuid, name text, roles text[], scopes text[], audiences text[],
-      token_lifetime int, token_type text, networks text[], auth_methods text[], token_binding text, profile text, is_default bool,
-      disabled bool, secret_version int, secrets jsonb)
+  select * from jsonb_to_recordset($8::jsonb) as x(line int, client_id text, organization text, organization_id uuid,
+    name text, roles text[], scopes text[], audiences text[], token_lifetime int, token_type text, networks text[], auth_methods text[],
+    token_binding text, profile text, is_default bool, disabled bool, secret_version int, secrets jsonb)
 )
 , org as materialized (
   select o.organization_id, o.slug from m2m.organization o
   where o.deleted_at is null and o.slug in (select organization from line) order by o.organization_id
---? write
   for no key update
---? end
 )
 , known as (
   select l.*, org.organization_id as org_id, c.organization_id as taken_by, c.deleted_at,
@@ -42,13 +30,10 @@ with line as materialized (
       when k.organization_id <> k.org_id then 'other_organization'
       when k.taken_by is not null then 'present'
       when k.nth > 1 then case when k.first_organization = k.organization then 'present' else 'taken' end
---? write
       when k.org_id is null then 'no_organization'
---? end
       else 'made' end as outcome
   from known k
 )
---? write
 , ranked as (
   select j.*, may.be_default and not exists (select from m2m.client d where d.organization_id = j.org_id and d.is_default)
       and row_number() over (partition by j.org_id, may.be_default order by j.is_default is true desc, j.line) = 1 as first_default
@@ -91,7 +76,3 @@ with line as materialized (
 )
 select j.line, case when j.outcome = 'made' and (j.line in (select line from fresh)) is not true then 'conflict' else j.outcome end
 from judged j order by j.line
---? end
---? look
-select j.line, j.outcome, j.org_id is null from judged j order by j.line
---? end
