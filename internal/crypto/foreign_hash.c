@@ -111,9 +111,9 @@ static enum err affordable(bool well_formed, bool cheap)
 /* "$2b$12$", 22 characters of salt, 31 of the key. */
 static enum err read_bcrypt(struct str text, struct foreign_hash *ret)
 {
-	bool good = text.n == BCRYPT_LEN && str_starts(text, STR("$2")) && memchr("aby", text.p[2], 3) != NULL && text.p[3] == '$' &&
-		    text.p[6] == '$' && str_is_word(after(text, 7), CRYPT_ALSO) && text.p[4] >= '0' && text.p[4] <= '9' &&
-		    text.p[5] >= '0' && text.p[5] <= '9';
+	bool good = text.n == BCRYPT_LEN && str_starts(text, STR("$2")) && (text.p[2] == 'a' || text.p[2] == 'b' || text.p[2] == 'y') &&
+		    text.p[3] == '$' && text.p[6] == '$' && str_is_word(after(text, 7), CRYPT_ALSO) && text.p[4] >= '0' &&
+		    text.p[4] <= '9' && text.p[5] >= '0' && text.p[5] <= '9';
 	int cost = good ? 10 * (text.p[4] - '0') + text.p[5] - '0' : 0;
 	ret->kind = FOREIGN_CRYPT;
 	ret->crypt = text;
@@ -178,7 +178,8 @@ static enum err read_pbkdf2(struct str text, struct foreign_hash *ret)
 	struct str rest = after(text, 1), label = str_split(&rest, '$'), costs = str_split(&rest, '$'), salt = str_split(&rest, '$');
 	bool passlib = !str_starts(costs, STR("i="));
 	uint32_t len = 0;
-	bool good = str_eq(label, STR("pbkdf2")) ? passlib : label.n > 7 && find_digest(after(label, 7), passlib, &ret->digest);
+	bool good = str_eq(label, STR("pbkdf2")) ? passlib
+						 : str_starts(label, STR("pbkdf2-")) && find_digest(after(label, 7), passlib, &ret->digest);
 	good = good && salt_and_key(ret, salt, rest);
 	if (passlib)
 		good = good && number(costs, &ret->iterations);

@@ -121,6 +121,7 @@ static enum err scrypt(const struct foreign_hash *h, struct str secret, uint8_t 
 }
 
 /* All lanes in this thread: whoever gave it one core gave it one. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written */
 static enum err argon2(const struct foreign_hash *h, struct str secret, uint8_t *out)
 {
 	uint8_t phrase[FOREIGN_MAX], salt[FOREIGN_SALT_MAX];

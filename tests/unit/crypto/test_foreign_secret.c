@@ -186,6 +186,7 @@ Test(foreign_secret, what_is_damaged_is_refused)
 	refused("$pbkdf2-sha256$i=0,l=32$" SALT "$DtOA5zo3yc70ExJTNd8EmZUHgbPhBJhQkGJTbg2o7Uo", ERR_MALFORMED);
 	refused("$pbkdf2-sha256$i=01000,l=32$" SALT "$DtOA5zo3yc70ExJTNd8EmZUHgbPhBJhQkGJTbg2o7Uo", ERR_MALFORMED);
 	refused("$pbkdf2-sha256$i=1000,l=8$" SALT "$DtOA5zo3yc4", ERR_MALFORMED); /* found by trying */
+	refused("$pbkdf2xsha256$i=1000,l=32$" SALT "$DtOA5zo3yc70ExJTNd8EmZUHgbPhBJhQkGJTbg2o7Uo", ERR_MALFORMED);
 	refused("$argon2d$v=19$m=4096,t=3,p=1$" SALT "$dB7E67ULPsU69dC9h4msCNjiA3xzRIOdtJ+XQhBBBwg", ERR_MALFORMED);
 	refused("$argon2id$v=19$m=4096,t=3,p=1,x=2$" SALT "$dB7E67ULPsU69dC9h4msCNjiA3xzRIOdtJ+XQhBBBwg", ERR_MALFORMED);
 	refused("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe", ERR_MALFORMED);
