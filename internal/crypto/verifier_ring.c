@@ -18,8 +18,7 @@ static bool make(struct verifier_ring *v, const char *message, size_t n, uint8_t
 	for (unsigned i = 0; good && i < v->n; i++) {
 		EVP_MAC_CTX *ctx = v->keyed[i];
 		/* without a key: begins anew under the one it has */
-		good = EVP_MAC_init(ctx, NULL, 0, NULL) == 1 &&
-		       EVP_MAC_update(ctx, (const unsigned char *)message, n) == 1 &&
+		good = EVP_MAC_init(ctx, NULL, 0, NULL) == 1 && EVP_MAC_update(ctx, (const unsigned char *)message, n) == 1 &&
 		       EVP_MAC_final(ctx, out + (size_t)i * SHA256_LEN, NULL, SHA256_LEN) == 1;
 	}
 	return good;
@@ -30,7 +29,8 @@ static bool begins_anew(struct verifier_ring *v)
 {
 	const char message[CLIENT_ID_LEN + 1 + SECRET_LEN] = {0};
 	uint8_t first[MASTER_RING_MAX * SHA256_LEN], second[MASTER_RING_MAX * SHA256_LEN];
-	return make(v, message, sizeof message, first) && make(v, message, sizeof message, second) && crypto_equal(first, second, (size_t)v->n * SHA256_LEN);
+	return make(v, message, sizeof message, first) && make(v, message, sizeof message, second) &&
+	       crypto_equal(first, second, (size_t)v->n * SHA256_LEN);
 }
 
 enum err verifier_ring_new(const struct master_ring *ring, struct verifier_ring **ret)

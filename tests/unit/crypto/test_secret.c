@@ -78,7 +78,7 @@ Test(secret, parameters_that_no_row_may_have_derive_nothing)
 	params.version = 0;
 	cr_assert_eq(secret_derive(&ring.keys[0], &params, out), ERR_MALFORMED);
 	params.version = 1;
-	params.client_id = STR("m2m_short");
+	params.client_id = STR("a space");
 	cr_assert_eq(secret_derive(&ring.keys[0], &params, out), ERR_MALFORMED);
 	cr_assert_str_eq(out, "untouched");
 }
@@ -91,20 +91,28 @@ Test(secret, verifier_equals_another_implementations)
 	cr_assert_str_eq(hex(out, sizeof out), VERIFIER_7);
 	cr_assert_eq(secret_verifier(&ring.keys[0], STR(CLIENT_ID), STR(SECRET_MAX), out), ERR_OK);
 	cr_assert_str_neq(hex(out, sizeof out), VERIFIER_7);
-	cr_assert_eq(secret_verifier(&ring.keys[0], STR(CLIENT_ID), STR("m2ms_sh"), out), ERR_MALFORMED);
+	cr_assert_eq(secret_verifier(&ring.keys[0], STR(CLIENT_ID), STR("7chars!"), out), ERR_MALFORMED);
 }
 
-Test(secret, a_foreign_secret_has_a_verifier_too)
+/* Of ids and secrets that were brought along too; without the NUL two clients might share one. */
+Test(secret, a_verifier_is_of_id_nul_and_secret_of_any_length_that_is_taken)
 {
-	uint8_t out[SHA256_LEN], own[SHA256_LEN];
-	char secret[FOREIGN_MAX + 1], message[8 + 1 + FOREIGN_MAX] = "a-client";
+	char longest[FOREIGN_MAX + 1], message[SECRET_MESSAGE_MAX];
+	uint8_t got[SHA256_LEN], want[SHA256_LEN];
+	size_t n = 0;
 
-	memset(secret, 's', sizeof secret);
-	memset(message + 9, 's', FOREIGN_MAX);
-	cr_assert_eq(secret_verifier(&ring.keys[0], STR("a-client"), str_from(secret, FOREIGN_MAX), out), ERR_OK);
-	cr_assert_eq(hmac_sha256(ring.keys[0].verifier_key, message, sizeof message, own), ERR_OK);
-	cr_assert_arr_eq(out, own, sizeof out);
-	cr_assert_eq(secret_verifier(&ring.keys[0], STR("a-client"), str_from(secret, sizeof secret), out), ERR_MALFORMED);
+	memset(longest, '~', sizeof longest);
+	cr_assert_eq(secret_message(STR("8letters"), str_from(longest, FOREIGN_MAX), message, &n), ERR_OK);
+	cr_assert_eq(n, 8 + 1 + FOREIGN_MAX);
+	cr_assert_arr_eq(message, "8letters\0~", 10);
+	cr_assert_eq(hmac_sha256(ring.keys[0].verifier_key, message, n, want), ERR_OK);
+	cr_assert_eq(secret_verifier(&ring.keys[0], STR("8letters"), str_from(longest, FOREIGN_MAX), got), ERR_OK);
+	cr_assert_arr_eq(got, want, sizeof want);
+	cr_assert_eq(secret_message(str_from(longest, FOREIGN_MAX), str_from(longest, FOREIGN_MAX), message, &n), ERR_OK);
+	cr_assert_eq(n, SECRET_MESSAGE_MAX);
+	cr_assert_eq(secret_message(STR("8letters"), str_from(longest, FOREIGN_MAX + 1), message, &n), ERR_MALFORMED);
+	cr_assert_eq(secret_message(STR("7letter"), STR("8letters"), message, &n), ERR_MALFORMED);
+	cr_assert_eq(n, SECRET_MESSAGE_MAX, "untouched");
 }
 
 Test(secret, a_ring_of_verifiers_is_each_keys_verifier_every_time)
@@ -123,7 +131,7 @@ Test(secret, a_ring_of_verifiers_is_each_keys_verifier_every_time)
 		cr_assert_eq(secret_verifier(&two.keys[1], STR(CLIENT_ID), secret, want + SHA256_LEN), ERR_OK);
 		cr_assert_arr_eq(got, want, sizeof want);
 	}
-	cr_assert_eq(verifier_ring_make(v, STR(CLIENT_ID), STR("m2ms_sh"), got), ERR_MALFORMED);
+	cr_assert_eq(verifier_ring_make(v, STR(CLIENT_ID), STR("7chars!"), got), ERR_MALFORMED);
 	verifier_ring_free(v);
 }
 
