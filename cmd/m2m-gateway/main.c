@@ -282,12 +282,15 @@ int main(int argc, char **argv)
 	    database_urls_check(&config, &faults) != ERR_OK || trust_open(&config, &shared.trust, &faults) != ERR_OK ||
 	    tls_open(&config, &shared.tls, &faults) != ERR_OK || client_authorities_open(&config, &shared.authorities, &faults) != ERR_OK) {
 		complain(EXIT_SETTINGS, sbuf_str(&faults));
-	} else if (trace_open(&config, &shared.trace) != ERR_OK || rate_limits_open(&config, &shared.limits) != ERR_OK) {
+	} else if (trace_open(&config, &shared.trace) != ERR_OK || rate_limits_open(&config, &shared.limits) != ERR_OK ||
+		   hash_pool_open(&shared.hashing) != ERR_OK || hash_failures_open(&shared.hash_failures) != ERR_OK) {
 		code = complain(EXIT_FAILURE, STR("out of memory"));
 	} else {
 		log_set_level(config.log_level);
 		code = serve(&config, &shared, &signals);
 	}
+	hash_pool_close(shared.hashing);
+	hash_failures_close(shared.hash_failures);
 	rate_limits_close(shared.limits);
 	trace_close(shared.trace);
 	trust_close(shared.trust);

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "client_import.h"
 #include "client_options.h"
 #include "client_rotation.h"
 #include "credential_options.h"
@@ -411,6 +412,10 @@ const struct command client_commands[] = {
 	 "In Kubernetes, give --secret-name: the default is the name of the default client's Secret.\n\n"
 	 "Example:\n  m2mctl client create --org acme --name 'Nightly export' --scope orders:read --lifetime 900\n",
 	 create},
+	{"client", "import", CLIENT_IMPORT_USAGE, "Takes over clients from another product, with their ids and secrets", client_import_help,
+	 client_import},
+	{"client", "export", "[--org SLUG]", "Prints clients as JSON lines that another installation imports", client_export_help,
+	 client_export},
 	{"client", "list", "[--org SLUG] [--expiring DURATION]", "Lists an organization's clients, or those whose secrets end soon",
 	 "  --org SLUG    the organization, by slug or id; needed without --expiring\n"
 	 "  --expiring D  those alone whose current secret ends within that time, such as 48h or 30d, or has ended; without --org of all\n"

@@ -21,7 +21,8 @@
 	CODE(CONFIG, 3, "wrong settings, or a login that the database doesn't let in")                                                     \
 	CODE(NOT_FOUND, 4, "not found")                                                                                                    \
 	CODE(UNREACHABLE, 5, "the database can't be reached, or can't do it now")                                                          \
-	CODE(REFUSED, 6, "refused: migrations changed, another master key, a token that isn't valid, a record that contradicts itself")
+	CODE(REFUSED, 6, "refused: migrations changed, another master key, a token that isn't valid, a record that contradicts itself")    \
+	CODE(PARTLY, 7, "done but for some records, which were refused; stderr names them")
 
 enum exit_code {
 #define CODE(name, number, meaning) EXIT_##name = (number),

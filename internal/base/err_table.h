@@ -42,6 +42,7 @@
 	ERR(DEFAULT_CLIENT,         "default_client",         409,  9, NULL,                     "This is the organization's default client; make another one the default first.") \
 	ERR(SECRET_ENDED,           "secret_ended",           409,  9, NULL,                     "The client's secret has ended; rotate it.") \
 	ERR(TOO_MANY_CREDENTIALS,   "too_many_credentials",   409,  9, NULL,                     "The client has 8 credentials of this kind already; remove one first.") \
+	ERR(SECRET_NOT_READABLE,    "secret_not_readable",    409,  9, NULL,                     "The secret was brought along from another product and can't be read; rotate it to get one that can.") \
 	ERR(PROFILE_UNMET,          "profile_unmet",          409,  9, NULL,                     "Profile fapi2 wants a token_binding, and no auth_methods but key and certificate.") \
 	ERR(RATE_LIMITED,           "rate_limited",           429,  8, "temporarily_unavailable","Too many requests; try again later.") \
 	ERR(VERSION_NOT_SUPPORTED,  "version_not_supported",  505, 12, NULL,                     "Only HTTP/1.1 and HTTP/1.0 are spoken here.") \

@@ -12,7 +12,7 @@
 #define SECRET_DIGITS   43
 #define CHECKSUM_DIGITS 6
 #define BODY_LEN        (sizeof SECRET_PREFIX - 1 + SECRET_DIGITS) /* what the checksum covers */
-#define CONTEXT_MAX     (4 * sizeof(uint32_t) + UUID_TEXT_LEN + CLIENT_ID_LEN + 10 + SECRET_SALT_LEN)
+#define CONTEXT_MAX     (4 * sizeof(uint32_t) + UUID_TEXT_LEN + FOREIGN_MAX + 10 + SECRET_SALT_LEN)
 
 _Static_assert(sizeof ID_PREFIX - 1 + ID_DIGITS == CLIENT_ID_LEN, "client id layout");
 _Static_assert(BODY_LEN + 1 + CHECKSUM_DIGITS == SECRET_LEN, "client secret layout");
@@ -124,7 +124,7 @@ enum err secret_derive(const struct master_key *key, const struct secret_params 
 	struct context context = {.n = 0};
 	uint8_t derived[KBKDF_KEY_LEN];
 
-	if (!client_id_well_formed(params->client_id) || params->version < 1)
+	if (!foreign_well_formed(params->client_id) || params->version < 1)
 		return ERR_MALFORMED;
 	context_put_params(&context, params);
 	enum err err = kbkdf_hmac_sha256(key->master, STR("m2m-gateway client secret v1"), str_from(context.bytes, context.n), derived);
@@ -155,23 +155,30 @@ void secret_hint(const char secret[SECRET_LEN], char out[SECRET_HINT_LEN])
 	memcpy(out, secret + BODY_LEN - SECRET_HINT_LEN, SECRET_HINT_LEN);
 }
 
-enum err secret_message(struct str client_id, struct str secret, char out[SECRET_MESSAGE_LEN])
+static bool has_length(struct str s)
 {
-	if (client_id.n != CLIENT_ID_LEN || secret.n != SECRET_LEN)
+	return s.n >= FOREIGN_MIN && s.n <= FOREIGN_MAX;
+}
+
+enum err secret_message(struct str client_id, struct str secret, char out[SECRET_MESSAGE_MAX], size_t *ret_n)
+{
+	if (!has_length(client_id) || !has_length(secret))
 		return ERR_MALFORMED;
-	memcpy(out, client_id.p, CLIENT_ID_LEN);
-	out[CLIENT_ID_LEN] = '\0';
-	memcpy(out + CLIENT_ID_LEN + 1, secret.p, SECRET_LEN);
+	memcpy(out, client_id.p, client_id.n);
+	out[client_id.n] = '\0';
+	memcpy(out + client_id.n + 1, secret.p, secret.n);
+	*ret_n = client_id.n + 1 + secret.n;
 	return ERR_OK;
 }
 
 enum err secret_verifier(const struct master_key *key, struct str client_id, struct str secret, uint8_t out[SHA256_LEN])
 {
-	char message[SECRET_MESSAGE_LEN];
-	enum err err = secret_message(client_id, secret, message);
+	char message[SECRET_MESSAGE_MAX];
+	size_t n = 0;
+	enum err err = secret_message(client_id, secret, message, &n);
 	if (err != ERR_OK)
 		return err;
-	err = hmac_sha256(key->verifier_key, message, sizeof message, out);
-	crypto_wipe(message, sizeof message);
+	err = hmac_sha256(key->verifier_key, message, n, out);
+	crypto_wipe(message, n);
 	return err;
 }

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "base/uuid.h"
 #include "crypto/digest.h"
+#include "crypto/foreign_secret.h"
 #include "crypto/master_ring.h"
 
 /* Bytes of a version's verifier that its tokens carry (claim secret_tag), base64url-encoded
@@ -51,12 +52,12 @@ bool secret_well_formed(struct str s);
  * apart. */
 void secret_hint(const char secret[SECRET_LEN], char out[SECRET_HINT_LEN]);
 
-/* What a verifier is the HMAC of. The caller wipes it. ERR_MALFORMED: client_id or secret has
- * not the length of one. */
-#define SECRET_MESSAGE_LEN (CLIENT_ID_LEN + 1 + SECRET_LEN)
-MUST_CHECK enum err secret_message(struct str client_id, struct str secret, char out[SECRET_MESSAGE_LEN]);
+/* What a verifier is the HMAC of: *ret_n bytes, which the caller wipes. Of ours, and of what was
+ * brought along. ERR_MALFORMED: client_id or secret has not the length of one. */
+#define SECRET_MESSAGE_MAX (FOREIGN_MAX + 1 + FOREIGN_MAX)
+MUST_CHECK enum err secret_message(struct str client_id, struct str secret, char out[SECRET_MESSAGE_MAX], size_t *ret_n);
 
-/* `client_id` must be well formed, `secret` SECRET_LEN long. */
+/* Both must be well formed, as ours or as brought along. */
 MUST_CHECK enum err secret_verifier(const struct master_key *key, struct str client_id, struct str secret, uint8_t out[SHA256_LEN]);
 
 /* Exposed for its vectors: `n` bytes as exactly `width` base62 digits. False when they don't

@@ -12,14 +12,13 @@ struct verifier_ring {
 	EVP_MAC_CTX *keyed[MASTER_RING_MAX];
 };
 
-static bool make(struct verifier_ring *v, const char message[SECRET_MESSAGE_LEN], uint8_t *out)
+static bool make(struct verifier_ring *v, const char *message, size_t n, uint8_t *out)
 {
 	bool good = true;
 	for (unsigned i = 0; good && i < v->n; i++) {
 		EVP_MAC_CTX *ctx = v->keyed[i];
 		/* without a key: begins anew under the one it has */
-		good = EVP_MAC_init(ctx, NULL, 0, NULL) == 1 &&
-		       EVP_MAC_update(ctx, (const unsigned char *)message, SECRET_MESSAGE_LEN) == 1 &&
+		good = EVP_MAC_init(ctx, NULL, 0, NULL) == 1 && EVP_MAC_update(ctx, (const unsigned char *)message, n) == 1 &&
 		       EVP_MAC_final(ctx, out + (size_t)i * SHA256_LEN, NULL, SHA256_LEN) == 1;
 	}
 	return good;
@@ -28,9 +27,10 @@ static bool make(struct verifier_ring *v, const char message[SECRET_MESSAGE_LEN]
 /* OpenSSL before 3.0.3 goes on where it was, instead of beginning anew. */
 static bool begins_anew(struct verifier_ring *v)
 {
-	char message[SECRET_MESSAGE_LEN] = {0};
+	const char message[CLIENT_ID_LEN + 1 + SECRET_LEN] = {0};
 	uint8_t first[MASTER_RING_MAX * SHA256_LEN], second[MASTER_RING_MAX * SHA256_LEN];
-	return make(v, message, first) && make(v, message, second) && crypto_equal(first, second, (size_t)v->n * SHA256_LEN);
+	return make(v, message, sizeof message, first) && make(v, message, sizeof message, second) &&
+	       crypto_equal(first, second, (size_t)v->n * SHA256_LEN);
 }
 
 enum err verifier_ring_new(const struct master_ring *ring, struct verifier_ring **ret)
@@ -67,11 +67,12 @@ void verifier_ring_free(struct verifier_ring *v)
 
 enum err verifier_ring_make(struct verifier_ring *v, struct str client_id, struct str secret, uint8_t *out)
 {
-	char message[SECRET_MESSAGE_LEN];
-	enum err err = secret_message(client_id, secret, message);
-	if (err == ERR_OK && !make(v, message, out))
+	char message[SECRET_MESSAGE_MAX];
+	size_t n = 0;
+	enum err err = secret_message(client_id, secret, message, &n);
+	if (err == ERR_OK && !make(v, message, n, out))
 		err = ERR_CRYPTO;
-	crypto_wipe(message, sizeof message);
+	crypto_wipe(message, n);
 	if (err == ERR_CRYPTO)
 		ERR_clear_error();
 	return err;

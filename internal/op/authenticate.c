@@ -86,9 +86,10 @@ static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 	enum err err = json_string(json_get(claims, "client_id"), &client_id);
 	f.is_client = err == ERR_OK;
 	if (f.is_client) {
-		if (!client_id_well_formed(client_id) || !take_proof(claims, &f))
+		if (!foreign_well_formed(client_id) || !take_proof(claims, &f))
 			return ERR_INVALID_TOKEN;
-		memcpy(f.client_id, client_id.p, CLIENT_ID_LEN);
+		memcpy(f.client_id, client_id.p, client_id.n);
+		f.client_id[client_id.n] = '\0';
 	} else if (err != ERR_NOT_PRESENT || json_get(claims, "secret_version") != NULL || json_get(claims, "secret_tag") != NULL ||
 		   json_get(claims, "credential_tag") != NULL) {
 		return ERR_INVALID_TOKEN;
@@ -124,7 +125,7 @@ static void set_caller(struct op *op, const struct bearer_facts *f)
 	op->caller.issued_at = f->issued_at;
 	op->caller.remote_addr = op->origin.remote_addr;
 	if (f->is_client)
-		op->caller.client_id = arena_copy(op->arena, str_from(f->client_id, CLIENT_ID_LEN));
+		op->caller.client_id = arena_copy(op->arena, str_of(f->client_id));
 	if (f->has_tag)
 		op->caller.secret_tag = arena_copy(op->arena, str_from(f->secret_tag, sizeof f->secret_tag));
 	if (f->has_jti)

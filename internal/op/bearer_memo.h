@@ -13,13 +13,13 @@
 #include "crypto/digest.h"
 #include "crypto/secret.h"
 
-#define BEARER_SUBJECT_MAX 64
+#define BEARER_SUBJECT_MAX FOREIGN_MAX /* a client's is its id */
 #define BEARER_BINDING_MAX 52
 
 struct bearer_facts {
 	int64_t expires_at; /* seconds since 1970 */
 	bool is_client;     /* else the operator's */
-	char client_id[CLIENT_ID_LEN];
+	char client_id[FOREIGN_MAX + 1];
 	/* 0: it was obtained with another credential than a secret */
 	int32_t secret_version;
 	/* else the token is from before there were any, and issued_at counts */

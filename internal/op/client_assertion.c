@@ -14,14 +14,14 @@ enum err client_assertion_parse(struct arena *a, struct str token, struct jwt *r
 	return jwt_parse_as(&form, a, token, ret);
 }
 
-enum err client_assertion_subject(const struct jwt *jwt, struct str *ret_client_id)
+enum err client_assertion_subject(const struct jwt *jwt, bool foreign, struct str *ret_client_id)
 {
 	struct str iss, sub;
 
 	if (json_string(json_get(jwt->claims_json, "iss"), &iss) != ERR_OK ||
 	    json_string(json_get(jwt->claims_json, "sub"), &sub) != ERR_OK)
 		return ERR_INVALID_CLIENT;
-	if (!str_eq(iss, sub) || !client_id_well_formed(sub))
+	if (!str_eq(iss, sub) || !(foreign ? foreign_well_formed(sub) : client_id_well_formed(sub)))
 		return ERR_INVALID_CLIENT;
 	*ret_client_id = sub;
 	return ERR_OK;

@@ -19,8 +19,9 @@
 MUST_CHECK enum err client_assertion_parse(struct arena *a, struct str token, struct jwt *ret);
 
 /* Who the assertion says it is of, before its signature is checked: `iss` and `sub`, which are
- * one, and a client id by its form. *ret_client_id lives as long as `jwt`. ERR_INVALID_CLIENT. */
-MUST_CHECK enum err client_assertion_subject(const struct jwt *jwt, struct str *ret_client_id);
+ * one, and a client id by its form, or, with `foreign`, by that of one that was brought along.
+ * *ret_client_id lives as long as `jwt`. ERR_INVALID_CLIENT. */
+MUST_CHECK enum err client_assertion_subject(const struct jwt *jwt, bool foreign, struct str *ret_client_id);
 
 struct client_assertion_rules {
 	struct str issuer; /* our issuer identifier */

@@ -1,5 +1,6 @@
 #include "op/client_auth.h"
 
+#include "op/credential_form.h"
 #include "op/private_key_jwt.h"
 #include "op/tls_client_auth.h"
 
@@ -19,8 +20,8 @@ static enum op_verdict take_secret(struct op *op)
 	if (in->client_secret.p == NULL)
 		return refuse_missing(op, "The client must authenticate, with HTTP Basic or in the body: client_secret is missing.",
 				      "The parameter client_secret is missing.");
-	return client_id_well_formed(in->client_id) && secret_well_formed(in->client_secret) ? OP_MORE
-											     : op_fail(op, ERR_INVALID_CLIENT, NULL);
+	return op_may_be_client_id(op, in->client_id) && op_may_be_secret(op, in->client_secret) ? OP_MORE
+												 : op_fail(op, ERR_INVALID_CLIENT, NULL);
 }
 
 enum op_verdict op_take_client(struct op *op)
@@ -34,7 +35,7 @@ enum op_verdict op_take_client(struct op *op)
 		return op_take_assertion(op);
 	if (!op_shows_certificate(op))
 		return take_secret(op);
-	return client_id_well_formed(in->client_id) ? op_take_certificate(op) : op_fail(op, ERR_INVALID_CLIENT, NULL);
+	return op_may_be_client_id(op, in->client_id) ? op_take_certificate(op) : op_fail(op, ERR_INVALID_CLIENT, NULL);
 }
 
 enum err op_client_verifiers(struct op *op, struct str *ret)

@@ -15,7 +15,7 @@
 static const struct json_limits limits = {.max_depth = 2, .max_values = 64};
 
 struct entry {
-	char client_id[CLIENT_ID_LEN];
+	char client_id[FOREIGN_MAX + 1];
 	uint64_t used; /* 0: free; else the higher, the later */
 	struct known_keys *keys;
 };
@@ -60,7 +60,7 @@ void client_key_memo_free(struct client_key_memo *m)
 	free(m);
 }
 
-/* Client ids are random: any of their bytes tell them apart. */
+/* Ours are random: any of their bytes tell them apart. */
 static struct entry *set_of(struct client_key_memo *m, struct str client_id)
 {
 	unsigned hash = 0;
@@ -72,7 +72,7 @@ static struct entry *set_of(struct client_key_memo *m, struct str client_id)
 static struct entry *entry_of(struct entry *set, struct str client_id)
 {
 	for (int i = 0; i < WAYS; i++)
-		if (set[i].used != 0 && memcmp(set[i].client_id, client_id.p, CLIENT_ID_LEN) == 0)
+		if (set[i].used != 0 && str_eq(str_of(set[i].client_id), client_id))
 			return &set[i];
 	return NULL;
 }
@@ -184,7 +184,8 @@ const struct known_keys *client_key_memo_put(struct client_key_memo *m, struct s
 			e->keys->n++;
 		else
 			memset(&e->keys->v[e->keys->n], 0, sizeof e->keys->v[0]);
-	memcpy(e->client_id, client_id.p, CLIENT_ID_LEN);
+	memcpy(e->client_id, client_id.p, client_id.n);
+	e->client_id[client_id.n] = '\0';
 	e->used = ++m->uses;
 	return e->keys;
 }

@@ -34,6 +34,8 @@
 #include "crypto/jwt.h"
 #include "crypto/used_once.h"
 #include "crypto/verifier_ring.h"
+#include "hashing/hash_failures.h"
+#include "hashing/hash_pool.h"
 #include "op/bearer_memo.h"
 #include "op/certificate_memo.h"
 #include "op/client_key_memo.h"
@@ -116,8 +118,10 @@ struct op_env {
 	struct hasher *hasher;
 	struct dpop_nonces *nonces; /* that proofs must have; NULL: none */
 	struct op_counters *counters;
-	struct trace_queue *traces; /* NULL: off */
-	struct rate_limits *limits; /* of all workers; NULL: none */
+	struct trace_queue *traces;          /* NULL: off */
+	struct rate_limits *limits;          /* of all workers; NULL: none */
+	struct hash_view *hashing;           /* NULL: not any more */
+	struct hash_failures *hash_failures; /* of all workers */
 	/* who vouches for clients' certificates; of all workers; NULL: nobody */
 	struct certificate_authorities *authorities;
 	struct documents documents; /* that anyone may read */
@@ -265,6 +269,8 @@ struct op {
 	 * platform has; else NULL */
 	struct key_proof *proof;
 	struct workload_proof *workload;
+	/* its secret was brought along, and is being adopted; else NULL */
+	struct adoption *adoption;
 	bool asked_credentials; /* the database was asked for the client's keys and workloads */
 	/* What the client shows in place of its secret, once that was found right; auth_method
 	 * 0: its secret. */
@@ -322,7 +328,8 @@ struct op {
 };
 
 /* What stands in a path where op_table.h has {organization} and its like; borrowed from the path,
- * absent where it has none. A credential's id as it stands there, perhaps with escapes. */
+ * absent where it has none. A client's id and a credential's as they stand there, perhaps with
+ * escapes. */
 struct op_path {
 	struct str organization, client_id, credential_id;
 };

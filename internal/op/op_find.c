@@ -26,11 +26,11 @@ static struct str *parameter_of(struct str segment, struct op_path *ret)
 	return str_eq(segment, STR("{credential_id}")) ? &ret->credential_id : NULL;
 }
 
-/* A parameter takes one of [A-Za-z0-9_-], which names and ids here are made of; but a credential's
- * id may hold anything, and stays as the path has it. */
+/* An organization is one of [A-Za-z0-9_-]; the ids of clients and credentials may hold anything,
+ * and stay as the path has them. */
 static bool fits(const struct str *parameter, struct str given, const struct op_path *path)
 {
-	return given.n > 0 && (parameter == &path->credential_id || str_is_word(given, "_-"));
+	return given.n > 0 && (parameter != &path->organization || str_is_word(given, "_-"));
 }
 
 /* Segment by segment. */

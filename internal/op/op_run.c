@@ -36,6 +36,17 @@ static void count_denied(struct op *op)
 	denied_count(op->env->store, client_id, op->origin.remote_addr, err_info(op->err)->code);
 }
 
+/* Whatever a stranger wrote into client_id may be anything, even a secret in the wrong field. So
+ * of what isn't an id by our own form the log has what the database knows. */
+static struct str client_id_of(const struct op *op)
+{
+	struct str given = op->in.client_id;
+	bool found = op->err == ERR_OK && op->spec != NULL && op->spec->who == OP_BY_PLATFORM;
+	if (given.p == NULL)
+		return op->out.client_id;
+	return client_id_well_formed(given) || op->client_known || found ? given : STR_NONE;
+}
+
 static void write_access_line(const struct op *op)
 {
 	const struct err_info *info = err_info(op->err);
@@ -50,10 +61,7 @@ static void write_access_line(const struct op *op)
 		uuid_format(op->organization_id, text);
 		log_str(&line, "organization_id", str_from(text, sizeof text));
 	}
-	struct str client_id = op->in.client_id.p != NULL ? op->in.client_id : op->out.client_id;
-	/* whatever a stranger wrote into client_id may be anything, even a secret in the wrong
-	 * field */
-	log_str(&line, "client_id", client_id_well_formed(client_id) ? client_id : STR_NONE);
+	log_str(&line, "client_id", client_id_of(op));
 	if (op->caller_known)
 		log_str(&line, "caller", op->origin.actor);
 	log_str(&line, "remote_addr", op->origin.remote_addr);

@@ -27,9 +27,11 @@ enum op_verdict op_take_assertion(struct op *op)
 					  ? "The parameter client_assertion_type is missing (RFC 7521 section 4.2)."
 					  : "The client_assertion_type must be " CLIENT_ASSERTION_TYPE ".");
 	enum err parsed = client_assertion_parse(op->arena, in->client_assertion, &proof->jwt);
-	enum err named = parsed == ERR_OK ? client_assertion_subject(&proof->jwt, &subject) : parsed;
+	enum err named = parsed == ERR_OK ? client_assertion_subject(&proof->jwt, false, &subject) : parsed;
 	if (named != ERR_OK && op_shows_workload(op, in->client_assertion, 'w'))
 		return op_take_workload(op);
+	if (parsed == ERR_OK && named != ERR_OK && store_has_foreign(op->env->store))
+		named = client_assertion_subject(&proof->jwt, true, &subject);
 	if (parsed != ERR_OK)
 		return refuse(op, "The client_assertion isn't a JWT of the form and the algorithms that are taken here.");
 	if (named != ERR_OK)

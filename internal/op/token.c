@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "crypto/jwt.h"
+#include "op/adoption.h"
 #include "op/client_auth.h"
 #include "op/confirmation.h"
 #include "op/dpop_request.h"
@@ -249,10 +250,13 @@ static bool take_verdict(struct op *op)
 }
 
 /* An answer may be why another one of the group is abandoned: that one then has no token. */
+static op_step *const issue_again[];
+
 static void answer_issued(struct op *op, enum err err)
 {
 	if (err == ERR_OK && op->abandoned == ERR_OK)
 		err = signed_token(op);
+	err = op_adopt_first(op, err, issue_again);
 	if (err == ERR_INVALID_CLIENT && op_workload_again(op))
 		err = ERR_OK;
 	op_resume(op, op->workload != NULL ? op_tell_workload_fault(op, err) : op_profile_fault(op, err));
@@ -287,16 +291,6 @@ static void issued(struct issue_request *const *group, unsigned n)
 		answer_issued(ops[i], drafted[i] ? err : errs[i]);
 }
 
-static enum err put_verifiers(struct op *op)
-{
-	size_t length = (size_t)op->env->config->ring.n * SHA256_LEN;
-	uint8_t *verifiers = arena_alloc(op->arena, length);
-	if (verifiers == NULL)
-		return ERR_NO_MEMORY;
-	op->issue.verifiers = str_from(verifiers, length);
-	return verifier_ring_make(op->env->verifiers, op->in.client_id, op->in.client_secret, verifiers);
-}
-
 static enum op_verdict issue(struct op *op)
 {
 	if (issue_is_full(op->env->store)) /* before anything is spent on it */
@@ -324,11 +318,13 @@ static enum op_verdict issue(struct op *op)
 		.done = issued,
 		.arg = op,
 	};
-	enum err err = op->shown.auth_method != '\0' ? ERR_OK : put_verifiers(op);
+	enum err err = op_client_verifiers(op, &op->issue.verifiers);
 	if (err == ERR_OK)
 		err = issue_submit(op->env->store, &op->issue);
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
+
+static op_step *const issue_again[] = {OP_ADOPTION_STEPS, issue, NULL};
 
 op_step *const op_issue_token_steps[] = {op_authenticate, check_grant, op_limit_client, op_verify_assertion, issue, NULL};
 op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, op_verify_proof, op_verify_assertion, op_verify_workload, issue,

@@ -3,6 +3,7 @@
 #include <endian.h>
 
 #include "base/base64.h"
+#include "op/credential_form.h"
 #include "op/op_steps.h"
 #include "sql/auth_method.h"
 
@@ -37,7 +38,7 @@ static enum op_verdict read_filter(struct op *op)
 		in->page_size = PAGE_DEFAULT;
 	if (in->page_size < 0 || in->page_size > TOKEN_PAGE_MAX)
 		return refuse(op, "page_size must be an integer from 1 to 100.");
-	if (in->client_id.p != NULL && !client_id_well_formed(in->client_id))
+	if (in->client_id.p != NULL && !op_may_be_client_id(op, in->client_id))
 		return refuse(op, "client_id must be a client id.");
 	if (in->jti.p != NULL && uuid_parse(in->jti, &op->listed_jti) != ERR_OK)
 		return refuse(op, "jti must be a UUID.");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "op/adoption.h"
 #include "op/client_auth.h"
 #include "op/op_steps.h"
 #include "op/own_token.h"
@@ -73,7 +74,7 @@ static struct presented_token presented(const struct own_token *t)
 		.kid = t->kid,
 		.verified = t->verified,
 		.jti = f->has_jti ? str_from(f->jti.b, sizeof f->jti.b) : STR_NONE,
-		.client_id = f->is_client ? str_from(f->client_id, CLIENT_ID_LEN) : STR_NONE,
+		.client_id = f->is_client ? str_of(f->client_id) : STR_NONE,
 		.secret_version = f->secret_version,
 		.organization_id = f->platform ? NULL : &f->organization_id,
 		.issued_at = f->issued_at,
@@ -118,13 +119,25 @@ static void tell(struct op *op, const struct own_token *t)
 	};
 }
 
+/* The statement has answered: what there is to say is said, but for a secret that is to be adopted
+ * first. */
+static void go_on(struct op *op, enum err err, op_step *const *again)
+{
+	op_resume(op, op_profile_fault(op, op_adopt_first(op, err, again)));
+}
+
+static op_step introspect, revoke, list;
+static op_step *const introspect_again[] = {OP_ADOPTION_STEPS, introspect, NULL};
+static op_step *const revoke_again[] = {OP_ADOPTION_STEPS, revoke, NULL};
+static op_step *const list_again[] = {OP_ADOPTION_STEPS, list, NULL};
+
 static void introspected(void *arg, enum err err, const struct token_answer *answer)
 {
 	struct op *op = arg;
 	note_caller(op, err, answer);
 	if (err == ERR_OK && answer->active)
 		tell(op, op->own_token);
-	op_resume(op, op_profile_fault(op, err));
+	go_on(op, err, introspect_again);
 }
 
 static enum op_verdict introspect(struct op *op)
@@ -147,7 +160,7 @@ static void answered(void *arg, enum err err, const struct token_answer *answer)
 {
 	struct op *op = arg;
 	note_caller(op, err, answer);
-	op_resume(op, op_profile_fault(op, err));
+	go_on(op, err, revoke_again);
 }
 
 static enum op_verdict revoke(struct op *op)
@@ -213,7 +226,7 @@ static void listed(void *arg, enum err err, const struct token_answer *answer)
 	note_caller(op, err, answer);
 	if (err == ERR_OK)
 		err = show_list(op, answer->list);
-	op_resume(op, op_profile_fault(op, err));
+	go_on(op, err, list_again);
 }
 
 static enum op_verdict list(struct op *op)

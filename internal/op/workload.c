@@ -1,7 +1,7 @@
 #include "op/workload.h"
 
-#include "crypto/secret.h"
 #include "op/ask_credentials.h"
+#include "op/credential_form.h"
 #include "op/issuer_key.h"
 #include "op/op_steps.h"
 #include "json/json_read.h"
@@ -62,7 +62,7 @@ enum op_verdict op_take_workload(struct op *op)
 {
 	if (op->in.client_id.p == NULL)
 		return refuse(op, "The parameter client_id is missing: it says which client the workload is.");
-	return client_id_well_formed(op->in.client_id) ? OP_MORE : refuse(op, NO_MATCH);
+	return op_may_be_client_id(op, op->in.client_id) ? OP_MORE : refuse(op, NO_MATCH);
 }
 
 enum op_verdict op_take_grant_assertion(struct op *op)

@@ -3,6 +3,10 @@
 #ifndef M2M_OPERATOR_OPERATOR_SQL_H
 #define M2M_OPERATOR_OPERATOR_SQL_H
 
+extern const char sql_client_export[];
+extern const char sql_client_import[];
+extern const char sql_client_import_look[];
+extern const char sql_client_import_orgs[];
 extern const char sql_partitions[];
 extern const char sql_partitions_past[];
 extern const char sql_seal_bounds[];

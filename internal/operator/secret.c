@@ -76,6 +76,11 @@ static enum err outcome(struct operator_db *db, const char *action, struct str w
 	if (str_eq(word, STR("secret_ended")))
 		return operator_fail(db, ERR_SECRET_ENDED, "the secret of client %.*s has ended; `m2mctl client rotate` makes a new one",
 				     STR_ARG(client->client_id));
+	if (str_eq(word, STR("secret_not_readable")))
+		return operator_fail(
+			db, ERR_SECRET_NOT_READABLE,
+			"the secret of %.*s was brought along from another product and can't be read; rotate it to get one that can",
+			STR_ARG(client->client_id));
 	if (str_eq(word, STR("key_missing")))
 		return operator_fail(db, ERR_KEY_MISSING, "the secret was made with a master key that is not in M2M_MASTER_KEYS");
 	return operator_fail(db, ERR_INTERNAL, "refused: %.*s", STR_ARG(word));

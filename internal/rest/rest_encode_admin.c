@@ -337,9 +337,10 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 
 static struct str path_of_credential(struct op *op, struct str below, struct str credential_id)
 {
-	struct sbuf out = sbuf_in(op->arena, 256);
-	sbuf_printf(&out, "%.*s/admin/organizations/%.*s/clients/%.*s/credentials/", STR_ARG(below), STR_ARG(op->in.organization),
-		    STR_ARG(op->in.client_id));
+	struct sbuf out = sbuf_in(op->arena, 512);
+	sbuf_printf(&out, "%.*s/admin/organizations/%.*s/clients/", STR_ARG(below), STR_ARG(op->in.organization));
+	rest_path_put_segment(&out, op->in.client_id);
+	sbuf_putz(&out, "/credentials/");
 	rest_path_put_segment(&out, credential_id);
 	return sbuf_str(&out);
 }

@@ -170,12 +170,17 @@ static void route_other_method(struct rest_request *r, struct op *op, const stru
 	}
 }
 
+static bool is_malformed(struct op *op, struct str segment, struct str *ret)
+{
+	return segment.p != NULL && form_decode(op->arena, segment, false, ret) == ERR_MALFORMED;
+}
+
 static void take_parameters(struct op *op, const struct op_path *parameters)
 {
 	op->in.organization = arena_copy(op->arena, parameters->organization);
-	op->in.client_id = arena_copy(op->arena, parameters->client_id);
-	if (parameters->credential_id.p != NULL &&
-	    form_decode(op->arena, parameters->credential_id, false, &op->in.credential_id) == ERR_MALFORMED)
+	if (is_malformed(op, parameters->client_id, &op->in.client_id))
+		op_fail(op, ERR_INVALID_REQUEST, "The path's client_id must be percent-encoded UTF-8 without control characters.");
+	if (is_malformed(op, parameters->credential_id, &op->in.credential_id))
 		op_fail(op, ERR_INVALID_REQUEST, "The path's credential_id must be percent-encoded UTF-8 without control characters.");
 }
 

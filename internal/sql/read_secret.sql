@@ -12,6 +12,7 @@
       when not
 --: secret_is_live(s)
       then 'secret_ended'
+      when s.salt is null then 'secret_not_readable'
       when s.key_id <> all($12::text[]) then 'key_missing' else 'granted' end as outcome,
     t.client_id, caller.organization_id, s.version, s.key_id, s.salt, s.verifier, s.created_at, s.expires_at
   from (select) one left join caller on true

@@ -20,7 +20,7 @@ struct bucket {
 	uint32_t attempts;    /* 0: free */
 	uint32_t attempts_wire;
 	const char *reason;
-	char client_id[CLIENT_ID_LEN + 1]; /* empty: unknown */
+	char client_id[FOREIGN_MAX + 1]; /* empty: unknown */
 	char remote_addr[INET6_ADDRSTRLEN + 4];
 };
 
@@ -95,7 +95,7 @@ void denied_count(struct store *s, struct str client_id, struct str remote_addr,
 	struct bucket kind = {.reason = reason};
 	int64_t minute = store_now_us(s) / 60000000 * 60;
 	kind.minute_wire = htobe64((uint64_t)minute);
-	if (client_id.p != NULL && client_id.n == CLIENT_ID_LEN)
+	if (client_id.p != NULL && client_id.n <= FOREIGN_MAX)
 		memcpy(kind.client_id, client_id.p, client_id.n);
 	put_network(remote_addr, kind.remote_addr, sizeof kind.remote_addr);
 	count(s->denied, &kind, 1);

@@ -31,7 +31,7 @@
 
 struct issue_request {
 	/* in; borrowed until done */
-	struct str client_id; /* well formed */
+	struct str client_id; /* well formed, as ours or as brought along */
 	/* one SHA256_LEN verifier per key of the ring, in ring order; absent with a credential */
 	struct str verifiers;
 	/* requested; absent: the client's own. Tokens separated by single spaces */

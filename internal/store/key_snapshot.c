@@ -1,5 +1,6 @@
 /* The poll of the signing keys: rows -> a keyset that the store and a batch in flight share, the
- * list for the metrics, and what time it is for the database. */
+ * list for the metrics, what time it is for the database, and whether clients were brought
+ * along. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,8 @@ static void keys_answered(void *arg, enum err err, const PGresult *r)
 		db_clock_note(&s->clock, s->keys_sent_us, clock_mono_us(), pg_time_us(r, 0, 8));
 	if (err == ERR_OK && PQntuples(r) > 0)
 		tell_skew(s);
+	if (err == ERR_OK && PQntuples(r) > 0)
+		s->has_foreign = pg_bool(r, 0, 9);
 	if (err == ERR_OK)
 		know_keys(s, r);
 	if (err == ERR_OK)

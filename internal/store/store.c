@@ -45,6 +45,8 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_ROTATION_CHANGE, sql_rotation_change},
 	{STMT_END_UNUSED, "select count(*) from m2m.end_unused_secrets($1::int4, $2::int4, 'm2m-gateway', '-', null)"},
 	{STMT_CLIENT_JWKS, SQL_CLIENT_KEYS},
+	{STMT_FOREIGN_HASHES, sql_foreign_hashes},
+	{STMT_ADOPT_SECRET, sql_adopt_secret},
 	{STMT_USED_FORGET, "select m2m.used_once_forget()"},
 	{STMT_USED_SPEND, sql_used_once_spend},
 	{STMT_KEYS, sql_signing_keys},
@@ -147,6 +149,11 @@ bool store_idle(const struct store *s)
 bool store_ended(struct store *s)
 {
 	return issue_ended(s);
+}
+
+bool store_has_foreign(const struct store *s)
+{
+	return s->has_foreign;
 }
 
 struct store_counters *store_counters(struct store *s)

@@ -72,6 +72,10 @@ const char *store_unready_reason(const struct store *s);
 /* The present snapshot; NULL before the first poll. Valid until the caller returns to the loop. */
 struct keyset *store_keyset(struct store *s);
 
+/* Clients were brought along from another product, as of the last poll: ids and secrets needn't be
+ * of our form (crypto/foreign_secret.h). */
+bool store_has_foreign(const struct store *s);
+
 /* What time it is for tokens: the database's, which also gave them theirs, as of the last poll
  * (not older than seconds while it answers) and with the monotonic clock since; known before the
  * first snapshot of keys is. Microseconds since 1970. */

@@ -22,6 +22,8 @@
 #define STMT_AUDIT_KEY                "audit_key"
 #define STMT_PROBE                    "probe"
 #define STMT_KEYS                     "keys"
+#define STMT_FOREIGN_HASHES           "foreign_hashes"
+#define STMT_ADOPT_SECRET             "adopt_secret"
 #define STMT_READ_CLIENT_ID           "read_client_id"
 #define STMT_READ_SECRET              "read_secret"
 #define STMT_ROTATE_BEGIN             "rotate_begin"
@@ -136,6 +138,7 @@ struct store {
 	struct db_clock clock; /* as the polls of the keys tell it */
 	bool skew_told;
 	bool keys_usable; /* the last poll gave a key to sign with */
+	bool has_foreign; /* as of the last poll: store_has_foreign */
 	/* what a request is answered while there is none: ERR_STALE_KEY, or ERR_KEY_MISSING when
 	 * the ring lacks what it is wrapped with */
 	enum err why_no_key;

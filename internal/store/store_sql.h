@@ -3,7 +3,9 @@
 #ifndef M2M_STORE_STORE_SQL_H
 #define M2M_STORE_STORE_SQL_H
 
+extern const char sql_adopt_secret[];
 extern const char sql_denied[];
+extern const char sql_foreign_hashes[];
 extern const char sql_introspect_by_bearer[];
 extern const char sql_introspect_by_clients[], sql_introspect_by_credentials[];
 extern const char sql_issue[], sql_issue_bearer[], sql_issue_credential[], sql_issue_proof[];

@@ -143,6 +143,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	int64_t now_us = clock_mono_us();
 	go_on_accepting(w, now_us);
 	rate_limits_sweep(w->env.limits, now_us);
+	hash_failures_sweep(w->env.hash_failures, now_us);
 	go_on_leaving(w, now_us);
 }
 
@@ -220,6 +221,8 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 		goto fail;
 	w->env.traces = trace_queue_new(shared->trace);
 	w->env.limits = shared->limits;
+	w->env.hashing = hash_view_new(shared->hashing, w->base);
+	w->env.hash_failures = shared->hash_failures;
 	w->env.authorities = client_authorities_set(shared->authorities);
 	if (discovery_documents(w->arena, config, &w->env.documents) != ERR_OK)
 		goto fail;
@@ -227,7 +230,7 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
 	w->flush = event_new(w->base, -1, 0, on_flush, w);
 	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->env.client_keys == NULL || w->env.certificates == NULL ||
-	    w->env.hasher == NULL || w->command_event == NULL || w->tick == NULL || w->flush == NULL)
+	    w->env.hasher == NULL || w->env.hashing == NULL || w->command_event == NULL || w->tick == NULL || w->flush == NULL)
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
@@ -286,9 +289,12 @@ void worker_free(struct worker *w)
 	 * the store gone */
 	if (w->rest != NULL)
 		rest_server_drain(w->rest, 0);
-	/* first what still has answers to give, through the transports: the issuers, whose
-	 * answers may lead to the store, then the store */
+	/* first what still has answers to give, through the transports: the issuers and the
+	 * hashes, whose answers may lead to the store, then the store */
 	trust_view_free(w->trust);
+	struct hash_view *hashing = w->env.hashing;
+	w->env.hashing = NULL; /* nobody asks any more */
+	hash_view_free(hashing);
 	store_free(w->store);
 	rest_server_free(w->rest);
 	grpc_server_free(w->grpc);

@@ -18,9 +18,11 @@ struct worker;
 /* What the workers of a process share besides the config; it outlives them. */
 struct worker_shared {
 	struct trust *trust;
-	struct tls *tls;                        /* NULL: plaintext */
-	struct trace *trace;                    /* NULL: off */
-	struct rate_limits *limits;             /* NULL: none */
+	struct tls *tls;            /* NULL: plaintext */
+	struct trace *trace;        /* NULL: off */
+	struct rate_limits *limits; /* NULL: none */
+	struct hash_pool *hashing;
+	struct hash_failures *hash_failures;
 	struct client_authorities *authorities; /* NULL: none */
 };
 

@@ -203,12 +203,13 @@ static void start_gateway(struct bench *b, uint16_t postgres_port)
 		 postgres_port);
 	char *env[] = {url, keys, issuer, http, grpc, workers, NULL};
 	struct sbuf why = sbuf_in(b->arena, 1024);
-	struct worker_shared shared = {NULL, NULL, NULL};
+	struct worker_shared shared = {.trust = NULL};
 	struct listen_claim http_claim, grpc_claim;
 	struct listen_set http_set, grpc_set;
 	if (config_read(b->arena, env, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS | CONFIG_NEED_LISTENERS, &b->config, &why) !=
 		    ERR_OK ||
-	    trust_open(&b->config, &shared.trust, &why) != ERR_OK ||
+	    trust_open(&b->config, &shared.trust, &why) != ERR_OK || hash_pool_open(&shared.hashing) != ERR_OK ||
+	    hash_failures_open(&shared.hash_failures) != ERR_OK ||
 	    listen_claim(&b->config.http, "M2M_HTTP_LISTEN", &http_claim, &why) != ERR_OK ||
 	    listen_claim(&b->config.grpc, "M2M_GRPC_LISTEN", &grpc_claim, &why) != ERR_OK ||
 	    listen_open(&b->config.http, &http_claim, true, &http_set, &why) != ERR_OK ||

@@ -1,6 +1,7 @@
 /* Promises 1 and 2 of the design, checked on histories: rotation is linearizable, as are taking
- * an allowed network away and removing a key, a certificate or a workload, and no token is
- * delivered without its row.
+ * an allowed network away and removing a key, a certificate or a workload, also of secrets that
+ * were brought along and are shown for the first time, and no token is delivered without its
+ * row.
  *
  * A history is what clients saw: what each call used, what it was answered, its begin and end on
  * one monotonic clock. What must hold is derived from that alone, and from the audit afterwards.
@@ -16,6 +17,7 @@
 #include "base/clock.h"
 #include "harness/client_key.h"
 #include "harness/expect.h"
+#include "harness/imported.h"
 #include "harness/load.h"
 #include "harness/pki.h"
 #include "harness/proc.h"
@@ -764,6 +766,196 @@ Test(concurrency, removing_and_adding_a_workload_is_linearizable)
 	make_history_of_credentials(signers, change_credentials_on);
 	check_history_of_credentials(signers, "workload");
 	signing_key_free(key.key);
+}
+
+/* ---- clients that were brought along, whose first logins race with a rotation ---- */
+
+#define LOGINS     4
+#define FIRST_MAX  2000 /* clients */
+#define RACES_MIN  24   /* however slow this machine is */
+#define OLD_SECRET "p:a%ss~word-of-old"
+
+/* One client's: who was called, and when the rotation of its only secret began and ended. */
+static struct {
+	char client_id[48];
+	int64_t begin, end;
+} moved[FIRST_MAX];
+static pthread_barrier_t together;
+static atomic_int turn;          /* whose the race is */
+static atomic_bool turn_is_over; /* it was rotated */
+static _Atomic int64_t answered; /* when its first login was; 0: not yet */
+
+static int old_secret_on(struct verifier *v, struct call *call, const char *client_id)
+{
+	char form[256];
+	snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s&client_secret=p%%3Aa%%25ss~word-of-old", client_id);
+	make_call(v, call, &(struct http_request){.path = "/oauth2/token", .type = FORM, .body = form});
+	if (call->status == 200) {
+		body_text(&v->answer, "access_token", v->bearers[0].token, sizeof v->bearers[0].token);
+		claim_text(v->bearers[0].token, "jti", call->jti, sizeof call->jti);
+	}
+	return call->status;
+}
+
+/* `version` of a call is the client's place here. One call at least begins after the rotation. */
+static void *log_in_on(void *arg)
+{
+	struct verifier *v = arg;
+	bool alive = open_both(v->conns);
+	for (;;) {
+		pthread_barrier_wait(&together);
+		if (atomic_load(&stop))
+			break;
+		bool over = false;
+		for (bool last = false; alive && !last && v->calls_n < CALLS_MAX; last = over) {
+			struct call *call = &v->calls[v->calls_n++];
+			over = atomic_load(&turn_is_over);
+			call->version = atomic_load(&turn);
+			alive = old_secret_on(v, call, moved[call->version].client_id) != 0;
+			atomic_compare_exchange_strong(&answered, &(int64_t){0}, call->end);
+		}
+		atomic_fetch_add(&faults, !alive);
+		pthread_barrier_wait(&together);
+	}
+	http_close(&v->conns[0]);
+	http_close(&v->conns[1]);
+	return NULL;
+}
+
+static int rotate_moved(struct http_conn *c, int client, struct http_reply *answer)
+{
+	char path[128];
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/moved%%3A%04d/rotate", client);
+	const struct http_request q = {.path = path, .bearer = platform, .type = "application/json", .body = "{\"grace_seconds\":0}"};
+	moved[client].begin = clock_mono_us();
+	int status = http_call_on(c, &q, answer);
+	moved[client].end = clock_mono_us();
+	return status;
+}
+
+static void expect_only_the_new_secret(const struct http_reply *answer, int client)
+{
+	static struct verifier here;
+	static struct call call;
+	char secret[SECRET_MAX], id[64];
+	snprintf(id, sizeof id, "moved%%3A%04d", client);
+	body_text(answer, "client_secret", secret, sizeof secret);
+	cr_assert(open_both(here.conns));
+	cr_assert_eq(old_secret_on(&here, &call, id), 401, "an imported secret was accepted after the rotation that ended it had returned");
+	http_close(&here.conns[0]);
+	http_close(&here.conns[1]);
+	for (int i = 0; i < GATEWAYS; i++)
+		cr_assert_eq(oauth_token(i == 0 ? w.gateway.http : second.http, id, secret, &r), 200, "%s", r.body);
+}
+
+/* Every other one once a login was answered, the others at any moment of their first logins, as
+ * long as those take here: *took, in microseconds. */
+static void wait_for_logins(int client, unsigned *seed, int64_t *took)
+{
+	int64_t begin = clock_mono_us();
+	if (client % 2 != 0) {
+		sleep_ms((int)(rand_r(seed) % (unsigned)(*took / 500 + 1)));
+		return;
+	}
+	while (atomic_load(&answered) == 0)
+		sleep_ms(1);
+	*took = atomic_load(&answered) - begin;
+}
+
+/* How many clients' races there were. */
+static int race_first_logins(void)
+{
+	static struct http_reply answer;
+	static struct http_conn c;
+	unsigned seed = 1;
+	int n = 0;
+	int64_t took = 0;
+	int64_t until = clock_mono_us() + seconds() * INT64_C(1000000);
+	cr_assert(http_open(&c, second.http));
+	for (; n < FIRST_MAX && (n < RACES_MIN || clock_mono_us() < until); n++) {
+		atomic_store(&turn, n);
+		atomic_store(&turn_is_over, false);
+		atomic_store(&answered, 0);
+		pthread_barrier_wait(&together);
+		wait_for_logins(n, &seed, &took);
+		int status = rotate_moved(&c, n, &answer);
+		atomic_store(&turn_is_over, true);
+		pthread_barrier_wait(&together);
+		cr_assert_eq(status, 200, "%s", answer.body);
+		expect_only_the_new_secret(&answer, n);
+	}
+	atomic_store(&stop, true);
+	pthread_barrier_wait(&together);
+	http_close(&c);
+	return n;
+}
+
+static void check_first_login(const struct call *call, unsigned *granted, unsigned *refused)
+{
+	bool had_ended = call->begin > moved[call->version].end, was_there = call->end < moved[call->version].begin;
+	cr_assert(call->status == 200 || call->status == 401, "POST /oauth2/token was answered %d", call->status);
+	cr_assert(call->status != 200 || !had_ended, "an imported secret was accepted after the rotation that ended it had returned");
+	cr_assert(call->status != 401 || !was_there, "an imported secret was refused before its rotation had begun");
+	*granted += call->status == 200;
+	*refused += had_ended;
+}
+
+static void import_moved(void)
+{
+	PGconn *db = world_db(&w);
+	char hash[BCRYPT_MAX];
+	import_client(&w, "acme", "moved:first", bcrypt_of(OLD_SECRET, 6, hash));
+	sql_exec(db,
+		 "insert into m2m.client (client_id, organization_id, roles, scopes, audiences, secret_version)"
+		 " select 'moved:' || lpad(n::text, 4, '0'), organization_id, roles, scopes, audiences, 1"
+		 " from m2m.client, generate_series(0, %d) n where client_id = 'moved:first'",
+		 FIRST_MAX - 1);
+	sql_exec(db, "insert into m2m.client_secret (client_id, version, foreign_hash)"
+		     " select client_id, 1, foreign_hash from m2m.client c, (select foreign_hash from m2m.client_secret"
+		     " where client_id = 'moved:first') h where c.client_id ~ '^moved:[0-9]'");
+	for (int i = 0; i < FIRST_MAX; i++)
+		snprintf(moved[i].client_id, sizeof moved[i].client_id, "moved%%3A%04d", i);
+	gateway_stop(&w.gateway, 15000);
+	gateway_start(&w.gateway, &w.gateway_env);
+	gateway_start(&second, &w.gateway_env);
+}
+
+Test(concurrency, rotation_is_linearizable_for_secrets_that_are_just_being_adopted)
+{
+	static struct verifier logins[LOGINS];
+	unsigned granted = 0, refused = 0;
+	PGconn *db = world_db(&w);
+	import_moved();
+	mint_platform(&w, "backend", platform);
+	pthread_barrier_init(&together, NULL, LOGINS + 1);
+	for (unsigned i = 0; i < LOGINS; i++) {
+		logins[i].seed = i + 1;
+		logins[i].calls = calloc(CALLS_MAX, sizeof(struct call));
+		cr_assert_eq(pthread_create(&logins[i].id, NULL, log_in_on, &logins[i]), 0);
+	}
+	int n = race_first_logins();
+	delivered_begin(db);
+	for (unsigned i = 0; i < LOGINS; i++) {
+		pthread_join(logins[i].id, NULL);
+		for (unsigned k = 0; k < logins[i].calls_n; k++) {
+			check_first_login(&logins[i].calls[k], &granted, &refused);
+			if (logins[i].calls[k].jti[0] != '\0')
+				delivered_put(db, logins[i].calls[k].jti, 1);
+		}
+		free(logins[i].calls);
+	}
+	delivered_end(db);
+	cr_assert_eq(atomic_load(&faults), 0);
+	cr_assert_eq(sql_int(db, "select count(*) from delivered d where (select count(*) from m2m.token_audit t where t.jti = d.jti"
+				 " and t.client_id like 'moved:%%' and t.secret_version = 1) <> 1"),
+		     0);
+	int64_t adopted = sql_int(db, "select count(*) from m2m.admin_audit where action = 'adopt_secret'");
+	cr_assert_eq(sql_int(db, "select count(distinct client_id) from m2m.admin_audit where action = 'adopt_secret'"), adopted);
+	cr_log_info("%d clients, %d of them adopted; %u calls were accepted, %u had to be refused\n", n, (int)adopted, granted, refused);
+	cr_assert_geq(n, 10);
+	cr_assert_geq(adopted, 5);
+	cr_assert_geq(granted, 5);
+	cr_assert_geq(refused, 20);
 }
 
 /* ---- a grace that begins late ---- */

@@ -115,6 +115,43 @@ enum err client_jwks_find(struct store *s, struct str client_id, client_jwks_don
 	return take_on(s, FAKE_CLIENT_JWKS);
 }
 
+bool store_has_foreign(const struct store *s)
+{
+	return s->has_foreign;
+}
+
+enum err foreign_hashes_find(struct store *s, struct str client_id, foreign_hashes_done *done, void *arg)
+{
+	s->client_id = client_id;
+	s->hashes_done = done;
+	s->arg = arg;
+	return take_on(s, FAKE_FOREIGN_HASHES);
+}
+
+void fake_foreign_hashes(struct store *s, enum err err, const struct foreign_hash *hashes, size_t n)
+{
+	cr_assert_eq(s->waiting, FAKE_FOREIGN_HASHES, "nobody waits for hashes");
+	s->waiting = FAKE_NONE;
+	s->hashes_done(s->arg, err, hashes, n);
+}
+
+enum err secret_adopt(struct store *s, const struct secret_adoption *adoption, const struct origin *origin, secret_adopt_done *done,
+		      void *arg)
+{
+	s->adoption = *adoption;
+	s->origin = origin;
+	s->adopt_done = done;
+	s->arg = arg;
+	return take_on(s, FAKE_ADOPT);
+}
+
+void fake_adopted(struct store *s, enum err err)
+{
+	cr_assert_eq(s->waiting, FAKE_ADOPT, "nothing waits to be adopted");
+	s->waiting = FAKE_NONE;
+	s->adopt_done(s->arg, err);
+}
+
 void fake_client_jwks(struct store *s, enum err err, const struct client_jwk *keys, size_t n)
 {
 	cr_assert_eq(s->waiting, FAKE_CLIENT_JWKS, "nobody waits for keys");

@@ -12,6 +12,7 @@
 #include "store/credential.h"
 #include "store/issue.h"
 #include "store/rotation.h"
+#include "store/secret_adoption.h"
 #include "store/store.h"
 #include "store/token_list.h"
 #include "store/token_state.h"
@@ -28,6 +29,8 @@ enum fake_call {
 	FAKE_ROTATION_CHANGE,
 	FAKE_TOKEN_LIST,
 	FAKE_CLIENT_JWKS,
+	FAKE_FOREIGN_HASHES,
+	FAKE_ADOPT,
 	FAKE_USED_ONCE,
 	FAKE_INTROSPECT,
 	FAKE_REVOKE,
@@ -55,6 +58,7 @@ struct store {
 	enum err refuse; /* what every call answers at once, unless ERR_OK */
 	/* no statement carries the issue_request that waits: it can be withdrawn */
 	bool queued;
+	bool has_foreign; /* store_has_foreign */
 
 	enum fake_call waiting;
 	unsigned calls; /* how many were taken on */
@@ -80,6 +84,9 @@ struct store {
 	rotation_done *rotation_done;
 	struct grace_change grace_change;
 	client_jwks_done *jwks_done;
+	foreign_hashes_done *hashes_done;
+	struct secret_adoption adoption; /* of secret_adopt; borrowed until it returns */
+	secret_adopt_done *adopt_done;
 	bool once_fapi2;
 	struct issue_once once; /* of used_once_spend; its hash is borrowed */
 	used_once_done *once_done;
@@ -108,6 +115,8 @@ void fake_answer(struct store *s, enum err err, const struct credential *c);
 void fake_rotation(struct store *s, enum err err, const struct grace_list *list);
 
 /* Answers the question for a client's keys. */
+void fake_foreign_hashes(struct store *s, enum err err, const struct foreign_hash *hashes, size_t n);
+void fake_adopted(struct store *s, enum err err);
 void fake_client_jwks(struct store *s, enum err err, const struct client_jwk *keys, size_t n);
 
 /* Answers whether what may be used once is spent now. */

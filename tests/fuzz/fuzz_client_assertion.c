@@ -27,7 +27,7 @@ static void check(const struct jwt *jwt)
 	struct str client_id = STR_NONE;
 	const char *why = NULL;
 
-	if (client_assertion_subject(jwt, &client_id) == ERR_OK)
+	if (client_assertion_subject(jwt, false, &client_id) == ERR_OK)
 		must(client_id_well_formed(client_id));
 	if (client_assertion_check(jwt, &rules, &made, &why) != ERR_OK) {
 		must(why != NULL && made.jti.p == NULL);

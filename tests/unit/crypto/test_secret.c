@@ -78,7 +78,7 @@ Test(secret, parameters_that_no_row_may_have_derive_nothing)
 	params.version = 0;
 	cr_assert_eq(secret_derive(&ring.keys[0], &params, out), ERR_MALFORMED);
 	params.version = 1;
-	params.client_id = STR("m2m_short");
+	params.client_id = STR("a space");
 	cr_assert_eq(secret_derive(&ring.keys[0], &params, out), ERR_MALFORMED);
 	cr_assert_str_eq(out, "untouched");
 }
@@ -91,7 +91,28 @@ Test(secret, verifier_equals_another_implementations)
 	cr_assert_str_eq(hex(out, sizeof out), VERIFIER_7);
 	cr_assert_eq(secret_verifier(&ring.keys[0], STR(CLIENT_ID), STR(SECRET_MAX), out), ERR_OK);
 	cr_assert_str_neq(hex(out, sizeof out), VERIFIER_7);
-	cr_assert_eq(secret_verifier(&ring.keys[0], STR(CLIENT_ID), STR("m2ms_short"), out), ERR_MALFORMED);
+	cr_assert_eq(secret_verifier(&ring.keys[0], STR(CLIENT_ID), STR("7chars!"), out), ERR_MALFORMED);
+}
+
+/* Of ids and secrets that were brought along too; without the NUL two clients might share one. */
+Test(secret, a_verifier_is_of_id_nul_and_secret_of_any_length_that_is_taken)
+{
+	char longest[FOREIGN_MAX + 1], message[SECRET_MESSAGE_MAX];
+	uint8_t got[SHA256_LEN], want[SHA256_LEN];
+	size_t n = 0;
+
+	memset(longest, '~', sizeof longest);
+	cr_assert_eq(secret_message(STR("8letters"), str_from(longest, FOREIGN_MAX), message, &n), ERR_OK);
+	cr_assert_eq(n, 8 + 1 + FOREIGN_MAX);
+	cr_assert_arr_eq(message, "8letters\0~", 10);
+	cr_assert_eq(hmac_sha256(ring.keys[0].verifier_key, message, n, want), ERR_OK);
+	cr_assert_eq(secret_verifier(&ring.keys[0], STR("8letters"), str_from(longest, FOREIGN_MAX), got), ERR_OK);
+	cr_assert_arr_eq(got, want, sizeof want);
+	cr_assert_eq(secret_message(str_from(longest, FOREIGN_MAX), str_from(longest, FOREIGN_MAX), message, &n), ERR_OK);
+	cr_assert_eq(n, SECRET_MESSAGE_MAX);
+	cr_assert_eq(secret_message(STR("8letters"), str_from(longest, FOREIGN_MAX + 1), message, &n), ERR_MALFORMED);
+	cr_assert_eq(secret_message(STR("7letter"), STR("8letters"), message, &n), ERR_MALFORMED);
+	cr_assert_eq(n, SECRET_MESSAGE_MAX, "untouched");
 }
 
 Test(secret, a_ring_of_verifiers_is_each_keys_verifier_every_time)
@@ -110,7 +131,7 @@ Test(secret, a_ring_of_verifiers_is_each_keys_verifier_every_time)
 		cr_assert_eq(secret_verifier(&two.keys[1], STR(CLIENT_ID), secret, want + SHA256_LEN), ERR_OK);
 		cr_assert_arr_eq(got, want, sizeof want);
 	}
-	cr_assert_eq(verifier_ring_make(v, STR(CLIENT_ID), STR("m2ms_short"), got), ERR_MALFORMED);
+	cr_assert_eq(verifier_ring_make(v, STR(CLIENT_ID), STR("7chars!"), got), ERR_MALFORMED);
 	verifier_ring_free(v);
 }
 

@@ -164,14 +164,16 @@ Test(authenticate, an_organization_and_a_subject_must_be_there)
 		refused(c);
 	}
 	static const char *const subjects[] = {NULL, "\"\"", "1",
-					       "\"12345678901234567890123456789012345678901234567890123456789012345\"" /* 65 */};
+					       "\"12345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+					       "0123456789012345678901234567890123456789\"" /* 129 */};
 	for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
 		struct claims c = operator_claims();
 		c.sub = subjects[i];
 		refused(c);
 	}
 	struct claims longest = operator_claims();
-	longest.sub = "\"1234567890123456789012345678901234567890123456789012345678901234\"";
+	longest.sub = "\"123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
+		      "56789012345678\"";
 	taken(call_with(token_from(longest)));
 }
 
@@ -215,7 +217,7 @@ Test(authenticate, a_client_and_its_version_come_together)
 	refused(c);
 	c.roles = "[\"admin\"]";
 	refused(c);
-	static const char *const odd_clients[] = {"\"\"", "\"m2m_short\"", "null", "1", "[\"" CLIENT "\"]"};
+	static const char *const odd_clients[] = {"\"\"", "\"short\"", "\"has a space\"", "null", "1", "[\"" CLIENT "\"]"};
 	for (size_t i = 0; i < sizeof odd_clients / sizeof *odd_clients; i++) {
 		c = client_claims();
 		c.client_id = odd_clients[i];

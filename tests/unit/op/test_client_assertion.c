@@ -138,11 +138,11 @@ Test(client_assertion, iss_and_sub_are_one_client_id)
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct jwt jwt = assertion(JWT_ES256, bad[i]);
-		cr_expect_eq(client_assertion_subject(&jwt, &client_id), ERR_INVALID_CLIENT, "%s", bad[i]);
+		cr_expect_eq(client_assertion_subject(&jwt, false, &client_id), ERR_INVALID_CLIENT, "%s", bad[i]);
 		cr_expect(str_eq(client_id, STR("untouched")));
 	}
 	struct jwt jwt = assertion(JWT_ES256, "{\"iss\":\"" CLIENT "\",\"sub\":\"" CLIENT "\"}");
-	cr_assert_eq(client_assertion_subject(&jwt, &client_id), ERR_OK);
+	cr_assert_eq(client_assertion_subject(&jwt, false, &client_id), ERR_OK);
 	cr_assert(str_eq(client_id, STR(CLIENT)));
 }
 

@@ -183,6 +183,27 @@ Test(token, impossible_credentials_are_refused_unasked_in_the_same_words)
 	cr_assert_eq(op->err_detail, unasked);
 }
 
+/* A UUID is nobody's id here, and somebody's elsewhere. */
+Test(token, foreign_credentials_are_asked_for_once_clients_were_brought_along)
+{
+	struct op_input in = grant();
+	in.client_id = STR("5f0c2c0e-6a3f-4c8e-9a53-1f1d2f1a7b11");
+	in.client_secret = STR("p:a%ss~w");
+	malformed(in, ERR_INVALID_CLIENT, ERR_INVALID_CLIENT);
+	store.has_foreign = true;
+	struct op *op = ask(OP_OAUTH_TOKEN, in);
+	cr_assert_eq(store.waiting, FAKE_ISSUE);
+	cr_assert(str_eq(store.request->client_id, in.client_id));
+	fake_issue(&store, ERR_INVALID_CLIENT);
+	answered(op, ERR_INVALID_CLIENT);
+	cr_assert_null(strstr(logged(), "5f0c2c0e"), "nobody knows that it isn't a secret");
+	store.calls = 0;
+	in.client_secret = STR("7chars!");
+	malformed(in, ERR_INVALID_CLIENT, ERR_INVALID_CLIENT);
+	in.client_secret = STR("has a space");
+	malformed(in, ERR_INVALID_CLIENT, ERR_INVALID_CLIENT);
+}
+
 Test(token, the_admin_s_bearer_is_looked_at_before_the_grant)
 {
 	struct op *op = new_op(OP_ISSUE_TOKEN);

@@ -1,0 +1,465 @@
+/* Clients that are brought along: what becomes of a line, of a file that comes twice, of one that
+ * is cut off, and of each product's export (tests/exports). */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "crypto/digest.h"
+#include "crypto/foreign_secret.h"
+#include "crypto/secret.h"
+#include "harness/proc.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+#define SECRET "some-secret-1"
+#define BCRYPT "$2a$04$0.uj/uxFbwkmVej0EyE6JOwF0/6KsZDvZ18nzdY.cDjZ3lbHH/qPi"
+
+static struct world w;
+static struct ctl_result r;
+static struct master_ring ring;
+
+static void open_import(void)
+{
+	char text[1024] = "";
+	world_prepare(&w, false);
+	env_set(&w.ctl_env, "M2M_DEFAULT_AUDIENCE=https://api.example.com");
+	env_set(&w.ctl_env, "M2M_DEFAULT_SCOPE=all");
+	FILE *keys = fopen(shared_master_keys(), "r");
+	cr_assert_not_null(keys);
+	cr_assert_gt(fread(text, 1, sizeof text - 1, keys), 0);
+	fclose(keys);
+	cr_assert_eq(crypto_init(), ERR_OK);
+	cr_assert_eq(master_ring_parse(str_of(text), &ring, NULL), ERR_OK);
+}
+
+static void close_import(void)
+{
+	crypto_fini();
+	world_close(&w);
+}
+
+TestSuite(import, .init = open_import, .fini = close_import, .timeout = 240);
+
+#define expect_exit(want, ...)                                                                                                             \
+	do {                                                                                                                               \
+		int got_ = ctl(&w.ctl_env, &r, __VA_ARGS__);                                                                               \
+		cr_assert_eq(got_, want, "%s ended with %d: %s%s", #__VA_ARGS__, got_, r.out, r.err);                                      \
+	} while (0)
+
+static bool says(const char *text, const char *what)
+{
+	return strstr(text, what) != NULL;
+}
+
+static const char *file_of(const char *text)
+{
+	static char path[TMP_PATH];
+	tmp_path(path, "clients", ".jsonl");
+	tmp_write(path, text);
+	return path;
+}
+
+static const char *export_of(const char *name)
+{
+	static char path[4096];
+	snprintf(path, sizeof path, "%s/tests/exports/%s", M2M_SOURCE_DIR, name);
+	return path;
+}
+
+static void expect_counts(int made, int present, int left_out, int refused)
+{
+	char want[128];
+	snprintf(want, sizeof want, "\"there_already\":%d,\"left_out\":%d,\"refused\":%d", present, left_out, refused);
+	cr_expect(says(r.out, want), "%s in %s%s", want, r.out, r.err);
+	snprintf(want, sizeof want, "\"made\":%d,", made);
+	cr_expect(says(r.out, want), "%s in %s%s", want, r.out, r.err);
+}
+
+/* What all tables that an import writes hold. */
+static const char *state(void)
+{
+	return sql_text(world_db(&w), "select md5(concat((select string_agg(c::text, '|' order by client_id) from m2m.client c),"
+				      " (select string_agg(s::text, '|' order by client_id, version) from m2m.client_secret s),"
+				      " (select string_agg(o::text, '|' order by slug) from m2m.organization o),"
+				      " (select count(*) from m2m.client_import), (select count(*) from m2m.admin_audit)))");
+}
+
+static void keep_state(char out[64])
+{
+	snprintf(out, 64, "%s", state());
+}
+
+static const char *client_of(const char *client_id)
+{
+	return sql_text(
+		world_db(&w),
+		"select concat_ws(' ', o.slug, c.name, c.is_default, c.scopes, c.audiences, c.token_lifetime, c.secret_version,"
+		" c.disabled_at is not null) from m2m.client c join m2m.organization o using (organization_id) where client_id = '%s'",
+		client_id);
+}
+
+/* The stored verifier of a version is the one that a gateway makes of the secret. */
+static void opens(const char *client_id, int version, const char *secret)
+{
+	uint8_t verifier[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+	cr_assert_eq(secret_verifier(&ring.keys[0], str_of(client_id), str_of(secret), verifier), ERR_OK);
+	for (size_t i = 0; i < sizeof verifier; i++)
+		snprintf(hex + 2 * i, 3, "%02x", verifier[i]);
+	cr_expect_str_eq(sql_text(world_db(&w),
+				  "select encode(verifier, 'hex') from m2m.client_secret where client_id = '%s' and version = %d"
+				  " and foreign_hash is null and salt is null and hint is null",
+				  client_id, version),
+			 hex, "%s version %d", client_id, version);
+}
+
+/* The stored hash is one of the secret, and nothing of ours is there yet. */
+static void hashes(const char *client_id, int version, const char *secret)
+{
+	const char *hash = sql_text(world_db(&w),
+				    "select foreign_hash from m2m.client_secret where client_id = '%s' and version = %d"
+				    " and verifier is null and key_id is null",
+				    client_id, version);
+	cr_expect_eq(foreign_hash_verify(str_of(hash), str_of(secret)), ERR_OK, "%s version %d: %s", client_id, version, hash);
+}
+
+#define LINE(org, id, more) "{\"organization\":\"" org "\",\"client_id\":\"" id "\"," more "}\n"
+
+static const char two_lines[] =
+	LINE("acme", "acme-export", "\"name\":\"Nightly\",\"scopes\":[\"orders:read\"],\"token_lifetime\":900,\"secret\":\"" SECRET "\"")
+		LINE("acme", "acme:50%/import", "\"secret_hash\":\"" BCRYPT "\",\"disabled\":true");
+
+Test(import, lines_become_clients_with_their_ids_and_secrets)
+{
+	expect_exit(0, "client", "import", file_of(two_lines), "--output", "json");
+	expect_counts(2, 0, 0, 0);
+	cr_expect(says(r.out, "\"organizations_made\":1"), "%s", r.out);
+	cr_expect_str_eq(client_of("acme-export"), "acme Nightly t {orders:read} {https://api.example.com} 900 1 f");
+	cr_expect_str_eq(client_of("acme:50%/import"), "acme  f {all} {https://api.example.com} 86400 1 t");
+	opens("acme-export", 1, SECRET);
+	hashes("acme:50%/import", 1, SECRET);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_import where actor like 'operator:%%'"), 1);
+	cr_expect_str_eq(
+		sql_text(world_db(&w),
+			 "select string_agg(action || ' ' || coalesce(client_id, detail ->> 'slug'), ', ' order by action, client_id)"
+			 " from m2m.admin_audit where detail ->> 'import' = (select import_id::text from m2m.client_import)"),
+		"create_client acme-export, create_client acme:50%/import, create_organization acme");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where detail::text like '%%" SECRET "%%'"), 0);
+}
+
+Test(import, the_same_file_twice_changes_nothing)
+{
+	char before[64];
+	expect_exit(0, "client", "import", file_of(two_lines), "--output", "json");
+	keep_state(before);
+	expect_exit(0, "client", "import", file_of(two_lines), "--output", "json");
+	expect_counts(0, 2, 0, 0);
+	cr_expect_str_eq(state(), before);
+}
+
+Test(import, a_dry_run_says_the_same_and_writes_nothing)
+{
+	char before[64];
+	keep_state(before);
+	expect_exit(0, "client", "import", file_of(two_lines), "--dry-run", "--output", "json");
+	expect_counts(2, 0, 0, 0);
+	cr_expect(says(r.out, "\"organizations_made\":1") && says(r.out, "\"dry_run\":true,\"import_id\":null"), "%s", r.out);
+	cr_expect_str_eq(state(), before);
+}
+
+Test(import, a_damaged_line_is_named_by_its_number_and_the_rest_goes_on)
+{
+	expect_exit(7, "client", "import",
+		    file_of(LINE("acme", "acme-export",
+				 "\"secret\":\"" SECRET
+				 "\"") "{\"organization\":\"acme\",\"client_\n"
+				       "\n" LINE("acme", "short-1", "\"secret\":\"short\"") LINE(
+					       "acme", "twice-01", "\"secret\":\"" SECRET "\",\"secret_hash\":\"x\"")
+					       LINE("acme", "unknown1", "\"secrets_hash\":\"x\"") LINE(
+						       "acme", "costly-1",
+						       "\"secret_hash\":\"$2b$15$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\"")
+						       LINE("acme", "formless", "\"secret_hash\":\"{MD5}x\"")
+							       LINE("Acme Inc", "badslug1", "\"secret\":\"" SECRET "\"")
+								       LINE("acme", "acme-import", "\"secret\":\"" SECRET "\"")),
+		    "--output", "json");
+	expect_counts(2, 0, 0, 7);
+	cr_expect(says(r.err, "line 2: it breaks off."), "%s", r.err);
+	cr_expect(says(r.err, "line 4: short-1: a client id is 8 to 128 visible ASCII characters."), "%s", r.err);
+	cr_expect(says(r.err, "line 5: twice-01: a client has one of secret, secret_hash and secrets."), "%s", r.err);
+	cr_expect(says(r.err, "line 6: there is no member \"secrets_hash\"."), "%s", r.err);
+	cr_expect(says(r.err, "line 7: costly-1: its hash costs more than a second or 128 MiB to check"), "%s", r.err);
+	cr_expect(says(r.err, "line 8: formless: its hash is of no form that is known here."), "%s", r.err);
+	cr_expect(says(r.err, "line 9: badslug1: slug must be"), "%s", r.err);
+	opens("acme-import", 1, SECRET);
+}
+
+Test(import, an_id_of_another_organization_or_a_deleted_one_is_refused)
+{
+	expect_exit(0, "client", "import", file_of(two_lines));
+	expect_exit(0, "client", "delete", "acme:50%/import", "--yes");
+	expect_exit(7, "client", "import",
+		    file_of(LINE("globex", "acme-export", "\"secret\":\"" SECRET "\"")
+				    LINE("acme", "acme:50%/import", "\"secret\":\"" SECRET "\"")),
+		    "--output", "json");
+	expect_counts(0, 0, 0, 2);
+	cr_expect(says(r.err, "line 1: acme-export: there is a client of this id, of another organization."), "%s", r.err);
+	cr_expect(says(r.err, "line 2: acme:50%/import: there was a client of this id, and ids are never used again."), "%s", r.err);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.organization where slug = 'globex'"), 0);
+}
+
+Test(import, an_id_that_stands_twice_in_a_file_is_made_once)
+{
+	expect_exit(7, "client", "import",
+		    file_of(LINE("acme", "acme-export", "\"secret\":\"" SECRET "\"") LINE("acme", "acme-export", "\"secret\":\"another-1\"")
+				    LINE("globex", "acme-export", "\"secret\":\"" SECRET "\"")),
+		    "--output", "json");
+	expect_counts(1, 1, 0, 1);
+	opens("acme-export", 1, SECRET);
+}
+
+Test(import, an_organization_without_a_default_client_gets_the_first_that_doesnt_say_no)
+{
+	struct org acme;
+	org_create(&w, "acme", &acme);
+	expect_exit(0, "client", "import",
+		    file_of(LINE("globex", "client-1", "\"secret\":\"" SECRET "\",\"default\":false")
+				    LINE("globex", "client-2", "\"secret\":\"" SECRET "\"")
+					    LINE("globex", "client-3", "\"secret\":\"" SECRET "\",\"default\":true")
+						    LINE("acme", "client-4", "\"secret\":\"" SECRET "\",\"default\":true")));
+	cr_expect_str_eq(sql_text(world_db(&w), "select string_agg(client_id, ',' order by client_id) from m2m.client"
+						" where is_default and client_id like 'client%%'"),
+			 "client-3");
+}
+
+Test(import, several_versions_live_until_their_ends)
+{
+	expect_exit(0, "client", "import",
+		    file_of(LINE("acme", "acme-export",
+				 "\"secrets\":[{\"version\":2,\"secret\":\"" SECRET "\",\"expires_at\":\"2099-01-01T00:00:00Z\"},"
+				 "{\"version\":5,\"hash\":\"" BCRYPT "\",\"created_at\":\"2020-01-01T00:00:00Z\"}]")));
+	opens("acme-export", 2, SECRET);
+	hashes("acme-export", 5, SECRET);
+	cr_expect_str_eq(client_of("acme-export"), "acme  t {all} {https://api.example.com} 86400 5 f");
+	cr_expect_str_eq(
+		sql_text(world_db(&w),
+			 "select string_agg(version || ' ' || (ended_at is null) || ' ' || coalesce(extract(year from"
+			 " expires_at at time zone 'UTC')::text, '-') || ' ' || extract(year from created_at at time zone 'UTC'),"
+			 " ', ' order by version) from m2m.client_secret where version < 5 or created_at < '2021-01-01'"),
+		sql_text(world_db(&w), "select '2 false 2099 ' || extract(year from now() at time zone 'UTC') || ', 5 true - 2020'"));
+}
+
+/* ---- cut off ---- */
+
+static void many_lines(int n, char out[TMP_PATH])
+{
+	tmp_path(out, "many", ".jsonl");
+	FILE *f = fopen(out, "w");
+	cr_assert_not_null(f);
+	for (int i = 0; i < n; i++)
+		fprintf(f, "{\"organization\":\"org-%d\",\"client_id\":\"client-%06d\",\"secret\":\"" SECRET "\"}\n", i / 10, i);
+	fclose(f);
+}
+
+Test(import, a_run_that_was_killed_is_taken_up)
+{
+	enum { LINES = 6000 };
+	struct ctl_job job;
+	char path[TMP_PATH];
+	many_lines(LINES, path);
+	ctl_start(&w.ctl_env, &job, &r, (const char *const[]){"client", "import", path, NULL});
+	while (sql_int(world_db(&w), "select count(*) from m2m.client_import") == 0)
+		usleep(1000);
+	kill(job.pid, SIGKILL);
+	(void)ctl_finish(&job, &r);
+	int64_t made = sql_int(world_db(&w), "select count(*) from m2m.client");
+	cr_expect_eq(made % 1000, 0, "whole batches: %lld", (long long)made);
+	expect_exit(0, "client", "import", path, "--output", "json");
+	expect_counts((int)(LINES - made), (int)made, 0, 0);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client"), LINES);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret where verifier is not null"), LINES);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.organization"), LINES / 10);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'create_client'"), LINES);
+}
+
+Test(import, two_imports_of_one_file_at_once_make_each_client_once)
+{
+	enum { LINES = 3000 };
+	static struct ctl_result other;
+	struct ctl_job job;
+	char path[TMP_PATH];
+	many_lines(LINES, path);
+	ctl_start(&w.ctl_env, &job, &other, (const char *const[]){"client", "import", path, NULL});
+	int mine = ctl(&w.ctl_env, &r, "client", "import", path);
+	int theirs = ctl_finish(&job, &other);
+	cr_expect((mine == 0 || mine == 7) && (theirs == 0 || theirs == 7), "%d %s, %d %s", mine, r.err, theirs, other.err);
+	expect_exit(0, "client", "import", path, "--output", "json");
+	expect_counts(0, LINES, 0, 0);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'create_client'"), LINES);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client where is_default"), LINES / 10);
+}
+
+/* ---- the products ---- */
+
+Test(import, keycloaks_export)
+{
+	expect_exit(7, "client", "import", export_of("keycloak.json"), "--from", "keycloak", "--org-from", "attributes.customer",
+		    "--output", "json");
+	expect_counts(1, 0, 1, 1);
+	cr_expect(says(r.err, "line 7: admin-cli is left out: it may not use the grant client_credentials"), "%s", r.err);
+	cr_expect(says(r.err, "masked-client: the export hides its secret"), "%s", r.err);
+	cr_expect_str_eq(client_of("acme-export"), "acme Nightly export t {orders:read,orders:write} {https://api.example.com} 900 2 f");
+	opens("acme-export", 1, "oldV3mUw9qZC0yZ1m5r7Jt1eJd1oQx8w");
+	opens("acme-export", 2, "Vk3mUw9qZC0yZ1m5r7Jt1eJd1oQx8w2T");
+	cr_expect_eq(sql_int(world_db(&w), "select extract(epoch from expires_at)::int8 from m2m.client_secret where version = 1"),
+		     4102444800);
+}
+
+#define HYDRA_1 "7b8f0e6a-5a5e-4a37-9d6e-0f6c6f6a9c01"
+#define HYDRA_2 "7b8f0e6a-5a5e-4a37-9d6e-0f6c6f6a9c02"
+
+Test(import, hydras_rows)
+{
+	expect_exit(0, "client", "import", export_of("hydra.jsonl"), "--from", "hydra", "--org-from", "metadata.tenant", "--output",
+		    "json");
+	expect_counts(2, 0, 1, 0);
+	cr_expect_str_eq(client_of(HYDRA_1), "globex Billing t {orders:read,orders:write} {https://api.example.com} 1800 1 f");
+	cr_expect_str_eq(client_of(HYDRA_2), "globex Old f {offline,orders:read} {https://api.example.com} 86400 1 f");
+	hashes(HYDRA_1, 1, SECRET);
+	hashes(HYDRA_2, 1, SECRET);
+}
+
+Test(import, hydras_list_with_its_hashes_beside_it)
+{
+	char hashes_path[4096];
+	snprintf(hashes_path, sizeof hashes_path, "%s", export_of("hydra-hashes.csv"));
+	expect_exit(7, "client", "import", export_of("hydra-list.json"), "--from", "hydra", "--org", "globex");
+	cr_expect(says(r.err, "it has no secret, neither plain nor hashed."), "%s", r.err);
+	expect_exit(0, "client", "import", export_of("hydra-list.json"), "--from", "hydra", "--org", "globex", "--hashes", hashes_path);
+	cr_expect_str_eq(client_of(HYDRA_1), "globex Billing t {orders:read,orders:write} {https://api.example.com} 1800 1 f");
+	hashes(HYDRA_1, 1, SECRET);
+}
+
+Test(import, auth0s_clients)
+{
+	expect_exit(0, "client", "import", export_of("auth0.json"), "--from", "auth0", "--org-from", "client_metadata.customer", "--output",
+		    "json");
+	expect_counts(1, 0, 1, 0);
+	cr_expect_str_eq(client_of("q8fij2iug0CmgPLfTfG1tZGdTQyGaTUA"), "initech Inventory t {all} {https://api.example.com} 36000 1 f");
+	opens("q8fij2iug0CmgPLfTfG1tZGdTQyGaTUA", 1, "Zq3rT8mJk2LwVb5nXs9dYc4hGf7pRe1uQa0iOo6tWvKyMxNzBjDlSgHfPkUeCrEa");
+}
+
+Test(import, springs_rows)
+{
+	expect_exit(0, "client", "import", export_of("spring.jsonl"), "--from", "spring", "--org-from", "client_id", "--output", "json");
+	expect_counts(2, 0, 1, 0);
+	cr_expect_str_eq(client_of("messaging-client"),
+			 "messaging-client Messaging t {message.read,message.write} {https://api.example.com} 600 1 f");
+	hashes("messaging-client", 1, SECRET);
+	opens("plain-client", 1, SECRET);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret where extract(year from expires_at) = 2099"), 1);
+}
+
+Test(import, duendes_clients_with_all_their_secrets)
+{
+	expect_exit(0, "client", "import", export_of("duende.json"), "--from", "duende", "--org", "acme", "--output", "json");
+	expect_counts(1, 0, 1, 0);
+	cr_expect_str_eq(client_of("worker.service"), "acme Worker t {catalog.read,catalog.write} {https://api.example.com} 3600 2 f");
+	hashes("worker.service", 1, "secret");
+	hashes("worker.service", 2, SECRET);
+}
+
+Test(import, djangos_applications)
+{
+	expect_exit(0, "client", "import", export_of("django.json"), "--from", "django", "--org-from", "fields.user", "--output", "json");
+	expect_counts(1, 0, 1, 0);
+	cr_expect_str_eq(client_of("JmUpzYXYHdRwyDvNv4uYDyAbVVhqDPAvBHxGr5tM"), "1 Reports t {all} {https://api.example.com} 86400 1 f");
+	hashes("JmUpzYXYHdRwyDvNv4uYDyAbVVhqDPAvBHxGr5tM", 1, "l\xc3\xa8tmein");
+}
+
+Test(import, zitadels_rows)
+{
+	expect_exit(0, "client", "import", export_of("zitadel.jsonl"), "--from", "zitadel", "--org-from", "resource_owner", "--output",
+		    "json");
+	expect_counts(2, 0, 1, 0);
+	cr_expect_str_eq(client_of("night-batch"), "301234567890123456 Night batch f {all} {https://api.example.com} 86400 1 f");
+	hashes("312345678901234567", 1, SECRET);
+	hashes("night-batch", 1, SECRET);
+}
+
+Test(import, logtos_applications)
+{
+	expect_exit(0, "client", "import", export_of("logto.json"), "--from", "logto", "--org-from", "customData.customer", "--output",
+		    "json");
+	expect_counts(1, 0, 1, 0);
+	opens("m8u0y1kq3v5x7z9b2d4f6", 1, "h3k5m7p9r1t3v5x7z9b1d3f5h7j9l1n3");
+}
+
+Test(import, authentiks_providers)
+{
+	expect_exit(0, "client", "import", export_of("authentik.json"), "--from", "authentik", "--org", "acme", "--output", "json");
+	expect_counts(1, 0, 1, 0);
+	cr_expect_str_eq(client_of("6mYk3v0q8Zt1s5Wn2Rb7Xc4Ld9Hf0Jg3Pa6Ue1Io"), "acme Backups t {all} {https://api.example.com} 3900 1 f");
+	opens("6mYk3v0q8Zt1s5Wn2Rb7Xc4Ld9Hf0Jg3Pa6Ue1Io", 1,
+	      "ab:c%d9Hf0Jg3Pa6Ue1IoKpQrStUvWxYz0123456789AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfGhIjKlMn");
+}
+
+Test(import, names_that_are_no_slugs_stay_apart)
+{
+	expect_exit(0, "client", "import",
+		    file_of("{\"client_id\":\"client-1\",\"client_secret\":\"" BCRYPT "\",\"name\":\"Acme Inc\"}\n"
+			    "{\"client_id\":\"client-2\",\"client_secret\":\"" BCRYPT "\",\"name\":\"ACME inc\"}\n"),
+		    "--from", "zitadel", "--org-from", "name");
+	cr_expect_str_eq(sql_text(world_db(&w), "select string_agg(name, ',' order by name collate \"C\") from m2m.organization"),
+			 "ACME inc,Acme Inc");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.organization where slug ~ '^acme-inc-[0-9a-f]{8}$'"), 2);
+}
+
+/* ---- from one installation to another ---- */
+
+Test(import, an_export_moves_clients_to_another_installation)
+{
+	struct world first = w;
+	struct org acme;
+	static char exported[65536];
+	char secret[SECRET_MAX], path[TMP_PATH];
+	org_create(&w, "acme", &acme);
+	expect_exit(0, "client", "rotate", "--org", "acme", "--grace", "3600");
+	expect_exit(0, "client", "import", file_of(two_lines));
+	expect_exit(0, "client", "secret", "--org", "acme", "--output", "env");
+	ctl_value(&r, "M2M_CLIENT_SECRET", secret, sizeof secret);
+	expect_exit(0, "client", "export");
+	snprintf(exported, sizeof exported, "%s", r.out);
+	cr_expect(!says(exported, secret) && !says(exported, SECRET));
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'export_clients'"), 1);
+	snprintf(path, sizeof path, "%s", file_of(exported));
+	first = w;
+
+	world_prepare(&w, false);
+	expect_exit(0, "client", "import", path, "--output", "json");
+	expect_counts(3, 0, 0, 0);
+	expect_exit(0, "client", "export");
+	cr_expect_str_eq(r.out, exported);
+	expect_exit(0, "client", "secret", "--org", "acme", "--output", "env");
+	char moved[SECRET_MAX];
+	ctl_value(&r, "M2M_CLIENT_SECRET", moved, sizeof moved);
+	cr_expect_str_eq(moved, secret);
+	world_close(&w);
+	w = first;
+}
+
+Test(import, an_exported_line_that_was_changed_is_refused)
+{
+	struct org acme;
+	static char exported[65536];
+	org_create(&w, "acme", &acme);
+	expect_exit(0, "client", "export");
+	snprintf(exported, sizeof exported, "%s", r.out);
+	char *version = strstr(exported, "\"version\":1");
+	cr_assert_not_null(version);
+	version[strlen("\"version\":")] = '2';
+	expect_exit(7, "client", "import", file_of(exported), "--dry-run");
+	cr_expect(says(r.err, "its verifier isn't what the master key gives"), "%s", r.err);
+}
