@@ -155,6 +155,7 @@ static const char *check_client(const struct import_client *c)
 				     .name = c->organization_name,
 				     .issuer = c->issuer,
 				     .external_id = c->external_id,
+				     .secret_max_age = c->secret_max_age,
 				     .client = c->spec};
 	if (c->client_id.p == NULL)
 		return "it has no client id.";

@@ -120,6 +120,7 @@ static const struct member members[] = {
 	{"organization_issuer", A_TEXT},
 	{"organization_external_id", A_TEXT},
 	{"organization_networks", A_LIST},
+	{"organization_secret_max_age", A_NUMBER},
 	{"client_id", A_TEXT},
 	{"name", A_TEXT},
 	{"default", A_BOOL},
@@ -279,13 +280,17 @@ static void take_spec(struct arena *a, const struct json *record, struct client_
 const char *record_read_own(struct arena *a, const struct json *record, struct brought *ret)
 {
 	const char *fault = check_members(a, record, members);
-	int64_t lifetime = 0;
+	int64_t lifetime = 0, max_age = 0;
 	if (fault != NULL)
 		return fault;
 	if (record_is(record, "token_lifetime", JSON_NUMBER) &&
 	    json_integer(json_get(record, "token_lifetime"), CLIENT_LIFETIME_MIN, CLIENT_LIFETIME_MAX, &lifetime) != ERR_OK)
 		return "token_lifetime must be an integer of seconds from 60 to 2592000.";
+	if (record_is(record, "organization_secret_max_age", JSON_NUMBER) &&
+	    json_integer(json_get(record, "organization_secret_max_age"), SECRET_MAX_AGE_MIN, SECRET_MAX_AGE_MAX, &max_age) != ERR_OK)
+		return "organization_secret_max_age must be an integer of seconds from 3600 to 315360000.";
 	take_organization(a, record, &ret->client);
+	ret->client.secret_max_age = (int32_t)max_age;
 	take_spec(a, record, &ret->client.spec);
 	ret->client.spec.token_lifetime = (int32_t)lifetime;
 	ret->client.client_id = record_text(record, "client_id");

@@ -6,7 +6,8 @@
  *
  * The process has one pool, of HASH_THREADS threads that start with the first job. They run at a
  * low priority: of a core that a worker or PostgreSQL wants they have some hundredths. They take no
- * lock that a worker may wait for.
+ * lock that a worker may wait for. Each takes up to FOREIGN_MEMORY_MAX while it makes a hash:
+ * 256 MiB in all.
  *
  * One client occupies one thread at a time, whoever asks for it, and HASH_CLIENT_MAX places of the
  * queue. Who asks with the secret that a job verifies already shares its answer. A job whose

@@ -7,7 +7,7 @@
 select c.client_id, json_strip_nulls(json_build_object(
   'organization', o.slug, 'organization_id', o.organization_id, 'organization_name', o.name,
   'organization_issuer', nullif(o.issuer, ''), 'organization_external_id', o.external_id,
-  'organization_networks', o.allowed_networks, 'client_id', c.client_id, 'name', c.name, 'default', c.is_default,
+  'organization_networks', o.allowed_networks, 'organization_secret_max_age', o.secret_max_age, 'client_id', c.client_id, 'name', c.name, 'default', c.is_default,
   'disabled', case when c.disabled_at is not null then true end, 'roles', c.roles, 'scopes', c.scopes, 'audiences', c.audiences,
   'token_lifetime', c.token_lifetime, 'token_type', c.token_type, 'allowed_networks', c.allowed_networks, 'auth_methods', c.auth_methods,
   'token_binding', c.token_binding, 'profile', c.profile, 'secrets', s.kept))::text

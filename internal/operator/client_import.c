@@ -78,6 +78,8 @@ static void put_organization(struct json_out *o, const struct import_client *c)
 	put_given(o, "organization_issuer", c->issuer);
 	put_given(o, "organization_external_id", c->external_id);
 	put_networks(o, "organization_networks", &c->organization_networks);
+	if (c->secret_max_age != 0)
+		json_put_int(o, "organization_secret_max_age", c->secret_max_age);
 }
 
 static void put_spec(struct json_out *o, const struct client_spec *spec)

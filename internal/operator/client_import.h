@@ -32,6 +32,7 @@ struct import_client {
 	 * given must be the organization's. */
 	struct str organization_id, organization_name, issuer, external_id;
 	struct networks organization_networks;
+	int32_t secret_max_age; /* seconds; 0: none */
 	struct str client_id;
 	/* all but `disabled` and `is_default` as something new has it; these two are ON, OFF, or
 	 * not given */

@@ -7,18 +7,22 @@
 --
 -- An organization without a default client gets one: the first line that says so, else the first
 -- one that doesn't say no.
+--
+-- A secret ends as its line says, and before it is older than its organization's secrets may be.
+-- One that is that old already has a week left, or a whole age where that is shorter: as
+-- m2m.bound_secrets leaves it.
 with line as materialized (
   select * from jsonb_to_recordset($8::jsonb) as x(line int, client_id text, organization text, organization_id uuid,
     name text, roles text[], scopes text[], audiences text[], token_lifetime int, token_type text, networks text[], auth_methods text[],
     token_binding text, profile text, is_default bool, disabled bool, secret_version int, secrets jsonb)
 )
 , org as materialized (
-  select o.organization_id, o.slug from m2m.organization o
+  select o.organization_id, o.slug, o.secret_max_age from m2m.organization o
   where o.deleted_at is null and o.slug in (select organization from line) order by o.organization_id
   for no key update
 )
 , known as (
-  select l.*, org.organization_id as org_id, c.organization_id as taken_by, c.deleted_at,
+  select l.*, org.organization_id as org_id, make_interval(secs => org.secret_max_age) as age, c.organization_id as taken_by, c.deleted_at,
     row_number() over same_id as nth, first_value(l.organization) over same_id as first_organization
   from line l left join org on org.slug = l.organization left join m2m.client c on c.client_id = l.client_id
   window same_id as (partition by l.client_id order by l.line)
@@ -56,7 +60,9 @@ with line as materialized (
 , secret as (
   insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, foreign_hash, created_at, ended_at, expires_at)
   select f.client_id, s.version, s.key_id, s.salt, s.verifier, s.hint, s.foreign_hash, coalesce(s.created_at, statement_timestamp()),
-    case when s.version <> f.secret_version then statement_timestamp() end, s.expires_at
+    case when s.version <> f.secret_version then statement_timestamp() end,
+    least(s.expires_at, case when f.age is not null
+      then greatest(coalesce(s.created_at, statement_timestamp()) + f.age, statement_timestamp() + least(f.age, interval '7 days')) end)
   from fresh f cross join lateral jsonb_to_recordset(f.secrets) as s(version int, key_id text, salt bytea, verifier bytea, hint text,
     foreign_hash text, created_at timestamptz, expires_at timestamptz)
 )

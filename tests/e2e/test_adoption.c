@@ -159,6 +159,43 @@ Test(adoption, shortest_and_longest_ids_and_secrets_are_taken)
 	cr_expect_eq(by_grpc(longest, WRONG), 401);
 }
 
+/* m2mctl client import PATH, of these lines. */
+static void import_lines(const char *lines)
+{
+	static struct ctl_result ran;
+	char path[TMP_PATH];
+	tmp_path(path, "clients", ".jsonl");
+	tmp_write(path, lines);
+	cr_assert_eq(ctl(&w.ctl_env, &ran, "client", "import", path), 0, "%s", ran.err);
+}
+
+#define PLAIN "s:100%25+25%/plain"
+
+Test(adoption, what_m2mctl_imports_gets_tokens_by_basic_form_and_grpc)
+{
+	static int (*const ways[])(const char *client_id, const char *secret) = {by_basic, by_form, by_grpc};
+	char lines[1024], hash[BCRYPT_MAX], ids[3][64];
+	snprintf(lines, sizeof lines, "{\"organization\":\"acme\",\"client_id\":\"plain-client\",\"secret\":\"%s\"}\n", PLAIN);
+	for (int i = 0; i < 3; i++) {
+		snprintf(ids[i], sizeof ids[i], "%d%s", i, &UUID[1]);
+		snprintf(lines + strlen(lines), sizeof lines - strlen(lines),
+			 "{\"organization\":\"acme\",\"client_id\":\"%s\",\"secret_hash\":\"%s\"}\n", ids[i],
+			 bcrypt_of("8letters%:", 4, hash));
+	}
+	import_lines(lines);
+	restart();
+	for (int i = 0; i < 3; i++) {
+		expect_status(ways[i](ids[i], WRONG), 401);
+		expect_status(ways[i](ids[i], "8letters%:"), 200);
+		cr_expect_eq(unadopted(&w, ids[i]), 0);
+		expect_status(ways[(i + 1) % 3](ids[i], "8letters%:"), 200);
+		cr_expect_eq(adoptions(&w, ids[i]), 1);
+		expect_status(ways[i]("plain-client", WRONG), 401);
+		expect_status(ways[i]("plain-client", PLAIN), 200);
+	}
+	cr_expect_eq(adoptions(&w, "plain-client"), 0);
+}
+
 Test(adoption, a_token_of_such_a_client_opens_what_its_roles_open)
 {
 	char token[TOKEN_MAX], form[TOKEN_MAX + 64], path[ENCODED_MAX + 64], id[ENCODED_MAX], said[256];

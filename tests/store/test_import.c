@@ -251,6 +251,27 @@ Test(import, several_versions_live_until_their_ends)
 		sql_text(world_db(&w), "select '2 false 2099 ' || extract(year from now() at time zone 'UTC') || ', 5 true - 2020'"));
 }
 
+/* One that is too old already has a week left. */
+Test(import, the_longest_age_of_its_organization_bounds_a_secret)
+{
+	struct org acme;
+	org_create(&w, "acme", &acme);
+	expect_exit(0, "org", "set", "acme", "--secret-max-age", "30d");
+	expect_exit(0, "client", "import",
+		    file_of(LINE("acme", "client-1", "\"secret\":\"" SECRET "\"") LINE(
+			    "acme", "client-2", "\"secrets\":[{\"hash\":\"" BCRYPT "\",\"created_at\":\"2020-01-01T00:00:00Z\"}]")
+				    LINE("acme", "client-3", "\"secret\":\"" SECRET "\",\"secret_expires_at\":\"2099-01-01T00:00:00Z\"")
+					    LINE("acme", "client-4",
+						 "\"secret\":\"" SECRET "\",\"secret_expires_at\":\"2021-01-01T00:00:00Z\"")));
+	cr_expect_str_eq(
+		sql_text(world_db(&w),
+			 "select string_agg(round(extract(epoch from s.expires_at - i.started_at) / 86400)::text, ',' order by client_id)"
+			 " from m2m.client_secret s, m2m.client_import i where client_id in ('client-1', 'client-2', 'client-3')"),
+		"30,7,30");
+	cr_expect_eq(sql_int(world_db(&w), "select extract(year from expires_at)::int from m2m.client_secret where client_id = 'client-4'"),
+		     2021);
+}
+
 /* ---- cut off ---- */
 
 static void many_lines(int n, char out[TMP_PATH])
@@ -428,11 +449,13 @@ Test(import, an_export_moves_clients_to_another_installation)
 	org_create(&w, "acme", &acme);
 	expect_exit(0, "client", "rotate", "--org", "acme", "--grace", "3600");
 	expect_exit(0, "client", "import", file_of(two_lines));
+	expect_exit(0, "org", "set", "acme", "--secret-max-age", "90d");
 	expect_exit(0, "client", "secret", "--org", "acme", "--output", "env");
 	ctl_value(&r, "M2M_CLIENT_SECRET", secret, sizeof secret);
 	expect_exit(0, "client", "export");
 	snprintf(exported, sizeof exported, "%s", r.out);
 	cr_expect(!says(exported, secret) && !says(exported, SECRET));
+	cr_expect(says(exported, "\"organization_secret_max_age\":7776000"), "%s", exported);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'export_clients'"), 1);
 	snprintf(path, sizeof path, "%s", file_of(exported));
 	first = w;
