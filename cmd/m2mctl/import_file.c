@@ -52,7 +52,7 @@ static const char *value_end(const char *p, const char *end)
 {
 	int depth = 0;
 	if (p < end && *p != '{' && *p != '[' && *p != '"') {
-		while (p < end && memchr(",]} \t\r\n", *p, 7) == NULL)
+		while (p < end && (*p == '\0' || strchr(",]} \t\r\n", *p) == NULL))
 			p++;
 		return p;
 	}

@@ -264,6 +264,8 @@ struct op {
 	bool recorded;     /* a token's row has committed */
 	/* what was asked for is done; the steps that are left make the answer of it */
 	bool completed;
+	bool asked_credentials; /* the database was asked for the client's keys and workloads */
+	bool finished;
 
 	/* the client shows an assertion in place of its secret, which it has signed, or which its
 	 * platform has; else NULL */
@@ -271,7 +273,6 @@ struct op {
 	struct workload_proof *workload;
 	/* its secret was brought along, and is being adopted; else NULL */
 	struct adoption *adoption;
-	bool asked_credentials; /* the database was asked for the client's keys and workloads */
 	/* What the client shows in place of its secret, once that was found right; auth_method
 	 * 0: its secret. */
 	struct client_shown shown;
@@ -298,10 +299,9 @@ struct op {
 		bool shown;
 		struct str names;
 	} certificate;
-	/* what of the request FAPI 2.0 forbids, which matters to clients of that profile alone: the
-	 * error and a sentence (static); NULL: nothing */
+	/* what of the request FAPI 2.0 forbids, which matters to clients of that profile alone: a
+	 * sentence (static) and, below, the error; NULL: nothing */
 	const char *fapi2_fault;
-	enum err fapi2_err;
 
 	struct issue_request issue;
 	struct sbuf token; /* the one that is being made */
@@ -316,6 +316,7 @@ struct op {
 	char secret[SECRET_LEN];
 	unsigned conflicts;
 
+	enum err fapi2_err;
 	enum err err;
 	const char *err_detail;  /* static; NULL: the error table's sentence */
 	const char *retry_after; /* seconds as text, with 429 and 503 */
@@ -324,7 +325,6 @@ struct op {
 
 	void (*reply)(struct op *op, void *transport);
 	void *transport;
-	bool finished;
 };
 
 /* What stands in a path where op_table.h has {organization} and its like; borrowed from the path,
