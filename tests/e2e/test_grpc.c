@@ -233,10 +233,10 @@ Test(grpc, a_field_that_is_not_known_rotates_nothing)
 {
 	static struct pb m;
 	char text[512];
-	pb_put_int(&m, 3, 3600); /* a grace, as another contract may have it */
+	pb_put_int(&m, 8, 3600); /* a grace, as another contract may have it */
 	expect_grpc(call(&(struct grpc_request){.path = GRPC_ROTATE, .bearer = admin, .message = &m}), INVALID_ARGUMENT);
 	expect_error(INVALID_ARGUMENT, "invalid_request");
-	cr_expect_not_null(strstr(grpc_field(&g, "grpc-message", text, sizeof text), "field 3 "), "%s", text);
+	cr_expect_not_null(strstr(grpc_field(&g, "grpc-message", text, sizeof text), "field 8 "), "%s", text);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret"), 1);
 	expect_grpc(token(NULL), OK);
 }
