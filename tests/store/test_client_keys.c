@@ -99,7 +99,7 @@ Test(client_keys, a_key_has_the_end_that_it_is_given)
 	expect_refusal(2, "a time to come", "client", "key", "add", "--org", "other", "--key", file, "--expires-at", "tomorrow");
 	expect_refusal(2, "give one", "client", "key", "add", "--org", "other", "--key", file, "--expires-at", "2999-01-31T00:00:00Z",
 		       "--expires-in", "60");
-	expect_refusal(2, "whole number", "client", "key", "add", "--org", "other", "--key", file, "--expires-in", "0");
+	expect_refusal(2, "expected a time", "client", "key", "add", "--org", "other", "--key", file, "--expires-in", "0");
 }
 
 Test(client_keys, what_is_no_public_key_is_refused_in_a_sentence)
