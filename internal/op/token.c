@@ -249,9 +249,10 @@ static bool take_verdict(struct op *op)
 	return op->abandoned == ERR_OK && !op->signed_ahead;
 }
 
-/* An answer may be why another one of the group is abandoned: that one then has no token. */
-static op_step *const issue_again[];
+static op_step issue;
+static op_step *const issue_again[] = {OP_ADOPTION_STEPS, issue, NULL};
 
+/* An answer may be why another one of the group is abandoned: that one then has no token. */
 static void answer_issued(struct op *op, enum err err)
 {
 	if (err == ERR_OK && op->abandoned == ERR_OK)
@@ -323,8 +324,6 @@ static enum op_verdict issue(struct op *op)
 		err = issue_submit(op->env->store, &op->issue);
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
-
-static op_step *const issue_again[] = {OP_ADOPTION_STEPS, issue, NULL};
 
 op_step *const op_issue_token_steps[] = {op_authenticate, check_grant, op_limit_client, op_verify_assertion, issue, NULL};
 op_step *const op_oauth_token_steps[] = {check_grant, op_limit_client, op_verify_proof, op_verify_assertion, op_verify_workload, issue,
