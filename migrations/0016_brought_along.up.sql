@@ -148,7 +148,7 @@ end
 $$;
 revoke all on function m2m.secret_last_token(text, int, timestamptz, int) from public;
 
--- Ends the versions that are unused, at most `versions` of them. Who runs it: `by`, over `via` ("-": a gateway by itself). Several may run at once: each takes rows that
+-- Looks at most at `versions` of those that are due, and ends the first that is unused: then it is over, since tokens of that version wait for the lock. Who runs it: `by`, over `via` ("-": a gateway by itself). Several may run at once: each takes rows that
 -- nobody else has. Nobody waits here; who gets a token with such a version at this moment isn't waited for, since that is a use.
 --
 -- A version is looked at twice. The first look costs no lock on it. The second one comes behind the lock, which nobody has who is getting a token with it, and is a
@@ -163,6 +163,7 @@ declare
 	look record;
 	now_at timestamptz;
 	next_look timestamptz;
+	held boolean;
 begin
 	if current_setting('transaction_isolation') <> 'read committed' then
 		raise exception 'each statement here needs a snapshot of its own' using errcode = 'invalid_transaction_state';
@@ -179,6 +180,7 @@ begin
 			continue;
 		end if;
 		next_look := null;
+		held := false;
 		for looks in 1 .. 2 loop
 			if looks = 2 then
 				perform from m2m.client_secret s where s.client_id = due.client_id and s.version = due.version and s.expires_at > clock_timestamp()
@@ -187,6 +189,7 @@ begin
 					next_look := clock_timestamp() + interval '1 second';
 					exit;
 				end if;
+				held := true;
 			end if;
 			now_at := clock_timestamp();
 			select * into look from m2m.secret_last_token(due.client_id, due.version, coalesce(due.used_at, secret.replaced_at), most);
@@ -200,6 +203,7 @@ begin
 		end loop;
 		if next_look is not null then
 			update m2m.secret_unused_look q set look_at = next_look, used_at = due.used_at where q.client_id = due.client_id and q.version = due.version;
+			exit when held;
 			continue;
 		end if;
 		update m2m.client_secret s set expires_at = now_at where s.client_id = due.client_id and s.version = due.version;
@@ -211,6 +215,7 @@ begin
 		version := due.version;
 		last_used_at := due.used_at;
 		return next;
+		exit;
 	end loop;
 end
 $$;

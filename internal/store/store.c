@@ -225,6 +225,9 @@ static void ask_health(struct store *s)
 		s->next_health_us = 0;
 }
 
+static void end_unused(struct store *s);
+
+/* Each that ends does so in a transaction of its own, so that nobody waits for the others. */
 static void unused_answered(void *arg, enum err err, const PGresult *r)
 {
 	struct store *s = arg;
@@ -232,8 +235,8 @@ static void unused_answered(void *arg, enum err err, const PGresult *r)
 		return;
 	int64_t ended = pg_int8(r, 0, 0);
 	atomic_fetch_add_explicit(&s->counters.secrets_ended_unused, (uint64_t)ended, memory_order_relaxed);
-	if (ended == UNUSED_VERSIONS)
-		s->next_unused_us = 0; /* there may be more */
+	if (ended > 0) /* there may be more */
+		end_unused(s);
 }
 
 static void end_unused(struct store *s)

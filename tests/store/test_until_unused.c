@@ -209,6 +209,22 @@ Test(until_unused, one_that_was_decided_meanwhile_is_used_no_more)
 	PQclear(answer);
 }
 
+/* Whoever asks for a token with a version that is ending waits for that decision's commit, and must
+ * not wait for others' looks. */
+Test(until_unused, each_ends_in_a_transaction_of_its_own)
+{
+	PGconn *db = world_db(&w);
+	sql_exec(db, "update m2m.client set secret_version = 3 where client_id = '%s'", acme.client_id);
+	sql_exec(db,
+		 "update m2m.client_secret set ended_at = now() - interval '9 hours', expires_at = now() + interval '29 days',"
+		 " unused_for = 7200 where client_id = '%s' and version = 2",
+		 acme.client_id);
+	sql_exec(db, "insert into m2m.secret_unused_look values ('%s', 2, now() - interval '7 hours')", acme.client_id);
+	cr_expect_eq(decide(), 1);
+	cr_expect_eq(decide(), 1);
+	cr_expect_eq(decide(), 0);
+}
+
 Test(until_unused, two_that_decide_never_wait_for_each_other)
 {
 	sql_exec(decider, "begin");
