@@ -259,7 +259,7 @@ Test(adoption, a_wrong_secret_is_refused_and_counted_and_adopts_nothing)
 	}
 	cr_expect_eq(unadopted(&w, UUID), 1);
 	cr_expect_eq(adoptions(&w, UUID), 0);
-	cr_expect_gt(gateway_log_count(&w.gateway, "\"client_id\":\"" UUID "\"", NULL, 0), 0);
+	cr_expect_gt(gateway_log_wait(&w.gateway, "\"client_id\":\"" UUID "\"", 1, NULL, 0), 0);
 	cr_expect_eq(gateway_log_count(&w.gateway, WRONG, NULL, 0), 0);
 	expect_status(by_form(UUID, SECRET), 200);
 	restart();

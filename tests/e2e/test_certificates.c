@@ -348,7 +348,7 @@ Test(certificates, authorities_are_reread)
 	for (int i = 0; i < 100 && ask(&acme, &one) != 200; i++)
 		sleep_ms(50);
 	expect_token(&acme, &one);
-	cr_expect_gt(gateway_log_count(&w.gateway, "client_authorities_loaded", NULL, 0), 0);
+	cr_expect_gt(gateway_log_wait(&w.gateway, "client_authorities_loaded", 1, NULL, 0), 0);
 }
 
 /* ---- by a proxy ---- */

@@ -237,7 +237,7 @@ Test(faults, a_gateway_that_leaves_is_unready_and_serves_on)
 	cr_expect_eq(grpc_health(), 2);
 	cr_expect_neq(proc_wait(w.gateway.pid, 8000), PROC_RUNNING);
 	w.gateway.pid = 0;
-	cr_expect_eq(gateway_log_count(&w.gateway, "every request was answered", NULL, 0), 1);
+	cr_expect_eq(gateway_log_wait(&w.gateway, "every request was answered", 1, NULL, 0), 1);
 }
 
 Test(faults, a_second_signal_cuts_the_leaving_short)
@@ -472,7 +472,7 @@ Test(start, too_few_connections_of_the_server_are_a_warning)
 	env_set(&w.gateway_env, "M2M_WORKERS=4");
 	gateway_launch(&w.gateway, &w.gateway_env);
 	cr_assert(gateway_wait_listening(&w.gateway, 20000));
-	cr_assert_eq(gateway_log_count(&w.gateway, "4 workers open 8 connections to PostgreSQL, which leaves this login 7", NULL, 0), 1);
+	cr_assert_eq(gateway_log_wait(&w.gateway, "4 workers open 8 connections to PostgreSQL, which leaves this login 7", 1, NULL, 0), 1);
 	gateway_stop(&w.gateway, 15000);
 	sql_exec(world_db(&w), "alter role m2m_gateway connection limit 1");
 	expect_check_fault(0, "leaves m2m_gateway no more than 1");

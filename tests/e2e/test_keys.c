@@ -219,7 +219,7 @@ Test(keys, a_damaged_key_that_doesn_t_sign_takes_nothing_with_it)
 	sql_exec(world_db(&w), "update m2m.signing_key set public_jwk = '{' where kid = '%s'", kid);
 	for (int ms = 0; gateway_log_count(&w.gateway, kid, NULL, 0) == 0 && ms < NOTICED; ms += 100)
 		sleep_ms(100);
-	cr_assert_gt(gateway_log_count(&w.gateway, "signing_key_unusable", NULL, 0), 0);
+	cr_assert_gt(gateway_log_wait(&w.gateway, "signing_key_unusable", 1, NULL, 0), 0);
 	cr_assert(token_from(w.gateway.http, token));
 	expect_status(get(&w, "/m2m/client-id", token, &r), 200);
 	cr_assert_eq(gateway_ops_status(&w.gateway, "/readyz"), 200);
@@ -355,7 +355,7 @@ Test(keys, a_start_with_another_key_under_a_known_name_is_refused)
 	int status = proc_wait(second.pid, 10000);
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "status %d", status);
 	second.pid = 0;
-	cr_assert_gt(gateway_log_count(&second, "k1", NULL, 0), 0);
+	cr_assert_gt(gateway_log_wait(&second, "k1", 1, NULL, 0), 0);
 	with_ring(&w.ctl_env, ring, &env);
 	cr_assert_eq(ctl(&env, &ran, "client", "rotate", "--org", "acme"), 6, "%s", ran.err);
 	cr_assert_eq(ctl(&env, &ran, "key", "rotate"), 6, "%s", ran.err);

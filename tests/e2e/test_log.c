@@ -191,7 +191,7 @@ Test(log, a_reader_that_stalls_stops_nothing_and_hears_what_it_has_missed, .init
 	expect_service();
 	gateway_stop(&w.gateway, 15000);
 	end_reader();
-	cr_assert_eq(gateway_log_count(&w.gateway, "every request was answered", NULL, 0), 1);
+	cr_assert_eq(gateway_log_wait(&w.gateway, "every request was answered", 1, NULL, 0), 1);
 }
 
 Test(log, a_reader_that_stalls_does_not_hold_up_the_end, .init = begin_behind_a_fifo)

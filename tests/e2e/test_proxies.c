@@ -333,7 +333,7 @@ Test(proxies, a_proxy_that_sends_no_header_or_half_a_header_is_left)
 		cr_assert(http_open_from(&c, PROXY, ports[i]));
 		http_close(&c);
 	}
-	cr_expect_eq(gateway_log_count(&w.gateway, "127.0.1.1 sends no PROXY header", NULL, 0), 2);
+	cr_expect_eq(gateway_log_wait(&w.gateway, "127.0.1.1 sends no PROXY header", 2, NULL, 0), 2);
 	cr_assert(http_open_from(&c, PROXY, w.gateway.http)); /* one that waits holds up no drain */
 	int other = tcp_from(PROXY, w.gateway.grpc);
 	gateway_stop(&w.gateway, 5000);
@@ -392,8 +392,8 @@ Test(proxies, unix_sockets_serve_every_worker_beside_other_addresses)
 	cr_assert(http_open_local(&c, ops_path));
 	expect_status(http_call_on(&c, &(struct http_request){.path = "/readyz"}, &r), 200);
 	http_close(&c);
-	cr_expect_eq(gateway_log_count(&w.gateway, "\"event\":\"listening\"", NULL, 0), 7);
-	cr_expect_eq(gateway_log_count(&w.gateway, "\"address\":\"127.0.0.2:", NULL, 0), 1);
+	cr_expect_eq(gateway_log_wait(&w.gateway, "\"event\":\"listening\"", 7, NULL, 0), 7);
+	cr_expect_eq(gateway_log_wait(&w.gateway, "\"address\":\"127.0.0.2:", 1, NULL, 0), 1);
 	expect_rest("127.0.0.1", "", "127.0.0.1");
 
 	struct stat st;
@@ -410,7 +410,7 @@ Test(proxies, unix_sockets_come_and_go_with_their_process)
 
 	gateway_launch(&second, &w.gateway_env);
 	cr_assert_not(gateway_wait_listening(&second, 10000), "it may not take a socket that is served");
-	cr_expect_eq(gateway_log_count(&second, "another process listens there", NULL, 0), 1);
+	cr_expect_eq(gateway_log_wait(&second, "another process listens there", 1, NULL, 0), 1);
 	expect_status(local_token(""), 200);
 
 	gateway_kill(&w.gateway);
@@ -453,6 +453,6 @@ Test(proxies, any_ipv4_and_any_ipv6_address_share_a_port)
 	env_set(&w.gateway_env, "M2M_PLAINTEXT=all");
 	gateway_start(&w.gateway, &w.gateway_env);
 	snprintf(address, sizeof address, "\"address\":\"[::]:%u\"", port);
-	cr_expect_eq(gateway_log_count(&w.gateway, address, line, sizeof line), 1);
+	cr_expect_eq(gateway_log_wait(&w.gateway, address, 1, line, sizeof line), 1);
 	expect_rest("127.0.0.1", "", "127.0.0.1");
 }

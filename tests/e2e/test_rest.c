@@ -405,14 +405,14 @@ Test(rest, each_request_leaves_one_access_line_without_its_credentials)
 				&r),
 		      403);
 	sleep_ms(100);
-	cr_assert_eq(gateway_log_count(&w.gateway, "look-for-me", line, sizeof line), 1);
+	cr_assert_eq(gateway_log_wait(&w.gateway, "look-for-me", 1, line, sizeof line), 1);
 	cr_assert_not_null(strstr(line, "\"event\":\"access\""), "%s", line);
 	cr_assert_not_null(strstr(line, "\"outcome\":\"granted\""), "%s", line);
 	cr_assert_not_null(strstr(line, "\"status\":200"), "%s", line);
 	cr_assert_not_null(strstr(line, "\"operation\":\""), "%s", line);
 	cr_assert_not_null(strstr(line, "\"duration_us\":"), "%s", line);
 	cr_assert_not_null(strstr(line, acme.id), "%s", line);
-	cr_assert_eq(gateway_log_count(&w.gateway, "refused-one", line, sizeof line), 1);
+	cr_assert_eq(gateway_log_wait(&w.gateway, "refused-one", 1, line, sizeof line), 1);
 	cr_assert_not_null(strstr(line, "\"outcome\":\"forbidden\""), "%s", line);
 	cr_assert_eq(gateway_log_count(&w.gateway, admin, NULL, 0), 0);
 }

@@ -408,7 +408,7 @@ Test(token_audit, metrics_tell_how_partitions_and_seals_are)
 	for (int i = 0; i < 100 && gateway_metric(&w, "m2m_audit_default_partition_used") != 1; i++)
 		sleep_ms(100);
 	cr_expect_eq(gateway_metric(&w, "m2m_audit_default_partition_used"), 1);
-	cr_expect_geq(gateway_log_count(&w.gateway, "audit_default_partition_used", NULL, 0), 1);
+	cr_expect_geq(gateway_log_wait(&w.gateway, "audit_default_partition_used", 1, NULL, 0), 1);
 }
 
 Test(token_audit, grpc_answers_the_same)
@@ -495,7 +495,7 @@ Test(token_audit, an_ipv4_client_of_a_dual_stack_listener_is_found_by_its_ipv4_a
 	expect_status(get(&w, "/m2m/client-secret", admin, &r), 200);
 	for (int tries = 0; gateway_log_count(&w.gateway, "\"operation\":\"get_client_secret\"", NULL, 0) == 0 && tries < 200; tries++)
 		sleep_ms(20);
-	cr_expect_eq(gateway_log_count(&w.gateway, "\"remote_addr\":\"127.0.0.1\"", NULL, 0), 3);
+	cr_expect_eq(gateway_log_wait(&w.gateway, "\"remote_addr\":\"127.0.0.1\"", 3, NULL, 0), 3);
 	cr_expect_eq(gateway_log_count(&w.gateway, "::ffff:", NULL, 0), 0);
 	cr_expect_eq(sql_int(world_db(&w), "select (select count(*) from m2m.token_audit where remote_addr = '127.0.0.1')"
 					   " + (select count(*) from m2m.admin_audit where remote_addr = '127.0.0.1')"),

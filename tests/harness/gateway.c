@@ -80,9 +80,10 @@ bool gateway_wait_listening(struct gateway *g, int timeout_ms)
 			g->pid = 0;
 			return false;
 		}
-		g->http = listening_port(g, "http");
-		g->grpc = listening_port(g, "grpc");
+		/* the log's last one first: where it stands, the others stand too */
 		g->ops = listening_port(g, "ops");
+		g->grpc = listening_port(g, "grpc");
+		g->http = listening_port(g, "http");
 	}
 	return true;
 }
@@ -171,5 +172,16 @@ unsigned gateway_log_count(const struct gateway *g, const char *text, char *line
 			snprintf(line, cap, "%s", one);
 	}
 	free(log);
+	return count;
+}
+
+unsigned gateway_log_wait(const struct gateway *g, const char *text, unsigned n, char *line, size_t cap)
+{
+	int64_t begin = clock_mono_us();
+	unsigned count = gateway_log_count(g, text, line, cap);
+	while (count < n && clock_mono_us() - begin < 10000000) {
+		sleep_ms(20);
+		count = gateway_log_count(g, text, line, cap);
+	}
 	return count;
 }

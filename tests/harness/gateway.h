@@ -41,6 +41,10 @@ void gateway_kill(struct gateway *g);
 /* How many lines of the log hold `text`; `line` (may be NULL) takes the last of them. */
 unsigned gateway_log_count(const struct gateway *g, const char *text, char *line, size_t cap);
 
+/* The same, which waits for up to 10 s until there are `n`: a line leaves a moment after its
+ * answer. */
+unsigned gateway_log_wait(const struct gateway *g, const char *text, unsigned n, char *line, size_t cap);
+
 /* The status of a path of the ops listener. */
 int gateway_ops_status(const struct gateway *g, const char *path);
 /* True when the path answers `status` within the time. */
