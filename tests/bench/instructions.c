@@ -1,8 +1,8 @@
 /* What tests/bench/instructions runs under valgrind: one worker of the gateway (its loop,
- * evhttp, store and libpq, all real) in this thread, a fake database, and a client with 32 kept
- * connections.
+ * evhttp or nghttp2, store and libpq, all real) in this thread, a fake database, and 32 callers
+ * (instructions_callers.h).
  *
- *   bench_instructions ALG TOKENS       prints: tokens N batches N
+ *   bench_instructions ALG TOKENS [grpc]     prints: tokens N batches N
  *
  * In turns the worker's loop runs until it has nothing to do, then the database does what it has
  * to, then the clients; only the first is counted, once the connections are warm. So nothing
@@ -14,17 +14,16 @@
  *
  * The gateway's clock stands still during a turn, so that the same digits are written; what runs
  * by libevent's (probes, the poll for keys) is switched off. Access lines go to /dev/null. */
-#include <arpa/inet.h>
-#include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "bench/instructions_callers.h"
 #include "crypto/jwt.h"
 #include "crypto/key_wrap.h"
 #include "crypto/secret.h"
@@ -45,7 +44,6 @@
 #define CALLGRIND_TOGGLE_COLLECT        ((void)0)
 #endif
 
-#define CLIENTS         32
 #define TURNS_A_ROUND   2 /* after which each client has had one answer */
 #define WARM_ROUNDS     8
 #define READY_TURNS_MAX 60000 /* of a millisecond */
@@ -54,23 +52,15 @@
 #define TURN_US     1234
 #define CLIENT_ID   "m2m_instructionsPerToken00"
 
-struct kept {
-	int fd;
-	bool waiting;
-	size_t n;
-	char answer[4096];
-};
-
 struct bench {
 	struct arena *arena;
 	struct signing_key *key;
 	struct config config;
 	struct fake_postgres *postgres;
 	struct worker *worker;
-	struct kept clients[CLIENTS];
-	char request[1024];
-	size_t request_n;
-	unsigned starting; /* clients that may ask, while they begin */
+	const struct callers_kind *kind;
+	struct callers *callers;
+	unsigned starting; /* callers that may ask, while they begin */
 	unsigned tokens;
 };
 
@@ -86,74 +76,49 @@ static void need(enum err err, const char *what)
 		die(what);
 }
 
-/* ---- the clients ---- */
+/* ---- the callers ---- */
 
-static void make_request(struct bench *b)
+/* For an organization's admin, as the platform mints them. */
+static struct str mint_admin(struct bench *b)
 {
-	char secret[SECRET_LEN], body[256];
-	const struct secret_params params = {.client_id = STR(CLIENT_ID), .version = 1};
-	need(secret_derive(&b->config.ring.keys[0], &params, secret), "no client secret");
-	int body_n =
-		snprintf(body, sizeof body, "grant_type=client_credentials&client_id=%s&client_secret=%.*s", CLIENT_ID, SECRET_LEN, secret);
-	int n = snprintf(b->request, sizeof b->request,
-			 "POST /oauth2/token HTTP/1.1\r\nHost: gateway.example:8080\r\nUser-Agent: instructions/1.0\r\nAccept: */*\r\n"
-			 "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
-			 body_n, body);
-	b->request_n = (size_t)n;
+	struct sbuf claims = sbuf_in(b->arena, 512), token = sbuf_in(b->arena, 1024);
+	sbuf_printf(&claims,
+		    "{\"aud\":\"public-api\",\"iss\":\"https://gateway.example\",\"sub\":\"ada@example.com\",\"exp\":%lld,"
+		    "\"organization_id\":\"018f0000-0000-7000-8000-000000000001\",\"roles\":[\"admin\"]}",
+		    (long long)(clock_wall_us() / 1000000 + 86400));
+	need(jwt_sign(b->key, false, sbuf_str(&claims), &token), "no bearer token");
+	return sbuf_str(&token);
 }
 
-static void connect_client(struct bench *b, struct kept *c)
+static void open_callers(struct bench *b)
 {
-	struct sockaddr_in at = {
-		.sin_family = AF_INET, .sin_port = htons(b->config.http.at[0].port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&at, sizeof at) != 0)
+	char secret[SECRET_LEN + 1] = {0};
+	const struct secret_params params = {.client_id = STR(CLIENT_ID), .version = 1};
+	need(secret_derive(&b->config.ring.keys[0], &params, secret), "no client secret");
+	const struct config_listen *at = b->kind == &callers_grpc ? &b->config.grpc.at[0] : &b->config.http.at[0];
+	b->callers = b->kind->open(at->port, CLIENT_ID, secret, mint_admin(b));
+	if (b->callers == NULL)
 		die("can't connect");
 }
 
-/* True when a whole answer is there. */
-static bool complete(const struct kept *c)
-{
-	const char *body = strstr(c->answer, "\r\n\r\n"), *length = strstr(c->answer, "Content-Length: ");
-	if (body == NULL || length == NULL || length > body)
-		return false;
-	return (size_t)(body + 4 - c->answer) + strtoul(length + sizeof "Content-Length: " - 1, NULL, 10) <= c->n;
-}
-
 /* The first one of all: what is measured must be the issuing of a token that verifies. */
-static void look_at_token(struct bench *b, struct kept *c)
+static void look_at_token(struct bench *b, struct str token)
 {
-	static const char before[] = "\"access_token\":\"";
-	char *token = strstr(c->answer, before);
 	struct jwt jwt;
-	if (token == NULL)
-		die(c->answer);
-	token += sizeof before - 1;
-	need(jwt_parse(b->arena, str_from(token, strcspn(token, "\"")), &jwt), "the token isn't one");
+	need(jwt_parse(b->arena, token, &jwt), "the token isn't one");
 	need(jwt_verify(b->key, &jwt), "the token's signature is wrong");
 }
 
-static void client_turn(struct bench *b, struct kept *c)
+static void callers_turn(struct bench *b)
 {
-	if (c->waiting) {
-		ssize_t n = recv(c->fd, c->answer + c->n, sizeof c->answer - 1 - c->n, MSG_DONTWAIT);
-		if (n == 0 || (n < 0 && errno != EAGAIN))
-			die("a connection was closed");
-		if (n < 0)
-			return;
-		c->n += (size_t)n;
-		c->answer[c->n] = '\0';
-		if (!complete(c))
-			return;
-		if (strncmp(c->answer, "HTTP/1.1 200 ", 13) != 0)
-			die(c->answer);
-		if (b->tokens++ == 0)
-			look_at_token(b, c);
-	}
-	if (send(c->fd, b->request, b->request_n, MSG_NOSIGNAL) != (ssize_t)b->request_n)
-		die("a request can't be sent");
-	c->waiting = true;
-	c->n = 0;
+	struct str first = {0};
+	const char *why = NULL;
+	unsigned answered = 0;
+	if (!b->kind->turn(b->callers, b->starting, &answered, &first, &why))
+		die(why);
+	if (b->tokens == 0 && answered > 0)
+		look_at_token(b, first);
+	b->tokens += answered;
 }
 
 /* ---- turns ---- */
@@ -165,8 +130,7 @@ static void turn(struct bench *b)
 	CALLGRIND_TOGGLE_COLLECT;
 	fake_clock_advance_us(TURN_US);
 	fake_postgres_turn(b->postgres);
-	for (unsigned i = 0; i < b->starting; i++)
-		client_turn(b, &b->clients[i]);
+	callers_turn(b);
 }
 
 static void rounds(struct bench *b, unsigned n)
@@ -235,9 +199,11 @@ int main(int argc, char **argv)
 	static struct bench b;
 	struct fake_postgres_key key;
 	uint16_t postgres_port;
-	unsigned wanted = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
-	if (wanted == 0 || wanted % CLIENTS != 0)
-		die("say which algorithm and how many tokens, a multiple of 32");
+	bool grpc = argc == 4 && strcmp(argv[3], "grpc") == 0;
+	unsigned wanted = argc == 3 || grpc ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+	if (wanted == 0 || wanted % CALLERS != 0)
+		die("say which algorithm, how many tokens, a multiple of 32, and perhaps grpc");
+	b.kind = grpc ? &callers_grpc : &callers_rest;
 
 	memory_settle();
 	b.arena = arena_new(1 << 20);
@@ -249,22 +215,20 @@ int main(int argc, char **argv)
 	if (b.postgres == NULL)
 		die("no place for a database");
 	start_gateway(&b, postgres_port);
-	make_request(&b);
-	for (unsigned i = 0; i < CLIENTS; i++)
-		connect_client(&b, &b.clients[i]);
+	open_callers(&b);
 	rounds(&b, 1); /* accepts them */
-	b.starting = CLIENTS / 2;
+	b.starting = CALLERS / 2;
 	turn(&b);
-	b.starting = CLIENTS;
+	b.starting = CALLERS;
 	rounds(&b, WARM_ROUNDS);
 
 	unsigned tokens = b.tokens, batches = fake_postgres_batches(b.postgres);
 	CALLGRIND_START_INSTRUMENTATION;
-	rounds(&b, wanted / CLIENTS);
+	rounds(&b, wanted / CALLERS);
 	CALLGRIND_STOP_INSTRUMENTATION;
 	tokens = b.tokens - tokens;
 	batches = fake_postgres_batches(b.postgres) - batches;
-	if (tokens != wanted || batches != wanted / CLIENTS * 2)
+	if (tokens != wanted || batches != wanted / CALLERS * 2)
 		die("the turns are no longer as they are described here");
 	printf("tokens %u batches %u\n", tokens, batches);
 	fflush(stdout);
