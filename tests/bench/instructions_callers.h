@@ -14,8 +14,8 @@
 struct callers;
 
 struct callers_kind {
-	/* Connects to 127.0.0.1. NULL when that can't be. `admin` is a bearer token, which IssueToken
-	 * wants besides. */
+	/* Connects to 127.0.0.1. NULL when that can't be. `admin` is a bearer token, which
+	 * IssueToken wants besides. */
 	struct callers *(*open)(uint16_t port, const char *client_id, const char *secret, struct str admin);
 
 	/* The first n callers take what has come, and ask again where an answer is whole. Adds the

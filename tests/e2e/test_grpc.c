@@ -445,6 +445,33 @@ Test(grpc_settings, a_full_queue_is_resource_exhausted_with_a_time_to_try_again)
 	expect_four_refusals_and_a_line_for_one();
 }
 
+/* More than 4 KiB of them: what libevent takes from a socket in a turn of the loop. */
+Test(grpc, the_calls_that_lie_in_the_socket_go_into_one_batch)
+{
+	enum { CALLS = 10 };
+	static struct h2 c;
+	static struct grpc_reply calls[CALLS];
+	expect_grpc(token(NULL), OK);
+	cr_assert(h2_open(&c, w.gateway.grpc));
+	struct grpc_request q = token_request(NULL);
+	cr_assert_eq(grpc_call_on(&c, &q, &calls[0]), OK);
+	kill(w.gateway.pid, SIGSTOP);
+	cr_assert_eq(waitpid(w.gateway.pid, NULL, WUNTRACED), w.gateway.pid);
+	for (unsigned i = 0; i < CALLS; i++)
+		cr_assert(grpc_start(&c, &q, &calls[i]));
+	kill(w.gateway.pid, SIGCONT);
+	for (unsigned i = 0; i < CALLS; i++) {
+		cr_assert(grpc_wait(&c, &calls[i], 5000));
+		cr_assert_eq(calls[i].status, OK, "%s", calls[i].fields);
+	}
+	h2_close(&c);
+	cr_assert_eq(sql_int(world_db(&w),
+			     "select count(*) from (select from m2m.token_audit where client_id is not null group by batch_id having "
+			     "count(*) = %d) b",
+			     CALLS),
+		     1);
+}
+
 Test(grpc, rest_and_grpc_share_batches)
 {
 	enum { EACH = 4 };
