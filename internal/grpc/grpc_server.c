@@ -26,10 +26,8 @@ static void enter(void *arg, int fd, const struct ip *source)
 	grpc_conn_open(s, &s->conns, fd, socket_is_local(fd) ? NULL : s->tls, &remote);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int n, void *arg)
+static void admit(struct grpc_server *s, int fd, const struct sockaddr *address)
 {
-	(void)n;
-	struct grpc_server *s = arg;
 	int one = 1;
 	const struct config *config = s->env->config;
 	const struct ip ip = ip_of_sockaddr(address);
@@ -37,7 +35,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	const bool local = address->sa_family == AF_UNIX;
 	const bool low = reserve_is_low();
 	if (low)
-		evconnlistener_disable(listener); /* the tick enables it again */
+		accept_disable(&s->listeners); /* the tick enables them again */
 	if (low || (config->descriptors_max > 0 && fd >= config->descriptors_max)) {
 		grpc_server_turn_away(s, fd, low ? CONN_END_NO_MEMORY : CONN_END_TOO_MANY);
 		return;
@@ -48,6 +46,43 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		grpc_doorstep_wait(&s->doorstep, fd, &remote);
 	else
 		grpc_conn_open(s, &s->conns, fd, local ? NULL : s->tls, &remote);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int n, void *arg)
+{
+	(void)listener, (void)n;
+	struct grpc_server *s = arg;
+	if (s->place == NULL || !s->place(s->place_arg, fd))
+		admit(s, fd, address);
+}
+
+void grpc_server_place_by(struct grpc_server *s, bool (*place)(void *arg, int fd), void *arg)
+{
+	s->place = place;
+	s->place_arg = arg;
+}
+
+void grpc_server_announce(struct grpc_server *s, bool coming)
+{
+	atomic_fetch_add_explicit(&s->coming_count, coming ? 1U : -1U, memory_order_relaxed);
+}
+
+void grpc_server_take(struct grpc_server *s, int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t n = sizeof address;
+	grpc_server_announce(s, false);
+	if (s->listeners.n == 0)
+		grpc_server_turn_away(s, fd, CONN_END_DRAINED);
+	else if (getpeername(fd, (struct sockaddr *)&address, &n) != 0)
+		grpc_server_turn_away(s, fd, CONN_END_CLIENT_CLOSED);
+	else
+		admit(s, fd, (struct sockaddr *)&address);
+}
+
+unsigned grpc_server_load(const struct grpc_server *s)
+{
+	return atomic_load_explicit(&s->conn_count, memory_order_relaxed) + atomic_load_explicit(&s->coming_count, memory_order_relaxed);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)

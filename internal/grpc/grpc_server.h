@@ -24,6 +24,19 @@ void grpc_server_note_ready(struct grpc_server *s, bool ready);
 /* Begins to accept. What has connected before has waited for it. */
 void grpc_server_accept(struct grpc_server *s);
 
+/* From now on `place` is asked about each connection that is accepted: true when it has given the
+ * socket to another worker's server, which takes it by grpc_server_take. */
+void grpc_server_place_by(struct grpc_server *s, bool (*place)(void *arg, int fd), void *arg);
+
+/* One that another worker has accepted, and has announced. */
+void grpc_server_take(struct grpc_server *s, int fd);
+
+/* From any thread: one is coming by grpc_server_take, or isn't any more. */
+void grpc_server_announce(struct grpc_server *s, bool coming);
+
+/* Connections that are open or coming. From any thread. */
+unsigned grpc_server_load(const struct grpc_server *s);
+
 /* Stops accepting and sends GOAWAY on every connection: first the notice that new streams go
  * elsewhere, then, once clients have seen it, the last stream that counts. A connection closes
  * when its last call has been answered. */

@@ -3,6 +3,8 @@
 #ifndef M2M_GRPC_GRPC_SERVER_PARTS_H
 #define M2M_GRPC_GRPC_SERVER_PARTS_H
 
+#include <stdatomic.h>
+
 #include "base/peers.h"
 #include "grpc/grpc_call.h"
 #include "grpc/grpc_doorstep.h"
@@ -27,7 +29,10 @@ struct grpc_server {
 	struct event *tick;
 	struct list conns;
 	struct peers peers;
-	unsigned conn_count, call_count, stream_count;
+	_Atomic unsigned conn_count, coming_count; /* connections: open, and to be taken */
+	unsigned call_count, stream_count;
+	bool (*place)(void *arg, int fd); /* NULL: none */
+	void *place_arg;
 	struct list waiting, unread; /* of calls */
 	size_t backlog;
 	struct arena *arena; /* the reflection's */

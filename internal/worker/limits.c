@@ -7,9 +7,9 @@
 #include "base/log.h"
 
 /* Descriptors of everything but clients and operators. A worker has two listeners, epoll, its
- * command, two connections to PostgreSQL with what dialing them takes; the process its standard
- * streams, the files that it rereads, the issuers' and the collector's connections. */
-#define DESCRIPTORS_A_WORKER 12
+ * command, a pipe, two connections to PostgreSQL with what dialing them takes; the process its
+ * standard streams, the files that it rereads, the issuers' and the collector's connections. */
+#define DESCRIPTORS_A_WORKER 14
 #define DESCRIPTORS_PROCESS  32
 /* Below this many there is no use in serving. */
 #define CLIENTS_LEAST 32

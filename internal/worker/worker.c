@@ -240,7 +240,7 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 		goto fail;
 	w->grpc = grpc_server_new(w->base, &w->env, w->tls, grpc->fds, grpc->n);
 	grpc->n = 0;
-	if (w->grpc == NULL)
+	if (w->grpc == NULL || !worker_open_placing(w))
 		goto fail;
 	return w;
 fail:
@@ -297,6 +297,7 @@ void worker_free(struct worker *w)
 	hash_view_free(hashing);
 	store_free(w->store);
 	rest_server_free(w->rest);
+	worker_close_placing(w);
 	grpc_server_free(w->grpc);
 	ops_server_free(w->ops);
 	if (w->command_event != NULL)

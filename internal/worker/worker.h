@@ -1,7 +1,8 @@
 /* One worker: a thread with its own event loop, listeners, store connections, key snapshot,
  * bearer memo and counters. Workers share nothing but the immutable config, the snapshots of the
  * outside issuers and the limits' buckets, which are atomic; what others may read of a worker
- * (readiness, counters) is atomic. */
+ * (readiness, counters) is atomic. A gRPC connection that one accepts may be given to another by a
+ * pipe (placing.c). */
 #ifndef M2M_WORKER_WORKER_H
 #define M2M_WORKER_WORKER_H
 

@@ -32,6 +32,8 @@ struct worker {
 	bool started;
 	int command; /* eventfd: 1 drain, more: end now */
 	struct event *command_event;
+	int handed[2]; /* a pipe with the sockets that other workers give to this one */
+	struct event *handed_event;
 	struct event *tick;
 	/* at the end of a turn in which lines were logged */
 	struct event *flush;
@@ -48,6 +50,12 @@ struct worker {
 
 /* In each tick: what worker_ready tells. */
 void worker_note_readiness(struct worker *w);
+/* gRPC's connections go to the workers that have the fewest (placing.c). False: out of memory or of
+ * descriptors. */
+bool worker_open_placing(struct worker *w);
+/* Closes what was handed over and not taken. */
+void worker_close_placing(struct worker *w);
+
 /* Every worker of the process can serve. Else *ret_why is one word of one that can't. */
 bool worker_all_ready(const struct worker *w, const char **ret_why);
 

@@ -472,6 +472,30 @@ Test(grpc, the_calls_that_lie_in_the_socket_go_into_one_batch)
 		     1);
 }
 
+/* Which each have an audit writer of their own. By the kernel's choice alone, eight connections
+ * would be spread so in a quarter of all cases. */
+Test(grpc_settings, connections_are_spread_evenly_over_the_workers)
+{
+	enum { CONNECTIONS = 8, WORKERS = 4 };
+	static struct h2 c[CONNECTIONS];
+	static struct grpc_reply reply;
+	env_set(&w.gateway_env, "M2M_WORKERS=%d", WORKERS);
+	start();
+	for (unsigned i = 0; i < CONNECTIONS; i++) {
+		struct grpc_request q = token_request(NULL);
+		cr_assert(h2_open(&c[i], w.gateway.grpc));
+		expect_grpc(grpc_call_on(&c[i], &q, &reply), OK);
+	}
+	cr_assert_eq(sql_int(world_db(&w),
+			     "select count(*) from (select from m2m.token_audit t join m2m.audit_seal s on s.batch_id = t.batch_id "
+			     "where t.client_id is not null group by s.writer having count(*) = %d) b",
+			     CONNECTIONS / WORKERS),
+		     WORKERS);
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		h2_close(&c[i]);
+	expect_grpc(token(NULL), OK);
+}
+
 Test(grpc, rest_and_grpc_share_batches)
 {
 	enum { EACH = 4 };
