@@ -4,7 +4,6 @@
  * on_written, on_event, on_flush, the tick) may end the connection, all through grpc_conn_end. */
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -180,7 +179,7 @@ static void read_rest(struct bufferevent *bev, struct evbuffer *in)
 {
 	struct evbuffer_iovec room;
 	size_t n = evbuffer_get_length(in);
-	if (n < INPUT_PIECE || n >= INPUT_MAX || bufferevent_openssl_get_ssl(bev) != NULL)
+	if (n < INPUT_PIECE || n >= INPUT_MAX || tls_bufferevent_encrypts(bev))
 		return;
 	evbuffer_unfreeze(in, 0);
 	if (evbuffer_reserve_space(in, (ev_ssize_t)(INPUT_MAX - n), &room, 1) == 1) {

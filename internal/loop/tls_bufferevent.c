@@ -27,6 +27,11 @@ bool tls_fits(struct tls *t, enum tls_listener listener, struct bufferevent *bev
 	return !tls_speaks(t, listener) || bufferevent_openssl_get_ssl(bev) != NULL;
 }
 
+bool tls_bufferevent_encrypts(struct bufferevent *bev)
+{
+	return bufferevent_openssl_get_ssl(bev) != NULL;
+}
+
 enum err tls_bufferevent_certificate(struct bufferevent *bev, struct client_certificate **ret)
 {
 	SSL *ssl = bufferevent_openssl_get_ssl(bev);

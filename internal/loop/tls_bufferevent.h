@@ -16,6 +16,9 @@ struct bufferevent *tls_bufferevent(struct tls *t, enum tls_listener listener, s
 /* Whether the connection speaks what its listener does. */
 bool tls_fits(struct tls *t, enum tls_listener listener, struct bufferevent *bev);
 
+/* The socket's bytes aren't what the input holds. */
+bool tls_bufferevent_encrypts(struct bufferevent *bev);
+
 /* As tls_stream_certificate. */
 MUST_CHECK enum err tls_bufferevent_certificate(struct bufferevent *bev, struct client_certificate **ret);
 

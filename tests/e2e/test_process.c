@@ -177,7 +177,7 @@ static void expect_no_start(int code, const char *sentence)
 Test(process, too_few_descriptors_are_an_error_at_the_start)
 {
 	gateway_launch_by(&w.gateway, &w.gateway_env, "ulimit -n 100; exec \"$0\"");
-	expect_no_start(1, "RLIMIT_NOFILE (ulimit -n) is 100; with M2M_WORKERS=2 at least 212 are needed");
+	expect_no_start(1, "RLIMIT_NOFILE (ulimit -n) is 100; with M2M_WORKERS=2 at least 216 are needed");
 }
 
 /* ---- threads ---- */
