@@ -20,7 +20,7 @@
  * token each. */
 #define INPUT_PIECE 4096
 #define INPUT_MAX   (16 * 1024)
-#define LINGER_US  1000000 /* for the client to read GOAWAY and close */
+#define LINGER_US   1000000 /* for the client to read GOAWAY and close */
 /* Between the notice and the last GOAWAY: if the client is silent, and if it sends but answers
  * no PING. */
 #define GOAWAY_WAIT_US 1000000
