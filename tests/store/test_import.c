@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/digest.h"
@@ -274,14 +275,54 @@ Test(import, the_longest_age_of_its_organization_bounds_a_secret)
 
 /* ---- cut off ---- */
 
+static void put_lines(FILE *f, int from, int to)
+{
+	for (int i = from; i < to; i++)
+		fprintf(f, "{\"organization\":\"org-%d\",\"client_id\":\"client-%06d\",\"secret\":\"" SECRET "\"}\n", i / 10, i);
+	cr_assert_eq(fflush(f), 0);
+}
+
 static void many_lines(int n, char out[TMP_PATH])
 {
 	tmp_path(out, "many", ".jsonl");
 	FILE *f = fopen(out, "w");
 	cr_assert_not_null(f);
-	for (int i = 0; i < n; i++)
-		fprintf(f, "{\"organization\":\"org-%d\",\"client_id\":\"client-%06d\",\"secret\":\"" SECRET "\"}\n", i / 10, i);
+	put_lines(f, 0, n);
 	fclose(f);
+}
+
+#define BATCH 1000
+
+/* An import of what the test writes, so that it stands still where the test wants it. */
+struct slow_import {
+	struct ctl_job job;
+	FILE *pipe;
+	char path[TMP_PATH];
+	int written;
+};
+
+static void slow_begin(struct slow_import *slow)
+{
+	*slow = (struct slow_import){.written = 0};
+	tmp_path(slow->path, "slow", ".jsonl");
+	cr_assert_eq(mkfifo(slow->path, 0600), 0);
+	ctl_start(&w.ctl_env, &slow->job, &r, (const char *const[]){"client", "import", slow->path, NULL});
+	slow->pipe = fopen(slow->path, "w");
+	cr_assert_not_null(slow->pipe);
+}
+
+/* One line more than the batch: it tells the reader that the batch's last line has ended. */
+static void slow_batch(struct slow_import *slow)
+{
+	int to = (slow->written / BATCH + 1) * BATCH + 1;
+	put_lines(slow->pipe, slow->written, to);
+	slow->written = to;
+}
+
+static void wait_for_clients(int n)
+{
+	while (sql_int(world_db(&w), "select count(*) from m2m.client") < n)
+		usleep(10000);
 }
 
 Test(import, a_run_that_was_killed_is_taken_up)
@@ -303,6 +344,75 @@ Test(import, a_run_that_was_killed_is_taken_up)
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret where verifier is not null"), LINES);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.organization"), LINES / 10);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'create_client'"), LINES);
+}
+
+/* "line N: made M, there already P, ..." of its log, the last one there. */
+static bool progress_of(const struct ctl_result *of, int *ret_line, int *ret_made, int *ret_present)
+{
+	bool found = false;
+	char *text = tmp_read(of->log, NULL);
+	for (const char *at = text; at != NULL && (at = strstr(at, "line ")) != NULL; at++)
+		found = sscanf(at, "line %d: made %d, there already %d, left out 0, refused 0", ret_line, ret_made, ret_present) == 3 ||
+			found;
+	free(text);
+	return found;
+}
+
+/* Batch by batch, until it has said how far it is. */
+static void wait_for_progress(struct slow_import *slow, int *ret_line, int *ret_made, int *ret_present)
+{
+	while (!progress_of(&r, ret_line, ret_made, ret_present)) {
+		slow_batch(slow);
+		wait_for_clients(slow->written - 1);
+		usleep(200000);
+	}
+}
+
+Test(import, tells_how_far_it_is_and_is_taken_up_where_it_was_cut_off)
+{
+	struct slow_import slow;
+	int line = 0, made = 0, present = 0;
+	slow_begin(&slow);
+	wait_for_progress(&slow, &line, &made, &present);
+	cr_expect(line == made && made % BATCH == 0 && made > 0 && present == 0, "line %d: made %d, %d", line, made, present);
+	kill(slow.job.pid, SIGKILL);
+	(void)ctl_finish(&slow.job, &r);
+	fclose(slow.pipe);
+	int before = slow.written - 1;
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.client"), before, "whole batches");
+
+	char path[TMP_PATH];
+	many_lines(before + 500, path);
+	expect_exit(0, "client", "import", path, "--output", "json");
+	expect_counts(500, before, 0, 0);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_import"), 2);
+
+	/* again from the start: now it tells what is there */
+	slow_begin(&slow);
+	wait_for_progress(&slow, &line, &made, &present);
+	cr_expect(line == made + present && line % BATCH == 0 && present > 0, "line %d: made %d, %d", line, made, present);
+	fclose(slow.pipe);
+	cr_expect_eq(ctl_finish(&slow.job, &r), 0, "%s", r.err);
+}
+
+Test(import, a_lost_database_is_said_with_the_line_from_which_it_goes_on)
+{
+	struct slow_import slow;
+	slow_begin(&slow);
+	slow_batch(&slow);
+	wait_for_clients(BATCH);
+	sql_exec(world_db(&w), "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'm2mctl%%'"
+			       " and datname = current_database()");
+	slow_batch(&slow);
+	fclose(slow.pipe);
+	cr_expect_neq(ctl_finish(&slow.job, &r), 0);
+	cr_expect(says(r.err, "what stands before line 1001 is done; the same command goes on from there"), "%s", r.err);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client"), BATCH);
+
+	char path[TMP_PATH];
+	many_lines(2 * BATCH, path);
+	expect_exit(0, "client", "import", path, "--output", "json");
+	expect_counts(BATCH, BATCH, 0, 0);
 }
 
 Test(import, two_imports_of_one_file_at_once_make_each_client_once)
