@@ -162,6 +162,25 @@ Test(foreign_secret, argon2_and_scrypt_give_their_vectors)
 	      "password");
 }
 
+Test(foreign_secret, a_stored_hash_tells_its_form)
+{
+	static const struct {
+		const char *hash, *form;
+	} cases[] = {
+		{"$2a$04$0.uj/uxFbwkmVej0EyE6JOwF0/6KsZDvZ18nzdY.cDjZ3lbHH/qPi", "bcrypt"},
+		{"bcrypt_sha256$$2a$04$fnkTHXJEgVt1UIt3FqVtTuWaDB/lAX8uOoTpcNq5I2tmS561SMAom", "bcrypt"},
+		{"{pbkdf2}303132333435363749456f4364d261bc471664b540020e14c678a2abf03f4bf9b5c0fb4a32a5bc07", "pbkdf2"},
+		{"{scrypt}$a0801$" SALT "==$q6KHLY5y7k8N1gkQtHMdtJsbVXiCW3yMOR92PSLf2gU=", "scrypt"},
+		{"$argon2i$v=19$m=4096,t=3,p=1$" SALT "$BIj4PkS+fESN7tZVTKJ16e3KDj6JkEwGg/Sn/zQ7lfw", "argon2"},
+		{"$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA", "sha_crypt"},
+		{"uQi0PfC290bOBRMB4xG87IHnOsZ+vnx4Zp/szYOh6dY=", "sha2"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char space[FOREIGN_HASH_MAX];
+		cr_expect_str_eq(foreign_form_name(foreign_form_of(canonical(cases[i].hash, space))), cases[i].form);
+	}
+}
+
 Test(foreign_secret, what_costs_too_much_is_refused)
 {
 	refused("$2b$15$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", ERR_TOO_LARGE);
