@@ -14,7 +14,8 @@
 with line as materialized (
   select * from jsonb_to_recordset($8::jsonb) as x(line int, client_id text, organization text, organization_id uuid,
     name text, roles text[], scopes text[], audiences text[], token_lifetime int, token_type text, networks text[], auth_methods text[],
-    token_binding text, profile text, is_default bool, disabled bool, secret_version int, secrets jsonb)
+    token_binding text, profile text, is_default bool, disabled bool, secret_version int, secrets jsonb,
+    credentials jsonb)
 )
 , org as materialized (
   select o.organization_id, o.slug, o.secret_max_age from m2m.organization o
@@ -65,6 +66,28 @@ with line as materialized (
       then greatest(coalesce(s.created_at, statement_timestamp()) + f.age, statement_timestamp() + least(f.age, interval '7 days')) end)
   from fresh f cross join lateral jsonb_to_recordset(f.secrets) as s(version int, key_id text, salt bytea, verifier bytea, hint text,
     foreign_hash text, created_at timestamptz, expires_at timestamptz)
+)
+, credential as materialized (
+  select f.client_id, f.org_id, k.* from fresh f cross join lateral jsonb_to_recordset(f.credentials) as k(credential_id text, kind text,
+    name text, public_jwk text, issuer text, subject text, audience text, claims text, may_replay bool, created_at timestamptz,
+    expires_at timestamptz)
+)
+, registered as (
+  insert into m2m.client_credential (client_id, credential_id, kind, name, public_jwk, issuer, subject, audience, claims, may_replay,
+    created_at, expires_at)
+  select client_id, credential_id, kind, coalesce(name, ''), public_jwk, issuer, subject, audience, claims::jsonb, may_replay,
+    coalesce(created_at, statement_timestamp()), expires_at
+  from credential
+)
+, told as (
+  insert into m2m.admin_audit (action, outcome, organization_id, client_id, detail,
+--: origin_columns
+    )
+  select 'add_' || k.kind, 'granted', k.org_id, k.client_id, jsonb_strip_nulls(jsonb_build_object('credential', k.credential_id,
+      'name', k.name, 'expires_at', k.expires_at, 'issuer', k.issuer, 'subject', k.subject, 'audience', k.audience,
+      'claims', k.claims::jsonb, 'import', $7::uuid)),
+    $1::text, $2::uuid, $3::"char", $4::text::inet, $5::text, $6::text
+  from credential k
 )
 , recorded as (
   insert into m2m.admin_audit (action, outcome, organization_id, client_id, secret_version, detail,

@@ -10,6 +10,8 @@
 #include "crypto/digest.h"
 #include "crypto/foreign_secret.h"
 #include "crypto/secret.h"
+#include "harness/client_key.h"
+#include "harness/pki.h"
 #include "harness/proc.h"
 #include "harness/world.h"
 
@@ -581,6 +583,121 @@ Test(import, an_export_moves_clients_to_another_installation)
 	cr_expect_str_eq(moved, secret);
 	world_close(&w);
 	w = first;
+}
+
+/* Two keys, one of them with an end, a name and a pinned certificate, two workloads, and everything
+ * else that a client and an organization may have. */
+static void fill_first_installation(struct client_key_pair *key)
+{
+	struct identity pinned;
+	char jwk[TMP_PATH];
+	expect_exit(0, "org", "create", "globex", "--name", "Globex", "--allow-network", "192.0.2.0/24");
+	expect_exit(0, "client", "import",
+		    file_of(LINE("globex", "globex:50%/all",
+				 "\"name\":\"All\",\"secret\":\"" SECRET "\",\"roles\":[\"resource_server\"],\"token_type\":\"at+jwt\","
+				 "\"allowed_networks\":[\"198.51.100.0/24\",\"2001:db8::/32\"],\"token_binding\":\"any\"")));
+	client_key_make(key, JWT_ES256);
+	tmp_path(jwk, "key", ".jwk");
+	tmp_write(jwk, key->jwk);
+	expect_exit(0, "client", "key", "add", "--client", "globex:50%/all", "--key", jwk, "--name", "laptop", "--expires-at",
+		    "2099-01-01T00:00:00Z");
+	pki_self_signed(&pinned, "/CN=globex");
+	expect_exit(0, "client", "certificate", "add", "--client", "globex:50%/all", "--file", pinned.crt);
+	expect_exit(0, "client", "certificate", "add", "--client", "globex:50%/all", "--subject-dn", "CN=Billing,O=Acme");
+	expect_exit(0, "client", "certificate", "add", "--client", "globex:50%/all", "--san-uri", "spiffe://example.org/a%2Fb:c");
+	expect_exit(0, "client", "workload", "add", "--client", "globex:50%/all", "--github", "acme/shop:production", "--name", "deploys");
+	expect_exit(0, "client", "workload", "add", "--client", "globex:50%/all", "--spiffe", "spiffe://example.org/billing");
+	expect_exit(0, "client", "set", "globex:50%/all", "--auth-method", "secret", "--auth-method", "workload");
+	expect_exit(0, "org", "disable", "globex");
+}
+
+Test(import, an_export_moves_keys_certificates_workloads_and_settings)
+{
+	struct world first;
+	struct client_key_pair key;
+	static char exported[65536], views[65536];
+	char path[TMP_PATH];
+	static const char all[] =
+		"select string_agg(concat_ws(' ', kind, credential_id, name, issuer, subject, audience, claims, may_replay,"
+		" created_at, expires_at, live), '|' order by credential_id) from m2m.client_credentials";
+	fill_first_installation(&key);
+	expect_exit(0, "client", "export");
+	snprintf(exported, sizeof exported, "%s", r.out);
+	snprintf(views, sizeof views, "%s", sql_text(world_db(&w), all));
+	snprintf(path, sizeof path, "%s", file_of(exported));
+	cr_expect(says(exported, key.id) && says(exported, "\"claims\":{") && says(exported, "\"organization_disabled\":true"), "%s",
+		  exported);
+	first = w;
+
+	world_prepare(&w, false);
+	expect_exit(0, "client", "import", path, "--dry-run");
+	expect_exit(0, "client", "import", path, "--output", "json");
+	expect_counts(2, 0, 0, 0);
+	expect_exit(0, "client", "export");
+	cr_expect_str_eq(r.out, exported);
+	cr_expect_str_eq(sql_text(world_db(&w), all), views);
+	cr_expect_str_eq(sql_text(world_db(&w),
+				  "select string_agg(action || ' ' || n, ', ' order by action) from (select action, count(*) as n"
+				  " from m2m.admin_audit where detail ? 'credential' and outcome = 'granted' group by 1) x"),
+			 "add_certificate 3, add_key 1, add_workload 2");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.organization where disabled_at is not null"), 1);
+	expect_exit(0, "client", "import", path, "--output", "json");
+	expect_counts(0, 2, 0, 0);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_credential"), 6);
+	world_close(&w);
+	w = first;
+	signing_key_free(key.key);
+}
+
+#define GITHUB     "\"kind\":\"workload\",\"issuer\":\"https://token.example\",\"audience\":\"https://m2m.example\""
+#define DNS        "{\"kind\":\"certificate\",\"credential_id\":\"tls_client_auth_san_dns:host.example\"}"
+#define WITH(list) "\"secret\":\"" SECRET "\",\"credentials\":[" list "]"
+
+Test(import, a_line_that_brings_credentials_may_use_them)
+{
+	expect_exit(0, "client", "import",
+		    file_of(LINE("acme", "client-1", WITH(DNS ",{" GITHUB ",\"claims\":{\"repository\":\"acme/shop\",\"run\":7}}"))));
+	cr_expect_str_eq(sql_text(world_db(&w), "select auth_methods from m2m.client where client_id = 'client-1'"),
+			 "{secret,certificate,workload}");
+	expect_exit(0, "client", "workload", "list", "--client", "client-1");
+	cr_expect(says(r.out, "https://token.example"), "%s", r.out);
+}
+
+Test(import, a_credential_that_is_not_what_it_says_is_refused)
+{
+	expect_exit(7, "client", "import",
+		    file_of(LINE("acme", "client-1", WITH("{" GITHUB ",\"subject\":\"x\",\"credential_id\":\"another-one\"}"))
+				    LINE("acme", "client-2", WITH(DNS "," DNS)) LINE("acme", "client-3", WITH("{" GITHUB "}"))
+					    LINE("acme", "client-4", WITH("{\"kind\":\"key\"}"))
+						    LINE("acme", "client-5",
+							 WITH("{\"kind\":\"certificate\",\"credential_id\":\"x5t#S256:short\"}"))
+							    LINE("acme", "client-6", WITH("{\"kind\":\"secret\"}"))
+								    LINE("acme", "client-7", WITH("{\"kind\":\"key\",\"key\":\"x\"}"))
+									    LINE("acme", "client-8", WITH("\"x\""))
+										    LINE("acme", "client-9", "\"secret\":\"" SECRET "\"")),
+		    "--output", "json");
+	expect_counts(1, 0, 0, 8);
+	cr_expect(says(r.err, "line 1: client-1: a credential_id isn't that of what stands beside it."), "%s", r.err);
+	cr_expect(says(r.err, "line 2: client-2: a credential stands there twice."), "%s", r.err);
+	cr_expect(says(r.err, "line 3: client-3: A workload needs a subject, or claims"), "%s", r.err);
+	cr_expect(says(r.err, "line 4: client-4: a key has its public_key."), "%s", r.err);
+	cr_expect(says(r.err, "line 5: client-5: a certificate's credential_id is x5t#S256:"), "%s", r.err);
+	cr_expect(says(r.err, "line 6: client-6: a credential's kind is key, certificate or workload."), "%s", r.err);
+	cr_expect(says(r.err, "line 7: client-7: there is no member \"key\"."), "%s", r.err);
+	cr_expect(says(r.err, "line 8: client-8: credentials must be a list of objects."), "%s", r.err);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_credential"), 0);
+}
+
+Test(import, a_client_has_at_most_eight_credentials_of_a_kind)
+{
+	char lines[4096] = "{\"organization\":\"acme\",\"client_id\":\"client-1\",\"secret\":\"" SECRET "\",\"credentials\":[";
+	for (int i = 0; i < 9; i++)
+		snprintf(lines + strlen(lines), sizeof lines - strlen(lines),
+			 "%s{\"kind\":\"certificate\",\"credential_id\":\"tls_client_auth_san_dns:host-%d.example\"}", i == 0 ? "" : ",",
+			 i);
+	snprintf(lines + strlen(lines), sizeof lines - strlen(lines), "]}\n");
+	expect_exit(7, "client", "import", file_of(lines));
+	cr_expect(says(r.err, "line 1: client-1: a client has at most 8 keys, 8 certificates and 8 workloads."), "%s", r.err);
 }
 
 Test(import, an_exported_line_that_was_changed_is_refused)
