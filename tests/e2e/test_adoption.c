@@ -304,12 +304,36 @@ Test(adoption, wrong_secrets_meet_a_limit_though_none_is_set)
 	}
 	cr_expect_geq(refused, 4);
 	cr_expect_geq(limited, 1);
+	cr_expect_eq(checked("bcrypt", "wrong"), refused, "a hash for each 401, none for a 429");
 	int status = 429;
 	for (int tries = 0; status == 429 && tries < 100; tries++) {
 		sleep_ms(100);
 		status = by_form(UUID, SECRET);
 	}
 	expect_status(status, 200);
+}
+
+/* A setting's limit stands before the one of hashes: whoever it refuses costs none. */
+Test(adoption, limits_of_client_and_address_stand_before_the_hash)
+{
+	static const char *const kinds[] = {"CLIENT", "ADDRESS"};
+	static const char *const counters[] = {"m2m_rate_limited_total{limit=\"client\"}", "m2m_rate_limited_total{limit=\"address\"}"};
+	import(UUID, 4);
+	for (size_t i = 0; i < 2; i++) {
+		long refused = 0;
+		env_set(&w.gateway_env, "M2M_%s_RATE=1", kinds[i]);
+		env_set(&w.gateway_env, "M2M_%s_BURST=2", kinds[i]);
+		restart();
+		for (int tries = 0; gateway_metric(&w, counters[i]) < 1 && tries < 200; tries++) {
+			int status = by_form(UUID, WRONG);
+			refused += status == 401;
+			cr_assert(status == 401 || status == 429, "%d: %s", status, r.body);
+		}
+		cr_expect_geq(gateway_metric(&w, counters[i]), 1, "%s", kinds[i]);
+		cr_expect_gt(refused, 0);
+		cr_expect_eq(checked("bcrypt", "wrong"), refused, "a hash for each 401, none for a 429");
+		env_set(&w.gateway_env, "M2M_%s_RATE=0", kinds[i]);
+	}
 }
 
 Test(adoption, an_id_that_nobody_has_stays_out_of_the_log)

@@ -251,6 +251,21 @@ Test(foreign_secret, zitadels_own_vectors_hold)
 	      "a very much longer text to encrypt.  This one even stretches over morethan one line.");
 }
 
+/* djangohashers' tests, whose hashes Django made, and Django's own test_hashers.py; bcrypt's and
+ * PBKDF2's of Django's own are above. */
+Test(foreign_secret, djangos_own_vectors_hold)
+{
+	opens("pbkdf2_sha256$24000$KQ8zeK6wKRuR$cmhbSt1XVKuO4FGd9+AX8qSBD4Z0395nZatXTJpEtTY=", "ExjGmyUT73bFoT");
+	opens("pbkdf2_sha1$24000$KQ8zeK6wKRuR$tSJh4xdxfMJotlxfkCGjTFpGYZU=", "ExjGmyUT73bFoT");
+	opens("bcrypt_sha256$$2b$12$LZSJchsWG/DrBy1erNs4eeYo6tZNlLFQmONdxN9HPesa1EyXVcTXK", "ExjGmyUT73bFoT");
+	opens("bcrypt$$2b$12$LZSJchsWG/DrBy1erNs4ee31eJ7DaWiuwhDOC7aqIyqGGggfu6Y/.", "ExjGmyUT73bFoT");
+	opens("argon2$argon2i$v=19$m=512,t=2,p=2$S1E4emVLNndLUnVS$RUET3AC8iXvcVPD2TRjvVQ", "ExjGmyUT73bFoT");
+	/* of before Argon2 1.3 */
+	refused("argon2$argon2i$m=8,t=1,p=1$c29tZXNhbHQ$gwQOXSNhxiOxPOA0+PY10P9QFO4NAYysnqRt1GSQLE55m+"
+		"2GYDt9FEjPMHhP2Cuf0nOEXXMocVrsJAtNSsKyfg",
+		ERR_MALFORMED);
+}
+
 /* phc-winner-argon2's src/test.c. */
 Test(foreign_secret, argon2s_own_vectors_hold)
 {
