@@ -103,6 +103,8 @@ const struct json *record_at(const struct json *record, struct str path)
 
 /* ---- our own form ---- */
 
+#define UNUSED_FOR_MAX 2592000
+
 static const struct record_member members[] = {
 	{"organization", RECORD_TEXT},
 	{"organization_id", RECORD_TEXT},
@@ -134,11 +136,17 @@ static const struct record_member members[] = {
 };
 
 static const struct record_member secret_members[] = {
-	{"version", RECORD_NUMBER},  {"secret", RECORD_TEXT},
-	{"hash", RECORD_TEXT},       {"key_id", RECORD_TEXT},
-	{"verifier", RECORD_TEXT},   {"salt", RECORD_TEXT},
-	{"hint", RECORD_TEXT},       {"created_at", RECORD_TEXT},
-	{"expires_at", RECORD_TEXT}, {NULL, 0},
+	{"version", RECORD_NUMBER},
+	{"secret", RECORD_TEXT},
+	{"hash", RECORD_TEXT},
+	{"key_id", RECORD_TEXT},
+	{"verifier", RECORD_TEXT},
+	{"salt", RECORD_TEXT},
+	{"hint", RECORD_TEXT},
+	{"created_at", RECORD_TEXT},
+	{"expires_at", RECORD_TEXT},
+	{"unused_for", RECORD_NUMBER},
+	{NULL, 0},
 };
 
 static bool is_of_objects(const char *name)
@@ -185,12 +193,16 @@ static bool take_bytes(struct arena *a, struct str text, size_t n, struct str *r
 
 static const char *take_kept(struct arena *a, const struct json *v, struct import_secret *kept)
 {
-	int64_t version = kept->version;
+	int64_t version = kept->version, unused_for = 0;
 	if (json_get(v, "version") != NULL && json_integer(json_get(v, "version"), 1, INT32_MAX - 1, &version) != ERR_OK)
 		return "version must be an integer from 1 on.";
 	if (!record_take_time(v, "created_at", &kept->created_at) || !record_take_time(v, "expires_at", &kept->expires_at))
 		return "created_at and expires_at must be times of RFC 3339.";
+	if (record_is(v, "unused_for", JSON_NUMBER) &&
+	    (json_integer(json_get(v, "unused_for"), 1, UNUSED_FOR_MAX, &unused_for) != ERR_OK || kept->expires_at == 0))
+		return "unused_for is an integer of seconds up to 2592000, and goes with an expires_at.";
 	kept->version = (int32_t)version;
+	kept->unused_for = (int32_t)unused_for;
 	kept->key_id = record_text(v, "key_id");
 	kept->hint = record_text(v, "hint");
 	if (!take_bytes(a, record_text(v, "verifier"), SHA256_LEN, &kept->verifier) ||

@@ -22,7 +22,7 @@ from (
 join m2m.organization o on o.organization_id = c.organization_id
 cross join lateral (
   select json_agg(json_build_object('version', s.version, 'key_id', s.key_id, 'salt', encode(s.salt, 'base64'),
-    'verifier', encode(s.verifier, 'base64'), 'hint', s.hint, 'hash', s.foreign_hash,
+    'verifier', encode(s.verifier, 'base64'), 'hint', s.hint, 'hash', s.foreign_hash, 'unused_for', s.unused_for,
     'created_at', to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     'expires_at', to_char(s.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) order by s.version) as kept
   from m2m.client_secret s

@@ -112,6 +112,8 @@ static void put_secret(struct json_out *o, const struct import_secret *s)
 	put_given(o, "hint", s->hint);
 	put_time(o, "created_at", s->created_at);
 	put_time(o, "expires_at", s->expires_at);
+	if (s->unused_for != 0)
+		json_put_int(o, "unused_for", s->unused_for);
 	json_close(o, '}');
 }
 

@@ -25,6 +25,9 @@ struct import_secret {
 	struct str key_id, verifier;    /* SHA256_LEN bytes */
 	struct str salt, hint;          /* absent: it isn't derived */
 	int64_t created_at, expires_at; /* microseconds since 1970; 0: now, and no end */
+	/* seconds: it ends once it has been unused for so long, counted from now, and at expires_at
+	 * at the latest. 0: at expires_at alone. Of a version that was replaced. */
+	int32_t unused_for;
 };
 
 /* A key, a certificate or a workload. Its end may have come. */

@@ -10,7 +10,7 @@
 --
 -- A secret ends as its line says, and before it is older than its organization's secrets may be.
 -- One that is that old already has a week left, or a whole age where that is shorter: as
--- m2m.bound_secrets leaves it.
+-- m2m.bound_secrets leaves it. A version that ends once it is unused has all its time from now on.
 with line as materialized (
   select * from jsonb_to_recordset($8::jsonb) as x(line int, client_id text, organization text, organization_id uuid,
     name text, roles text[], scopes text[], audiences text[], token_lifetime int, token_type text, networks text[], auth_methods text[],
@@ -59,13 +59,19 @@ with line as materialized (
 -- be a nested loop.
 , fresh as materialized (select r.* from ranked r where (r.client_id in (select client_id from made)) is true)
 , secret as (
-  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, foreign_hash, created_at, ended_at, expires_at)
+  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, foreign_hash, created_at, ended_at, expires_at, unused_for)
   select f.client_id, s.version, s.key_id, s.salt, s.verifier, s.hint, s.foreign_hash, coalesce(s.created_at, statement_timestamp()),
     case when s.version <> f.secret_version then statement_timestamp() end,
     least(s.expires_at, case when f.age is not null
-      then greatest(coalesce(s.created_at, statement_timestamp()) + f.age, statement_timestamp() + least(f.age, interval '7 days')) end)
+      then greatest(coalesce(s.created_at, statement_timestamp()) + f.age, statement_timestamp() + least(f.age, interval '7 days')) end),
+    case when s.version <> f.secret_version and s.expires_at is not null then s.unused_for end
   from fresh f cross join lateral jsonb_to_recordset(f.secrets) as s(version int, key_id text, salt bytea, verifier bytea, hint text,
-    foreign_hash text, created_at timestamptz, expires_at timestamptz)
+    foreign_hash text, created_at timestamptz, expires_at timestamptz, unused_for int)
+  returning client_id, version, unused_for
+)
+, looked_at as (
+  insert into m2m.secret_unused_look (client_id, version, look_at)
+  select s.client_id, s.version, statement_timestamp() + make_interval(secs => s.unused_for) from secret s where s.unused_for is not null
 )
 , credential as materialized (
   select f.client_id, f.org_id, k.* from fresh f cross join lateral jsonb_to_recordset(f.credentials) as k(credential_id text, kind text,

@@ -649,6 +649,34 @@ Test(import, an_export_moves_keys_certificates_workloads_and_settings)
 	signing_key_free(key.key);
 }
 
+Test(import, an_old_version_that_waits_until_it_is_unused_goes_on_waiting_there)
+{
+	struct world first;
+	struct org acme;
+	static char exported[65536];
+	char path[TMP_PATH];
+	org_create(&w, "acme", &acme);
+	expect_exit(0, "client", "rotate", "--org", "acme", "--until-unused", "1h", "--at-most", "30d");
+	expect_exit(0, "client", "export");
+	snprintf(exported, sizeof exported, "%s", r.out);
+	cr_expect(says(exported, "\"unused_for\":3600"), "%s", exported);
+	snprintf(path, sizeof path, "%s", file_of(exported));
+	first = w;
+
+	world_prepare(&w, false);
+	expect_exit(0, "client", "import", path);
+	expect_exit(0, "client", "export");
+	cr_expect_str_eq(r.out, exported);
+	cr_expect_eq(sql_int(world_db(&w), "select extract(epoch from look_at - (select started_at from m2m.client_import))::int8"
+					   " from m2m.secret_unused_look where version = 1"),
+		     3600, "all its time is before it");
+	sql_exec(world_db(&w), "update m2m.secret_unused_look set look_at = clock_timestamp() - interval '1 second'");
+	expect_exit(0, "client", "end-unused");
+	cr_expect(!says(r.out, acme.client_id), "it hasn't been there for so long: %s", r.out);
+	world_close(&w);
+	w = first;
+}
+
 #define GITHUB     "\"kind\":\"workload\",\"issuer\":\"https://token.example\",\"audience\":\"https://m2m.example\""
 #define DNS        "{\"kind\":\"certificate\",\"credential_id\":\"tls_client_auth_san_dns:host.example\"}"
 #define WITH(list) "\"secret\":\"" SECRET "\",\"credentials\":[" list "]"
