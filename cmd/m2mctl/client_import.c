@@ -133,6 +133,28 @@ static const char *settle_networks(struct importing *im, struct networks *networ
 	return arena_printf(im->a, "networks: %.*s%s", STR_ARG(fault.network), fault.says).p;
 }
 
+static bool has_kind(const struct words *methods, struct str kind)
+{
+	for (size_t i = 0; i < methods->n; i++)
+		if (str_eq(methods->v[i], kind))
+			return true;
+	return false;
+}
+
+/* A line that doesn't say may use what it brings. */
+static void settle_auth_methods(struct importing *im, struct import_client *c)
+{
+	struct str *methods = arena_alloc(im->a, 4 * sizeof *methods);
+	struct words all = {methods, 0};
+	if (c->spec.auth_methods.v != NULL || c->credentials_n == 0 || methods == NULL)
+		return;
+	methods[all.n++] = STR("secret");
+	for (size_t i = 0; i < c->credentials_n; i++)
+		if (!has_kind(&all, c->credentials[i].spec.kind))
+			methods[all.n++] = c->credentials[i].spec.kind;
+	c->spec.auth_methods = all;
+}
+
 static const char *settle_spec(struct importing *im, struct import_client *c)
 {
 	static const struct str no_roles[1];
@@ -145,6 +167,7 @@ static const char *settle_spec(struct importing *im, struct import_client *c)
 		spec->audiences = (struct words){&im->ctl->config.default_audience, 1};
 	if (spec->token_lifetime == 0)
 		spec->token_lifetime = im->given->lifetime != 0 ? im->given->lifetime : LIFETIME_DEFAULT;
+	settle_auth_methods(im, c);
 	const char *fault = settle_networks(im, &spec->networks);
 	return fault != NULL ? fault : settle_networks(im, &c->organization_networks);
 }
@@ -558,5 +581,5 @@ const char client_import_help[] =
 const char client_export_help[] =
 	"  --org SLUG          of this organization alone\n\n"
 	"The lines hold no secret. They hold what secrets are checked with, and salts: another installation needs the same master\n"
-	"keys. Registered keys, certificates and workloads aren't among them.\n\n"
+	"keys. They hold no private key either: of keys the public ones, of certificates thumbprints and names.\n\n"
 	"Example:\n  m2mctl client export --org acme > acme.jsonl\n";

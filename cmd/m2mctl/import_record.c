@@ -103,68 +103,75 @@ const struct json *record_at(const struct json *record, struct str path)
 
 /* ---- our own form ---- */
 
-#define A_TEXT   1u << JSON_STRING
-#define A_NUMBER 1u << JSON_NUMBER
-#define A_BOOL   (1u << JSON_TRUE | 1u << JSON_FALSE)
-#define A_LIST   1u << JSON_ARRAY
+#define UNUSED_FOR_MAX 2592000
 
-struct member {
-	const char *name;
-	unsigned types;
-};
-
-static const struct member members[] = {
-	{"organization", A_TEXT},
-	{"organization_id", A_TEXT},
-	{"organization_name", A_TEXT},
-	{"organization_issuer", A_TEXT},
-	{"organization_external_id", A_TEXT},
-	{"organization_networks", A_LIST},
-	{"organization_secret_max_age", A_NUMBER},
-	{"client_id", A_TEXT},
-	{"name", A_TEXT},
-	{"default", A_BOOL},
-	{"disabled", A_BOOL},
-	{"roles", A_LIST},
-	{"scopes", A_LIST},
-	{"audiences", A_LIST},
-	{"token_lifetime", A_NUMBER},
-	{"token_type", A_TEXT},
-	{"allowed_networks", A_LIST},
-	{"auth_methods", A_LIST},
-	{"token_binding", A_TEXT},
-	{"profile", A_TEXT},
-	{"secret", A_TEXT},
-	{"secret_hash", A_TEXT},
-	{"secret_expires_at", A_TEXT},
-	{"secrets", A_LIST},
+static const struct record_member members[] = {
+	{"organization", RECORD_TEXT},
+	{"organization_id", RECORD_TEXT},
+	{"organization_name", RECORD_TEXT},
+	{"organization_issuer", RECORD_TEXT},
+	{"organization_external_id", RECORD_TEXT},
+	{"organization_networks", RECORD_LIST},
+	{"organization_secret_max_age", RECORD_NUMBER},
+	{"organization_disabled", RECORD_BOOL},
+	{"client_id", RECORD_TEXT},
+	{"name", RECORD_TEXT},
+	{"default", RECORD_BOOL},
+	{"disabled", RECORD_BOOL},
+	{"roles", RECORD_LIST},
+	{"scopes", RECORD_LIST},
+	{"audiences", RECORD_LIST},
+	{"token_lifetime", RECORD_NUMBER},
+	{"token_type", RECORD_TEXT},
+	{"allowed_networks", RECORD_LIST},
+	{"auth_methods", RECORD_LIST},
+	{"token_binding", RECORD_TEXT},
+	{"profile", RECORD_TEXT},
+	{"secret", RECORD_TEXT},
+	{"secret_hash", RECORD_TEXT},
+	{"secret_expires_at", RECORD_TEXT},
+	{"secrets", RECORD_LIST},
+	{"credentials", RECORD_LIST},
 	{NULL, 0},
 };
 
-static const struct member secret_members[] = {
-	{"version", A_NUMBER}, {"secret", A_TEXT}, {"hash", A_TEXT},       {"key_id", A_TEXT},     {"verifier", A_TEXT},
-	{"salt", A_TEXT},      {"hint", A_TEXT},   {"created_at", A_TEXT}, {"expires_at", A_TEXT}, {NULL, 0},
+static const struct record_member secret_members[] = {
+	{"version", RECORD_NUMBER},
+	{"secret", RECORD_TEXT},
+	{"hash", RECORD_TEXT},
+	{"key_id", RECORD_TEXT},
+	{"verifier", RECORD_TEXT},
+	{"salt", RECORD_TEXT},
+	{"hint", RECORD_TEXT},
+	{"created_at", RECORD_TEXT},
+	{"expires_at", RECORD_TEXT},
+	{"unused_for", RECORD_NUMBER},
+	{NULL, 0},
 };
 
-/* Every member is one of these, and of its type; null is as good as absent. */
-static const char *check_members(struct arena *a, const struct json *object, const struct member *known)
+static bool is_of_objects(const char *name)
+{
+	return strcmp(name, "secrets") == 0 || strcmp(name, "credentials") == 0;
+}
+
+const char *record_check_members(struct arena *a, const struct json *object, const struct record_member *known)
 {
 	for (const struct json *v = object->child; v != NULL; v = v->next) {
-		const struct member *m = known;
+		const struct record_member *m = known;
 		while (m->name != NULL && !str_eq(v->key, str_of(m->name)))
 			m++;
 		if (m->name == NULL)
 			return arena_printf(a, "there is no member \"%.*s\".", STR_ARG(v->key)).p;
 		if (v->type != JSON_NULL && (m->types >> v->type & 1) == 0)
 			return arena_printf(a, "%s isn't of its type.", m->name).p;
-		for (const struct json *one = m->types == (A_LIST) ? v->child : NULL; one != NULL; one = one->next)
-			if (one->type != JSON_STRING && strcmp(m->name, "secrets") != 0)
+		for (const struct json *one = m->types == RECORD_LIST ? v->child : NULL; one != NULL; one = one->next)
+			if (one->type != JSON_STRING && !is_of_objects(m->name))
 				return arena_printf(a, "%s must be a list of texts.", m->name).p;
 	}
 	return NULL;
 }
 
-static bool take_time(const struct json *object, const char *key, int64_t *ret)
+bool record_take_time(const struct json *object, const char *key, int64_t *ret)
 {
 	const struct json *v = json_get(object, key);
 	*ret = record_time(v);
@@ -186,12 +193,16 @@ static bool take_bytes(struct arena *a, struct str text, size_t n, struct str *r
 
 static const char *take_kept(struct arena *a, const struct json *v, struct import_secret *kept)
 {
-	int64_t version = kept->version;
+	int64_t version = kept->version, unused_for = 0;
 	if (json_get(v, "version") != NULL && json_integer(json_get(v, "version"), 1, INT32_MAX - 1, &version) != ERR_OK)
 		return "version must be an integer from 1 on.";
-	if (!take_time(v, "created_at", &kept->created_at) || !take_time(v, "expires_at", &kept->expires_at))
+	if (!record_take_time(v, "created_at", &kept->created_at) || !record_take_time(v, "expires_at", &kept->expires_at))
 		return "created_at and expires_at must be times of RFC 3339.";
+	if (record_is(v, "unused_for", JSON_NUMBER) &&
+	    (json_integer(json_get(v, "unused_for"), 1, UNUSED_FOR_MAX, &unused_for) != ERR_OK || kept->expires_at == 0))
+		return "unused_for is an integer of seconds up to 2592000, and goes with an expires_at.";
 	kept->version = (int32_t)version;
+	kept->unused_for = (int32_t)unused_for;
 	kept->key_id = record_text(v, "key_id");
 	kept->hint = record_text(v, "hint");
 	if (!take_bytes(a, record_text(v, "verifier"), SHA256_LEN, &kept->verifier) ||
@@ -207,7 +218,7 @@ static const char *take_secret(struct arena *a, const struct json *v, struct bro
 {
 	if (v->type != JSON_OBJECT)
 		return "secrets must be a list of objects.";
-	const char *fault = check_members(a, v, secret_members);
+	const char *fault = record_check_members(a, v, secret_members);
 	if (fault != NULL)
 		return fault;
 	if (!record_add_secret(ret, record_text(v, "secret"), record_text(v, "hash"), 0))
@@ -229,7 +240,7 @@ static const char *take_secrets(struct arena *a, const struct json *record, stru
 	bool has_list = list != NULL && list->type == JSON_ARRAY;
 	if ((plain.p != NULL) + (hash.p != NULL) + has_list != 1)
 		return "a client has one of secret, secret_hash and secrets.";
-	if (!take_time(record, "secret_expires_at", &expires_at))
+	if (!record_take_time(record, "secret_expires_at", &expires_at))
 		return "secret_expires_at must be a time of RFC 3339.";
 	if (!has_list)
 		return record_add_secret(ret, plain, hash, expires_at) ? NULL : "";
@@ -260,6 +271,7 @@ static void take_organization(struct arena *a, const struct json *record, struct
 	c->issuer = record_text(record, "organization_issuer");
 	c->external_id = record_text(record, "organization_external_id");
 	c->organization_networks = networks_at(a, record, "organization_networks");
+	c->organization_disabled = record_is(record, "organization_disabled", JSON_TRUE);
 }
 
 static void take_spec(struct arena *a, const struct json *record, struct client_spec *spec)
@@ -279,7 +291,7 @@ static void take_spec(struct arena *a, const struct json *record, struct client_
 
 const char *record_read_own(struct arena *a, const struct json *record, struct brought *ret)
 {
-	const char *fault = check_members(a, record, members);
+	const char *fault = record_check_members(a, record, members);
 	int64_t lifetime = 0, max_age = 0;
 	if (fault != NULL)
 		return fault;
@@ -294,5 +306,6 @@ const char *record_read_own(struct arena *a, const struct json *record, struct b
 	take_spec(a, record, &ret->client.spec);
 	ret->client.spec.token_lifetime = (int32_t)lifetime;
 	ret->client.client_id = record_text(record, "client_id");
-	return take_secrets(a, record, ret);
+	fault = record_take_credentials(a, json_get(record, "credentials"), clock_wall_us(), &ret->client);
+	return fault != NULL ? fault : take_secrets(a, record, ret);
 }

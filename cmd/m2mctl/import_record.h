@@ -37,7 +37,29 @@ const struct record_form *record_form(struct str name);
  * there is none. */
 const struct json *record_at(const struct json *record, struct str path);
 
-/* ---- for the readers ---- */
+/* Its member `credentials`, a list of objects, as the client's. NULL, or a sentence. `now`:
+ * microseconds since 1970 (import_credentials.c). */
+const char *record_take_credentials(struct arena *a, const struct json *list, int64_t now, struct import_client *client);
+
+/* ---- for the readers of our own form ---- */
+
+#define RECORD_TEXT   (1u << JSON_STRING)
+#define RECORD_NUMBER (1u << JSON_NUMBER)
+#define RECORD_BOOL   (1u << JSON_TRUE | 1u << JSON_FALSE)
+#define RECORD_LIST   (1u << JSON_ARRAY)
+#define RECORD_OBJECT (1u << JSON_OBJECT)
+
+struct record_member {
+	const char *name;
+	unsigned types;
+};
+/* Every member is one of `known`, which ends with a NULL, and of its type; null is as good as
+ * absent. Lists are of texts, but for those of objects. */
+const char *record_check_members(struct arena *a, const struct json *object, const struct record_member *known);
+/* A time of RFC 3339, or nothing: 0. False: something else. */
+bool record_take_time(const struct json *object, const char *key, int64_t *ret);
+
+/* ---- for all readers ---- */
 
 /* A member's text; absent where there is none, or none of that type. */
 struct str record_text(const struct json *record, const char *key);

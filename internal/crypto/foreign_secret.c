@@ -190,3 +190,31 @@ enum err foreign_hash_verify(struct str hash, struct str secret)
 	}
 	return ERR_MALFORMED;
 }
+
+/* ---- for those who count ---- */
+
+static const struct {
+	struct str start;
+	enum foreign_form form;
+} form_starts[] = {
+	{STR("$2"), FOREIGN_FORM_BCRYPT},       {STR("bcrypt_sha256$"), FOREIGN_FORM_BCRYPT}, {STR("$pbkdf2-"), FOREIGN_FORM_PBKDF2},
+	{STR("$scrypt$"), FOREIGN_FORM_SCRYPT}, {STR("$argon2"), FOREIGN_FORM_ARGON2},        {STR("$5$"), FOREIGN_FORM_SHA_CRYPT},
+	{STR("$6$"), FOREIGN_FORM_SHA_CRYPT},
+};
+
+enum foreign_form foreign_form_of(struct str hash)
+{
+	for (size_t i = 0; i < sizeof form_starts / sizeof *form_starts; i++)
+		if (str_starts(hash, form_starts[i].start))
+			return form_starts[i].form;
+	return FOREIGN_FORM_SHA2;
+}
+
+const char *foreign_form_name(enum foreign_form form)
+{
+	static const char *const names[FOREIGN_FORMS] = {
+		[FOREIGN_FORM_BCRYPT] = "bcrypt", [FOREIGN_FORM_PBKDF2] = "pbkdf2",       [FOREIGN_FORM_SCRYPT] = "scrypt",
+		[FOREIGN_FORM_ARGON2] = "argon2", [FOREIGN_FORM_SHA_CRYPT] = "sha_crypt", [FOREIGN_FORM_SHA2] = "sha2",
+	};
+	return names[form];
+}

@@ -45,10 +45,26 @@
 
 bool foreign_well_formed(struct str s);
 
+/* What a hash is made with, for those who count. */
+enum foreign_form {
+	FOREIGN_FORM_BCRYPT,
+	FOREIGN_FORM_PBKDF2,
+	FOREIGN_FORM_SCRYPT,
+	FOREIGN_FORM_ARGON2,
+	FOREIGN_FORM_SHA_CRYPT,
+	FOREIGN_FORM_SHA2,
+};
+#define FOREIGN_FORMS 6
+
+const char *foreign_form_name(enum foreign_form form); /* static */
+
 /* The one spelling in which a hash is stored; `out` has FOREIGN_HASH_MAX bytes, which *ret borrows.
  * It gives itself again. ERR_MALFORMED: no form that is taken; ERR_TOO_LARGE: it costs more than
  * is allowed. */
 MUST_CHECK enum err foreign_hash_canonical(struct str hash, char *out, struct str *ret);
+
+/* Of a hash as foreign_hash_canonical gave it. */
+enum foreign_form foreign_form_of(struct str hash);
 
 /* `hash` as foreign_hash_canonical gave it. ERR_MISMATCH: of another secret; ERR_MALFORMED;
  * ERR_TOO_LARGE; ERR_NO_MEMORY; ERR_CRYPTO: this machine's libraries can't. */

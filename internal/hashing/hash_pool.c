@@ -55,7 +55,8 @@ struct hash_pool {
 	unsigned queued_n, waiters_n;
 	struct slot slots[HASH_THREADS];
 	_Atomic(struct job *) done;
-	int fd; /* readable: some are done */
+	_Atomic uint64_t made[FOREIGN_FORMS][HASH_OUTCOMES]; /* relaxed */
+	int fd;                                              /* readable: some are done */
 	atomic_bool stopping;
 };
 
@@ -84,6 +85,11 @@ static void job_free(struct job *j)
 	free(j);
 }
 
+static void count(struct hash_pool *p, struct str hash, enum hash_outcome outcome)
+{
+	atomic_fetch_add_explicit(&p->made[foreign_form_of(hash)][outcome], 1, memory_order_relaxed);
+}
+
 /* ---- a thread ---- */
 
 /* Linux has a nice value for each thread. With 19 a thread has some hundredths of a core that a
@@ -99,11 +105,14 @@ static void make(struct hash_pool *p, struct job *j)
 {
 	j->err = ERR_MISMATCH;
 	for (size_t i = 0; i < j->n; i++) {
+		struct str hash = str_from(j->hashes[i], j->hash_n[i]);
 		if (clock_mono_us() >= atomic_load(&j->until_us) || atomic_load(&p->stopping)) {
+			count(p, hash, HASH_OVERLOADED);
 			j->err = ERR_OVERLOADED;
 			return;
 		}
-		enum err err = foreign_hash_verify(str_from(j->hashes[i], j->hash_n[i]), secret_of(j));
+		enum err err = foreign_hash_verify(hash, secret_of(j));
+		count(p, hash, err == ERR_OK ? HASH_MATCHED : err == ERR_MISMATCH ? HASH_WRONG : HASH_FAILED);
 		j->which = i;
 		if (err == ERR_MISMATCH)
 			continue;
@@ -296,6 +305,8 @@ enum err hash_ask(struct hash_view *v, const struct hash_question *q, hash_done 
 	pthread_mutex_lock(&v->pool->lock);
 	enum err err = join(v->pool, q, w);
 	pthread_mutex_unlock(&v->pool->lock);
+	if (err == ERR_OVERLOADED)
+		count(v->pool, q->hashes[0], HASH_OVERLOADED);
 	if (err != ERR_OK)
 		free(w);
 	return err;
@@ -309,6 +320,16 @@ bool hash_is_full(struct hash_view *v, struct str client_id)
 	bool full = is_full(v->pool, jobs_of(v->pool, &q, &same));
 	pthread_mutex_unlock(&v->pool->lock);
 	return full;
+}
+
+void hash_pool_counts(struct hash_pool *p, struct hash_counts *ret)
+{
+	for (unsigned form = 0; form < FOREIGN_FORMS; form++)
+		for (unsigned outcome = 0; outcome < HASH_OUTCOMES; outcome++)
+			ret->made[form][outcome] = atomic_load_explicit(&p->made[form][outcome], memory_order_relaxed);
+	pthread_mutex_lock(&p->lock);
+	ret->queued = p->queued_n;
+	pthread_mutex_unlock(&p->lock);
 }
 
 /* A callback may ask anew. */

@@ -21,6 +21,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "crypto/foreign_secret.h"
 
 #define HASH_THREADS    2
 #define HASH_QUEUE_MAX  128  /* jobs that wait for a thread */
@@ -57,6 +58,22 @@ typedef void hash_done(void *arg, enum err err, size_t which);
 /* The question is copied. `done` comes from the view's loop, once, and not from inside the call.
  * ERR_OVERLOADED, ERR_NO_MEMORY: it doesn't come. */
 MUST_CHECK enum err hash_ask(struct hash_view *v, const struct hash_question *q, hash_done *done, void *arg);
+
+/* What became of the hashes that were asked of a secret, since the process began. */
+enum hash_outcome {
+	HASH_MATCHED,
+	HASH_WRONG,
+	HASH_FAILED,     /* it can't be told: this machine's libraries, or memory */
+	HASH_OVERLOADED, /* no thread was free in time, or nobody might wait: of a question, one */
+};
+#define HASH_OUTCOMES 4
+
+struct hash_counts {
+	uint64_t made[FOREIGN_FORMS][HASH_OUTCOMES];
+	unsigned queued; /* jobs that wait for a thread */
+};
+
+void hash_pool_counts(struct hash_pool *p, struct hash_counts *ret);
 
 /* Whether hash_ask would answer ERR_OVERLOADED to whoever asks with a secret that nobody else asks
  * with. */

@@ -80,6 +80,8 @@ static void put_organization(struct json_out *o, const struct import_client *c)
 	put_networks(o, "organization_networks", &c->organization_networks);
 	if (c->secret_max_age != 0)
 		json_put_int(o, "organization_secret_max_age", c->secret_max_age);
+	if (c->organization_disabled)
+		json_put_bool(o, "organization_disabled", true);
 }
 
 static void put_spec(struct json_out *o, const struct client_spec *spec)
@@ -110,7 +112,36 @@ static void put_secret(struct json_out *o, const struct import_secret *s)
 	put_given(o, "hint", s->hint);
 	put_time(o, "created_at", s->created_at);
 	put_time(o, "expires_at", s->expires_at);
+	if (s->unused_for != 0)
+		json_put_int(o, "unused_for", s->unused_for);
 	json_close(o, '}');
+}
+
+static void put_credential(struct json_out *o, const struct import_credential *c)
+{
+	const struct workload_terms *terms = &c->spec.workload;
+	json_open(o, NULL, '{');
+	json_put_str(o, "credential_id", c->spec.credential_id);
+	json_put_str(o, "kind", c->spec.kind);
+	put_given(o, "name", c->spec.name);
+	put_given(o, "public_jwk", c->spec.public_jwk);
+	put_given(o, "issuer", terms->issuer);
+	put_given(o, "subject", terms->subject);
+	put_given(o, "audience", terms->audience);
+	put_given(o, "claims", terms->claims);
+	if (terms->issuer.p != NULL)
+		json_put_bool(o, "may_replay", terms->may_replay);
+	put_time(o, "created_at", c->created_at);
+	put_time(o, "expires_at", c->spec.expires_at);
+	json_close(o, '}');
+}
+
+static void put_credentials(struct json_out *o, const struct import_client *c)
+{
+	json_open(o, "credentials", '[');
+	for (size_t i = 0; i < c->credentials_n; i++)
+		put_credential(o, &c->credentials[i]);
+	json_close(o, ']');
 }
 
 void import_put(struct json_out *o, const struct import_client *c)
@@ -125,6 +156,8 @@ void import_put(struct json_out *o, const struct import_client *c)
 	for (size_t i = 0; i < c->n; i++)
 		put_secret(o, &c->secrets[i]);
 	json_close(o, ']');
+	if (c->credentials_n > 0)
+		put_credentials(o, c);
 	json_close(o, '}');
 }
 

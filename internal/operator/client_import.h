@@ -11,10 +11,12 @@
 #include "base/uuid.h"
 #include "crypto/master_ring.h"
 #include "operator/db.h"
+#include "sql/client_credential.h"
 #include "sql/org.h"
 #include "json/json_write.h"
 
-#define IMPORT_SECRETS_MAX 8
+#define IMPORT_SECRETS_MAX     8
+#define IMPORT_CREDENTIALS_MAX 8 /* of a kind, as SQL_CLIENT_CREDENTIALS_MAX */
 
 /* One version, by our verifier or by another product's hash. All bytes are borrowed. */
 struct import_secret {
@@ -23,6 +25,15 @@ struct import_secret {
 	struct str key_id, verifier;    /* SHA256_LEN bytes */
 	struct str salt, hint;          /* absent: it isn't derived */
 	int64_t created_at, expires_at; /* microseconds since 1970; 0: now, and no end */
+	/* seconds: it ends once it has been unused for so long, counted from now, and at expires_at
+	 * at the latest. 0: at expires_at alone. Of a version that was replaced. */
+	int32_t unused_for;
+};
+
+/* A key, a certificate or a workload. Its end may have come. */
+struct import_credential {
+	struct client_credential_spec spec;
+	int64_t created_at; /* microseconds since 1970; 0: now */
 };
 
 struct import_client {
@@ -33,12 +44,15 @@ struct import_client {
 	struct str organization_id, organization_name, issuer, external_id;
 	struct networks organization_networks;
 	int32_t secret_max_age; /* seconds; 0: none */
+	bool organization_disabled;
 	struct str client_id;
 	/* all but `disabled` and `is_default` as something new has it; these two are ON, OFF, or
 	 * not given */
 	struct client_spec spec;
 	const struct import_secret *secrets; /* by version; the last one is the current one */
 	size_t n;
+	const struct import_credential *credentials; /* no two have one id */
+	size_t credentials_n;
 };
 
 /* Makes a secret's verifier under the ring's active key. `out` is SHA256_LEN bytes that `ret`

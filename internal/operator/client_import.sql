@@ -10,11 +10,12 @@
 --
 -- A secret ends as its line says, and before it is older than its organization's secrets may be.
 -- One that is that old already has a week left, or a whole age where that is shorter: as
--- m2m.bound_secrets leaves it.
+-- m2m.bound_secrets leaves it. A version that ends once it is unused has all its time from now on.
 with line as materialized (
   select * from jsonb_to_recordset($8::jsonb) as x(line int, client_id text, organization text, organization_id uuid,
     name text, roles text[], scopes text[], audiences text[], token_lifetime int, token_type text, networks text[], auth_methods text[],
-    token_binding text, profile text, is_default bool, disabled bool, secret_version int, secrets jsonb)
+    token_binding text, profile text, is_default bool, disabled bool, secret_version int, secrets jsonb,
+    credentials jsonb)
 )
 , org as materialized (
   select o.organization_id, o.slug, o.secret_max_age from m2m.organization o
@@ -58,13 +59,41 @@ with line as materialized (
 -- be a nested loop.
 , fresh as materialized (select r.* from ranked r where (r.client_id in (select client_id from made)) is true)
 , secret as (
-  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, foreign_hash, created_at, ended_at, expires_at)
+  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, foreign_hash, created_at, ended_at, expires_at, unused_for)
   select f.client_id, s.version, s.key_id, s.salt, s.verifier, s.hint, s.foreign_hash, coalesce(s.created_at, statement_timestamp()),
     case when s.version <> f.secret_version then statement_timestamp() end,
     least(s.expires_at, case when f.age is not null
-      then greatest(coalesce(s.created_at, statement_timestamp()) + f.age, statement_timestamp() + least(f.age, interval '7 days')) end)
+      then greatest(coalesce(s.created_at, statement_timestamp()) + f.age, statement_timestamp() + least(f.age, interval '7 days')) end),
+    case when s.version <> f.secret_version and s.expires_at is not null then s.unused_for end
   from fresh f cross join lateral jsonb_to_recordset(f.secrets) as s(version int, key_id text, salt bytea, verifier bytea, hint text,
-    foreign_hash text, created_at timestamptz, expires_at timestamptz)
+    foreign_hash text, created_at timestamptz, expires_at timestamptz, unused_for int)
+  returning client_id, version, unused_for
+)
+, looked_at as (
+  insert into m2m.secret_unused_look (client_id, version, look_at)
+  select s.client_id, s.version, statement_timestamp() + make_interval(secs => s.unused_for) from secret s where s.unused_for is not null
+)
+, credential as materialized (
+  select f.client_id, f.org_id, k.* from fresh f cross join lateral jsonb_to_recordset(f.credentials) as k(credential_id text, kind text,
+    name text, public_jwk text, issuer text, subject text, audience text, claims text, may_replay bool, created_at timestamptz,
+    expires_at timestamptz)
+)
+, registered as (
+  insert into m2m.client_credential (client_id, credential_id, kind, name, public_jwk, issuer, subject, audience, claims, may_replay,
+    created_at, expires_at)
+  select client_id, credential_id, kind, coalesce(name, ''), public_jwk, issuer, subject, audience, claims::jsonb, may_replay,
+    coalesce(created_at, statement_timestamp()), expires_at
+  from credential
+)
+, told as (
+  insert into m2m.admin_audit (action, outcome, organization_id, client_id, detail,
+--: origin_columns
+    )
+  select 'add_' || k.kind, 'granted', k.org_id, k.client_id, jsonb_strip_nulls(jsonb_build_object('credential', k.credential_id,
+      'name', k.name, 'expires_at', k.expires_at, 'issuer', k.issuer, 'subject', k.subject, 'audience', k.audience,
+      'claims', k.claims::jsonb, 'import', $7::uuid)),
+    $1::text, $2::uuid, $3::"char", $4::text::inet, $5::text, $6::text
+  from credential k
 )
 , recorded as (
   insert into m2m.admin_audit (action, outcome, organization_id, client_id, secret_version, detail,

@@ -7,15 +7,17 @@
 with line as (
   select distinct on (x.organization) x.* from jsonb_to_recordset($8::jsonb) as x(line int, client_id text, organization text,
     organization_id uuid, organization_fresh uuid, organization_name text, organization_issuer text,
-    organization_external_id text, organization_networks text[], organization_secret_max_age int)
+    organization_external_id text, organization_networks text[], organization_secret_max_age int,
+    organization_disabled bool)
   where not exists (select from m2m.client c where c.client_id = x.client_id)
     and not exists (select from m2m.organization o where o.slug = x.organization and o.deleted_at is null)
   order by x.organization, x.line
 )
 , made as (
-  insert into m2m.organization (organization_id, slug, name, issuer, external_id, allowed_networks, secret_max_age)
+  insert into m2m.organization (organization_id, slug, name, issuer, external_id, allowed_networks, secret_max_age, disabled_at)
   select coalesce(organization_id, organization_fresh), organization, coalesce(organization_name, organization),
-    coalesce(organization_issuer, ''), organization_external_id, organization_networks::cidr[], organization_secret_max_age
+    coalesce(organization_issuer, ''), organization_external_id, organization_networks::cidr[], organization_secret_max_age,
+    case when organization_disabled then statement_timestamp() end
   from line
   on conflict do nothing
   returning *
@@ -26,7 +28,7 @@ with line as (
     )
   select 'create_organization', 'granted', organization_id, jsonb_strip_nulls(jsonb_build_object('slug', slug, 'name', name,
       'issuer', nullif(issuer, ''), 'external_id', external_id, 'allowed_networks', to_jsonb(allowed_networks), 'secret_max_age', secret_max_age,
-      'import', $7::uuid)),
+      'disabled', case when disabled_at is not null then true end, 'import', $7::uuid)),
     $1::text, $2::uuid, $3::"char", $4::text::inet, $5::text, $6::text
   from made
 )

@@ -28,6 +28,7 @@ enum err foreign_hashes_find(struct store *s, struct str client_id, foreign_hash
 }
 
 struct adopt_call {
+	struct store *store;
 	secret_adopt_done *done;
 	void *arg;
 };
@@ -35,7 +36,9 @@ struct adopt_call {
 static void adopted(void *arg, enum err err, const PGresult *r)
 {
 	const struct adopt_call *call = arg;
-	(void)r; /* whoever was faster, the next statement says what that means */
+	/* whoever was faster, the next statement says what that means */
+	if (err == ERR_OK && PQntuples(r) == 1 && pg_bool(r, 0, 0))
+		atomic_fetch_add_explicit(&call->store->counters.secrets_adopted, 1, memory_order_relaxed);
 	call->done(call->arg, err == ERR_OK || err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL);
 }
 
@@ -50,5 +53,5 @@ enum err secret_adopt(struct store *s, const struct secret_adoption *adoption, c
 	pg_put_bytea(&p, adoption->verifier);
 	origin_put(&p, origin);
 	pg_put_text(&p, adoption->key_id);
-	return store_submit(s, STMT_ADOPT_SECRET, true, &p, adopted, &(struct adopt_call){done, arg}, sizeof(struct adopt_call));
+	return store_submit(s, STMT_ADOPT_SECRET, true, &p, adopted, &(struct adopt_call){s, done, arg}, sizeof(struct adopt_call));
 }

@@ -31,7 +31,7 @@ struct store_counters {
 	_Atomic uint64_t tokens_issued, statement_failures, key_reloads;
 	_Atomic uint64_t queue_depth;
 	_Atomic uint64_t seals, writers_lost;
-	_Atomic uint64_t secrets_ended_unused;
+	_Atomic uint64_t secrets_ended_unused, secrets_adopted;
 	_Atomic uint64_t default_partition_used; /* 0 or 1, as of the last minute */
 	_Atomic uint64_t partitions_until;       /* seconds since 1970; 0: not known yet */
 	/* current secrets that end within a day, a week and 30 days, as of the last minute; each

@@ -123,7 +123,8 @@ static void put_denied(const struct worker *w, struct sbuf *out)
 
 static void put_store(const struct worker *w, struct sbuf *out)
 {
-	uint64_t issued = 0, failures = 0, reloads = 0, depth = 0, seals = 0, lost = 0, default_used = 0, until = 0, unused = 0;
+	uint64_t issued = 0, failures = 0, reloads = 0, depth = 0, seals = 0, lost = 0, default_used = 0, until = 0, unused = 0,
+		 adopted = 0;
 	for (unsigned i = 0; i < w->all_count; i++) {
 		const struct store_counters *c = store_counters(w->all[i]->store);
 		issued += load(&c->tokens_issued);
@@ -133,6 +134,7 @@ static void put_store(const struct worker *w, struct sbuf *out)
 		seals += load(&c->seals);
 		lost += load(&c->writers_lost);
 		unused += load(&c->secrets_ended_unused);
+		adopted += load(&c->secrets_adopted);
 		default_used = load(&c->default_partition_used) > default_used ? 1 : default_used;
 		until = load(&c->partitions_until) > until ? load(&c->partitions_until) : until;
 	}
@@ -141,6 +143,7 @@ static void put_store(const struct worker *w, struct sbuf *out)
 	put(out, "m2m_issue_queue_depth", "gauge", "Token requests waiting for an issuing statement.", depth);
 	put(out, "m2m_signing_key_reloads_total", "counter", "Changes of the signing key snapshot.", reloads);
 	put(out, "m2m_secrets_ended_unused_total", "counter", "Replaced secrets that this gateway has found unused, and ended.", unused);
+	put(out, "m2m_secrets_adopted_total", "counter", "Secrets of other products whose hashes this gateway has replaced.", adopted);
 	put(out, "m2m_audit_seals_total", "counter", "Seals of the audit that have committed.", seals);
 	put(out, "m2m_audit_writers_lost_total", "counter", "Times that the outcome of a statement with a seal was not learned.", lost);
 	put(out, "m2m_audit_default_partition_used", "gauge", "1 if rows are in a default partition, which should be empty.", default_used);
@@ -208,6 +211,21 @@ static void put_ends(const struct worker *w, struct sbuf *out)
 		}
 }
 
+/* Of secrets that were brought along: always there, so that a rate of them has a beginning. */
+static void put_hashes(struct hash_pool *hashing, struct sbuf *out)
+{
+	static const char *const outcomes[HASH_OUTCOMES] = {"matched", "wrong", "failed", "overloaded"};
+	struct hash_counts counts;
+	hash_pool_counts(hashing, &counts);
+	head(out, "m2m_secret_hashes_total", "counter", "Hashes of other products that a secret was checked against, by form and outcome.");
+	for (unsigned form = 0; form < FOREIGN_FORMS; form++)
+		for (unsigned outcome = 0; outcome < HASH_OUTCOMES; outcome++)
+			sbuf_printf(out, "m2m_secret_hashes_total{form=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
+				    foreign_form_name((enum foreign_form)form), outcomes[outcome], counts.made[form][outcome]);
+	put(out, "m2m_secret_hash_queue_depth", "gauge", "Secrets that wait for a thread to be checked against another product's hash.",
+	    counts.queued);
+}
+
 /* As the first worker knows it, which asks once a minute. */
 static void put_secrets_ending(const struct worker *w, struct sbuf *out)
 {
@@ -271,6 +289,7 @@ void worker_metrics(const struct worker *w, struct sbuf *out)
 	put_store_histograms(w, out);
 	put_keys(w, out);
 	put_secrets_ending(w, out);
+	put_hashes(w->hashing, out);
 	put_tls(w->tls, out);
 	put_traces(w->trace, out);
 	put_denied(w, out);

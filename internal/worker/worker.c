@@ -221,6 +221,7 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 		goto fail;
 	w->env.traces = trace_queue_new(shared->trace);
 	w->env.limits = shared->limits;
+	w->hashing = shared->hashing;
 	w->env.hashing = hash_view_new(shared->hashing, w->base);
 	w->env.hash_failures = shared->hash_failures;
 	w->env.authorities = client_authorities_set(shared->authorities);

@@ -18,6 +18,7 @@ struct worker {
 	struct trust_view *trust;
 	struct tls *tls;
 	struct trace *trace;
+	struct hash_pool *hashing;
 	struct arena *arena; /* what lives as long as the worker */
 	struct op_env env;
 	struct op_counters counters;

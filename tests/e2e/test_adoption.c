@@ -266,6 +266,30 @@ Test(adoption, a_wrong_secret_is_refused_and_counted_and_adopts_nothing)
 	cr_expect_eq(sql_int(world_db(&w), "select sum(attempts) from m2m.denied_audit where client_id = '" UUID "'"), 2);
 }
 
+static long checked(const char *form, const char *outcome)
+{
+	char name[128];
+	snprintf(name, sizeof name, "m2m_secret_hashes_total{form=\"%s\",outcome=\"%s\"}", form, outcome);
+	return gateway_metric(&w, name);
+}
+
+Test(adoption, metrics_tell_what_was_checked_and_adopted)
+{
+	import(UUID, 4);
+	import_client(&w, "acme", ODD, "zNhOm5Jyonenca7bQzzpjUpwFDVrfhrbbOGCqgWA6HU=");
+	restart();
+	cr_expect_eq(checked("argon2", "overloaded"), 0, "each is there from the start");
+	expect_status(by_form(UUID, WRONG), 401);
+	expect_status(by_form(ODD, WRONG), 401);
+	for (int i = 0; i < 2; i++)
+		expect_status(by_form(UUID, SECRET), 200);
+	cr_expect_eq(checked("bcrypt", "wrong"), 1);
+	cr_expect_eq(checked("sha2", "wrong"), 1);
+	cr_expect_eq(checked("bcrypt", "matched"), 1, "the second one is checked as any");
+	cr_expect_eq(gateway_metric(&w, "m2m_secrets_adopted_total"), 1);
+	cr_expect_eq(gateway_metric(&w, "m2m_secret_hash_queue_depth"), 0);
+}
+
 /* Behind the burst, before a hash is asked. */
 Test(adoption, wrong_secrets_meet_a_limit_though_none_is_set)
 {
@@ -280,12 +304,36 @@ Test(adoption, wrong_secrets_meet_a_limit_though_none_is_set)
 	}
 	cr_expect_geq(refused, 4);
 	cr_expect_geq(limited, 1);
+	cr_expect_eq(checked("bcrypt", "wrong"), refused, "a hash for each 401, none for a 429");
 	int status = 429;
 	for (int tries = 0; status == 429 && tries < 100; tries++) {
 		sleep_ms(100);
 		status = by_form(UUID, SECRET);
 	}
 	expect_status(status, 200);
+}
+
+/* A setting's limit stands before the one of hashes: whoever it refuses costs none. */
+Test(adoption, limits_of_client_and_address_stand_before_the_hash)
+{
+	static const char *const kinds[] = {"CLIENT", "ADDRESS"};
+	static const char *const counters[] = {"m2m_rate_limited_total{limit=\"client\"}", "m2m_rate_limited_total{limit=\"address\"}"};
+	import(UUID, 4);
+	for (size_t i = 0; i < 2; i++) {
+		long refused = 0;
+		env_set(&w.gateway_env, "M2M_%s_RATE=1", kinds[i]);
+		env_set(&w.gateway_env, "M2M_%s_BURST=2", kinds[i]);
+		restart();
+		for (int tries = 0; gateway_metric(&w, counters[i]) < 1 && tries < 200; tries++) {
+			int status = by_form(UUID, WRONG);
+			refused += status == 401;
+			cr_assert(status == 401 || status == 429, "%d: %s", status, r.body);
+		}
+		cr_expect_geq(gateway_metric(&w, counters[i]), 1, "%s", kinds[i]);
+		cr_expect_gt(refused, 0);
+		cr_expect_eq(checked("bcrypt", "wrong"), refused, "a hash for each 401, none for a 429");
+		env_set(&w.gateway_env, "M2M_%s_RATE=0", kinds[i]);
+	}
 }
 
 Test(adoption, an_id_that_nobody_has_stays_out_of_the_log)
@@ -417,6 +465,8 @@ Test(adoption, two_gateways_adopt_a_secret_once)
 		cr_expect_eq(logins[i].status, 200, "login %d: %d", i, logins[i].status);
 	}
 	cr_expect_eq(adoptions(&w, UUID), 1);
+	long adopted = gateway_metric(&w, "m2m_secrets_adopted_total");
+	cr_expect(adopted == 0 || adopted == 1, "%ld", adopted);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id = '" UUID "'"), LOGINS);
 }
 

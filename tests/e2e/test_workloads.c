@@ -12,6 +12,7 @@
 #include "crypto/signing_key.h"
 #include "crypto/signing_key_parts.h"
 #include "harness/expect.h"
+#include "harness/imported.h"
 #include "harness/jws.h"
 #include "harness/pki.h"
 #include "harness/proc.h"
@@ -459,4 +460,30 @@ Test(workloads, the_bearer_file_s_token_goes_to_the_issuer_s_own_host_alone)
 	cr_expect_not_null(strstr(seen, format("localhost:%u/.well-known/openid-configuration Bearer abc\n", port)), "%s", seen);
 	cr_expect_not_null(strstr(seen, format("127.0.0.1:%u/jwks None\n", port)), "%s", seen);
 	free(seen);
+}
+
+/* ---- brought along ---- */
+
+#define FOREIGN_ID "acct:42%2F100%+a/b"
+
+/* show() sends acme's id as it stands. */
+Test(workloads, a_client_that_was_brought_along_shows_the_workload_that_came_with_it)
+{
+	struct ctl_result ran;
+	char lines[TMP_PATH], bearer[TOKEN_MAX], said[256], id[ENCODED_MAX];
+	tmp_path(lines, "clients", ".jsonl");
+	tmp_write(lines, "{\"organization\":\"acme\",\"client_id\":\"" FOREIGN_ID "\",\"secret\":\"some-secret-1\",\"credentials\":["
+			 "{\"kind\":\"workload\",\"issuer\":\"" CLUSTER "\",\"subject\":\"system:serviceaccount:prod:web\","
+			 "\"audience\":\"" OURS "\",\"may_replay\":true}]}\n");
+	world_ctl(&w, &ran, "client", "import", lines);
+	gateway_stop(&w.gateway, 15000);
+	gateway_start(&w.gateway, &w.gateway_env);
+	const char *token = token_of(key, POD("web", ""));
+	expect_status(show(token), 401);
+	snprintf(acme.client_id, sizeof acme.client_id, "%s", percent_encoded(FOREIGN_ID, id));
+	expect_status(show(token), 200);
+	body_text(&r, "access_token", bearer, sizeof bearer);
+	cr_expect_str_eq(claim_text(bearer, "client_id", said, sizeof said), FOREIGN_ID);
+	expect_status(grant(token), 200);
+	expect_status(show(token_of(key, POD("other", ""))), 401);
 }

@@ -27,7 +27,7 @@ struct world {
 struct org {
 	char slug[64];
 	char id[40];
-	char client_id[32];
+	char client_id[132]; /* as long as one that was brought along */
 	char secret[SECRET_MAX];
 };
 

@@ -4,11 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/digest.h"
 #include "crypto/foreign_secret.h"
 #include "crypto/secret.h"
+#include "harness/client_key.h"
+#include "harness/pki.h"
 #include "harness/proc.h"
 #include "harness/world.h"
 
@@ -274,14 +277,54 @@ Test(import, the_longest_age_of_its_organization_bounds_a_secret)
 
 /* ---- cut off ---- */
 
+static void put_lines(FILE *f, int from, int to)
+{
+	for (int i = from; i < to; i++)
+		fprintf(f, "{\"organization\":\"org-%d\",\"client_id\":\"client-%06d\",\"secret\":\"" SECRET "\"}\n", i / 10, i);
+	cr_assert_eq(fflush(f), 0);
+}
+
 static void many_lines(int n, char out[TMP_PATH])
 {
 	tmp_path(out, "many", ".jsonl");
 	FILE *f = fopen(out, "w");
 	cr_assert_not_null(f);
-	for (int i = 0; i < n; i++)
-		fprintf(f, "{\"organization\":\"org-%d\",\"client_id\":\"client-%06d\",\"secret\":\"" SECRET "\"}\n", i / 10, i);
+	put_lines(f, 0, n);
 	fclose(f);
+}
+
+#define BATCH 1000
+
+/* An import of what the test writes, so that it stands still where the test wants it. */
+struct slow_import {
+	struct ctl_job job;
+	FILE *pipe;
+	char path[TMP_PATH];
+	int written;
+};
+
+static void slow_begin(struct slow_import *slow)
+{
+	*slow = (struct slow_import){.written = 0};
+	tmp_path(slow->path, "slow", ".jsonl");
+	cr_assert_eq(mkfifo(slow->path, 0600), 0);
+	ctl_start(&w.ctl_env, &slow->job, &r, (const char *const[]){"client", "import", slow->path, NULL});
+	slow->pipe = fopen(slow->path, "w");
+	cr_assert_not_null(slow->pipe);
+}
+
+/* One line more than the batch: it tells the reader that the batch's last line has ended. */
+static void slow_batch(struct slow_import *slow)
+{
+	int to = (slow->written / BATCH + 1) * BATCH + 1;
+	put_lines(slow->pipe, slow->written, to);
+	slow->written = to;
+}
+
+static void wait_for_clients(int n)
+{
+	while (sql_int(world_db(&w), "select count(*) from m2m.client") < n)
+		usleep(10000);
 }
 
 Test(import, a_run_that_was_killed_is_taken_up)
@@ -303,6 +346,75 @@ Test(import, a_run_that_was_killed_is_taken_up)
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret where verifier is not null"), LINES);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.organization"), LINES / 10);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'create_client'"), LINES);
+}
+
+/* "line N: made M, there already P, ..." of its log, the last one there. */
+static bool progress_of(const struct ctl_result *of, int *ret_line, int *ret_made, int *ret_present)
+{
+	bool found = false;
+	char *text = tmp_read(of->log, NULL);
+	for (const char *at = text; at != NULL && (at = strstr(at, "line ")) != NULL; at++)
+		found = sscanf(at, "line %d: made %d, there already %d, left out 0, refused 0", ret_line, ret_made, ret_present) == 3 ||
+			found;
+	free(text);
+	return found;
+}
+
+/* Batch by batch, until it has said how far it is. */
+static void wait_for_progress(struct slow_import *slow, int *ret_line, int *ret_made, int *ret_present)
+{
+	while (!progress_of(&r, ret_line, ret_made, ret_present)) {
+		slow_batch(slow);
+		wait_for_clients(slow->written - 1);
+		usleep(200000);
+	}
+}
+
+Test(import, tells_how_far_it_is_and_is_taken_up_where_it_was_cut_off)
+{
+	struct slow_import slow;
+	int line = 0, made = 0, present = 0;
+	slow_begin(&slow);
+	wait_for_progress(&slow, &line, &made, &present);
+	cr_expect(line == made && made % BATCH == 0 && made > 0 && present == 0, "line %d: made %d, %d", line, made, present);
+	kill(slow.job.pid, SIGKILL);
+	(void)ctl_finish(&slow.job, &r);
+	fclose(slow.pipe);
+	int before = slow.written - 1;
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.client"), before, "whole batches");
+
+	char path[TMP_PATH];
+	many_lines(before + 500, path);
+	expect_exit(0, "client", "import", path, "--output", "json");
+	expect_counts(500, before, 0, 0);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_import"), 2);
+
+	/* again from the start: now it tells what is there */
+	slow_begin(&slow);
+	wait_for_progress(&slow, &line, &made, &present);
+	cr_expect(line == made + present && line % BATCH == 0 && present > 0, "line %d: made %d, %d", line, made, present);
+	fclose(slow.pipe);
+	cr_expect_eq(ctl_finish(&slow.job, &r), 0, "%s", r.err);
+}
+
+Test(import, a_lost_database_is_said_with_the_line_from_which_it_goes_on)
+{
+	struct slow_import slow;
+	slow_begin(&slow);
+	slow_batch(&slow);
+	wait_for_clients(BATCH);
+	sql_exec(world_db(&w), "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'm2mctl%%'"
+			       " and datname = current_database()");
+	slow_batch(&slow);
+	fclose(slow.pipe);
+	cr_expect_neq(ctl_finish(&slow.job, &r), 0);
+	cr_expect(says(r.err, "what stands before line 1001 is done; the same command goes on from there"), "%s", r.err);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client"), BATCH);
+
+	char path[TMP_PATH];
+	many_lines(2 * BATCH, path);
+	expect_exit(0, "client", "import", path, "--output", "json");
+	expect_counts(BATCH, BATCH, 0, 0);
 }
 
 Test(import, two_imports_of_one_file_at_once_make_each_client_once)
@@ -471,6 +583,149 @@ Test(import, an_export_moves_clients_to_another_installation)
 	cr_expect_str_eq(moved, secret);
 	world_close(&w);
 	w = first;
+}
+
+/* Two keys, one of them with an end, a name and a pinned certificate, two workloads, and everything
+ * else that a client and an organization may have. */
+static void fill_first_installation(struct client_key_pair *key)
+{
+	struct identity pinned;
+	char jwk[TMP_PATH];
+	expect_exit(0, "org", "create", "globex", "--name", "Globex", "--allow-network", "192.0.2.0/24");
+	expect_exit(0, "client", "import",
+		    file_of(LINE("globex", "globex:50%/all",
+				 "\"name\":\"All\",\"secret\":\"" SECRET "\",\"roles\":[\"resource_server\"],\"token_type\":\"at+jwt\","
+				 "\"allowed_networks\":[\"198.51.100.0/24\",\"2001:db8::/32\"],\"token_binding\":\"any\"")));
+	client_key_make(key, JWT_ES256);
+	tmp_path(jwk, "key", ".jwk");
+	tmp_write(jwk, key->jwk);
+	expect_exit(0, "client", "key", "add", "--client", "globex:50%/all", "--key", jwk, "--name", "laptop", "--expires-at",
+		    "2099-01-01T00:00:00Z");
+	pki_self_signed(&pinned, "/CN=globex");
+	expect_exit(0, "client", "certificate", "add", "--client", "globex:50%/all", "--file", pinned.crt);
+	expect_exit(0, "client", "certificate", "add", "--client", "globex:50%/all", "--subject-dn", "CN=Billing,O=Acme");
+	expect_exit(0, "client", "certificate", "add", "--client", "globex:50%/all", "--san-uri", "spiffe://example.org/a%2Fb:c");
+	expect_exit(0, "client", "workload", "add", "--client", "globex:50%/all", "--github", "acme/shop:production", "--name", "deploys");
+	expect_exit(0, "client", "workload", "add", "--client", "globex:50%/all", "--spiffe", "spiffe://example.org/billing");
+	expect_exit(0, "client", "set", "globex:50%/all", "--auth-method", "secret", "--auth-method", "workload");
+	expect_exit(0, "org", "disable", "globex");
+}
+
+Test(import, an_export_moves_keys_certificates_workloads_and_settings)
+{
+	struct world first;
+	struct client_key_pair key;
+	static char exported[65536], views[65536];
+	char path[TMP_PATH];
+	static const char all[] =
+		"select string_agg(concat_ws(' ', kind, credential_id, name, issuer, subject, audience, claims, may_replay,"
+		" created_at, expires_at, live), '|' order by credential_id) from m2m.client_credentials";
+	fill_first_installation(&key);
+	expect_exit(0, "client", "export");
+	snprintf(exported, sizeof exported, "%s", r.out);
+	snprintf(views, sizeof views, "%s", sql_text(world_db(&w), all));
+	snprintf(path, sizeof path, "%s", file_of(exported));
+	cr_expect(says(exported, key.id) && says(exported, "\"claims\":{") && says(exported, "\"organization_disabled\":true"), "%s",
+		  exported);
+	first = w;
+
+	world_prepare(&w, false);
+	expect_exit(0, "client", "import", path, "--dry-run");
+	expect_exit(0, "client", "import", path, "--output", "json");
+	expect_counts(2, 0, 0, 0);
+	expect_exit(0, "client", "export");
+	cr_expect_str_eq(r.out, exported);
+	cr_expect_str_eq(sql_text(world_db(&w), all), views);
+	cr_expect_str_eq(sql_text(world_db(&w),
+				  "select string_agg(action || ' ' || n, ', ' order by action) from (select action, count(*) as n"
+				  " from m2m.admin_audit where detail ? 'credential' and outcome = 'granted' group by 1) x"),
+			 "add_certificate 3, add_key 1, add_workload 2");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.organization where disabled_at is not null"), 1);
+	expect_exit(0, "client", "import", path, "--output", "json");
+	expect_counts(0, 2, 0, 0);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_credential"), 6);
+	world_close(&w);
+	w = first;
+	signing_key_free(key.key);
+}
+
+Test(import, an_old_version_that_waits_until_it_is_unused_goes_on_waiting_there)
+{
+	struct world first;
+	struct org acme;
+	static char exported[65536];
+	char path[TMP_PATH];
+	org_create(&w, "acme", &acme);
+	expect_exit(0, "client", "rotate", "--org", "acme", "--until-unused", "1h", "--at-most", "30d");
+	expect_exit(0, "client", "export");
+	snprintf(exported, sizeof exported, "%s", r.out);
+	cr_expect(says(exported, "\"unused_for\":3600"), "%s", exported);
+	snprintf(path, sizeof path, "%s", file_of(exported));
+	first = w;
+
+	world_prepare(&w, false);
+	expect_exit(0, "client", "import", path);
+	expect_exit(0, "client", "export");
+	cr_expect_str_eq(r.out, exported);
+	cr_expect_eq(sql_int(world_db(&w), "select extract(epoch from look_at - (select started_at from m2m.client_import))::int8"
+					   " from m2m.secret_unused_look where version = 1"),
+		     3600, "all its time is before it");
+	sql_exec(world_db(&w), "update m2m.secret_unused_look set look_at = clock_timestamp() - interval '1 second'");
+	expect_exit(0, "client", "end-unused");
+	cr_expect(!says(r.out, acme.client_id), "it hasn't been there for so long: %s", r.out);
+	world_close(&w);
+	w = first;
+}
+
+#define GITHUB     "\"kind\":\"workload\",\"issuer\":\"https://token.example\",\"audience\":\"https://m2m.example\""
+#define DNS        "{\"kind\":\"certificate\",\"credential_id\":\"tls_client_auth_san_dns:host.example\"}"
+#define WITH(list) "\"secret\":\"" SECRET "\",\"credentials\":[" list "]"
+
+Test(import, a_line_that_brings_credentials_may_use_them)
+{
+	expect_exit(0, "client", "import",
+		    file_of(LINE("acme", "client-1", WITH(DNS ",{" GITHUB ",\"claims\":{\"repository\":\"acme/shop\",\"run\":7}}"))));
+	cr_expect_str_eq(sql_text(world_db(&w), "select auth_methods from m2m.client where client_id = 'client-1'"),
+			 "{secret,certificate,workload}");
+	expect_exit(0, "client", "workload", "list", "--client", "client-1");
+	cr_expect(says(r.out, "https://token.example"), "%s", r.out);
+}
+
+Test(import, a_credential_that_is_not_what_it_says_is_refused)
+{
+	expect_exit(7, "client", "import",
+		    file_of(LINE("acme", "client-1", WITH("{" GITHUB ",\"subject\":\"x\",\"credential_id\":\"another-one\"}"))
+				    LINE("acme", "client-2", WITH(DNS "," DNS)) LINE("acme", "client-3", WITH("{" GITHUB "}"))
+					    LINE("acme", "client-4", WITH("{\"kind\":\"key\"}"))
+						    LINE("acme", "client-5",
+							 WITH("{\"kind\":\"certificate\",\"credential_id\":\"x5t#S256:short\"}"))
+							    LINE("acme", "client-6", WITH("{\"kind\":\"secret\"}"))
+								    LINE("acme", "client-7", WITH("{\"kind\":\"key\",\"key\":\"x\"}"))
+									    LINE("acme", "client-8", WITH("\"x\""))
+										    LINE("acme", "client-9", "\"secret\":\"" SECRET "\"")),
+		    "--output", "json");
+	expect_counts(1, 0, 0, 8);
+	cr_expect(says(r.err, "line 1: client-1: a credential_id isn't that of what stands beside it."), "%s", r.err);
+	cr_expect(says(r.err, "line 2: client-2: a credential stands there twice."), "%s", r.err);
+	cr_expect(says(r.err, "line 3: client-3: A workload needs a subject, or claims"), "%s", r.err);
+	cr_expect(says(r.err, "line 4: client-4: a key has its public_key."), "%s", r.err);
+	cr_expect(says(r.err, "line 5: client-5: a certificate's credential_id is x5t#S256:"), "%s", r.err);
+	cr_expect(says(r.err, "line 6: client-6: a credential's kind is key, certificate or workload."), "%s", r.err);
+	cr_expect(says(r.err, "line 7: client-7: there is no member \"key\"."), "%s", r.err);
+	cr_expect(says(r.err, "line 8: client-8: credentials must be a list of objects."), "%s", r.err);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_credential"), 0);
+}
+
+Test(import, a_client_has_at_most_eight_credentials_of_a_kind)
+{
+	char lines[4096] = "{\"organization\":\"acme\",\"client_id\":\"client-1\",\"secret\":\"" SECRET "\",\"credentials\":[";
+	for (int i = 0; i < 9; i++)
+		snprintf(lines + strlen(lines), sizeof lines - strlen(lines),
+			 "%s{\"kind\":\"certificate\",\"credential_id\":\"tls_client_auth_san_dns:host-%d.example\"}", i == 0 ? "" : ",",
+			 i);
+	snprintf(lines + strlen(lines), sizeof lines - strlen(lines), "]}\n");
+	expect_exit(7, "client", "import", file_of(lines));
+	cr_expect(says(r.err, "line 1: client-1: a client has at most 8 keys, 8 certificates and 8 workloads."), "%s", r.err);
 }
 
 Test(import, an_exported_line_that_was_changed_is_refused)

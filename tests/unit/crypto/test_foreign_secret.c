@@ -162,6 +162,139 @@ Test(foreign_secret, argon2_and_scrypt_give_their_vectors)
 	      "password");
 }
 
+/* ---- published by those who make the hashes ---- */
+
+/* RFC 6070 and RFC 7914 sections 11 and 12. */
+Test(foreign_secret, further_vectors_of_the_rfcs_hold)
+{
+	opens("$pbkdf2-sha1$i=1,l=20$c2FsdA$DGDID5YfDnHzqbUkr2ASBi/gN6Y", "password");
+	opens("$pbkdf2-sha1$i=2,l=20$c2FsdA$6mwBTcctb4zNHtkqzh1B8NjeiVc", "password");
+	opens("$pbkdf2-sha1$i=4096,l=20$c2FsdA$SwB5AbdlSJq+rUnZJvch0GWkKcE", "password");
+	opens("$pbkdf2-sha256$i=1,l=64$c2FsdA$VawEblbjCJ/sFpHCJUS2BflBhSFt3gRl5oudV8INrLxJypzM8Xm2RZkWZLOdd+8xfHG4RbHjC9UJESBB06GXgw",
+	      "passwd");
+	opens("$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofLVQylVYT8Pz2LUlwUkKpr55h6F3A1lHkDfzwF7"
+	      "RVdYhw",
+	      "pleaseletmein");
+}
+
+/* ory/x, hasherx/hasher_test.go. */
+Test(foreign_secret, hydras_own_vectors_hold)
+{
+	opens("$2a$12$o6hx.Wog/wvFSkT/Bp/6DOxCtLRTDj7lm9on9suF/WaCGNVHbkfL6", "test");
+	opens("$pbkdf2-sha256$i=100000,l=32$1jP+5Zxpxgtee/iPxGgOz0RfE9/KJuDElP1ley4VxXc$QJxzfvdbHYBpydCbHoFg3GJEqMFULwskiuqiJctoYpI",
+	      "test");
+	opens("$pbkdf2-sha512$i=100000,l=32$bdHBpn7OWOivJMVJypy2UqR0UnaD5prQXRZevj/05YU$+wArTfv1a+bNGO1iZrmEdVjhA+lL11wF4/IxpgYfPwc",
+	      "test");
+	opens("$argon2id$v=19$m=32,t=2,p=4$cm94YnRVOW5jZzFzcVE4bQ$MNzk5BtR2vUhrp6qQEjRNw", "test");
+	opens("$argon2id$v=19$m=32,t=5,p=4$cm94YnRVOW5jZzFzcVE4bQ$fBxypOL0nP/zdPE71JtAV71i487LbX3fJI5PoTN6Lp4", "test");
+	opens("$argon2i$v=19$m=65536,t=3,p=4$kk51rW/vxIVCYn+EG4kTSg$NyT88uraJ6im6dyha/M5jhXvpqlEdlS/9fEm7ScMb8c", "test");
+	refused("$pbkdf2-sha256$aaaa$1jP+5Zxpxgtee/iPxGgOz0RfE9/KJuDElP1ley4VxXc$QJxzfvdbHYBpydCbHoFg3GJEqMFULwskiuqiJctoYpI",
+		ERR_MALFORMED);
+	refused("$pbkdf2-sha512$I=100000,l=32$bdHBpn7OWOivJMVJypy2UqR0UnaD5prQXRZevj/05YU$+wArTfv1a+bNGO1iZrmEdVjhA+lL11wF4/IxpgYfPwc",
+		ERR_MALFORMED);
+}
+
+/* Spring Security's reference, "Password Storage Format", and its PasswordEncoderFactoriesTests and
+ * Argon2PasswordEncoderTests. */
+Test(foreign_secret, springs_own_vectors_hold)
+{
+	struct str secret = STR_NONE;
+	opens("{bcrypt}$2a$10$dXJ3SW6G7P50lGmMkkmwe.20cQQubK3.HZWzG3YB1tlRy.fqvM/BG", "password");
+	opens("{pbkdf2}5d923b44a6d129f3ddf3e3c8d29412723dcbde72445e8ef6bf3b508fbf17fa4ed4d6b99ca763d8dc", "password");
+	opens("{pbkdf2@SpringSecurity_v5_8}"
+	      "fefe5120467e5d4ccff442dbb2fa86d276262d97435c0c54e5eebced51ffd144fcb05eb53fea2677216c4f3250010006",
+	      "password");
+	opens("{scrypt}$e0801$8bWJaSu2IKSn9Z9kM+TPXfOc/9bdYSrN1oD9qfVThWEwdRTnO7re7Ei+fUZRJ68k9lTyuTeUp4of4g24hHnazw==$OAOec05+bXxvuu/"
+	      "1qZ6NUR+xQYvYv7BeL1QxwRpY5Pc=",
+	      "password");
+	opens("{argon2}$argon2id$v=19$m=4096,t=3,p=1$QUFBQUFBQUFBQUFBQUFBQQ$hmmTNyJlwbb6HAvFoHFWF+u03fdb0F2qA+39oPlcAqo",
+	      "sometestpassword");
+	opens("{argon2}$argon2id$v=19$m=512,t=5,p=4$QUFBQUFBQUFBQUFBQUFBQQ$PNv4C3K50bz3rmON+LtFpdisD7ePieLNq+l5iUHgc1k",
+	      "sometestpassword");
+	opens("{argon2@SpringSecurity_v5_8}$argon2id$v=19$m=16384,t=2,p=1$QUFBQUFBQUFBQUFBQUFBQQ$zGt5MiNPSUOo4/"
+	      "7jBcJMayCPfcsLJ4c0WUxhwGDIYPw",
+	      "sometestpassword");
+	cr_assert(foreign_noop(STR("{noop}password"), &secret) && str_eq(secret, STR("password")));
+	refused("{sha256}97cde38028ad898ebc02e690819fa220e88c62e0699403e94fff291cfffaf8410849f27605abcbc0", ERR_MALFORMED);
+}
+
+/* FIPS 180-4's example "abc"; and what Duende's tests write as "secret".Sha512(). */
+Test(foreign_secret, duendes_digests_are_those_of_the_standard)
+{
+	opens("ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=", "abc");
+	opens("3a81oZNherrMQXNJriBBMRLm+k6JqX6iCp7u5ktV05ohkpkqJ0/BqDa6PCOj/uu9RU1EI2Q86A4qmslPpUyknw==", "abc");
+	opens("vSsar3708Jvp9Szi2NWZZ02Bqp1qRCFpbcTZPdBhnWgs5WtNZKnvCXdhztmeD2cmW192CF5bDufKRpayrW/isg==", "secret");
+}
+
+/* zitadel/passwap, internal/testvalues and sha2/sha2_test.go, made with passlib and argon2's own
+ * program. */
+Test(foreign_secret, zitadels_own_vectors_hold)
+{
+	opens("$2a$12$aLYFkieuqJyeynvptPTxpehSViui5WeAPuR2Xw1wui9CPHEaacmFq", "password");
+	opens("$2b$12$bIRGj4QPPoSUMWsJE.4Pk.T1qTpDWz7HhMnuiQhGzGinKPsx/HQdq", "password");
+	opens("$2y$12$hXUrnqdq1RIIYZ2HPytIIe5lXdIvbhqrTvdPsSF7o.jFh817Z6lwm", "password");
+	opens("$pbkdf2$12$cmFuZG9tc2FsdGlzaGFyZA$mwUqsMixIYMc/0eN4v1.l3SVDpk", "password");
+	opens("$pbkdf2-sha256$12$cmFuZG9tc2FsdGlzaGFyZA$OFvEcLOIPFd/oq8egf10i.qJLI7A8nDjPLnolCWarQY", "password");
+	opens("$pbkdf2-sha512$12$cmFuZG9tc2FsdGlzaGFyZA$e297piXvkpYxoYQAWD9zn1aKXCo3XmR91Xn9/WEGsHXU/"
+	      "7xaQzCV9upu4T5Jntq6AiZ6YX0diXnY7Ju5TEfUMA",
+	      "password");
+	opens("$scrypt$ln=16,r=8,p=1$cmFuZG9tc2FsdGlzaGFyZA$Rh+NnJNo1I6nRwaNqbDm6kmADswD1+7FTKZ7Ln9D8nQ", "password");
+	opens("$argon2i$v=19$m=4096,t=3,p=1$cmFuZG9tc2FsdGlzaGFyZA$YMvo8AUoNtnKYGqeODruCjHdiEbl1pKL2MsYy9VgU/E", "password");
+	opens("$argon2id$v=19$m=4096,t=3,p=1$cmFuZG9tc2FsdGlzaGFyZA$DYojYpnUWSMmTtrkVXyaNWVGxLmGe1n8VJBPDdFkbjU", "password");
+	refused("$argon2d$v=19$m=4096,t=3,p=1$cmFuZG9tc2FsdGlzaGFyZA$CB0Du96aj3fQVcVSqb0LIA6Z6fpStjzjVkaC3RlpK9A", ERR_MALFORMED);
+	opens("$6$rounds=10000$saltsaltsaltsalt$EZKkFhxaTyiAhcKpFxN09.libqbOVLez7TJLU9i1rGqmCJkU4O5MLKPlNmVFwvj9YM3HTmo.EQeTrTAI01tZz1",
+	      "foobar");
+	/* SHA-crypt.txt */
+	opens("$6$rounds=1400$anotherlongsalts$POfYwTEok97VWcjxIiSOjiykti.o/pQs.wPvMxQ6Fm7I6IoYN3CmLs66x9t0oSwbtEW7o7UmJEiDwGqd8p4ur1",
+	      "a very much longer text to encrypt.  This one even stretches over morethan one line.");
+	opens("$5$rounds=1400$anotherlongsalts$Rx.j8H.h8HjEDGomFU8bDkXm3XIUnzyxf12oP84Bnq1",
+	      "a very much longer text to encrypt.  This one even stretches over morethan one line.");
+}
+
+/* djangohashers' tests, whose hashes Django made, and Django's own test_hashers.py; bcrypt's and
+ * PBKDF2's of Django's own are above. */
+Test(foreign_secret, djangos_own_vectors_hold)
+{
+	opens("pbkdf2_sha256$24000$KQ8zeK6wKRuR$cmhbSt1XVKuO4FGd9+AX8qSBD4Z0395nZatXTJpEtTY=", "ExjGmyUT73bFoT");
+	opens("pbkdf2_sha1$24000$KQ8zeK6wKRuR$tSJh4xdxfMJotlxfkCGjTFpGYZU=", "ExjGmyUT73bFoT");
+	opens("bcrypt_sha256$$2b$12$LZSJchsWG/DrBy1erNs4eeYo6tZNlLFQmONdxN9HPesa1EyXVcTXK", "ExjGmyUT73bFoT");
+	opens("bcrypt$$2b$12$LZSJchsWG/DrBy1erNs4ee31eJ7DaWiuwhDOC7aqIyqGGggfu6Y/.", "ExjGmyUT73bFoT");
+	opens("argon2$argon2i$v=19$m=512,t=2,p=2$S1E4emVLNndLUnVS$RUET3AC8iXvcVPD2TRjvVQ", "ExjGmyUT73bFoT");
+	/* of before Argon2 1.3 */
+	refused("argon2$argon2i$m=8,t=1,p=1$c29tZXNhbHQ$gwQOXSNhxiOxPOA0+PY10P9QFO4NAYysnqRt1GSQLE55m+"
+		"2GYDt9FEjPMHhP2Cuf0nOEXXMocVrsJAtNSsKyfg",
+		ERR_MALFORMED);
+}
+
+/* phc-winner-argon2's src/test.c. */
+Test(foreign_secret, argon2s_own_vectors_hold)
+{
+	opens("$argon2id$v=19$m=65536,t=1,p=1$c29tZXNhbHQ$9qWtwbpyPd3vm1rB1GThgPzZ3/ydHL92zKL+15XZypg", "password");
+	opens("$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "password");
+	opens("$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc", "password");
+	opens("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$C4TWUs9rDEvq7w3+J4umqA32aWKB1+DSiRuBfYxFj94", "differentpassword");
+	opens("$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA", "password");
+}
+
+Test(foreign_secret, a_stored_hash_tells_its_form)
+{
+	static const struct {
+		const char *hash, *form;
+	} cases[] = {
+		{"$2a$04$0.uj/uxFbwkmVej0EyE6JOwF0/6KsZDvZ18nzdY.cDjZ3lbHH/qPi", "bcrypt"},
+		{"bcrypt_sha256$$2a$04$fnkTHXJEgVt1UIt3FqVtTuWaDB/lAX8uOoTpcNq5I2tmS561SMAom", "bcrypt"},
+		{"{pbkdf2}303132333435363749456f4364d261bc471664b540020e14c678a2abf03f4bf9b5c0fb4a32a5bc07", "pbkdf2"},
+		{"{scrypt}$a0801$" SALT "==$q6KHLY5y7k8N1gkQtHMdtJsbVXiCW3yMOR92PSLf2gU=", "scrypt"},
+		{"$argon2i$v=19$m=4096,t=3,p=1$" SALT "$BIj4PkS+fESN7tZVTKJ16e3KDj6JkEwGg/Sn/zQ7lfw", "argon2"},
+		{"$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA", "sha_crypt"},
+		{"uQi0PfC290bOBRMB4xG87IHnOsZ+vnx4Zp/szYOh6dY=", "sha2"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char space[FOREIGN_HASH_MAX];
+		cr_expect_str_eq(foreign_form_name(foreign_form_of(canonical(cases[i].hash, space))), cases[i].form);
+	}
+}
+
 Test(foreign_secret, what_costs_too_much_is_refused)
 {
 	refused("$2b$15$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", ERR_TOO_LARGE);

@@ -119,6 +119,43 @@ Test(hash_pool, the_queue_is_bounded)
 	cr_assert_geq(taken, HASH_QUEUE_MAX);
 }
 
+static uint64_t counted(enum foreign_form form, enum hash_outcome outcome)
+{
+	struct hash_counts counts;
+	hash_pool_counts(pool, &counts);
+	return counts.made[form][outcome];
+}
+
+Test(hash_pool, each_hash_is_counted_once_by_its_form_and_outcome)
+{
+	cr_assert_eq(ask(view, "client-1", SECRET, COSTLY, NULL), ERR_OK);
+	cr_assert_eq(ask(view, "client-1", SECRET, COSTLY, NULL), ERR_OK); /* shares the answer */
+	wait_for(2);
+	cr_assert_eq(ask(view, "client-1", "another-one", QUICK, NULL), ERR_OK);
+	wait_for(3);
+	cr_expect_eq(counted(FOREIGN_FORM_BCRYPT, HASH_MATCHED), 1);
+	cr_expect_eq(counted(FOREIGN_FORM_SHA2, HASH_WRONG), 3);
+	cr_expect_eq(counted(FOREIGN_FORM_SHA2, HASH_MATCHED) + counted(FOREIGN_FORM_SHA2, HASH_OVERLOADED), 0);
+}
+
+Test(hash_pool, who_is_refused_for_load_is_counted_and_who_waits_too)
+{
+	char secret[32];
+	unsigned refused = 0;
+	struct hash_counts counts;
+	for (unsigned i = 0; i < HASH_CLIENT_MAX + 5; i++) {
+		snprintf(secret, sizeof secret, "another-one-%u", i);
+		refused += ask(view, "client-1", secret, COSTLY, NULL) == ERR_OVERLOADED;
+	}
+	cr_assert_geq(refused, 1);
+	cr_expect_eq(counted(FOREIGN_FORM_SHA2, HASH_OVERLOADED), refused);
+	hash_pool_counts(pool, &counts);
+	cr_expect(counts.queued > 0 && counts.queued < HASH_CLIENT_MAX, "%u", counts.queued);
+	wait_for(HASH_CLIENT_MAX + 5 - refused);
+	hash_pool_counts(pool, &counts);
+	cr_expect_eq(counts.queued, 0);
+}
+
 Test(hash_pool, what_is_overdue_is_not_begun)
 {
 	const struct str hash = STR(QUICK);
@@ -127,6 +164,8 @@ Test(hash_pool, what_is_overdue_is_not_begun)
 	cr_assert_eq(hash_ask(view, &q, count, NULL), ERR_OK);
 	wait_for(1);
 	cr_assert_eq(last, ERR_OVERLOADED);
+	cr_assert_eq(counted(FOREIGN_FORM_SHA2, HASH_OVERLOADED), 1);
+	cr_assert_eq(counted(FOREIGN_FORM_SHA2, HASH_WRONG), 0);
 }
 
 Test(hash_pool, each_view_has_its_own_answers)
