@@ -1,4 +1,5 @@
-/* Parameters of admin_sql.h's statements and the rows that they answer, for both who run them. */
+/* Parameters of the statements org_*.sql and client_*.sql, and the rows that they answer, for both
+ * who run them. */
 #ifndef M2M_SQL_ADMIN_STATEMENT_H
 #define M2M_SQL_ADMIN_STATEMENT_H
 
