@@ -214,6 +214,14 @@ static int show(struct ctl *ctl, char **args)
 	return status == EXIT_DONE ? print_client(ctl, &client) : status;
 }
 
+/* What is told first of a secret that was read or made. */
+#define SECRET_FIELDS(ctl, client, secret)                                                                                                 \
+	field_in_env("M2M_CLIENT_ID", field_text("client_id", (secret).client_id)),                                                        \
+		field_in_env("M2M_CLIENT_SECRET", field_text("client_secret", (secret).secret)),                                           \
+		field_in_env("M2M_ORGANIZATION", field_text("organization", (client).organization)),                                       \
+		field_in_env("M2M_ORGANIZATION_ID", field_uuid(ctl, "organization_id", (client).organization_id)),                         \
+		field_number("version", (secret).version)
+
 static int read_secret(struct ctl *ctl, char **args)
 {
 	struct client client;
@@ -224,11 +232,7 @@ static int read_secret(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 	const struct field fields[] = {
-		field_in_env("M2M_CLIENT_ID", field_text("client_id", secret.client_id)),
-		field_in_env("M2M_CLIENT_SECRET", field_text("client_secret", secret.secret)),
-		field_in_env("M2M_ORGANIZATION", field_text("organization", client.organization)),
-		field_in_env("M2M_ORGANIZATION_ID", field_uuid(ctl, "organization_id", client.organization_id)),
-		field_number("version", secret.version),
+		SECRET_FIELDS(ctl, client, secret),
 		field_time(ctl, "created_at", secret.created_at),
 		field_time(ctl, "expires_at", secret.expires_at),
 	};
@@ -271,11 +275,7 @@ static int rotate(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 	const struct field fields[] = {
-		field_in_env("M2M_CLIENT_ID", field_text("client_id", secret.client_id)),
-		field_in_env("M2M_CLIENT_SECRET", field_text("client_secret", secret.secret)),
-		field_in_env("M2M_ORGANIZATION", field_text("organization", client.organization)),
-		field_in_env("M2M_ORGANIZATION_ID", field_uuid(ctl, "organization_id", client.organization_id)),
-		field_number("version", secret.version),
+		SECRET_FIELDS(ctl, client, secret),
 		field_time(ctl, "rotated_at", secret.created_at),
 		field_time(ctl, "expires_at", secret.expires_at),
 		field_time(ctl, "previous_secret_expires_at", secret.previous_expires_at),

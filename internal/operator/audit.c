@@ -151,8 +151,8 @@ static enum err read_partitions(struct operator_db *db, void *arg)
 			.name = operator_copy(db, r, i, 0),
 			.is_default = pg_bool(r, i, 1),
 			.has_rows = pg_bool(r, i, 2),
-			.from = pg_is_null(r, i, 3) ? 0 : pg_time_us(r, i, 3),
-			.until = pg_is_null(r, i, 4) ? 0 : pg_time_us(r, i, 4),
+			.from = pg_time_us(r, i, 3),
+			.until = pg_time_us(r, i, 4),
 			.bytes = pg_int8(r, i, 5),
 		};
 	return arena_overflowed(db->a) ? operator_fail(db, ERR_NO_MEMORY, "there is no memory left") : ERR_OK;
@@ -294,9 +294,7 @@ static enum err read_past(struct operator_db *db, void *arg)
 	if (err != ERR_OK)
 		return err;
 	task->n = (size_t)PQntuples(r);
-	task->names = arena_alloc(db->a, (task->n + 1) * sizeof *task->names);
-	for (int i = 0; task->names != NULL && i < (int)task->n; i++)
-		task->names[i] = operator_copy(db, r, i, 0);
+	task->names = operator_copy_column(db, r);
 	return arena_overflowed(db->a) ? operator_fail(db, ERR_NO_MEMORY, "there is no memory left") : ERR_OK;
 }
 

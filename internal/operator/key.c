@@ -95,7 +95,7 @@ static enum err read_use(struct operator_db *db, void *arg)
 			.key_id = key_id,
 			.on_ring = master_ring_find(task->ring, key_id) != NULL,
 			.active = str_eq(key_id, str_of(task->ring->keys[0].key_id)),
-			.registered_at = pg_is_null(r, i, 1) ? 0 : pg_time_us(r, i, 1),
+			.registered_at = pg_time_us(r, i, 1),
 			.live_secrets = pg_int8(r, i, 2),
 			.signing_keys = pg_int8(r, i, 3),
 		};

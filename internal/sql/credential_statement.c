@@ -10,6 +10,14 @@ static void put_caller(struct pg_params *p, const struct bearer *bearer, const s
 	origin_put(p, origin);
 }
 
+void credential_put_kept(struct pg_params *p, const struct credential_kept *kept)
+{
+	pg_put_text(p, kept->key_id);
+	pg_put_bytea(p, str_from(kept->salt, sizeof kept->salt));
+	pg_put_bytea(p, str_from(kept->verifier, sizeof kept->verifier));
+	pg_put_text(p, str_from(kept->hint, sizeof kept->hint));
+}
+
 void credential_put_read(struct pg_params *p, const struct bearer *bearer, const struct origin *origin, struct str client_id,
 			 const struct master_ring *ring)
 {
@@ -34,14 +42,10 @@ void credential_put_rotate_begin(struct pg_params *p, const struct bearer *beare
 void credential_put_rotate(struct pg_params *p, const struct bearer *bearer, const struct origin *origin,
 			   const struct credential_rotation *rotation, const struct credential_new *fresh)
 {
-	const struct credential_kept *kept = &fresh->kept;
 	put_caller(p, bearer, origin);
 	pg_put_text(p, fresh->client_id);
 	pg_put_int4(p, fresh->replaces);
-	pg_put_text(p, kept->key_id);
-	pg_put_bytea(p, str_from(kept->salt, sizeof kept->salt));
-	pg_put_bytea(p, str_from(kept->verifier, sizeof kept->verifier));
-	pg_put_text(p, str_from(kept->hint, sizeof kept->hint));
+	credential_put_kept(p, &fresh->kept);
 	pg_put_int4(p, rotation->grace_seconds);
 	pg_put_text(p, rotation->idempotency_key);
 	pg_put_bytea(p, str_from(rotation->request_hash, SHA256_LEN));
@@ -55,11 +59,6 @@ void credential_put_rotate(struct pg_params *p, const struct bearer *bearer, con
 void credential_take_client_id(struct credential *c, const PGresult *r)
 {
 	c->client_id = pg_str(r, 0, 1);
-}
-
-static int64_t end_or_0(const PGresult *r, int col)
-{
-	return pg_is_null(r, 0, col) ? 0 : pg_time_us(r, 0, col);
 }
 
 static void take_version(struct credential *c, const PGresult *r)
@@ -79,14 +78,14 @@ static void take_version(struct credential *c, const PGresult *r)
 void credential_take_secret(struct credential *c, const PGresult *r)
 {
 	take_version(c, r);
-	c->expires_us = end_or_0(r, 8);
+	c->expires_us = pg_time_us(r, 0, 8);
 }
 
 void credential_take_rotate_begin(struct credential *c, const PGresult *r)
 {
 	take_version(c, r);
 	c->previous_expires_us = pg_time_us(r, 0, 8);
-	c->expires_us = end_or_0(r, 9);
+	c->expires_us = pg_time_us(r, 0, 9);
 	c->replay = str_eq(pg_str(r, 0, 0), STR("replay"));
 }
 
@@ -94,5 +93,5 @@ void credential_take_rotated(struct credential *c, const PGresult *r)
 {
 	c->created_us = pg_time_us(r, 0, 1);
 	c->previous_expires_us = pg_time_us(r, 0, 2);
-	c->expires_us = end_or_0(r, 3);
+	c->expires_us = pg_time_us(r, 0, 3);
 }
