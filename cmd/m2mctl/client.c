@@ -91,11 +91,9 @@ static int print_client(struct ctl *ctl, const struct client *c)
 static int print_list(struct ctl *ctl, const struct client *clients, size_t n)
 {
 	enum { COLUMNS = 15 };
-	struct field *fields = arena_alloc(ctl->a, n * COLUMNS * sizeof *fields);
-	if (fields == NULL) {
-		ctl_say("there are more clients than there is memory for");
+	struct field *fields = output_room(ctl, COLUMNS, n);
+	if (fields == NULL)
 		return EXIT_FAILED;
-	}
 	for (size_t i = 0; i < n; i++) {
 		const struct client *c = &clients[i];
 		const struct field row[COLUMNS] = {
@@ -149,7 +147,7 @@ static int versions(struct ctl *ctl, char **args)
 	int status = find_client(ctl, args, NULL, 0, 0, &client);
 	if (status == EXIT_DONE)
 		status = ctl_ended(ctl, operator_client_credential_list(ctl->db, &client, STR("secret"), &secrets, &n));
-	struct field *fields = status == EXIT_DONE ? arena_alloc(ctl->a, n * COLUMNS * sizeof *fields) : NULL;
+	struct field *fields = status == EXIT_DONE ? output_room(ctl, COLUMNS, n) : NULL;
 	if (fields == NULL)
 		return status == EXIT_DONE ? EXIT_FAILED : status;
 	for (size_t i = 0; i < n; i++) {
