@@ -12,12 +12,6 @@ void admin_put_org(struct pg_params *p, struct str slug_or_id)
 	pg_put_uuid(p, is_id ? &id : NULL);
 }
 
-void admin_put_secret_end(struct pg_params *p, const struct secret_end *end)
-{
-	pg_put_int4_or_null(p, end->in, end->in == 0);
-	pg_put_time(p, end->at);
-}
-
 static void put_words(struct pg_params *p, const struct words *words)
 {
 	if (words->v == NULL)
@@ -82,7 +76,7 @@ void admin_put_org_create(struct pg_params *p, const struct origin *o, const str
 	put_words(p, &spec->client.auth_methods);
 	put_profile(p, &spec->client);
 	pg_put_int4(p, spec->secret_max_age);
-	admin_put_secret_end(p, &spec->client.secret);
+	credential_put_end(p, &spec->client.secret);
 }
 
 void admin_put_org_change(struct pg_params *p, const struct origin *o, struct str org, const struct org_change *change)
@@ -110,7 +104,7 @@ void admin_put_client_create(struct pg_params *p, const struct origin *o, const 
 	put_networks(p, &spec->networks);
 	put_words(p, &spec->auth_methods);
 	put_profile(p, spec);
-	admin_put_secret_end(p, &spec->secret);
+	credential_put_end(p, &spec->secret);
 }
 
 void admin_put_client_change(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,

@@ -7,9 +7,6 @@
 #include "sql/org.h"
 #include "sql/pg_value.h"
 
-/* Two parameters: seconds and time; one at most is given. */
-void admin_put_secret_end(struct pg_params *p, const struct secret_end *end);
-
 /* Two parameters: slug or id. */
 void admin_put_org(struct pg_params *p, struct str slug_or_id);
 

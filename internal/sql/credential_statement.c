@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "sql/admin_statement.h"
+#include "sql/pg_value.h"
 
 static void put_caller(struct pg_params *p, const struct bearer *bearer, const struct origin *origin)
 {
@@ -16,6 +16,12 @@ void credential_put_kept(struct pg_params *p, const struct credential_kept *kept
 	pg_put_bytea(p, str_from(kept->salt, sizeof kept->salt));
 	pg_put_bytea(p, str_from(kept->verifier, sizeof kept->verifier));
 	pg_put_text(p, str_from(kept->hint, sizeof kept->hint));
+}
+
+void credential_put_end(struct pg_params *p, const struct secret_end *end)
+{
+	pg_put_int4_or_null(p, end->in, end->in == 0);
+	pg_put_time(p, end->at);
 }
 
 void credential_put_read(struct pg_params *p, const struct bearer *bearer, const struct origin *origin, struct str client_id,
@@ -52,7 +58,7 @@ void credential_put_rotate(struct pg_params *p, const struct bearer *bearer, con
 	pg_put_bytea(p, str_from(rotation->bearer_hash, SHA256_LEN));
 	pg_put_bool(p, rotation->revoke_tokens);
 	bearer_put_proof(p, bearer);
-	admin_put_secret_end(p, &rotation->end);
+	credential_put_end(p, &rotation->end);
 	pg_put_int4_or_null(p, rotation->unused_for, rotation->unused_for == 0);
 }
 
