@@ -29,7 +29,7 @@ enum { TOKEN_COLUMNS = 15 };
 /* NULL: out of memory, which was said. */
 static struct field *token_fields(struct ctl *ctl, const struct audit_token *tokens, size_t n)
 {
-	struct field *fields = arena_alloc(ctl->a, (n + 1) * TOKEN_COLUMNS * sizeof *fields);
+	struct field *fields = output_room(ctl, TOKEN_COLUMNS, n);
 	for (size_t i = 0; fields != NULL && i < n; i++) {
 		const struct audit_token *t = &tokens[i];
 		struct field *row = fields + i * TOKEN_COLUMNS;
@@ -49,8 +49,6 @@ static struct field *token_fields(struct ctl *ctl, const struct audit_token *tok
 		row[13] = field_text("kid", t->kid);
 		row[14] = field_uuid(ctl, "jti", t->jti);
 	}
-	if (fields == NULL)
-		(void)no_memory();
 	return fields;
 }
 
@@ -185,9 +183,9 @@ static int tokens(struct ctl *ctl, char **args)
 static int print_partitions(struct ctl *ctl, const struct audit_partition *partitions, size_t n)
 {
 	enum { COLUMNS = 5 };
-	struct field *fields = arena_alloc(ctl->a, n * COLUMNS * sizeof *fields);
+	struct field *fields = output_room(ctl, COLUMNS, n);
 	if (fields == NULL)
-		return no_memory();
+		return EXIT_FAILED;
 	for (size_t i = 0; i < n; i++) {
 		struct field *row = fields + i * COLUMNS;
 		row[0] = field_text("partition", partitions[i].name);

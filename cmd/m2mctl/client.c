@@ -91,11 +91,9 @@ static int print_client(struct ctl *ctl, const struct client *c)
 static int print_list(struct ctl *ctl, const struct client *clients, size_t n)
 {
 	enum { COLUMNS = 15 };
-	struct field *fields = arena_alloc(ctl->a, n * COLUMNS * sizeof *fields);
-	if (fields == NULL) {
-		ctl_say("there are more clients than there is memory for");
+	struct field *fields = output_room(ctl, COLUMNS, n);
+	if (fields == NULL)
 		return EXIT_FAILED;
-	}
 	for (size_t i = 0; i < n; i++) {
 		const struct client *c = &clients[i];
 		const struct field row[COLUMNS] = {
@@ -149,7 +147,7 @@ static int versions(struct ctl *ctl, char **args)
 	int status = find_client(ctl, args, NULL, 0, 0, &client);
 	if (status == EXIT_DONE)
 		status = ctl_ended(ctl, operator_client_credential_list(ctl->db, &client, STR("secret"), &secrets, &n));
-	struct field *fields = status == EXIT_DONE ? arena_alloc(ctl->a, n * COLUMNS * sizeof *fields) : NULL;
+	struct field *fields = status == EXIT_DONE ? output_room(ctl, COLUMNS, n) : NULL;
 	if (fields == NULL)
 		return status == EXIT_DONE ? EXIT_FAILED : status;
 	for (size_t i = 0; i < n; i++) {
@@ -214,6 +212,14 @@ static int show(struct ctl *ctl, char **args)
 	return status == EXIT_DONE ? print_client(ctl, &client) : status;
 }
 
+/* What is told first of a secret that was read or made. */
+#define SECRET_FIELDS(ctl, client, secret)                                                                                                 \
+	field_in_env("M2M_CLIENT_ID", field_text("client_id", (secret).client_id)),                                                        \
+		field_in_env("M2M_CLIENT_SECRET", field_text("client_secret", (secret).secret)),                                           \
+		field_in_env("M2M_ORGANIZATION", field_text("organization", (client).organization)),                                       \
+		field_in_env("M2M_ORGANIZATION_ID", field_uuid(ctl, "organization_id", (client).organization_id)),                         \
+		field_number("version", (secret).version)
+
 static int read_secret(struct ctl *ctl, char **args)
 {
 	struct client client;
@@ -224,11 +230,7 @@ static int read_secret(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 	const struct field fields[] = {
-		field_in_env("M2M_CLIENT_ID", field_text("client_id", secret.client_id)),
-		field_in_env("M2M_CLIENT_SECRET", field_text("client_secret", secret.secret)),
-		field_in_env("M2M_ORGANIZATION", field_text("organization", client.organization)),
-		field_in_env("M2M_ORGANIZATION_ID", field_uuid(ctl, "organization_id", client.organization_id)),
-		field_number("version", secret.version),
+		SECRET_FIELDS(ctl, client, secret),
 		field_time(ctl, "created_at", secret.created_at),
 		field_time(ctl, "expires_at", secret.expires_at),
 	};
@@ -271,11 +273,7 @@ static int rotate(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 	const struct field fields[] = {
-		field_in_env("M2M_CLIENT_ID", field_text("client_id", secret.client_id)),
-		field_in_env("M2M_CLIENT_SECRET", field_text("client_secret", secret.secret)),
-		field_in_env("M2M_ORGANIZATION", field_text("organization", client.organization)),
-		field_in_env("M2M_ORGANIZATION_ID", field_uuid(ctl, "organization_id", client.organization_id)),
-		field_number("version", secret.version),
+		SECRET_FIELDS(ctl, client, secret),
 		field_time(ctl, "rotated_at", secret.created_at),
 		field_time(ctl, "expires_at", secret.expires_at),
 		field_time(ctl, "previous_secret_expires_at", secret.previous_expires_at),

@@ -59,8 +59,10 @@ static int print_list(struct ctl *ctl, const struct grace_list *list)
 	size_t rows = 0, n = 0;
 	for (size_t i = 0; i < list->n; i++)
 		rows += list->secrets[i].users_n == 0 ? 1 : list->secrets[i].users_n;
-	struct field *fields = arena_alloc(ctl->a, rows * COLUMNS * sizeof *fields);
-	for (size_t i = 0; fields != NULL && i < list->n; i++) {
+	struct field *fields = output_room(ctl, COLUMNS, rows);
+	if (fields == NULL)
+		return EXIT_FAILED;
+	for (size_t i = 0; i < list->n; i++) {
 		const struct secret_in_grace *s = &list->secrets[i];
 		if (s->users_n == 0)
 			put_row(ctl, s, NULL, fields + n++ * COLUMNS);
@@ -101,11 +103,13 @@ int client_end_unused(struct ctl *ctl, char **args)
 		status = ctl_ended(ctl, operator_end_unused(ctl->db, &ended, &n));
 	if (status != EXIT_DONE)
 		return status;
-	struct field *fields = arena_alloc(ctl->a, n * ENDED_COLUMNS * sizeof *fields);
-	for (size_t i = 0; fields != NULL && i < n; i++) {
+	struct field *fields = output_room(ctl, ENDED_COLUMNS, n);
+	if (fields == NULL)
+		return EXIT_FAILED;
+	for (size_t i = 0; i < n; i++) {
 		fields[i * ENDED_COLUMNS] = field_text("client_id", ended[i].client_id);
 		fields[i * ENDED_COLUMNS + 1] = field_number("version", ended[i].version);
 		fields[i * ENDED_COLUMNS + 2] = field_time(ctl, "last_used_at", ended[i].last_used_at);
 	}
-	return output_rows(ctl, "unused secrets", fields, ENDED_COLUMNS, fields == NULL ? 0 : n);
+	return output_rows(ctl, "unused secrets", fields, ENDED_COLUMNS, n);
 }

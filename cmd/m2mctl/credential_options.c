@@ -33,7 +33,7 @@ int list_credentials(struct ctl *ctl, char **args, const struct credential_kind 
 		status = find_credential_owner(ctl, &owner, &client);
 	if (status == EXIT_DONE)
 		status = ctl_ended(ctl, operator_client_credential_list(ctl->db, &client, str_of(kind->name), &found, &n));
-	struct field *fields = status == EXIT_DONE ? arena_alloc(ctl->a, n * kind->columns * sizeof *fields) : NULL;
+	struct field *fields = status == EXIT_DONE ? output_room(ctl, kind->columns, n) : NULL;
 	if (fields == NULL)
 		return status == EXIT_DONE ? EXIT_FAILED : status;
 	for (size_t i = 0; i < n; i++)

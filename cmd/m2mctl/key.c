@@ -62,7 +62,7 @@ static int list(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 
-	struct field *fields = arena_alloc(ctl->a, n * KEY_FIELDS * sizeof *fields);
+	struct field *fields = output_room(ctl, KEY_FIELDS, n);
 	for (size_t i = 0; fields != NULL && i < n; i++)
 		put_key(ctl, &keys[i], fields + i * KEY_FIELDS);
 	return fields == NULL ? EXIT_FAILED
@@ -117,7 +117,7 @@ static int status_of_keys(struct ctl *ctl, char **args)
 		status = ctl_ended(ctl, operator_key_use(ctl->db, &ctl->config.ring, &rows, &n));
 	if (status == EXIT_DONE)
 		status = ctl_ended(ctl, operator_signing_key_list(ctl->db, &keys, &keys_n));
-	struct field *fields = status == EXIT_DONE ? arena_alloc(ctl->a, n * COLUMNS * sizeof *fields) : NULL;
+	struct field *fields = status == EXIT_DONE ? output_room(ctl, COLUMNS, n) : NULL;
 	if (fields == NULL)
 		return status == EXIT_DONE ? EXIT_FAILED : status;
 	for (size_t i = 0; i < n; i++) {

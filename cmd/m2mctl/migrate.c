@@ -97,8 +97,10 @@ static int show_status(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 
-	struct field *fields = arena_alloc(ctl->a, n * COLUMNS * sizeof *fields);
-	for (size_t i = 0; fields != NULL && i < n; i++) {
+	struct field *fields = output_room(ctl, COLUMNS, n);
+	if (fields == NULL)
+		return EXIT_FAILED;
+	for (size_t i = 0; i < n; i++) {
 		struct field *row = fields + i * COLUMNS;
 		row[0] = field_number("version", all[i].version);
 		row[1] = field_text("name", all[i].name);
@@ -106,8 +108,6 @@ static int show_status(struct ctl *ctl, char **args)
 		row[3] = field_time(ctl, "applied_at", all[i].applied_at);
 		strange = strange || all[i].state == MIGRATION_DRIFTED || all[i].state == MIGRATION_UNKNOWN;
 	}
-	if (fields == NULL)
-		return EXIT_FAILED;
 	status = output_rows(ctl, "migrations", fields, COLUMNS, n);
 	return status == EXIT_DONE && strange ? EXIT_REFUSED : status;
 }

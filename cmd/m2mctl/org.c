@@ -74,11 +74,9 @@ static int list(struct ctl *ctl, char **args)
 	if (status != EXIT_DONE)
 		return status;
 
-	struct field *fields = arena_alloc(ctl->a, n * COLUMNS * sizeof *fields);
-	if (fields == NULL) {
-		ctl_say("there are more organizations than there is memory for");
+	struct field *fields = output_room(ctl, COLUMNS, n);
+	if (fields == NULL)
 		return EXIT_FAILED;
-	}
 	for (size_t i = 0; i < n; i++) {
 		struct field *row = fields + i * COLUMNS;
 		row[0] = field_text("slug", orgs[i].slug);

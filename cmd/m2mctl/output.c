@@ -309,6 +309,14 @@ static void put_table(struct ctl *ctl, struct sbuf *out, const struct field *fie
 	}
 }
 
+struct field *output_room(const struct ctl *ctl, size_t columns, size_t rows)
+{
+	struct field *fields = arena_alloc(ctl->a, (rows + 1) * columns * sizeof *fields);
+	if (fields == NULL)
+		ctl_say("there are more rows than there is memory for");
+	return fields;
+}
+
 int output_rows_check(const struct ctl *ctl)
 {
 	return ctl->output == OUTPUT_ENV ? ctl_usage(ctl, "a list has no env form; use --output text, json or csv") : EXIT_DONE;

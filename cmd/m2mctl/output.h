@@ -45,6 +45,9 @@ int output_record(struct ctl *ctl, const struct field *fields, size_t n);
 /* The same for credentials, of a client of this organization (slug). */
 int output_credentials(struct ctl *ctl, struct str organization, const struct field *fields, size_t n);
 
+/* Room for the fields of so many rows. NULL: there is no memory for them, which was said. */
+struct field *output_room(const struct ctl *ctl, size_t columns, size_t rows);
+
 /* `rows` times `columns` fields, row after row. In text, no rows is the line "no `what`" on
  * stderr. Env output has no lists: EXIT_USAGE. */
 int output_rows(struct ctl *ctl, const char *what, const struct field *fields, size_t columns, size_t rows);

@@ -1,4 +1,4 @@
-/* admin_sql.h's statements, run by m2mctl. Private to operator/. */
+/* The statements of operators and admins, run by m2mctl. Private to operator/. */
 #ifndef M2M_OPERATOR_ADMIN_H
 #define M2M_OPERATOR_ADMIN_H
 

@@ -9,42 +9,6 @@
 
 /* ---- tokens ---- */
 
-/* $1 slug or null, $2 id or null, $3 client id, $4 since, $5 until, $6 jti, $7 kid, $8 secret
- * version, $9 address or network, each or null, $10 only those that are alive,
- * $11 days, which count without $4 and $6, $12 method, $13 credential, each or null. Deleted
- * organizations' tokens are found too. */
-#define TOKEN_COLUMNS                                                                                                                      \
-	"select t.issued_at, t.expires_at, t.jti, o.slug, t.client_id, t.secret_version, t.caller, t.scope, t.audience,"                   \
-	" case t.transport when 'r' then 'rest' when 'g' then 'grpc' else 'm2mctl' end, host(m2m.unmapped(t.remote_addr)),"                \
-	" t.kid, m2m.auth_method_name(t.auth_method), t.credential, t.bound_to"                                                            \
-	" from m2m.token_audit t left join m2m.organization o using (organization_id)"
-#define TOKEN_FILTER                                                                                                                       \
-	" and ($1::text is null or o.slug = $1::text) and ($2::uuid is null or t.organization_id = $2::uuid)"                              \
-	" and ($3::text is null or t.client_id = $3::text) and ($5::timestamptz is null or t.issued_at < $5::timestamptz)"                 \
-	" and ($6::uuid is null or t.jti = $6::uuid) and ($7::text is null or t.kid = $7::text)"                                           \
-	" and ($8::int4 is null or t.secret_version = $8::int4) and ($9::text is null or t.remote_addr <<= "                               \
-	"any(m2m.address_forms($9::text::inet)))"                                                                                          \
-	" and (not $10::bool or t.expires_at > statement_timestamp())"                                                                     \
-	" and ($12::text is null or m2m.auth_method_name(t.auth_method) = $12::text)"                                                      \
-	" and ($13::text is null or t.credential = $13::text)"
-
-/* $14 limit. A jti tells when it was made, give or take a gateway's clock. */
-#define SQL_TOKENS                                                                                                                         \
-	TOKEN_COLUMNS                                                                                                                      \
-	" where t.issued_at >= coalesce($4::timestamptz, m2m.jti_time($6::uuid) - interval '1 day',"                                       \
-	"  statement_timestamp() - make_interval(days => $11::int4))" TOKEN_FILTER " order by t.issued_at desc, t.jti limit $14::int4"
-
-/* $14 the snapshot before, as text. What it did not see was committed since, whenever it began;
- * the time only keeps the search short. A row's xmin has lost the upper half of its
- * transaction's number, which is that of now or one less. */
-#define SQL_TOKENS_SINCE                                                                                                                   \
-	TOKEN_COLUMNS                                                                                                                      \
-	", lateral (select pg_snapshot_xmax(pg_current_snapshot())::text::int8 as top, t.xmin::text::int8 as low) x"                       \
-	" where t.issued_at >= greatest($4::timestamptz, statement_timestamp() - interval '2 minutes')"                                    \
-	" and not pg_visible_in_snapshot(((x.top >> 32 << 32 | x.low) - case when x.low > (x.top & 4294967295) then 4294967296 else 0 "    \
-	"end)"                                                                                                                             \
-	"  ::text::xid8, $14::text::pg_snapshot) and ($11::int4 is not null)" TOKEN_FILTER " order by t.issued_at, t.jti"
-
 #define SQL_SNAPSHOT "select pg_current_snapshot()::text"
 
 /* $1 slug or null, $2 id or null */
@@ -112,7 +76,7 @@ static enum err read_tokens(struct operator_db *db, void *arg)
 		pg_put_text(&p, *task->seen);
 	else
 		pg_put_int4(&p, q->limit);
-	err = operator_exec(db, task->seen != NULL && task->seen->p != NULL ? SQL_TOKENS_SINCE : SQL_TOKENS, &p, &r);
+	err = operator_exec(db, task->seen != NULL && task->seen->p != NULL ? sql_audit_tokens_since : sql_audit_tokens, &p, &r);
 	if (err == ERR_OK && task->seen != NULL)
 		err = read_snapshot(db, &task->now);
 	if (err != ERR_OK)
@@ -187,8 +151,8 @@ static enum err read_partitions(struct operator_db *db, void *arg)
 			.name = operator_copy(db, r, i, 0),
 			.is_default = pg_bool(r, i, 1),
 			.has_rows = pg_bool(r, i, 2),
-			.from = pg_is_null(r, i, 3) ? 0 : pg_time_us(r, i, 3),
-			.until = pg_is_null(r, i, 4) ? 0 : pg_time_us(r, i, 4),
+			.from = pg_time_us(r, i, 3),
+			.until = pg_time_us(r, i, 4),
 			.bytes = pg_int8(r, i, 5),
 		};
 	return arena_overflowed(db->a) ? operator_fail(db, ERR_NO_MEMORY, "there is no memory left") : ERR_OK;
@@ -330,9 +294,7 @@ static enum err read_past(struct operator_db *db, void *arg)
 	if (err != ERR_OK)
 		return err;
 	task->n = (size_t)PQntuples(r);
-	task->names = arena_alloc(db->a, (task->n + 1) * sizeof *task->names);
-	for (int i = 0; task->names != NULL && i < (int)task->n; i++)
-		task->names[i] = operator_copy(db, r, i, 0);
+	task->names = operator_copy_column(db, r);
 	return arena_overflowed(db->a) ? operator_fail(db, ERR_NO_MEMORY, "there is no memory left") : ERR_OK;
 }
 

@@ -2,9 +2,9 @@
 
 #include "base/clock.h"
 #include "operator/exec.h"
+#include "operator/operator_sql.h"
 #include "sql/db_clock.h"
 #include "sql/promises.h"
-#include "sql/secret_sql.h"
 
 _Static_assert(PROMISES_N == OPERATOR_SERVER_FAULTS + OPERATOR_LOGIN_FAULTS, "each is the server's or the login's");
 
@@ -17,8 +17,6 @@ _Static_assert(PROMISES_N == OPERATOR_SERVER_FAULTS + OPERATOR_LOGIN_FAULTS, "ea
 		"oid") "),"                                                                                                                \
 		       " exists (select from pg_roles where rolname = 'm2m_gateway' and pg_has_role(oid, 'usage')), "                      \
 		       "clock_timestamp(), " SQL_PROMISES
-
-#define SQL_LIVE_KEYS "select distinct s.key_id from m2m.client_secret s where " SECRET_IS_LIVE("s") " order by s.key_id"
 
 enum err operator_facts_read(struct operator_db *db, struct operator_facts *ret)
 {
@@ -62,7 +60,7 @@ static enum err find_missing(struct operator_db *db, void *arg)
 	struct keys_task *task = arg;
 	struct sbuf missing = sbuf_in(db->a, 128);
 	PG_RESULT r = NULL;
-	enum err err = operator_exec(db, SQL_LIVE_KEYS, NULL, &r);
+	enum err err = operator_exec(db, sql_live_secret_keys, NULL, &r);
 	for (int i = 0; err == ERR_OK && i < PQntuples(r); i++) {
 		struct str key_id = pg_str(r, i, 0);
 		if (master_ring_find(task->ring, key_id) != NULL)

@@ -3,21 +3,11 @@
 #include "crypto/digest.h"
 #include "operator/admin.h"
 #include "operator/credential.h"
+#include "operator/operator_sql.h"
 #include "operator/org.h"
-#include "sql/admin_sql.h"
+#include "sql/sql_sql.h"
 
 #define CHANGE_TRIES 10
-
-/* $1 client id or null, $2 organization's slug or null, $3 organization's id or null: unlike the
- * API, a command line may leave one of them out. */
-/* clang-format off */
-#define SQL_FIND \
-	"select 'granted', " SQL_CLIENT_COLUMNS("o", "c", "s") \
-	" from m2m.client c join m2m.organization o on o.organization_id = c.organization_id " SQL_CURRENT_SECRET \
-	" where c.deleted_at is null and o.deleted_at is null" \
-	" and case when $1::text is null then c.is_default else c.client_id = $1::text end" \
-	" and ($2::text is null or o.slug = $2::text) and ($3::uuid is null or o.organization_id = $3::uuid)"
-/* clang-format on */
 
 static enum err take_one(struct operator_db *db, const PGresult *r, struct client *ret)
 {
@@ -36,7 +26,7 @@ enum err operator_client_find(struct operator_db *db, struct str client_id, stru
 	pg_params_init(&p, db->a);
 	pg_put_text(&p, client_id);
 	admin_put_org(&p, org);
-	enum err err = operator_admin(db, SQL_FIND, &p, &r);
+	enum err err = operator_admin(db, sql_client_find_any, &p, &r);
 	if (err != ERR_OK)
 		return err;
 	if (PQntuples(r) == 0)
@@ -68,7 +58,7 @@ enum err operator_client_list(struct operator_db *db, struct str org, int32_t ex
 	pg_put_text(&p, STR_NONE);
 	pg_put_int8(&p, INT64_MAX);
 	pg_put_int4_or_null(&p, expiring, expiring == 0);
-	enum err err = operator_admin(db, SQL_CLIENT_LIST, &p, &r);
+	enum err err = operator_admin(db, sql_client_list, &p, &r);
 	if (err == ERR_OK)
 		err = operator_admin_outcome(db, r, org, STR_NONE);
 	if (err != ERR_OK)
@@ -82,7 +72,7 @@ enum err operator_client_list_expiring(struct operator_db *db, int32_t expiring,
 	PG_RESULT r = NULL;
 	pg_params_init(&p, db->a);
 	pg_put_int4(&p, expiring);
-	enum err err = operator_admin(db, SQL_CLIENTS_EXPIRING, &p, &r);
+	enum err err = operator_admin(db, sql_clients_expiring, &p, &r);
 	return err == ERR_OK ? take_rows(db, r, (size_t)PQntuples(r), ret, ret_n) : err;
 }
 
@@ -94,7 +84,7 @@ static enum err insert(struct operator_db *db, const struct org *org, const stru
 	PG_RESULT r = NULL;
 	pg_params_init(&p, db->a);
 	admin_put_client_create(&p, &origin, &org->organization_id, spec, fresh);
-	enum err err = operator_admin(db, SQL_CLIENT_CREATE, &p, &r);
+	enum err err = operator_admin(db, sql_client_create, &p, &r);
 	if (err == ERR_OK)
 		err = operator_admin_outcome(db, r, org->slug, fresh->client_id);
 	return err == ERR_OK ? take_one(db, r, ret) : err;
@@ -138,7 +128,7 @@ enum err operator_client_change(struct operator_db *db, const struct client *cli
 	 * handing over committed. */
 	enum err err = ERR_CONFLICT;
 	for (int i = 0; err == ERR_CONFLICT && i < CHANGE_TRIES; i++)
-		err = operator_admin(db, SQL_CLIENT_CHANGE, &p, &r);
+		err = operator_admin(db, sql_client_change, &p, &r);
 	if (err == ERR_CONFLICT)
 		return operator_refuse(db,
 				       operator_fail(db, err,
@@ -162,7 +152,7 @@ enum err operator_client_delete(struct operator_db *db, const struct client *cli
 	origin_put(&p, &origin);
 	admin_put_org(&p, organization_of(db, client));
 	pg_put_text(&p, client->client_id);
-	enum err err = operator_admin(db, SQL_CLIENT_DELETE, &p, &r);
+	enum err err = operator_admin(db, sql_client_delete, &p, &r);
 	if (err == ERR_OK && str_eq(pg_str(r, 0, 0), STR("conflict")))
 		return operator_fail(db, ERR_CONFLICT, "the client %.*s was changed by somebody else in this moment; try again",
 				     STR_ARG(client->client_id));

@@ -1,8 +1,8 @@
 #include "operator/client_credential.h"
 
 #include "operator/admin.h"
-#include "sql/client_credential_sql.h"
 #include "sql/client_credential_statement.h"
+#include "sql/sql_sql.h"
 
 /* By its organization's id, which is the same when somebody has meanwhile given its slug to
  * another one. */
@@ -67,7 +67,7 @@ enum err operator_client_credential_list(struct operator_db *db, const struct cl
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	client_credential_put_list(&p, organization_of(db, client), client->client_id, kind, STR_NONE);
-	return ask(db, SQL_CLIENT_CREDENTIAL_LIST, &p, (struct subject){client, kind, STR_NONE}, ret, ret_n);
+	return ask(db, sql_client_credential_list, &p, (struct subject){client, kind, STR_NONE}, ret, ret_n);
 }
 
 enum err operator_client_credential_add(struct operator_db *db, const struct client *client, const struct client_credential_spec *spec,
@@ -77,7 +77,7 @@ enum err operator_client_credential_add(struct operator_db *db, const struct cli
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	client_credential_put_add(&p, &origin, organization_of(db, client), client->client_id, spec);
-	return ask_one(db, SQL_CLIENT_CREDENTIAL_ADD, &p, (struct subject){client, spec->kind, spec->credential_id}, ret);
+	return ask_one(db, sql_client_credential_add, &p, (struct subject){client, spec->kind, spec->credential_id}, ret);
 }
 
 enum err operator_client_credential_remove(struct operator_db *db, const struct client *client, struct str credential_id, struct str kind,
@@ -87,5 +87,5 @@ enum err operator_client_credential_remove(struct operator_db *db, const struct 
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	client_credential_put_remove(&p, &origin, organization_of(db, client), client->client_id, credential_id, kind);
-	return ask_one(db, SQL_CLIENT_CREDENTIAL_REMOVE, &p, (struct subject){client, kind, credential_id}, ret);
+	return ask_one(db, sql_client_credential_remove, &p, (struct subject){client, kind, credential_id}, ret);
 }

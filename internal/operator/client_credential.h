@@ -11,7 +11,7 @@
 MUST_CHECK enum err operator_client_credential_list(struct operator_db *db, const struct client *client, struct str kind,
 						    const struct registered_credential **ret, size_t *ret_n);
 
-/* ERR_EXISTS: the client has this one; ERR_TOO_MANY_CREDENTIALS: it has SQL_CLIENT_CREDENTIALS_MAX
+/* ERR_EXISTS: the client has this one; ERR_TOO_MANY_CREDENTIALS: it has eight
  * of the kind. */
 MUST_CHECK enum err operator_client_credential_add(struct operator_db *db, const struct client *client,
 						   const struct client_credential_spec *spec, struct registered_credential *ret);

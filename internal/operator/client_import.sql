@@ -1,5 +1,5 @@
 -- A batch of clients that are brought along, in organizations that are there.
--- $1 to $6 as of every act (admin_sql.h), $7 the import's id uuid, $8 the batch: a JSON array of
+-- $1 to $6 as the part act_origin has them, $7 the import's id uuid, $8 the batch: a JSON array of
 -- lines, in their order. Answers (line, outcome) for each: `made`, `present` (it is there
 -- already, of this organization, and stays as it is), `taken` (of another organization), `deleted`
 -- (ids are never used again), `no_organization`, `other_organization` (the line names another id
@@ -103,7 +103,7 @@ with line as materialized (
       'roles', f.roles, 'scopes', f.scopes, 'audiences', f.audiences, 'token_lifetime', f.token_lifetime, 'token_type', f.token_type,
       'allowed_networks', f.networks, 'auth_methods', f.auth_methods, 'token_binding', f.token_binding, 'profile', f.profile,
       'default', nullif(f.first_default, false), 'disabled', nullif(f.disabled, false), 'import', $7::uuid)),
-    $1::text, $2::uuid, $3::"char", $4::text::inet, $5::text, $6::text
+    --: act_origin
   from fresh f
 )
 , counted as (

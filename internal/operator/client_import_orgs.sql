@@ -1,5 +1,5 @@
 -- The organizations of a batch of clients that are brought along: makes those that aren't there.
--- $1 to $6 as of every act (admin_sql.h), $7 the import's id uuid, $8 the batch, as
+-- $1 to $6 as the part act_origin has them, $7 the import's id uuid, $8 the batch, as
 -- client_import.sql has it. Answers how many it made.
 --
 -- A line whose client is there already makes nothing. A name, an id or an external id that
@@ -29,7 +29,7 @@ with line as (
   select 'create_organization', 'granted', organization_id, jsonb_strip_nulls(jsonb_build_object('slug', slug, 'name', name,
       'issuer', nullif(issuer, ''), 'external_id', external_id, 'allowed_networks', to_jsonb(allowed_networks), 'secret_max_age', secret_max_age,
       'disabled', case when disabled_at is not null then true end, 'import', $7::uuid)),
-    $1::text, $2::uuid, $3::"char", $4::text::inet, $5::text, $6::text
+    --: act_origin
   from made
 )
 select count(*) from made

@@ -261,3 +261,12 @@ struct str operator_copy(struct operator_db *db, const PGresult *r, int row, int
 {
 	return arena_copy(db->a, pg_str(r, row, col));
 }
+
+struct str *operator_copy_column(struct operator_db *db, const PGresult *r)
+{
+	int n = PQntuples(r);
+	struct str *all = arena_alloc(db->a, ((size_t)n + 1) * sizeof *all);
+	for (int i = 0; all != NULL && i < n; i++)
+		all[i] = operator_copy(db, r, i, 0);
+	return all;
+}

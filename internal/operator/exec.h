@@ -72,5 +72,7 @@ enum err operator_refuse(struct operator_db *db, enum err err, const struct oper
 
 /* A text column, copied. */
 struct str operator_copy(struct operator_db *db, const PGresult *r, int row, int col);
+/* The first column of all rows, copied; NULL when the arena overflowed. */
+struct str *operator_copy_column(struct operator_db *db, const PGresult *r);
 
 #endif

@@ -1,23 +1,10 @@
 #include "operator/key.h"
 
 #include "operator/exec.h"
-#include "sql/secret_sql.h"
+#include "operator/operator_sql.h"
 
 #define SQL_CHECK_INSERT "insert into m2m.key_check (key_id, check_value) values ($1::text, $2::bytea) on conflict do nothing"
 #define SQL_CHECK_READ   "select check_value from m2m.key_check where key_id = $1::text"
-
-/* $1 the ring's names. What still needs each key: live secrets that were derived from it,
- * signing keys that are sealed with it (but those that are revoked, which nobody opens again). */
-#define LIVE SECRET_IS_LIVE("s")
-#define SQL_USE                                                                                                                            \
-	"with used as (select s.key_id, count(*) as secrets, 0 as signing from m2m.client_secret s"                                        \
-	"  where " LIVE " group by s.key_id"                                                                                               \
-	" union all select k.seal_key_id, 0, count(*) from m2m.signing_key k where k.state <> 'revoked' group by k.seal_key_id)"           \
-	" select n.key_id, n.created_at, coalesce(u.secrets, 0)::int8, coalesce(u.signing, 0)::int8"                                       \
-	" from (select key_id, min(created_at) as created_at from (select key_id, created_at from m2m.key_check"                           \
-	"  union all select unnest($1::text[]), null) both_sides group by key_id) n"                                                       \
-	" left join (select key_id, sum(secrets) as secrets, sum(signing) as signing from used group by key_id) u using (key_id)"          \
-	" order by n.created_at, n.key_id"
 
 struct ring_task {
 	const struct master_ring *ring;
@@ -97,7 +84,7 @@ static enum err read_use(struct operator_db *db, void *arg)
 		ids[i] = str_of(task->ring->keys[i].key_id);
 	pg_params_init(&p, db->a);
 	pg_put_array(&p, PG_TEXT, ids, task->ring->n);
-	enum err err = operator_exec(db, SQL_USE, &p, &r);
+	enum err err = operator_exec(db, sql_key_use, &p, &r);
 	if (err != ERR_OK)
 		return err;
 	task->n = (size_t)PQntuples(r);
@@ -108,7 +95,7 @@ static enum err read_use(struct operator_db *db, void *arg)
 			.key_id = key_id,
 			.on_ring = master_ring_find(task->ring, key_id) != NULL,
 			.active = str_eq(key_id, str_of(task->ring->keys[0].key_id)),
-			.registered_at = pg_is_null(r, i, 1) ? 0 : pg_time_us(r, i, 1),
+			.registered_at = pg_time_us(r, i, 1),
 			.live_secrets = pg_int8(r, i, 2),
 			.signing_keys = pg_int8(r, i, 3),
 		};

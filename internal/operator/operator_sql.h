@@ -1,12 +1,19 @@
 /* The large statements: each is a file of this folder with its name, parameters and columns told
- * in it, embedded without its comments. Private to operator/. */
+ * in it, embedded without its comments. A file may give several texts. Private to operator/. */
 #ifndef M2M_OPERATOR_OPERATOR_SQL_H
 #define M2M_OPERATOR_OPERATOR_SQL_H
 
+extern const char sql_audit_tokens[], sql_audit_tokens_since[];
 extern const char sql_client_export[];
+extern const char sql_client_find_any[];
 extern const char sql_client_import[];
 extern const char sql_client_import_look[];
 extern const char sql_client_import_orgs[];
+extern const char sql_clients_expiring[];
+extern const char sql_end_client_tokens[];
+extern const char sql_end_org_tokens[];
+extern const char sql_key_use[];
+extern const char sql_live_secret_keys[];
 extern const char sql_partitions[];
 extern const char sql_partitions_past[];
 extern const char sql_seal_bounds[];

@@ -6,7 +6,7 @@
 #include "operator/admin.h"
 #include "operator/credential.h"
 #include "operator/key.h"
-#include "sql/admin_sql.h"
+#include "sql/sql_sql.h"
 
 static enum err take_rows(struct operator_db *db, const PGresult *r, const struct org **ret, size_t *ret_n)
 {
@@ -42,7 +42,7 @@ static enum err insert(struct operator_db *db, const struct org_spec *spec, cons
 	PG_RESULT r = NULL;
 	pg_params_init(&p, db->a);
 	admin_put_org_create(&p, &origin, id, spec, fresh);
-	enum err err = operator_admin(db, SQL_ORG_CREATE, &p, &r);
+	enum err err = operator_admin(db, sql_org_create, &p, &r);
 	if (err != ERR_OK)
 		return err;
 	if (str_eq(pg_str(r, 0, 0), STR("already_exists")))
@@ -73,7 +73,7 @@ enum err operator_org_list(struct operator_db *db, const struct org **ret, size_
 	pg_params_init(&p, db->a);
 	pg_put_text(&p, STR_NONE);
 	pg_put_int8(&p, INT64_MAX);
-	enum err err = operator_admin(db, SQL_ORG_LIST, &p, &r);
+	enum err err = operator_admin(db, sql_org_list, &p, &r);
 	return err == ERR_OK ? take_rows(db, r, ret, ret_n) : err;
 }
 
@@ -83,7 +83,7 @@ enum err operator_org_find(struct operator_db *db, struct str slug_or_id, struct
 	PG_RESULT r = NULL;
 	pg_params_init(&p, db->a);
 	admin_put_org(&p, slug_or_id);
-	enum err err = operator_admin(db, SQL_ORG_FIND, &p, &r);
+	enum err err = operator_admin(db, sql_org_find, &p, &r);
 	return err == ERR_OK ? take_one(db, r, slug_or_id, ret) : err;
 }
 
@@ -94,7 +94,7 @@ enum err operator_org_change(struct operator_db *db, struct str slug_or_id, cons
 	PG_RESULT r = NULL;
 	pg_params_init(&p, db->a);
 	admin_put_org_change(&p, &origin, slug_or_id, change);
-	enum err err = operator_admin(db, SQL_ORG_CHANGE, &p, &r);
+	enum err err = operator_admin(db, sql_org_change, &p, &r);
 	if (err == ERR_EXISTS || (err == ERR_OK && str_eq(pg_str(r, 0, 0), STR("already_exists"))))
 		return operator_fail(db, ERR_EXISTS, "another organization has this issuer and external id");
 	return err == ERR_OK ? take_one(db, r, slug_or_id, ret) : err;
@@ -108,6 +108,6 @@ enum err operator_org_delete(struct operator_db *db, struct str slug_or_id, stru
 	pg_params_init(&p, db->a);
 	origin_put(&p, &origin);
 	admin_put_org(&p, slug_or_id);
-	enum err err = operator_admin(db, SQL_ORG_DELETE, &p, &r);
+	enum err err = operator_admin(db, sql_org_delete, &p, &r);
 	return err == ERR_OK ? take_one(db, r, slug_or_id, ret) : err;
 }

@@ -64,9 +64,7 @@ static enum err ask(struct operator_db *db, void *arg)
 	if (err != ERR_OK)
 		return err;
 	task->n = (size_t)PQntuples(r);
-	task->rows = arena_alloc(db->a, (task->n + 1) * sizeof *task->rows);
-	for (int i = 0; task->rows != NULL && i < (int)task->n; i++)
-		task->rows[i] = operator_copy(db, r, i, 0);
+	task->rows = operator_copy_column(db, r);
 	return arena_overflowed(db->a) ? operator_fail(db, ERR_NO_MEMORY, "there are more rows than there is memory for") : ERR_OK;
 }
 

@@ -56,7 +56,7 @@ struct stored_seal read_seal(const PGresult *r, int row)
 		.seal = {.version = pg_is_null(r, row, 12) ? 1 : pg_int4(r, row, 12),
 			 .writer = pg_uuid(r, row, 1),
 			 .seq = (uint64_t)pg_int8(r, row, 2),
-			 .previous_at = pg_is_null(r, row, 4) ? 0 : pg_time_us(r, row, 4),
+			 .previous_at = pg_time_us(r, row, 4),
 			 .batch_id = pg_uuid(r, row, 5),
 			 .sealed_batch = pg_uuid(r, row, 6),
 			 .tags = pg_str(r, row, 8),

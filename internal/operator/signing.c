@@ -25,11 +25,6 @@ static void signing_key_cleanup(struct signing_key **key)
 
 /* ---- reading ---- */
 
-static int64_t time_or_0(const PGresult *r, int row, int col)
-{
-	return pg_is_null(r, row, col) ? 0 : pg_time_us(r, row, col);
-}
-
 struct list_task {
 	struct str kid; /* absent: all */
 	struct signing_key_row *rows;
@@ -59,9 +54,9 @@ static enum err read_list(struct operator_db *db, void *arg)
 			.current = pg_bool(r, i, 5),
 			.created_at = pg_time_us(r, i, 6),
 			.active_from = pg_time_us(r, i, 7),
-			.retired_at = time_or_0(r, i, 8),
-			.published_until = time_or_0(r, i, 9),
-			.revoked_at = time_or_0(r, i, 10),
+			.retired_at = pg_time_us(r, i, 8),
+			.published_until = pg_time_us(r, i, 9),
+			.revoked_at = pg_time_us(r, i, 10),
 		};
 	return arena_overflowed(db->a) ? operator_fail(db, ERR_NO_MEMORY, "there is no memory left") : ERR_OK;
 }

@@ -12,12 +12,6 @@ void admin_put_org(struct pg_params *p, struct str slug_or_id)
 	pg_put_uuid(p, is_id ? &id : NULL);
 }
 
-void admin_put_secret_end(struct pg_params *p, const struct secret_end *end)
-{
-	pg_put_int4_or_null(p, end->in, end->in == 0);
-	pg_put_time(p, end->at);
-}
-
 static void put_words(struct pg_params *p, const struct words *words)
 {
 	if (words->v == NULL)
@@ -65,14 +59,6 @@ static void put_profile(struct pg_params *p, const struct client_spec *spec)
 	pg_put_text(p, spec->profile);
 }
 
-static void put_secret(struct pg_params *p, const struct credential_kept *kept)
-{
-	pg_put_text(p, kept->key_id);
-	pg_put_bytea(p, str_from(kept->salt, sizeof kept->salt));
-	pg_put_bytea(p, str_from(kept->verifier, sizeof kept->verifier));
-	pg_put_text(p, str_from(kept->hint, sizeof kept->hint));
-}
-
 void admin_put_org_create(struct pg_params *p, const struct origin *o, const struct uuid *organization_id, const struct org_spec *spec,
 			  const struct credential_new *fresh)
 {
@@ -84,13 +70,13 @@ void admin_put_org_create(struct pg_params *p, const struct origin *o, const str
 	pg_put_text(p, spec->external_id);
 	pg_put_text(p, fresh->client_id);
 	put_new_client(p, &spec->client);
-	put_secret(p, &fresh->kept);
+	credential_put_kept(p, &fresh->kept);
 	put_networks(p, &spec->networks);
 	put_networks(p, &spec->client.networks);
 	put_words(p, &spec->client.auth_methods);
 	put_profile(p, &spec->client);
 	pg_put_int4(p, spec->secret_max_age);
-	admin_put_secret_end(p, &spec->client.secret);
+	credential_put_end(p, &spec->client.secret);
 }
 
 void admin_put_org_change(struct pg_params *p, const struct origin *o, struct str org, const struct org_change *change)
@@ -114,11 +100,11 @@ void admin_put_client_create(struct pg_params *p, const struct origin *o, const 
 	pg_put_uuid(p, organization_id);
 	pg_put_text(p, fresh->client_id);
 	put_new_client(p, spec);
-	put_secret(p, &fresh->kept);
+	credential_put_kept(p, &fresh->kept);
 	put_networks(p, &spec->networks);
 	put_words(p, &spec->auth_methods);
 	put_profile(p, spec);
-	admin_put_secret_end(p, &spec->secret);
+	credential_put_end(p, &spec->secret);
 }
 
 void admin_put_client_change(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
@@ -152,11 +138,6 @@ static struct str networks(const PGresult *r, int row, int col, struct arena *a)
 	return pg_is_null(r, row, col) ? STR_NONE : pg_text_array_joined(r, row, col, a);
 }
 
-static int64_t time_or_0(const PGresult *r, int row, int col)
-{
-	return pg_is_null(r, row, col) ? 0 : pg_time_us(r, row, col);
-}
-
 void admin_take_org(const PGresult *r, int row, struct arena *a, struct org *ret)
 {
 	*ret = (struct org){
@@ -166,8 +147,8 @@ void admin_take_org(const PGresult *r, int row, struct arena *a, struct org *ret
 		.issuer = text(r, row, 4, a),
 		.external_id = text(r, row, 5, a),
 		.client_id = text(r, row, 6, a),
-		.created_at = time_or_0(r, row, 7),
-		.disabled_at = time_or_0(r, row, 8),
+		.created_at = pg_time_us(r, row, 7),
+		.disabled_at = pg_time_us(r, row, 8),
 		.networks = networks(r, row, 9, a),
 		.secret_max_age = pg_int4(r, row, 10),
 	};
@@ -188,13 +169,13 @@ void admin_take_client(const PGresult *r, int row, struct arena *a, struct clien
 		.token_type = text(r, row, 10, a),
 		.secret_version = pg_int4(r, row, 11),
 		.hint = text(r, row, 12, a),
-		.secret_created_at = time_or_0(r, row, 13),
-		.created_at = time_or_0(r, row, 14),
-		.disabled_at = time_or_0(r, row, 15),
+		.secret_created_at = pg_time_us(r, row, 13),
+		.created_at = pg_time_us(r, row, 14),
+		.disabled_at = pg_time_us(r, row, 15),
 		.networks = networks(r, row, 16, a),
 		.auth_methods = pg_text_array_joined(r, row, 17, a),
 		.token_binding = text(r, row, 18, a),
 		.profile = text(r, row, 19, a),
-		.secret_expires_at = time_or_0(r, row, 20),
+		.secret_expires_at = pg_time_us(r, row, 20),
 	};
 }

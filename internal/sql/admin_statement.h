@@ -1,13 +1,11 @@
-/* Parameters of admin_sql.h's statements and the rows that they answer, for both who run them. */
+/* Parameters of the statements org_*.sql and client_*.sql, and the rows that they answer, for both
+ * who run them. */
 #ifndef M2M_SQL_ADMIN_STATEMENT_H
 #define M2M_SQL_ADMIN_STATEMENT_H
 
 #include "sql/credential_statement.h"
 #include "sql/org.h"
 #include "sql/pg_value.h"
-
-/* Two parameters: seconds and time; one at most is given. */
-void admin_put_secret_end(struct pg_params *p, const struct secret_end *end);
 
 /* Two parameters: slug or id. */
 void admin_put_org(struct pg_params *p, struct str slug_or_id);

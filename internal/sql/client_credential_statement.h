@@ -1,4 +1,4 @@
-/* Parameters of client_credential_sql.h's statements and the rows that they answer, for both who
+/* Parameters of the statements client_credential_*.sql, and the rows that they answer, for both who
  * run them. */
 #ifndef M2M_SQL_CLIENT_CREDENTIAL_STATEMENT_H
 #define M2M_SQL_CLIENT_CREDENTIAL_STATEMENT_H

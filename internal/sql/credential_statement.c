@@ -2,12 +2,26 @@
 
 #include <string.h>
 
-#include "sql/admin_statement.h"
+#include "sql/pg_value.h"
 
 static void put_caller(struct pg_params *p, const struct bearer *bearer, const struct origin *origin)
 {
 	bearer_put(p, bearer);
 	origin_put(p, origin);
+}
+
+void credential_put_kept(struct pg_params *p, const struct credential_kept *kept)
+{
+	pg_put_text(p, kept->key_id);
+	pg_put_bytea(p, str_from(kept->salt, sizeof kept->salt));
+	pg_put_bytea(p, str_from(kept->verifier, sizeof kept->verifier));
+	pg_put_text(p, str_from(kept->hint, sizeof kept->hint));
+}
+
+void credential_put_end(struct pg_params *p, const struct secret_end *end)
+{
+	pg_put_int4_or_null(p, end->in, end->in == 0);
+	pg_put_time(p, end->at);
 }
 
 void credential_put_read(struct pg_params *p, const struct bearer *bearer, const struct origin *origin, struct str client_id,
@@ -34,32 +48,23 @@ void credential_put_rotate_begin(struct pg_params *p, const struct bearer *beare
 void credential_put_rotate(struct pg_params *p, const struct bearer *bearer, const struct origin *origin,
 			   const struct credential_rotation *rotation, const struct credential_new *fresh)
 {
-	const struct credential_kept *kept = &fresh->kept;
 	put_caller(p, bearer, origin);
 	pg_put_text(p, fresh->client_id);
 	pg_put_int4(p, fresh->replaces);
-	pg_put_text(p, kept->key_id);
-	pg_put_bytea(p, str_from(kept->salt, sizeof kept->salt));
-	pg_put_bytea(p, str_from(kept->verifier, sizeof kept->verifier));
-	pg_put_text(p, str_from(kept->hint, sizeof kept->hint));
+	credential_put_kept(p, &fresh->kept);
 	pg_put_int4(p, rotation->grace_seconds);
 	pg_put_text(p, rotation->idempotency_key);
 	pg_put_bytea(p, str_from(rotation->request_hash, SHA256_LEN));
 	pg_put_bytea(p, str_from(rotation->bearer_hash, SHA256_LEN));
 	pg_put_bool(p, rotation->revoke_tokens);
 	bearer_put_proof(p, bearer);
-	admin_put_secret_end(p, &rotation->end);
+	credential_put_end(p, &rotation->end);
 	pg_put_int4_or_null(p, rotation->unused_for, rotation->unused_for == 0);
 }
 
 void credential_take_client_id(struct credential *c, const PGresult *r)
 {
 	c->client_id = pg_str(r, 0, 1);
-}
-
-static int64_t end_or_0(const PGresult *r, int col)
-{
-	return pg_is_null(r, 0, col) ? 0 : pg_time_us(r, 0, col);
 }
 
 static void take_version(struct credential *c, const PGresult *r)
@@ -79,14 +84,14 @@ static void take_version(struct credential *c, const PGresult *r)
 void credential_take_secret(struct credential *c, const PGresult *r)
 {
 	take_version(c, r);
-	c->expires_us = end_or_0(r, 8);
+	c->expires_us = pg_time_us(r, 0, 8);
 }
 
 void credential_take_rotate_begin(struct credential *c, const PGresult *r)
 {
 	take_version(c, r);
 	c->previous_expires_us = pg_time_us(r, 0, 8);
-	c->expires_us = end_or_0(r, 9);
+	c->expires_us = pg_time_us(r, 0, 9);
 	c->replay = str_eq(pg_str(r, 0, 0), STR("replay"));
 }
 
@@ -94,5 +99,5 @@ void credential_take_rotated(struct credential *c, const PGresult *r)
 {
 	c->created_us = pg_time_us(r, 0, 1);
 	c->previous_expires_us = pg_time_us(r, 0, 2);
-	c->expires_us = end_or_0(r, 3);
+	c->expires_us = pg_time_us(r, 0, 3);
 }

@@ -44,6 +44,10 @@ struct credential_new {
 	struct credential_kept kept;
 };
 
+/* Four parameters: what is kept of a secret. */
+void credential_put_kept(struct pg_params *p, const struct credential_kept *kept);
+/* Two parameters: seconds and time; one at most is given. */
+void credential_put_end(struct pg_params *p, const struct secret_end *end);
 /* Of read_secret.sql. client_id absent: the organization's default client. */
 void credential_put_read(struct pg_params *p, const struct bearer *bearer, const struct origin *origin, struct str client_id,
 			 const struct master_ring *ring);

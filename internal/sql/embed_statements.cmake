@@ -1,7 +1,7 @@
 # internal/<room>/*.sql -> one C file with a string sql_<name> for each statement, without its lines
 # of comment. Included, m2m_embed_statements(<room>) adds the build step and appends to
-# M2M_GENERATED_<room>, and m2m_embed_parts() writes the header sql/parts_sql.h. Run with -P, this
-# is those steps, or prints a statement as it is embedded (internal/sql/show_statement).
+# M2M_GENERATED_<room>. Run with -P, this is that step, or prints a statement as it is embedded
+# (internal/sql/show_statement).
 #
 # What a statement may hold besides SQL:
 #
@@ -27,18 +27,6 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
       COMMENT "Embedding the statements of ${room}"
       VERBATIM)
     set(M2M_GENERATED_${room} ${M2M_GENERATED_${room}} "${output}" PARENT_SCOPE)
-  endfunction()
-
-  # For statements that are strings in C.
-  function(m2m_embed_parts)
-    set(output "${CMAKE_BINARY_DIR}/generated/include/sql/parts_sql.h")
-    add_custom_command(
-      OUTPUT "${output}"
-      COMMAND "${CMAKE_COMMAND}" "-DHEADER=${output}" -P "${M2M_EMBED_STATEMENTS}"
-      DEPENDS "${M2M_PARTS}" "${M2M_EMBED_STATEMENTS}"
-      COMMENT "Embedding the parts of statements"
-      VERBATIM)
-    set(M2M_GENERATED_sql ${M2M_GENERATED_sql} "${output}" PARENT_SCOPE)
   endfunction()
   return()
 endif()
@@ -100,18 +88,16 @@ function(split prefix text)
   set(${prefix}_N ${n} PARENT_SCOPE)
 endfunction()
 
-# Reads parts.sql: TEXT_<name> and PARAMETERS_<name> for each, PARTS_N and PART_0.. their names.
+# Reads parts.sql: TEXT_<name> and PARAMETERS_<name> for each.
 macro(read_parts)
   file(READ "${CMAKE_CURRENT_LIST_DIR}/parts.sql" parts_rest)
   cut(parts_head parts_rest "\n--= " "${parts_rest}")
-  set(PARTS_N 0)
   while(NOT parts_rest STREQUAL "NO_MARK")
     cut(parts_one parts_rest "\n--= " "${parts_rest}")
     cut(parts_use parts_text "\n" "${parts_one}")
     if(NOT parts_use MATCHES "^([a-z0-9_]+)(\\((.*)\\))?$")
       message(FATAL_ERROR "parts.sql: --= ${parts_use}")
     endif()
-    set(PART_${PARTS_N} "${CMAKE_MATCH_1}")
     set(PARAMETERS_${CMAKE_MATCH_1} "${CMAKE_MATCH_3}")
     set(parts_name "${CMAKE_MATCH_1}")
     string(REPLACE "--: " "@include " parts_text "${parts_text}")
@@ -119,7 +105,6 @@ macro(read_parts)
     without_comments(parts_text "${parts_text}")
     string(REPLACE "@when " "--? " parts_text "${parts_text}")
     string(REPLACE "@include " "--: " TEXT_${parts_name} "${parts_text}")
-    math(EXPR PARTS_N "${PARTS_N} + 1")
   endwhile()
 endmacro()
 
@@ -227,39 +212,6 @@ if(SHOW)
     execute_process(COMMAND "${CMAKE_COMMAND}" -E echo "-- ${NAME_${i}}\n${STATEMENT_${i}}\n;")
     math(EXPR i "${i} + 1")
   endwhile()
-  return()
-endif()
-
-# ---- -DHEADER=<path>: the parts as macros of C strings ----
-if(HEADER)
-  set(header "/* Made from internal/sql/parts.sql by embed_statements.cmake. */\n#ifndef M2M_SQL_PARTS_SQL_H\n#define M2M_SQL_PARTS_SQL_H\n\n")
-  set(i 0)
-  while(i LESS PARTS_N)
-    set(part "${PART_${i}}")
-    string(TOUPPER "${part}" macro)
-    split(parameter "${PARAMETERS_${part}}")
-    set(marks "")
-    set(j 0)
-    while(j LESS parameter_N)
-      string(APPEND marks "@<${parameter_${j}}>@,")
-      math(EXPR j "${j} + 1")
-    endwhile()
-    string(REGEX REPLACE ",$" "" marks "${marks}")
-    fill(text "${part}" "${marks}" "")
-    expand(text "${text}" "")
-    string(STRIP "${text}" text)
-    string(REPLACE "\\" "\\\\" text "${text}")
-    string(REPLACE "\"" "\\\"" text "${text}")
-    string(REGEX REPLACE "[ \t]*\n[ \t]*" " " text "${text}")
-    string(REPLACE "@<" "\" " text "${text}")
-    string(REPLACE ">@" " \"" text "${text}")
-    if(parameter_N GREATER 0)
-      string(APPEND macro "(${PARAMETERS_${part}})")
-    endif()
-    string(APPEND header "#define PART_${macro} \"${text}\"\n")
-    math(EXPR i "${i} + 1")
-  endwhile()
-  file(WRITE "${HEADER}" "${header}\n#endif\n")
   return()
 endif()
 

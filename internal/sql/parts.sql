@@ -368,6 +368,103 @@ actor, request_id, transport, remote_addr, user_agent, traceparent
 -- user_agent text or null, $10 traceparent text or null.
 $5::text, $6::uuid, $7::"char", $8::text::inet, $9::text, $10::text
 
+-- ---- organizations and their clients: what an operator or an admin does to them ----
+--
+-- Each act is one statement, so that the act, its refusal too, and the row that records it commit
+-- together. It answers one row, whose first column is the outcome; a question answers a row for
+-- each thing found. Deleted rows are invisible to all of them.
+
+--= act_columns
+action, outcome, organization_id, client_id, secret_version, detail,
+--: origin_columns
+
+--= act_origin
+-- $1 actor text, $2 request_id uuid, $3 transport "char", $4 remote_addr text or null, $5
+-- user_agent text or null, $6 traceparent text or null: of every act.
+$1::text, $2::uuid, $3::"char", $4::text::inet, $5::text, $6::text
+
+--= is_org(o, slug, id)
+-- The condition for row `o` of m2m.organization. It is named by slug or by id: of the two one is
+-- null.
+(:o.slug = :slug::text or :o.organization_id = :id::uuid) and :o.deleted_at is null
+
+--= default_client(o)
+left join m2m.client c on c.organization_id = :o.organization_id and c.is_default and c.deleted_at is null
+
+--= current_secret
+left join m2m.client_secret s on s.client_id = c.client_id and
+  --: secret_is_current(s, c)
+
+--= org_columns(o, c)
+-- 1 to 10 of what is answered: an organization, and its default client's id.
+:o.organization_id, :o.slug, :o.name, :o.issuer, :o.external_id, :c.client_id, :o.created_at, :o.disabled_at,
+:o.allowed_networks::text[], :o.secret_max_age
+
+--= client_columns(o, c, s)
+-- 1 to 20 of what is answered: a client, of which organization, and its current secret.
+:c.client_id, :c.organization_id, :o.slug, :c.is_default, :c.name, :c.roles, :c.scopes, :c.audiences,
+:c.token_lifetime, :c.token_type, :c.secret_version, :s.hint, :s.created_at, :c.created_at, :c.disabled_at,
+:c.allowed_networks::text[], coalesce(:c.auth_methods, '{secret}'), :c.token_binding, :c.profile, :s.expires_at
+
+--= client_named(slug, id, client)
+-- One row: an organization `o` and its client `c`, each null where it isn't there.
+(select) one left join m2m.organization o on
+  --: is_org(o, :slug, :id)
+left join m2m.client c on c.organization_id = o.organization_id and c.client_id = :client::text and c.deleted_at is null
+
+--= client_named_cases
+when o.slug is null then 'organization_not_found' when c.client_id is null then 'client_not_found'
+
+--= networks(given)
+-- A parameter text[] of networks: null where they stay (of something new: any), empty for any.
+nullif(:given::text[], '{}')::cidr[]
+
+--= networks_changed(given, before)
+-- What becomes of them.
+case when :given::text[] is null then :before else
+  --: networks(:given)
+  end
+
+--= networks_told(given)
+-- What the act's detail says of them.
+'allowed_networks', case when :given::text[] = '{}' then to_jsonb('any'::text) else to_jsonb(:given::text[]) end
+
+--= word(given)
+-- A parameter text: null where the word stays, 'none' for none.
+nullif(:given::text, 'none')
+
+--= word_changed(given, before)
+case when :given::text is null then :before else
+  --: word(:given)
+  end
+
+--= end_secrets(clients)
+-- What ends with a client, at once and for good: its secrets, and its keys. `clients` is the name
+-- of what was deleted.
+update m2m.client_secret s set ended_at = coalesce(s.ended_at, statement_timestamp()), expires_at = '-infinity'
+from :clients d where s.client_id = d.client_id and
+  --: secret_may_be_live(s)
+
+--= end_keys(clients)
+update m2m.client_credential k set ended_at = clock_timestamp() from :clients d where k.client_id = d.client_id and k.ended_at is null
+
+-- ---- a client's credentials besides its secrets, as an operator or an admin sees them ----
+
+--= client_credential_columns(k, o)
+-- 1 to 13 of what is answered; `o` has the organization's id.
+:k.client_id, :k.credential_id, :k.name, :k.public_jwk, :k.created_at, :k.expires_at, :o.organization_id,
+:k.kind, :k.issuer, :k.subject, :k.audience, :k.claims::text, :k.may_replay
+
+--= client_credential_target
+-- The client whose credentials an act changes. $7 slug or null, $8 id or null, $9 client_id.
+target as (
+  select o.organization_id, o.slug, c.client_id, case
+      --: client_named_cases
+      else 'granted' end as outcome
+  from
+    --: client_named($7, $8, $9)
+)
+
 -- ---- ending many tokens at once ----
 
 --= end_tokens_begin

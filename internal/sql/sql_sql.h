@@ -4,6 +4,18 @@
 #ifndef M2M_SQL_SQL_SQL_H
 #define M2M_SQL_SQL_SQL_H
 
+extern const char sql_client_change[];
+extern const char sql_client_create[];
+extern const char sql_client_credential_add[];
+extern const char sql_client_credential_list[];
+extern const char sql_client_credential_remove[];
+extern const char sql_client_delete[];
+extern const char sql_client_list[];
+extern const char sql_org_change[];
+extern const char sql_org_create[];
+extern const char sql_org_delete[];
+extern const char sql_org_find[];
+extern const char sql_org_list[];
 extern const char sql_read_secret[];
 extern const char sql_rotate[];
 extern const char sql_rotate_begin[];

@@ -1,4 +1,5 @@
-/* The gateway's side of admin_sql.h: parameters out, rows back, the callback. */
+/* The gateway's side of sql/org_*.sql and sql/client_*.sql: parameters out, rows back, the
+ * callback. */
 #include "store/admin.h"
 
 #include "sql/admin_statement.h"

@@ -1,5 +1,5 @@
 /* What the platform's operator does to organizations and their clients, on the gateway's serving
- * connection. Each call is one statement (admin_sql.h, which m2mctl runs too), so that an act
+ * connection. Each call is one statement (of sql/, which m2mctl runs too), so that an act
  * and the row in admin_audit that records it commit together; listing and describing aren't
  * acts.
  *

@@ -1,4 +1,4 @@
-/* The gateway's side of client_credential_sql.h: parameters out, rows back, the callback. */
+/* The gateway's side of sql/client_credential_*.sql: parameters out, rows back, the callback. */
 #include "store/client_credential.h"
 
 #include "sql/client_credential_statement.h"

@@ -1,5 +1,5 @@
 /* What the platform's operator does to clients' credentials, on the gateway's serving connection.
- * Each call is one statement (client_credential_sql.h, which m2mctl runs too), so that an act
+ * Each call is one statement (sql/client_credential_*.sql, which m2mctl runs too), so that an act
  * and the row in admin_audit that records it commit together; listing is no act.
  *
  * `org` names an organization by slug or id. Callbacks come from the loop, exactly once, and never
@@ -27,7 +27,7 @@ MUST_CHECK enum err admin_credential_get(struct store *s, struct str org, struct
 					 admin_credential_done *done, void *arg);
 
 /* ALREADY_EXISTS: the client has this one; TOO_MANY_CREDENTIALS: it has
- * SQL_CLIENT_CREDENTIALS_MAX of the kind. */
+ * eight of the kind. */
 MUST_CHECK enum err admin_credential_add(struct store *s, const struct origin *origin, struct str org, struct str client_id,
 					 const struct client_credential_spec *spec, admin_credential_done *done, void *arg);
 

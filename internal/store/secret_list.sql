@@ -1,6 +1,6 @@
 -- The live secrets of the organization's default client, oldest first, for an admin of it.
 -- $1 to $4 as the part caller has them, $5 to $9 as caller's last.
--- Answers (outcome, and the columns of SQL_CLIENT_CREDENTIAL_LIST) for each, or once, with nulls,
+-- Answers (outcome, and the columns of client_credential_list.sql) for each, or once, with nulls,
 -- when there is none.
 --: caller($5, $6, $7, $8, $9)
 select case

@@ -7,8 +7,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "sql/admin_sql.h"
-#include "sql/client_credential_sql.h"
 #include "sql/sql_sql.h"
 #include "store/denied.h"
 #include "store/store_parts.h"
@@ -44,7 +42,7 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_ROTATION_READ, sql_rotation_read},
 	{STMT_ROTATION_CHANGE, sql_rotation_change},
 	{STMT_END_UNUSED, "select count(*) from m2m.end_unused_secrets($1::int4, $2::int4, 'm2m-gateway', '-', null)"},
-	{STMT_CLIENT_JWKS, SQL_CLIENT_KEYS},
+	{STMT_CLIENT_JWKS, sql_client_keys},
 	{STMT_FOREIGN_HASHES, sql_foreign_hashes},
 	{STMT_ADOPT_SECRET, sql_adopt_secret},
 	{STMT_USED_FORGET, "select m2m.used_once_forget()"},
@@ -56,21 +54,21 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_AUDIT_KEY, SQL_AUDIT_KEY},
 	{STMT_AUDIT_HEALTH, "select default_used, partitions_until from m2m.audit_health()"},
 	{STMT_SECRET_LIST, sql_secret_list},
-	{STMT_SECRETS_ENDING, SQL_SECRETS_ENDING},
-	{STMT_ORG_LIST, SQL_ORG_LIST},
-	{STMT_ORG_FIND, SQL_ORG_FIND},
-	{STMT_ORG_RESOLVE, SQL_ORG_RESOLVE},
-	{STMT_ORG_CREATE, SQL_ORG_CREATE},
-	{STMT_ORG_CHANGE, SQL_ORG_CHANGE},
-	{STMT_ORG_DELETE, SQL_ORG_DELETE},
-	{STMT_CLIENT_LIST, SQL_CLIENT_LIST},
-	{STMT_CLIENT_FIND, SQL_CLIENT_FIND},
-	{STMT_CLIENT_CREATE, SQL_CLIENT_CREATE},
-	{STMT_CLIENT_CHANGE, SQL_CLIENT_CHANGE},
-	{STMT_CLIENT_DELETE, SQL_CLIENT_DELETE},
-	{STMT_CLIENT_CREDENTIAL_LIST, SQL_CLIENT_CREDENTIAL_LIST},
-	{STMT_CLIENT_CREDENTIAL_ADD, SQL_CLIENT_CREDENTIAL_ADD},
-	{STMT_CLIENT_CREDENTIAL_REMOVE, SQL_CLIENT_CREDENTIAL_REMOVE},
+	{STMT_SECRETS_ENDING, sql_secrets_ending},
+	{STMT_ORG_LIST, sql_org_list},
+	{STMT_ORG_FIND, sql_org_find},
+	{STMT_ORG_RESOLVE, sql_org_resolve},
+	{STMT_ORG_CREATE, sql_org_create},
+	{STMT_ORG_CHANGE, sql_org_change},
+	{STMT_ORG_DELETE, sql_org_delete},
+	{STMT_CLIENT_LIST, sql_client_list},
+	{STMT_CLIENT_FIND, sql_client_find},
+	{STMT_CLIENT_CREATE, sql_client_create},
+	{STMT_CLIENT_CHANGE, sql_client_change},
+	{STMT_CLIENT_DELETE, sql_client_delete},
+	{STMT_CLIENT_CREDENTIAL_LIST, sql_client_credential_list},
+	{STMT_CLIENT_CREDENTIAL_ADD, sql_client_credential_add},
+	{STMT_CLIENT_CREDENTIAL_REMOVE, sql_client_credential_remove},
 	{STMT_INTROSPECT_BY_CLIENTS, sql_introspect_by_clients},
 	{STMT_INTROSPECT_BY_CREDENTIALS, sql_introspect_by_credentials},
 	{STMT_INTROSPECT_BY_BEARER, sql_introspect_by_bearer},

@@ -4,14 +4,18 @@
 #define M2M_STORE_STORE_SQL_H
 
 extern const char sql_adopt_secret[];
+extern const char sql_client_find[];
+extern const char sql_client_keys[];
 extern const char sql_denied[];
 extern const char sql_foreign_hashes[];
 extern const char sql_introspect_by_bearer[];
 extern const char sql_introspect_by_clients[], sql_introspect_by_credentials[];
 extern const char sql_issue[], sql_issue_bearer[], sql_issue_credential[], sql_issue_proof[];
+extern const char sql_org_resolve[];
 extern const char sql_read_client_id[];
 extern const char sql_revocations_by_client[], sql_revocations_by_bearer[];
 extern const char sql_secret_list[];
+extern const char sql_secrets_ending[];
 extern const char sql_signing_keys[];
 extern const char sql_token_list[];
 extern const char sql_token_revoke[];

@@ -122,16 +122,7 @@ TestSuite(issuers, .init = open_world, .fini = close_world, .timeout = 120);
 
 /* ---- tokens ---- */
 
-static char *format(const char *f, ...) __attribute__((format(printf, 1, 2)));
-static char *format(const char *f, ...)
-{
-	va_list args;
-	char *text = arena_alloc(a, 16384);
-	va_start(args, f);
-	vsnprintf(text, 16384, f, args);
-	va_end(args);
-	return text;
-}
+#define format(...) arena_printf(a, __VA_ARGS__).p
 
 /* Any header and any payload, signed by `key`. */
 static const char *compose(struct signing_key *key, const char *header, const char *payload)

@@ -305,14 +305,19 @@ static enum end unknown_method(void)
 
 /* ---- gRPC ---- */
 
+static bool open_grpc(struct h2 *c, struct grpc_reply *g)
+{
+	memset(g, 0, sizeof *g);
+	g->status = -1;
+	return h2_open(c, w.gateway.grpc);
+}
+
 static enum end call(const struct grpc_request *q)
 {
 	static struct grpc_reply g;
 	static struct h2 c;
-	memset(&g, 0, sizeof g);
-	g.status = -1;
 	int64_t until_us = clock_mono_us() + ANSWER_MS * INT64_C(1000);
-	if (!h2_open(&c, w.gateway.grpc))
+	if (!open_grpc(&c, &g))
 		return REFUSED;
 	bool ended = grpc_start(&c, q, &g) && grpc_wait(&c, &g, ANSWER_MS);
 	bool gone = c.closed || clock_mono_us() < until_us; /* or it was reset */
@@ -694,10 +699,8 @@ static enum end watch(void)
 {
 	static struct grpc_reply g;
 	static struct h2 c;
-	memset(&g, 0, sizeof g);
-	g.status = -1;
 	int64_t until_us = clock_mono_us() + ANSWER_MS * INT64_C(1000);
-	if (!h2_open(&c, w.gateway.grpc))
+	if (!open_grpc(&c, &g))
 		return REFUSED;
 	bool told = grpc_start(&c, &(struct grpc_request){.path = "/grpc.health.v1.Health/Watch"}, &g) &&
 		    grpc_wait_messages(&c, &g, 1, ANSWER_MS);

@@ -37,16 +37,7 @@ static char issuers_path[TMP_PATH], keys_path[TMP_PATH], dir[TMP_PATH];
 static pid_t server;
 static uint16_t port;
 
-static char *format(const char *f, ...) __attribute__((format(printf, 1, 2)));
-static char *format(const char *f, ...)
-{
-	va_list args;
-	char *text = arena_alloc(a, 8192);
-	va_start(args, f);
-	vsnprintf(text, 8192, f, args);
-	va_end(args);
-	return text;
-}
+#define format(...) arena_printf(a, __VA_ARGS__).p
 
 /* A key set of one; without alg and with another use, as SPIFFE bundles have it. */
 static const char *key_set(const struct signing_key *k, const char *use)

@@ -13,6 +13,7 @@
 
 #include "base/base64.h"
 #include "base/clock.h"
+#include "harness/http.h"
 #include "harness/require.h"
 
 #define HEAD_LEN   9 /* of a frame */
@@ -167,13 +168,7 @@ void h2_put_headers(struct h2_out *out, uint8_t flags, uint32_t stream, const st
 
 bool h2_send_bytes(struct h2 *c, const void *bytes, size_t n)
 {
-	for (size_t sent = 0; sent < n;) {
-		ssize_t r = send(c->fd, (const char *)bytes + sent, n - sent, MSG_NOSIGNAL);
-		if (r <= 0)
-			return false;
-		sent += (size_t)r;
-	}
-	return true;
+	return socket_send(c->fd, bytes, n);
 }
 
 bool h2_send(struct h2 *c, const struct h2_out *out)

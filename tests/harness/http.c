@@ -66,15 +66,20 @@ void http_close(struct http_conn *c)
 	c->fd = -1;
 }
 
-bool http_send(struct http_conn *c, const void *bytes, size_t n)
+bool socket_send(int fd, const void *bytes, size_t n)
 {
 	for (size_t sent = 0; sent < n;) {
-		ssize_t r = send(c->fd, (const char *)bytes + sent, n - sent, MSG_NOSIGNAL);
+		ssize_t r = send(fd, (const char *)bytes + sent, n - sent, MSG_NOSIGNAL);
 		if (r <= 0)
 			return false;
 		sent += (size_t)r;
 	}
 	return true;
+}
+
+bool http_send(struct http_conn *c, const void *bytes, size_t n)
+{
+	return socket_send(c->fd, bytes, n);
 }
 
 bool http_send_text(struct http_conn *c, const char *text)

@@ -42,6 +42,8 @@ bool http_open_from(struct http_conn *c, const char *address, uint16_t port);
 /* Over a unix socket. */
 bool http_open_local(struct http_conn *c, const char *path);
 void http_close(struct http_conn *c);
+/* All of it, or false: the peer is gone. */
+bool socket_send(int fd, const void *bytes, size_t n);
 bool http_send(struct http_conn *c, const void *bytes, size_t n);
 bool http_send_text(struct http_conn *c, const char *text);
 

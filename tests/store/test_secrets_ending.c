@@ -6,7 +6,9 @@
 
 #include "harness/expect.h"
 #include "harness/world.h"
-#include "sql/admin_sql.h"
+#include "operator/operator_sql.h"
+#include "store/store.h"
+#include "store/store_sql.h"
 
 SHARED_CLUSTER("");
 
@@ -45,15 +47,15 @@ static void plan_as_the_gateway(void)
 
 Test(secrets_ending, the_count_reads_no_more_than_its_bound_and_the_index_alone)
 {
-	PGresult *r = PQexec(world_db(&w), SQL_SECRETS_ENDING);
+	PGresult *r = PQexec(world_db(&w), sql_secrets_ending);
 	cr_assert_eq(PQresultStatus(r), PGRES_TUPLES_OK, "%s", PQresultErrorMessage(r));
 	cr_expect_eq(atoi(PQgetvalue(r, 0, 0)), 500, "%s", PQgetvalue(r, 0, 0));
 	cr_expect_eq(atoi(PQgetvalue(r, 0, 1)), 3500, "%s", PQgetvalue(r, 0, 1));
-	cr_expect_str_eq(PQgetvalue(r, 0, 2), SQL_ENDING_MAX, "15,000 end within 30 days");
+	cr_expect_eq(atoi(PQgetvalue(r, 0, 2)), STORE_ENDING_MAX, "15,000 end within 30 days");
 	PQclear(r);
 	plan_as_the_gateway();
 	char text[4096];
-	snprintf(text, sizeof text, "explain (analyze, costs off, timing off, summary off) %s", SQL_SECRETS_ENDING);
+	snprintf(text, sizeof text, "explain (analyze, costs off, timing off, summary off) %s", sql_secrets_ending);
 	r = PQexec(world_db(&w), text);
 	cr_assert_eq(PQresultStatus(r), PGRES_TUPLES_OK, "%s", PQresultErrorMessage(r));
 	bool by_index = false;
@@ -76,7 +78,7 @@ Test(secrets_ending, the_list_of_all_organizations_reads_what_it_tells)
 {
 	const char *const values[] = {"3600"};
 	sql_exec(world_db(&w), "begin");
-	PGresult *r = PQexecParams(world_db(&w), SQL_CLIENTS_EXPIRING, 1, NULL, values, NULL, NULL, 0);
+	PGresult *r = PQexecParams(world_db(&w), sql_clients_expiring, 1, NULL, values, NULL, NULL, 0);
 	cr_assert_eq(PQresultStatus(r), PGRES_TUPLES_OK, "%s", PQresultErrorMessage(r));
 	cr_expect_eq(PQntuples(r), 20, "%d", PQntuples(r));
 	PQclear(r);

@@ -108,6 +108,32 @@ struct op *new_op(enum op_id id)
 	return present;
 }
 
+struct op *run_with(enum op_id id, struct str bearer)
+{
+	struct op *op = new_op(id);
+	op->in.bearer = bearer;
+	store.calls = 0;
+	store.waiting = FAKE_NONE;
+	op_run(op);
+	return op;
+}
+
+struct op *begin_rotation(struct op_input in)
+{
+	struct op *op = new_op(OP_ROTATE_SECRET);
+	op->in = in;
+	op->in.bearer = token_from(client_claims());
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_ROTATE_BEGIN);
+	return op;
+}
+
+void tell_version(int32_t version)
+{
+	struct credential c = credential_of("k1", version);
+	fake_answer(&store, ERR_OK, &c);
+}
+
 struct claims client_claims(void)
 {
 	return (struct claims){.iss = "\"" ISSUER "\"",

@@ -30,6 +30,14 @@ struct keyset *keyset_of(struct signing_key *k, uint64_t generation);
  * next new_op. */
 struct op *new_op(enum op_id id);
 
+/* One that was run with this bearer, of a store that nobody has asked before. */
+struct op *run_with(enum op_id id, struct str bearer);
+
+/* A rotation of CLIENT's, run until the store shall tell which version it replaces; and that it
+ * tells it. */
+struct op *begin_rotation(struct op_input in);
+void tell_version(int32_t version);
+
 /* JSON text of each claim; NULL leaves it out. */
 struct claims {
 	const char *iss, *sub, *exp, *nbf, *client_id, *organization_id, *secret_version, *secret_tag, *credential_tag, *iat, *roles, *jti,

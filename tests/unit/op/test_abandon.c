@@ -25,22 +25,6 @@ static void grant(struct signing_key *sign_with)
 	fake_issue(&store, ERR_OK);
 }
 
-static struct op *rotate(struct op_input in)
-{
-	struct op *op = new_op(OP_ROTATE_SECRET);
-	op->in = in;
-	op->in.bearer = token_from(client_claims());
-	op_run(op);
-	cr_assert_eq(store.waiting, FAKE_ROTATE_BEGIN);
-	return op;
-}
-
-static void tell_version(int32_t version)
-{
-	struct credential c = credential_of("k1", version);
-	fake_answer(&store, ERR_OK, &c);
-}
-
 static bool log_has(const char *field)
 {
 	return strstr(logged(), field) != NULL;
@@ -121,7 +105,7 @@ Test(abandon, a_secret_that_was_read_is_logged_as_read)
 
 Test(abandon, a_rotation_that_has_only_begun_is_not_committed)
 {
-	struct op *op = rotate((struct op_input){0});
+	struct op *op = begin_rotation((struct op_input){0});
 	op_abandon(op, ERR_DEADLINE_EXCEEDED);
 	cr_assert_eq(replies, 0);
 	store.calls = 0;
@@ -132,7 +116,7 @@ Test(abandon, a_rotation_that_has_only_begun_is_not_committed)
 
 Test(abandon, a_rotation_whose_commit_is_under_way_is_counted_as_one)
 {
-	struct op *op = rotate((struct op_input){0});
+	struct op *op = begin_rotation((struct op_input){0});
 	tell_version(3);
 	cr_assert_eq(store.waiting, FAKE_ROTATE);
 	op_abandon(op, ERR_DEADLINE_EXCEEDED);
@@ -145,7 +129,7 @@ Test(abandon, a_rotation_whose_commit_is_under_way_is_counted_as_one)
 
 Test(abandon, a_rotation_that_was_overtaken_does_not_try_again)
 {
-	struct op *op = rotate((struct op_input){0});
+	struct op *op = begin_rotation((struct op_input){0});
 	tell_version(3);
 	op_abandon(op, ERR_CANCELLED);
 	store.calls = 0;
@@ -156,7 +140,7 @@ Test(abandon, a_rotation_that_was_overtaken_does_not_try_again)
 /* The rotation was committed by the earlier request: there is no step left to leave out. */
 Test(abandon, a_repeated_rotation_ends_as_it_would_have)
 {
-	struct op *op = rotate((struct op_input){.idempotency_key = STR("once")});
+	struct op *op = begin_rotation((struct op_input){.idempotency_key = STR("once")});
 	op_abandon(op, ERR_CANCELLED);
 	struct credential c = credential_of("k1", 4);
 	c.replay = true;
@@ -217,7 +201,7 @@ Test(abandon, the_first_reason_counts)
 
 Test(abandon, nothing_is_begun_when_the_answer_is_overdue)
 {
-	struct op *op = rotate((struct op_input){.grace_seconds = 60});
+	struct op *op = begin_rotation((struct op_input){.grace_seconds = 60});
 	fake_clock_advance_us(5000000);
 	tell_version(3);
 	answered(op, ERR_STORE_UNAVAILABLE);

@@ -8,12 +8,7 @@ TestSuite(authenticate, .init = op_up, .fini = op_down);
 
 static struct op *call_with(struct str bearer)
 {
-	struct op *op = new_op(OP_GET_CLIENT_ID);
-	op->in.bearer = bearer;
-	store.calls = 0;
-	store.waiting = FAKE_NONE;
-	op_run(op);
-	return op;
+	return run_with(OP_GET_CLIENT_ID, bearer);
 }
 
 static void taken(const struct op *op)

@@ -50,12 +50,7 @@ static struct str bearer(const char *claims)
 
 static struct op *call(enum op_id id, const char *claims)
 {
-	struct op *op = new_op(id);
-	op->in.bearer = bearer(claims);
-	store.calls = 0;
-	store.waiting = FAKE_NONE;
-	op_run(op);
-	return op;
+	return run_with(id, bearer(claims));
 }
 
 #define ACME ",\"sub\":\"alice\",\"org_id\":\"org_1\",\"roles\":[\"boss\"]"
@@ -232,16 +227,6 @@ static struct str composed(const char *header, const char *claims)
 	return sbuf_str(&token);
 }
 
-static struct op *call_with(enum op_id id, struct str token)
-{
-	struct op *op = new_op(id);
-	op->in.bearer = token;
-	store.calls = 0;
-	store.waiting = FAKE_NONE;
-	op_run(op);
-	return op;
-}
-
 #define KID         ",\"kid\":\"their-key\""
 #define TYP         ",\"typ\":\"JWT\""
 #define TIMES       "\"iat\":1767225600,\"nbf\":1767225600,\"exp\":1767229200,"
@@ -358,7 +343,7 @@ Test(outsider, tokens_are_taken_in_the_shapes_that_issuers_give_them)
 						     .organization_claim = str_of(s->organization_claim),
 						     .roles_claim = str_of(s->roles_claim),
 						     .admin_role = str_of(s->admin_role)};
-		struct op *op = call_with(OP_GET_CLIENT_SECRET, composed(s->header, s->claims));
+		struct op *op = run_with(OP_GET_CLIENT_SECRET, composed(s->header, s->claims));
 		cr_assert_eq(store.waiting, FAKE_ORG_RESOLVE, "%zu, %s: %s", i, s->issuer, err_info(op->err)->code);
 		cr_expect(str_eq(store.external, str_of(s->organization)), "%zu, %s", i, s->issuer);
 		cr_expect_eq(op->caller.admin, s->admin, "%zu, %s", i, s->issuer);
@@ -391,7 +376,7 @@ Test(outsider, times_may_have_a_fraction_or_an_exponent)
 		struct str claims =
 			arena_printf(arena, "{\"iss\":\"" OUTSIDE "\",\"aud\":\"api\",\"sub\":\"a\",\"org_id\":\"o\",%s}", cases[i].times);
 		trust.kid = STR("their-key");
-		struct op *op = call_with(OP_GET_CLIENT_ID, composed(KID, claims.p));
+		struct op *op = run_with(OP_GET_CLIENT_ID, composed(KID, claims.p));
 		cr_expect_eq(store.waiting == FAKE_ORG_RESOLVE, cases[i].want, "%s", cases[i].times);
 		cr_expect(cases[i].want || op->err == ERR_INVALID_TOKEN, "%s", cases[i].times);
 		if (cases[i].want)
@@ -403,19 +388,19 @@ Test(outsider, a_token_without_kid_is_tried_with_the_few_keys_that_fit)
 {
 	static const char claims[] = "{\"iss\":\"" OUTSIDE "\",\"aud\":\"api\",\"exp\":1767229200,\"sub\":\"a\",\"org_id\":\"o\"}";
 	struct str good = composed(TYP, claims);
-	call_with(OP_GET_CLIENT_ID, good);
+	run_with(OP_GET_CLIENT_ID, good);
 	cr_assert_eq(store.waiting, FAKE_ORG_RESOLVE);
 	fake_admin(&store, ERR_ORGANIZATION_NOT_FOUND, NULL);
 
 	cr_assert_eq(signing_key_generate(JWT_ES256, &trust.other), ERR_OK);
-	call_with(OP_GET_CLIENT_ID, good);
+	run_with(OP_GET_CLIENT_ID, good);
 	cr_assert_eq(store.waiting, FAKE_ORG_RESOLVE, "the second key fits");
 	fake_admin(&store, ERR_ORGANIZATION_NOT_FOUND, NULL);
 
 	trust.key = NULL;
-	refused_unasked(call_with(OP_GET_CLIENT_ID, good), ERR_INVALID_TOKEN);
+	refused_unasked(run_with(OP_GET_CLIENT_ID, good), ERR_INVALID_TOKEN);
 	trust.find = ERR_AGAIN; /* younger keys may be had */
-	call_with(OP_GET_CLIENT_ID, good);
+	run_with(OP_GET_CLIENT_ID, good);
 	cr_assert_eq(trust.waits, 1);
 	trust.key = theirs;
 	fake_trust_fetched(&trust, ERR_OK);
@@ -423,7 +408,7 @@ Test(outsider, a_token_without_kid_is_tried_with_the_few_keys_that_fit)
 	fake_admin(&store, ERR_ORGANIZATION_NOT_FOUND, NULL);
 
 	trust.too_many = true;
-	struct op *op = call_with(OP_GET_CLIENT_ID, good);
+	struct op *op = run_with(OP_GET_CLIENT_ID, good);
 	refused_unasked(op, ERR_INVALID_TOKEN);
 	cr_assert(op->err_detail != NULL && strstr(op->err_detail, "kid") != NULL);
 }

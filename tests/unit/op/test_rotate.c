@@ -6,26 +6,9 @@ TestSuite(rotate, .init = op_up, .fini = op_down);
 
 #define LATER_US ((NOW + 60) * 1000000)
 
-static struct op *ask_with(struct op_input in)
-{
-	struct op *op = new_op(OP_ROTATE_SECRET);
-	op->in = in;
-	op->in.bearer = token_from(client_claims());
-	op_run(op);
-	cr_assert_eq(store.waiting, FAKE_ROTATE_BEGIN);
-	return op;
-}
-
 static struct op *ask(void)
 {
-	return ask_with((struct op_input){0});
-}
-
-/* The store tells that `version` is to be replaced. */
-static void begin(int32_t version)
-{
-	struct credential c = credential_of("k1", version);
-	fake_answer(&store, ERR_OK, &c);
+	return begin_rotation((struct op_input){0});
 }
 
 static void commit(int64_t previous_expires_us)
@@ -38,7 +21,7 @@ Test(rotate, what_is_committed_is_the_verifier_of_what_is_answered)
 {
 	struct op *op = ask();
 	uint8_t want[SHA256_LEN];
-	begin(3);
+	tell_version(3);
 	cr_assert_eq(store.waiting, FAKE_ROTATE);
 	cr_assert_eq(replies, 0);
 	cr_assert_null(op->out.client_secret.p, "nothing is answered before the commit");
@@ -62,7 +45,7 @@ Test(rotate, the_new_secret_can_be_derived_from_its_row)
 {
 	struct op *op = ask();
 	char secret[SECRET_LEN];
-	begin(3);
+	tell_version(3);
 	struct secret_params params = credential_of("k1", 4).params;
 	memcpy(params.salt, store.fresh->kept.salt, SECRET_SALT_LEN);
 	commit(INT64_MIN);
@@ -74,11 +57,11 @@ Test(rotate, two_rotations_never_share_a_salt)
 {
 	uint8_t first[SECRET_SALT_LEN];
 	ask();
-	begin(3);
+	tell_version(3);
 	memcpy(first, store.fresh->kept.salt, sizeof first);
 	commit(INT64_MIN);
 	ask();
-	begin(3);
+	tell_version(3);
 	cr_assert_arr_neq(store.fresh->kept.salt, first, sizeof first);
 	commit(INT64_MIN);
 }
@@ -86,7 +69,7 @@ Test(rotate, two_rotations_never_share_a_salt)
 Test(rotate, without_grace_the_old_secret_ends_at_the_rotation)
 {
 	struct op *op = ask();
-	begin(3);
+	tell_version(3);
 	commit(INT64_MIN);
 	cr_assert_eq(op->out.previous_expires_us, op->out.rotated_us);
 }
@@ -98,7 +81,7 @@ Test(rotate, whether_tokens_are_revoked_goes_to_the_store_and_makes_it_another_r
 	cr_assert_not(store.rotation->revoke_tokens);
 	memcpy(without, store.rotation->request_hash, sizeof without);
 	fake_answer(&store, ERR_CLIENT_NOT_FOUND, NULL);
-	ask_with((struct op_input){.revoke_tokens = true});
+	begin_rotation((struct op_input){.revoke_tokens = true});
 	cr_assert(store.rotation->revoke_tokens);
 	cr_assert_arr_neq(store.rotation->request_hash, without, sizeof without);
 	fake_answer(&store, ERR_CLIENT_NOT_FOUND, NULL);
@@ -106,7 +89,7 @@ Test(rotate, whether_tokens_are_revoked_goes_to_the_store_and_makes_it_another_r
 
 Test(rotate, grace_and_key_go_to_the_store)
 {
-	struct op *op = ask_with((struct op_input){.grace_seconds = 3600, .idempotency_key = STR("once")});
+	struct op *op = begin_rotation((struct op_input){.grace_seconds = 3600, .idempotency_key = STR("once")});
 	uint8_t bearer[SHA256_LEN];
 	for (int i = 0; i < 2; i++) {
 		cr_assert_eq(store.bearer, &op->caller);
@@ -116,14 +99,14 @@ Test(rotate, grace_and_key_go_to_the_store)
 		cr_assert_eq(sha256(op->in.bearer.p, op->in.bearer.n, bearer), ERR_OK);
 		cr_assert_arr_eq(store.rotation->bearer_hash, bearer, SHA256_LEN);
 		if (i == 0)
-			begin(3);
+			tell_version(3);
 	}
 	commit(LATER_US);
 }
 
 static void request_hash(int32_t grace, const char *key_text, uint8_t out[SHA256_LEN])
 {
-	ask_with((struct op_input){.grace_seconds = grace, .idempotency_key = str_of(key_text)});
+	begin_rotation((struct op_input){.grace_seconds = grace, .idempotency_key = str_of(key_text)});
 	memcpy(out, store.rotation->request_hash, SHA256_LEN);
 	fake_answer(&store, ERR_CONFLICT, NULL);
 }
@@ -144,7 +127,7 @@ Test(rotate, a_repeat_is_told_by_what_was_asked)
 
 static struct op *replay(const char *key_id, int64_t previous_expires_us)
 {
-	struct op *op = ask_with((struct op_input){.idempotency_key = STR("once")});
+	struct op *op = begin_rotation((struct op_input){.idempotency_key = STR("once")});
 	struct credential c = credential_of(key_id, 4);
 	c.replay = true;
 	c.previous_expires_us = previous_expires_us;
@@ -194,13 +177,13 @@ Test(rotate, one_that_was_overtaken_begins_again_from_the_new_version)
 	struct op *op = ask();
 	for (int32_t version = 3; version < 34; version++) {
 		cr_assert_eq(store.waiting, FAKE_ROTATE_BEGIN);
-		begin(version);
+		tell_version(version);
 		cr_assert_eq(store.waiting, FAKE_ROTATE);
 		cr_assert_eq(store.fresh->replaces, version);
 		fake_answer(&store, ERR_CONFLICT, NULL);
 		cr_assert_eq(replies, 0);
 	}
-	begin(34);
+	tell_version(34);
 	uint8_t committed[SHA256_LEN];
 	uint8_t want[SHA256_LEN];
 	memcpy(committed, store.fresh->kept.verifier, sizeof committed);
@@ -216,7 +199,7 @@ Test(rotate, one_that_is_always_overtaken_gives_up)
 	struct op *op = ask();
 	int tries = 0;
 	while (replies == 0 && tries < 100) {
-		begin(++tries);
+		tell_version(++tries);
 		fake_answer(&store, ERR_CONFLICT, NULL);
 	}
 	cr_assert_eq(tries, 32);
@@ -234,7 +217,7 @@ Test(rotate, every_outcome_of_the_store_is_the_answer)
 		fake_answer(&store, outcomes[i], NULL);
 		answered(op, outcomes[i]);
 		op = ask();
-		begin(3);
+		tell_version(3);
 		fake_answer(&store, outcomes[i], NULL);
 		answered(op, outcomes[i]);
 	}
@@ -244,7 +227,7 @@ Test(rotate, what_the_store_does_not_take_on_is_answered_at_once)
 {
 	struct op *op = ask();
 	store.refuse = ERR_STORE_UNAVAILABLE;
-	begin(3);
+	tell_version(3);
 	answered(op, ERR_STORE_UNAVAILABLE);
 	op = new_op(OP_ROTATE_SECRET);
 	op->in.bearer = token_from(client_claims());
@@ -255,7 +238,7 @@ Test(rotate, what_the_store_does_not_take_on_is_answered_at_once)
 Test(rotate, the_new_secret_is_not_logged)
 {
 	ask();
-	begin(3);
+	tell_version(3);
 	commit(INT64_MIN);
 	cr_assert_not_null(strstr(logged(), "\"operation\":\"rotate_secret\""));
 	cr_assert_null(strstr(logged(), "m2ms_"));
@@ -282,8 +265,8 @@ Test(rotate, an_end_is_one_of_two_and_to_come)
 
 Test(rotate, the_end_goes_to_the_store_and_back_to_the_caller)
 {
-	struct op *op = ask_with((struct op_input){.secret_end = {.in = 3600}});
-	begin(3);
+	struct op *op = begin_rotation((struct op_input){.secret_end = {.in = 3600}});
+	tell_version(3);
 	cr_assert_eq(store.rotation->end.in, 3600);
 	const struct credential c = {.created_us = NOW * 1000000, .expires_us = LATER_US, .previous_expires_us = INT64_MIN};
 	fake_answer(&store, ERR_OK, &c);
@@ -297,9 +280,9 @@ Test(rotate, the_end_is_part_of_what_an_idempotency_key_stands_for)
 	uint8_t hash[3][SHA256_LEN];
 	static const struct secret_end ends[] = {{0, 0}, {3600, 0}, {7200, 0}};
 	for (int i = 0; i < 3; i++) {
-		(void)ask_with((struct op_input){.secret_end = ends[i]});
+		(void)begin_rotation((struct op_input){.secret_end = ends[i]});
 		memcpy(hash[i], store.rotation->request_hash, SHA256_LEN);
-		begin(3);
+		tell_version(3);
 		commit(LATER_US);
 	}
 	cr_assert_neq(memcmp(hash[0], hash[1], SHA256_LEN), 0);

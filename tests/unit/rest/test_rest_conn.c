@@ -2,7 +2,6 @@
  * reads. */
 #include <criterion/criterion.h>
 
-#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
@@ -11,14 +10,14 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "conn_server.h"
 #include "rest/rest_conn.h"
 
 #define HOST       "Host: api.example\r\n"
 #define SETTLED_MS 50
 
 static struct event_base *base;
-static struct evhttp *http;
-static struct evhttp_bound_socket *bound;
+static struct conn_server server;
 static struct rest_conns conns;
 static struct proxies proxies;
 static struct evhttp_request *held; /* a request for /held waits until the test answers it */
@@ -57,29 +56,14 @@ static void answer_held(void)
 	rest_conn_flush(holder, CONN_END_NONE);
 }
 
-static int dial(void)
-{
-	struct sockaddr_in address;
-	socklen_t length = sizeof address;
-	cr_assert_eq(getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address, &length), 0);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	cr_assert_eq(connect(fd, (struct sockaddr *)&address, length), 0);
-	return fd;
-}
-
 static void up_with(unsigned max, unsigned receive_timeout_ms)
 {
 	log_set_level(LOG_ERROR);
 	base = event_base_new();
-	http = evhttp_new(base);
 	cr_assert_eq(rest_conns_init(&conns, base, NULL, &proxies, max, receive_timeout_ms), ERR_OK);
 	conns.refuse = refuse;
-	evhttp_set_allowed_methods(http, UINT16_MAX);
-	evhttp_set_bevcb(http, rest_conn_bufferevent, &conns);
-	evhttp_set_gencb(http, on_request, NULL);
-	bound = evhttp_bind_socket_with_handle(http, "127.0.0.1", 0);
-	cr_assert_not_null(bound);
-	client = dial();
+	server = conn_server_start(base, &conns, on_request);
+	client = conn_server_dial(&server);
 }
 
 static void up(void)
@@ -90,10 +74,7 @@ static void up(void)
 static void down(void)
 {
 	close(client);
-	rest_conns_settle(&conns);
-	evhttp_free(http);
-	rest_conns_clear(&conns);
-	event_base_free(base);
+	conn_server_stop(&server, &conns, base);
 	cr_assert_eq(conns.count, 0);
 }
 
@@ -176,7 +157,7 @@ Test(rest_conn, a_body_is_never_taken_for_a_request)
 		cr_assert_str_eq(seen, has_content ? "/a /b " : "refused:invalid_request ", "%s: %s", method, seen);
 		cr_assert_eq(closed(), !has_content);
 		close(client);
-		client = dial();
+		client = conn_server_dial(&server);
 	}
 }
 
@@ -308,7 +289,7 @@ Test(rest_conn_taken, what_ends_the_connection_is_not_taken)
 	served("/token ");
 	cr_assert(closed());
 	close(client);
-	client = dial();
+	client = conn_server_dial(&server);
 	say(STR("POST /token HTTP/1.0\r\n\r\n"));
 	served("/token /token ");
 	cr_assert(closed());
@@ -352,9 +333,9 @@ Test(rest_conn_taken, what_follows_waits_for_the_answer)
 Test(rest_conn_taken, it_is_not_idle_while_it_is_worked_on)
 {
 	const struct timeval idle = {0, 100000};
-	evhttp_set_timeout_tv(http, &idle);
+	evhttp_set_timeout_tv(server.http, &idle);
 	close(client);
-	client = dial();
+	client = conn_server_dial(&server);
 	say(STR("POST /later HTTP/1.1\r\n" HOST "\r\n"));
 	turn(400);
 	rest_conns_close_idle(&conns, 1, 0);
@@ -449,9 +430,9 @@ Test(rest_conn_taken, a_client_is_not_idle_until_it_stops_reading)
 	static const char request[] = "POST /token HTTP/1.1\r\n" HOST "\r\n";
 	const struct timeval idle = {1, 500000};
 	const int small = 4096;
-	evhttp_set_timeout_tv(http, &idle);
+	evhttp_set_timeout_tv(server.http, &idle);
 	close(client);
-	client = dial();
+	client = conn_server_dial(&server);
 	setsockopt(client, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
 	for (int i = 0; i < 36; i++)
 		say(str_from(request, sizeof request - 1));
@@ -472,9 +453,9 @@ Test(rest_conn_taken, a_client_is_not_idle_until_it_stops_reading)
 Test(rest_conn_taken, a_client_that_reads_nothing_of_its_answer_is_given_up)
 {
 	const struct timeval idle = {0, 200000};
-	evhttp_set_timeout_tv(http, &idle);
+	evhttp_set_timeout_tv(server.http, &idle);
 	close(client);
-	client = dial();
+	client = conn_server_dial(&server);
 	say(STR("POST /long HTTP/1.1\r\n" HOST "\r\n"));
 	cr_assert_eq(released, 0, "the socket can't have taken all");
 	turn(400);
@@ -552,7 +533,7 @@ Test(rest_conn_memory, an_answer_that_can_not_be_kept_is_let_go_of)
 		cr_assert_eq(conns.count, 0);
 		cr_assert(closed());
 		close(client);
-		client = dial();
+		client = conn_server_dial(&server);
 	}
 }
 
@@ -593,7 +574,7 @@ Test(rest_conn, closes_what_has_been_idle_for_long_enough)
 
 Test(rest_conn, closes_what_is_idle_and_leaves_what_is_not)
 {
-	int second = dial();
+	int second = conn_server_dial(&server);
 	say(STR("GET /a HTTP/1.1\r\n" HOST));
 	cr_assert_eq(conns.count, 2);
 	rest_conns_close_idle(&conns, 1, 0);
@@ -625,7 +606,7 @@ Test(rest_conn, one_that_never_pauses_leaves_others_their_turn)
 	size_t length = 0;
 	for (; length + (size_t)n <= sizeof many; length += (size_t)n)
 		memcpy(many + length, one, (size_t)n);
-	int second = dial();
+	int second = conn_server_dial(&server);
 	turn(SETTLED_MS);
 	setsockopt(client, SOL_SOCKET, SO_SNDBUF, &(int){1024 * 1024}, sizeof(int));
 	cr_assert_gt(send(client, many, length, MSG_DONTWAIT | MSG_NOSIGNAL), 200 * 1024);
@@ -662,7 +643,7 @@ Test(rest_conn, what_stands_behind_a_request_whose_client_is_gone_is_dropped)
 	turn(SETTLED_MS);
 	served("/held ");
 	cr_assert_eq(conns.count, 0);
-	client = dial();
+	client = conn_server_dial(&server);
 }
 
 Test(rest_conn, who_sends_no_more_still_gets_the_answers)
@@ -691,7 +672,7 @@ Test(rest_conn, a_request_in_the_socket_is_not_idle)
 static void up_with_idle_time(void)
 {
 	up();
-	evhttp_set_timeout_tv(http, &(struct timeval){0, 200000});
+	evhttp_set_timeout_tv(server.http, &(struct timeval){0, 200000});
 }
 
 TestSuite(rest_conn_idle, .init = up_with_idle_time, .fini = down);
@@ -744,8 +725,8 @@ TestSuite(rest_conn_limit, .init = up_for_two, .fini = down);
 
 Test(rest_conn_limit, one_connection_too_many_is_told_so)
 {
-	int second = dial();
-	int third = dial();
+	int second = conn_server_dial(&server);
+	int third = conn_server_dial(&server);
 	turn(SETTLED_MS);
 	cr_assert_eq(conns.count, 2);
 	cr_assert(str_starts(str_from(answer, (size_t)recv(third, answer, sizeof answer, MSG_DONTWAIT)), STR("HTTP/1.1 503 ")));

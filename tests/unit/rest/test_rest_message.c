@@ -1,21 +1,20 @@
 /* A request that was read from its bytes says what evhttp says of it: each is given to both. */
 #include <criterion/criterion.h>
 
-#include <arpa/inet.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "conn_server.h"
 #include "rest/rest_conn.h"
 #include "rest/rest_message.h"
 
 #define HOST "Host: api.example\r\n"
 
 static struct event_base *base;
-static struct evhttp *http;
-static struct evhttp_bound_socket *bound;
+static struct conn_server server;
 static struct rest_conns conns;
 /* Whoever asks here. */
 static const struct proxies proxies = {.form = FORWARDED_X_FORWARDED_FOR, .n = 1, .networks = {{.base = {4, {127}}, .bits = 8}}};
@@ -60,30 +59,18 @@ static void on_request(struct evhttp_request *req, void *arg)
 
 static void up(void)
 {
-	struct sockaddr_in address;
-	socklen_t length = sizeof address;
 	log_set_level(LOG_ERROR);
 	base = event_base_new();
-	http = evhttp_new(base);
 	cr_assert_eq(rest_conns_init(&conns, base, NULL, &proxies, 4, 10000), ERR_OK);
 	conns.take = take;
-	evhttp_set_allowed_methods(http, UINT16_MAX);
-	evhttp_set_bevcb(http, rest_conn_bufferevent, &conns);
-	evhttp_set_gencb(http, on_request, NULL);
-	bound = evhttp_bind_socket_with_handle(http, "127.0.0.1", 0);
-	cr_assert_not_null(bound);
-	cr_assert_eq(getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address, &length), 0);
-	client = socket(AF_INET, SOCK_STREAM, 0);
-	cr_assert_eq(connect(client, (struct sockaddr *)&address, length), 0);
+	server = conn_server_start(base, &conns, on_request);
+	client = conn_server_dial(&server);
 }
 
 static void down(void)
 {
 	close(client);
-	rest_conns_settle(&conns);
-	evhttp_free(http);
-	rest_conns_clear(&conns);
-	event_base_free(base);
+	conn_server_stop(&server, &conns, base);
 }
 
 TestSuite(rest_message, .init = up, .fini = down);
