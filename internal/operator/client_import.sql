@@ -92,7 +92,7 @@ with line as materialized (
   select 'add_' || k.kind, 'granted', k.org_id, k.client_id, jsonb_strip_nulls(jsonb_build_object('credential', k.credential_id,
       'name', k.name, 'expires_at', k.expires_at, 'issuer', k.issuer, 'subject', k.subject, 'audience', k.audience,
       'claims', k.claims::jsonb, 'import', $7::uuid)),
-    $1::text, $2::uuid, $3::"char", $4::text::inet, $5::text, $6::text
+    --: act_origin
   from credential k
 )
 , recorded as (
