@@ -596,7 +596,7 @@ Test(config, an_address_for_certificates_needs_somebody_who_takes_them)
 
 Test(config, the_pages_take_a_title_a_colour_and_ancestors_that_a_policy_can_name)
 {
-	cr_assert_eq(READ(0), ERR_OK, "%s", faults_text);
+	cr_assert_eq(READ(0, "PATH=/bin"), ERR_OK, "%s", faults_text);
 	cr_assert(config.pages);
 	cr_assert(str_eq(config.pages_ancestors, STR("'none'")));
 	cr_assert_eq(READ(0, "M2M_PAGES=off", "M2M_PAGES_COLOR=#0b7285", "M2M_PAGES_TITLE=Example",
