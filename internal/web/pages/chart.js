@@ -20,14 +20,14 @@ function counted(tokens, days) {
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function options(box) {
+function options(box, step) {
   const axis = { stroke: color("--muted"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
   return {
     width: box.clientWidth,
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { setScale: false } },
-    scales: { y: { range: (_, __, max) => [0, Math.max(4, max * 1.1)] } },
+    scales: { x: { range: (_, min, max) => [min - step * 0.6, max + step * 0.6] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.1)] } },
     axes: [
       { ...axis, grid: { show: false } },
       { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
@@ -42,12 +42,13 @@ function options(box) {
 // Gives what ends it.
 export function drawTokens(box, tokens, days) {
   const data = counted(tokens, days);
-  let plot = new uPlot(options(box), data, box);
+  const step = data[0][1] - data[0][0];
+  let plot = new uPlot(options(box, step), data, box);
   const size = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: HEIGHT }));
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const redraw = () => {
     plot.destroy();
-    plot = new uPlot(options(box), data, box);
+    plot = new uPlot(options(box, step), data, box);
   };
   size.observe(box);
   dark.addEventListener("change", redraw);

@@ -22,27 +22,29 @@ const nameOf = (client) => client.name || client.client_id;
 function expiry(client) {
   if (!client.secret_expires_at) return null;
   const days = -daysSince(client.secret_expires_at);
-  if (new Date(client.secret_expires_at) <= Date.now()) return ["danger", t.warnExpired(nameOf(client))];
-  return days <= EXPIRING_DAYS ? ["warn", t.warnExpiring(nameOf(client), ago(client.secret_expires_at))] : null;
+  if (new Date(client.secret_expires_at) <= Date.now()) return ["danger", t.warnExpired];
+  return days <= EXPIRING_DAYS ? ["warn", t.warnExpiring(ago(client.secret_expires_at))] : null;
 }
 
 function age(client) {
   const days = daysSince(client.secret_created_at);
-  return days > OLD_DAYS ? ["warn", t.warnOld(nameOf(client), days)] : null;
+  return days > OLD_DAYS ? ["warn", t.warnOld(days)] : null;
 }
 
 function use(client, held) {
   if (!held || daysSince(client.created_at) < 1) return null;
   const all = [...held.secrets, ...held.credentials].map((c) => c.last_use.unknown_until ?? c.last_use.at).filter(Boolean);
-  if (all.length === 0) return ["warn", t.warnNeverUsed(nameOf(client))];
+  if (all.length === 0) return ["warn", t.warnNeverUsed];
   const days = Math.min(...all.map(daysSince));
-  return days > UNUSED_DAYS ? ["warn", t.warnUnused(nameOf(client), days)] : null;
+  return days > UNUSED_DAYS ? ["warn", t.warnUnused(days)] : null;
 }
 
-const Warnings = ({ client, held }) =>
-  [expiry(client), age(client), use(client, held)]
-    .filter(Boolean)
-    .map(([tone, text]) => html`<${Notice} tone=${tone} key=${text}>${text}<//>`);
+function Warnings({ client, held }) {
+  const all = [expiry(client), age(client), use(client, held)].filter(Boolean);
+  if (all.length === 0) return null;
+  const tone = all.some(([one]) => one === "danger") ? "danger" : "warn";
+  return html`<${Notice} tone=${tone}>${all.map(([, text]) => html`<p key=${text}>${text}</p>`)}<//>`;
+}
 
 // ---- tables ----
 
@@ -51,7 +53,7 @@ const LastUse = ({ use: u }) =>
 
 const Versions = ({ client, secrets }) =>
   html`<h3>${t.versions}</h3>
-    <div class="scroll" tabindex="0" role="region" aria-label=${t.versions}>
+    <div class="scroll" tabindex="0" role="region" aria-label=${`${t.versions}, ${nameOf(client)}`}>
       <table>
         <thead>
           <tr><th>${t.version}</th><th>${t.hint}</th><th>${t.created}</th><th>${t.lastUsed}</th><th>${t.ends}</th></tr>
@@ -74,9 +76,9 @@ const Versions = ({ client, secrets }) =>
       </table>
     </div>`;
 
-const Others = ({ credentials }) =>
+const Others = ({ client, credentials }) =>
   html`<h3>${t.others}</h3>
-    <div class="scroll" tabindex="0" role="region" aria-label=${t.others}>
+    <div class="scroll" tabindex="0" role="region" aria-label=${`${t.others}, ${nameOf(client)}`}>
       <table>
         <thead>
           <tr><th>${t.kind}</th><th>${t.name}</th><th>${t.created}</th><th>${t.lastUsed}</th><th>${t.ends}</th></tr>
@@ -130,11 +132,11 @@ function Client({ client, organization, may, changed, turn }) {
     </header>
     <${Warnings} client=${client} held=${held} />
     <${Facts} client=${client} paths=${paths} may=${may} turn=${turn} />
-    <${Progress} path=${paths.rotation} may=${may} turn=${turn} changed=${changed} />
+    <${Progress} name=${nameOf(client)} path=${paths.rotation} may=${may} turn=${turn} changed=${changed} />
     ${error && html`<${Problem} error=${error} retry=${reload} />`}
     ${!held && !error && html`<${Skeleton} slow=${slow} rows=${2} />`}
     ${held?.secrets.length > 0 && html`<${Versions} client=${client} secrets=${held.secrets} />`}
-    ${held?.credentials.length > 0 && html`<${Others} credentials=${held.credentials} />`}
+    ${held?.credentials.length > 0 && html`<${Others} client=${client} credentials=${held.credentials} />`}
     ${rotating && html`<${Rotate} client=${client} paths=${paths} may=${may} onClose=${() => setRotating(false)} onRotated=${changed} />`}
   </article>`;
 }

@@ -42,7 +42,7 @@ const Prose = ({ text }) =>
 // ---- one operation ----
 
 const Fields = ({ label, head, rows }) =>
-  html`<div class="card flush scroll" tabindex="0" role="region" aria-label=${label}>
+  html`<div class="card flush scroll fields" tabindex="0" role="region" aria-label=${label}>
     <table>
       <thead>
         <tr>${head.map((h) => html`<th key=${h}>${h}</th>`)}</tr>

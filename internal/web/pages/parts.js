@@ -5,7 +5,7 @@ import { t } from "./texts.js";
 
 // 24 by 24, as strokes
 const paths = {
-  key: "M15 7a4 4 0 1 1-3.9 5H8v3H5v-3H3v-3h8.1A4 4 0 0 1 15 7zm0 3.9h.01",
+  key: "M8 7.8a4.2 4.2 0 1 1 0 8.4 4.2 4.2 0 0 1 0-8.4zm4.2 4.2H21m-3 0v3.6M14.8 12v2.4",
   copy: "M9 9h10v11H9zM5 15V4h10",
   check: "M5 12.5l4.5 4.5L19 7.5",
   eye: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 9.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5z",
@@ -118,10 +118,13 @@ export function Menu({ label, icon, items }) {
 
 export function Dialog({ title, onClose, children }) {
   const box = useRef();
+  // It leaves the document with its owner's state, so it gives the focus back itself.
   useEffect(() => {
+    const before = document.activeElement;
     box.current.showModal();
+    return () => before?.focus();
   }, []);
-  return html`<dialog ref=${box} aria-labelledby="dialog-title" onClose=${onClose} onCancel=${onClose}>
+  return html`<dialog ref=${box} aria-labelledby="dialog-title" onClose=${onClose}>
     <div class="dialog-head">
       <h2 id="dialog-title">${title}</h2>
       <button type="button" class="quiet icon-only" aria-label=${t.close} onClick=${onClose}><${Icon} name="x" /></button>

@@ -51,7 +51,7 @@ function Session({ session, signOut }) {
         ${looksOnly && html`<span title=${t.readOnlyWhy}><${Chip}>${t.readOnly}<//></span>`}
         <${Back} session=${session} />
         <span class="who" title=${t.signedInAs(session.actor)}>${session.actor.replace(/ *<.*/, "")}</span>
-        <button type="button" class="quiet" onClick=${signOut}><${Icon} name="out" /> <span class="wide-only">${t.signOut}</span></button>
+        <button type="button" class="quiet" aria-label=${t.signOut} onClick=${signOut}><${Icon} name="out" /> <span class="wide-only">${t.signOut}</span></button>
       </div>
       <div class="top-in"><${Tabs} tabs=${tabs} tab=${tab} set=${set} /></div>
     </header>

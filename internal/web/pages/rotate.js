@@ -88,8 +88,8 @@ export function Rotate({ client, paths, may, onClose, onRotated }) {
 
 // ---- what still uses the old version ----
 
-const Users = ({ rows }) =>
-  html`<div class="scroll" tabindex="0" role="region" aria-label=${t.lastUsed}>
+const Users = ({ rows, label }) =>
+  html`<div class="scroll" tabindex="0" role="region" aria-label=${label}>
     <table>
       <thead>
         <tr><th>${t.address}</th><th>${t.program}</th><th class="num">${t.count}</th><th>${t.lastToken}</th></tr>
@@ -107,7 +107,7 @@ const Users = ({ rows }) =>
     </table>
   </div>`;
 
-function Grace({ old, path, may, changed }) {
+function Grace({ old, name, path, may, changed }) {
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
   const act = async (method, url, body) => {
@@ -143,14 +143,14 @@ function Grace({ old, path, may, changed }) {
     ${error && html`<${Problem} error=${error} />`}
     ${old.used_by.length === 0
       ? html`<p class="good"><${Icon} name="check" /> ${t.graceNobody}</p>`
-      : html`<p class="small">${t.graceUsed(new Set(old.used_by.map((u) => u.remote_addr)).size)}</p><${Users} rows=${old.used_by} />`}
+      : html`<p class="small">${t.graceUsed(new Set(old.used_by.map((u) => u.remote_addr)).size)}</p><${Users} rows=${old.used_by} label=${`${t.graceTitle(old.version)}, ${name}`} />`}
   </section>`;
 }
 
-export function Progress({ path, may, turn, changed }) {
+export function Progress({ name, path, may, turn, changed }) {
   const { value, error, reload } = useLoad(() => api("GET", path), [path, turn]);
   if (error) return html`<${Problem} error=${error} retry=${reload} />`;
   return (value?.previous_secrets ?? []).map(
-    (old) => html`<${Grace} key=${old.version} old=${old} path=${path} may=${may} changed=${changed} />`,
+    (old) => html`<${Grace} key=${old.version} old=${old} name=${name} path=${path} may=${may} changed=${changed} />`,
   );
 }

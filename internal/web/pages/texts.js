@@ -91,11 +91,11 @@ export const t = {
   name: "Name",
 
   // warnings
-  warnExpiring: (client, when) => `The secret of ${client} ends ${when}. Rotate it before.`,
-  warnExpired: (client) => `The secret of ${client} has ended. Its programs get no tokens.`,
-  warnOld: (client, days) => `The secret of ${client} is ${days} days old.`,
-  warnUnused: (client, days) => `${client} has got no token for ${days} days.`,
-  warnNeverUsed: (client) => `${client} has never got a token.`,
+  warnExpiring: (when) => `The secret ends ${when}. Rotate it before.`,
+  warnExpired: "The secret has ended. Programs that have it get no tokens.",
+  warnOld: (days) => `The secret is ${days} days old.`,
+  warnUnused: (days) => `Nothing has got a token for ${days} days.`,
+  warnNeverUsed: "Nothing has ever got a token.",
 
   // rotation
   rotate: "Rotate secret",

@@ -1,7 +1,7 @@
 // The tokens that were given: over time, as a list with filters, one by one, as CSV.
 import { useEffect, useRef, useState } from "./hooks.js";
-import { absolute, api, html, query, save, useLoad } from "./base.js";
-import { Copy, Dialog, Empty, Icon, Problem, Skeleton, Time } from "./parts.js";
+import { absolute, ago, api, html, query, save, useLoad } from "./base.js";
+import { Copy, Dialog, Empty, Icon, Problem, Skeleton } from "./parts.js";
 import { listClients } from "./clients.js";
 import { t } from "./texts.js";
 
@@ -79,7 +79,7 @@ const methodOf = (token) => (token.auth_method ? (t.methods[token.auth_method] ?
 
 const Row = ({ token, name, open }) =>
   html`<tr>
-    <td><button type="button" class="link" onClick=${open} aria-haspopup="dialog"><${Time} at=${token.issued_at} /></button></td>
+    <td><button type="button" class="link" onClick=${open} aria-haspopup="dialog"><time datetime=${token.issued_at} title=${ago(token.issued_at)}>${absolute(token.issued_at)}</time></button></td>
     <td>${name}</td>
     <td class="nowrap">${methodOf(token)}${token.secret_version ? html` <span class="muted">v${token.secret_version}</span>` : ""}</td>
     <td class="mono">${token.remote_addr ?? "–"}</td>

@@ -89,7 +89,7 @@ const token = (i) => ({
   audience: "public-api",
   transport: i % 7 ? "rest" : "grpc",
   remote_addr: `192.0.2.${7 + (i % 5)}`,
-  user_agent: i % 3 ? "orders/4.2" : '=HYPERLINK("x")',
+  user_agent: i === 21 ? '=HYPERLINK("x")' : i % 3 ? "orders/4.2" : "billing/1.9",
   request_id: `01a227a8-b3cc-7ced-917c-${String(i).padStart(12, "0")}`,
 });
 
