@@ -158,7 +158,10 @@ static enum err make_page(const struct shell *s, const struct config *config, co
 		    s->assets[SHELL_LOGO].name.p != NULL ? s->assets[SHELL_LOGO].name.p : asset_name("icon.svg"));
 	put_links(s, &out);
 	sbuf_printf(&out, "<script type=\"module\" src=\"assets/%s\"></script>\n", asset_name(script));
-	sbuf_putz(&out, "</head>\n<body><div id=\"app\"></div>\n<noscript>This page needs JavaScript.</noscript>\n</body>\n</html>\n");
+	/* what stands there until the script does, so that the first paint waits for no script */
+	sbuf_putz(&out, "</head>\n<body><div id=\"app\"><div class=\"whole boot\"><strong>");
+	put_html(&out, config->pages_title);
+	sbuf_putz(&out, "</strong></div></div>\n<noscript>This page needs JavaScript.</noscript>\n</body>\n</html>\n");
 	page->html = sbuf_str(&out);
 	return page->html.p == NULL ? ERR_NO_MEMORY : etag_of(s->arena, page->html, &page->etag);
 }
