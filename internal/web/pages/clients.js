@@ -1,7 +1,8 @@
 // The organization's clients: what each is, its secret, its versions, who has used them when.
 import { useState } from "./hooks.js";
 import { ago, api, daysSince, html, meta, query, span, useLoad } from "./base.js";
-import { Chip, Copy, Empty, Icon, Notice, Problem, Skeleton, Time } from "./parts.js";
+import { Chip, Copy, Empty, Icon, LastUse, Notice, Problem, Skeleton, Time } from "./parts.js";
+import { Credentials } from "./credentials.js";
 import { Progress, Rotate } from "./rotate.js";
 import { Secret } from "./secret.js";
 import { t } from "./texts.js";
@@ -48,9 +49,6 @@ function Warnings({ client, held }) {
 
 // ---- tables ----
 
-const LastUse = ({ use: u }) =>
-  html`<${Time} at=${u.at} /> ${u.remote_addr && html`<span class="muted mono small block">${t.from(u.remote_addr)}</span>`}`;
-
 const Versions = ({ client, secrets }) =>
   html`<h3>${t.versions}</h3>
     <div class="scroll" tabindex="0" role="region" aria-label=${`${t.versions}, ${nameOf(client)}`}>
@@ -70,27 +68,6 @@ const Versions = ({ client, secrets }) =>
               <td><${Time} at=${s.created_at} /></td>
               <td><${LastUse} use=${s.last_use} /></td>
               <td><${Time} at=${s.expires_at} otherwise=${t.noEnd} /></td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
-
-const Others = ({ client, credentials }) =>
-  html`<h3>${t.others}</h3>
-    <div class="scroll" tabindex="0" role="region" aria-label=${`${t.others}, ${nameOf(client)}`}>
-      <table>
-        <thead>
-          <tr><th>${t.kind}</th><th>${t.name}</th><th>${t.created}</th><th>${t.lastUsed}</th><th>${t.ends}</th></tr>
-        </thead>
-        <tbody>
-          ${credentials.map(
-            (c) => html`<tr key=${c.credential_id}>
-              <td><${Chip}>${t.kinds[c.kind] ?? c.kind}<//></td>
-              <td>${c.name || "–"}<span class="muted mono small block clip" title=${c.credential_id}>${c.credential_id}</span></td>
-              <td><${Time} at=${c.created_at} /></td>
-              <td><${LastUse} use=${c.last_use} /></td>
-              <td><${Time} at=${c.expires_at} otherwise=${t.noEnd} /></td>
             </tr>`,
           )}
         </tbody>
@@ -136,7 +113,7 @@ function Client({ client, organization, may, changed, turn }) {
     ${error && html`<${Problem} error=${error} retry=${reload} />`}
     ${!held && !error && html`<${Skeleton} slow=${slow} rows=${2} />`}
     ${held?.secrets.length > 0 && html`<${Versions} client=${client} secrets=${held.secrets} />`}
-    ${held?.credentials.length > 0 && html`<${Others} client=${client} credentials=${held.credentials} />`}
+    ${held && html`<${Credentials} name=${nameOf(client)} credentials=${held.credentials} path=${paths.credentials} may=${may} changed=${reload} />`}
     ${rotating && html`<${Rotate} client=${client} paths=${paths} may=${may} onClose=${() => setRotating(false)} onRotated=${changed} />`}
   </article>`;
 }

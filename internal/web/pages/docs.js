@@ -1,8 +1,7 @@
 // The API's reference, from the contract that the service itself serves.
-import { render } from "./preact.js";
 import { useEffect, useState } from "./hooks.js";
 import { api, html, meta, useLoad } from "./base.js";
-import { Brand, Chip, Copy, Footer, Notice, Problem, Skeleton } from "./parts.js";
+import { Brand, Chip, Copy, Footer, Notice, Problem, Skeleton, start } from "./parts.js";
 import { snippets } from "./snippets.js";
 import { t } from "./texts.js";
 
@@ -237,10 +236,5 @@ function Docs() {
     <${Footer} />`;
 }
 
-const said = document.createElement("div");
-said.id = "said";
-said.className = "unseen";
-said.setAttribute("role", "status");
-document.body.append(said);
 document.title = `${t.docsTitle} · ${meta("title")}`;
-render(html`<${Docs} />`, document.getElementById("app"));
+start(Docs);

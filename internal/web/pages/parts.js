@@ -1,4 +1,5 @@
 // What pages are put together from.
+import { render } from "./preact.js";
 import { useEffect, useRef, useState } from "./hooks.js";
 import { absolute, ago, html, meta } from "./base.js";
 import { t } from "./texts.js";
@@ -32,6 +33,9 @@ export const Brand = () => {
 };
 
 export const Time = ({ at, otherwise }) => (at ? html`<time datetime=${at} title=${absolute(at)}>${ago(at)}</time>` : (otherwise ?? t.never));
+
+export const LastUse = ({ use: u }) =>
+  html`<${Time} at=${u.at} /> ${u.remote_addr && html`<span class="muted mono small block">${t.from(u.remote_addr)}</span>`}`;
 
 export const Chip = ({ tone, children }) => html`<span class=${`chip ${tone || ""}`}>${children}</span>`;
 
@@ -159,3 +163,15 @@ export function useOnline() {
 
 export const Footer = () =>
   html`<footer><span>${t.footer}</span><a href=${`assets/${meta("licences")}`}>${t.licences}</a></footer>`;
+
+// In the place of what the HTML has there until now.
+export function start(Page) {
+  const app = document.getElementById("app");
+  const said = document.createElement("div");
+  said.id = "said";
+  said.className = "unseen";
+  said.setAttribute("role", "status");
+  document.body.append(said);
+  app.replaceChildren();
+  render(html`<${Page} />`, app);
+}

@@ -1,9 +1,8 @@
 // The portal: a link's code becomes a session, the session shows the organization's credentials.
 import { firstCode, takeCode } from "./code.js";
-import { render } from "./preact.js";
 import { useEffect, useState } from "./hooks.js";
 import { api, ApiError, html, whenSessionEnds } from "./base.js";
-import { Brand, Chip, Footer, Icon, Notice, useOnline, Whole } from "./parts.js";
+import { Brand, Chip, Footer, Icon, Notice, start, useOnline, Whole } from "./parts.js";
 import { Overview } from "./clients.js";
 import { Tokens } from "./tokens.js";
 import { t } from "./texts.js";
@@ -110,9 +109,4 @@ function Portal() {
   <//>`;
 }
 
-const said = document.createElement("div");
-said.id = "said";
-said.className = "unseen";
-said.setAttribute("role", "status");
-document.body.append(said);
-render(html`<${Portal} />`, document.getElementById("app"));
+start(Portal);

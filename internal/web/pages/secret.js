@@ -10,16 +10,19 @@ const tokenUrl = () => `${meta("issuer")}/oauth2/token`;
 
 const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 
-const kubernetes = (id, secret) => `apiVersion: v1
-kind: Secret
-metadata:
-  name: m2m-credentials
-type: Opaque
-data:
-  client-id: ${base64(id)}
-  client-secret: ${base64(secret)}
-  token-url: ${base64(tokenUrl())}
-`;
+const kubernetes = (id, secret) =>
+  [
+    "apiVersion: v1",
+    "kind: Secret",
+    "metadata:",
+    "  name: m2m-credentials",
+    "type: Opaque",
+    "data:",
+    `  client-id: ${base64(id)}`,
+    `  client-secret: ${base64(secret)}`,
+    `  token-url: ${base64(tokenUrl())}`,
+    "",
+  ].join("\n");
 
 // Single quotes, which a shell and the readers of .env files take as they stand.
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -89,6 +89,15 @@ export const t = {
   kinds: { key: "Key", certificate: "Certificate", workload: "Workload" },
   kind: "Kind",
   name: "Name",
+  add: "Add",
+  addTitle: "Add a key or a certificate",
+  addText: "Paste the public part, as PEM or as a JWK. The private part stays with your program.",
+  publicPart: "Public key or certificate",
+  isPrivate: "This is a private key. It was not sent. Paste the public key.",
+  noOthers: "Programs can also authenticate with a key of their own, so that no secret is shared.",
+  remove: "Remove",
+  removeTitle: (name) => `Remove ${name}?`,
+  removeText: "Programs that authenticate with it get no more tokens, from the next request on.",
 
   // warnings
   warnExpiring: (when) => `The secret ends ${when}. Rotate it before.`,

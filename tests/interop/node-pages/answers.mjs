@@ -122,6 +122,10 @@ export function answer(world, method, path, url, body) {
     const address = url.searchParams.get("remote_addr");
     return { status: 200, body: { tokens: tokens.filter((one) => !address || one.remote_addr === address), next_page_token: null } };
   }
+  if (/\/credentials(\/|$)/.test(path) && method !== "GET") {
+    world.changed = { method, path, body };
+    return { status: method === "POST" ? 201 : 204, body: method === "POST" ? {} : undefined };
+  }
   const found = path.match(/^\/admin\/organizations\/[^/]+\/clients(?:\/([^/]+)\/(\w+))?$/);
   if (!found) return problem(404, "not_found");
   const [, id, what] = found;

@@ -196,9 +196,27 @@ async function tokens(page) {
   await look(page, "portal-story");
 }
 
+async function keys(page, world) {
+  await signedIn(page);
+  await page.getByRole("button", { name: "Add", exact: true }).first().click();
+  await page.getByLabel("Name").fill("build server");
+  await page.getByLabel("Public key or certificate").fill('{"kty":"EC","d":"x"}');
+  await page.getByText("This is a private key").waitFor();
+  check(await page.locator("dialog button[type=submit]").isDisabled(), "a private key can't be sent");
+  await look(page, "portal-add-key");
+  await page.getByLabel("Public key or certificate").fill('{"kty":"EC","x":"y"}');
+  await page.locator("dialog button[type=submit]").click();
+  await page.locator("dialog").waitFor({ state: "detached" });
+  check(JSON.stringify(world.changed.body) === '{"kind":"key","name":"build server","public_key":{"kty":"EC","x":"y"}}', JSON.stringify(world.changed));
+  await page.getByRole("button", { name: "Remove" }).first().click();
+  await page.locator("dialog button.danger").click();
+  await page.locator("dialog").waitFor({ state: "detached" });
+  check(world.changed.method === "DELETE" && world.changed.path.endsWith("/credentials/oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U"), JSON.stringify(world.changed));
+}
+
 async function read_only(page) {
   await signedIn(page);
-  for (const button of ["Reveal", "Rotate secret", "End it now", "Tokens"])
+  for (const button of ["Reveal", "Rotate secret", "End it now", "Tokens", "Add", "Remove"])
     check((await page.getByRole("button", { name: button }).count()) === 0, `there is a button ${button}`);
   await look(page, "portal-read-only");
 }
@@ -299,6 +317,7 @@ await withPage(browser, "a secret is hidden after a minute", {}, hides_after_a_m
 await withPage(browser, "a rotation says what happens", {}, rotate);
 await withPage(browser, "all by keyboard", {}, keyboard);
 await withPage(browser, "tokens are filtered and taken along", {}, tokens);
+await withPage(browser, "keys are added and removed", {}, keys);
 await withPage(browser, "a link that only reads", { world: { may: ["read"] } }, read_only);
 await withPage(browser, "a session that has ended", {}, ends);
 await withPage(browser, "signing out", {}, signs_out);
