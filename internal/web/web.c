@@ -119,7 +119,7 @@ static bool find_asset(const struct web *w, struct str name, bool gzip, struct w
 		if (!str_eq(name, str_of(a->name)))
 			continue;
 		*ret = (struct web_answer){.gzip = gzip,
-					   /* the two forms are two representations, each with an ETag of its own */
+					   					   /* two representations, each with an ETag of its own */
 					   .etag = gzip ? str_of(a->gzip_etag) : str_of(a->etag),
 					   .body = gzip ? a->gzip : a->plain,
 					   .cache = IMMUTABLE,

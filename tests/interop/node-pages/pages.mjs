@@ -104,6 +104,26 @@ const signedIn = async (page) => {
   await page.getByRole("heading", { name: "Versions" }).first().waitFor();
 };
 
+// ---- what the gateway serves ----
+
+async function headers() {
+  name = "headers";
+  const page = await fetch(`${base}/portal`);
+  const html = await page.text();
+  check(page.headers.get("content-security-policy").startsWith("default-src 'self'; frame-ancestors 'none'; base-uri 'none'"), "the policy");
+  check(page.headers.get("cache-control") === "no-cache" && page.headers.get("referrer-policy") === "no-referrer", "a page's headers");
+  const again = await fetch(`${base}/portal`, { headers: { "If-None-Match": page.headers.get("etag") } });
+  check(again.status === 304 && (await again.text()) === "", "an unchanged page is 304");
+  const asset = `${base}/${html.match(/src="(assets\/portal-[^"]+)"/)[1]}`;
+  const head = await fetch(asset, { method: "HEAD", headers: { "Accept-Encoding": "gzip" } });
+  check(head.headers.get("content-encoding") === "gzip" && head.headers.get("vary") === "Accept-Encoding", "HEAD says gzip");
+  check(head.headers.get("cache-control") === "public, max-age=31536000, immutable", "an asset is immutable");
+  const plain = await fetch(asset, { headers: { "Accept-Encoding": "identity" } });
+  check(plain.headers.get("etag") !== head.headers.get("etag") && (await plain.text()).includes("import"), "the plain form is another representation");
+  check((await fetch(asset, { method: "POST" })).status === 405, "an asset takes no POST");
+  check((await fetch(`${base}/assets/nothing.js`)).status === 404, "what isn't there is 404");
+}
+
 // ---- flows ----
 
 async function code_leaves_the_url(page) {
@@ -290,6 +310,7 @@ const browser = await chromium.launch({
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 
+await headers();
 await withPage(browser, "the code leaves the URL", {}, code_leaves_the_url);
 for (const size of Object.keys(SIZES))
   for (const dark of [false, true]) {
