@@ -118,12 +118,10 @@ static bool find_asset(const struct web *w, struct str name, bool gzip, struct w
 	for (const struct web_asset *a = web_assets; a < web_assets + web_assets_n; a++) {
 		if (!str_eq(name, str_of(a->name)))
 			continue;
-		*ret = (struct web_answer){.gzip = gzip,
-					   					   /* two representations, each with an ETag of its own */
-					   .etag = gzip ? str_of(a->gzip_etag) : str_of(a->etag),
-					   .body = gzip ? a->gzip : a->plain,
-					   .cache = IMMUTABLE,
-					   .type = type_of(name)};
+		/* Two representations, so each has an ETag of its own. */
+		struct str etag = str_of(gzip ? a->gzip_etag : a->etag);
+		struct str body = gzip ? a->gzip : a->plain;
+		*ret = (struct web_answer){.gzip = gzip, .etag = etag, .body = body, .cache = IMMUTABLE, .type = type_of(name)};
 		return true;
 	}
 	return false;
