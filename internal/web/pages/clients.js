@@ -57,7 +57,7 @@ const Versions = ({ client, secrets }) =>
           <tr><th>${t.version}</th><th>${t.hint}</th><th>${t.created}</th><th>${t.lastUsed}</th><th>${t.ends}</th></tr>
         </thead>
         <tbody>
-          ${secrets.map(
+          ${[...secrets].sort((a, b) => b.version - a.version).map(
             (s) => html`<tr key=${s.version}>
               <td>
                 <span class="nowrap"
