@@ -280,7 +280,8 @@ int main(int argc, char **argv)
 	int code = EXIT_SETTINGS;
 	if (config_read(a, environ, CONFIG_NEED_DATABASE | CONFIG_NEED_MASTER_KEYS | CONFIG_NEED_LISTENERS, &config, &faults) != ERR_OK ||
 	    database_urls_check(&config, &faults) != ERR_OK || trust_open(&config, &shared.trust, &faults) != ERR_OK ||
-	    tls_open(&config, &shared.tls, &faults) != ERR_OK || client_authorities_open(&config, &shared.authorities, &faults) != ERR_OK) {
+	    tls_open(&config, &shared.tls, &faults) != ERR_OK || client_authorities_open(&config, &shared.authorities, &faults) != ERR_OK ||
+	    web_open(&config, &shared.web, &faults) != ERR_OK) {
 		complain(EXIT_SETTINGS, sbuf_str(&faults));
 	} else if (trace_open(&config, &shared.trace) != ERR_OK || rate_limits_open(&config, &shared.limits) != ERR_OK ||
 		   hash_pool_open(&shared.hashing) != ERR_OK || hash_failures_open(&shared.hash_failures) != ERR_OK) {
@@ -293,6 +294,7 @@ int main(int argc, char **argv)
 	hash_failures_close(shared.hash_failures);
 	rate_limits_close(shared.limits);
 	trace_close(shared.trace);
+	web_close(shared.web);
 	trust_close(shared.trust);
 	client_authorities_close(shared.authorities);
 	tls_close(shared.tls);

@@ -141,6 +141,13 @@ struct config {
 	struct str otlp_endpoint;
 	/* M2M_TRACE_PERCENT, default 100; 0 to 100: of the requests without a traceparent */
 	unsigned trace_percent;
+	bool pages;             /* M2M_PAGES, on (default) or off */
+	struct str pages_title; /* M2M_PAGES_TITLE, default "API credentials" */
+	struct str pages_logo;  /* M2M_PAGES_LOGO: path of an SVG or PNG file; absent: none */
+	struct str pages_color; /* M2M_PAGES_COLOR: "#rrggbb"; absent: the pages' own */
+	/* M2M_PAGES_ANCESTORS: what the Content-Security-Policy names as frame-ancestors,
+	 * default 'none' */
+	struct str pages_ancestors;
 	unsigned jwks_max_age_s; /* M2M_JWKS_MAX_AGE, default 300; 0 to 86400 */
 	/* M2M_PARTITION_DAYS, default 28; 7 to 400: audit partitions made ahead */
 	unsigned partition_days;

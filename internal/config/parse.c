@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <sys/un.h>
 
+#include "base/visible.h"
 #include "config/setting.h"
 #include "config/words.h"
 
@@ -325,6 +326,64 @@ bool parse_profile(const struct setting *s, struct arena *a, struct str text, st
 	}
 	*(bool *)target(s, c) = fapi2;
 	return true;
+}
+
+bool parse_pages(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	bool on = str_eq(text, STR("on"));
+	if (!on && !str_eq(text, STR("off"))) {
+		sbuf_putz(why, "expected on or off");
+		return false;
+	}
+	*(bool *)target(s, c) = on;
+	return true;
+}
+
+bool parse_pages_title(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	if (text.n == 0 || text.n > 60 || !text_is_visible(text, "")) {
+		sbuf_putz(why, "expected 1 to 60 bytes of UTF-8 text without control characters");
+		return false;
+	}
+	return keep(s, a, text, c, why);
+}
+
+bool parse_pages_color(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	bool good = text.n == 7 && text.p[0] == '#';
+	for (size_t i = 1; good && i < text.n; i++)
+		good = hex_digit(text.p[i]) >= 0;
+	if (!good) {
+		sbuf_putz(why, "expected a colour such as #3b5bdb");
+		return false;
+	}
+	return keep(s, a, text, c, why);
+}
+
+/* An origin, which a Content-Security-Policy takes as it stands: nothing in it ends a directive. */
+static bool is_ancestor(struct str word)
+{
+	bool secure = str_starts(word, STR("https://"));
+	size_t scheme = secure ? 8 : 7;
+	if (str_eq(word, STR("'self'")))
+		return true;
+	if ((!secure && !str_starts(word, STR("http://"))) || word.n == scheme)
+		return false;
+	return str_is_word(str_from(word.p + scheme, word.n - scheme), ".-:*[]");
+}
+
+bool parse_pages_ancestors(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	struct str rest = text;
+	bool good = text.n > 0 && text.n <= 2048;
+	for (struct str word; good && !str_eq(text, STR("'none'")) && (word = str_split(&rest, ' ')).p != NULL;)
+		good = is_ancestor(word);
+	if (!good) {
+		sbuf_putz(why, "expected origins such as https://app.example.com with one space between them, or 'self'");
+		return false;
+	}
+	return keep(s, a, text, c, why);
 }
 
 bool parse_text(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)

@@ -39,6 +39,10 @@ bool parse_alg(const struct setting *s, struct arena *a, struct str text, struct
 bool parse_profile(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_token_type(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_dpop_nonce(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
+bool parse_pages(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
+bool parse_pages_title(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
+bool parse_pages_color(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
+bool parse_pages_ancestors(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 /* Any text; what reads it later judges it. */
 bool parse_text(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_log_level(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);

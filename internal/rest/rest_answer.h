@@ -7,7 +7,7 @@
 #include "base/sbuf.h"
 #include "base/str.h"
 
-#define REST_FIELDS_MAX 13
+#define REST_FIELDS_MAX 14
 
 /* Texts are static, or live as long as whoever composed it says; those of fields are
  * NUL-terminated. */

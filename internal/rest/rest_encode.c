@@ -246,6 +246,27 @@ void rest_encode_preflight(struct op *op, struct rest_answer *ret)
 	rest_answer_add(ret, STR("X-Request-Id"), op->request_id);
 }
 
+/* A page belongs to itself: it is in no other site's frame, process or cache, and tells no other
+ * site where its person came from. */
+void rest_encode_page(const struct op *op, const struct web_answer *page, struct rest_answer *ret)
+{
+	*ret = (struct rest_answer){.status = page->not_modified ? 304 : 200, .body = page->body};
+	rest_answer_add(ret, STR("Date"), str_of(rest_date()));
+	rest_answer_add(ret, STR("Cache-Control"), str_of(page->cache));
+	rest_answer_add(ret, STR("ETag"), page->etag);
+	rest_answer_add(ret, STR("Vary"), STR("Accept-Encoding"));
+	rest_answer_add(ret, STR("Content-Security-Policy"), str_of(page->policy));
+	rest_answer_add(ret, STR("Referrer-Policy"), STR("no-referrer"));
+	rest_answer_add(ret, STR("Cross-Origin-Opener-Policy"), STR("same-origin"));
+	rest_answer_add(ret, STR("Cross-Origin-Resource-Policy"), STR("same-origin"));
+	rest_answer_add(ret, STR("X-Content-Type-Options"), STR("nosniff"));
+	rest_answer_add(ret, STR("X-Request-Id"), op->request_id);
+	if (page->not_modified)
+		return;
+	rest_answer_add(ret, STR("Content-Type"), str_of(page->type));
+	rest_answer_add(ret, STR("Content-Encoding"), page->gzip ? STR("gzip") : STR_NONE);
+}
+
 static void encode_success(struct op *op, struct rest_answer *ret)
 {
 	ret->status = rest_status(op);

@@ -4,6 +4,7 @@
 
 #include "op/op.h"
 #include "rest/rest_answer.h"
+#include "web/web.h"
 
 /* The texts of the answer are static or in the op's arena. `allow`: the methods that the path
  * takes, for 405. */
@@ -16,5 +17,8 @@ bool rest_is_for_browsers(const struct op_spec *spec);
 /* What a browser is told that asks before it reads one of them (Fetch standard, CORS-preflight
  * request). */
 void rest_encode_preflight(struct op *op, struct rest_answer *ret);
+
+/* `page` is sent as it stands. */
+void rest_encode_page(const struct op *op, const struct web_answer *page, struct rest_answer *ret);
 
 #endif

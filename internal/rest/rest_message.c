@@ -7,6 +7,8 @@
 static struct str header_name(enum rest_header h)
 {
 	switch (h) {
+	case REST_ACCEPT_ENCODING:
+		return STR("accept-encoding");
 	case REST_AUTHORIZATION:
 		return STR("authorization");
 	case REST_CONTENT_TYPE:

@@ -12,6 +12,7 @@
 
 /* The headers that mean something here; of others nothing is kept. */
 enum rest_header {
+	REST_ACCEPT_ENCODING,
 	REST_AUTHORIZATION,
 	REST_CONTENT_TYPE,
 	REST_DPOP,

@@ -1,6 +1,7 @@
 #include "rest/rest_path.h"
 
 #include "op/op.h"
+#include "web/web.h"
 
 /* Its first segment is that of an operation: what lies below "/oauth2" may be "/oauth2/token",
  * and "/token" is nothing. */
@@ -37,7 +38,7 @@ struct str rest_path_of_route(struct str public_path, struct str path)
 		return path;
 	if (str_starts(path, public_path)) {
 		struct str below = str_from(path.p + public_path.n, path.n - public_path.n);
-		if (begins_a_route(below))
+		if (begins_a_route(below) || web_begins(below))
 			return below;
 	}
 	return without_behind(public_path, path);

@@ -30,6 +30,7 @@
 
 struct rest_server {
 	struct op_env *env;
+	const struct web *web; /* NULL: no pages */
 	struct evhttp *http;
 	struct accept_set listeners; /* http's; none once it drains */
 	struct evhttp_bound_socket *sockets[CONFIG_LISTEN_MAX];
@@ -46,6 +47,8 @@ struct rest_request {
 	struct rest_conn *conn;
 	struct evhttp_request *req; /* NULL: the connection was asked, evhttp knows of no request */
 	const char *allow;
+	/* in the op's arena; NULL: the op says what is answered */
+	const struct web_answer *page;
 	bool preflight;     /* a browser asks whether it may read the document */
 	enum conn_end last; /* why the connection ends with the answer; CONN_END_NONE: it goes on */
 };
@@ -131,7 +134,9 @@ static void reply(struct op *op, void *transport)
 	if (r->last == CONN_END_NONE && r->req != NULL && says_close(r->req))
 		r->last = CONN_END_CLOSE_REQUESTED;
 	enum conn_end last = r->last; /* the op, and with it r, may be gone before it is used */
-	if (r->preflight)
+	if (op->err == ERR_OK && r->page != NULL)
+		rest_encode_page(op, r->page, &answer);
+	else if (r->preflight)
 		rest_encode_preflight(op, &answer);
 	else
 		rest_encode(op, r->allow, &answer);
@@ -170,6 +175,21 @@ static void route_other_method(struct rest_request *r, struct op *op, const stru
 	}
 }
 
+/* The pages are no operations of the API: they count as none of them. */
+static void route_page(struct rest_request *r, struct op *op, const struct rest_message *m)
+{
+	struct web_answer *page = arena_alloc(op->arena, sizeof *page);
+	if (page == NULL || r->server->web == NULL ||
+	    !web_find(r->server->web, m->path, m->headers[REST_ACCEPT_ENCODING].value, m->headers[REST_IF_NONE_MATCH].value, page)) {
+		op_fail(op, ERR_NOT_FOUND, NULL);
+	} else if (!str_eq(m->method, STR("GET")) && !str_eq(m->method, STR("HEAD"))) {
+		r->allow = "GET, HEAD";
+		op_fail(op, ERR_METHOD_NOT_ALLOWED, NULL);
+	} else {
+		r->page = page;
+	}
+}
+
 static bool is_malformed(struct op *op, struct str segment, struct str *ret)
 {
 	return segment.p != NULL && form_decode(op->arena, segment, false, ret) == ERR_MALFORMED;
@@ -191,7 +211,7 @@ static void route(struct rest_request *r, struct op *op, const struct rest_messa
 	if (op->spec != NULL) {
 		take_parameters(op, &parameters);
 	} else if (r->allow == NULL) {
-		op_fail(op, ERR_NOT_FOUND, NULL);
+		route_page(r, op, m);
 		return;
 	} else {
 		route_other_method(r, op, m);
@@ -298,13 +318,15 @@ static bool bind_all(struct rest_server *s, struct accept_set *unbound)
 	return true;
 }
 
-struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, const int *fds, unsigned n)
+struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, const struct web *web, const int *fds,
+				    unsigned n)
 {
 	struct rest_server *s = calloc(1, sizeof *s);
 	struct accept_set unbound;
 	if (accept_open(&unbound, base, NULL, NULL, fds, n) != ERR_OK || s == NULL || (s->http = evhttp_new(base)) == NULL)
 		goto fail;
 	s->env = env;
+	s->web = web;
 	list_init(&s->working);
 	if (rest_conns_init(&s->conns, base, tls, &env->config->proxies, env->config->connections_max, env->config->receive_timeout_ms) !=
 	    ERR_OK)

@@ -7,12 +7,15 @@
 #include "loop/conn_end.h"
 #include "op/op.h"
 #include "tls/tls.h"
+#include "web/web.h"
 
 struct rest_server;
 
 /* `fds`: n bound, listening, non-blocking sockets, taken over; nothing is accepted yet. NULL:
- * out of memory (the sockets are closed). `env` and `tls` (NULL: plaintext) are borrowed. */
-struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, const int *fds, unsigned n);
+ * out of memory (the sockets are closed). `env`, `tls` (NULL: plaintext) and `web` (NULL: no
+ * pages) are borrowed. */
+struct rest_server *rest_server_new(struct event_base *base, struct op_env *env, struct tls *tls, const struct web *web, const int *fds,
+				    unsigned n);
 
 /* Begins to accept. What has connected before has waited for it. To be called now and then
  * afterwards too: a listener that couldn't accept has paused. */

@@ -235,7 +235,7 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
-	w->rest = rest_server_new(w->base, &w->env, w->tls, http->fds, http->n);
+	w->rest = rest_server_new(w->base, &w->env, w->tls, shared->web, http->fds, http->n);
 	http->n = 0;
 	if (w->rest == NULL)
 		goto fail;

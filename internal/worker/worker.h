@@ -12,6 +12,7 @@
 #include "op/op.h"
 #include "tls/client_authorities.h"
 #include "tls/tls.h"
+#include "web/web.h"
 #include "worker/listen.h"
 
 struct worker;
@@ -21,6 +22,7 @@ struct worker_shared {
 	struct trust *trust;
 	struct tls *tls;            /* NULL: plaintext */
 	struct trace *trace;        /* NULL: off */
+	struct web *web;            /* NULL: no pages */
 	struct rate_limits *limits; /* NULL: none */
 	struct hash_pool *hashing;
 	struct hash_failures *hash_failures;

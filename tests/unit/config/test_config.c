@@ -593,3 +593,19 @@ Test(config, an_address_for_certificates_needs_somebody_who_takes_them)
 		     "%s", faults_text);
 	cr_assert(str_eq(config.mtls_url, STR("https://mtls.example")));
 }
+
+Test(config, the_pages_take_a_title_a_colour_and_ancestors_that_a_policy_can_name)
+{
+	cr_assert_eq(READ(0, "PATH=/bin"), ERR_OK, "%s", faults_text);
+	cr_assert(config.pages);
+	cr_assert(str_eq(config.pages_ancestors, STR("'none'")));
+	cr_assert_eq(READ(0, "M2M_PAGES=off", "M2M_PAGES_COLOR=#0b7285", "M2M_PAGES_TITLE=Example",
+			  "M2M_PAGES_ANCESTORS=https://app.example.com https://*.example.org:8443 'self'"),
+		     ERR_OK, "%s", faults_text);
+	cr_assert_not(config.pages);
+	cr_assert(str_eq(config.pages_color, STR("#0b7285")));
+	cr_assert_eq(READ(0, "M2M_PAGES=yes", "M2M_PAGES_COLOR=red", "M2M_PAGES_ANCESTORS=https://a.test; script-src *"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_PAGES: expected on or off"));
+	cr_assert(faults_say("M2M_PAGES_COLOR: expected a colour such as #3b5bdb"));
+	cr_assert(faults_say("M2M_PAGES_ANCESTORS: expected origins"));
+}

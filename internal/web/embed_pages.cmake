@@ -1,0 +1,101 @@
+# internal/web/pages and the packages of packages.lock -> one C file: each asset as it stands and
+# gzipped, with a name that its content decides. Included, it adds the build steps; run with -P, it
+# makes the file.
+#
+# An asset imports another as "./NAME.js", which becomes that one's name. So an asset stands in the
+# list behind those that it imports. `preload`: each page needs it at once.
+if(CMAKE_SCRIPT_MODE_FILE)
+  include("${CMAKE_CURRENT_LIST_DIR}/../base/hex_bytes.cmake")
+  set(own "${CMAKE_CURRENT_LIST_DIR}/pages")
+
+  # pages_asset(<name> <file> [preload] [<text to append>])
+  function(pages_asset name file preload tail)
+    file(READ "${file}" text)
+    # comments and indentation are for those who read the sources
+    string(REGEX REPLACE "\n *//[^\n]*" "" text "\n${text}")
+    if(file MATCHES "^${own}/")
+      string(REGEX REPLACE "\n */\\*[^\n]*\\*/" "" text "${text}")
+      string(REGEX REPLACE "\n +" "\n" text "${text}")
+    endif()
+    string(STRIP "${text}" text)
+    string(APPEND text "\n")
+    string(REPLACE "from\"preact\"" "from\"./preact.js\"" text "${text}")
+    foreach(other IN LISTS known)
+      string(REPLACE "\"./${other}\"" "\"./${name_of_${other}}\"" text "${text}")
+    endforeach()
+    string(APPEND text "${tail}")
+    string(SHA256 hash "${text}")
+    string(SUBSTRING "${hash}" 0 16 hash)
+    string(REGEX REPLACE "^(.*)\\.([a-z]+)$" "\\1-${hash}.\\2" hashed "${name}")
+    set(scratch "${OUTPUT}.${name}")
+    file(WRITE "${scratch}" "${text}")
+    execute_process(COMMAND gzip -9nc "${scratch}" OUTPUT_FILE "${scratch}.gz" COMMAND_ERROR_IS_FATAL ANY)
+    file(READ "${scratch}" plain_hex HEX)
+    file(READ "${scratch}.gz" gzip_hex HEX)
+    file(REMOVE "${scratch}" "${scratch}.gz")
+    hex_bytes(plain_bytes "${plain_hex}")
+    hex_bytes(gzip_bytes "${gzip_hex}")
+    list(LENGTH known i)
+    set(texts "${texts}static const unsigned char plain_${i}[] = {\n${plain_bytes}};\nstatic const unsigned char gzip_${i}[] = {\n${gzip_bytes}};\n" PARENT_SCOPE)
+    set(rows "${rows}\t{{\"${name}\", ${preload}}, \"${hashed}\", \"\\\"${hash}\\\"\", \"\\\"${hash}-gz\\\"\", {(const char *)plain_${i}, sizeof plain_${i}}, {(const char *)gzip_${i}, sizeof gzip_${i}}},\n" PARENT_SCOPE)
+    set(name_of_${name} "${hashed}" PARENT_SCOPE)
+    set(known ${known} "${name}" PARENT_SCOPE)
+  endfunction()
+
+  set(known "")
+  if(PACKAGES)
+    pages_asset(preact.js "${PACKAGES}/preact/dist/preact.mjs" true "")
+    pages_asset(hooks.js "${PACKAGES}/preact/hooks/dist/hooks.mjs" true "")
+    pages_asset(htm.js "${PACKAGES}/htm/dist/htm.module.js" true "")
+    pages_asset(uplot.js "${PACKAGES}/uplot/dist/uPlot.iife.min.js" false "\nexport default uPlot;\n")
+    foreach(name IN LISTS SHARED)
+      pages_asset(${name} "${own}/${name}" true "")
+    endforeach()
+    foreach(name IN LISTS LATER)
+      pages_asset(${name} "${own}/${name}" false "")
+    endforeach()
+    file(READ "${PACKAGES}/preact/LICENSE" preact)
+    file(READ "${PACKAGES}/htm/LICENSE" htm)
+    file(READ "${PACKAGES}/uplot/LICENSE" uplot)
+    file(WRITE "${OUTPUT}.licences" "preact\n\n${preact}\n\nhtm\n\n${htm}\n\nuPlot\n\n${uplot}")
+    pages_asset(licences.txt "${OUTPUT}.licences" false "")
+    file(REMOVE "${OUTPUT}.licences")
+  endif()
+  list(LENGTH known n)
+  file(WRITE "${OUTPUT}" "/* Made from internal/web/pages by internal/web/embed_pages.cmake. */
+#include \"web/assets.h\"
+
+${texts}
+const struct web_asset web_assets[] = {
+${rows}\t{{NULL, false}, NULL, NULL, NULL, {NULL, 0}, {NULL, 0}}};
+const unsigned web_assets_n = ${n};
+")
+  return()
+endif()
+
+# Beside the presets' folders, so that they share it.
+get_filename_component(pages_packages "${CMAKE_BINARY_DIR}/../pages-packages" ABSOLUTE)
+set(PAGES_PACKAGES "${pages_packages}" CACHE PATH "where the packages of internal/web/packages.lock are kept")
+execute_process(
+  COMMAND "${CMAKE_SOURCE_DIR}/deploy/fetch_pages" "${PAGES_PACKAGES}"
+  RESULT_VARIABLE pages_missing
+  ERROR_VARIABLE pages_why
+  ERROR_STRIP_TRAILING_WHITESPACE)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/packages.lock")
+set(pages_from "${PAGES_PACKAGES}")
+if(pages_missing)
+  execute_process(COMMAND "${CMAKE_COMMAND}" -E echo "building without the pages: ${pages_why}")
+  set(pages_from "")
+endif()
+
+set(pages_shared code.js texts.js base.js parts.js)
+set(pages_later icon.svg chart.js secret.js rotate.js credentials.js clients.js tokens.js portal.js snippets.js docs.js pages.css)
+set(M2M_GENERATED_web "${CMAKE_BINARY_DIR}/generated/assets.c")
+file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/generated")
+file(GLOB pages_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/pages/*")
+add_custom_command(
+  OUTPUT "${M2M_GENERATED_web}"
+  COMMAND "${CMAKE_COMMAND}" "-DPACKAGES=${pages_from}" "-DSHARED=${pages_shared}" "-DLATER=${pages_later}" "-DOUTPUT=${M2M_GENERATED_web}" -P "${CMAKE_CURRENT_LIST_FILE}"
+  DEPENDS ${pages_sources} "${CMAKE_CURRENT_LIST_DIR}/packages.lock" "${CMAKE_CURRENT_LIST_FILE}" "${CMAKE_SOURCE_DIR}/internal/base/hex_bytes.cmake"
+  COMMENT "Embedding the pages"
+  VERBATIM)

@@ -1,0 +1,128 @@
+// What all pages stand on: the templates, the service's API, time in a person's words.
+import { h } from "./preact.js";
+import { useEffect, useState } from "./hooks.js";
+import htm from "./htm.js";
+import { locale, t } from "./texts.js";
+
+export const html = htm.bind(h);
+
+export const meta = (name) => document.querySelector(`meta[name="m2m-${name}"]`)?.content;
+
+// ---- the API ----
+
+export class ApiError extends Error {
+  constructor(status, problem) {
+    super(problem?.detail || problem?.error_description || problem?.title || "");
+    this.status = status;
+    this.code = problem?.code || problem?.error;
+    this.requestId = problem?.request_id;
+  }
+  get words() {
+    if (this.status === 0) return t.errorNetwork;
+    if (this.status === 403) return t.errorForbidden;
+    if (this.status === 429 || this.status >= 500) return t.errorBusy;
+    return this.message || t.errorBusy;
+  }
+}
+
+let onEnded = () => {};
+export const whenSessionEnds = (f) => (onEnded = f);
+
+// `path` is relative to the page, which may lie below a prefix. The header tells the service that a
+// page of its own asks: no form and no other site can send it.
+export async function api(method, path, body, { key, quiet } = {}) {
+  const headers = { Accept: "application/json", "X-M2M-Portal": "1" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (key) headers["Idempotency-Key"] = key;
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "error",
+    });
+  } catch {
+    throw new ApiError(0);
+  }
+  const text = await answer.text();
+  let value = null;
+  try {
+    value = text ? JSON.parse(text) : null;
+  } catch {
+    // a proxy's own page
+  }
+  if (answer.ok) return value;
+  if (answer.status === 401 && !quiet) onEnded();
+  throw new ApiError(answer.status, value);
+}
+
+export const query = (fields) => {
+  const given = Object.entries(fields).filter(([, v]) => v !== undefined && v !== null && v !== "");
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+};
+
+// {value, error, slow, reload}: what `load` gives, anew whenever one of `keys` changes.
+export function useLoad(load, keys) {
+  const [state, set] = useState({});
+  const [turn, again] = useState(0);
+  useEffect(() => {
+    let live = true;
+    set((s) => ({ value: s.value }));
+    const timer = setTimeout(() => live && set((s) => ({ ...s, slow: true })), 3000);
+    load()
+      .then((value) => live && set({ value }))
+      .catch((error) => live && set({ error: error instanceof ApiError ? error : new ApiError(0) }))
+      .finally(() => clearTimeout(timer));
+    return () => {
+      live = false;
+      clearTimeout(timer);
+    };
+  }, [...keys, turn]);
+  return { ...state, reload: () => again((n) => n + 1) };
+}
+
+// ---- time ----
+
+const DAY = 86400000;
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+const dateTime = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const units = [
+  ["year", 365 * DAY],
+  ["month", 30 * DAY],
+  ["day", DAY],
+  ["hour", 3600000],
+  ["minute", 60000],
+];
+
+export const absolute = (iso) => dateTime.format(new Date(iso));
+export const daysSince = (iso) => Math.floor((Date.now() - new Date(iso)) / DAY);
+
+export function ago(iso) {
+  const ms = new Date(iso) - Date.now();
+  for (const [unit, size] of units) {
+    if (Math.abs(ms) >= size) return relative.format(Math.trunc(ms / size), unit);
+  }
+  return relative.format(0, "second");
+}
+
+export function span(seconds) {
+  for (const [unit, size] of units) {
+    const n = (seconds * 1000) / size;
+    if (n >= 1) return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 1 }).format(n);
+  }
+  return `${seconds} s`;
+}
+
+// ---- files ----
+
+export function save(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const a = document.createElement("a");
+  a.href = url;
+  a.download = name;
+  a.click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}

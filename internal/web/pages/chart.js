@@ -1,0 +1,60 @@
+// Tokens over time, as bars: an hour each for a day, a day each for more.
+import uPlot from "./uplot.js";
+import { t } from "./texts.js";
+
+const HOUR = 3600;
+const HEIGHT = 180;
+
+function counted(tokens, days) {
+  const step = days <= 1 ? HOUR : days <= 7 ? 6 * HOUR : 24 * HOUR;
+  const n = (days * 24 * HOUR) / step;
+  const last = Math.floor(Date.now() / 1000 / step) * step;
+  const times = Array.from({ length: n }, (_, i) => last - (n - 1 - i) * step);
+  const counts = times.map(() => 0);
+  for (const token of tokens) {
+    const i = Math.floor((new Date(token.issued_at) / 1000 - times[0]) / step);
+    if (i >= 0 && i < n) counts[i]++;
+  }
+  return [times, counts];
+}
+
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function options(box, step) {
+  const axis = { stroke: color("--muted"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+  return {
+    width: box.clientWidth,
+    height: HEIGHT,
+    legend: { show: false },
+    cursor: { y: false, points: { show: false }, drag: { setScale: false } },
+    scales: { x: { range: (_, min, max) => [min - step * 0.6, max + step * 0.6] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.1)] } },
+    axes: [
+      { ...axis, grid: { show: false } },
+      { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
+    ],
+    series: [
+      {},
+      { label: t.count, fill: color("--bar"), stroke: color("--bar"), width: 0, paths: uPlot.paths.bars({ size: [0.72, 40], radius: 0.18 }), points: { show: false } },
+    ],
+  };
+}
+
+// Gives what ends it.
+export function drawTokens(box, tokens, days) {
+  const data = counted(tokens, days);
+  const step = data[0][1] - data[0][0];
+  let plot = new uPlot(options(box, step), data, box);
+  const size = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: HEIGHT }));
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const redraw = () => {
+    plot.destroy();
+    plot = new uPlot(options(box, step), data, box);
+  };
+  size.observe(box);
+  dark.addEventListener("change", redraw);
+  return () => {
+    size.disconnect();
+    dark.removeEventListener("change", redraw);
+    plot.destroy();
+  };
+}

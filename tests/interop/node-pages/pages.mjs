@@ -1,0 +1,367 @@
+// Drives the pages of a running gateway in Chromium. The pages, their assets, their headers and the
+// contract are the gateway's own; the rest of the API is answers.mjs, so that each state can be had.
+//
+//   node pages.mjs URL CHROMIUM FOLDER   screenshots go to FOLDER
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+import { answer, NEW_SECRET, problem, SECRET } from "./answers.mjs";
+
+const [base, executablePath, folder] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const origin = new URL(base).origin;
+const prefix = new URL(base).pathname.replace(/\/$/, "");
+const SIZES = { wide: { width: 1280, height: 860 }, narrow: { width: 390, height: 844 } };
+
+const failures = [];
+let checks = 0;
+let name = "";
+
+function check(good, what) {
+  checks++;
+  if (!good) failures.push(`${name}: ${what}`);
+}
+
+const OWN = /^\/(portal|docs|openapi\.json|assets\/[^/]+)$/;
+
+async function serve(world, route) {
+  const request = route.request();
+  const url = new URL(request.url());
+  const path = url.pathname.slice(prefix.length);
+  if (url.origin !== origin) {
+    failures.push(`${name}: asks ${url.origin}`);
+    await route.abort();
+  } else if (OWN.test(path)) {
+    await route.continue();
+  } else {
+    check(request.headers()["x-m2m-portal"] === "1", `${path} is asked without the header`);
+    if (world.slow) await new Promise((done) => setTimeout(done, world.slow));
+    const { status, body } = answer(world, request.method(), path, url, request.postDataJSON());
+    await route.fulfill({ status, contentType: "application/json", body: body === undefined ? "" : JSON.stringify(body) });
+  }
+}
+
+// A page in a context of its own. Whatever the console says of an error, the policy's too, fails.
+async function withPage(browser, what, { world = {}, size = "wide", dark = false } = {}, act) {
+  name = what;
+  const all = { asked: [], may: undefined, ...world };
+  const context = await browser.newContext({
+    viewport: SIZES[size],
+    colorScheme: dark ? "dark" : "light",
+    permissions: ["clipboard-read", "clipboard-write"],
+    reducedMotion: "reduce",
+    acceptDownloads: true,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20000);
+  page.on("pageerror", (error) => failures.push(`${what}: ${error.message}`));
+  page.on("console", (m) => {
+    const expected = /Failed to load resource.*(401|403|404|500|503|ERR_INTERNET_DISCONNECTED)/.test(m.text());
+    if (m.type() === "error" && !expected) failures.push(`${what}: console: ${m.text()}`);
+  });
+  await page.addInitScript(() => {
+    window.violations = [];
+    addEventListener("securitypolicyviolation", (e) => window.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
+  });
+  await page.route("**/*", (route) => serve(all, route));
+  try {
+    await act(page, all);
+    check((await page.evaluate(() => window.violations)).length === 0, `policy: ${await page.evaluate(() => window.violations.join(", "))}`);
+  } catch (error) {
+    failures.push(`${what}: ${error.message}`);
+    await page.screenshot({ path: `${folder}/failed-${failures.length}.png` }).catch(() => {});
+  }
+  await context.close();
+}
+
+// axe in the page's own world, past the policy: through the debugger.
+async function accessible(page, what) {
+  const found = await page.evaluate(`(async () => { const module = undefined, define = undefined; ${axe};
+    const r = await axe.run(document, { resultTypes: ["violations"] });
+    return r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.target + " " + (n.any[0]?.message ?? "")).slice(0, 3).join(" | ")); })()`);
+  check(found.length === 0, `${what}: axe: ${found.join("; ")}`);
+}
+
+async function fits(page, what) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  check(over <= 0, `${what}: the page is ${over} pixels too wide`);
+}
+
+const shot = (page, file, fullPage = true) => page.screenshot({ path: `${folder}/${file}.png`, fullPage });
+
+async function look(page, file) {
+  await fits(page, file);
+  await accessible(page, file);
+  await shot(page, file);
+}
+
+const portal = async (page, code = "good") => {
+  await page.goto(`${base}/portal#${code}`);
+};
+
+const signedIn = async (page) => {
+  await portal(page);
+  await page.getByRole("heading", { name: "Versions" }).first().waitFor();
+};
+
+// ---- what the gateway serves ----
+
+async function headers() {
+  name = "headers";
+  const page = await fetch(`${base}/portal`);
+  const html = await page.text();
+  check(page.headers.get("content-security-policy").startsWith("default-src 'self'; frame-ancestors 'none'; base-uri 'none'"), "the policy");
+  check(page.headers.get("cache-control") === "no-cache" && page.headers.get("referrer-policy") === "no-referrer", "a page's headers");
+  const again = await fetch(`${base}/portal`, { headers: { "If-None-Match": page.headers.get("etag") } });
+  check(again.status === 304 && (await again.text()) === "", "an unchanged page is 304");
+  const asset = `${base}/${html.match(/src="(assets\/portal-[^"]+)"/)[1]}`;
+  const head = await fetch(asset, { method: "HEAD", headers: { "Accept-Encoding": "gzip" } });
+  check(head.headers.get("content-encoding") === "gzip" && head.headers.get("vary") === "Accept-Encoding", "HEAD says gzip");
+  check(head.headers.get("cache-control") === "public, max-age=31536000, immutable", "an asset is immutable");
+  const plain = await fetch(asset, { headers: { "Accept-Encoding": "identity" } });
+  check(plain.headers.get("etag") !== head.headers.get("etag") && (await plain.text()).includes("import"), "the plain form is another representation");
+  check((await fetch(asset, { method: "POST" })).status === 405, "an asset takes no POST");
+  check((await fetch(`${base}/assets/nothing.js`)).status === 404, "what isn't there is 404");
+}
+
+// ---- flows ----
+
+async function code_leaves_the_url(page) {
+  await signedIn(page);
+  check(!page.url().includes("#"), `the address still has the code: ${page.url()}`);
+  check((await page.evaluate(() => history.length)) <= 2, "the code has an entry in the history");
+  check((await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }))) === "{}", "something is stored");
+}
+
+async function reveal(page, world) {
+  await signedIn(page);
+  check(!(await page.content()).includes(SECRET), "the secret is there before it was asked for");
+  check(!world.asked.some((a) => a.endsWith("/secret")), "the secret is fetched before it was asked for");
+  await page.getByRole("button", { name: "Reveal" }).first().click();
+  await page.locator("[data-secret]").waitFor();
+  check((await page.locator("[data-secret]").textContent()) === SECRET, "the secret is shown");
+  await page.getByRole("button", { name: "Copy Client secret" }).click();
+  check((await page.evaluate(() => navigator.clipboard.readText())) === SECRET, "the secret is copied");
+  await page.getByRole("button", { name: "Download" }).click();
+  await look(page, "portal-revealed");
+  for (const [kind, wanted] of [[".env file", `M2M_CLIENT_SECRET='${SECRET}'`], ["JSON", `"client_secret": "${SECRET}"`], ["Kubernetes Secret", Buffer.from(SECRET).toString("base64")]]) {
+    if (!(await page.getByRole("menu").isVisible())) await page.getByRole("button", { name: "Download" }).click();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: kind }).click()]);
+    check(readFileSync(await download.path(), "utf8").includes(wanted), `${kind} has the secret`);
+  }
+  await page.evaluate(() => dispatchEvent(new Event("blur")));
+  await page.locator("[data-secret]").waitFor({ state: "detached" });
+  check(!(await page.content()).includes(SECRET), "the secret is still in the page");
+}
+
+async function hides_after_a_minute(page) {
+  await page.clock.install();
+  await signedIn(page);
+  await page.getByRole("button", { name: "Reveal" }).first().click();
+  await page.locator("[data-secret]").waitFor();
+  await page.clock.runFor(59000);
+  check(await page.locator("[data-secret]").isVisible(), "it is hidden before the minute is over");
+  await page.clock.runFor(2500);
+  await page.locator("[data-secret]").waitFor({ state: "detached" });
+}
+
+async function rotate(page, world) {
+  await signedIn(page);
+  await page.getByRole("button", { name: "Rotate secret" }).first().click();
+  await page.getByText("What will happen").waitFor();
+  check((await page.locator(".happens").textContent()).includes("Version 3 works until"), "the consequence is said");
+  await look(page, "portal-rotate");
+  await page.getByRole("radio", { name: /Right away/ }).check();
+  check((await page.locator(".happens").textContent()).includes("stops working at once"), "the consequence follows the choice");
+  await page.getByRole("checkbox").check();
+  await page.getByRole("button", { name: "Rotate now" }).click();
+  await page.locator("[data-secret]").waitFor();
+  check((await page.locator("[data-secret]").textContent()) === NEW_SECRET, "the new secret is shown");
+  check(JSON.stringify(world.rotated) === '{"grace_seconds":0,"revoke_tokens":true}', `asked: ${JSON.stringify(world.rotated)}`);
+  await look(page, "portal-rotated");
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+}
+
+async function keyboard(page) {
+  await signedIn(page);
+  await page.keyboard.press("Tab");
+  check((await page.evaluate(() => document.activeElement.className)) === "skip", "the first stop skips to the content");
+  await page.keyboard.press("Enter");
+  check((await page.evaluate(() => document.activeElement.id)) === "main", "and does");
+  const button = page.getByRole("button", { name: "Rotate secret" }).first();
+  await button.focus();
+  await page.keyboard.press("Enter");
+  await page.locator("dialog[open]").waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+  check(await button.evaluate((b) => b === document.activeElement), "the focus returns");
+}
+
+async function tokens(page) {
+  await signedIn(page);
+  await page.getByRole("button", { name: "Tokens" }).click();
+  await page.locator(".chart canvas").waitFor();
+  await page.waitForTimeout(200);
+  await look(page, "portal-tokens");
+  await page.getByLabel("Address").fill("192.0.2.8");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByText("12 tokens", { exact: true }).waitFor();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download CSV" }).click()]);
+  const csv = readFileSync(await download.path(), "utf8");
+  check(csv.split("\r\n").length === 14, "the CSV has a line each");
+  check(!/(^|,)"[=+@]/m.test(csv), "no cell of the CSV is a formula");
+  await page.locator("tbody button").first().click();
+  await page.getByText("One token’s story").waitFor();
+  await look(page, "portal-story");
+}
+
+async function keys(page, world) {
+  await signedIn(page);
+  await page.getByRole("button", { name: "Add", exact: true }).first().click();
+  await page.getByLabel("Name").fill("build server");
+  await page.getByLabel("Public key or certificate").fill('{"kty":"EC","d":"x"}');
+  await page.getByText("This is a private key").waitFor();
+  check(await page.locator("dialog button[type=submit]").isDisabled(), "a private key can't be sent");
+  await look(page, "portal-add-key");
+  await page.getByLabel("Public key or certificate").fill('{"kty":"EC","x":"y"}');
+  await page.locator("dialog button[type=submit]").click();
+  await page.locator("dialog").waitFor({ state: "detached" });
+  check(JSON.stringify(world.changed.body) === '{"kind":"key","name":"build server","public_key":{"kty":"EC","x":"y"}}', JSON.stringify(world.changed));
+  await page.getByRole("button", { name: "Remove" }).first().click();
+  await page.locator("dialog button.danger").click();
+  await page.locator("dialog").waitFor({ state: "detached" });
+  check(world.changed.method === "DELETE" && world.changed.path.endsWith("/credentials/oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U"), JSON.stringify(world.changed));
+}
+
+async function read_only(page) {
+  await signedIn(page);
+  for (const button of ["Reveal", "Rotate secret", "End it now", "Tokens", "Add", "Remove"])
+    check((await page.getByRole("button", { name: button }).count()) === 0, `there is a button ${button}`);
+  await look(page, "portal-read-only");
+}
+
+async function ends(page, world) {
+  await signedIn(page);
+  world.special = () => problem(401, "invalid_token");
+  await page.getByRole("button", { name: "Reveal" }).first().click();
+  await page.getByRole("heading", { name: "Your session has ended" }).waitFor();
+  await look(page, "portal-ended");
+}
+
+async function signs_out(page, world) {
+  await signedIn(page);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+  check(world.asked.includes("DELETE /portal/session"), "the session is ended");
+}
+
+async function errors(page, world) {
+  world.special = (method, path) => (path.endsWith("/clients") ? problem(503, "overloaded") : null);
+  await portal(page);
+  await page.getByText("The service is busy").waitFor();
+  await look(page, "portal-error");
+  world.special = null;
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("heading", { name: "Versions" }).first().waitFor();
+}
+
+async function offline(page) {
+  await signedIn(page);
+  await page.context().setOffline(true);
+  await page.getByText("You are offline").waitFor();
+  await look(page, "portal-offline");
+}
+
+async function slow(page, world) {
+  world.slow = 4500;
+  await portal(page);
+  await page.getByText("This takes longer than usual").first().waitFor();
+  await look(page, "portal-slow");
+}
+
+async function docs(page, file) {
+  await page.goto(`${base}/docs`);
+  await page.locator("#op-title").waitFor();
+  for (const language of ["curl", "Python", "Go", "JavaScript", "Java", "C#"]) {
+    await page.getByRole("tab", { name: language, exact: true }).click();
+    check((await page.locator("#snippet").textContent()).includes("/oauth2/token"), `${language} names the URL`);
+  }
+  await page.getByRole("tab", { name: "Python" }).click();
+  await look(page, file);
+  await page.goto(`${base}/docs#rotate_secret`);
+  await page.getByRole("tab", { name: "gRPC" }).click();
+  check((await page.locator("#snippet").textContent()).includes("RotateClientSecret"), "gRPC has its method");
+}
+
+async function every_operation(page) {
+  await page.goto(`${base}/docs`);
+  await page.locator("#op-title").waitFor();
+  for (const link of await page.locator(".side li a").all()) {
+    await link.click();
+    const wanted = await link.textContent();
+    await page.waitForFunction((text) => document.getElementById("op-title").textContent === text, wanted);
+    await fits(page, wanted);
+  }
+}
+
+const browser = await chromium.launch({
+  executablePath,
+  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+
+await headers();
+await withPage(browser, "the code leaves the URL", {}, code_leaves_the_url);
+for (const size of Object.keys(SIZES))
+  for (const dark of [false, true]) {
+    const suffix = `${size}-${dark ? "dark" : "light"}`;
+    await withPage(browser, `the overview ${suffix}`, { size, dark }, async (page) => {
+      await signedIn(page);
+      await look(page, `portal-${suffix}`);
+    });
+    await withPage(browser, `tokens ${suffix}`, { size, dark }, async (page) => {
+      await signedIn(page);
+      await page.getByRole("button", { name: "Tokens" }).click();
+      await page.locator(".chart canvas").waitFor();
+      await look(page, `tokens-${suffix}`);
+    });
+    await withPage(browser, `a rotation ${suffix}`, { size, dark }, async (page) => {
+      await signedIn(page);
+      await page.getByRole("button", { name: "Rotate secret" }).first().click();
+      await accessible(page, `rotate-${suffix}`);
+      await shot(page, `rotate-${suffix}`, false);
+    });
+    await withPage(browser, `docs ${suffix}`, { size, dark, world: { signedIn: size === "wide" } }, (page) => docs(page, `docs-${suffix}`));
+  }
+await withPage(browser, "a secret is shown and hidden", {}, reveal);
+await withPage(browser, "a secret is hidden after a minute", {}, hides_after_a_minute);
+await withPage(browser, "a rotation says what happens", {}, rotate);
+await withPage(browser, "all by keyboard", {}, keyboard);
+await withPage(browser, "tokens are filtered and taken along", {}, tokens);
+await withPage(browser, "keys are added and removed", {}, keys);
+await withPage(browser, "a link that only reads", { world: { may: ["read"] } }, read_only);
+await withPage(browser, "a session that has ended", {}, ends);
+await withPage(browser, "signing out", {}, signs_out);
+await withPage(browser, "no client", { world: { empty: true } }, async (page) => {
+  await portal(page);
+  await page.getByText("There is no client yet").waitFor();
+  await look(page, "portal-empty");
+});
+await withPage(browser, "a used link", {}, async (page) => {
+  await portal(page, "used");
+  await page.getByRole("heading", { name: /This link has been used/ }).waitFor();
+  await look(page, "portal-used");
+});
+await withPage(browser, "no link", {}, async (page) => {
+  await page.goto(`${base}/portal`);
+  await page.getByRole("heading", { name: "Open the portal from your product" }).waitFor();
+});
+await withPage(browser, "an error is told and tried again", {}, errors);
+await withPage(browser, "offline", {}, offline);
+await withPage(browser, "slow", {}, slow);
+await withPage(browser, "every operation has a page", {}, every_operation);
+await browser.close();
+
+for (const failure of failures) console.log(`# ${failure}`);
+console.log(`# ${checks} checks`);
+process.exit(failures.length ? 1 : 0);
