@@ -4,6 +4,9 @@
 #ifndef M2M_SQL_SQL_SQL_H
 #define M2M_SQL_SQL_SQL_H
 
+extern const char sql_portal_end[];
+extern const char sql_portal_link[];
+extern const char sql_portal_list[];
 extern const char sql_read_secret[];
 extern const char sql_rotate[];
 extern const char sql_rotate_begin[];
