@@ -31,6 +31,9 @@ struct op_portal {
  * failed. The op's memory is wiped at its end. */
 struct op_portal *op_portal_of(struct op *op);
 
+/* The answer's sessions into the op. */
+void op_portal_keep(struct op *op, const struct portal_answer *answer);
+
 /* The right that a session must have for the operation; 0: none opens it. */
 unsigned op_portal_right(enum op_id id);
 
