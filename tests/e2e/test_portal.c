@@ -447,6 +447,35 @@ Test(portal, m2mctl_makes_links_and_lists_and_ends_sessions)
 	expect_status(ask(&s, "GET", "/portal/session", NULL), 401);
 }
 
+static int grpc_portal(const char *path, const char *bearer, const struct pb *m, struct grpc_reply *reply)
+{
+	return grpc_call(w.gateway.grpc, &(struct grpc_request){.path = path, .bearer = bearer, .message = m}, reply);
+}
+
+Test(portal, links_are_made_and_sessions_ended_over_grpc)
+{
+	static struct grpc_reply reply;
+	static struct pb m;
+	struct session s;
+	char url[512];
+	m.n = 0;
+	pb_put_text(&m, 1, "acme");
+	pb_put_text(&m, 2, "Grace Hopper");
+	pb_put_text(&m, 3, "audit");
+	cr_assert_eq(grpc_portal("/m2m.v1.M2MClients/CreatePortalLink", platform, &m, &reply), 0);
+	const char *hash = strchr(pb_text(grpc_message(&reply, 0, NULL), 1, url, sizeof url), '#');
+	cr_assert(hash != NULL, "%s", url);
+	expect_status(open_at(w.gateway.http, hash + 1, origin, &r), 201);
+	take_cookie(&s);
+	expect_status(ask(&s, "GET", "/m2m/audit/tokens", NULL), 200);
+	m.n = 0;
+	pb_put_text(&m, 1, "acme");
+	pb_put_text(&m, 2, sql_text(world_db(&w), "select session_id from m2m.portal_session"));
+	cr_expect_eq(grpc_portal("/m2m.v1.M2MClients/EndPortalSession", admin, &m, &reply), 7, "it is the platform's");
+	cr_expect_eq(grpc_portal("/m2m.v1.M2MClients/EndPortalSession", platform, &m, &reply), 0);
+	expect_status(ask(&s, "GET", "/portal/session", NULL), 401);
+}
+
 Test(portal, a_bearer_beside_the_cookie_is_the_caller)
 {
 	struct session s;
