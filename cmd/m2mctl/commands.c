@@ -12,6 +12,7 @@ const struct command *const command_groups[] = {migrate_commands,
 						key_commands,
 						audit_commands,
 						config_commands,
+						portal_commands,
 						completion_commands,
 						man_commands,
 						NULL};

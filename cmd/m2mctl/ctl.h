@@ -68,6 +68,7 @@ extern const struct command token_commands[];
 extern const struct command key_commands[];
 extern const struct command audit_commands[];
 extern const struct command config_commands[];
+extern const struct command portal_commands[];
 extern const struct command completion_commands[];
 extern const struct command man_commands[];
 

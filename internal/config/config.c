@@ -315,6 +315,7 @@ static void work_out_rest(struct arena *a, char *const *env, struct config *c)
 		c->client_certs = demands_certificates(c) ? CONFIG_CERTS_REQUIRE : CONFIG_CERTS_OFF;
 	if (c->workers == 0)
 		c->workers = usable_cores();
+	c->issuer_by_default = c->issuer.p == NULL;
 	if (c->issuer.p == NULL)
 		c->issuer = issuer_of(a, &c->http);
 }

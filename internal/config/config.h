@@ -81,6 +81,8 @@ struct config {
 	struct str issuer;
 	/* the same without a slash at its end: what the routes' paths are appended to */
 	struct str public_url;
+	/* nobody has set it: clients may know the gateway by another name */
+	bool issuer_by_default;
 	struct str public_path; /* the path of that, from its slash on; empty without one */
 	/* M2M_MTLS_PUBLIC_URL: where clients with a certificate reach the gateway; absent: there
 	 * too. Without a slash at its end */

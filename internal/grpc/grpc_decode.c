@@ -9,6 +9,7 @@
 #include "grpc/pb_memory.h"
 #include "m2m/v1/m2m.pb-c.h"
 #include "op/op_input.h"
+#include "op/portal.h"
 
 static const struct str service = STR("/m2m.v1.M2MClients/");
 
@@ -126,6 +127,31 @@ static void decode_cancel(struct op *op, struct str message)
 		op_set_secret_version(op, m->secret_version);
 }
 
+static void decode_portal_link(struct op *op, struct str message)
+{
+	const M2m__V1__CreatePortalLinkRequest *m = unpack(op, &m2m__v1__create_portal_link_request__descriptor, message);
+	struct op_portal *portal = m == NULL || has_unknown(op, &m->base) ? NULL : op_portal_of(op);
+	if (portal == NULL)
+		return;
+	op->in.organization = given(m->organization);
+	portal->link = (struct portal_link_spec){.actor = given(m->actor), .return_url = given(m->return_url), .ttl = m->ttl};
+	for (size_t i = 0; i < m->n_may; i++) {
+		unsigned right = portal_right_of(str_of(m->may[i]));
+		if (right == 0)
+			op_fail(op, ERR_INVALID_REQUEST, "may has words of " PORTAL_RIGHTS_TEXT ".");
+		portal->link.may |= right;
+	}
+}
+
+static void decode_portal_end(struct op *op, struct str message)
+{
+	const M2m__V1__EndPortalSessionRequest *m = unpack(op, &m2m__v1__end_portal_session_request__descriptor, message);
+	if (m == NULL || has_unknown(op, &m->base) || op_portal_of(op) == NULL)
+		return;
+	op->in.organization = given(m->organization);
+	op->portal->session_id = given(m->session_id);
+}
+
 static void decode_introspect(struct op *op, struct str message)
 {
 	arena_wipe_on_free(op->arena);
@@ -191,6 +217,12 @@ void grpc_decode(struct op *op, struct str message)
 		break;
 	case OP_CANCEL_ROTATION:
 		decode_cancel(op, message);
+		break;
+	case OP_CREATE_PORTAL_LINK:
+		decode_portal_link(op, message);
+		break;
+	case OP_END_PORTAL_SESSION:
+		decode_portal_end(op, message);
 		break;
 	case OP_INTROSPECT_TOKEN:
 		decode_introspect(op, message);

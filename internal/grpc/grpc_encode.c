@@ -10,6 +10,7 @@
 #include "grpc/grpc_reader.h"
 #include "grpc/gzip.h"
 #include "m2m/v1/m2m.pb-c.h"
+#include "op/portal.h"
 
 #define ERROR_DOMAIN    STR("m2m-gateway")
 #define ERROR_INFO_TYPE STR("type.googleapis.com/google.rpc.ErrorInfo")
@@ -167,6 +168,21 @@ static struct str encode_introspected(struct op *op, bool gzip)
 static struct str encode_revoked(struct op *op, bool gzip)
 {
 	M2m__V1__RevokeTokenResponse m = M2M__V1__REVOKE_TOKEN_RESPONSE__INIT;
+	return frame(op, &m.base, gzip);
+}
+
+static struct str encode_portal_link(struct op *op, bool gzip)
+{
+	M2m__V1__CreatePortalLinkResponse m = M2M__V1__CREATE_PORTAL_LINK_RESPONSE__INIT;
+	Google__Protobuf__Timestamp expires = timestamp(op->portal->expires_at);
+	m.url = text(op->arena, op->portal->url);
+	m.expires_at = &expires;
+	return frame(op, &m.base, gzip);
+}
+
+static struct str encode_portal_end(struct op *op, bool gzip)
+{
+	M2m__V1__EndPortalSessionResponse m = M2M__V1__END_PORTAL_SESSION_RESPONSE__INIT;
 	return frame(op, &m.base, gzip);
 }
 
@@ -357,6 +373,10 @@ struct str grpc_encode(struct op *op, bool gzip)
 		return encode_secrets_in_grace(op, gzip);
 	case OP_INTROSPECT_TOKEN:
 		return encode_introspected(op, gzip);
+	case OP_CREATE_PORTAL_LINK:
+		return encode_portal_link(op, gzip);
+	case OP_END_PORTAL_SESSION:
+		return encode_portal_end(op, gzip);
 	case OP_REVOKE_TOKEN:
 		return encode_revoked(op, gzip);
 	case OP_LIST_TOKEN_AUDIT:

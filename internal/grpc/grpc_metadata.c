@@ -85,7 +85,7 @@ void grpc_metadata_apply(const struct grpc_metadata *m, struct op *op)
 
 	if (op->spec == NULL || op->err != ERR_OK)
 		return;
-	if (op->spec->who == OP_BY_MEMBER || op->spec->who == OP_BY_ADMIN || op->spec->who == OP_BY_RESOURCE_SERVER)
+	if (op->spec->who != OP_BY_ANYONE && op->spec->who != OP_BY_CLIENT)
 		op_set_bearer(op, m->authorization.count, m->authorization.value);
 	if (op->err == ERR_OK && op->spec->id == OP_ROTATE_SECRET)
 		op_set_idempotency_key(op, m->idempotency_key.count, m->idempotency_key.value);

@@ -5,10 +5,11 @@
 #include "base/clock.h"
 #include "op/admin_input.h"
 #include "op/op_steps.h"
+#include "op/portal.h"
 
 enum op_verdict op_require_platform(struct op *op)
 {
-	return op->platform ? OP_MORE : op_fail(op, ERR_FORBIDDEN, "This operation needs the platform's role.");
+	return op->platform || op_is_session(op) ? OP_MORE : op_fail(op, ERR_FORBIDDEN, "This operation needs the platform's role.");
 }
 
 /* ---- rows out of the store ---- */

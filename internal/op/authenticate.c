@@ -10,6 +10,7 @@
 #include "op/op_steps.h"
 #include "op/outsider.h"
 #include "op/own_token.h"
+#include "op/portal.h"
 #include "json/json_read.h"
 
 static bool has_role(const struct json *roles, struct str role)
@@ -156,7 +157,8 @@ static enum op_verdict meet(struct op *op, struct keyset *keys, int64_t now)
 /* A platform token has no organization to act in. */
 static enum op_verdict in_place(struct op *op, enum op_verdict verdict)
 {
-	if (verdict == OP_MORE && op->platform && op->spec->who != OP_BY_PLATFORM && op->spec->who != OP_BY_RESOURCE_SERVER)
+	if (verdict == OP_MORE && op->platform && op->spec->who != OP_BY_PLATFORM && op->spec->who != OP_BY_KEEPER &&
+	    op->spec->who != OP_BY_RESOURCE_SERVER)
 		return op_fail(op, ERR_FORBIDDEN, "A platform token has no organization; this operation needs one.");
 	return verdict;
 }
@@ -165,6 +167,8 @@ enum op_verdict op_authenticate(struct op *op)
 {
 	struct keyset *keys = store_keyset(op->env->store);
 	int64_t now = store_now_us(op->env->store) / 1000000;
+	if (op->in.bearer.p == NULL && op->portal != NULL && op->portal->token.p != NULL)
+		return op_authenticate_session(op);
 	if (op->in.bearer.p == NULL)
 		return op_fail(op, ERR_MISSING_TOKEN, NULL);
 	if (op->in.bearer.n > JWT_MAX_LEN)

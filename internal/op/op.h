@@ -69,6 +69,9 @@ enum op_who {
 	/* a client with the role resource_server, which authenticates itself, or the bearer of an
 	 * admin or of the platform */
 	OP_BY_RESOURCE_SERVER,
+	OP_BY_KEEPER,  /* a bearer with the role platform, or an admin of the organization */
+	OP_BY_CODE,    /* who shows a portal link's code */
+	OP_BY_SESSION, /* a portal session; what else it may do, op/portal.h says */
 };
 
 enum op_errors {
@@ -271,6 +274,7 @@ struct op {
 	 * platform has; else NULL */
 	struct key_proof *proof;
 	struct workload_proof *workload;
+	struct op_portal *portal; /* of links and sessions; else NULL */
 	/* its secret was brought along, and is being adopted; else NULL */
 	struct adoption *adoption;
 	/* What the client shows in place of its secret, once that was found right; auth_method
@@ -331,7 +335,7 @@ struct op {
  * absent where it has none. A client's id and a credential's as they stand there, perhaps with
  * escapes. */
 struct op_path {
-	struct str organization, client_id, credential_id;
+	struct str organization, client_id, credential_id, session_id;
 };
 
 /* The operation at (method, path); NULL if there is none, and *ret_path untouched. *ret_allow

@@ -15,7 +15,7 @@ const struct op_spec op_specs[OP_COUNT] = {
 };
 /* clang-format on */
 
-static const struct op_path op_path_none = {STR_NONE, STR_NONE, STR_NONE};
+static const struct op_path op_path_none = {STR_NONE, STR_NONE, STR_NONE, STR_NONE};
 
 static struct str *parameter_of(struct str segment, struct op_path *ret)
 {
@@ -23,7 +23,9 @@ static struct str *parameter_of(struct str segment, struct op_path *ret)
 		return &ret->organization;
 	if (str_eq(segment, STR("{client_id}")))
 		return &ret->client_id;
-	return str_eq(segment, STR("{credential_id}")) ? &ret->credential_id : NULL;
+	if (str_eq(segment, STR("{credential_id}")))
+		return &ret->credential_id;
+	return str_eq(segment, STR("{session_id}")) ? &ret->session_id : NULL;
 }
 
 /* An organization is one of [A-Za-z0-9_-]; the ids of clients and credentials may hold anything,

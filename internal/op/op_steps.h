@@ -34,6 +34,12 @@ extern op_step *const op_remove_credential_steps[];
 extern op_step *const op_introspect_token_steps[];
 extern op_step *const op_revoke_token_steps[];
 extern op_step *const op_list_revocations_steps[];
+extern op_step *const op_create_portal_link_steps[];
+extern op_step *const op_list_portal_sessions_steps[];
+extern op_step *const op_end_portal_session_steps[];
+extern op_step *const op_open_portal_session_steps[];
+extern op_step *const op_get_portal_session_steps[];
+extern op_step *const op_close_portal_session_steps[];
 extern op_step *const op_jwks_steps[];
 extern op_step *const op_oauth_metadata_steps[];
 extern op_step *const op_openid_metadata_steps[];
@@ -44,7 +50,7 @@ extern op_step *const op_openapi_json_steps[];
 /* Who is calling: verifies the bearer's signature, issuer and times, and sets `caller`, or
  * `platform`. Whether it still has any right is for SQL to say. */
 op_step op_authenticate;
-/* After it, for /admin: the platform's role, or FORBIDDEN. */
+/* After it, for /admin: the platform's role, or a session that may (portal.h), or FORBIDDEN. */
 op_step op_require_platform;
 /* After that: the caller acts as an admin of in.organization, which must exist and be enabled. */
 op_step op_act_for_organization;

@@ -1,7 +1,8 @@
 /* Every operation, once: the transports route by it, the metrics count by it, the contract test
  * holds the API documents to it.
  *
- * A path's {organization}, {client_id} and {credential_id} stand for one segment each.
+ * A path's {organization}, {client_id}, {credential_id} and {session_id} stand for one segment
+ * each.
  *
  * OP(id, name, HTTP method, REST path, gRPC method or NULL, who may call, language of its
  * errors, first step) */
@@ -42,6 +43,12 @@
 	OP(ADD_CREDENTIAL,      "add_credential",      "POST",   "/admin/organizations/{organization}/clients/{client_id}/credentials", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_add_credential_steps) \
 	OP(GET_CREDENTIAL,      "get_credential",      "GET",    "/admin/organizations/{organization}/clients/{client_id}/credentials/{credential_id}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_get_credential_steps) \
 	OP(REMOVE_CREDENTIAL,   "remove_credential",   "DELETE", "/admin/organizations/{organization}/clients/{client_id}/credentials/{credential_id}", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_remove_credential_steps) \
+	OP(CREATE_PORTAL_LINK,   "create_portal_link",   "POST",   "/admin/organizations/{organization}/portal-links", "CreatePortalLink", OP_BY_KEEPER, OP_ERRORS_PROBLEM, op_create_portal_link_steps) \
+	OP(LIST_PORTAL_SESSIONS, "list_portal_sessions", "GET",    "/admin/organizations/{organization}/portal-sessions", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_list_portal_sessions_steps) \
+	OP(END_PORTAL_SESSION,   "end_portal_session",   "DELETE", "/admin/organizations/{organization}/portal-sessions/{session_id}", "EndPortalSession", OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_end_portal_session_steps) \
+	OP(OPEN_PORTAL_SESSION,  "open_portal_session",  "POST",   "/portal/session", NULL, OP_BY_CODE,    OP_ERRORS_PROBLEM, op_open_portal_session_steps) \
+	OP(GET_PORTAL_SESSION,   "get_portal_session",   "GET",    "/portal/session", NULL, OP_BY_SESSION, OP_ERRORS_PROBLEM, op_get_portal_session_steps) \
+	OP(CLOSE_PORTAL_SESSION, "close_portal_session", "DELETE", "/portal/session", NULL, OP_BY_SESSION, OP_ERRORS_PROBLEM, op_close_portal_session_steps) \
 	OP(JWKS,              "jwks",              "GET",  "/.well-known/jwks.json", NULL,             OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_jwks_steps) \
 	OP(OAUTH_METADATA,    "oauth_metadata",    "GET",  "/.well-known/oauth-authorization-server", NULL, OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_oauth_metadata_steps) \
 	OP(OPENID_METADATA,   "openid_metadata",   "GET",  "/.well-known/openid-configuration",       NULL, OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_openid_metadata_steps) \

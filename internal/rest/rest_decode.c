@@ -6,6 +6,7 @@
 #include "op/op_input.h"
 #include "rest/rest_body.h"
 #include "rest/rest_decode_admin.h"
+#include "rest/rest_portal.h"
 
 enum media { MEDIA_NONE, MEDIA_FORM, MEDIA_JSON, MEDIA_MERGE_PATCH, MEDIA_OTHER };
 
@@ -372,6 +373,15 @@ static void decode_admin(const struct rest_message *m, struct op *op)
 		rest_decode_admin(op, body);
 }
 
+static void decode_portal(const struct rest_message *m, struct op *op)
+{
+	struct str body = body_of(m, op);
+	if (op->err == ERR_OK && media_of(m) != MEDIA_JSON)
+		refuse_media(m, op);
+	if (op->err == ERR_OK)
+		rest_portal_decode_body(op, body);
+}
+
 /* A parameter that is passed over must not make an act a greater one than was meant. */
 static bool takes_query(const struct op_spec *spec)
 {
@@ -385,7 +395,8 @@ static bool takes_query(const struct op_spec *spec)
 	case OP_PROLONG_ROTATION:
 		return false;
 	default:
-		return spec->who != OP_BY_PLATFORM && spec->id != OP_ROTATE_SECRET;
+		return spec->who != OP_BY_PLATFORM && spec->who != OP_BY_KEEPER && spec->who != OP_BY_CODE && spec->who != OP_BY_SESSION &&
+		       spec->id != OP_ROTATE_SECRET;
 	}
 }
 
@@ -395,7 +406,14 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_BY_MEMBER:
 	case OP_BY_ADMIN:
 	case OP_BY_PLATFORM:
+	case OP_BY_KEEPER:
+	case OP_BY_SESSION:
 		decode_bearer(m, op);
+		if (m->headers[REST_COOKIE].count > 0 && m->headers[REST_AUTHORIZATION].count == 0)
+			rest_portal_decode_session(m, op);
+		break;
+	case OP_BY_CODE:
+		rest_portal_hold_to_page(m, op);
 		break;
 	case OP_BY_CLIENT:
 		decode_basic(m, op);
@@ -406,7 +424,7 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_BY_ANYONE:
 		break;
 	}
-	if (op->spec->who != OP_BY_ANYONE)
+	if (op->spec->who != OP_BY_ANYONE && op->spec->who != OP_BY_CODE)
 		decode_proof(m, op);
 	if (op->err == ERR_OK && !takes_query(op->spec))
 		rest_refuse_query(op, m->query);
@@ -443,6 +461,10 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
 		rest_decode_page(op, m->query);
+		break;
+	case OP_CREATE_PORTAL_LINK:
+	case OP_OPEN_PORTAL_SESSION:
+		decode_portal(m, op);
 		break;
 	case OP_CREATE_ORGANIZATION:
 	case OP_UPDATE_ORGANIZATION:

@@ -3,6 +3,7 @@
 
 #include "op/confirmation.h"
 #include "rest/rest_encode_admin.h"
+#include "rest/rest_portal.h"
 #include "rest/rest_refusal.h"
 #include "rest/rest_status.h"
 #include "json/json_write.h"
@@ -58,6 +59,12 @@ static void write_output(struct json_out *o, const struct op *op)
 		break;
 	case OP_INTROSPECT_TOKEN:
 		write_introspected(o, &out->introspected);
+		break;
+	case OP_CREATE_PORTAL_LINK:
+	case OP_LIST_PORTAL_SESSIONS:
+	case OP_OPEN_PORTAL_SESSION:
+	case OP_GET_PORTAL_SESSION:
+		rest_portal_write(o, op);
 		break;
 	case OP_REVOKE_TOKEN: /* RFC 7009 section 2.2: all is in the status */
 		break;
@@ -168,7 +175,7 @@ static void encode_refusal(struct op *op, const char *allow, struct rest_answer 
 /* Where what was made can be read (RFC 9110 section 10.2.2). */
 static void add_location(struct rest_answer *a, struct op *op)
 {
-	if (a->status == 201)
+	if (a->status == 201 && op->portal == NULL) /* neither a link nor a session is to be read there */
 		rest_answer_add(a, STR("Location"), rest_path_of_created(op));
 }
 
@@ -276,6 +283,7 @@ static void encode_success(struct op *op, struct rest_answer *ret)
 	add_caching(ret, op);
 	rest_answer_add(ret, STR("DPoP-Nonce"), op->dpop_nonce);
 	add_location(ret, op);
+	rest_portal_add_cookie(ret, op);
 	rest_answer_add(ret, STR("X-Content-Type-Options"), STR("nosniff"));
 	rest_answer_add(ret, STR("X-Request-Id"), op->request_id);
 	if (!rest_has_body(ret->status))

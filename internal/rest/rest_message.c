@@ -25,6 +25,16 @@ static struct str header_name(enum rest_header h)
 		return STR("user-agent");
 	case REST_X_REQUEST_ID:
 		return STR("x-request-id");
+	case REST_COOKIE:
+		return STR("cookie");
+	case REST_HOST:
+		return STR("host");
+	case REST_ORIGIN:
+		return STR("origin");
+	case REST_SEC_FETCH_SITE:
+		return STR("sec-fetch-site");
+	case REST_X_M2M_PORTAL:
+		return STR("x-m2m-portal");
 	default:
 		return STR_NONE;
 	}

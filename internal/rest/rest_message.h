@@ -21,6 +21,12 @@ enum rest_header {
 	REST_TRACEPARENT,
 	REST_USER_AGENT,
 	REST_X_REQUEST_ID,
+	/* of browsers: rest_portal.h */
+	REST_COOKIE,
+	REST_HOST,
+	REST_ORIGIN,
+	REST_SEC_FETCH_SITE,
+	REST_X_M2M_PORTAL,
 	REST_HEADERS
 };
 

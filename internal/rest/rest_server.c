@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/reserve.h"
 #include "loop/accept.h"
+#include "op/portal.h"
 #include "op/tls_client_auth.h"
 #include "rest/form.h"
 #include "rest/http_guard.h"
@@ -202,11 +203,13 @@ static void take_parameters(struct op *op, const struct op_path *parameters)
 		op_fail(op, ERR_INVALID_REQUEST, "The path's client_id must be percent-encoded UTF-8 without control characters.");
 	if (is_malformed(op, parameters->credential_id, &op->in.credential_id))
 		op_fail(op, ERR_INVALID_REQUEST, "The path's credential_id must be percent-encoded UTF-8 without control characters.");
+	if (parameters->session_id.p != NULL && op_portal_of(op) != NULL)
+		op->portal->session_id = arena_copy(op->arena, parameters->session_id);
 }
 
 static void route(struct rest_request *r, struct op *op, const struct rest_message *m)
 {
-	struct op_path parameters = {STR_NONE, STR_NONE, STR_NONE};
+	struct op_path parameters = {STR_NONE, STR_NONE, STR_NONE, STR_NONE};
 	op->spec = op_find(m->method, m->path, &parameters, &r->allow);
 	if (op->spec != NULL) {
 		take_parameters(op, &parameters);

@@ -485,3 +485,15 @@ on conflict (organization_id, client_id, secret_version, credential) do update s
 insert into m2m.audit_seal (at, version, writer, seq, previous, previous_at, batch_id, sealed_batch_id, root, tags, last, kid, signature)
 values (statement_timestamp(), 2, :writer::uuid, :seq::int8, :previous::bytea, :previous_at::timestamptz, :batch::uuid, :sealed::uuid,
   :root::bytea, :tags::bytea, :last::bool, :kid::text, :signature::bytea)
+
+-- ---- portal sessions ----
+
+--= portal_session_is_live(s)
+-- Row `s` of m2m.portal_session: not ended, used within the last hour, and not a day old. Whether
+-- its organization is live is asked beside it.
+(:s.ended_at is null and :s.expires_at > statement_timestamp() and :s.last_used_at > statement_timestamp() - interval '1 hour')
+
+--= portal_session_columns(s, o, used_at)
+-- Columns 1 to 11 of the answers, behind the outcome; `o` has the organization's slug and name.
+:s.session_id, :s.organization_id, :o.slug, :o.name, :s.actor, :s.may, :s.return_url, :s.made_at, :used_at,
+least(:used_at + interval '1 hour', :s.expires_at), :s.expires_at

@@ -77,6 +77,13 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_REVOCATIONS_BY_BEARER, sql_revocations_by_bearer},
 	{STMT_FORGET_REVOKED, "with tokens as (delete from m2m.revoked_token where expires_at < statement_timestamp())"
 			      " delete from m2m.tokens_ended where expires_at < statement_timestamp()"},
+	{STMT_PORTAL_LINK, sql_portal_link},
+	{STMT_PORTAL_OPEN, sql_portal_open},
+	{STMT_PORTAL_USE, sql_portal_use},
+	{STMT_PORTAL_LIST, sql_portal_list},
+	{STMT_PORTAL_END, sql_portal_end},
+	{STMT_PORTAL_FORGET, "with links as (delete from m2m.portal_link where expires_at < statement_timestamp() - interval '7 days')"
+			     " delete from m2m.portal_session where expires_at < statement_timestamp() - interval '7 days'"},
 	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
 };
 
@@ -186,6 +193,8 @@ static void housekeeping(struct store *s)
 		err = pg_conn_send(s->serve_conn, STMT_USED_FORGET, &p, timeout_ms, housekeeping_answered, s);
 	if (err == ERR_OK)
 		err = pg_conn_send(s->serve_conn, STMT_FORGET_REVOKED, &p, timeout_ms, housekeeping_answered, s);
+	if (err == ERR_OK)
+		err = pg_conn_send(s->serve_conn, STMT_PORTAL_FORGET, &p, timeout_ms, housekeeping_answered, s);
 	audit_writer_put_key(s->issue.writer, s->scratch, &p);
 	if (err != ERR_OK || pg_conn_send(s->serve_conn, STMT_AUDIT_KEY, &p, timeout_ms, housekeeping_answered, s) != ERR_OK)
 		s->next_partitions_us = 0;

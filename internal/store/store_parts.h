@@ -61,6 +61,13 @@
 #define STMT_REVOCATIONS_BY_BEARER     "revocations_by_bearer"
 #define STMT_FORGET_REVOKED            "forget_revoked"
 
+#define STMT_PORTAL_LINK   "portal_link"
+#define STMT_PORTAL_OPEN   "portal_open"
+#define STMT_PORTAL_USE    "portal_use"
+#define STMT_PORTAL_LIST   "portal_list"
+#define STMT_PORTAL_END    "portal_end"
+#define STMT_PORTAL_FORGET "portal_forget"
+
 /* A key snapshot that is shared by the store (the present one) and the batch in flight (the one
  * whose kid it named). One thread, so a plain count. */
 struct shared_keyset {

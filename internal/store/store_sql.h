@@ -12,6 +12,8 @@ extern const char sql_introspect_by_bearer[];
 extern const char sql_introspect_by_clients[], sql_introspect_by_credentials[];
 extern const char sql_issue[], sql_issue_bearer[], sql_issue_credential[], sql_issue_proof[];
 extern const char sql_org_resolve[];
+extern const char sql_portal_open[];
+extern const char sql_portal_use[];
 extern const char sql_read_client_id[];
 extern const char sql_revocations_by_client[], sql_revocations_by_bearer[];
 extern const char sql_secret_list[];

@@ -400,3 +400,60 @@ void fake_issue(struct store *s, enum err err)
 	r->err = err;
 	r->done(&r, 1);
 }
+
+/* ---- the portal ---- */
+
+static enum err take_on_portal(struct store *s, enum fake_call call, portal_done *done, void *arg)
+{
+	s->portal_done = done;
+	s->arg = arg;
+	return take_on(s, call);
+}
+
+enum err portal_link_make(struct store *s, const struct bearer *maker, const struct origin *origin, struct str org,
+			  const struct uuid *link_id, const uint8_t code_hash[SHA256_LEN], const struct portal_link_spec *spec,
+			  bool clients, portal_done *done, void *arg)
+{
+	(void)link_id, (void)code_hash;
+	s->bearer = maker;
+	s->origin = origin;
+	s->org = org;
+	s->link = *spec;
+	s->may_pass_on_clients = clients;
+	return take_on_portal(s, FAKE_PORTAL_LINK, done, arg);
+}
+
+enum err portal_open(struct store *s, const struct origin *origin, const uint8_t code_hash[SHA256_LEN], const struct uuid *session_id,
+		     const uint8_t token_hash[SHA256_LEN], portal_done *done, void *arg)
+{
+	(void)code_hash, (void)session_id, (void)token_hash;
+	s->origin = origin;
+	return take_on_portal(s, FAKE_PORTAL_OPEN, done, arg);
+}
+
+enum err portal_use(struct store *s, const uint8_t token_hash[SHA256_LEN], portal_done *done, void *arg)
+{
+	(void)token_hash;
+	return take_on_portal(s, FAKE_PORTAL_USE, done, arg);
+}
+
+enum err portal_list(struct store *s, struct str org, portal_done *done, void *arg)
+{
+	s->org = org;
+	return take_on_portal(s, FAKE_PORTAL_LIST, done, arg);
+}
+
+enum err portal_end(struct store *s, const struct origin *origin, struct str org, const struct uuid *session_id, const uint8_t *token_hash,
+		    portal_done *done, void *arg)
+{
+	(void)session_id, (void)token_hash;
+	s->origin = origin;
+	s->org = org;
+	return take_on_portal(s, FAKE_PORTAL_END, done, arg);
+}
+
+void fake_portal(struct store *s, enum err err, const struct portal_answer *a)
+{
+	s->waiting = FAKE_NONE;
+	s->portal_done(s->arg, err, a);
+}

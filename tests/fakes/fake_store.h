@@ -11,6 +11,7 @@
 #include "store/client_jwks.h"
 #include "store/credential.h"
 #include "store/issue.h"
+#include "store/portal.h"
 #include "store/rotation.h"
 #include "store/secret_adoption.h"
 #include "store/store.h"
@@ -50,6 +51,11 @@ enum fake_call {
 	FAKE_KEY_GET,
 	FAKE_KEY_ADD,
 	FAKE_KEY_REMOVE,
+	FAKE_PORTAL_LINK,
+	FAKE_PORTAL_OPEN,
+	FAKE_PORTAL_USE,
+	FAKE_PORTAL_LIST,
+	FAKE_PORTAL_END,
 };
 
 /* Zeroed by the test before use, which then sets `keys`. */
@@ -101,6 +107,9 @@ struct store {
 	struct client_credential_spec new_credential;
 	struct str credential_id;
 	admin_credential_done *key_done;
+	struct portal_link_spec link;
+	bool may_pass_on_clients;
+	portal_done *portal_done;
 
 	/* the last denied_count; copies, as the real one makes */
 	unsigned denied;
@@ -129,6 +138,9 @@ void fake_admin(struct store *s, enum err err, const struct admin_answer *a);
 void fake_keys(struct store *s, enum err err, const struct registered_credential *keys, size_t n);
 /* Answers the call about a token that waits; `a` comes with a refusal too, as the real one's. */
 void fake_token_state(struct store *s, enum err err, const struct token_answer *a);
+
+/* Answers the call about the portal that waits. */
+void fake_portal(struct store *s, enum err err, const struct portal_answer *a);
 
 /* Answers the issue_request that waits, whose outputs the test has filled in. */
 void fake_issue(struct store *s, enum err err);

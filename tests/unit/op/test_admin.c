@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "fakes/fake_clock.h"
+#include "op/portal.h"
 #include "op_test.h"
 
 TestSuite(admin, .init = op_up, .fini = op_down);
@@ -253,6 +254,7 @@ Test(admin, a_store_that_is_away_is_said_to_be)
 		op->in.client_id = STR(CLIENT);
 		op->in.new_org.slug = STR("acme");
 		op->in.new_credential = (struct op_new_credential){.kind = STR("key"), .text = STR(EC_JWK)};
+		op_portal_of(op)->session_id = STR("01a2081a-5c1d-7c7e-8a1b-0f9d5f0c1a2b");
 		op_run(op);
 		cr_assert_eq(op->err, ERR_STORE_UNAVAILABLE, "%s: %s", op_specs[i].name, err_info(op->err)->code);
 		cr_assert_null(op->out.client_secret.p);

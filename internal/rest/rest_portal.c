@@ -1,0 +1,217 @@
+#include "rest/rest_portal.h"
+
+#include "base/uri.h"
+#include "op/portal.h"
+#include "rest/rest_body.h"
+#include "rest/rest_decode_admin.h"
+#include "rest/rest_encode_admin.h"
+
+#define COOKIE            "__Host-m2m_session"
+#define COOKIE_ATTRIBUTES "; Path=/; Secure; HttpOnly; SameSite=Strict"
+
+/* ---- where a request comes from ---- */
+
+static struct str only(const struct rest_message *m, enum rest_header h)
+{
+	return m->headers[h].count == 1 ? m->headers[h].value : STR_NONE;
+}
+
+/* "scheme://host:port/" of it, normalized; absent: it isn't one. */
+static struct str origin_of(struct str url, struct sbuf *out)
+{
+	if (uri_put_normalized(url, out) != ERR_OK)
+		return STR_NONE;
+	struct str whole = sbuf_str(out);
+	size_t slashes = 0, n = 0;
+	while (n < whole.n && slashes < 3)
+		slashes += whole.p[n++] == '/';
+	return str_from(whole.p, n);
+}
+
+/* An origin has neither path nor anything behind it. */
+static bool is_bare(struct str origin)
+{
+	size_t slashes = 0;
+	for (size_t i = 0; i < origin.n; i++)
+		slashes += origin.p[i] == '/' || origin.p[i] == '?' || origin.p[i] == '#';
+	return slashes == 2;
+}
+
+bool rest_portal_is_origin(struct str origin, struct str url)
+{
+	char here[URI_MAX + 1], there[URI_MAX + 1];
+	struct sbuf mine = sbuf_fixed(here, sizeof here), its = sbuf_fixed(there, sizeof there);
+	if (origin.p == NULL || !is_bare(origin))
+		return false;
+	struct str a = origin_of(url, &mine), b = origin_of(origin, &its);
+	return a.p != NULL && b.p != NULL && str_eq(a, b);
+}
+
+/* Where nobody has set the public URL, the browser knows the gateway by the Host that it asks. */
+static bool is_own_origin(const struct rest_message *m, struct op *op, struct str origin)
+{
+	const struct config *config = op->env->config;
+	if (rest_portal_is_origin(origin, config->public_url))
+		return true;
+	struct str host = only(m, REST_HOST);
+	struct str scheme = str_starts(config->public_url, STR("https:")) ? STR("https") : STR("http");
+	return config->issuer_by_default && host.p != NULL &&
+	       rest_portal_is_origin(origin, arena_printf(op->arena, "%.*s://%.*s", STR_ARG(scheme), STR_ARG(host)));
+}
+
+/* Fetch Metadata: a GET of the same origin has no Origin. */
+static bool is_read_of_own_page(const struct rest_message *m)
+{
+	bool reads = str_eq(m->method, STR("GET")) || str_eq(m->method, STR("HEAD"));
+	struct str site = only(m, REST_SEC_FETCH_SITE);
+	return reads && m->headers[REST_ORIGIN].count == 0 &&
+	       (m->headers[REST_SEC_FETCH_SITE].count == 0 || (site.p != NULL && str_eq(site, STR("same-origin"))));
+}
+
+void rest_portal_hold_to_page(const struct rest_message *m, struct op *op)
+{
+	struct str mark = only(m, REST_X_M2M_PORTAL);
+	if (mark.p == NULL || !str_eq(mark, STR("1")))
+		op_fail(op, ERR_FORBIDDEN, "A portal session is used with the header X-M2M-Portal: 1.");
+	else if (!is_read_of_own_page(m) && !is_own_origin(m, op, only(m, REST_ORIGIN)))
+		op_fail(op, ERR_FORBIDDEN, "A portal session is used from the gateway's own origin.");
+}
+
+/* ---- the cookie (RFC 6265 section 5.4) ---- */
+
+/* One that stands there twice is nobody's. */
+static struct str session_of(struct str cookies)
+{
+	struct str found = STR_NONE;
+	unsigned n = 0;
+	while (cookies.p != NULL) {
+		struct str value = str_split(&cookies, ';');
+		struct str name = str_trim(str_split(&value, '='));
+		if (value.p == NULL || !str_eq(name, STR(COOKIE)))
+			continue;
+		found = str_trim(value);
+		n++;
+	}
+	return n == 1 ? found : STR_NONE;
+}
+
+void rest_portal_decode_session(const struct rest_message *m, struct op *op)
+{
+	struct str token = session_of(only(m, REST_COOKIE));
+	if (token.p == NULL || op->err != ERR_OK)
+		return;
+	rest_portal_hold_to_page(m, op);
+	if (op->err == ERR_OK && op_portal_of(op) != NULL)
+		op->portal->token = arena_copy(op->arena, token);
+}
+
+void rest_portal_add_cookie(struct rest_answer *a, struct op *op)
+{
+	if (op->spec->id == OP_OPEN_PORTAL_SESSION)
+		rest_answer_add(a, STR("Set-Cookie"),
+				arena_printf(op->arena, COOKIE "=%.*s" COOKIE_ATTRIBUTES, PORTAL_SECRET_LEN, op->portal->made.text));
+	else if (op->spec->id == OP_CLOSE_PORTAL_SESSION)
+		rest_answer_add(a, STR("Set-Cookie"), STR(COOKIE "=" COOKIE_ATTRIBUTES "; Max-Age=0"));
+}
+
+/* ---- bodies ---- */
+
+static bool take_text(struct op *op, const struct json *v, void *target)
+{
+	(void)op;
+	return json_string(v, target) == ERR_OK;
+}
+
+/* null: none. */
+static bool take_text_or_none(struct op *op, const struct json *v, void *target)
+{
+	return v->type == JSON_NULL || take_text(op, v, target);
+}
+
+static bool take_rights(struct op *op, const struct json *v, void *target)
+{
+	unsigned *may = target;
+	if (v->type != JSON_ARRAY)
+		return false;
+	for (const struct json *one = v->child; one != NULL; one = one->next) {
+		unsigned right = one->type == JSON_STRING ? portal_right_of(one->text) : 0;
+		if (right == 0)
+			op_fail(op, ERR_INVALID_REQUEST, "may has words of " PORTAL_RIGHTS_TEXT ".");
+		*may |= right;
+	}
+	return true;
+}
+
+void rest_portal_decode_body(struct op *op, struct str body)
+{
+	struct op_portal *portal = op_portal_of(op);
+	const struct json *object = portal == NULL ? NULL : rest_read_object(op, body);
+	if (object == NULL)
+		return;
+	const struct rest_member of_code[] = {{"code", take_text, &portal->code}, {NULL, NULL, NULL}};
+	const struct rest_member of_link[] = {
+		{"actor", take_text, &portal->link.actor},
+		{"may", take_rights, &portal->link.may},
+		{"return_url", take_text_or_none, &portal->link.return_url},
+		{"ttl", rest_take_seconds, &portal->link.ttl},
+		{NULL, NULL, NULL},
+	};
+	rest_take_members(op, object, "", op->spec->id == OP_OPEN_PORTAL_SESSION ? of_code : of_link);
+}
+
+static void write_rights(struct json_out *o, unsigned may)
+{
+	struct str words[PORTAL_RIGHTS];
+	size_t n = portal_right_words(may, words);
+	json_open(o, "may", '[');
+	for (size_t i = 0; i < n; i++)
+		json_put_str(o, NULL, words[i]);
+	json_close(o, ']');
+}
+
+static void put_uuid(struct json_out *o, const char *key, struct uuid id)
+{
+	char text[UUID_TEXT_LEN];
+	uuid_format(id, text);
+	json_put_str(o, key, str_from(text, sizeof text));
+}
+
+static void write_session(struct json_out *o, const struct portal_session *s)
+{
+	json_open(o, "organization", '{');
+	put_uuid(o, "id", s->organization_id);
+	json_put_str(o, "slug", s->slug);
+	json_put_str(o, "name", s->name);
+	json_close(o, '}');
+	json_put_str(o, "actor", s->actor);
+	write_rights(o, s->may);
+	json_put_str(o, "return_url", s->return_url);
+	rest_put_time(o, "expires_at", s->expires_at);
+	rest_put_time(o, "idle_expires_at", s->idle_expires_at);
+}
+
+static void write_sessions(struct json_out *o, const struct op *op)
+{
+	json_open(o, "sessions", '[');
+	for (size_t i = 0; i < op->out.rows; i++) {
+		json_open(o, NULL, '{');
+		put_uuid(o, "session_id", op->portal->sessions[i].session_id);
+		write_session(o, &op->portal->sessions[i]);
+		rest_put_time(o, "made_at", op->portal->sessions[i].made_at);
+		rest_put_time(o, "last_used_at", op->portal->sessions[i].last_used_at);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
+void rest_portal_write(struct json_out *o, const struct op *op)
+{
+	if (op->spec->id == OP_LIST_PORTAL_SESSIONS) {
+		write_sessions(o, op);
+	} else if (op->spec->id == OP_CREATE_PORTAL_LINK) {
+		json_put_str(o, "url", op->portal->url);
+		rest_put_time(o, "expires_at", op->portal->expires_at);
+	} else {
+		write_session(o, &op->portal->sessions[0]);
+	}
+}
