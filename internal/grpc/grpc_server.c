@@ -69,7 +69,7 @@ void grpc_server_announce(struct grpc_server *s, bool coming)
 
 void grpc_server_take(struct grpc_server *s, int fd)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
 	socklen_t n = sizeof address;
 	grpc_server_announce(s, false);
 	if (s->listeners.n == 0)

@@ -43,11 +43,14 @@ function resolve(node) {
 
 // The answer must be one that the document foresees: its status, its media type, its schema, its required headers.
 async function hold(method, path, status, options = {}) {
-	const { query = '', ...request } = options;
-	const target = path.replace('{organization}', 'contract').replace('{client_id}', client).replace('{credential_id}', thumbprint);
+	const { query = '', ...request } = typeof options === 'function' ? options() : options;
+	const target = path.replace('{organization}', 'contract').replace('{client_id}', client).replace('{credential_id}', thumbprint).replace('{session_id}', session);
 	const response = await fetch(url + target + query, { method, ...request });
 	const body = await response.text();
 	if (status === 201 && body.includes('"secret_version"')) client = JSON.parse(body).client_id;
+	if (status === 201 && body.includes('/portal#')) code = JSON.parse(body).url.split('#')[1];
+	if (status === 201 && response.headers.has('set-cookie')) cookie = response.headers.get('set-cookie').split(';')[0];
+	if (status === 200 && body.includes('"sessions"')) session = JSON.parse(body).sessions[0].session_id;
 	assert.equal(response.status, status, body);
 	const responses = contract.paths[path][method.toLowerCase()].responses;
 	assert.ok(responses[status], `${status} is not in the document`);
@@ -83,12 +86,15 @@ const organization = `${organizations}/{organization}`;
 const clients = `${organization}/clients`;
 const one = `${clients}/{client_id}`;
 let client = 'none'; // the one that was made last
+let [code, cookie, session] = ['none', 'none', '00000000-0000-0000-0000-000000000000']; // the portal's, too
+const page = () => ({ 'x-m2m-portal': '1', origin: new URL(url).origin, cookie });
 
 // RFC 7515 appendix A.3's
 const [x, y] = ['f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU', 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0'];
 const key = { kind: 'key', public_key: { kty: 'EC', crv: 'P-256', x, y } };
 const thumbprint = 'oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U';
 const credentials = `${one}/credentials`;
+const [links, portal] = [`${organization}/portal-links`, '/portal/session'];
 
 const answers = [
 	['GET', '/m2m/client-id', 200, admin],
@@ -202,7 +208,25 @@ const answers = [
 	['GET', `${one}/secret`, 404, platform],
 	['POST', `${one}/rotate`, 404, platform],
 	['GET', `${one}/rotation`, 404, platform],
+	['POST', links, 201, operator({ actor: 'Ada', may: ['reveal'], return_url: 'https://app.example/' })],
+	['POST', links, 400, operator({ actor: 'Ada', return_url: 'javascript:alert(1)' })],
+	['POST', links, 400, operator({})],
+	['POST', portal, 201, () => ({ headers: { ...page(), ...json('').headers }, body: JSON.stringify({ code }) })],
+	['POST', portal, 401, () => ({ headers: { ...page(), ...json('').headers }, body: JSON.stringify({ code }) })],
+	['POST', portal, 403, () => ({ ...json({ code }, null) })],
+	['GET', portal, 200, () => ({ headers: page() })],
+	['GET', portal, 401, () => ({ headers: { ...page(), cookie: 'other=1' } })],
+	['GET', portal, 403, () => ({ headers: { cookie } })],
+	['GET', `${organization}/portal-sessions`, 200, platform],
+	['GET', `${organization}/portal-sessions`, 403, admin],
+	['DELETE', portal, 204, () => ({ headers: page() })],
+	['POST', links, 201, operator({ actor: 'Ada' })],
+	['POST', portal, 201, () => ({ headers: { ...page(), ...json('').headers }, body: JSON.stringify({ code }) })],
+	['GET', `${organization}/portal-sessions`, 200, platform],
+	['DELETE', `${organization}/portal-sessions/{session_id}`, 204, platform],
+	['DELETE', `${organization}/portal-sessions/{session_id}`, 404, platform],
 	['PATCH', organization, 200, operator({ disabled: true })],
+	['POST', links, 409, operator({ actor: 'Ada' })],
 	['POST', clients, 409, operator({})],
 	['DELETE', organization, 204, platform],
 	['GET', '/.well-known/jwks.json', 200, {}],
