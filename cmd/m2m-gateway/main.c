@@ -107,8 +107,8 @@ static void withdraw_all(const struct config *config, struct claims *claims)
 	listen_withdraw(&config->ops, &claims->ops);
 }
 
-static enum err new_worker(const struct config *config, const struct claims *claims, const struct worker_shared *shared,
-			   struct worker **ret, struct sbuf *why)
+static enum err new_worker(const struct config *config, struct claims *claims, const struct worker_shared *shared, struct worker **ret,
+			   struct sbuf *why)
 {
 	struct listen_set http, grpc;
 	enum err err = listen_open(&config->http, &claims->http, true, &http, why);

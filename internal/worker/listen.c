@@ -55,7 +55,7 @@ static void say(struct sbuf *why, const struct config_listen *at, const char *se
 		sbuf_printf(why, "%s: can't listen on %s port %u: %s", setting, at->host, at->port, reason);
 }
 
-static enum err claim_tcp(struct config_listen *at)
+static enum err claim_tcp(struct config_listen *at, int *ret_held)
 {
 	/* a bound socket that doesn't listen yet isn't noticed by bind with SO_REUSEADDR, so
 	 * listen too */
@@ -73,9 +73,12 @@ static enum err claim_tcp(struct config_listen *at)
 		struct sockaddr_in6 six;
 	} bound = {.six = {0}};
 	socklen_t n = sizeof bound;
-	if (at->port == 0 && getsockname(fd, &bound.any, &n) == 0)
+	if (at->port == 0 && getsockname(fd, &bound.any, &n) == 0) {
 		at->port = ntohs(bound.any.sa_family == AF_INET6 ? bound.six.sin6_port : bound.four.sin_port);
-	close(fd);
+		*ret_held = fd;
+	} else {
+		close(fd);
+	}
 	return ERR_OK;
 }
 
@@ -135,8 +138,8 @@ enum err listen_claim(struct config_listener *listener, const char *setting, str
 	for (ret->n = 0; ret->n < listener->n; ret->n++) {
 		struct config_listen *at = &listener->at[ret->n];
 		int *fd = &ret->fds[ret->n];
-		*fd = -1;
-		if ((at->local ? claim_local(at, fd) : claim_tcp(at)) != ERR_OK) {
+		*fd = ret->held[ret->n] = -1;
+		if ((at->local ? claim_local(at, fd) : claim_tcp(at, &ret->held[ret->n])) != ERR_OK) {
 			say(why, at, setting);
 			return ERR_IO;
 		}
@@ -144,9 +147,17 @@ enum err listen_claim(struct config_listener *listener, const char *setting, str
 	return ERR_OK;
 }
 
+static void let_go(struct listen_claim *claim, unsigned i)
+{
+	if (claim->held[i] >= 0)
+		close(claim->held[i]);
+	claim->held[i] = -1;
+}
+
 void listen_withdraw(const struct config_listener *listener, struct listen_claim *claim)
 {
 	for (unsigned i = 0; i < claim->n; i++) {
+		let_go(claim, i);
 		if (claim->fds[i] < 0)
 			continue;
 		unlink(listener->at[i].host);
@@ -171,11 +182,12 @@ static enum err open_one(const struct config_listen *at, int claimed, bool share
 	return ERR_IO;
 }
 
-enum err listen_open(const struct config_listener *listener, const struct listen_claim *claim, bool shared, struct listen_set *ret,
+enum err listen_open(const struct config_listener *listener, struct listen_claim *claim, bool shared, struct listen_set *ret,
 		     struct sbuf *why)
 {
 	for (ret->n = 0; ret->n < listener->n; ret->n++) {
 		const struct config_listen *at = &listener->at[ret->n];
+		let_go(claim, ret->n);
 		if (open_one(at, claim->fds[ret->n], shared, &ret->fds[ret->n]) != ERR_OK) {
 			say(why, at, "listen");
 			listen_close(ret);

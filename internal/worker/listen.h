@@ -6,9 +6,12 @@
 #include "base/sbuf.h"
 #include "config/config.h"
 
-/* What a process holds of a listener besides its workers: its unix sockets. Starts as {.n = 0}. */
+/* What a process holds of a listener besides its workers: its unix sockets, and until listen_open
+ * the ports that were any free ones, so that no other listener is given them. Starts as
+ * {.n = 0}. */
 struct listen_claim {
-	int fds[CONFIG_LISTEN_MAX]; /* -1: TCP */
+	int fds[CONFIG_LISTEN_MAX];  /* -1: TCP */
+	int held[CONFIG_LISTEN_MAX]; /* -1: none */
 	unsigned n;
 };
 
@@ -30,8 +33,8 @@ void listen_withdraw(const struct config_listener *listener, struct listen_claim
 
 /* Non-blocking listening sockets, one for each address; with `shared`, TCP's are several on a
  * port, each with an accept queue of its own. ERR_IO as above, and then there is none. */
-MUST_CHECK enum err listen_open(const struct config_listener *listener, const struct listen_claim *claim, bool shared,
-				struct listen_set *ret, struct sbuf *why);
+MUST_CHECK enum err listen_open(const struct config_listener *listener, struct listen_claim *claim, bool shared, struct listen_set *ret,
+				struct sbuf *why);
 void listen_close(struct listen_set *set);
 
 /* From now on the kernel makes no new connections there, while those that it has made can still
