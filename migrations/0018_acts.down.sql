@@ -1,0 +1,1 @@
+set local role m2m_owner;
