@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 
 #include "base/clock.h"
 #include "base/reserve.h"
@@ -218,9 +217,8 @@ static int send_piece(nghttp2_session *session, nghttp2_frame *frame, const uint
 	(void)source;
 	struct grpc_conn *c = arg;
 	struct grpc_call *call = call_of(session, frame->hd.stream_id);
-	struct evbuffer *out = bufferevent_get_output(c->bev);
 	assert(call != NULL);
-	if (evbuffer_add(out, frame_header, GRPC_FRAME_HEAD) != 0 || (n > 0 && grpc_call_move_piece(call, out, n) != ERR_OK))
+	if (evbuffer_add(c->out, frame_header, GRPC_FRAME_HEAD) != 0 || (n > 0 && grpc_call_move_piece(call, c->out, n) != ERR_OK))
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	return 0;
 }

@@ -1,7 +1,7 @@
-/* One HTTP/2 connection (RFC 9113): nghttp2's session between a bufferevent and the calls.
+/* One HTTP/2 connection (RFC 9113): nghttp2's session between a socket and the calls.
  *
- *   socket -> bufferevent -> nghttp2 -> callbacks -> grpc_receive -> ... -> grpc_answer ->
- *   grpc_ask -> nghttp2 -> bufferevent -> socket
+ *   socket -> tls_stream -> nghttp2 -> callbacks -> grpc_receive -> ... -> grpc_answer ->
+ *   grpc_ask -> nghttp2 -> tls_stream -> socket
  *
  * grpc_phase.h has the phases; grpc_conn_parts.h tells which file does what.
  *

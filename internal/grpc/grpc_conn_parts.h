@@ -20,11 +20,16 @@
 #include "grpc/grpc_frames.h"
 #include "grpc/grpc_phase.h"
 #include "loop/conn_end.h"
+#include "tls/tls_stream.h"
 
 struct grpc_conn {
 	struct list node;
 	struct grpc_server *server;
-	struct bufferevent *bev;
+	struct tls_stream stream;
+	struct event *readable, *writable;
+	struct evbuffer *in;                    /* what was read and can't be worked on yet */
+	struct evbuffer *out;                   /* what the socket hasn't taken */
+	bool reading;                           /* `readable` is watched */
 	struct client_certificate *certificate; /* shown in the handshake; NULL: none */
 	nghttp2_session *session;
 	nghttp2_data_provider pieces; /* takes a call's answer, piece by piece */

@@ -1,26 +1,27 @@
-/* on_read takes the socket's bytes to nghttp2, whose callbacks tell the calls; flush takes
+/* on_readable takes the socket's bytes to nghttp2, whose callbacks tell the calls; flush takes
  * nghttp2's frames to the socket. Frames are made once per turn of the loop, so that the answers
- * of a whole batch leave in one write. Only the functions that the loop itself calls (on_read,
- * on_written, on_event, on_flush, the tick) may end the connection, all through grpc_conn_end. */
+ * of a whole batch leave in one write. Only the functions that the loop itself calls (on_readable,
+ * on_writable, on_flush, the tick) may end the connection, all through grpc_conn_end.
+ *
+ * The socket is polled here, as rest_conn.c does and for its reasons: a bufferevent asks the kernel
+ * how much there is before it reads, and to watch the socket anew twice an answer. */
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "crypto/digest.h"
 #include "grpc/grpc_conn_parts.h"
 #include "grpc/grpc_server_parts.h"
 #include "grpc/grpc_stream.h"
-#include "loop/tls_bufferevent.h"
 
 /* Bytes for a socket that takes no more; nothing is read meanwhile. */
 #define OUTPUT_MAX (64 * 1024)
-/* libevent takes that many bytes from a socket in a turn of the loop: eight calls with a bearer
- * token each. */
-#define INPUT_PIECE 4096
-#define INPUT_MAX   (16 * 1024)
-#define LINGER_US   1000000 /* for the client to read GOAWAY and close */
+#define PIECES     16
+/* TLS records that are read in a turn of the loop. */
+#define READS_MAX 4
+#define LINGER_US 1000000 /* for the client to read GOAWAY and close */
 /* Between the notice and the last GOAWAY: if the client is silent, and if it sends but answers
  * no PING. */
 #define GOAWAY_WAIT_US 1000000
@@ -33,6 +34,18 @@ struct grpc_conn *grpc_conn_of_node(struct list *node)
 
 /* ---- the exit ---- */
 
+static void free_event(struct event *event)
+{
+	if (event != NULL)
+		event_free(event);
+}
+
+static void free_buffer(struct evbuffer *buffer)
+{
+	if (buffer != NULL)
+		evbuffer_free(buffer);
+}
+
 void grpc_conn_end(struct grpc_conn *c, enum conn_end why)
 {
 	conn_end_decide(&c->end, why);
@@ -43,14 +56,26 @@ void grpc_conn_end(struct grpc_conn *c, enum conn_end why)
 		grpc_call_forget_parent(grpc_call_of_conn_node(c->orphans.next));
 	grpc_server_conn_gone(c->server, c->peer, c->end);
 	nghttp2_session_del(c->session);
-	if (c->flush != NULL)
-		event_free(c->flush);
-	if (c->bev != NULL) {
-		tls_say_bye(grpc_server_tls(c->server), c->bev);
-		bufferevent_free(c->bev);
-	}
+	free_event(c->flush);
+	free_event(c->readable);
+	free_event(c->writable);
+	free_buffer(c->in);
+	free_buffer(c->out);
+	tls_stream_end(&c->stream);
+	close(c->stream.fd);
 	client_certificate_free(c->certificate);
 	free(c);
+}
+
+static void set_reading(struct grpc_conn *c, bool reading)
+{
+	if (reading == c->reading)
+		return;
+	c->reading = reading;
+	if (!reading)
+		event_del(c->readable);
+	else if (event_add(c->readable, NULL) != 0)
+		grpc_conn_give_up(c);
 }
 
 /* A close with unread bytes would make the kernel send a reset, which can overtake the GOAWAY:
@@ -63,64 +88,76 @@ static void linger(struct grpc_conn *c)
 	grpc_conn_move(c, GRPC_LINGERING);
 	c->bye_us = clock_mono_us();
 	grpc_conn_drop_calls(c);
-	tls_say_bye(grpc_server_tls(c->server), c->bev);
-	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
-	bufferevent_enable(c->bev, EV_READ);
+	tls_stream_end(&c->stream);
+	shutdown(c->stream.fd, SHUT_WR);
+	set_reading(c, true);
+}
+
+/* ---- frames to the socket ---- */
+
+static void write_later(struct grpc_conn *c)
+{
+	const unsigned ms = grpc_server_env(c->server)->config->receive_timeout_ms;
+	if (event_pending(c->writable, EV_WRITE | EV_TIMEOUT, NULL) == 0)
+		event_add(c->writable, &(struct timeval){ms / 1000, (ms % 1000) * 1000});
+}
+
+/* As much of the output as the socket takes. False: nobody is there. */
+static bool write_output(struct grpc_conn *c)
+{
+	while (evbuffer_get_length(c->out) > 0) {
+		struct evbuffer_iovec pieces[PIECES];
+		int n = evbuffer_peek(c->out, -1, NULL, pieces, PIECES);
+		ssize_t taken = tls_stream_write(&c->stream, pieces, n < PIECES ? n : PIECES);
+		if (taken == TLS_STREAM_LATER) {
+			write_later(c);
+			return true;
+		}
+		if (taken < 0)
+			return false;
+		evbuffer_drain(c->out, (size_t)taken);
+	}
+	if (!c->stream.stuck)
+		event_del(c->writable);
+	return true;
+}
+
+static bool gather_frames(struct grpc_conn *c)
+{
+	while (c->phase != GRPC_SILENT && c->phase <= GRPC_LEAVING && evbuffer_get_length(c->out) < OUTPUT_MAX) {
+		const uint8_t *bytes = NULL;
+		ssize_t n = nghttp2_session_mem_send(c->session, &bytes);
+		if (n < 0 || (n > 0 && evbuffer_add(c->out, bytes, (size_t)n) != 0))
+			return false;
+		if (n == 0)
+			break;
+	}
+	return true;
 }
 
 /* Frames -> socket. False: the connection is freed. */
 static bool flush(struct grpc_conn *c)
 {
-	struct evbuffer *out = bufferevent_get_output(c->bev);
-	while (c->phase != GRPC_SILENT && c->phase <= GRPC_LEAVING && evbuffer_get_length(out) < OUTPUT_MAX) {
-		const uint8_t *bytes = NULL;
-		ssize_t n = nghttp2_session_mem_send(c->session, &bytes);
-		if (n < 0 || (n > 0 && evbuffer_add(out, bytes, (size_t)n) != 0)) {
+	bool full = false;
+	do {
+		if (!gather_frames(c)) {
 			grpc_conn_end(c, CONN_END_NO_MEMORY);
 			return false;
 		}
-		if (n == 0)
-			break;
-	}
-	if (evbuffer_get_length(out) >= OUTPUT_MAX)
-		bufferevent_disable(c->bev, EV_READ);
-	if (evbuffer_get_length(out) > 0 || c->phase == GRPC_LINGERING)
+		full = evbuffer_get_length(c->out) >= OUTPUT_MAX;
+		if (!c->shaking && !write_output(c)) {
+			grpc_conn_end(c, CONN_END_LOST);
+			return false;
+		}
+	} while (full && evbuffer_get_length(c->out) == 0);
+	if (evbuffer_get_length(c->out) >= OUTPUT_MAX)
+		set_reading(c, false);
+	if (evbuffer_get_length(c->out) > 0 || c->phase == GRPC_LINGERING)
 		return true;
 	bool over = c->phase == GRPC_CLOSING || !nghttp2_session_want_write(c->session);
 	if (over && (!grpc_conn_reads(c) || !nghttp2_session_want_read(c->session)))
 		linger(c);
 	return true;
-}
-
-static void on_read(struct bufferevent *bev, void *arg);
-
-/* Reads again, if there is nothing any more that keeps it from that. May free the connection. */
-static void read_on(struct grpc_conn *c)
-{
-	if (c->waiting && c->orphans_n <= grpc_server_conn_calls_max(c->server) / 2)
-		c->waiting = false;
-	if (c->waiting || evbuffer_get_length(bufferevent_get_output(c->bev)) >= OUTPUT_MAX)
-		return;
-	bufferevent_enable(c->bev, EV_READ);
-	if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0)
-		on_read(c->bev, c);
-}
-
-static void on_flush(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	struct grpc_conn *c = arg;
-	if (flush(c) && c->waiting)
-		read_on(c);
-}
-
-/* Everything lies with the kernel. */
-static void on_written(struct bufferevent *bev, void *arg)
-{
-	(void)bev;
-	struct grpc_conn *c = arg;
-	if (flush(c))
-		read_on(c);
 }
 
 /* A person with curl, or a probe at the wrong port, should not have to guess. Our SETTINGS wait
@@ -134,7 +171,7 @@ static void answer_stranger(struct grpc_conn *c, struct str said)
 	grpc_conn_move(c, GRPC_CLOSING);
 	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
 		if (str_starts(said, str_of(methods[i])))
-			evbuffer_add(bufferevent_get_output(c->bev), text, sizeof text - 1);
+			evbuffer_add(c->out, text, sizeof text - 1);
 }
 
 /* Too many calls that were cancelled are still being worked on: what the client sends waits for
@@ -144,7 +181,7 @@ static bool must_wait(struct grpc_conn *c)
 	if (c->orphans_n < grpc_server_conn_calls_max(c->server))
 		return false;
 	c->waiting = true;
-	bufferevent_disable(c->bev, EV_READ);
+	set_reading(c, false);
 	return true;
 }
 
@@ -173,55 +210,105 @@ static size_t feed(struct grpc_conn *c, struct str in)
 	return done;
 }
 
-/* What else the socket has, up to INPUT_MAX, so that the calls of a client with one connection go
- * into one batch. Of a connection that has ended, the loop tells in its next turn. */
-static void read_rest(struct bufferevent *bev, struct evbuffer *in)
+/* What was read, behind what waits. False: out of memory. */
+static bool take(struct grpc_conn *c, struct str bytes)
 {
-	struct evbuffer_iovec room;
-	size_t n = evbuffer_get_length(in);
-	if (n < INPUT_PIECE || n >= INPUT_MAX || tls_bufferevent_encrypts(bev))
-		return;
-	evbuffer_unfreeze(in, 0);
-	if (evbuffer_reserve_space(in, (ev_ssize_t)(INPUT_MAX - n), &room, 1) == 1) {
-		ssize_t more = recv(bufferevent_getfd(bev), room.iov_base, INPUT_MAX - n, MSG_DONTWAIT);
-		room.iov_len = more > 0 ? (size_t)more : 0;
-		evbuffer_commit_space(in, &room, 1);
-	}
-	evbuffer_freeze(in, 0);
-}
-
-static void on_read(struct bufferevent *bev, void *arg)
-{
-	struct grpc_conn *c = arg;
-	struct evbuffer *in = bufferevent_get_input(bev);
-	struct evbuffer_iovec piece;
-	if (grpc_conn_reads(c) && !c->waiting)
-		read_rest(bev, in);
 	if (c->phase == GRPC_SILENT)
 		grpc_conn_move(c, GRPC_HEARD);
 	c->received_us = clock_mono_us();
-	while (grpc_conn_reads(c) && !c->waiting && evbuffer_peek(in, -1, NULL, &piece, 1) > 0)
-		evbuffer_drain(in, feed(c, str_from(piece.iov_base, piece.iov_len)));
-	if (!grpc_conn_reads(c))
-		evbuffer_drain(in, evbuffer_get_length(in));
+	size_t done = feed(c, bytes);
+	return !grpc_conn_reads(c) || done == bytes.n || evbuffer_add(c->in, bytes.p + done, bytes.n - done) == 0;
+}
+
+/* Whether the handshake is over. What the client has shown is known then. */
+static enum err greet(struct grpc_conn *c, ssize_t n)
+{
+	c->shaking = tls_stream_shaking(&c->stream);
+	if (c->shaking)
+		return n == TLS_STREAM_LATER ? ERR_OK : ERR_MALFORMED;
+	return tls_stream_certificate(&c->stream, &c->certificate);
+}
+
+/* Why the connection ends now; CONN_END_NONE: it goes on. */
+static enum conn_end read_once(struct grpc_conn *c, ssize_t *ret_n)
+{
+	struct str chunk = grpc_server_chunk(c->server);
+	ssize_t n = *ret_n = tls_stream_read(&c->stream, (char *)chunk.p, chunk.n);
+	enum err err = c->shaking ? greet(c, n) : ERR_OK;
+	if (n == 0)
+		return CONN_END_CLIENT_CLOSED;
+	if (err != ERR_OK)
+		return err == ERR_NO_MEMORY ? CONN_END_NO_MEMORY : CONN_END_HANDSHAKE_FAILED;
+	if (n == TLS_STREAM_LATER)
+		return CONN_END_NONE;
+	if (n < 0)
+		return CONN_END_LOST;
+	bool taken = take(c, str_from(chunk.p, (size_t)n));
+	crypto_wipe((char *)chunk.p, (size_t)n); /* a secret may be in there */
+	return taken ? CONN_END_NONE : CONN_END_NO_MEMORY;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct grpc_conn *c = arg;
+	ssize_t n = 0;
+	int reads = 0;
+	do {
+		enum conn_end end = read_once(c, &n);
+		if (end != CONN_END_NONE) {
+			grpc_conn_end(c, end);
+			return;
+		}
+	} while (n > 0 && c->reading && ++reads < READS_MAX && tls_stream_holds(&c->stream));
+	if (n > 0 && c->reading && tls_stream_holds(&c->stream))
+		event_active(c->readable, EV_READ, 0); /* the socket itself may not tell */
+	if (c->stream.stuck)
+		write_later(c);
 	flush(c);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+/* Reads again, if there is nothing any more that keeps it from that. May free the connection. */
+static void read_on(struct grpc_conn *c)
+{
+	struct evbuffer_iovec piece;
+	bool fed = false;
+	if (c->waiting && c->orphans_n <= grpc_server_conn_calls_max(c->server) / 2)
+		c->waiting = false;
+	if (c->waiting || evbuffer_get_length(c->out) >= OUTPUT_MAX)
+		return;
+	while (grpc_conn_reads(c) && !c->waiting && evbuffer_peek(c->in, -1, NULL, &piece, 1) > 0) {
+		evbuffer_drain(c->in, feed(c, str_from(piece.iov_base, piece.iov_len)));
+		fed = true;
+	}
+	if (!grpc_conn_reads(c))
+		evbuffer_drain(c->in, evbuffer_get_length(c->in));
+	if (!c->waiting && !c->reading) {
+		set_reading(c, true);
+		if (tls_stream_holds(&c->stream))
+			event_active(c->readable, EV_READ, 0);
+	}
+	if (fed)
+		flush(c);
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct grpc_conn *c = arg;
+	if (flush(c))
+		read_on(c);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct grpc_conn *c = arg;
-	if (what & BEV_EVENT_CONNECTED) { /* the handshake has ended */
-		c->shaking = false;
-		if (tls_bufferevent_certificate(bev, &c->certificate) == ERR_NO_MEMORY)
-			grpc_conn_end(c, CONN_END_NO_MEMORY);
-		return;
-	}
-	if (what & BEV_EVENT_TIMEOUT)
+	if (c->stream.stuck && evbuffer_get_length(c->out) == 0)
+		on_readable(fd, EV_READ, c); /* a handshake that had more to say than the socket took */
+	else if (what & EV_TIMEOUT)
 		grpc_conn_end(c, CONN_END_UNREAD);
-	else if (what & BEV_EVENT_EOF)
-		grpc_conn_end(c, CONN_END_CLIENT_CLOSED);
-	else
-		grpc_conn_end(c, c->shaking ? CONN_END_HANDSHAKE_FAILED : CONN_END_LOST);
+	else if (flush(c))
+		read_on(c);
 }
 
 /* ---- time ---- */
@@ -229,7 +316,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 /* Nothing is read, since the client doesn't take what is for it. */
 static bool is_unread(const struct grpc_conn *c)
 {
-	return evbuffer_get_length(bufferevent_get_output(c->bev)) > 0 && (bufferevent_get_enabled(c->bev) & EV_READ) == 0;
+	return evbuffer_get_length(c->out) > 0 && !c->reading;
 }
 
 /* What the client has sent lies unread, here or in the kernel: its answer to the PING may stand
@@ -237,7 +324,7 @@ static bool is_unread(const struct grpc_conn *c)
 static bool has_unread(const struct grpc_conn *c)
 {
 	char next;
-	return c->waiting || recv(bufferevent_getfd(c->bev), &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	return c->waiting || tls_stream_holds(&c->stream) || recv(c->stream.fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 /* It is time for the last GOAWAY. Streams that the client opened before it knew are taken, so an
@@ -292,8 +379,6 @@ void grpc_conn_tick(struct grpc_conn *c, int64_t now_us)
 
 void grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct tls *tls, const struct remote *remote)
 {
-	const struct config *config = grpc_server_env(server)->config;
-	const struct timeval write_timeout = {config->receive_timeout_ms / 1000, (config->receive_timeout_ms % 1000) * 1000};
 	struct event_base *base = grpc_server_base(server);
 	struct grpc_conn *c = calloc(1, sizeof *c);
 	if (c == NULL) {
@@ -311,20 +396,20 @@ void grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struc
 	grpc_frames_init(&c->frames);
 	c->server = server;
 	c->remote = *remote;
-	c->shaking = tls != NULL && config->grpc.tls;
 	c->idle_since_us = c->received_us = clock_mono_us();
 	grpc_guard_init(c, c->received_us);
-	c->flush = event_new(base, -1, 0, on_flush, c);
-	c->session = grpc_conn_session(c);
-	c->bev = tls_bufferevent(tls, TLS_GRPC, base, fd);
 	list_append(list, &c->node);
-	if (c->bev == NULL)
-		close(fd);
-	if (c->bev == NULL || c->session == NULL || c->flush == NULL) {
+	bool good = tls_stream_init(&c->stream, tls, TLS_GRPC, fd) == ERR_OK;
+	c->shaking = tls_stream_shaking(&c->stream);
+	c->flush = event_new(base, -1, 0, on_flush, c);
+	c->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->writable = event_new(base, fd, EV_WRITE, on_writable, c);
+	c->in = evbuffer_new();
+	c->out = evbuffer_new();
+	c->session = grpc_conn_session(c);
+	if (!good || c->flush == NULL || c->readable == NULL || c->writable == NULL || c->in == NULL || c->out == NULL ||
+	    c->session == NULL || event_add(c->readable, NULL) != 0)
 		grpc_conn_end(c, CONN_END_NO_MEMORY);
-		return;
-	}
-	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
-	bufferevent_set_timeouts(c->bev, NULL, &write_timeout);
-	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	else
+		c->reading = true;
 }

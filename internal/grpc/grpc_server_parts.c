@@ -16,9 +16,9 @@ struct event_base *grpc_server_base(struct grpc_server *s)
 	return s->base;
 }
 
-struct tls *grpc_server_tls(struct grpc_server *s)
+struct str grpc_server_chunk(struct grpc_server *s)
 {
-	return s->tls;
+	return str_from(s->chunk, sizeof s->chunk);
 }
 
 struct grpc_health *grpc_server_health(struct grpc_server *s)

@@ -40,11 +40,13 @@ struct grpc_server {
 	struct grpc_health health;
 	struct grpc_methods methods[GRPC_METHODS]; /* the server's own */
 	struct conn_ends ends;                     /* why those connections that are gone are */
+	char chunk[16384];                         /* what one read takes */
 };
 
 struct op_env *grpc_server_env(struct grpc_server *s);
 struct event_base *grpc_server_base(struct grpc_server *s);
-struct tls *grpc_server_tls(struct grpc_server *s);
+/* Where a connection reads to, one after the other. */
+struct str grpc_server_chunk(struct grpc_server *s);
 
 /* One of the server's own methods; NULL if there is none at this path. */
 const struct grpc_method *grpc_server_method(struct grpc_server *s, struct str path);

@@ -26,22 +26,3 @@ bool tls_fits(struct tls *t, enum tls_listener listener, struct bufferevent *bev
 {
 	return !tls_speaks(t, listener) || bufferevent_openssl_get_ssl(bev) != NULL;
 }
-
-bool tls_bufferevent_encrypts(struct bufferevent *bev)
-{
-	return bufferevent_openssl_get_ssl(bev) != NULL;
-}
-
-enum err tls_bufferevent_certificate(struct bufferevent *bev, struct client_certificate **ret)
-{
-	SSL *ssl = bufferevent_openssl_get_ssl(bev);
-	*ret = NULL;
-	return ssl == NULL ? ERR_OK : tls_client_certificate(ssl, ret);
-}
-
-void tls_say_bye(struct tls *t, struct bufferevent *bev)
-{
-	SSL *ssl = bufferevent_openssl_get_ssl(bev);
-	if (ssl != NULL)
-		tls_bye(t, ssl, bufferevent_getfd(bev), bufferevent_get_openssl_error(bev));
-}

@@ -5,7 +5,6 @@
 
 #include <event2/bufferevent.h>
 
-#include "crypto/client_certificate.h"
 #include "tls/tls.h"
 
 /* A server's end of a connection on its worker's loop, which closes `fd` when it is freed; -1: set
@@ -15,15 +14,5 @@ struct bufferevent *tls_bufferevent(struct tls *t, enum tls_listener listener, s
 
 /* Whether the connection speaks what its listener does. */
 bool tls_fits(struct tls *t, enum tls_listener listener, struct bufferevent *bev);
-
-/* The socket's bytes aren't what the input holds. */
-bool tls_bufferevent_encrypts(struct bufferevent *bev);
-
-/* As tls_stream_certificate. */
-MUST_CHECK enum err tls_bufferevent_certificate(struct bufferevent *bev, struct client_certificate **ret);
-
-/* Before our side is closed: close_notify (RFC 8446 section 6.1); a word in plain HTTP to who spoke
- * that to a listener that doesn't. */
-void tls_say_bye(struct tls *t, struct bufferevent *bev);
 
 #endif
