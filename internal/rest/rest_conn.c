@@ -167,15 +167,20 @@ enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct
 	*set = (struct rest_conns){.base = base, .tls = tls, .proxies = proxies, .max = max, .receive_timeout_ms = receive_timeout_ms};
 	list_init(&set->all);
 	list_init(&set->gone);
+	list_init(&set->cooling);
 	enum err err = peers_init(&set->peers);
 	if (err != ERR_OK)
 		return err;
 	set->bury = event_new(base, -1, 0, on_bury, set);
-	return set->bury == NULL ? ERR_NO_MEMORY : ERR_OK;
+	set->warm = evtimer_new(base, rest_conns_warm, set);
+	return set->bury == NULL || set->warm == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
 void rest_conns_clear(struct rest_conns *set)
 {
+	if (set->warm != NULL)
+		event_free(set->warm);
+	set->warm = NULL;
 	if (set->bury == NULL)
 		return;
 	rest_conns_bury(set);

@@ -26,7 +26,9 @@ struct rest_conns {
 	struct tls *tls; /* NULL: plaintext */
 	const struct proxies *proxies;
 	struct list all, gone;
-	struct event *bury; /* frees those that are gone */
+	struct event *bury;  /* frees those that are gone */
+	struct list cooling; /* those that aren't read for a moment, in the order of time */
+	struct event *warm;
 	unsigned count;
 	unsigned held, max; /* those that are not over the limit; and the limit */
 	struct peers peers; /* what is fair when there is little room (base/peers.h) */
@@ -37,6 +39,8 @@ struct rest_conns {
 	 * bytes are gone after the call. NULL: evhttp gets all. */
 	bool (*take)(void *arg, struct rest_conn *c, struct str request);
 	void *take_arg;
+	/* Whether those that cool may be read again. NULL: not before their time. */
+	bool (*has_room)(void *arg);
 	/* Answers bytes that can't be served with rest_conn_answer, as the connection's last
 	 * answer; `why` is http_guard_feed's. */
 	void (*refuse)(void *arg, struct rest_conn *c, enum err why);
@@ -74,6 +78,10 @@ struct client_certificate *rest_conn_certificate(const struct rest_conn *c);
  * `body` may be absent. */
 void rest_conn_answer(struct rest_conn *c, struct str head, struct str body, enum conn_end last, evbuffer_ref_cleanup_cb release,
 		      void *owner);
+
+/* Before the answer to a request that is refused for want of room: the connection isn't read for a
+ * moment, or until there is room. */
+void rest_conn_cool(struct rest_conn *c);
 
 /* To be called after evhttp_send_reply for that request: sends the answer, or as much of it as
  * the socket takes. The connection may be gone afterwards. `last` as above; evhttp has to know

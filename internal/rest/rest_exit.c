@@ -61,6 +61,7 @@ void rest_conn_forget(struct rest_conn *c)
 	for (size_t i = 0; i < sizeof events / sizeof *events; i++)
 		if (events[i] != NULL)
 			event_del(events[i]);
+	rest_conn_warm(c);
 	rest_conn_move(c, REST_GONE);
 	conn_ends_note(&c->set->ends, c->end);
 	c->set->count--;

@@ -134,6 +134,8 @@ static void reply(struct op *op, void *transport)
 		r->last = CONN_END_DRAINED;
 	if (r->last == CONN_END_NONE && r->req != NULL && says_close(r->req))
 		r->last = CONN_END_CLOSE_REQUESTED;
+	if (op->err == ERR_OVERLOADED)
+		rest_conn_cool(conn);
 	enum conn_end last = r->last; /* the op, and with it r, may be gone before it is used */
 	if (op->err == ERR_OK && r->page != NULL)
 		rest_encode_page(op, r->page, &answer);
@@ -300,12 +302,19 @@ static bool take(void *arg, struct rest_conn *conn, struct str request)
 	m.path = rest_path_of_route(s->env->config->public_path, m.path);
 	struct str refusal = rest_shed(&s->shed, &m);
 	if (refusal.p != NULL) {
+		rest_conn_cool(conn);
 		rest_conn_answer(conn, refusal, STR_NONE, CONN_END_NONE, NULL, NULL);
 		return true;
 	}
 	if (!serve(s, conn, NULL, &m))
 		answer_without_memory(conn);
 	return true;
+}
+
+static bool has_room(void *arg)
+{
+	struct rest_server *s = arg;
+	return issue_has_room(s->env->store);
 }
 
 /* What is bound is evhttp's to close. */
@@ -338,6 +347,7 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 	s->shed.env = env;
 	s->conns.take = take;
 	s->conns.take_arg = s;
+	s->conns.has_room = has_room;
 	s->conns.refuse = refuse;
 	const struct timeval idle = {env->config->idle_timeout_ms / 1000, (env->config->idle_timeout_ms % 1000) * 1000};
 	/* a queue: each request sets and clears it a few times */

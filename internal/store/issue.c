@@ -519,6 +519,11 @@ bool issue_is_full(const struct store *s)
 	return s->issue.waiting_count >= s->config->queue_max;
 }
 
+bool issue_has_room(const struct store *s)
+{
+	return s->issue.waiting_count <= s->config->queue_max / 2;
+}
+
 enum err issue_submit(struct store *s, struct issue_request *r)
 {
 	struct issue_queue *q = &s->issue;

@@ -110,6 +110,8 @@ MUST_CHECK enum err issue_submit(struct store *s, struct issue_request *r);
 
 /* Whether issue_submit would answer ERR_OVERLOADED. */
 bool issue_is_full(const struct store *s);
+/* Half of the queue is free: there is room for those that were refused. */
+bool issue_has_room(const struct store *s);
 
 /* Takes a submitted request back that no statement carries yet. True: it is out, and done isn't
  * called. False: it is under way, and done will be; refused with stale_key it then doesn't go

@@ -364,6 +364,11 @@ enum err issue_submit(struct store *s, struct issue_request *r)
 	return take_on(s, FAKE_ISSUE);
 }
 
+bool issue_has_room(const struct store *s)
+{
+	return !issue_is_full(s);
+}
+
 bool issue_is_full(const struct store *s)
 {
 	return s->refuse == ERR_OVERLOADED;

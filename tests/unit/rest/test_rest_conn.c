@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "conn_server.h"
@@ -239,6 +240,9 @@ static bool take(void *arg, struct rest_conn *c, struct str request)
 	(void)arg;
 	if (taking && str_starts(request, STR("POST /token "))) {
 		rest_conn_answer(c, STR(BUSY), STR_NONE, CONN_END_NONE, NULL, NULL);
+	} else if (str_starts(request, STR("POST /full "))) {
+		rest_conn_cool(c);
+		rest_conn_answer(c, STR(BUSY), STR_NONE, CONN_END_NONE, NULL, NULL);
 	} else if (str_starts(request, STR("POST /later "))) {
 		cr_assert_lt(taken_n, sizeof taken / sizeof *taken);
 		taken[taken_n++] = c;
@@ -328,6 +332,62 @@ Test(rest_conn_taken, what_follows_waits_for_the_answer)
 	cr_assert(str_starts(str_of(hear()), STR(LATE "HTTP/1.1 200 OK\r\n")));
 	answer_taken(1);
 	cr_assert_str_eq(hear(), LATE BUSY);
+}
+
+/* ---- who was refused for want of room ---- */
+
+static bool room;
+
+static bool has_room(void *arg)
+{
+	(void)arg;
+	return room;
+}
+
+static void serves_in_the_end(const char *paths)
+{
+	for (int i = 0; i < 200 && strcmp(seen, paths) != 0; i++)
+		turn(10);
+	served(paths);
+}
+
+Test(rest_conn_taken, who_asks_again_at_once_is_refused_now_and_then)
+{
+	const int64_t begin = clock_mono_us();
+	unsigned refused = 0;
+	conns.has_room = has_room;
+	const struct str request = STR("POST /full HTTP/1.1\r\n" HOST "\r\n");
+	do {
+		cr_assert_eq(send(client, request.p, request.n, MSG_NOSIGNAL), (ssize_t)request.n);
+		while (*hear() == '\0')
+			turn(1);
+		refused++;
+	} while (clock_mono_us() - begin < 500000);
+	cr_assert_leq(refused, 1 + (clock_mono_us() - begin) / 70000);
+}
+
+Test(rest_conn_taken, who_was_refused_is_served_again)
+{
+	conns.has_room = has_room;
+	say(STR("POST /full HTTP/1.1\r\n" HOST "\r\n"));
+	cr_assert_str_eq(hear(), BUSY);
+	say(STR("GET /a HTTP/1.1\r\n" HOST "\r\n"));
+	serves_in_the_end("/a ");
+	say(STR("POST /full HTTP/1.1\r\n" HOST "\r\nGET /b HTTP/1.1\r\n" HOST "\r\n"));
+	room = true;
+	say(STR("GET /c HTTP/1.1\r\n" HOST "\r\n"));
+	serves_in_the_end("/a /b /c ");
+}
+
+Test(rest_conn_taken, who_was_refused_may_leave)
+{
+	conns.has_room = has_room;
+	say(STR("POST /full HTTP/1.1\r\n" HOST "\r\n"));
+	close(client);
+	while (conns.count > 0)
+		turn(10);
+	client = conn_server_dial(&server);
+	say(STR("POST /full HTTP/1.1\r\n" HOST "\r\n"));
 }
 
 Test(rest_conn_taken, it_is_not_idle_while_it_is_worked_on)
