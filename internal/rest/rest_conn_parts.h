@@ -80,6 +80,9 @@ void rest_conns_bury(struct rest_conns *set);
 /* Its share of the connections (rest_doorstep.c takes it). */
 void rest_conn_leave_peer(struct rest_conn *c);
 
+/* It may be read again, or leaves (rest_cooling.c). */
+void rest_conn_warm(struct rest_conn *c);
+
 /* The receive timeout, from now on. */
 void rest_conn_begin_timer(struct rest_conn *c);
 
@@ -123,8 +126,6 @@ void rest_exchange_again(evutil_socket_t fd, short what, void *conn);
 
 /* ---- rest_cooling.c ---- */
 
-/* Of one that leaves, or may be read again. */
-void rest_conn_warm(struct rest_conn *c);
 /* The loop's callback. */
 void rest_conns_warm(evutil_socket_t fd, short what, void *conns);
 

@@ -28,14 +28,6 @@ void rest_conn_cool(struct rest_conn *c)
 	look_again(c->set);
 }
 
-void rest_conn_warm(struct rest_conn *c)
-{
-	if (c->cool_until_us == 0)
-		return;
-	c->cool_until_us = 0;
-	list_remove(&c->cooling);
-}
-
 static bool is_warm(const struct rest_conns *set, const struct rest_conn *c, int64_t now_us)
 {
 	return c->cool_until_us <= now_us || (set->has_room != NULL && set->has_room(set->take_arg));

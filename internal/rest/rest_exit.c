@@ -55,6 +55,14 @@ void rest_conn_leave_peer(struct rest_conn *c)
 	c->peer = NULL;
 }
 
+void rest_conn_warm(struct rest_conn *c)
+{
+	if (c->cool_until_us == 0)
+		return;
+	c->cool_until_us = 0;
+	list_remove(&c->cooling);
+}
+
 void rest_conn_forget(struct rest_conn *c)
 {
 	struct event *const events[] = {c->readable, c->writable, c->timer, c->again};
