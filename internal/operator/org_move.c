@@ -202,6 +202,13 @@ static bool under_way(const struct org_move *m)
 	return is_state(m, "copying") || is_state(m, "frozen") || (is_state(m, "moved") && str_eq(m->moving, STR("moved")));
 }
 
+/* What there was before says nothing of this one. */
+static void forget_last(struct org_move *m)
+{
+	m->move_id = (struct uuid){.b = {0}};
+	m->state = STR_NONE;
+}
+
 static enum err one_at_a_time(struct org_move *m)
 {
 	PG_RESULT r = NULL;
@@ -224,6 +231,8 @@ static enum err look(struct org_move *m, struct target *ret)
 		err = one_at_a_time(m);
 	if (err == ERR_OK)
 		err = look_at_source(m);
+	if (err == ERR_OK && !under_way(m))
+		forget_last(m);
 	if (err == ERR_OK)
 		err = look_at_target(m, ret);
 	if (err == ERR_OK && under_way(m) && memcmp(&m->peer_id, &m->target_id, sizeof m->peer_id) != 0)
@@ -520,7 +529,7 @@ static enum err move_on(struct org_move *m, const struct target *t)
 {
 	enum err err = check_states(m, t);
 	bool opened = str_eq(t->state, STR("open"));
-	if (err == ERR_OK && !is_state(m, "frozen") && !(is_state(m, "moved") && m->moving.p != NULL))
+	if (err == ERR_OK && !is_state(m, "frozen") && !is_state(m, "moved"))
 		err = not_yet_frozen(m);
 	if (err == ERR_OK && is_state(m, "frozen"))
 		err = while_frozen(m);

@@ -108,13 +108,13 @@ Test(org_move, what_a_frozen_organization_asks_is_for_later_and_its_tokens_stay_
 
 Test(org_move, nothing_of_a_frozen_organization_is_changed)
 {
-	static char platform[TOKEN_MAX], path[256];
+	static char platform[TOKEN_MAX];
 	static const char *const changes[][6] = {
 		{"client", "rotate", "--org", "acme"},
 		{"client", "create", "--org", "acme"},
 		{"client", "set", "--org", "acme", "--name", "x"},
-		{"client", "delete", "ID", "--yes"},
-		{"client", "revoke-tokens", "ID"},
+		{"client", "delete", "SECOND", "--yes"},
+		{"client", "revoke-tokens", "ID", "--all"},
 		{"org", "set", "acme", "--name", "x"},
 		{"org", "delete", "acme", "--yes"},
 		{"org", "revoke-tokens", "acme"},
@@ -122,19 +122,22 @@ Test(org_move, nothing_of_a_frozen_organization_is_changed)
 	};
 	const char *before = "select md5(string_agg(c::text || s::text, '' order by c.client_id, s.version)) from m2m.client c"
 			     " join m2m.client_secret s using (client_id)";
-	char was[64];
+	char was[64], second[64];
 	mint_platform(&source, "backend", platform);
+	world_ctl(&source, &ran, "client", "create", "--org", "acme", "--output", "env");
+	ctl_value(&ran, "M2M_CLIENT_ID", second, sizeof second);
 	snprintf(was, sizeof was, "%s", sql_text(world_db(&source), "%s", before));
 	freeze(&source, "acme");
 	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
 		const char *args[8] = {NULL};
 		for (size_t n = 0; n < 6 && changes[i][n] != NULL; n++)
-			args[n] = strcmp(changes[i][n], "ID") == 0 ? acme.client_id : changes[i][n];
+			args[n] = strcmp(changes[i][n], "ID") == 0       ? acme.client_id
+				  : strcmp(changes[i][n], "SECOND") == 0 ? second
+									 : changes[i][n];
 		int code = ctl_run(&source.ctl_env, &ran, args);
 		cr_expect(code != 0 && strstr(ran.err, "moving") != NULL, "%s %s ended with %d: %s", args[0], args[1], code, ran.err);
 	}
 	expect_moving(post_json(&source, "/admin/organizations/acme/clients", platform, "{\"name\":\"x\"}", &r));
-	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/revoke-tokens", acme.client_id);
 	cr_assert_str_eq(sql_text(world_db(&source), "%s", before), was);
 	cr_expect_eq(sql_int(world_db(&source), "select count(*) from m2m.tokens_ended"), 0);
 }
@@ -152,7 +155,7 @@ Test(org_move, an_organization_moves_with_what_it_has)
 	snprintf(body, sizeof body, "token=%s&client_id=%s&client_secret=%s", token, acme.client_id, acme.secret);
 	expect_status(post_form(&source, "/oauth2/revoke", NULL, body, &r), 200);
 	mint(&source, "acme", "admin", admin);
-	expect_status(post_json(&source, "/m2m/rotate", admin, "{\"until_unused_for\":3600,\"grace_seconds\":86400}", &r), 200);
+	expect_status(post_json(&source, "/m2m/rotate", admin, "{\"until_unused_seconds\":3600,\"at_most_seconds\":86400}", &r), 200);
 	body_text(&r, "client_secret", new_secret, sizeof new_secret);
 	expect_status(token_at(&source, &acme), 200);
 
@@ -304,7 +307,9 @@ static void kill_at(const struct point *p, const char *slug)
 	hold(p);
 	ctl_start(&source.ctl_env, &job, &ran,
 		  (const char *const[]){"org", "move", slug, "--to-database", url_file, "--url", TARGET_URL, NULL});
-	wait_for(world_db(end_of(p)), "exists (select from pg_locks where locktype = 'advisory' and objid = 4242 and not granted)");
+	wait_for(world_db(end_of(p)),
+		 "exists (select from pg_locks l join pg_database d on d.oid = l.database"
+		 " where d.datname = current_database() and l.locktype = 'advisory' and l.objid = 4242 and not l.granted)");
 	proc_kill(job.pid);
 	unlink(job.out_path);
 	let_go(p);
