@@ -16,10 +16,8 @@
 /* A gateway's poll tells it that there are ids and secrets which aren't of its own form. */
 #define POLL_S 5
 
-#define SQL_ACT_ALONE "select set_config('m2m.org_move', 'on', true)"
-#define SQL_GUARD     "select from m2m.organization_move where move_id = $1::uuid and state = 'arriving' for share"
-#define SQL_LOCK      "select pg_try_advisory_lock(hashtextextended('m2m.org_move ' || $1::text, 0))"
-#define SQL_FOREIGN   "select exists (select from m2m.client_import)"
+#define SQL_LOCK    "select pg_try_advisory_lock(hashtextextended('m2m.org_move ' || $1::text, 0))"
+#define SQL_FOREIGN "select exists (select from m2m.client_import)"
 /* $1 move_id, $2 actor */
 #define SQL_FOREIGN_TOO                                                                                                                    \
 	"insert into m2m.client_import (import_id, actor) select $1::uuid, $2::text where not exists (select from m2m.client_import)"      \
@@ -29,59 +27,6 @@
 	"select (extract(epoch from case when $2::bool then m.ended_at else clock_timestamp() end - m.frozen_at) * 1000000)::int8, "       \
 	"m.digest"                                                                                                                         \
 	" from m2m.organization_move m where m.move_id = $1::uuid"
-
-struct step {
-	struct org_move *m;
-	const char *sql;
-	const struct pg_params *p;
-	const struct operator_act *act;
-	PGresult *r;
-	bool guarded;
-};
-
-static enum err guard(struct operator_db *db, const struct uuid *move_id)
-{
-	PG_RESULT r = NULL;
-	struct pg_params p;
-	pg_params_init(&p, db->a);
-	pg_put_uuid(&p, move_id);
-	enum err err = operator_exec(db, SQL_GUARD, &p, &r);
-	if (err == ERR_OK && PQntuples(r) == 0)
-		return operator_fail(db, ERR_CONFLICT, "the move was backed out meanwhile");
-	return err;
-}
-
-static enum err step_body(struct operator_db *db, void *arg)
-{
-	struct step *s = arg;
-	enum err err = operator_do(db, SQL_ACT_ALONE, NULL);
-	if (err == ERR_OK && s->guarded)
-		err = guard(db, &s->m->move_id);
-	if (err == ERR_OK)
-		err = operator_exec(db, s->sql, s->p, &s->r);
-	if (err == ERR_OK && s->act != NULL && PQntuples(s->r) > 0)
-		err = operator_audit(db, s->act);
-	return err;
-}
-
-/* The source's sentence is the one that is printed. */
-static enum err told(struct org_move *m, const struct operator_db *db, enum err err)
-{
-	return err == ERR_OK || db == m->from ? err : operator_fail(m->from, err, "at the target: %s", operator_why(db));
-}
-
-enum err org_move_run(struct org_move *m, struct operator_db *db, const char *sql, const struct pg_params *p,
-		      const struct operator_act *act, PGresult **ret)
-{
-	struct step s = {.m = m, .sql = sql, .p = p, .act = act, .guarded = m->guarded && db == m->to};
-	enum err err = operator_transaction(db, step_body, &s);
-	if (err == ERR_OK && ret != NULL) {
-		*ret = s.r;
-		return ERR_OK;
-	}
-	PQclear(s.r);
-	return told(m, db, err);
-}
 
 /* A statement that names the move alone. *ret_rows: how many rows it answered. */
 static enum err run_move(struct org_move *m, struct operator_db *db, const char *sql, const struct operator_act *act, int *ret_rows)
@@ -196,7 +141,8 @@ static bool is_state(const struct org_move *m, const char *state)
 	return str_eq(m->state, str_of(state));
 }
 
-/* It has begun and isn't over: what the source has of it holds, and not what the command line says. */
+/* It has begun and isn't over: what the source has of it holds, and not what the command line
+ * says. */
 static bool under_way(const struct org_move *m)
 {
 	return is_state(m, "copying") || is_state(m, "frozen") || (is_state(m, "moved") && str_eq(m->moving, STR("moved")));
@@ -281,49 +227,15 @@ static enum err check_keys(struct org_move *m)
 	return err;
 }
 
-static void put_begin(struct org_move *m, struct pg_params *p, bool out)
-{
-	pg_params_init(p, m->from->a);
-	pg_put_uuid(p, &m->move_id);
-	pg_put_uuid(p, &m->organization_id);
-	pg_put_uuid(p, out ? &m->target_id : &m->source_id);
-	pg_put_text(p, operator_describe(out ? m->to : m->from));
-	pg_put_text(p, m->url);
-	pg_put_text(p, m->from->actor);
-}
-
 static enum err begin(struct org_move *m)
 {
 	struct pg_params p;
 	m->move_id = uuid_v7(clock_wall_us());
 	m->url = m->spec->url;
-	put_begin(m, &p, true);
+	org_move_put_begin(m, &p, true);
 	enum err err = org_move_run(m, m->from, sql_org_move_begin_out, &p, NULL, NULL);
 	if (err == ERR_OK)
 		m->state = STR("copying");
-	return err;
-}
-
-enum err org_move_take_organization(struct org_move *m)
-{
-	PG_RESULT row = NULL;
-	PG_RESULT taken = NULL;
-	struct pg_params p;
-	pg_params_init(&p, m->from->a);
-	pg_put_uuid(&p, &m->organization_id);
-	pg_put_text(&p, STR("organization"));
-	pg_put_array(&p, PG_TEXT, NULL, 0);
-	enum err err = org_move_run(m, m->from, sql_org_move_read, &p, NULL, &row);
-	if (err != ERR_OK)
-		return err;
-	struct str one = pg_str(row, 0, 0); /* an array of one */
-	put_begin(m, &p, false);
-	pg_put_text(&p, one.n > 2 ? str_from(one.p + 1, one.n - 2) : STR_NONE);
-	err = org_move_run(m, m->to, sql_org_move_begin_in, &p, NULL, &taken);
-	if (err == ERR_OK && PQntuples(taken) == 0)
-		return operator_fail(
-			m->from, ERR_CONFLICT,
-			"the organization lives at the target already, or the move was backed out there; --back-out ends it here too");
 	return err;
 }
 
@@ -565,7 +477,7 @@ static enum err back_out_target(struct org_move *m)
 	struct pg_params p;
 	int gone = 0;
 	struct operator_act act = act_of(m, "back_out_move", "from", false);
-	put_begin(m, &p, false);
+	org_move_put_begin(m, &p, false);
 	enum err err = org_move_run(m, m->to, sql_org_move_forget, &p, &act, &r);
 	if (err == ERR_OK && !pg_bool(r, 0, 0))
 		return operator_fail(m->from, ERR_CONFLICT, "the organization is open at the target; move it back from there");

@@ -33,7 +33,8 @@ struct org_move_done {
 	struct uuid organization_id, move_id;
 	struct str slug, peer, url;
 	int64_t clients;
-	int64_t pause_us;  /* from the freeze to the opening, by the source's clock; 0: backed out */
+	/* from the freeze to the opening, by the source's clock; 0: backed out */
+	int64_t pause_us;
 	struct str digest; /* hexadecimal; absent: backed out */
 };
 

@@ -13,10 +13,14 @@ struct org_move {
 	struct str slug, moving, state, peer, url;
 	struct uuid source_id, target_id, peer_id;
 	int64_t clients;
-	bool guarded;               /* the target is written to only as long as the move is arriving there */
-	PGresult *has;              /* the units that the target has, as the source listed them; NULL: unknown */
-	struct str used_seen;       /* the snapshot up to which it has what was used once; absent: none */
-	int64_t lists_from, checks; /* what expires before is left out of what is copied, and checked */
+	/* the target is written to only as long as the move is arriving there */
+	bool guarded;
+	/* the units that the target has, as the source listed them; NULL: unknown */
+	PGresult *has;
+	/* the snapshot up to which it has what was used once; absent: none */
+	struct str used_seen;
+	/* what expires before is left out of what is copied, and of what is checked */
+	int64_t lists_from, checks;
 	uint8_t digest[SHA256_LEN];
 };
 
@@ -26,7 +30,12 @@ struct org_move {
 MUST_CHECK enum err org_move_run(struct org_move *m, struct operator_db *db, const char *sql, const struct pg_params *p,
 				 const struct operator_act *act, PGresult **ret);
 
-/* Takes the organization's own row to the target, which begins the move there or goes on with it. */
+/* What both ends' rows of the move begin with: its id, the organization's, the other end (`out`: of
+ * the source's row), and the actor. */
+void org_move_put_begin(struct org_move *m, struct pg_params *p, bool out);
+
+/* Takes the organization's own row to the target, which begins the move there or goes on with
+ * it. */
 MUST_CHECK enum err org_move_take_organization(struct org_move *m);
 
 /* Copies what the target lacks or has otherwise, and takes away what it has too much. */
