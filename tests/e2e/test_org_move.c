@@ -48,6 +48,11 @@ static void close_worlds(void)
 
 TestSuite(org_move, .init = open_worlds, .fini = close_worlds, .timeout = 240);
 
+/* Somebody waits for the test's lock, in this database. */
+#define HELD                                                                                                                               \
+	"exists (select from pg_locks l join pg_database d on d.oid = l.database where d.datname = current_database()"                     \
+	" and l.locktype = 'advisory' and l.objid = 4242 and not l.granted)"
+
 static int org_move(const char *slug)
 {
 	return ctl(&source.ctl_env, &ran, "org", "move", slug, "--to-database", url_file, "--url", TARGET_URL);
@@ -205,6 +210,57 @@ Test(org_move, what_was_shown_once_is_not_taken_again_at_the_target)
 	signing_key_free(key.key);
 }
 
+static char held_assertion[TOKEN_MAX];
+
+static void *show_assertion(void *arg)
+{
+	static struct http_reply reply;
+	(void)arg;
+	assertion_token(source.gateway.http, held_assertion, "", &reply);
+	return NULL;
+}
+
+static void wait_for(PGconn *db, const char *condition)
+{
+	for (int i = 0; i < 6000; i++) {
+		if (sql_text(db, "select %s", condition)[0] == 't')
+			return;
+		sleep_ms(10);
+	}
+	cr_assert(false, "never: %s", condition);
+}
+
+/* With m2mctl held at most so long, a move that doesn't wait has ended by then. */
+#define LONGER_THAN_A_MOVE_MS 500
+
+Test(org_move, what_is_being_written_when_it_is_frozen_is_waited_for_and_comes_along)
+{
+	struct client_key_pair key;
+	struct ctl_job job;
+	pthread_t showing;
+	PGconn *db = world_db(&source);
+	client_key_make(&key, JWT_ES256);
+	client_key_add(&source, &acme, &key);
+	client_assertion_new(acme.client_id, &key, 60, held_assertion);
+	sql_exec(db, "create function m2m.hold() returns trigger language plpgsql as"
+		     " $$ begin perform pg_advisory_xact_lock(4242); return new; end $$");
+	sql_exec(db, "create trigger a_hold before insert on m2m.used_once for each row execute function m2m.hold()");
+	sql_exec(db, "select pg_advisory_lock(4242)");
+	cr_assert_eq(pthread_create(&showing, NULL, show_assertion, NULL), 0);
+	wait_for(db, HELD);
+	ctl_start(&source.ctl_env, &job, &ran,
+		  (const char *const[]){"org", "move", "acme", "--to-database", url_file, "--url", TARGET_URL, NULL});
+	wait_for(db, "exists (select from m2m.organization where moving is not null)");
+	sleep_ms(LONGER_THAN_A_MOVE_MS);
+	sql_exec(db, "select pg_advisory_unlock(4242)");
+	pthread_join(showing, NULL);
+	expect_ctl(ctl_finish(&job, &ran), 0);
+	cr_assert_eq(sql_int(db, "select count(*) from m2m.used_once"), 1);
+	cr_assert_eq(assertion_token(target.gateway.http, held_assertion, "", &r), 401,
+		     "what was being shown at the freeze was taken again: %s", r.body);
+	signing_key_free(key.key);
+}
+
 Test(org_move, an_organization_comes_back)
 {
 	char url[PG_URL];
@@ -280,16 +336,6 @@ static void hold(const struct point *p)
 	sql_exec(db, "select pg_advisory_lock(4242)");
 }
 
-static void wait_for(PGconn *db, const char *condition)
-{
-	for (int i = 0; i < 6000; i++) {
-		if (sql_text(db, "select %s", condition)[0] == 't')
-			return;
-		sleep_ms(10);
-	}
-	cr_assert(false, "never: %s", condition);
-}
-
 #define NO_M2MCTL "not exists (select from pg_stat_activity where application_name = 'm2mctl' and datname = current_database())"
 
 static void let_go(const struct point *p)
@@ -307,9 +353,7 @@ static void kill_at(const struct point *p, const char *slug)
 	hold(p);
 	ctl_start(&source.ctl_env, &job, &ran,
 		  (const char *const[]){"org", "move", slug, "--to-database", url_file, "--url", TARGET_URL, NULL});
-	wait_for(world_db(end_of(p)),
-		 "exists (select from pg_locks l join pg_database d on d.oid = l.database"
-		 " where d.datname = current_database() and l.locktype = 'advisory' and l.objid = 4242 and not l.granted)");
+	wait_for(world_db(end_of(p)), HELD);
 	proc_kill(job.pid);
 	unlink(job.out_path);
 	let_go(p);
@@ -494,6 +538,12 @@ Test(org_move, clients_that_try_again_are_served_all_through_a_move)
 	cr_expect_eq(sql_int(world_db(&source), "select count(*) from m2m.token_audit where client_id is not null") +
 			     sql_int(world_db(&target), "select count(*) from m2m.token_audit where client_id is not null"),
 		     issued, "a row is of a token that nobody got");
+	static char moved_at[64];
+	snprintf(moved_at, sizeof moved_at, "%s", sql_text(world_db(&source), "select ended_at from m2m.organization_move"));
+	cr_expect_eq(sql_int(world_db(&source), "select count(*) from m2m.token_audit where issued_at > '%s'", moved_at), 0,
+		     "the source issued a token after it had been left");
+	cr_expect_eq(sql_int(world_db(&target), "select count(*) from m2m.token_audit where issued_at < '%s'", moved_at), 0,
+		     "the target issued a token before the source had been left");
 	cr_assert_gt(rotations.done, 0);
 	cr_expect_eq(sql_int(world_db(&target), "select secret_version from m2m.client"), rotations.done + 1);
 	expect_status(oauth_token(target.gateway.http, acme.client_id, rotations.secret, &r), 200);
