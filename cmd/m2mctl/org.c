@@ -1,12 +1,18 @@
 /* m2mctl org: organizations, each with its default client. */
 #include "operator/org.h"
+#include "base/uri.h"
+#include "operator/org_move.h"
 #include "operator/token_end.h"
 
 #include "client_options.h"
 #include "credential_options.h"
 #include "ctl.h"
+#include "input.h"
 #include "options.h"
 #include "output.h"
+
+#define TARGET_URL_MAX 4096
+#define PUBLIC_URL_MAX 400
 
 static int print_created(struct ctl *ctl, const struct org *org, const struct client_secret *secret)
 {
@@ -220,6 +226,83 @@ static int delete (struct ctl *ctl, char **args)
 	return status == EXIT_DONE ? print_org(ctl, &org) : status;
 }
 
+static void tell_step(const char *step)
+{
+	ctl_say("%s", step);
+}
+
+static int print_moved(struct ctl *ctl, const struct org_move_done *done)
+{
+	const struct field fields[] = {
+		field_in_env("M2M_ORGANIZATION", field_text("slug", done->slug)),
+		field_in_env("M2M_ORGANIZATION_ID", field_uuid(ctl, "organization_id", done->organization_id)),
+		field_uuid(ctl, "move_id", done->move_id),
+		field_text("target", done->peer),
+		field_text("url", done->url),
+		field_number("clients", done->clients),
+		field_bool("moved", done->digest.p != NULL),
+		field_number("pause_ms", (done->pause_us + 999) / 1000),
+		field_text("sha256", done->digest),
+	};
+	return output_record(ctl, fields, sizeof fields / sizeof fields[0]);
+}
+
+/* The target's connection; *ret is the caller's to close, also on failure. */
+static int connect_target(struct ctl *ctl, struct str file, struct operator_db **ret)
+{
+	struct str url = STR_NONE;
+	int status = input_file(ctl, file, TARGET_URL_MAX, &url);
+	if (status != EXIT_DONE)
+		return status;
+	enum err err = operator_open(ctl->a, url, ctl_actor(ctl), ret);
+	if (err == ERR_OK)
+		err = operator_require_schema(*ret);
+	if (err != ERR_OK)
+		ctl_say("at the target: %s", operator_why(*ret));
+	return ctl_exit_code(err);
+}
+
+static int move_between(struct ctl *ctl, const struct org_move_spec *spec, struct str file, bool back_out)
+{
+	struct operator_db *to = NULL;
+	struct org_move_done done;
+	int status = ctl_connect(ctl, 0);
+	if (status == EXIT_DONE)
+		status = connect_target(ctl, file, &to);
+	if (status == EXIT_DONE)
+		status = ctl_ended(ctl, back_out ? operator_org_move_back_out(ctl->db, to, spec, &done)
+						 : operator_org_move(ctl->db, to, spec, &done));
+	operator_close(to);
+	return status == EXIT_DONE ? print_moved(ctl, &done) : status;
+}
+
+/* It stands in answers, which have little room. */
+static bool is_public_url(struct ctl *ctl, struct str url)
+{
+	struct sbuf normal = sbuf_in(ctl->a, 512);
+	return url.p != NULL && url.n <= PUBLIC_URL_MAX && uri_put_normalized(url, &normal) == ERR_OK;
+}
+
+static int move(struct ctl *ctl, char **args)
+{
+	struct org_move_spec spec = {.tell = tell_step};
+	struct str file = STR_NONE;
+	bool back_out = false;
+	const struct option options[] = {
+		{"--to-database", OPTION_TEXT, &file, 0, 0},
+		{"--url", OPTION_TEXT, &spec.url, 0, 0},
+		{"--back-out", OPTION_FLAG, &back_out, 0, 0},
+	};
+	int status = read_org(ctl, args, options, sizeof options / sizeof options[0], &spec.org);
+	if (status != EXIT_DONE)
+		return status;
+	if (file.p == NULL)
+		return ctl_usage(ctl, "--to-database is missing: a file with the target's database URL");
+	if (!back_out && !is_public_url(ctl, spec.url))
+		return ctl_usage(ctl, "--url is the target's public URL, such as https://m2m-2.example.com");
+	return move_between(ctl, &spec, file, back_out);
+}
+
 const struct command org_commands[] = {
 	{"org", "create",
 	 "SLUG [--name NAME] " CLIENT_USAGE
@@ -283,6 +366,22 @@ const struct command org_commands[] = {
 	 "`not_before` is the second after it; `until` is when the last of them would have expired.\n\n"
 	 "Example:\n  m2mctl org revoke-tokens acme\n",
 	 revoke_tokens},
+	{"org", "move", "SLUG|ID --to-database FILE [--url URL] [--back-out]",
+	 "Moves an organization with its clients to another installation",
+	 "  --to-database FILE  has the URL of the target's database, for a login with the owner's rights; - reads it from stdin.\n"
+	 "                      M2M_ADMIN_DATABASE_URL leads to the source's\n"
+	 "  --url URL           the target's public URL, which the source's refusals name afterwards\n"
+	 "  --back-out          takes a move back that hasn't opened the organization at the target\n\n"
+	 "What is there is copied first. Then the organization is frozen, what has changed since is copied, and it is opened at the\n"
+	 "target. Between, its requests get 503 with Retry-After, and nothing is lost; `pause_ms` says for how long. Afterwards the "
+	 "source\n"
+	 "answers 421 organization_moved. The audit stays at the source. Both ends record the move with the SHA-256 of what was copied.\n\n"
+	 "If it is ended half-way, run it again: it goes on, or takes everything back with --back-out. The target must have the master\n"
+	 "keys of the organization's secrets; if it lacks one, nothing is frozen.\n\n"
+	 "Example:\n"
+	 "  m2mctl org move acme --to-database m2m-2.url --url https://m2m-2.example.com\n"
+	 "  m2mctl org move acme --to-database m2m-2.url --back-out\n",
+	 move},
 	{"org", "delete", "SLUG|ID --yes", "Ends an organization, its clients and their secrets for good",
 	 "Nothing is asked: without --yes nothing is done. What the audit says of it stays, and its slug may be given again.\n\n"
 	 "Example:\n  m2mctl org delete acme --yes\n",

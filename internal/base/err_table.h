@@ -44,10 +44,12 @@
 	ERR(TOO_MANY_CREDENTIALS,   "too_many_credentials",   409,  9, NULL,                     "The client has 8 credentials of this kind already; remove one first.") \
 	ERR(SECRET_NOT_READABLE,    "secret_not_readable",    409,  9, NULL,                     "The secret was brought along from another product and can't be read; rotate it to get one that can.") \
 	ERR(PROFILE_UNMET,          "profile_unmet",          409,  9, NULL,                     "Profile fapi2 wants a token_binding, and no auth_methods but key and certificate.") \
+	ERR(ORGANIZATION_MOVED,     "organization_moved",     421,  9, "invalid_request",        "The organization has moved to another installation.") \
 	ERR(RATE_LIMITED,           "rate_limited",           429,  8, "temporarily_unavailable","Too many requests; try again later.") \
 	ERR(VERSION_NOT_SUPPORTED,  "version_not_supported",  505, 12, NULL,                     "Only HTTP/1.1 and HTTP/1.0 are spoken here.") \
 	ERR(OVERLOADED,             "overloaded",             503,  8, "temporarily_unavailable","The service has more work queued than it can do in time; try again in a moment.") \
 	ERR(STORE_UNAVAILABLE,      "store_unavailable",      503, 14, "temporarily_unavailable","The database can't be reached or can't commit now; try again in a moment.") \
+	ERR(ORGANIZATION_MOVING,    "organization_moving",    503, 14, "temporarily_unavailable","The organization is moving to another installation; try again in a moment.") \
 	ERR(KEY_MISSING,            "key_missing",            503, 14, "temporarily_unavailable","This instance lacks the master key that the credential was made with.") \
 	ERR(STALE_KEY,              "stale_key",              503, 14, "temporarily_unavailable","No signing key is usable at this moment; try again in a moment.") \
 	ERR(ISSUER_UNAVAILABLE,     "issuer_unavailable",     503, 14, NULL,                     "The keys of the token's issuer can't be had now; try again in a moment.") \

@@ -23,7 +23,7 @@ struct keyset {
 static enum err open_public(enum jwt_alg alg, const struct keyset_row *row, struct signing_key **ret)
 {
 	struct signing_key *key;
-	enum err err = signing_key_from_jwk(alg, row->public_jwk, &key);
+	enum err err = signing_key_from_stored_jwk(alg, row->public_jwk, &key);
 
 	if (err != ERR_OK)
 		return err;

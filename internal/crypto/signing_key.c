@@ -147,8 +147,13 @@ static BIO *pem_of(EVP_PKEY *pkey)
 }
 
 /* KEY_KNOWN is without what costs more than a signature: the check of the public part, and the
- * PEM that libjwt wants. */
-enum key_kind { KEY_PUBLIC, KEY_PRIVATE, KEY_KNOWN };
+ * PEM that libjwt wants. The STORED ones are without the check. */
+enum key_kind { KEY_PUBLIC, KEY_PRIVATE, KEY_KNOWN, KEY_STORED_PUBLIC, KEY_STORED_PRIVATE };
+
+static bool is_to_be_checked(enum key_kind kind)
+{
+	return kind == KEY_PUBLIC || kind == KEY_PRIVATE;
+}
 
 /* Takes `pkey` over, also on failure. */
 static enum err key_make(enum jwt_alg alg, EVP_PKEY *pkey, enum key_kind kind, struct signing_key **ret)
@@ -162,8 +167,8 @@ static enum err key_make(enum jwt_alg alg, EVP_PKEY *pkey, enum key_kind kind, s
 	}
 	key->alg = alg;
 	key->pkey = pkey;
-	key->private = kind == KEY_PRIVATE;
-	if (!key_fits(pkey, alg) || (kind != KEY_KNOWN && !public_part_is_sound(pkey))) {
+	key->private = kind == KEY_PRIVATE || kind == KEY_STORED_PRIVATE;
+	if (!key_fits(pkey, alg) || (is_to_be_checked(kind) && !public_part_is_sound(pkey))) {
 		err = ERR_MISMATCH;
 		goto fail;
 	}
@@ -228,7 +233,7 @@ static bool signs_what_it_verifies(struct signing_key *key)
 	       signing_key_verify(key, STR("probe"), str_from(signature, n)) == ERR_OK;
 }
 
-enum err signing_key_from_der(enum jwt_alg alg, struct str pkcs8, struct signing_key **ret)
+static enum err from_der(enum jwt_alg alg, struct str pkcs8, enum key_kind kind, struct signing_key **ret)
 {
 	const uint8_t *p = (const uint8_t *)pkcs8.p;
 	struct signing_key *key;
@@ -243,7 +248,7 @@ enum err signing_key_from_der(enum jwt_alg alg, struct str pkcs8, struct signing
 		ERR_clear_error();
 		return ERR_MALFORMED;
 	}
-	enum err err = key_make(alg, pkey, KEY_PRIVATE, &key);
+	enum err err = key_make(alg, pkey, kind, &key);
 	if (err != ERR_OK)
 		return err;
 	if (!signs_what_it_verifies(key)) {
@@ -255,12 +260,30 @@ enum err signing_key_from_der(enum jwt_alg alg, struct str pkcs8, struct signing
 	return ERR_OK;
 }
 
+enum err signing_key_from_der(enum jwt_alg alg, struct str pkcs8, struct signing_key **ret)
+{
+	return from_der(alg, pkcs8, KEY_PRIVATE, ret);
+}
+
+enum err signing_key_from_stored_der(enum jwt_alg alg, struct str pkcs8, struct signing_key **ret)
+{
+	return from_der(alg, pkcs8, KEY_STORED_PRIVATE, ret);
+}
+
 enum err signing_key_from_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret)
 {
 	EVP_PKEY *pkey;
 	enum err err = jwk_read(alg, jwk_json, &pkey);
 
 	return err != ERR_OK ? err : key_make(alg, pkey, KEY_PUBLIC, ret);
+}
+
+enum err signing_key_from_stored_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret)
+{
+	EVP_PKEY *pkey;
+	enum err err = jwk_read(alg, jwk_json, &pkey);
+
+	return err != ERR_OK ? err : key_make(alg, pkey, KEY_STORED_PUBLIC, ret);
 }
 
 enum err signing_key_from_known_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret)

@@ -26,6 +26,11 @@ MUST_CHECK enum err signing_key_generate(enum jwt_alg alg, struct signing_key **
  * 2048 bits, wrong curve, point not on the curve). */
 MUST_CHECK enum err signing_key_from_der(enum jwt_alg alg, struct str pkcs8, struct signing_key **ret);
 MUST_CHECK enum err signing_key_from_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret);
+/* The same for keys that were checked when they were made, and that the caller holds against a kid
+ * of then, which is a hash of the public part. A loop that reads them would stand still for the
+ * check (see below). */
+MUST_CHECK enum err signing_key_from_stored_der(enum jwt_alg alg, struct str pkcs8, struct signing_key **ret);
+MUST_CHECK enum err signing_key_from_stored_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret);
 /* The same without the arithmetic that tells a sound key from one that protects nothing: it costs
  * more than a signature, RSA's two hundred times as much. For keys that signing_key_from_jwk or
  * client_key_read took before, and those that protect nobody but who made them (DPoP). Type,

@@ -43,7 +43,7 @@ enum err wrapped_key_open(const struct master_ring *ring, enum jwt_alg alg, cons
 	struct str der;
 	enum err err = unwrap(secrets, ring, w, &der);
 	if (err == ERR_OK)
-		err = signing_key_from_der(alg, der, &key);
+		err = signing_key_from_stored_der(alg, der, &key);
 	if (err != ERR_OK)
 		return err;
 	if (!str_eq(signing_key_kid(key), w->kid)) {

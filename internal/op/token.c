@@ -252,6 +252,12 @@ static bool take_verdict(struct op *op)
 static op_step issue;
 static op_step *const issue_again[] = {OP_ADOPTION_STEPS, issue, NULL};
 
+/* For people: a client doesn't take its secret to where an answer says. */
+static void tell_where_to(struct op *op)
+{
+	op->err_detail = arena_printf(op->arena, "The organization has moved to %.*s.", STR_ARG(op->issue.granted_scope)).p;
+}
+
 /* An answer may be why another one of the group is abandoned: that one then has no token. */
 static void answer_issued(struct op *op, enum err err)
 {
@@ -260,6 +266,8 @@ static void answer_issued(struct op *op, enum err err)
 	err = op_adopt_first(op, err, issue_again);
 	if (err == ERR_INVALID_CLIENT && op_workload_again(op))
 		err = ERR_OK;
+	if (err == ERR_ORGANIZATION_MOVED)
+		tell_where_to(op);
 	op_resume(op, op->workload != NULL ? op_tell_workload_fault(op, err) : op_profile_fault(op, err));
 }
 

@@ -152,7 +152,10 @@ static enum err record(struct operator_db *db, const struct mint_task *task, str
 	pg_put_text(&p, t->kid);
 	pg_put_text(&p, task->spec->subject);
 	pg_put_text(&p, task->spec->audience);
-	enum err err = operator_do(db, sql_token_record, &p);
+	PG_RESULT recorded = NULL;
+	enum err err = operator_exec(db, sql_token_record, &p, &recorded);
+	if (err == ERR_OK && PQntuples(recorded) == 0)
+		return operator_fail(db, ERR_CONFLICT, "the organization is moving to another installation, or lives there");
 	if (err == ERR_OK)
 		err = seal_row(db, task, organization, batch);
 	if (err != ERR_OK)

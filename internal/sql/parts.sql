@@ -186,11 +186,21 @@ one as (
   from one
 )
 
+-- ---- organizations that move to another installation ----
+--
+-- A row `o` with moving text: null where it lives here (m2m.organization).
+
+--= move_cases(o)
+-- Asked before any credential is: those of an organization that has moved are those of before, and
+-- nothing that may be shown once is used up.
+when :o.moving = 'moved' then 'organization_moved' when :o.moving is not null then 'organization_moving'
+
 -- ---- a client that asks about tokens by itself ----
 
 --= client_cases(ring, held)
 -- The first reasons to refuse it. In a text with the word `secrets` all show secrets.
 when o.organization_id is null then 'invalid_client'
+--: move_cases(o)
 --? secrets
 --: secret_cases(asked, :ring)
 --? else
@@ -325,10 +335,10 @@ greatest(:time + make_interval(secs => :c.token_lifetime + 10), :c.tokens_until)
 -- or null, $4 operator is admin bool; as the statement's last five, whose numbers are given here,
 -- its tag bytea or null, its iat int8 (0: not ours), the address that it came from text or null,
 -- whether it may come from anywhere bool, and its jti uuid or null. Gives one row `caller`, or
--- none: (organization_id, admin, live, near). `live`: it hasn't ended, and neither has its
+-- none: (organization_id, moving, admin, live, near). `live`: it hasn't ended, and neither has its
 -- credential. `near`: its client and its organization allow the network that it came from.
 with caller as (
-  select o.organization_id, coalesce('admin' = any(c.roles), b.admin) as admin,
+  select o.organization_id, o.moving, coalesce('admin' = any(c.roles), b.admin) as admin,
     (b.client_id is null
      or exists (select from m2m.client_secret s where
 --: bearer_secret_is_live(s, b.client_id, b.version, b.tag, b.iat)
@@ -354,6 +364,7 @@ with caller as (
 --= caller_refused
 -- The first reasons to refuse it.
 when caller.live is not true then 'invalid_token' when not caller.near then 'network_not_allowed'
+--: move_cases(caller)
 
 --= target_client
 -- The caller's organization's default client, or its client $11, as `t`.

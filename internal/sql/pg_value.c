@@ -257,6 +257,11 @@ enum err pg_err(const PGresult *r)
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
 	if (state == NULL)
 		return ERR_STORE_UNAVAILABLE;
+	/* the triggers of 0020_org_move */
+	if (strcmp(state, "M2M01") == 0)
+		return ERR_ORGANIZATION_MOVING;
+	if (strcmp(state, "M2M02") == 0)
+		return ERR_ORGANIZATION_MOVED;
 	if (strcmp(state, "23505") == 0)
 		return ERR_EXISTS;
 	if (strcmp(state, "23P01") == 0)

@@ -20,7 +20,8 @@
 --: caller($22, $23, $24, $25, $26)
 , organization as materialized (
   select o.secret_max_age from m2m.organization o
-  where o.organization_id = (select caller.organization_id from caller where caller.live and caller.near and caller.admin) for share
+  where o.organization_id = (select caller.organization_id from caller where caller.live and caller.near and caller.admin)
+    and o.moving is null for share
 )
 , advanced as (
   update m2m.client c set secret_version = c.secret_version + 1 from caller, organization

@@ -15,6 +15,7 @@
       when not caller.live and not coalesce(i.bearer_hash = $15::bytea and i.request_hash = $14::bytea
         and i.rotated_at > statement_timestamp() - interval '10 minutes', false) then 'invalid_token'
       when not caller.near then 'network_not_allowed'
+      --: move_cases(caller)
       when not caller.admin then 'forbidden'
       when i.request_hash <> $14::bytea then 'idempotency_key_reused'
       when i.client_id is not null then case when s.key_id <> all($12::text[]) then 'key_missing' else 'replay' end

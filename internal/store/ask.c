@@ -37,11 +37,16 @@ enum err store_submit(struct store *s, const char *statement, bool writes, const
 	return err;
 }
 
+enum err store_fault(enum err err)
+{
+	return err == ERR_STORE_UNAVAILABLE || err == ERR_ORGANIZATION_MOVING || err == ERR_ORGANIZATION_MOVED ? err : ERR_INTERNAL;
+}
+
 enum err store_outcome(enum err err, const PGresult *r)
 {
 	if (err == ERR_OK)
 		return PQntuples(r) == 1 ? outcome_err(pg_str(r, 0, 0)) : ERR_INTERNAL;
-	return err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL;
+	return store_fault(err);
 }
 
 enum err store_act_err(enum err err)
@@ -49,10 +54,9 @@ enum err store_act_err(enum err err)
 	switch (err) {
 	case ERR_EXISTS: /* another's commit overtook the statement's check, and not the index */
 		return ERR_ALREADY_EXISTS;
-	case ERR_STORE_UNAVAILABLE:
 	case ERR_CONFLICT:
 		return err;
 	default:
-		return ERR_INTERNAL;
+		return store_fault(err);
 	}
 }

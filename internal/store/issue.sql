@@ -99,7 +99,9 @@ with req as (
 --? end
     c.organization_id, c.token_lifetime, c.token_type, statement_timestamp() as at,
     date_trunc('second', statement_timestamp()) + make_interval(secs => c.token_lifetime) as expires_at,
-    coalesce(req.scope, array_to_string(c.scopes, ' ')) as granted_scope, coalesce(req.audience, c.audiences[1]) as granted_audience,
+    -- of an organization that has moved: where it is now
+    case when o.moving = 'moved' then o.moved_to else coalesce(req.scope, array_to_string(c.scopes, ' ')) end as granted_scope,
+    coalesce(req.audience, c.audiences[1]) as granted_audience,
     case
       when (select kid from m2m.signing_key_current) is distinct from $13::text then 'stale_key'
 --? bearer
@@ -117,6 +119,7 @@ with req as (
       when req.bearer_kind <> 0 and bo.organization_id is distinct from c.organization_id then 'invalid_client'
 --? end
       when c.client_id is null or o.disabled_at is not null then 'invalid_client'
+      --: move_cases(o)
 --? proof
       --: credential_cases(req, $12, $43::bool)
 --? end
@@ -150,10 +153,11 @@ with req as (
       else 'granted' end as outcome
   from req
   left join lateral (select * from m2m.client c where c.client_id = req.client_id and c.disabled_at is null limit 1) c on true
-  -- The few organizations that are disabled (a deleted one is too) or have networks are an index of
-  -- their own.
+  -- The few organizations that are disabled (a deleted one is too), have networks or move are an
+  -- index of their own.
   left join lateral (select * from m2m.organization o
-    where o.organization_id = c.organization_id and (o.disabled_at is not null or o.allowed_networks is not null) limit 1) o on true
+    where o.organization_id = c.organization_id
+      and (o.disabled_at is not null or o.allowed_networks is not null or o.moving is not null) limit 1) o on true
 --? not alone
   --: secret_lookup(req, $12)
 --? end

@@ -39,7 +39,7 @@ static void adopted(void *arg, enum err err, const PGresult *r)
 	/* whoever was faster, the next statement says what that means */
 	if (err == ERR_OK && PQntuples(r) == 1 && pg_bool(r, 0, 0))
 		atomic_fetch_add_explicit(&call->store->counters.secrets_adopted, 1, memory_order_relaxed);
-	call->done(call->arg, err == ERR_OK || err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL);
+	call->done(call->arg, err == ERR_OK ? err : store_fault(err));
 }
 
 enum err secret_adopt(struct store *s, const struct secret_adoption *adoption, const struct origin *origin, secret_adopt_done *done,

@@ -201,6 +201,9 @@ static inline void store_params(struct store *s, struct pg_params *p)
 MUST_CHECK enum err store_submit(struct store *s, const char *statement, bool writes, const struct pg_params *p, pg_unit_done *answered,
 				 const void *call, size_t n);
 
+/* What is told of a statement that failed: what passes by itself, what the organization's move
+ * refused, or ERR_INTERNAL. */
+enum err store_fault(enum err err);
 /* What is told of an answer, which has one row, whose first column is an outcome. */
 enum err store_outcome(enum err err, const PGresult *r);
 /* What is told of an act of /admin that has no answer. */

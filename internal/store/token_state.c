@@ -19,7 +19,7 @@ static void answered(void *arg, enum err err, const PGresult *r)
 	if (err == ERR_OK && PQntuples(r) != 1)
 		err = ERR_INTERNAL;
 	if (err != ERR_OK) {
-		call->done(call->arg, err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL, NULL);
+		call->done(call->arg, store_fault(err), NULL);
 		return;
 	}
 	struct token_answer answer = {.organization_id = pg_uuid(r, 0, 1)};

@@ -76,7 +76,7 @@ static void a_token_is_looked_up(int64_t nth)
 	wait_for_plans(nth);
 	cr_expect_eq(issuing_plans(BY("client_by_id", "client_id = " ELEMENT(2))), nth);
 	cr_expect_eq(issuing_plans(BY("client_secret_live_by_id", "client_id = " ELEMENT(2))), nth);
-	cr_expect_eq(issuing_plans(BY("organization_limited", "organization_id = c[_0-9]*.organization_id")), nth);
+	cr_expect_eq(issuing_plans(BY("organization_marked", "organization_id = c[_0-9]*.organization_id")), nth);
 	nothing_is_read_whole("with req as");
 }
 
