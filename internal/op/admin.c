@@ -113,6 +113,8 @@ static void organization_found(void *arg, enum err err, const struct admin_answe
 
 enum op_verdict op_act_for_organization(struct op *op)
 {
+	if (op_is_session(op)) /* it is of this organization, and stays who acts */
+		return OP_MORE;
 	return wait_for(op, admin_org_find(op->env->store, op->in.organization, organization_found, op));
 }
 

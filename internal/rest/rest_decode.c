@@ -375,6 +375,7 @@ static void decode_admin(const struct rest_message *m, struct op *op)
 
 static void decode_portal(const struct rest_message *m, struct op *op)
 {
+	arena_wipe_on_free(op->arena); /* a code may be in there, whatever its type */
 	struct str body = body_of(m, op);
 	if (op->err == ERR_OK && media_of(m) != MEDIA_JSON)
 		refuse_media(m, op);

@@ -2,11 +2,11 @@
 -- it: a row for each version, or the refusal.
 -- $1..$10 as the parts caller and origin_values have them, $11 client_id text (null: the
 -- organization's default client), $12 version int (null: to end, all; to put off, the newest), $13
--- seconds from now to the later end, int (null: end it now), $14 to $18 as caller's last.
+-- seconds from now to the later end, int (null: end it now), $14 to $20 as caller's last.
 -- Answers (outcome, client_id, organization_id). Outcome `conflict`: no such version is in its
 -- grace; `invalid_request`: the end wouldn't be a later one, or past what a secret may have, which
 -- is 90 days after it was replaced, and its organization's longest age.
---: caller($14, $15, $16, $17, $18)
+--: caller($14, $15, $16, $17, $18, $19, $20, limit 1 for share)
 , target as (
   select case
 --: caller_refused

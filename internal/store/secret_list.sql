@@ -1,8 +1,8 @@
 -- The live secrets of the organization's default client, oldest first, for an admin of it.
--- $1 to $4 as the part caller has them, $5 to $9 as caller's last.
+-- $1 to $4 as the part caller has them, $5 to $11 as caller's last.
 -- Answers (outcome, and the columns of client_credential_list.sql) for each, or once, with nulls,
 -- when there is none.
---: caller($5, $6, $7, $8, $9)
+--: caller($5, $6, $7, $8, $9, $10, $11, limit 1)
 select case
     --: caller_refused
     when not caller.admin then 'forbidden'

@@ -333,16 +333,18 @@ enum err admin_credential_get(struct store *s, struct str org, struct str client
 	return take_on_key(s, FAKE_KEY_GET, NULL, org, client_id, done, arg);
 }
 
-enum err admin_credential_add(struct store *s, const struct origin *origin, struct str org, struct str client_id,
+enum err admin_credential_add(struct store *s, const struct bearer *by, const struct origin *origin, struct str org, struct str client_id,
 			      const struct client_credential_spec *spec, admin_credential_done *done, void *arg)
 {
+	s->bearer = by;
 	s->new_credential = *spec;
 	return take_on_key(s, FAKE_KEY_ADD, origin, org, client_id, done, arg);
 }
 
-enum err admin_credential_remove(struct store *s, const struct origin *origin, struct str org, struct str client_id,
-				 struct str credential_id, admin_credential_done *done, void *arg)
+enum err admin_credential_remove(struct store *s, const struct bearer *by, const struct origin *origin, struct str org,
+				 struct str client_id, struct str credential_id, admin_credential_done *done, void *arg)
 {
+	s->bearer = by;
 	s->credential_id = credential_id;
 	return take_on_key(s, FAKE_KEY_REMOVE, origin, org, client_id, done, arg);
 }
@@ -431,9 +433,10 @@ enum err portal_open(struct store *s, const struct origin *origin, const uint8_t
 	return take_on_portal(s, FAKE_PORTAL_OPEN, done, arg);
 }
 
-enum err portal_use(struct store *s, const uint8_t token_hash[SHA256_LEN], portal_done *done, void *arg)
+enum err portal_use(struct store *s, const uint8_t token_hash[SHA256_LEN], struct str remote_addr, bool act_decides, portal_done *done,
+		    void *arg)
 {
-	(void)token_hash;
+	(void)token_hash, (void)remote_addr, (void)act_decides;
 	return take_on_portal(s, FAKE_PORTAL_USE, done, arg);
 }
 
