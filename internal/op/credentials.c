@@ -23,7 +23,8 @@ static void copy_credential(struct arena *a, const struct registered_credential 
 			       &to->workload.claims,
 			       &to->last_use.remote_addr,
 			       &to->last_use.user_agent,
-			       &to->hint};
+			       &to->hint,
+			       &to->created_by};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		*texts[i] = arena_copy(a, *texts[i]);
 }

@@ -68,6 +68,8 @@ unsigned op_portal_right(enum op_id id)
 	case OP_REMOVE_CREDENTIAL:
 		return PORTAL_CLIENTS;
 	case OP_LIST_TOKEN_AUDIT:
+	case OP_LIST_ACTS:
+	case OP_SUM_TOKENS:
 		return PORTAL_AUDIT;
 	default:
 		return 0;

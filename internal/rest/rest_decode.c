@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "op/op_input.h"
+#include "rest/rest_audit.h"
 #include "rest/rest_body.h"
 #include "rest/rest_decode_admin.h"
 #include "rest/rest_portal.h"
@@ -389,6 +390,7 @@ static bool takes_query(const struct op_spec *spec)
 	switch (spec->id) {
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
+	case OP_LIST_ALL_ACTS:
 	case OP_CANCEL_ROTATION:
 	case OP_CANCEL_CLIENT_ROTATION:
 		return true;
@@ -458,6 +460,13 @@ void rest_decode(const struct rest_message *m, struct op *op)
 		break;
 	case OP_LIST_TOKEN_AUDIT:
 		rest_decode_token_list(op, m->query);
+		break;
+	case OP_LIST_ACTS:
+	case OP_LIST_ALL_ACTS:
+		rest_decode_acts(op, m->query);
+		break;
+	case OP_SUM_TOKENS:
+		rest_decode_sums(op, m->query);
 		break;
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:

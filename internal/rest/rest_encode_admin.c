@@ -1,6 +1,7 @@
 #include "rest/rest_encode_admin.h"
 
 #include "base/clock.h"
+#include "rest/rest_audit.h"
 #include "rest/rest_path.h"
 
 void rest_put_time(struct json_out *o, const char *key, int64_t us)
@@ -97,6 +98,7 @@ static void write_client(struct json_out *o, const struct client *c)
 	json_put_int(o, "secret_version", c->secret_version);
 	json_put_str(o, "secret_hint", c->hint);
 	rest_put_time(o, "secret_created_at", c->secret_created_at);
+	json_put_str(o, "secret_created_by", c->secret_created_by);
 	rest_put_time_or_null(o, "secret_expires_at", c->secret_expires_at);
 	rest_put_time(o, "created_at", c->created_at);
 	put_disabled(o, c->disabled_at);
@@ -165,6 +167,7 @@ static void write_secret(struct json_out *o, const struct registered_credential 
 	json_put_str(o, "hint", k->hint);
 	put_last_use(o, &k->last_use);
 	rest_put_time(o, "created_at", k->created_at);
+	json_put_str(o, "created_by", k->created_by);
 	rest_put_time_or_null(o, "expires_at", k->expires_at);
 }
 
@@ -294,6 +297,13 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 		break;
 	case OP_LIST_TOKEN_AUDIT:
 		write_tokens(o, out);
+		break;
+	case OP_LIST_ACTS:
+	case OP_LIST_ALL_ACTS:
+		rest_write_acts(o, op);
+		break;
+	case OP_SUM_TOKENS:
+		rest_write_sums(o, op);
 		break;
 	case OP_GET_ROTATION:
 	case OP_PROLONG_ROTATION:

@@ -76,6 +76,7 @@ static void take_last_use(const PGresult *r, int row, struct arena *a, struct re
 		.unknown_until = pg_time_us(r, row, 17),
 	};
 	ret->hint = arena_copy(a, pg_str(r, row, 18));
+	ret->created_by = arena_copy(a, pg_str(r, row, 19));
 }
 
 static void take_credential(const PGresult *r, int row, struct arena *a, struct registered_credential *ret)

@@ -406,10 +406,10 @@ left join m2m.client_secret s on s.client_id = c.client_id and
 :o.allowed_networks::text[], :o.secret_max_age
 
 --= client_columns(o, c, s)
--- 1 to 20 of what is answered: a client, of which organization, and its current secret.
+-- 1 to 21 of what is answered: a client, of which organization, and its current secret.
 :c.client_id, :c.organization_id, :o.slug, :c.is_default, :c.name, :c.roles, :c.scopes, :c.audiences,
 :c.token_lifetime, :c.token_type, :c.secret_version, :s.hint, :s.created_at, :c.created_at, :c.disabled_at,
-:c.allowed_networks::text[], coalesce(:c.auth_methods, '{secret}'), :c.token_binding, :c.profile, :s.expires_at
+:c.allowed_networks::text[], coalesce(:c.auth_methods, '{secret}'), :c.token_binding, :c.profile, :s.expires_at, :s.created_by
 
 --= client_named(slug, id, client)
 -- One row: an organization `o` and its client `c`, each null where it isn't there.

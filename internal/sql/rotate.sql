@@ -53,8 +53,8 @@
 )
 , made as (
   -- `ended` is read to its end first: one version has no end
-  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_at, expires_at)
-  select m.client_id, m.version, $13::text, $14::bytea, $15::bytea, $16::text, m.at,
+  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_by, created_at, expires_at)
+  select m.client_id, m.version, $13::text, $14::bytea, $15::bytea, $16::text, $5::text, m.at,
 --: secret_end(m.at, $29, $30, m.secret_max_age)
   from moment m, (select count(*) from ended) e
   returning version, expires_at

@@ -9,7 +9,7 @@ select case
     when c.client_id is null then 'client_not_found' else 'granted' end,
   s.client_id, s.version::text, '', null::text, s.created_at, s.expires_at, caller.organization_id,
   case when s.version is not null then 'secret' end, null::text, null::text, null::text, null::text, null::boolean,
-  u.last_used_at, u.remote_addr, u.user_agent, u.unknown_until, s.hint
+  u.last_used_at, u.remote_addr, u.user_agent, u.unknown_until, s.hint, s.created_by
 from (select) one left join caller on true
 left join lateral (select t.client_id from m2m.client t
   where t.organization_id = caller.organization_id and t.disabled_at is null and t.is_default

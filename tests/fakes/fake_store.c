@@ -403,6 +403,24 @@ void fake_issue(struct store *s, enum err err)
 	r->done(&r, 1);
 }
 
+/* ---- acts and sums: asked of a real PostgreSQL alone ---- */
+
+enum err act_list(struct store *s, const struct bearer *bearer, bool everywhere, struct str org, const struct act_filter *filter,
+		  const struct act_place *before, int32_t limit, act_list_done *done, void *arg)
+{
+	(void)s, (void)everywhere, (void)filter, (void)before, (void)limit, (void)done, (void)arg;
+	s->bearer = bearer;
+	s->org = org;
+	return ERR_STORE_UNAVAILABLE;
+}
+
+enum err token_sums(struct store *s, const struct bearer *bearer, const struct token_sum_query *query, token_sums_done *done, void *arg)
+{
+	(void)query, (void)done, (void)arg;
+	s->bearer = bearer;
+	return ERR_STORE_UNAVAILABLE;
+}
+
 /* ---- the portal ---- */
 
 static enum err take_on_portal(struct store *s, enum fake_call call, portal_done *done, void *arg)
