@@ -1,5 +1,5 @@
 /* Page tokens of lists that are in the order of time and id, the youngest first: the place that a
- * page begins below, and what it is a page of, so that a token can't be taken for another list's. */
+ * page begins below, and what it is a page of, so that none can be taken for another list's. */
 #ifndef M2M_OP_PAGE_PLACE_H
 #define M2M_OP_PAGE_PLACE_H
 

@@ -1,7 +1,6 @@
 #include "rest/rest_encode_admin.h"
 
 #include "base/clock.h"
-#include "rest/rest_audit.h"
 #include "rest/rest_path.h"
 
 void rest_put_time(struct json_out *o, const char *key, int64_t us)
@@ -297,13 +296,6 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 		break;
 	case OP_LIST_TOKEN_AUDIT:
 		write_tokens(o, out);
-		break;
-	case OP_LIST_ACTS:
-	case OP_LIST_ALL_ACTS:
-		rest_write_acts(o, op);
-		break;
-	case OP_SUM_TOKENS:
-		rest_write_sums(o, op);
 		break;
 	case OP_GET_ROTATION:
 	case OP_PROLONG_ROTATION:

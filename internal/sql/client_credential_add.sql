@@ -2,8 +2,8 @@
 -- $1 to $6 as the part act_origin has them, $7 slug or null, $8 id or null, $9 client_id, $10
 -- credential_id text, $11 kind text, $12 name text or null, $13 expires_at timestamptz or null, $14
 -- public_jwk text (of a key), and of a workload $15 issuer, $16 subject, $17 audience, $18 claims
--- (JSON), all text, $19 may_replay (true or false), $20 and $21 as the part client_credential_target
--- has them.
+-- (JSON), all text, $19 may_replay (true or false), $20 and $21 as client_credential_target has
+-- them.
 -- Answers (outcome, client_credential_columns). Outcome `organization_not_found`,
 -- `client_not_found`; `already_exists`: it has this one; `too_many_credentials`: it has eight of
 -- the kind, those counted whose end has come; `profile_unmet`: its profile forbids the kind.

@@ -502,8 +502,8 @@ values (statement_timestamp(), 2, :writer::uuid, :seq::int8, :previous::bytea, :
 (:s.ended_at is null and :s.expires_at > statement_timestamp() and :s.last_used_at > statement_timestamp() - interval '1 hour')
 
 --= session_lookup(token, found)
--- The live session `p` of a token's hash; nulls where there is none, or no hash. `found` as the part
--- caller has it.
+-- The live session `p` of a token's hash; nulls where there is none, or no hash. `found` as in the
+-- part caller.
 left join lateral (select p.organization_id, p.may from m2m.portal_session p where p.token_hash = :token::bytea and
   --: portal_session_is_live(p)
   :found) p on true

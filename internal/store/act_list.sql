@@ -1,5 +1,5 @@
--- What was done to an organization and its clients, for an admin of it; or of all organizations, for
--- the platform.
+-- What was done to an organization and its clients, for an admin of it; or to all organizations,
+-- for the platform.
 -- $1 to $4 as the part caller has them, $5 whether it is the platform bool, $6 slug or null, $7 id
 -- or null: of the platform's, the one organization; $8 client_id text, $9 action text, $10 actor
 -- text, $11 outcome text, $12 since, $13 until, $14 below this time and $15 act_id; each or null.

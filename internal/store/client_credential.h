@@ -2,9 +2,9 @@
  * Each call is one statement (sql/client_credential_*.sql, which m2mctl runs too), so that an act
  * and the row in admin_audit that records it commit together; listing is no act.
  *
- * `org` names an organization by slug or id. `by` is the caller: of its portal session the statement
- * of an act says itself whether it may (INVALID_TOKEN, NETWORK_NOT_ALLOWED, FORBIDDEN). Callbacks come from the loop, exactly once, and never
- * from inside the call. */
+ * `org` names an organization by slug or id. `by` is the caller: of its portal session the
+ * statement of an act says itself whether it may (INVALID_TOKEN, NETWORK_NOT_ALLOWED, FORBIDDEN).
+ * Callbacks come from the loop, exactly once, and never from inside the call. */
 #ifndef M2M_STORE_CLIENT_CREDENTIAL_H
 #define M2M_STORE_CLIENT_CREDENTIAL_H
 

@@ -2,8 +2,8 @@
 -- link's actor; so is a refusal of a link that there is.
 -- $1 code_hash bytea, $2 session_id uuid, $3 token_hash bytea, $4 request_id uuid, $5 transport
 -- "char", $6 remote_addr text or null, $7 user_agent text or null, $8 traceparent text or null.
--- Answers (outcome) and what the part portal_session_columns has. Outcome `network_not_allowed`: its
--- organization doesn't allow the address; the link stays good.
+-- Answers (outcome) and what the part portal_session_columns has. Outcome `network_not_allowed`:
+-- its organization doesn't allow the address; the link stays good.
 with link as (
   select l.*, o.slug, o.name,
     --: network_allowed($6::text, o.allowed_networks)

@@ -18,7 +18,7 @@ struct token_sum_query {
 /* Text is borrowed until the callback returns. */
 struct token_sum {
 	int64_t at;      /* an hour's or a day's beginning; else 0 */
-	struct str name; /* else the client id, the address, or the version's number; absent: none */
+	struct str name; /* else the client id, the address, or the version; absent: none */
 	int64_t tokens;
 };
 
@@ -29,8 +29,8 @@ struct token_sums {
 	bool overdue;   /* it took too long, and nothing is told */
 };
 
-/* err: ERR_OK, INVALID_TOKEN, NETWORK_NOT_ALLOWED, FORBIDDEN, INVALID_REQUEST: there is no such time
- * zone; STORE_UNAVAILABLE, INTERNAL. `sums` is NULL unless ERR_OK. */
+/* err: ERR_OK, INVALID_TOKEN, NETWORK_NOT_ALLOWED, FORBIDDEN, INVALID_REQUEST: there is no such
+ * time zone; STORE_UNAVAILABLE, INTERNAL. `sums` is NULL unless ERR_OK. */
 typedef void token_sums_done(void *arg, enum err err, const struct token_sums *sums);
 
 /* Of the bearer's organization. Answers ERR_OK when the statement is on its way; otherwise `done`
