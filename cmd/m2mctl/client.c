@@ -140,7 +140,7 @@ static int list(struct ctl *ctl, char **args)
 /* The versions that are live, each with its end and its last use. */
 static int versions(struct ctl *ctl, char **args)
 {
-	enum { COLUMNS = 8 };
+	enum { COLUMNS = 9 };
 	const struct registered_credential *secrets = NULL;
 	struct client client;
 	size_t n = 0;
@@ -161,6 +161,7 @@ static int versions(struct ctl *ctl, char **args)
 		row[5] = field_text("last_used_from", s->last_use.remote_addr);
 		row[6] = field_text("last_user_agent", s->last_use.user_agent);
 		row[7] = field_time(ctl, "unknown_until", s->last_use.unknown_until);
+		row[8] = field_text("created_by", s->created_by);
 	}
 	return output_rows(ctl, "live versions", fields, COLUMNS, n);
 }

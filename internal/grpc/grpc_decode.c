@@ -189,6 +189,33 @@ static void decode_token_list(struct op *op, struct str message)
 	op->in.page_token = given(m->page_token);
 }
 
+static void decode_acts(struct op *op, struct str message)
+{
+	const M2m__V1__ListActsRequest *m = unpack(op, &m2m__v1__list_acts_request__descriptor, message);
+	if (m == NULL || has_unknown(op, &m->base))
+		return;
+	op->in.client_id = given(m->client_id);
+	op->in.action = given(m->action);
+	op->in.actor = given(m->actor);
+	op->in.outcome = given(m->outcome);
+	op->in.issued_after = time_of(m->done_after);
+	op->in.issued_before = time_of(m->done_before);
+	op->in.page_size = m->page_size;
+	op->in.page_token = given(m->page_token);
+}
+
+static void decode_sums(struct op *op, struct str message)
+{
+	const M2m__V1__SumTokensRequest *m = unpack(op, &m2m__v1__sum_tokens_request__descriptor, message);
+	if (m == NULL || has_unknown(op, &m->base))
+		return;
+	op->in.by = given(m->by);
+	op->in.client_id = given(m->client_id);
+	op->in.issued_after = time_of(m->issued_after);
+	op->in.issued_before = time_of(m->issued_before);
+	op->in.time_zone = given(m->time_zone);
+}
+
 void grpc_decode(struct op *op, struct str message)
 {
 	if (op->err != ERR_OK)
@@ -232,6 +259,12 @@ void grpc_decode(struct op *op, struct str message)
 		break;
 	case OP_LIST_TOKEN_AUDIT:
 		decode_token_list(op, message);
+		break;
+	case OP_LIST_ACTS:
+		decode_acts(op, message);
+		break;
+	case OP_SUM_TOKENS:
+		decode_sums(op, message);
 		break;
 	default: /* REST only: grpc_find_op doesn't find it */
 		break;

@@ -240,6 +240,93 @@ static struct str encode_tokens(struct op *op, bool gzip)
 	return arena_overflowed(op->arena) ? STR_NONE : frame(op, &m.base, gzip);
 }
 
+/* ---- acts and sums ---- */
+
+struct act_message {
+	M2m__V1__Act m;
+	Google__Protobuf__Timestamp done;
+};
+
+static void put_act(struct arena *a, const struct listed_act *act, struct act_message *ret)
+{
+	ret->m = (M2m__V1__Act)M2M__V1__ACT__INIT;
+	ret->done = timestamp(act->done_at);
+	ret->m.act_id = uuid_text(a, act->act_id);
+	ret->m.done_at = &ret->done;
+	ret->m.action = text_or_empty(a, act->action);
+	ret->m.outcome = text_or_empty(a, act->outcome);
+	ret->m.actor = text_or_empty(a, act->actor);
+	ret->m.client_id = text_or_empty(a, act->client_id);
+	ret->m.secret_version = act->secret_version;
+	ret->m.detail = text(a, act->detail.p == NULL ? STR("{}") : act->detail);
+	ret->m.remote_addr = text_or_empty(a, act->remote_addr);
+	ret->m.user_agent = text_or_empty(a, act->user_agent);
+	ret->m.request_id = act->has_request_id ? uuid_text(a, act->request_id) : text(a, STR(""));
+	ret->m.transport = text(a, str_of(op_transport_name(act->transport)));
+}
+
+static struct str encode_acts(struct op *op, bool gzip)
+{
+	M2m__V1__ListActsResponse m = M2M__V1__LIST_ACTS_RESPONSE__INIT;
+	size_t n = op->out.rows;
+	struct act_message *messages = arena_alloc(op->arena, (n + 1) * sizeof *messages);
+	M2m__V1__Act **list = arena_alloc(op->arena, (n + 1) * sizeof *list);
+	if (messages == NULL || list == NULL)
+		return STR_NONE;
+	for (size_t i = 0; i < n; i++) {
+		put_act(op->arena, &op->out.acts[i], &messages[i]);
+		list[i] = &messages[i].m;
+	}
+	m.acts = list;
+	m.n_acts = n;
+	m.next_page_token = text_or_empty(op->arena, op->out.next_page_token);
+	return arena_overflowed(op->arena) ? STR_NONE : frame(op, &m.base, gzip);
+}
+
+struct sum_message {
+	M2m__V1__TokenSum m;
+	Google__Protobuf__Timestamp at;
+};
+
+static void put_sum(struct arena *a, struct str by, const struct token_sum *sum, struct sum_message *ret)
+{
+	int64_t version = 0;
+	ret->m = (M2m__V1__TokenSum)M2M__V1__TOKEN_SUM__INIT;
+	ret->at = timestamp(sum->at);
+	ret->m.tokens = sum->tokens;
+	if (str_eq(by, STR("client")))
+		ret->m.client_id = text_or_empty(a, sum->name);
+	else if (str_eq(by, STR("address")))
+		ret->m.remote_addr = text_or_empty(a, sum->name);
+	else if (!str_eq(by, STR("version")))
+		ret->m.at = &ret->at;
+	else if (sum->name.p != NULL && str_to_i64(sum->name, 1, INT32_MAX, &version) == ERR_OK)
+		ret->m.secret_version = (int32_t)version;
+}
+
+static struct str encode_sums(struct op *op, bool gzip)
+{
+	M2m__V1__SumTokensResponse m = M2M__V1__SUM_TOKENS_RESPONSE__INIT;
+	Google__Protobuf__Timestamp after = timestamp(op->in.issued_after);
+	Google__Protobuf__Timestamp before = timestamp(op->in.issued_before);
+	size_t n = op->out.rows;
+	struct sum_message *messages = arena_alloc(op->arena, (n + 1) * sizeof *messages);
+	M2m__V1__TokenSum **list = arena_alloc(op->arena, (n + 1) * sizeof *list);
+	if (messages == NULL || list == NULL)
+		return STR_NONE;
+	for (size_t i = 0; i < n; i++) {
+		put_sum(op->arena, op->in.by, &op->out.sums[i], &messages[i]);
+		list[i] = &messages[i].m;
+	}
+	m.by = text(op->arena, op->in.by);
+	m.issued_after = &after;
+	m.issued_before = &before;
+	m.sums = list;
+	m.n_sums = n;
+	m.others = op->out.others;
+	return arena_overflowed(op->arena) ? STR_NONE : frame(op, &m.base, gzip);
+}
+
 /* A message and those that it points to. */
 struct secret_message {
 	M2m__V1__LiveSecret m;
@@ -261,6 +348,7 @@ static void put_secret(struct arena *a, const struct registered_credential *k, s
 	ret->use = (M2m__V1__LastUse)M2M__V1__LAST_USE__INIT;
 	ret->m.version = (int32_t)version;
 	ret->m.hint = text_or_empty(a, k->hint);
+	ret->m.created_by = text_or_empty(a, k->created_by);
 	ret->m.created_at = time_or_none(k->created_at, &ret->created);
 	ret->m.expires_at = time_or_none(k->expires_at, &ret->expires);
 	ret->m.last_use = &ret->use;
@@ -381,6 +469,10 @@ struct str grpc_encode(struct op *op, bool gzip)
 		return encode_revoked(op, gzip);
 	case OP_LIST_TOKEN_AUDIT:
 		return encode_tokens(op, gzip);
+	case OP_LIST_ACTS:
+		return encode_acts(op, gzip);
+	case OP_SUM_TOKENS:
+		return encode_sums(op, gzip);
 	default: /* REST only: no call leads here */
 		return STR_NONE;
 	}

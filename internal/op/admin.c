@@ -40,6 +40,7 @@ static void copy_client(struct arena *a, const struct client *from, struct clien
 	to->auth_methods = arena_copy(a, from->auth_methods);
 	to->token_binding = arena_copy(a, from->token_binding);
 	to->profile = arena_copy(a, from->profile);
+	to->secret_created_by = arena_copy(a, from->secret_created_by);
 }
 
 static void take_orgs(void *arg, enum err err, const struct admin_answer *answer)
@@ -113,6 +114,8 @@ static void organization_found(void *arg, enum err err, const struct admin_answe
 
 enum op_verdict op_act_for_organization(struct op *op)
 {
+	if (op_is_session(op)) /* it is of this organization, and stays who acts */
+		return OP_MORE;
 	return wait_for(op, admin_org_find(op->env->store, op->in.organization, organization_found, op));
 }
 

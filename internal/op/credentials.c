@@ -23,7 +23,8 @@ static void copy_credential(struct arena *a, const struct registered_credential 
 			       &to->workload.claims,
 			       &to->last_use.remote_addr,
 			       &to->last_use.user_agent,
-			       &to->hint};
+			       &to->hint,
+			       &to->created_by};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		*texts[i] = arena_copy(a, *texts[i]);
 }
@@ -156,13 +157,13 @@ static enum op_verdict read_new(struct op *op)
 
 static enum op_verdict add(struct op *op)
 {
-	return wait_for(op, admin_credential_add(op->env->store, &op->origin, op->in.organization, op->in.client_id, &op->new_credential,
-						 take_rows, op));
+	return wait_for(op, admin_credential_add(op->env->store, &op->caller, &op->origin, op->in.organization, op->in.client_id,
+						 &op->new_credential, take_rows, op));
 }
 
 static enum op_verdict take_away(struct op *op)
 {
-	return wait_for(op, admin_credential_remove(op->env->store, &op->origin, op->in.organization, op->in.client_id,
+	return wait_for(op, admin_credential_remove(op->env->store, &op->caller, &op->origin, op->in.organization, op->in.client_id,
 						    op->in.credential_id, take_rows, op));
 }
 

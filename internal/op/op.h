@@ -42,6 +42,7 @@
 #include "op/discovery.h"
 #include "op/op_table.h"
 #include "op/rate_limits.h"
+#include "store/act_list.h"
 #include "store/admin.h"
 #include "store/client_credential.h"
 #include "store/credential.h"
@@ -49,6 +50,7 @@
 #include "store/rotation.h"
 #include "store/store.h"
 #include "store/token_list.h"
+#include "store/token_sums.h"
 #include "trace/trace.h"
 #include "trust/trust.h"
 
@@ -191,7 +193,9 @@ struct op_input {
 	 * be understood negative */
 	struct str jti, remote_addr, auth_method, credential;
 	int32_t secret_version;
-	int64_t issued_after, issued_before; /* microseconds since 1970 */
+	int64_t issued_after, issued_before; /* microseconds since 1970; of acts, when they were done */
+	struct str action, actor, outcome;   /* of acts */
+	struct str by, time_zone;            /* of sums */
 
 	/* of the platform's API */
 	struct str organization; /* slug or id */
@@ -233,6 +237,9 @@ struct op_output {
 	const struct org *orgs;
 	const struct client *clients;
 	const struct listed_token *tokens;
+	const struct listed_act *acts;
+	const struct token_sum *sums;
+	int64_t others; /* tokens that the sums leave out */
 	const struct registered_credential *credentials;
 	const struct secret_in_grace *secrets_in_grace;
 	size_t rows;

@@ -15,6 +15,9 @@ extern op_step *const op_change_rotation_steps[];
 extern op_step *const op_get_client_rotation_steps[];
 extern op_step *const op_change_client_rotation_steps[];
 extern op_step *const op_list_token_audit_steps[];
+extern op_step *const op_list_acts_steps[];
+extern op_step *const op_list_all_acts_steps[];
+extern op_step *const op_sum_tokens_steps[];
 extern op_step *const op_list_organizations_steps[];
 extern op_step *const op_create_organization_steps[];
 extern op_step *const op_get_organization_steps[];
@@ -52,7 +55,8 @@ extern op_step *const op_openapi_json_steps[];
 op_step op_authenticate;
 /* After it, for /admin: the platform's role, or a session that may (portal.h), or FORBIDDEN. */
 op_step op_require_platform;
-/* After that: the caller acts as an admin of in.organization, which must exist and be enabled. */
+/* After that: the caller acts as an admin of in.organization, which must exist and be enabled. A
+ * session is of that organization already. */
 op_step op_act_for_organization;
 
 /* The limits of base's rate tables (rate_limits.h). op_admit may fail the op with RATE_LIMITED

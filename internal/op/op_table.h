@@ -20,6 +20,9 @@
 	OP(PROLONG_ROTATION,  "prolong_rotation",  "PATCH",  "/m2m/rotation",     "ProlongRotation",    OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_change_rotation_steps) \
 	OP(CANCEL_ROTATION,   "cancel_rotation",   "DELETE", "/m2m/rotation",     "CancelRotation",     OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_change_rotation_steps) \
 	OP(LIST_TOKEN_AUDIT,  "list_token_audit",  "GET",  "/m2m/audit/tokens",  "ListTokenAudit",     OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_list_token_audit_steps) \
+	OP(LIST_ACTS,         "list_acts",         "GET",  "/m2m/audit/acts",    "ListActs",           OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_list_acts_steps) \
+	OP(SUM_TOKENS,        "sum_tokens",        "GET",  "/m2m/audit/token-sums", "SumTokens",       OP_BY_ADMIN,  OP_ERRORS_PROBLEM, op_sum_tokens_steps) \
+	OP(LIST_ALL_ACTS,     "list_all_acts",     "GET",  "/admin/audit/acts",  NULL,                 OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_list_all_acts_steps) \
 	OP(OAUTH_TOKEN,       "oauth_token",       "POST", "/oauth2/token",      NULL,                 OP_BY_CLIENT, OP_ERRORS_OAUTH,   op_oauth_token_steps) \
 	OP(INTROSPECT_TOKEN,  "introspect_token",  "POST", "/oauth2/introspect",  "IntrospectToken", OP_BY_RESOURCE_SERVER, OP_ERRORS_GRANT, op_introspect_token_steps) \
 	OP(REVOKE_TOKEN,      "revoke_token",      "POST", "/oauth2/revoke",      "RevokeToken",     OP_BY_CLIENT,          OP_ERRORS_OAUTH, op_revoke_token_steps) \

@@ -68,6 +68,8 @@ unsigned op_portal_right(enum op_id id)
 	case OP_REMOVE_CREDENTIAL:
 		return PORTAL_CLIENTS;
 	case OP_LIST_TOKEN_AUDIT:
+	case OP_LIST_ACTS:
+	case OP_SUM_TOKENS:
 		return PORTAL_AUDIT;
 	default:
 		return 0;
@@ -79,26 +81,45 @@ bool op_is_session(const struct op *op)
 	return op->caller_known && op->portal != NULL && op->portal->token.p != NULL;
 }
 
-/* The path may name the session's own organization alone. */
-static bool is_its_organization(const struct op *op, const struct portal_session *s)
+/* The path may name the session's own organization alone. From here on it is named by its id, which
+ * no other organization ever has. */
+static bool is_its_organization(struct op *op, const struct portal_session *s)
 {
 	struct uuid id;
+	char text[UUID_TEXT_LEN];
 	struct str named = op->in.organization;
-	if (named.p == NULL || str_eq(named, s->slug))
+	if (named.p == NULL)
 		return true;
-	return uuid_parse(named, &id) == ERR_OK && memcmp(&id, &s->organization_id, sizeof id) == 0;
+	if (!str_eq(named, s->slug) && (uuid_parse(named, &id) != ERR_OK || memcmp(&id, &s->organization_id, sizeof id) != 0))
+		return false;
+	uuid_format(s->organization_id, text);
+	op->in.organization = arena_copy(op->arena, str_from(text, sizeof text));
+	return true;
+}
+
+/* What changes or reveals something asks again, in the statement that records it: whether the
+ * session is live and near, and has the right. */
+static bool act_decides(const struct op *op)
+{
+	return (op_portal_right(op->spec->id) & (PORTAL_REVEAL | PORTAL_ROTATE | PORTAL_CLIENTS)) != 0;
 }
 
 static void set_caller(struct op *op, const struct portal_session *s)
 {
-	op->caller = (struct bearer){.organization_id = s->organization_id, .admin = true, .anywhere = true};
+	struct str right[PORTAL_RIGHTS] = {STR_NONE};
+	portal_right_words(op_portal_right(op->spec->id), right);
+	op->caller = (struct bearer){.organization_id = s->organization_id, .remote_addr = op->origin.remote_addr};
+	op->caller.session = str_from(op->bearer_hash, SHA256_LEN);
+	op->caller.session_right = right[0];
 	op->caller_known = true;
 	op->origin.actor = arena_printf(op->arena, "portal:%.*s", STR_ARG(s->actor));
 }
 
+/* Rights never change, so a reading may be refused for the row that was just read. */
 static enum err admit(struct op *op, const struct portal_session *s)
 {
-	if ((s->may & op_portal_right(op->spec->id)) == 0) {
+	unsigned right = op_portal_right(op->spec->id);
+	if (right == 0 || (!act_decides(op) && (s->may & right) == 0)) {
 		op->err_detail = "The portal session may not do this.";
 		return ERR_FORBIDDEN;
 	}
@@ -131,6 +152,6 @@ enum op_verdict op_authenticate_session(struct op *op)
 	if (err == ERR_MALFORMED)
 		return op_fail(op, ERR_INVALID_TOKEN, "There is no such portal session, or it has ended.");
 	if (err == ERR_OK)
-		err = portal_use(op->env->store, op->bearer_hash, session_used, op);
+		err = portal_use(op->env->store, op->bearer_hash, op->origin.remote_addr, act_decides(op), session_used, op);
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }

@@ -1,22 +1,9 @@
 /* The organization's own record of tokens: authenticate -> check what was asked -> one
  * statement, which says whether the caller may -> rows, copied into the op. */
-#include <endian.h>
-
-#include "base/base64.h"
 #include "op/credential_form.h"
 #include "op/op_steps.h"
+#include "op/page_place.h"
 #include "sql/auth_method.h"
-
-#define PAGE_DEFAULT 50
-
-/* A page token: the place it begins below, and what it is a page of, so that it can't be taken
- * for another list's. */
-struct page_token {
-	uint8_t issued_at[8];
-	uint8_t jti[16];
-	uint8_t list[8];
-};
-_Static_assert(sizeof(struct page_token) == 32, "bytes only");
 
 static enum op_verdict refuse(struct op *op, const char *sentence)
 {
@@ -34,9 +21,7 @@ static enum op_verdict read_filter(struct op *op)
 				   .credential = in->credential,
 				   .since = in->issued_after,
 				   .until = in->issued_before};
-	if (in->page_size == 0)
-		in->page_size = PAGE_DEFAULT;
-	if (in->page_size < 0 || in->page_size > TOKEN_PAGE_MAX)
+	if (!op_read_page_size(op))
 		return refuse(op, "page_size must be an integer from 1 to 100.");
 	if (in->client_id.p != NULL && !op_may_be_client_id(op, in->client_id))
 		return refuse(op, "client_id must be a client id.");
@@ -54,52 +39,14 @@ static enum op_verdict read_filter(struct op *op)
 	return OP_MORE;
 }
 
-/* What the list is of, in eight bytes. */
-static enum err name_list(const struct op *op, uint8_t out[8])
+static struct str list_of(struct op *op)
 {
 	const struct op_input *in = &op->in;
-	uint8_t hash[SHA256_LEN];
 	struct sbuf text = sbuf_in(op->arena, 512);
 	sbuf_printf(&text, "%.*s|%.*s|%d|%.*s|%lld|%lld|%.*s|%.*s", STR_ARG(in->client_id), STR_ARG(in->jti), in->secret_version,
 		    STR_ARG(in->remote_addr), (long long)in->issued_after, (long long)in->issued_before, STR_ARG(in->auth_method),
 		    STR_ARG(in->credential));
-	struct str s = sbuf_str(&text);
-	enum err err = s.p == NULL ? ERR_NO_MEMORY : sha256(s.p, s.n, hash);
-	if (err == ERR_OK)
-		memcpy(out, hash, 8);
-	return err;
-}
-
-static enum op_verdict read_page_token(struct op *op, struct token_place *ret)
-{
-	struct page_token token;
-	uint8_t list[8];
-	uint64_t issued_at;
-	size_t n = 0;
-	enum err err = name_list(op, list);
-	if (err != ERR_OK)
-		return op_fail(op, err, NULL);
-	if (base64url_decode(op->in.page_token, &token, sizeof token, &n) != ERR_OK || n != sizeof token)
-		return refuse(op, "page_token must be the next_page_token of an earlier page.");
-	if (memcmp(token.list, list, sizeof list) != 0)
-		return refuse(op, "page_token is of a list with other parameters.");
-	memcpy(&issued_at, token.issued_at, sizeof issued_at);
-	ret->issued_at = (int64_t)be64toh(issued_at);
-	memcpy(ret->jti.b, token.jti, sizeof token.jti);
-	return OP_MORE;
-}
-
-static enum err put_page_token(struct op *op, const struct token_place *place)
-{
-	struct page_token token;
-	uint64_t issued_at = htobe64((uint64_t)place->issued_at);
-	struct sbuf out = sbuf_in(op->arena, BASE64URL_LEN(sizeof token) + 1);
-	memcpy(token.issued_at, &issued_at, sizeof issued_at);
-	memcpy(token.jti, place->jti.b, sizeof token.jti);
-	enum err err = name_list(op, token.list);
-	sbuf_put_base64url(&out, str_from(&token, sizeof token));
-	op->out.next_page_token = sbuf_str(&out);
-	return err;
+	return sbuf_str(&text);
 }
 
 const char *op_transport_name(char transport)
@@ -132,7 +79,7 @@ static void take_page(void *arg, enum err err, const struct token_page *page)
 		op->out.tokens = rows;
 		op->out.rows = page->n;
 		if (page->more)
-			err = put_page_token(op, &page->next);
+			err = op_put_place(op, list_of(op), (struct page_place){page->next.issued_at, page->next.jti});
 	}
 	if (err == ERR_OK && arena_overflowed(op->arena))
 		err = ERR_NO_MEMORY;
@@ -141,12 +88,13 @@ static void take_page(void *arg, enum err err, const struct token_page *page)
 
 static enum op_verdict list_tokens(struct op *op)
 {
-	struct token_place before;
+	struct page_place place = {.at = 0};
 	enum op_verdict verdict = read_filter(op);
 	if (verdict == OP_MORE && op->in.page_token.p != NULL)
-		verdict = read_page_token(op, &before);
+		verdict = op_read_place(op, list_of(op), &place);
 	if (verdict != OP_MORE)
 		return verdict;
+	const struct token_place before = {place.at, place.id};
 	enum err err = token_list(op->env->store, &op->caller, &op->listed, op->in.page_token.p != NULL ? &before : NULL, op->in.page_size,
 				  take_page, op);
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);

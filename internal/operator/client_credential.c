@@ -76,7 +76,7 @@ enum err operator_client_credential_add(struct operator_db *db, const struct cli
 	struct origin origin = operator_origin(db);
 	struct pg_params p;
 	pg_params_init(&p, db->a);
-	client_credential_put_add(&p, &origin, organization_of(db, client), client->client_id, spec);
+	client_credential_put_add(&p, NULL, &origin, organization_of(db, client), client->client_id, spec);
 	return ask_one(db, sql_client_credential_add, &p, (struct subject){client, spec->kind, spec->credential_id}, ret);
 }
 
@@ -86,6 +86,6 @@ enum err operator_client_credential_remove(struct operator_db *db, const struct 
 	struct origin origin = operator_origin(db);
 	struct pg_params p;
 	pg_params_init(&p, db->a);
-	client_credential_put_remove(&p, &origin, organization_of(db, client), client->client_id, credential_id, kind);
+	client_credential_put_remove(&p, NULL, &origin, organization_of(db, client), client->client_id, credential_id, kind);
 	return ask_one(db, sql_client_credential_remove, &p, (struct subject){client, kind, credential_id}, ret);
 }

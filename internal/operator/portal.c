@@ -40,6 +40,7 @@ enum err operator_portal_link(struct operator_db *db, const struct org *org, con
 	if (err != ERR_OK)
 		return err;
 	*ret_url = arena_printf(db->a, "%.*s/portal#%.*s", STR_ARG(public_url), PORTAL_SECRET_LEN, code.text);
+	crypto_wipe(&code, sizeof code);
 	*ret_expires_at = pg_time_us(r, 0, 2);
 	return ERR_OK;
 }

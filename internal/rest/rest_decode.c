@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "op/op_input.h"
+#include "rest/rest_audit.h"
 #include "rest/rest_body.h"
 #include "rest/rest_decode_admin.h"
 #include "rest/rest_portal.h"
@@ -375,6 +376,7 @@ static void decode_admin(const struct rest_message *m, struct op *op)
 
 static void decode_portal(const struct rest_message *m, struct op *op)
 {
+	arena_wipe_on_free(op->arena); /* a code may be in there, whatever its type */
 	struct str body = body_of(m, op);
 	if (op->err == ERR_OK && media_of(m) != MEDIA_JSON)
 		refuse_media(m, op);
@@ -388,6 +390,7 @@ static bool takes_query(const struct op_spec *spec)
 	switch (spec->id) {
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
+	case OP_LIST_ALL_ACTS:
 	case OP_CANCEL_ROTATION:
 	case OP_CANCEL_CLIENT_ROTATION:
 		return true;
@@ -457,6 +460,13 @@ void rest_decode(const struct rest_message *m, struct op *op)
 		break;
 	case OP_LIST_TOKEN_AUDIT:
 		rest_decode_token_list(op, m->query);
+		break;
+	case OP_LIST_ACTS:
+	case OP_LIST_ALL_ACTS:
+		rest_decode_acts(op, m->query);
+		break;
+	case OP_SUM_TOKENS:
+		rest_decode_sums(op, m->query);
 		break;
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:

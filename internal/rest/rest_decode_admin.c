@@ -5,8 +5,7 @@
 #include "rest/rest_body.h"
 #include "json/json_write.h"
 
-/* op says what it may be. */
-static int64_t time_of(struct str text)
+int64_t rest_time_of(struct str text)
 {
 	int64_t us = 0;
 	return text.p == NULL || clock_parse_rfc3339(text, &us) == ERR_OK ? us : -1;
@@ -209,7 +208,7 @@ bool rest_take_end(struct op *op, const struct json *v, void *target)
 	(void)op;
 	if (v->type != JSON_NULL && json_string(v, &text) != ERR_OK)
 		return false;
-	*(int64_t *)target = time_of(text);
+	*(int64_t *)target = rest_time_of(text);
 	return true;
 }
 
@@ -288,7 +287,7 @@ void rest_decode_admin(struct op *op, struct str body)
 
 /* ---- queries ---- */
 
-static void take_page_size(struct op *op, struct str text)
+void rest_take_page_size(struct op *op, struct str text)
 {
 	int64_t size = 0;
 	if (text.p != NULL && str_to_i64(text, 1, ADMIN_PAGE_MAX, &size) != ERR_OK)
@@ -319,8 +318,7 @@ static const char *what_is_known(struct op *op, const char *const *known)
 	return sbuf_str(&out).p != NULL ? out.p : ".";
 }
 
-/* False: the op has failed. `known` ends with NULL. */
-static bool take_query(struct op *op, const char *query, const char *const *known, struct form *ret)
+bool rest_take_query(struct op *op, const char *query, const char *const *known, struct form *ret)
 {
 	if (!rest_read_form(op, str_of(query), NULL, ret))
 		return false;
@@ -342,7 +340,7 @@ void rest_decode_token_list(struct op *op, const char *query)
 					    "issued_after", "issued_before", "page_size",      "page_token",  NULL};
 	struct form form;
 	int64_t version = 0;
-	if (query == NULL || !take_query(op, query, known, &form))
+	if (query == NULL || !rest_take_query(op, query, known, &form))
 		return;
 	struct str version_text = form_get(&form, "secret_version");
 	if (version_text.p != NULL && str_to_i64(version_text, 1, INT32_MAX, &version) != ERR_OK)
@@ -353,10 +351,10 @@ void rest_decode_token_list(struct op *op, const char *query)
 	op->in.auth_method = form_get(&form, "auth_method");
 	op->in.credential = form_get(&form, "credential");
 	op->in.remote_addr = form_get(&form, "remote_addr");
-	op->in.issued_after = time_of(form_get(&form, "issued_after"));
-	op->in.issued_before = time_of(form_get(&form, "issued_before"));
+	op->in.issued_after = rest_time_of(form_get(&form, "issued_after"));
+	op->in.issued_before = rest_time_of(form_get(&form, "issued_before"));
 	op->in.page_token = form_get(&form, "page_token");
-	take_page_size(op, form_get(&form, "page_size"));
+	rest_take_page_size(op, form_get(&form, "page_size"));
 }
 
 void rest_decode_version(struct op *op, const char *query)
@@ -364,7 +362,7 @@ void rest_decode_version(struct op *op, const char *query)
 	static const char *const known[] = {"secret_version", NULL};
 	struct form form;
 	int64_t version = 0;
-	if (query == NULL || !take_query(op, query, known, &form))
+	if (query == NULL || !rest_take_query(op, query, known, &form))
 		return;
 	struct str text = form_get(&form, "secret_version");
 	if (text.p != NULL)
@@ -376,11 +374,11 @@ void rest_decode_page(struct op *op, const char *query)
 	static const char *const orgs[] = {"page_size", "page_token", NULL};
 	static const char *const clients[] = {"page_size", "page_token", "expiring_within", NULL};
 	struct form form;
-	if (query == NULL || !take_query(op, query, op->spec->id == OP_LIST_CLIENTS ? clients : orgs, &form))
+	if (query == NULL || !rest_take_query(op, query, op->spec->id == OP_LIST_CLIENTS ? clients : orgs, &form))
 		return;
 	op->in.page_token = form_get(&form, "page_token");
 	op->in.expiring = seconds_of(form_get(&form, "expiring_within"));
-	take_page_size(op, form_get(&form, "page_size"));
+	rest_take_page_size(op, form_get(&form, "page_size"));
 }
 
 /* HTTP Basic came first. What may stand in logs names the client; what proves it doesn't (RFC 6749
@@ -389,7 +387,7 @@ void rest_decode_asking_client(struct op *op, const char *query)
 {
 	static const char *const known[] = {"client_id", NULL};
 	struct form form;
-	if (query == NULL || !take_query(op, query, known, &form))
+	if (query == NULL || !rest_take_query(op, query, known, &form))
 		return;
 	struct str client_id = form_get(&form, "client_id");
 	if (op->in.client_id.p == NULL)

@@ -3,6 +3,7 @@
 #define M2M_REST_REST_DECODE_ADMIN_H
 
 #include "op/op.h"
+#include "rest/form.h"
 #include "json/json_read.h"
 
 /* A JSON object with no other members than the operation knows, so that a misspelt one is not
@@ -15,6 +16,13 @@ void rest_decode_admin(struct op *op, struct str body);
  * int32_t; a time (RFC 3339), or null for none, into an int64_t. False: of another type. */
 bool rest_take_seconds(struct op *op, const struct json *v, void *target);
 bool rest_take_end(struct op *op, const struct json *v, void *target);
+
+/* Of other queries: a time (RFC 3339), 0 where it is absent and negative where op refuses it; the
+ * size of a page; and the whole, in which nothing but the names that are known may stand, the last
+ * of which is NULL. False: the op has failed. */
+int64_t rest_time_of(struct str text);
+void rest_take_page_size(struct op *op, struct str text);
+bool rest_take_query(struct op *op, const char *query, const char *const *known, struct form *ret);
 
 /* ?page_size=&page_token=, and of clients &expiring_within= (`query` may be NULL). */
 void rest_decode_page(struct op *op, const char *query);

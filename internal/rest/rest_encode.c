@@ -2,6 +2,7 @@
 #include "rest/rest_encode.h"
 
 #include "op/confirmation.h"
+#include "rest/rest_audit.h"
 #include "rest/rest_encode_admin.h"
 #include "rest/rest_portal.h"
 #include "rest/rest_refusal.h"
@@ -65,6 +66,13 @@ static void write_output(struct json_out *o, const struct op *op)
 	case OP_OPEN_PORTAL_SESSION:
 	case OP_GET_PORTAL_SESSION:
 		rest_portal_write(o, op);
+		break;
+	case OP_LIST_ACTS:
+	case OP_LIST_ALL_ACTS:
+		rest_write_acts(o, op);
+		break;
+	case OP_SUM_TOKENS:
+		rest_write_sums(o, op);
 		break;
 	case OP_REVOKE_TOKEN: /* RFC 7009 section 2.2: all is in the status */
 		break;

@@ -97,6 +97,7 @@ static void write_client(struct json_out *o, const struct client *c)
 	json_put_int(o, "secret_version", c->secret_version);
 	json_put_str(o, "secret_hint", c->hint);
 	rest_put_time(o, "secret_created_at", c->secret_created_at);
+	json_put_str(o, "secret_created_by", c->secret_created_by);
 	rest_put_time_or_null(o, "secret_expires_at", c->secret_expires_at);
 	rest_put_time(o, "created_at", c->created_at);
 	put_disabled(o, c->disabled_at);
@@ -165,6 +166,7 @@ static void write_secret(struct json_out *o, const struct registered_credential 
 	json_put_str(o, "hint", k->hint);
 	put_last_use(o, &k->last_use);
 	rest_put_time(o, "created_at", k->created_at);
+	json_put_str(o, "created_by", k->created_by);
 	rest_put_time_or_null(o, "expires_at", k->expires_at);
 }
 

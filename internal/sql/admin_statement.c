@@ -177,5 +177,6 @@ void admin_take_client(const PGresult *r, int row, struct arena *a, struct clien
 		.token_binding = text(r, row, 18, a),
 		.profile = text(r, row, 19, a),
 		.secret_expires_at = pg_time_us(r, row, 20),
+		.secret_created_by = text(r, row, 21, a),
 	};
 }

@@ -16,6 +16,13 @@ void bearer_put_proof(struct pg_params *p, const struct bearer *b)
 	pg_put_text(p, b->remote_addr);
 	pg_put_bool(p, b->anywhere);
 	pg_put_raw(p, PG_UUID, b->jti);
+	bearer_put_session(p, b);
+}
+
+void bearer_put_session(struct pg_params *p, const struct bearer *b)
+{
+	pg_put_bytea(p, b == NULL ? STR_NONE : b->session);
+	pg_put_text(p, b == NULL ? STR_NONE : b->session_right);
 }
 
 void master_ring_put(struct pg_params *p, const struct master_ring *ring)

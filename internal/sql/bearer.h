@@ -26,15 +26,20 @@ struct bearer {
 	struct str remote_addr;
 	/* an operator's act from above the organization, whose networks don't hold for it */
 	bool anywhere;
+	/* a portal session in a bearer's place: the hash of its token, and the word of the right
+	 * that is needed; absent: it is a bearer */
+	struct str session, session_right;
 };
 
 /* Four parameters: client_id text, secret_version int4, organization_id uuid, admin bool. The
  * first two are null for the operator's token, the third for a client's. */
 void bearer_put(struct pg_params *p, const struct bearer *b);
 
-/* The last five parameters of what begins with the part caller: tag bytea, issued_at int8,
- * remote_addr text, anywhere bool, jti uuid. */
+/* The last seven parameters of what begins with the part caller: tag bytea, issued_at int8,
+ * remote_addr text, anywhere bool, jti uuid, and the session's two. */
 void bearer_put_proof(struct pg_params *p, const struct bearer *b);
+/* Two parameters: session bytea, session_right text. NULL: none. */
+void bearer_put_session(struct pg_params *p, const struct bearer *b);
 
 /* One parameter: the names of the master keys that this program has (text[]), in the ring's
  * order. */

@@ -23,11 +23,11 @@ with target as materialized (
   returning *
 )
 , secret as (
-  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_at, expires_at)
-  select made.client_id, 1, $15::text, $16::bytea, $17::bytea, $18::text, made.created_at,
+  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_by, created_at, expires_at)
+  select made.client_id, 1, $15::text, $16::bytea, $17::bytea, $18::text, $1::text, made.created_at,
     --: secret_end(made.created_at, $23, $24, target.secret_max_age)
   from made, target
-  returning hint, created_at, expires_at
+  returning hint, created_by, created_at, expires_at
 )
 , recorded as (
   insert into m2m.admin_audit (

@@ -57,8 +57,9 @@ struct registered_credential {
 	struct workload_terms workload;
 	int64_t created_at, expires_at; /* 0: it has no end of its own */
 	struct last_use last_use;       /* of a listed one */
-	/* of a live secret, whose kind is "secret" and whose id its version: as secret_hint */
-	struct str hint;
+	/* of a live secret, whose kind is "secret" and whose id its version: as secret_hint, and
+	 * the actor who made it, absent where that isn't known */
+	struct str hint, created_by;
 };
 
 /* A certificate as somebody names it; one of them is there. */

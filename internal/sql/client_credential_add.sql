@@ -2,16 +2,18 @@
 -- $1 to $6 as the part act_origin has them, $7 slug or null, $8 id or null, $9 client_id, $10
 -- credential_id text, $11 kind text, $12 name text or null, $13 expires_at timestamptz or null, $14
 -- public_jwk text (of a key), and of a workload $15 issuer, $16 subject, $17 audience, $18 claims
--- (JSON), all text, $19 may_replay (true or false).
+-- (JSON), all text, $19 may_replay (true or false), $20 and $21 as client_credential_target has
+-- them.
 -- Answers (outcome, client_credential_columns). Outcome `organization_not_found`,
 -- `client_not_found`; `already_exists`: it has this one; `too_many_credentials`: it has eight of
 -- the kind, those counted whose end has come; `profile_unmet`: its profile forbids the kind.
 with
---: client_credential_target
+--: client_credential_target($20, $21)
 , client as materialized (
   -- of two that add at once the second waits here, and then counts the first one's
   select c.client_id, c.profile is distinct from 'fapi2' or $11::text in ('key', 'certificate') as met
-  from target join m2m.client c on c.client_id = target.client_id and c.deleted_at is null for no key update of c
+  from target join m2m.client c on c.client_id = target.client_id and c.deleted_at is null
+  where target.outcome = 'granted' for no key update of c
 )
 , has as materialized (
   select client.client_id, client.met, k.credentials, k.present from client
@@ -45,7 +47,7 @@ with
     jsonb_strip_nulls(jsonb_build_object('credential', $10::text, 'name', $12::text, 'expires_at', $13::timestamptz,
       'issuer', $15::text, 'subject', $16::text, 'audience', $17::text, 'claims', $18::text::jsonb)),
     --: act_origin
-  from answer
+  from answer where result <> 'invalid_token'
 )
 select answer.result,
   --: client_credential_columns(made, answer)

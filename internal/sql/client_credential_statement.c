@@ -23,7 +23,7 @@ static void put_target(struct pg_params *p, const struct origin *o, struct str o
 	pg_put_text(p, client_id);
 }
 
-void client_credential_put_add(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
+void client_credential_put_add(struct pg_params *p, const struct bearer *by, const struct origin *o, struct str org, struct str client_id,
 			       const struct client_credential_spec *spec)
 {
 	put_target(p, o, org, client_id);
@@ -38,14 +38,16 @@ void client_credential_put_add(struct pg_params *p, const struct origin *o, stru
 	pg_put_text(p, spec->workload.audience);
 	pg_put_text(p, spec->workload.claims);
 	pg_put_text(p, !is_workload ? STR_NONE : spec->workload.may_replay ? STR("true") : STR("false"));
+	bearer_put_session(p, by);
 }
 
-void client_credential_put_remove(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
-				  struct str credential_id, struct str kind)
+void client_credential_put_remove(struct pg_params *p, const struct bearer *by, const struct origin *o, struct str org,
+				  struct str client_id, struct str credential_id, struct str kind)
 {
 	put_target(p, o, org, client_id);
 	pg_put_text(p, credential_id);
 	pg_put_text(p, kind);
+	bearer_put_session(p, by);
 }
 
 /* ---- rows ---- */
@@ -74,6 +76,7 @@ static void take_last_use(const PGresult *r, int row, struct arena *a, struct re
 		.unknown_until = pg_time_us(r, row, 17),
 	};
 	ret->hint = arena_copy(a, pg_str(r, row, 18));
+	ret->created_by = arena_copy(a, pg_str(r, row, 19));
 }
 
 static void take_credential(const PGresult *r, int row, struct arena *a, struct registered_credential *ret)

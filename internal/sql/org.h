@@ -50,7 +50,8 @@ struct client {
 	int32_t secret_version;
 	struct str hint; /* the last characters of the current secret */
 	int64_t secret_created_at;
-	int64_t secret_expires_at; /* 0: it has no end */
+	struct str secret_created_by; /* absent: it isn't known */
+	int64_t secret_expires_at;    /* 0: it has no end */
 	int64_t created_at;
 	int64_t disabled_at; /* 0: enabled */
 	struct str networks; /* joined with spaces; absent: any */

@@ -26,8 +26,8 @@ with made as (
   returning client_id, created_at
 )
 , secret as (
-  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_at, expires_at)
-  select client.client_id, 1, $19::text, $20::bytea, $21::bytea, $22::text, client.created_at,
+  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_by, created_at, expires_at)
+  select client.client_id, 1, $19::text, $20::bytea, $21::bytea, $22::text, $1::text, client.created_at,
     --: secret_end(client.created_at, $29, $30, made.secret_max_age)
   from client, made
   returning expires_at

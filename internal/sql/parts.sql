@@ -330,15 +330,18 @@ greatest(:time + make_interval(secs => :c.token_lifetime + 10), :c.tokens_until)
 -- secret's version; its organization and roles are the client's, now. The operator's names no
 -- client; organization and role are as signed.
 
---= caller(bearers_tag, issued, address, from_anywhere, token)
+--= caller(bearers_tag, issued, address, from_anywhere, token, session, right, found)
 -- $1 bearer's client_id text or null, $2 its secret_version int, $3 operator's organization_id uuid
--- or null, $4 operator is admin bool; as the statement's last five, whose numbers are given here,
+-- or null, $4 operator is admin bool; as the statement's last seven, whose numbers are given here,
 -- its tag bytea or null, its iat int8 (0: not ours), the address that it came from text or null,
--- whether it may come from anywhere bool, and its jti uuid or null. Gives one row `caller`, or
--- none: (organization_id, moving, admin, live, near). `live`: it hasn't ended, and neither has its
--- credential. `near`: its client and its organization allow the network that it came from.
+-- whether it may come from anywhere bool, and its jti uuid or null; and in place of a bearer the
+-- hash of a portal session's token bytea or null, and the right that it needs text. Gives one row
+-- `caller`, or none: (organization_id, moving, admin, live, near). `admin`: of a session, it has that
+-- right. `live`: it hasn't ended, and neither has its credential. `near`: its client and its
+-- organization allow the network that it came from. `found` is `limit 1 for share` where something
+-- is done: ending the session waits for what is under way, and nothing is done after it.
 with caller as (
-  select o.organization_id, o.moving, coalesce('admin' = any(c.roles), b.admin) as admin,
+  select o.organization_id, o.moving, case when b.session is null then coalesce('admin' = any(c.roles), b.admin) else b.needed = any(p.may) end as admin,
     (b.client_id is null
      or exists (select from m2m.client_secret s where
 --: bearer_secret_is_live(s, b.client_id, b.version, b.tag, b.iat)
@@ -354,10 +357,12 @@ with caller as (
     ) as near
   from (select $1::text as client_id, $2::int4 as version, $3::uuid as organization_id, $4::bool as admin,
           :bearers_tag::bytea as tag, nullif(:issued::int8, 0) as iat, :token::uuid as jti,
-          :address::text as remote_addr, :from_anywhere::bool as anywhere) b
+          :address::text as remote_addr, :from_anywhere::bool as anywhere, :session::bytea as session, :right::text as needed) b
+  --: session_lookup(b.session, :found)
   left join lateral (select * from m2m.client c where c.client_id = b.client_id and c.disabled_at is null limit 1) c on true
   join lateral (select * from m2m.organization o
-    where o.organization_id = case when b.client_id is null then b.organization_id else c.organization_id end
+    where o.organization_id = case when b.session is not null then p.organization_id
+        when b.client_id is null then b.organization_id else c.organization_id end
       and o.disabled_at is null limit 1) o on true
 )
 
@@ -412,10 +417,10 @@ left join m2m.client_secret s on s.client_id = c.client_id and
 :o.allowed_networks::text[], :o.secret_max_age
 
 --= client_columns(o, c, s)
--- 1 to 20 of what is answered: a client, of which organization, and its current secret.
+-- 1 to 21 of what is answered: a client, of which organization, and its current secret.
 :c.client_id, :c.organization_id, :o.slug, :c.is_default, :c.name, :c.roles, :c.scopes, :c.audiences,
 :c.token_lifetime, :c.token_type, :c.secret_version, :s.hint, :s.created_at, :c.created_at, :c.disabled_at,
-:c.allowed_networks::text[], coalesce(:c.auth_methods, '{secret}'), :c.token_binding, :c.profile, :s.expires_at
+:c.allowed_networks::text[], coalesce(:c.auth_methods, '{secret}'), :c.token_binding, :c.profile, :s.expires_at, :s.created_by
 
 --= client_named(slug, id, client)
 -- One row: an organization `o` and its client `c`, each null where it isn't there.
@@ -466,14 +471,17 @@ update m2m.client_credential k set ended_at = clock_timestamp() from :clients d 
 :k.client_id, :k.credential_id, :k.name, :k.public_jwk, :k.created_at, :k.expires_at, :o.organization_id,
 :k.kind, :k.issuer, :k.subject, :k.audience, :k.claims::text, :k.may_replay
 
---= client_credential_target
--- The client whose credentials an act changes. $7 slug or null, $8 id or null, $9 client_id.
+--= client_credential_target(session, right)
+-- The client whose credentials an act changes. $7 slug or null, $8 id or null, $9 client_id; of a
+-- portal session the hash of its token and the right that it needs, else null.
 target as (
   select o.organization_id, o.slug, c.client_id, case
+      --: session_cases(:session, :right, $4::text)
       --: client_named_cases
       else 'granted' end as outcome
   from
     --: client_named($7, $8, $9)
+  --: session_lookup(:session, limit 1 for share)
 )
 
 -- ---- ending many tokens at once ----
@@ -503,6 +511,22 @@ values (statement_timestamp(), 2, :writer::uuid, :seq::int8, :previous::bytea, :
 -- Row `s` of m2m.portal_session: not ended, used within the last hour, and not a day old. Whether
 -- its organization is live is asked beside it.
 (:s.ended_at is null and :s.expires_at > statement_timestamp() and :s.last_used_at > statement_timestamp() - interval '1 hour')
+
+--= session_lookup(token, found)
+-- The live session `p` of a token's hash; nulls where there is none, or no hash. `found` as in the
+-- part caller.
+left join lateral (select p.organization_id, p.may from m2m.portal_session p where p.token_hash = :token::bytea and
+  --: portal_session_is_live(p)
+  :found) p on true
+
+--= session_cases(token, right, address)
+-- The first reasons to refuse session `p` an act on its organization `o`.
+when :token::bytea is not null and (p.organization_id is null or o.organization_id is distinct from p.organization_id
+  or o.disabled_at is not null) then 'invalid_token'
+when :token::bytea is not null and not
+  --: network_allowed(:address, o.allowed_networks)
+  then 'network_not_allowed'
+when :token::bytea is not null and not :right::text = any (p.may) then 'forbidden'
 
 --= portal_session_columns(s, o, used_at)
 -- Columns 1 to 11 of the answers, behind the outcome; `o` has the organization's slug and name.

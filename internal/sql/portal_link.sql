@@ -2,10 +2,10 @@
 -- $1 to $4 as the part caller has them, $5 to $10 origin_values, $11 the organization's slug or
 -- null, $12 its id or null, $13 link_id uuid, $14 code_hash bytea, $15 actor text, $16 may text[],
 -- $17 return_url text or null, $18 seconds that it is good for int, $19 whether its maker may
--- change which credentials clients have, bool, $20 to $24 as caller's last.
+-- change which credentials clients have, bool, $20 to $26 as caller's last.
 -- Answers (outcome, organization_id, expires_at). Outcome `forbidden`: the maker isn't of this
 -- organization, or the link would open more than its maker may.
---: caller($20, $21, $22, $23, $24)
+--: caller($20, $21, $22, $23, $24, $25, $26, limit 1)
 , verdict as (
   select case
 --: caller_refused

@@ -1,9 +1,9 @@
 -- Reads a client's secret, and records the reading, refused or not, of every live caller.
 -- $1..$10 as the parts caller and origin_values have them, $11 client_id text (null: the
--- organization's default client), $12 ring text[], $13 to $17 as caller's last.
+-- organization's default client), $12 ring text[], $13 to $19 as caller's last.
 -- Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, created_at,
 -- expires_at). `secret_ended`: the current version opens nothing any more; only a rotation helps.
---: caller($13, $14, $15, $16, $17)
+--: caller($13, $14, $15, $16, $17, $18, $19, limit 1 for share)
 , target as (
   select case
 --: caller_refused

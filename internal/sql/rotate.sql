@@ -2,8 +2,8 @@
 -- $1..$10 as the parts caller and origin_values have them, $11 client_id text, $12 version that was
 -- read int, $13 key_id text, $14 salt bytea, $15 verifier bytea, $16 hint text, $17 grace_seconds
 -- int, $18 idempotency_key text or null, $19 request_hash bytea, $20 bearer_hash bytea or null, $21
--- revoke_tokens bool, $22 to $26 as caller's last, the new version's end: $27 seconds int or null,
--- $28 time timestamptz or null, $29 unused_for int: the version that is replaced ends once it has
+-- revoke_tokens bool, $22 to $28 as caller's last, the new version's end: $29 seconds int or null,
+-- $30 time timestamptz or null, $31 unused_for int: the version that is replaced ends once it has
 -- issued no token for so many seconds, and after $17 at the latest; null: after $17.
 -- Answers (outcome, rotated_at, previous_secret_expires_at, expires_at); outcome `conflict`: the
 -- version moved on, read again; `invalid_token`, `network_not_allowed`, `forbidden`: the bearer's
@@ -17,7 +17,7 @@
 -- began. The statement's snapshot is younger than the commit of the version that was read, so it
 -- sees every earlier version's row. The organization's row is locked first: a longest age that is
 -- set at the same time holds for the new version, or bounds it (m2m.bound_secrets).
---: caller($22, $23, $24, $25, $26)
+--: caller($22, $23, $24, $25, $26, $27, $28, limit 1 for share)
 , organization as materialized (
   select o.secret_max_age from m2m.organization o
   where o.organization_id = (select caller.organization_id from caller where caller.live and caller.near and caller.admin)
@@ -33,14 +33,14 @@
 , ended as (
   update m2m.client_secret s set ended_at = coalesce(s.ended_at, m.at),
     expires_at = case when $17::int4 = 0 then '-infinity' else least(s.expires_at, m.at + make_interval(secs => $17::int4)) end
-    , unused_for = case when s.version = $12::int4 then $29::int4 else s.unused_for end
+    , unused_for = case when s.version = $12::int4 then $31::int4 else s.unused_for end
   from moment m where s.client_id = m.client_id and
 --: secret_may_be_live(s)
   returning s.version, s.expires_at
 )
 , looked_at as (
   insert into m2m.secret_unused_look (client_id, version, look_at)
-  select m.client_id, $12::int4, m.at + make_interval(secs => $29::int4) from moment m where $29::int4 is not null
+  select m.client_id, $12::int4, m.at + make_interval(secs => $31::int4) from moment m where $31::int4 is not null
   on conflict (client_id, version) do update set look_at = excluded.look_at, used_at = null -- a failover may have lost the version
 )
 , tokens_ended as (
@@ -54,9 +54,9 @@
 )
 , made as (
   -- `ended` is read to its end first: one version has no end
-  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_at, expires_at)
-  select m.client_id, m.version, $13::text, $14::bytea, $15::bytea, $16::text, m.at,
---: secret_end(m.at, $27, $28, m.secret_max_age)
+  insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_by, created_at, expires_at)
+  select m.client_id, m.version, $13::text, $14::bytea, $15::bytea, $16::text, $5::text, m.at,
+--: secret_end(m.at, $29, $30, m.secret_max_age)
   from moment m, (select count(*) from ended) e
   returning version, expires_at
 )
@@ -81,7 +81,7 @@
   select at, 'rotate_secret', 'granted', organization_id, client_id, version,
     jsonb_build_object('grace_seconds', $17::int4) || case when $21::bool then jsonb_build_object('revoke_tokens', true) else '{}' end
       || case when expires_at is null then '{}' else jsonb_build_object('expires_at', expires_at) end
-      || case when $29::int4 is null then '{}' else jsonb_build_object('unused_for', $29::int4) end,
+      || case when $31::int4 is null then '{}' else jsonb_build_object('unused_for', $31::int4) end,
 --: origin_values
   from answer
 )

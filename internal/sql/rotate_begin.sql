@@ -2,13 +2,13 @@
 -- idempotency key answered.
 -- $1..$10 as the parts caller and origin_values have them, $11 client_id text (null: the
 -- organization's default client), $12 ring text[], $13 idempotency_key text or null, $14
--- request_hash bytea, $15 bearer_hash bytea or null, $16 to $20 as caller's last.
+-- request_hash bytea, $15 bearer_hash bytea or null, $16 to $22 as caller's last.
 -- Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, rotated_at,
 -- previous_secret_expires_at, expires_at). Outcome `granted`: version is the one to be replaced;
 -- `replay`: version, key and times are the earlier answer's. A replay is also given, for ten
 -- minutes, to the bearer that the rotation itself ended. Refusals of live callers and replays are
 -- recorded here, the rotation itself by rotate.sql.
---: caller($16, $17, $18, $19, $20)
+--: caller($16, $17, $18, $19, $20, $21, $22, limit 1 for share)
 , target as (
   select case
       when caller.organization_id is null then 'invalid_token'

@@ -2,26 +2,31 @@
 -- it: a row for each version, or the refusal.
 -- $1..$10 as the parts caller and origin_values have them, $11 client_id text (null: the
 -- organization's default client), $12 version int (null: to end, all; to put off, the newest), $13
--- seconds from now to the later end, int (null: end it now), $14 to $18 as caller's last.
+-- seconds from now to the later end, int (null: end it now), $14 to $20 as caller's last.
 -- Answers (outcome, client_id, organization_id). Outcome `conflict`: no such version is in its
 -- grace; `invalid_request`: the end wouldn't be a later one, or past what a secret may have, which
 -- is 90 days after it was replaced, and its organization's longest age.
---: caller($14, $15, $16, $17, $18)
+--: caller($14, $15, $16, $17, $18, $19, $20, limit 1 for share)
 , target as (
   select case
 --: caller_refused
       when not caller.admin then 'forbidden'
       when t.client_id is null then 'client_not_found' else 'granted' end as outcome,
-    t.client_id, t.secret_version, caller.organization_id, o.secret_max_age
+    t.client_id, caller.organization_id, o.secret_max_age
   from (select) one left join caller on true
 --: target_client
   left join lateral (select * from m2m.organization o where o.organization_id = caller.organization_id limit 1) o on true
 )
+, client as materialized (
+  -- before its secrets, as a rotation locks it: else the two could wait for each other
+  select c.client_id, c.secret_version, t.secret_max_age from target t join m2m.client c on c.client_id = t.client_id
+  where t.outcome = 'granted' for no key update of c
+)
 , chosen as (
   select s.client_id, s.version, s.expires_at,
-    least(s.ended_at + interval '90 days', s.created_at + make_interval(secs => t.secret_max_age)) as latest
-  from target t join m2m.client_secret s on s.client_id = t.client_id
-  where t.outcome = 'granted' and s.version <> t.secret_version and s.ended_at is not null
+    least(s.ended_at + interval '90 days', s.created_at + make_interval(secs => c.secret_max_age)) as latest
+  from client c join m2m.client_secret s on s.client_id = c.client_id
+  where s.version <> c.secret_version and s.ended_at is not null
     and s.expires_at > '-infinity' and s.expires_at > clock_timestamp() and ($12::int4 is null or s.version = $12::int4)
   order by s.version desc limit case when $13::int4 is null then null else 1 end for no key update of s
 )

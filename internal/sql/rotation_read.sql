@@ -1,11 +1,11 @@
 -- Which of a client's replaced secrets are still in their grace, and who got tokens with each
 -- since.
 -- $1..$4 as the part caller has them, $5 client_id text (null: the organization's default client),
--- $6 to $10 as caller's last.
+-- $6 to $12 as caller's last.
 -- Answers (outcome, client_id, organization_id, and what m2m.secrets_in_grace answers), a row for
 -- each user of a version, one with nulls for a version that nobody used, one for a client without
 -- any. Reading isn't an act, and isn't recorded.
---: caller($6, $7, $8, $9, $10)
+--: caller($6, $7, $8, $9, $10, $11, $12, limit 1)
 select case
 --: caller_refused
     when not caller.admin then 'forbidden'

@@ -58,20 +58,20 @@ enum err admin_credential_get(struct store *s, struct str org, struct str client
 	return submit(s, STMT_CLIENT_CREDENTIAL_LIST, &p, (struct call){.done = done, .arg = arg});
 }
 
-enum err admin_credential_add(struct store *s, const struct origin *origin, struct str org, struct str client_id,
+enum err admin_credential_add(struct store *s, const struct bearer *by, const struct origin *origin, struct str org, struct str client_id,
 			      const struct client_credential_spec *spec, admin_credential_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
-	client_credential_put_add(&p, origin, org, client_id, spec);
+	client_credential_put_add(&p, by, origin, org, client_id, spec);
 	return submit(s, STMT_CLIENT_CREDENTIAL_ADD, &p, (struct call){.writes = true, .done = done, .arg = arg});
 }
 
-enum err admin_credential_remove(struct store *s, const struct origin *origin, struct str org, struct str client_id,
-				 struct str credential_id, admin_credential_done *done, void *arg)
+enum err admin_credential_remove(struct store *s, const struct bearer *by, const struct origin *origin, struct str org,
+				 struct str client_id, struct str credential_id, admin_credential_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
-	client_credential_put_remove(&p, origin, org, client_id, credential_id, STR_NONE);
+	client_credential_put_remove(&p, by, origin, org, client_id, credential_id, STR_NONE);
 	return submit(s, STMT_CLIENT_CREDENTIAL_REMOVE, &p, (struct call){.writes = true, .done = done, .arg = arg});
 }

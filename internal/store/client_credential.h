@@ -2,11 +2,13 @@
  * Each call is one statement (sql/client_credential_*.sql, which m2mctl runs too), so that an act
  * and the row in admin_audit that records it commit together; listing is no act.
  *
- * `org` names an organization by slug or id. Callbacks come from the loop, exactly once, and never
- * from inside the call. */
+ * `org` names an organization by slug or id. `by` is the caller: of its portal session the
+ * statement of an act says itself whether it may (INVALID_TOKEN, NETWORK_NOT_ALLOWED, FORBIDDEN).
+ * Callbacks come from the loop, exactly once, and never from inside the call. */
 #ifndef M2M_STORE_CLIENT_CREDENTIAL_H
 #define M2M_STORE_CLIENT_CREDENTIAL_H
 
+#include "sql/bearer.h"
 #include "sql/client_credential.h"
 #include "sql/origin.h"
 #include "store/store.h"
@@ -28,11 +30,12 @@ MUST_CHECK enum err admin_credential_get(struct store *s, struct str org, struct
 
 /* ALREADY_EXISTS: the client has this one; TOO_MANY_CREDENTIALS: it has
  * eight of the kind. */
-MUST_CHECK enum err admin_credential_add(struct store *s, const struct origin *origin, struct str org, struct str client_id,
-					 const struct client_credential_spec *spec, admin_credential_done *done, void *arg);
+MUST_CHECK enum err admin_credential_add(struct store *s, const struct bearer *by, const struct origin *origin, struct str org,
+					 struct str client_id, const struct client_credential_spec *spec, admin_credential_done *done,
+					 void *arg);
 
 /* From the answer on nobody gets a token with it. CREDENTIAL_NOT_FOUND. */
-MUST_CHECK enum err admin_credential_remove(struct store *s, const struct origin *origin, struct str org, struct str client_id,
-					    struct str credential_id, admin_credential_done *done, void *arg);
+MUST_CHECK enum err admin_credential_remove(struct store *s, const struct bearer *by, const struct origin *origin, struct str org,
+					    struct str client_id, struct str credential_id, admin_credential_done *done, void *arg);
 
 #endif

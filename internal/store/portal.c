@@ -69,12 +69,15 @@ enum err portal_open(struct store *s, const struct origin *origin, const uint8_t
 	return store_submit(s, STMT_PORTAL_OPEN, true, &p, sessions_answered, &call, sizeof call);
 }
 
-enum err portal_use(struct store *s, const uint8_t token_hash[SHA256_LEN], portal_done *done, void *arg)
+enum err portal_use(struct store *s, const uint8_t token_hash[SHA256_LEN], struct str remote_addr, bool act_decides, portal_done *done,
+		    void *arg)
 {
 	const struct call call = {done, arg};
 	struct pg_params p;
 	store_params(s, &p);
 	pg_put_bytea(&p, str_from(token_hash, SHA256_LEN));
+	pg_put_text(&p, remote_addr);
+	pg_put_bool(&p, act_decides);
 	return store_submit(s, STMT_PORTAL_USE, true, &p, sessions_answered, &call, sizeof call);
 }
 

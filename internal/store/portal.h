@@ -23,11 +23,14 @@ typedef void portal_done(void *arg, enum err err, const struct portal_answer *a)
 MUST_CHECK enum err portal_link_make(struct store *s, const struct bearer *maker, const struct origin *origin, struct str org,
 				     const struct uuid *link_id, const uint8_t code_hash[SHA256_LEN], const struct portal_link_spec *spec,
 				     bool clients, portal_done *done, void *arg);
-/* One session; INVALID_TOKEN: the link was used, is over, or its organization isn't live. */
+/* One session; INVALID_TOKEN: the link was used, is over, or its organization isn't live;
+ * NETWORK_NOT_ALLOWED: its organization doesn't allow the origin's address. */
 MUST_CHECK enum err portal_open(struct store *s, const struct origin *origin, const uint8_t code_hash[SHA256_LEN],
 				const struct uuid *session_id, const uint8_t token_hash[SHA256_LEN], portal_done *done, void *arg);
-/* One session; INVALID_TOKEN: it isn't live. */
-MUST_CHECK enum err portal_use(struct store *s, const uint8_t token_hash[SHA256_LEN], portal_done *done, void *arg);
+/* One session; INVALID_TOKEN: it isn't live; NETWORK_NOT_ALLOWED, unless `act_decides`: an act
+ * follows, whose statement says so and records it. */
+MUST_CHECK enum err portal_use(struct store *s, const uint8_t token_hash[SHA256_LEN], struct str remote_addr, bool act_decides,
+			       portal_done *done, void *arg);
 MUST_CHECK enum err portal_list(struct store *s, struct str org, portal_done *done, void *arg);
 /* As portal_put_end. NOT_FOUND, ORGANIZATION_NOT_FOUND. */
 MUST_CHECK enum err portal_end(struct store *s, const struct origin *origin, struct str org, const struct uuid *session_id,

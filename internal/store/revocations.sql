@@ -6,7 +6,7 @@
 -- A client: $1 client_id text, $2 verifiers bytea, $3 ring text[], $4 remote_addr text or null, $5
 -- to $9 its other credential as the part client_shown has it, $10 whether every client is held to
 -- FAPI 2.0, bool.
--- A bearer: $1 to $4 as the part caller has them, $5 to $9 as caller's last, $10 whether it is the
+-- A bearer: $1 to $4 as the part caller has them, $5 to $11 as caller's last, $12 whether it is the
 -- platform's, bool.
 -- Answers (outcome, organization_id of the caller, JSON text). It lists one row for each, in one
 -- order, so that the same list has the same bytes.
@@ -25,11 +25,11 @@ with dec as (
 --: used_once
 , verdict as (select verdict as outcome, organization_id, true as everywhere from fin)
 --? else
---: caller($5, $6, $7, $8, $9)
+--: caller($5, $6, $7, $8, $9, $10, $11, limit 1)
 , verdict as (
   select coalesce(case
-      --: bearer_cases_unless($10)
-      end, 'granted') as outcome, caller.organization_id, $10::bool as everywhere
+      --: bearer_cases_unless($12)
+      end, 'granted') as outcome, caller.organization_id, $12::bool as everywhere
   from (select) one left join caller on true
 )
 --? end

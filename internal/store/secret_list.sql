@@ -1,15 +1,15 @@
 -- The live secrets of the organization's default client, oldest first, for an admin of it.
--- $1 to $4 as the part caller has them, $5 to $9 as caller's last.
+-- $1 to $4 as the part caller has them, $5 to $11 as caller's last.
 -- Answers (outcome, and the columns of client_credential_list.sql) for each, or once, with nulls,
 -- when there is none.
---: caller($5, $6, $7, $8, $9)
+--: caller($5, $6, $7, $8, $9, $10, $11, limit 1)
 select case
     --: caller_refused
     when not caller.admin then 'forbidden'
     when c.client_id is null then 'client_not_found' else 'granted' end,
   s.client_id, s.version::text, '', null::text, s.created_at, s.expires_at, caller.organization_id,
   case when s.version is not null then 'secret' end, null::text, null::text, null::text, null::text, null::boolean,
-  u.last_used_at, u.remote_addr, u.user_agent, u.unknown_until, s.hint
+  u.last_used_at, u.remote_addr, u.user_agent, u.unknown_until, s.hint, s.created_by
 from (select) one left join caller on true
 left join lateral (select t.client_id from m2m.client t
   where t.organization_id = caller.organization_id and t.disabled_at is null and t.is_default

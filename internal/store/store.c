@@ -77,6 +77,8 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_REVOCATIONS_BY_BEARER, sql_revocations_by_bearer},
 	{STMT_FORGET_REVOKED, "with tokens as (delete from m2m.revoked_token where expires_at < statement_timestamp())"
 			      " delete from m2m.tokens_ended where expires_at < statement_timestamp()"},
+	{STMT_ACT_LIST, sql_act_list},
+	{STMT_TOKEN_SUMS, sql_token_sums},
 	{STMT_PORTAL_LINK, sql_portal_link},
 	{STMT_PORTAL_OPEN, sql_portal_open},
 	{STMT_PORTAL_USE, sql_portal_use},

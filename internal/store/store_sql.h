@@ -3,6 +3,7 @@
 #ifndef M2M_STORE_STORE_SQL_H
 #define M2M_STORE_STORE_SQL_H
 
+extern const char sql_act_list[];
 extern const char sql_adopt_secret[];
 extern const char sql_client_find[];
 extern const char sql_client_keys[];
@@ -21,6 +22,7 @@ extern const char sql_secrets_ending[];
 extern const char sql_signing_keys[];
 extern const char sql_token_list[];
 extern const char sql_token_revoke[];
+extern const char sql_token_sums[];
 extern const char sql_used_once_spend[];
 
 #endif

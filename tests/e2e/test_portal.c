@@ -1,8 +1,11 @@
 /* Portal links and sessions, as a platform's backend and a browser use them. */
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "harness/expect.h"
 #include "harness/world.h"
 
@@ -113,6 +116,14 @@ static int ask(const struct session *s, const char *method, const char *path, co
 static long acts(const char *action, const char *outcome)
 {
 	return sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = '%s' and outcome = '%s'", action, outcome);
+}
+
+/* And of those, a session's. */
+static long by_person(const char *action, const char *outcome)
+{
+	return sql_int(world_db(&w),
+		       "select count(*) from m2m.admin_audit where action = '%s' and outcome = '%s' and actor like 'portal:%%'", action,
+		       outcome);
 }
 
 /* ---- a link ---- */
@@ -351,12 +362,15 @@ Test(portal, each_right_opens_what_it_names_and_nothing_else)
 		}
 	}
 	/* and each is recorded with who did it */
-	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.secrets_read where actor = 'portal:Ada Lovelace <ada@example.com>'"),
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.secrets_read where outcome = 'granted'"
+					   " and actor = 'portal:Ada Lovelace <ada@example.com>'"),
 		     2);
-	cr_expect_eq(
-		sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'rotate_secret' and actor like 'portal:%%'"), 2);
-	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action like 'add_%%' and actor like 'portal:%%'"),
-		     1);
+	cr_expect_eq(by_person("rotate_secret", "granted"), 2);
+	cr_expect_eq(by_person("add_workload", "granted"), 1);
+	/* refused or not */
+	cr_expect_eq(by_person("read_secret", "forbidden"), 8);
+	cr_expect_eq(by_person("rotate_secret", "forbidden"), 8);
+	cr_expect_eq(by_person("add_workload", "forbidden"), 4);
 }
 
 Test(portal, a_session_is_of_one_organization)
@@ -503,4 +517,196 @@ Test(portal, neither_code_nor_token_nor_secret_is_in_the_log)
 	cr_expect_eq(gateway_log_count(&w.gateway, acme.secret, NULL, 0), 0);
 	const char *kept = sql_text(world_db(&w), "select l::text || s::text from m2m.portal_link l, m2m.portal_session s");
 	cr_expect(strstr(kept, code) == NULL && strstr(kept, s.token) == NULL);
+}
+
+/* ---- the organization's networks ---- */
+
+static void allow(const char *network)
+{
+	world_ctl(&w, &ran, "org", "set", "acme", "--allow-network", network);
+}
+
+Test(portal, a_session_is_opened_and_used_from_its_organization_s_networks_alone)
+{
+	char code[CODE_LEN + 1], credentials[192];
+	char used_at[64];
+	struct session s;
+	snprintf(credentials, sizeof credentials, "/admin/organizations/acme/clients/%s/credentials", acme.client_id);
+	new_session("acme", "\"reveal\",\"rotate\",\"clients\",\"audit\"", &s);
+	new_code("acme", "", code);
+	allow("192.0.2.0/24");
+	sql_exec(world_db(&w), "alter table m2m.portal_session disable trigger portal_is_final;"
+			       "update m2m.portal_session set last_used_at = now() - interval '5 minutes'");
+	snprintf(used_at, sizeof used_at, "%s", sql_text(world_db(&w), "select last_used_at from m2m.portal_session"));
+	const struct attempt attempts[] = {
+		{NULL, "GET", "/portal/session", NULL},
+		{NULL, "GET", "/m2m/client-id", NULL},
+		{NULL, "GET", "/m2m/secrets", NULL},
+		{NULL, "GET", "/m2m/audit/tokens", NULL},
+		{NULL, "GET", "/admin/organizations/acme/clients", NULL},
+		{NULL, "GET", credentials, NULL},
+		{NULL, "GET", "/m2m/client-secret", NULL},
+		{NULL, "POST", "/m2m/rotate", "{}"},
+		{NULL, "PATCH", "/m2m/rotation", "{\"grace_seconds\":60}"},
+		{NULL, "DELETE", "/m2m/rotation", NULL},
+		{NULL, "POST", credentials, "{\"kind\":\"workload\",\"issuer\":\"https://ci.example.com\",\"subject\":\"repo:a/b\"}"},
+	};
+	for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
+		int status = ask(&s, attempts[i].method, attempts[i].path, attempts[i].body);
+		cr_expect(status == 403 && is_problem(&r, "network_not_allowed"), "%s %s: %d %s", attempts[i].method, attempts[i].path,
+			  status, r.body);
+	}
+	expect_status(open_at(w.gateway.http, code, origin, &r), 403);
+	cr_expect(is_problem(&r, "network_not_allowed"), "%s", r.body);
+	cr_expect_eq(by_person("read_secret", "network_not_allowed"), 1);
+	cr_expect_eq(by_person("rotate_secret", "network_not_allowed"), 1);
+	cr_expect_eq(by_person("prolong_grace", "network_not_allowed"), 1);
+	cr_expect_eq(by_person("cancel_grace", "network_not_allowed"), 1);
+	cr_expect_eq(by_person("add_workload", "network_not_allowed"), 1);
+	cr_expect_eq(by_person("open_portal_session", "network_not_allowed"), 1);
+	cr_expect_str_eq(sql_text(world_db(&w), "select last_used_at from m2m.portal_session"), used_at, "a refused use is none");
+	allow("127.0.0.0/8");
+	expect_status(ask(&s, "GET", "/m2m/client-secret", NULL), 200);
+	expect_status(open_at(w.gateway.http, code, origin, &r), 201);
+}
+
+/* ---- a session's end, among acts that are under way ---- */
+
+#define ACTORS    6
+#define CALLS_MAX 4000
+
+struct call {
+	int64_t begin, end;
+	int status;
+};
+
+struct person {
+	pthread_t id;
+	unsigned n;
+	uint16_t port;
+	const struct session *session;
+	struct call calls[CALLS_MAX];
+	unsigned calls_n;
+	struct http_reply reply;
+};
+
+static struct person persons[ACTORS];
+static char credentials_path[192];
+
+/* What changes or reveals something, each in its turn. */
+static struct http_request act_of(unsigned turn, const char *headers)
+{
+	switch (turn % 4) {
+	case 0:
+		return (struct http_request){.method = "GET", .path = "/m2m/client-secret", .headers = headers};
+	case 1:
+		return (struct http_request){.method = "POST",
+					     .path = "/m2m/rotate",
+					     .type = "application/json",
+					     .body = "{\"grace_seconds\":60}",
+					     .headers = headers};
+	case 2:
+		return (struct http_request){.method = "DELETE", .path = "/m2m/rotation", .headers = headers};
+	default:
+		return (struct http_request){.method = "POST",
+					     .path = credentials_path,
+					     .type = "application/json",
+					     .body = "{\"kind\":\"workload\",\"issuer\":\"https://ci.example.com\",\"subject\":\"a\"}",
+					     .headers = headers};
+	}
+}
+
+/* Until the session is refused. */
+static void *act_on(void *arg)
+{
+	struct person *p = arg;
+	static _Thread_local struct http_conn conn;
+	char headers[256];
+	snprintf(headers, sizeof headers, "Cookie: __Host-m2m_session=%s\r\nX-M2M-Portal: 1\r\nOrigin: %s\r\n", p->session->token, origin);
+	if (!http_open(&conn, p->port))
+		return NULL;
+	for (p->calls_n = 0; p->calls_n < CALLS_MAX;) {
+		struct call *call = &p->calls[p->calls_n++];
+		const struct http_request q = act_of(p->n + p->calls_n, headers);
+		call->begin = clock_mono_us();
+		call->status = http_call_on(&conn, &q, &p->reply);
+		call->end = clock_mono_us();
+		if (call->status == 401 || call->status == 0)
+			break;
+	}
+	http_close(&conn);
+	return NULL;
+}
+
+static unsigned calls_made(void)
+{
+	unsigned n = 0;
+	for (int i = 0; i < ACTORS; i++)
+		n += __atomic_load_n(&persons[i].calls_n, __ATOMIC_RELAXED);
+	return n;
+}
+
+static void check_calls(const struct call *ending, unsigned *allowed)
+{
+	for (int i = 0; i < ACTORS; i++) {
+		for (unsigned k = 0; k < persons[i].calls_n; k++) {
+			const struct call *call = &persons[i].calls[k];
+			bool refused = call->status == 401;
+			cr_assert(refused || call->status / 100 == 2 || call->status == 409, "an act was answered %d", call->status);
+			cr_assert(!refused || call->end >= ending->begin, "a session was refused before its end began");
+			cr_assert(refused || call->begin <= ending->end, "a session acted %lld us after its end had returned",
+				  (long long)(call->begin - ending->end));
+			*allowed += !refused;
+		}
+	}
+}
+
+static void end_among_acts(uint16_t ports[2], unsigned round, unsigned *allowed)
+{
+	struct session s;
+	struct call ending;
+	char path[160], id[64];
+	new_session("acme", "\"reveal\",\"rotate\",\"clients\"", &s);
+	snprintf(id, sizeof id, "%s", sql_text(world_db(&w), "select session_id from m2m.portal_session order by made_at desc limit 1"));
+	snprintf(path, sizeof path, "/admin/organizations/acme/portal-sessions/%s", id);
+	for (unsigned i = 0; i < ACTORS; i++) {
+		persons[i].n = i;
+		persons[i].port = ports[i % 2];
+		persons[i].session = &s;
+		persons[i].calls_n = 0;
+		cr_assert_eq(pthread_create(&persons[i].id, NULL, act_on, &persons[i]), 0);
+	}
+	for (int waits = 0; calls_made() < 5 * ACTORS + round % 7 && waits < 20000; waits++)
+		usleep(1000);
+	ending.begin = clock_mono_us();
+	ending.status = http_call(ports[round % 2], &(struct http_request){.method = "DELETE", .path = path, .bearer = platform}, &r);
+	ending.end = clock_mono_us();
+	for (int i = 0; i < ACTORS; i++)
+		pthread_join(persons[i].id, NULL);
+	expect_status(ending.status, 204);
+	check_calls(&ending, allowed);
+	cr_assert_eq(sql_int(world_db(&w),
+			     "select count(*) from m2m.admin_audit a, m2m.admin_audit e, m2m.portal_session s"
+			     " where s.session_id = '%s' and e.action = 'end_portal_session' and e.detail->>'session_id' = '%s'"
+			     " and e.at = s.ended_at and a.actor like 'portal:%%' and a.outcome <> 'invalid_token' and a.at > e.at",
+			     id, id),
+		     0, "an act stands in the audit after the end of its session");
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.portal_session where session_id = '%s' and ended_at is not null", id),
+		     1);
+}
+
+Test(portal, ending_a_session_is_linearizable)
+{
+	struct gateway second = {.pid = 0};
+	const char *given = getenv("M2M_TEST_SECONDS");
+	int64_t until = clock_mono_us() + (given == NULL ? 5 : atoi(given)) * INT64_C(1000000);
+	unsigned allowed = 0, rounds = 0;
+	snprintf(credentials_path, sizeof credentials_path, "/admin/organizations/acme/clients/%s/credentials", acme.client_id);
+	gateway_start(&second, &w.gateway_env);
+	uint16_t ports[2] = {w.gateway.http, second.http};
+	while (clock_mono_us() < until || rounds < 3)
+		end_among_acts(ports, rounds++, &allowed);
+	cr_log_info("%u ends among %u acts\n", rounds, allowed);
+	cr_assert_geq(allowed, 5 * rounds);
+	gateway_stop(&second, 10000);
 }

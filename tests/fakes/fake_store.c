@@ -333,16 +333,18 @@ enum err admin_credential_get(struct store *s, struct str org, struct str client
 	return take_on_key(s, FAKE_KEY_GET, NULL, org, client_id, done, arg);
 }
 
-enum err admin_credential_add(struct store *s, const struct origin *origin, struct str org, struct str client_id,
+enum err admin_credential_add(struct store *s, const struct bearer *by, const struct origin *origin, struct str org, struct str client_id,
 			      const struct client_credential_spec *spec, admin_credential_done *done, void *arg)
 {
+	s->bearer = by;
 	s->new_credential = *spec;
 	return take_on_key(s, FAKE_KEY_ADD, origin, org, client_id, done, arg);
 }
 
-enum err admin_credential_remove(struct store *s, const struct origin *origin, struct str org, struct str client_id,
-				 struct str credential_id, admin_credential_done *done, void *arg)
+enum err admin_credential_remove(struct store *s, const struct bearer *by, const struct origin *origin, struct str org,
+				 struct str client_id, struct str credential_id, admin_credential_done *done, void *arg)
 {
+	s->bearer = by;
 	s->credential_id = credential_id;
 	return take_on_key(s, FAKE_KEY_REMOVE, origin, org, client_id, done, arg);
 }
@@ -406,6 +408,24 @@ void fake_issue(struct store *s, enum err err)
 	r->done(&r, 1);
 }
 
+/* ---- acts and sums: asked of a real PostgreSQL alone ---- */
+
+enum err act_list(struct store *s, const struct bearer *bearer, bool everywhere, struct str org, const struct act_filter *filter,
+		  const struct act_place *before, int32_t limit, act_list_done *done, void *arg)
+{
+	(void)s, (void)everywhere, (void)filter, (void)before, (void)limit, (void)done, (void)arg;
+	s->bearer = bearer;
+	s->org = org;
+	return ERR_STORE_UNAVAILABLE;
+}
+
+enum err token_sums(struct store *s, const struct bearer *bearer, const struct token_sum_query *query, token_sums_done *done, void *arg)
+{
+	(void)query, (void)done, (void)arg;
+	s->bearer = bearer;
+	return ERR_STORE_UNAVAILABLE;
+}
+
 /* ---- the portal ---- */
 
 static enum err take_on_portal(struct store *s, enum fake_call call, portal_done *done, void *arg)
@@ -436,9 +456,10 @@ enum err portal_open(struct store *s, const struct origin *origin, const uint8_t
 	return take_on_portal(s, FAKE_PORTAL_OPEN, done, arg);
 }
 
-enum err portal_use(struct store *s, const uint8_t token_hash[SHA256_LEN], portal_done *done, void *arg)
+enum err portal_use(struct store *s, const uint8_t token_hash[SHA256_LEN], struct str remote_addr, bool act_decides, portal_done *done,
+		    void *arg)
 {
-	(void)token_hash;
+	(void)token_hash, (void)remote_addr, (void)act_decides;
 	return take_on_portal(s, FAKE_PORTAL_USE, done, arg);
 }
 

@@ -6,6 +6,7 @@
 #ifndef M2M_FAKES_FAKE_STORE_H
 #define M2M_FAKES_FAKE_STORE_H
 
+#include "store/act_list.h"
 #include "store/admin.h"
 #include "store/client_credential.h"
 #include "store/client_jwks.h"
@@ -17,6 +18,7 @@
 #include "store/store.h"
 #include "store/token_list.h"
 #include "store/token_state.h"
+#include "store/token_sums.h"
 #include "store/used_once.h"
 
 enum fake_call {

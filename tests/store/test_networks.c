@@ -202,8 +202,10 @@ static const char *read_id(const struct org *o, bool as_operator, const char *ad
 				      "0",
 				      address,
 				      anywhere ? "t" : "f",
+				      NULL,
+				      NULL,
 				      NULL};
-	return ask(sql_read_client_id, 9, values, 0);
+	return ask(sql_read_client_id, 11, values, 0);
 }
 
 Test(networks, a_bearer_opens_nothing_from_elsewhere)
