@@ -1,2 +1,159 @@
--- Links and sessions of the console, and what an operator asks there.
+-- Links and sessions of the console, and what an operator asks there. Of codes and tokens there are hashes alone (SHA-256 of 256 random bits).
+--
+-- The gateway's login may not make a link, a session or an operator's token: m2mctl makes links and tokens with the owner's rights, and a function
+-- turns a link's code into a session. What the login may do to signing keys goes through functions too, which want a live session or token.
 set local role m2m_owner;
+
+create table m2m.console_link (
+	link_id    uuid primary key,
+	code_hash  bytea not null unique check (octet_length(code_hash) = 32),
+	actor      text not null,
+	may        text[] not null check (may <@ '{read,organizations,clients,reveal,keys,audit}' and 'read' = any (may)),
+	made_by    text not null,
+	made_at    timestamptz not null default clock_timestamp(),
+	expires_at timestamptz not null,
+	used_at    timestamptz,
+	check (expires_at <= made_at + interval '5 minutes')
+);
+create index console_link_expiry on m2m.console_link (expires_at);
+
+create table m2m.console_session (
+	session_id   uuid primary key,
+	token_hash   bytea not null unique check (octet_length(token_hash) = 32),
+	link_id      uuid not null unique,
+	actor        text not null,
+	may          text[] not null,
+	made_at      timestamptz not null default clock_timestamp(),
+	last_used_at timestamptz not null default clock_timestamp(),
+	expires_at   timestamptz not null,
+	ended_at     timestamptz,
+	check (expires_at <= made_at + interval '1 day')
+);
+create index console_session_expiry on m2m.console_session (expires_at, session_id);
+
+-- The tokens with the role operator that m2mctl minted: one that isn't here opens nothing of an operator's.
+create table m2m.operator_token (
+	jti        uuid primary key,
+	subject    text not null,
+	made_at    timestamptz not null default clock_timestamp(),
+	expires_at timestamptz not null,
+	ended_at   timestamptz
+);
+create index operator_token_expiry on m2m.operator_token (expires_at);
+
+create function m2m.console_is_final() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+	raise exception 'a console link that was used, and what has ended of an operator, stay so' using errcode = 'insufficient_privilege';
+end
+$$;
+revoke all on function m2m.console_is_final() from public;
+create trigger console_is_final before update on m2m.console_link for each row
+	when (old.used_at is not null) execute function m2m.console_is_final();
+create trigger console_is_final before update on m2m.console_session for each row
+	when (old.ended_at is not null or new.last_used_at < old.last_used_at or new.may <> old.may or new.expires_at > old.expires_at)
+	execute function m2m.console_is_final();
+create trigger console_is_final before update on m2m.operator_token for each row
+	when (old.ended_at is not null or new.expires_at > old.expires_at) execute function m2m.console_is_final();
+
+-- The gateway sees who has sessions, and may end them; no hash.
+grant select (session_id, link_id, actor, may, made_at, last_used_at, expires_at, ended_at) on m2m.console_session to m2m_gateway, m2m_auditor;
+grant update (ended_at) on m2m.console_session to m2m_gateway;
+grant select (link_id, actor, may, made_by, made_at, expires_at, used_at) on m2m.console_link to m2m_auditor;
+grant select on m2m.operator_token to m2m_auditor;
+
+-- A link's code becomes a session: once, whoever else tries it at the same time. A refusal of a link that there is is recorded too.
+create function m2m.console_open(code bytea, session uuid, token bytea, request uuid, via "char", address text, agent text, trace text)
+returns table (outcome text, session_id uuid, actor text, may text[], made_at timestamptz, last_used_at timestamptz, expires_at timestamptz)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+	link m2m.console_link;
+	opens boolean;
+begin
+	-- who comes second waits for the row, and then finds it used
+	select * into link from m2m.console_link l where l.code_hash = code for update;
+	opens := link.link_id is not null and link.used_at is null and link.expires_at > clock_timestamp();
+	if opens then
+		update m2m.console_link l set used_at = clock_timestamp() where l.link_id = link.link_id;
+		insert into m2m.console_session (session_id, token_hash, link_id, actor, may, made_at, last_used_at, expires_at)
+		values (session, token, link.link_id, link.actor, link.may, statement_timestamp(), statement_timestamp(),
+		        statement_timestamp() + interval '1 day');
+	end if;
+	if link.link_id is not null then
+		insert into m2m.admin_audit (action, outcome, detail, actor, request_id, transport, remote_addr, user_agent, traceparent)
+		values ('open_console_session', case when opens then 'granted' else 'invalid_token' end,
+		        jsonb_build_object('link_id', link.link_id, 'session_id', case when opens then session end),
+		        'console:' || link.actor, request, via, address::inet, agent, trace);
+	end if;
+	if not opens then
+		return query select 'invalid_token', null::uuid, null::text, null::text[], null::timestamptz, null::timestamptz, null::timestamptz;
+		return;
+	end if;
+	return query select 'granted', s.session_id, s.actor, s.may, s.made_at, s.last_used_at, s.expires_at
+		from m2m.console_session s where s.session_id = session;
+end
+$$;
+revoke all on function m2m.console_open(bytea, uuid, bytea, uuid, "char", text, text, text) from public;
+grant execute on function m2m.console_open(bytea, uuid, bytea, uuid, "char", text, text, text) to m2m_gateway;
+
+-- Who asks as an operator: the live session that a token is of, or the live token of that id. Its use is noted once a minute.
+create function m2m.console_use(token bytea, jti uuid)
+returns table (outcome text, session_id uuid, actor text, may text[], made_at timestamptz, last_used_at timestamptz, expires_at timestamptz)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+	update m2m.console_session s set last_used_at = statement_timestamp()
+	where s.token_hash = token and s.ended_at is null and s.expires_at > statement_timestamp()
+	  and s.last_used_at > statement_timestamp() - interval '1 hour' and s.last_used_at < statement_timestamp() - interval '1 minute';
+	return query
+		select 'granted', s.session_id, s.actor, s.may, s.made_at, s.last_used_at, s.expires_at
+		from m2m.console_session s
+		where s.token_hash = token and s.ended_at is null and s.expires_at > statement_timestamp()
+		  and s.last_used_at > statement_timestamp() - interval '1 hour'
+		union all
+		select 'granted', null, t.subject, '{read,organizations,clients,reveal,keys,audit}', t.made_at, statement_timestamp(), t.expires_at
+		from m2m.operator_token t
+		where t.jti = console_use.jti and token is null and t.ended_at is null and t.expires_at > statement_timestamp()
+		  and not exists (select from m2m.revoked_token r where r.jti = t.jti);
+	if not found then
+		return query select 'invalid_token', null::uuid, null::text, null::text[], null::timestamptz, null::timestamptz, null::timestamptz;
+	end if;
+end
+$$;
+revoke all on function m2m.console_use(bytea, uuid) from public;
+grant execute on function m2m.console_use(bytea, uuid) to m2m_gateway;
+
+-- Ends the transaction (M2M01) unless that session or token is live, and (M2M02) unless it may do that. It stays live until the transaction is over:
+-- who ends it waits for what it does.
+create function m2m.operator_holds(token bytea, token_id uuid, need text default 'read') returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+	rights text[];
+begin
+	if token is not null then
+		select s.may into rights from m2m.console_session s
+		where s.token_hash = token and s.ended_at is null and s.expires_at > clock_timestamp()
+		  and s.last_used_at > clock_timestamp() - interval '1 hour' for share;
+	else
+		select '{read,organizations,clients,reveal,keys,audit}' into rights from m2m.operator_token t
+		where t.jti = token_id and t.ended_at is null and t.expires_at > clock_timestamp()
+		  and not exists (select from m2m.revoked_token r where r.jti = t.jti) for share of t;
+	end if;
+	if rights is null then
+		raise exception 'the console session, or the operator''s token, has ended' using errcode = 'M2M01';
+	elsif not need = any (rights) then
+		raise exception 'the console session may not do this' using errcode = 'M2M02';
+	end if;
+end
+$$;
+revoke all on function m2m.operator_holds(bytea, uuid, text) from public;
+grant execute on function m2m.operator_holds(bytea, uuid, text) to m2m_gateway;
+
+-- They leave a week after they could be used last.
+create function m2m.console_forget() returns void language sql security definer set search_path = pg_catalog, pg_temp as $$
+	delete from m2m.console_link where expires_at < statement_timestamp() - interval '7 days';
+	delete from m2m.console_session where expires_at < statement_timestamp() - interval '7 days';
+	delete from m2m.operator_token where expires_at < statement_timestamp() - interval '7 days';
+$$;
+revoke all on function m2m.console_forget() from public;
+grant execute on function m2m.console_forget() to m2m_gateway;

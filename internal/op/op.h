@@ -70,8 +70,11 @@ enum op_who {
 	 * admin or of the platform */
 	OP_BY_RESOURCE_SERVER,
 	OP_BY_KEEPER,  /* a bearer with the role platform, or an admin of the organization */
-	OP_BY_CODE,    /* who shows a portal link's code */
+	OP_BY_CODE,    /* who shows the code of a link into the portal or the console */
 	OP_BY_SESSION, /* a portal session; what else it may do, op/portal.h says */
+	/* a console session, as far as its rights go (op/console.h), or a token that m2mctl made with
+	 * the role operator */
+	OP_BY_OPERATOR,
 };
 
 enum op_errors {
@@ -274,7 +277,11 @@ struct op {
 	 * platform has; else NULL */
 	struct key_proof *proof;
 	struct workload_proof *workload;
-	struct op_portal *portal; /* of links and sessions; else NULL */
+	struct op_portal *portal;   /* of links and sessions; else NULL */
+	struct op_console *console; /* the same of the console */
+	/* an operator asks: what it came with, and whether PostgreSQL has found that live */
+	struct operator_proof by;
+	bool operator_token, operates;
 	/* its secret was brought along, and is being adopted; else NULL */
 	struct adoption *adoption;
 	/* What the client shows in place of its secret, once that was found right; auth_method

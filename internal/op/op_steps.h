@@ -40,6 +40,10 @@ extern op_step *const op_end_portal_session_steps[];
 extern op_step *const op_open_portal_session_steps[];
 extern op_step *const op_get_portal_session_steps[];
 extern op_step *const op_close_portal_session_steps[];
+extern op_step *const op_end_console_session_steps[];
+extern op_step *const op_open_console_session_steps[];
+extern op_step *const op_get_console_session_steps[];
+extern op_step *const op_close_console_session_steps[];
 extern op_step *const op_jwks_steps[];
 extern op_step *const op_oauth_metadata_steps[];
 extern op_step *const op_openid_metadata_steps[];
@@ -52,6 +56,9 @@ extern op_step *const op_openapi_json_steps[];
 op_step op_authenticate;
 /* After it, for /admin: the platform's role, or a session that may (portal.h), or FORBIDDEN. */
 op_step op_require_platform;
+/* After it, for what is the operator's alone: a console session, or an operator's token, or
+ * FORBIDDEN. */
+op_step op_require_operator;
 /* After that: the caller acts as an admin of in.organization, which must exist and be enabled. */
 op_step op_act_for_organization;
 

@@ -10,6 +10,8 @@ extern const char sql_client_import[];
 extern const char sql_client_import_look[];
 extern const char sql_client_import_orgs[];
 extern const char sql_clients_expiring[];
+extern const char sql_console_end_operator[];
+extern const char sql_console_link[];
 extern const char sql_end_client_tokens[];
 extern const char sql_end_org_tokens[];
 extern const char sql_key_use[];

@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "op/op_input.h"
 #include "rest/rest_body.h"
+#include "rest/rest_console.h"
 #include "rest/rest_decode_admin.h"
 #include "rest/rest_portal.h"
 
@@ -378,7 +379,11 @@ static void decode_portal(const struct rest_message *m, struct op *op)
 	struct str body = body_of(m, op);
 	if (op->err == ERR_OK && media_of(m) != MEDIA_JSON)
 		refuse_media(m, op);
-	if (op->err == ERR_OK)
+	if (op->err != ERR_OK)
+		return;
+	if (op->spec->id == OP_OPEN_CONSOLE_SESSION)
+		rest_console_decode_body(op, body);
+	else
 		rest_portal_decode_body(op, body);
 }
 
@@ -395,8 +400,8 @@ static bool takes_query(const struct op_spec *spec)
 	case OP_PROLONG_ROTATION:
 		return false;
 	default:
-		return spec->who != OP_BY_PLATFORM && spec->who != OP_BY_KEEPER && spec->who != OP_BY_CODE && spec->who != OP_BY_SESSION &&
-		       spec->id != OP_ROTATE_SECRET;
+		return spec->who != OP_BY_PLATFORM && spec->who != OP_BY_OPERATOR && spec->who != OP_BY_KEEPER && spec->who != OP_BY_CODE &&
+		       spec->who != OP_BY_SESSION && spec->id != OP_ROTATE_SECRET;
 	}
 }
 
@@ -407,6 +412,7 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_BY_ADMIN:
 	case OP_BY_PLATFORM:
 	case OP_BY_KEEPER:
+	case OP_BY_OPERATOR:
 	case OP_BY_SESSION:
 		decode_bearer(m, op);
 		if (m->headers[REST_COOKIE].count > 0 && m->headers[REST_AUTHORIZATION].count == 0)
@@ -464,6 +470,7 @@ void rest_decode(const struct rest_message *m, struct op *op)
 		break;
 	case OP_CREATE_PORTAL_LINK:
 	case OP_OPEN_PORTAL_SESSION:
+	case OP_OPEN_CONSOLE_SESSION:
 		decode_portal(m, op);
 		break;
 	case OP_CREATE_ORGANIZATION:

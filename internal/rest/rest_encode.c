@@ -2,6 +2,7 @@
 #include "rest/rest_encode.h"
 
 #include "op/confirmation.h"
+#include "rest/rest_console.h"
 #include "rest/rest_encode_admin.h"
 #include "rest/rest_portal.h"
 #include "rest/rest_refusal.h"
@@ -65,6 +66,10 @@ static void write_output(struct json_out *o, const struct op *op)
 	case OP_OPEN_PORTAL_SESSION:
 	case OP_GET_PORTAL_SESSION:
 		rest_portal_write(o, op);
+		break;
+	case OP_OPEN_CONSOLE_SESSION:
+	case OP_GET_CONSOLE_SESSION:
+		rest_console_write(o, op);
 		break;
 	case OP_REVOKE_TOKEN: /* RFC 7009 section 2.2: all is in the status */
 		break;
@@ -175,7 +180,8 @@ static void encode_refusal(struct op *op, const char *allow, struct rest_answer 
 /* Where what was made can be read (RFC 9110 section 10.2.2). */
 static void add_location(struct rest_answer *a, struct op *op)
 {
-	if (a->status == 201 && op->portal == NULL) /* neither a link nor a session is to be read there */
+	bool readable = op->portal == NULL && op->spec->who != OP_BY_CODE; /* neither a link nor a session is to be read there */
+	if (a->status == 201 && readable)
 		rest_answer_add(a, STR("Location"), rest_path_of_created(op));
 }
 

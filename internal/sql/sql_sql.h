@@ -4,6 +4,8 @@
 #ifndef M2M_SQL_SQL_SQL_H
 #define M2M_SQL_SQL_SQL_H
 
+extern const char sql_console_end[];
+extern const char sql_console_list[];
 extern const char sql_client_change[];
 extern const char sql_client_create[];
 extern const char sql_client_credential_add[];

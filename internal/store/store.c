@@ -84,6 +84,13 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_PORTAL_END, sql_portal_end},
 	{STMT_PORTAL_FORGET, "with links as (delete from m2m.portal_link where expires_at < statement_timestamp() - interval '7 days')"
 			     " delete from m2m.portal_session where expires_at < statement_timestamp() - interval '7 days'"},
+	{STMT_CONSOLE_OPEN,
+	 "select * from m2m.console_open($1::bytea, $2::uuid, $3::bytea, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text)"},
+	{STMT_CONSOLE_USE, "select * from m2m.console_use($1::bytea, $2::uuid)"},
+	{STMT_CONSOLE_LIST, sql_console_list},
+	{STMT_CONSOLE_END, sql_console_end},
+	{STMT_CONSOLE_FORGET, "select m2m.console_forget()"},
+	{STMT_OPERATOR_HOLDS, "select m2m.operator_holds($1::bytea, $2::uuid)"},
 	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
 };
 
@@ -195,6 +202,8 @@ static void housekeeping(struct store *s)
 		err = pg_conn_send(s->serve_conn, STMT_FORGET_REVOKED, &p, timeout_ms, housekeeping_answered, s);
 	if (err == ERR_OK)
 		err = pg_conn_send(s->serve_conn, STMT_PORTAL_FORGET, &p, timeout_ms, housekeeping_answered, s);
+	if (err == ERR_OK)
+		err = pg_conn_send(s->serve_conn, STMT_CONSOLE_FORGET, &p, timeout_ms, housekeeping_answered, s);
 	audit_writer_put_key(s->issue.writer, s->scratch, &p);
 	if (err != ERR_OK || pg_conn_send(s->serve_conn, STMT_AUDIT_KEY, &p, timeout_ms, housekeeping_answered, s) != ERR_OK)
 		s->next_partitions_us = 0;

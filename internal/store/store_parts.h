@@ -68,6 +68,13 @@
 #define STMT_PORTAL_END    "portal_end"
 #define STMT_PORTAL_FORGET "portal_forget"
 
+#define STMT_CONSOLE_OPEN   "console_open"
+#define STMT_CONSOLE_USE    "console_use"
+#define STMT_CONSOLE_LIST   "console_list"
+#define STMT_CONSOLE_END    "console_end"
+#define STMT_CONSOLE_FORGET "console_forget"
+#define STMT_OPERATOR_HOLDS "operator_holds"
+
 /* A key snapshot that is shared by the store (the present one) and the batch in flight (the one
  * whose kid it named). One thread, so a plain count. */
 struct shared_keyset {

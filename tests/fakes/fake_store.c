@@ -457,3 +457,46 @@ void fake_portal(struct store *s, enum err err, const struct portal_answer *a)
 	s->waiting = FAKE_NONE;
 	s->portal_done(s->arg, err, a);
 }
+
+/* ---- the console ---- */
+
+static enum err take_on_console(struct store *s, enum fake_call call, console_done *done, void *arg)
+{
+	s->console_done = done;
+	s->arg = arg;
+	return take_on(s, call);
+}
+
+enum err console_open(struct store *s, const struct origin *origin, const uint8_t code_hash[SHA256_LEN], const struct uuid *session_id,
+		      const uint8_t token_hash[SHA256_LEN], console_done *done, void *arg)
+{
+	(void)code_hash, (void)session_id, (void)token_hash;
+	s->origin = origin;
+	return take_on_console(s, FAKE_CONSOLE_OPEN, done, arg);
+}
+
+enum err console_use(struct store *s, const struct operator_proof *by, console_done *done, void *arg)
+{
+	s->by = by;
+	return take_on_console(s, FAKE_CONSOLE_USE, done, arg);
+}
+
+enum err console_list(struct store *s, int32_t limit, const struct console_session *after, console_done *done, void *arg)
+{
+	(void)after;
+	s->limit = limit;
+	return take_on_console(s, FAKE_CONSOLE_LIST, done, arg);
+}
+
+enum err console_end(struct store *s, const struct origin *origin, const struct uuid *session_id, console_done *done, void *arg)
+{
+	(void)session_id;
+	s->origin = origin;
+	return take_on_console(s, FAKE_CONSOLE_END, done, arg);
+}
+
+void fake_console(struct store *s, enum err err, const struct console_answer *a)
+{
+	s->waiting = FAKE_NONE;
+	s->console_done(s->arg, err, a);
+}

@@ -9,6 +9,7 @@
 #include "store/admin.h"
 #include "store/client_credential.h"
 #include "store/client_jwks.h"
+#include "store/console.h"
 #include "store/credential.h"
 #include "store/issue.h"
 #include "store/portal.h"
@@ -56,6 +57,10 @@ enum fake_call {
 	FAKE_PORTAL_USE,
 	FAKE_PORTAL_LIST,
 	FAKE_PORTAL_END,
+	FAKE_CONSOLE_OPEN,
+	FAKE_CONSOLE_USE,
+	FAKE_CONSOLE_LIST,
+	FAKE_CONSOLE_END,
 };
 
 /* Zeroed by the test before use, which then sets `keys`. */
@@ -110,6 +115,8 @@ struct store {
 	struct portal_link_spec link;
 	bool may_pass_on_clients;
 	portal_done *portal_done;
+	console_done *console_done;
+	const struct operator_proof *by; /* of console_use */
 
 	/* the last denied_count; copies, as the real one makes */
 	unsigned denied;
@@ -141,6 +148,9 @@ void fake_token_state(struct store *s, enum err err, const struct token_answer *
 
 /* Answers the call about the portal that waits. */
 void fake_portal(struct store *s, enum err err, const struct portal_answer *a);
+
+/* The same of the console. */
+void fake_console(struct store *s, enum err err, const struct console_answer *a);
 
 /* Answers the issue_request that waits, whose outputs the test has filled in. */
 void fake_issue(struct store *s, enum err err);

@@ -1,0 +1,459 @@
+/* Console links and sessions, as an operator and a browser use them. */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/expect.h"
+#include "harness/world.h"
+
+SHARED_CLUSTER("");
+
+#define CODE_LEN 43
+
+static struct world w;
+static struct org acme, other;
+static char platform[TOKEN_MAX], operates[TOKEN_MAX];
+static struct http_reply r;
+static struct ctl_result ran;
+static const char origin[] = "https://issuer.test";
+
+static void open_world(void)
+{
+	world_open(&w);
+	org_create(&w, "acme", &acme);
+	org_create(&w, "other", &other);
+	mint_platform(&w, "backend", platform);
+	world_ctl(&w, &ran, "token", "mint", "--operator", "--subject", "ops", "--output", "text");
+	snprintf(operates, sizeof operates, "%.*s", (int)strcspn(ran.out, "\n"), ran.out);
+}
+
+static void close_world(void)
+{
+	world_close(&w);
+}
+
+TestSuite(console, .init = open_world, .fini = close_world, .timeout = 120);
+
+/* ---- words ---- */
+
+static void new_code(const char *actor, const char *may, char out[CODE_LEN + 1])
+{
+	world_ctl(&w, &ran, "console", "--actor", actor, "--may", may);
+	const char *hash = strstr(ran.out, "/console#");
+	cr_assert(hash != NULL, "%s", ran.out);
+	snprintf(out, CODE_LEN + 1, "%s", hash + strlen("/console#"));
+}
+
+static int open_at(uint16_t port, const char *code, const char *mark, const char *from, struct http_reply *reply)
+{
+	char body[128], headers[256];
+	snprintf(body, sizeof body, "{\"code\":\"%s\"}", code);
+	snprintf(headers, sizeof headers, "%s: 1\r\nOrigin: %s\r\n", mark, from);
+	return http_call(port,
+			 &(struct http_request){.path = "/console/session", .type = "application/json", .body = body, .headers = headers},
+			 reply);
+}
+
+struct session {
+	char token[CODE_LEN + 1];
+};
+
+static void take_cookie(struct session *s)
+{
+	char cookie[256];
+	http_header(&r, "Set-Cookie", cookie, sizeof cookie);
+	cr_assert_eq(strncmp(cookie, "__Host-m2m_console=", 19), 0, "%s", r.head);
+	snprintf(s->token, sizeof s->token, "%.*s", CODE_LEN, cookie + 19);
+}
+
+static void new_session(const char *actor, const char *may, struct session *s)
+{
+	char code[CODE_LEN + 1];
+	new_code(actor, may, code);
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", origin, &r), 201);
+	take_cookie(s);
+}
+
+static int ask_with(const char *cookies, const char *method, const char *path, const char *body, const char *more)
+{
+	char headers[1024];
+	snprintf(headers, sizeof headers, "Cookie: %s\r\n%s", cookies, more);
+	return http_call(
+		w.gateway.http,
+		&(struct http_request){
+			.method = method, .path = path, .type = body == NULL ? NULL : "application/json", .body = body, .headers = headers},
+		&r);
+}
+
+static int ask(const struct session *s, const char *method, const char *path, const char *body)
+{
+	char own[128], cookie[128];
+	snprintf(own, sizeof own, "X-M2M-Console: 1\r\nOrigin: %s\r\n", origin);
+	snprintf(cookie, sizeof cookie, "theme=dark; __Host-m2m_console=%s", s->token);
+	return ask_with(cookie, method, path, body, own);
+}
+
+static long acts(const char *action, const char *outcome)
+{
+	return sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = '%s' and outcome = '%s'", action, outcome);
+}
+
+/* ---- a link ---- */
+
+Test(console, a_link_s_code_opens_a_session_once)
+{
+	char code[CODE_LEN + 1], text[256];
+	new_code("ada", "read,audit", code);
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", origin, &r), 201);
+	cr_expect(strstr(r.body, "\"actor\":\"ada\",\"may\":[\"read\",\"audit\"]") != NULL, "%s", r.body);
+	http_header(&r, "Set-Cookie", text, sizeof text);
+	cr_expect_str_eq(text + 19 + CODE_LEN, "; Path=/; Secure; HttpOnly; SameSite=Strict");
+	cr_expect_str_eq(http_header(&r, "Cache-Control", text, sizeof text), "no-store");
+	cr_expect_str_eq(http_header(&r, "Location", text, sizeof text), "");
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", origin, &r), 401);
+	cr_expect_eq(acts("make_console_link", "granted"), 1);
+	cr_expect_eq(acts("open_console_session", "granted"), 1);
+	cr_expect_eq(acts("open_console_session", "invalid_token"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where actor = 'console:ada'"), 2);
+}
+
+Test(console, a_late_code_opens_nothing)
+{
+	char code[CODE_LEN + 1];
+	new_code("ada", "read", code);
+	sql_exec(world_db(&w),
+		 "update m2m.console_link set made_at = now() - interval '5 minutes', expires_at = now() - interval '1 second'");
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", origin, &r), 401);
+	expect_status(open_at(w.gateway.http, "not-a-code", "X-M2M-Console", origin, &r), 401);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.console_session"), 0);
+}
+
+Test(console, a_code_isn_t_taken_from_elsewhere)
+{
+	char code[CODE_LEN + 1];
+	new_code("ada", "read", code);
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", "https://evil.example", &r), 403);
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Portal", origin, &r), 403);
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Portal: 1\r\nX-M2M-Console", origin, &r), 403);
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", origin, &r), 201);
+}
+
+Test(console, a_portal_s_code_and_a_console_s_are_not_the_same)
+{
+	char code[CODE_LEN + 1], body[128], headers[256];
+	world_ctl(&w, &ran, "portal", "link", "acme", "--actor", "Grace", "--output", "env");
+	snprintf(code, sizeof code, "%s", strstr(ran.out, "/portal#") + strlen("/portal#"));
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", origin, &r), 401);
+	new_code("ada", "read", code);
+	snprintf(body, sizeof body, "{\"code\":\"%s\"}", code);
+	snprintf(headers, sizeof headers, "X-M2M-Portal: 1\r\nOrigin: %s\r\n", origin);
+	expect_status(
+		http_call(w.gateway.http,
+			  &(struct http_request){.path = "/portal/session", .type = "application/json", .body = body, .headers = headers},
+			  &r),
+		401);
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", origin, &r), 201);
+}
+
+struct racer {
+	uint16_t port;
+	const char *code;
+	struct http_reply reply;
+	int status;
+};
+
+static void *race(void *arg)
+{
+	struct racer *racer = arg;
+	racer->status = open_at(racer->port, racer->code, "X-M2M-Console", origin, &racer->reply);
+	return NULL;
+}
+
+Test(console, of_two_daemons_that_get_a_code_at_once_one_opens_a_session)
+{
+	struct gateway second = {.pid = 0};
+	static struct racer racers[8];
+	char code[CODE_LEN + 1];
+	pthread_t threads[8];
+	gateway_start(&second, &w.gateway_env);
+	for (int round = 0; round < 5; round++) {
+		int opened = 0;
+		new_code("ada", "read", code);
+		for (int i = 0; i < 8; i++) {
+			racers[i].port = i % 2 == 0 ? w.gateway.http : second.http;
+			racers[i].code = code;
+			cr_assert_eq(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
+		}
+		for (int i = 0; i < 8; i++) {
+			pthread_join(threads[i], NULL);
+			cr_expect(racers[i].status == 201 || racers[i].status == 401, "%d: %s", racers[i].status, racers[i].reply.body);
+			opened += racers[i].status == 201;
+		}
+		cr_expect_eq(opened, 1, "%d sessions of one code", opened);
+	}
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.console_session"), 5);
+	gateway_stop(&second, 10000);
+}
+
+/* ---- a session ---- */
+
+Test(console, the_cookie_alone_does_nothing)
+{
+	char own[160], cookie[128], path[160];
+	struct session s;
+	new_session("ada", "read,reveal,organizations", &s);
+	snprintf(own, sizeof own, "Origin: %s\r\n", origin);
+	snprintf(cookie, sizeof cookie, "__Host-m2m_console=%s", s.token);
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/secret", acme.client_id);
+	const char *const forged[] = {
+		"",
+		own,
+		"Origin: https://evil.example\r\nX-M2M-Console: 1\r\n",
+		"Origin: null\r\nX-M2M-Console: 1\r\n",
+		"Sec-Fetch-Site: cross-site\r\nX-M2M-Console: 1\r\n",
+		"Sec-Fetch-Site: same-site\r\nX-M2M-Console: 1\r\n",
+		"X-M2M-Console: yes\r\nSec-Fetch-Site: same-origin\r\n",
+		"X-M2M-Console: 1\r\nX-M2M-Console: 1\r\nSec-Fetch-Site: same-origin\r\n",
+		"X-M2M-Console: 1\r\nX-M2M-Portal: 1\r\nSec-Fetch-Site: same-origin\r\n",
+	};
+	for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
+		cr_expect_eq(ask_with(cookie, "GET", path, NULL, forged[i]), 403, "%s", forged[i]);
+		cr_expect_not(strstr(r.body, acme.secret) != NULL);
+		cr_expect_eq(ask_with(cookie, "PATCH", "/admin/organizations/acme", "{\"disabled\":true}", forged[i]), 403, "%s",
+			     forged[i]);
+		cr_expect_eq(ask_with(cookie, "DELETE", "/console/session", NULL, forged[i]), 403, "%s", forged[i]);
+	}
+	/* the portal's mark is for the portal's cookie */
+	expect_status(ask_with(cookie, "GET", "/admin/organizations", NULL, "X-M2M-Portal: 1\r\n"), 401);
+	/* what changes something needs the Origin itself */
+	expect_status(ask_with(cookie, "PATCH", "/admin/organizations/acme", "{\"name\":\"b\"}",
+			       "X-M2M-Console: 1\r\nSec-Fetch-Site: same-origin\r\n"),
+		      403);
+	expect_status(ask_with(cookie, "GET", "/admin/organizations", NULL, "X-M2M-Console: 1\r\nSec-Fetch-Site: same-origin\r\n"), 200);
+	expect_status(
+		http_call(w.gateway.http, &(struct http_request){.path = "/admin/organizations", .headers = "X-M2M-Console: 1\r\n"}, &r),
+		401);
+}
+
+static void portal_session(char token[CODE_LEN + 1])
+{
+	char code[CODE_LEN + 1], body[128], headers[256], cookie[256];
+	world_ctl(&w, &ran, "portal", "link", "acme", "--actor", "Grace", "--may", "reveal", "--may", "audit", "--may", "rotate", "--may",
+		  "clients", "--output", "env");
+	snprintf(code, sizeof code, "%s", strstr(ran.out, "/portal#") + strlen("/portal#"));
+	snprintf(body, sizeof body, "{\"code\":\"%s\"}", code);
+	snprintf(headers, sizeof headers, "X-M2M-Portal: 1\r\nOrigin: %s\r\n", origin);
+	expect_status(
+		http_call(w.gateway.http,
+			  &(struct http_request){.path = "/portal/session", .type = "application/json", .body = body, .headers = headers},
+			  &r),
+		201);
+	http_header(&r, "Set-Cookie", cookie, sizeof cookie);
+	snprintf(token, CODE_LEN + 1, "%s", strchr(cookie, '=') + 1);
+}
+
+Test(console, of_both_cookies_the_mark_s_counts)
+{
+	char portal[CODE_LEN + 1], cookies[256], own[2][128], swapped[256];
+	struct session s;
+	new_session("ada", "read", &s);
+	portal_session(portal);
+	snprintf(cookies, sizeof cookies, "__Host-m2m_session=%s; __Host-m2m_console=%s", portal, s.token);
+	snprintf(own[0], sizeof own[0], "X-M2M-Console: 1\r\nOrigin: %s\r\n", origin);
+	snprintf(own[1], sizeof own[1], "X-M2M-Portal: 1\r\nOrigin: %s\r\n", origin);
+	expect_status(ask_with(cookies, "GET", "/admin/organizations", NULL, own[0]), 200);
+	expect_status(ask_with(cookies, "GET", "/admin/organizations", NULL, own[1]), 403);
+	expect_status(ask_with(cookies, "GET", "/m2m/client-secret", NULL, own[1]), 200);
+	expect_status(ask_with(cookies, "GET", "/m2m/client-secret", NULL, own[0]), 403);
+	expect_status(ask_with(cookies, "GET", "/portal/session", NULL, own[0]), 401);
+	expect_status(ask_with(cookies, "GET", "/console/session", NULL, own[1]), 401);
+	expect_status(ask_with(cookies, "GET", "/m2m/client-secret", NULL, ""), 403);
+	/* each token is good in its own cookie alone */
+	snprintf(swapped, sizeof swapped, "__Host-m2m_session=%s; __Host-m2m_console=%s", s.token, portal);
+	expect_status(ask_with(swapped, "GET", "/admin/organizations", NULL, own[0]), 401);
+	expect_status(ask_with(swapped, "GET", "/m2m/client-secret", NULL, own[1]), 401);
+}
+
+struct attempt {
+	const char *right, *method, *path, *body;
+};
+
+Test(console, each_right_opens_what_it_names_and_nothing_else)
+{
+	static const char *const rights[] = {"read", "organizations", "clients", "reveal", "keys", "audit"};
+	char client[160], secret[192], rotation[192];
+	snprintf(client, sizeof client, "/admin/organizations/%s/clients/%s", acme.id, acme.client_id);
+	snprintf(secret, sizeof secret, "%s/secret", client);
+	snprintf(rotation, sizeof rotation, "%s/rotate", client);
+	const struct attempt attempts[] = {
+		{"read", "GET", "/console/session", NULL},
+		{"read", "GET", "/admin/organizations", NULL},
+		{"read", "GET", "/admin/organizations/acme/clients", NULL},
+		{"read", "GET", client, NULL},
+		{"read", "GET", "/admin/organizations/acme/portal-sessions", NULL},
+		{"organizations", "PATCH", "/admin/organizations/other", "{\"name\":\"Other\"}"},
+		{"organizations", "POST", "/admin/organizations/acme/portal-links", "{\"actor\":\"Grace\"}"},
+		{"clients", "PATCH", client, "{\"name\":\"c\"}"},
+		{"clients", "POST", rotation, "{}"},
+		{"clients", "POST", "/admin/organizations/acme/clients", "{}"},
+		{"reveal", "GET", secret, NULL},
+		{"none", "GET", "/m2m/client-secret", NULL},
+		{"none", "POST", "/m2m/rotate", "{}"},
+		{"none", "GET", "/m2m/audit/tokens", NULL},
+	};
+	for (size_t right = 0; right < 6; right++) {
+		struct session s;
+		new_session("ada", rights[right], &s);
+		for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
+			const struct attempt *a = &attempts[i];
+			bool opens = strcmp(a->right, "read") == 0 || strcmp(a->right, rights[right]) == 0;
+			int status = ask(&s, a->method, a->path, a->body);
+			cr_expect_eq(status / 100 == 2, opens, "%s: %s %s: %d %s", rights[right], a->method, a->path, status, r.body);
+			cr_expect(opens || status == 403, "%s: %s %s: %d", rights[right], a->method, a->path, status);
+		}
+	}
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.secrets_read where actor = 'console:ada'"), 1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'rotate_secret' and actor = 'console:ada'"),
+		     1);
+	cr_expect_eq(
+		sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'set_organization' and actor = 'console:ada'"),
+		1);
+}
+
+Test(console, a_portal_link_gives_no_more_than_its_maker_has)
+{
+	static const char path[] = "/admin/organizations/acme/portal-links";
+	struct session s;
+	new_session("ada", "organizations", &s);
+	expect_status(ask(&s, "POST", path, "{\"actor\":\"Grace\",\"may\":[\"reveal\"]}"), 403);
+	expect_status(ask(&s, "POST", path, "{\"actor\":\"Grace\",\"may\":[\"rotate\"]}"), 403);
+	expect_status(ask(&s, "POST", path, "{\"actor\":\"Grace\",\"may\":[\"clients\"]}"), 403);
+	expect_status(ask(&s, "POST", path, "{\"actor\":\"Grace\",\"may\":[\"audit\"]}"), 403);
+	new_session("ada", "organizations,reveal,clients,audit", &s);
+	expect_status(ask(&s, "POST", path, "{\"actor\":\"Grace\",\"may\":[\"reveal\",\"rotate\",\"clients\",\"audit\"]}"), 201);
+}
+
+Test(console, a_session_ends_when_it_is_idle_for_an_hour_or_a_day_old)
+{
+	struct session s;
+	new_session("ada", "read", &s);
+	sql_exec(world_db(&w), "alter table m2m.console_session disable trigger console_is_final;"
+			       "update m2m.console_session set last_used_at = now() - interval '59 minutes'");
+	expect_status(ask(&s, "GET", "/admin/organizations", NULL), 200);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.console_session where last_used_at > now() - interval '50 minutes'"),
+		     1, "each use begins the hour anew");
+	sql_exec(world_db(&w), "update m2m.console_session set last_used_at = now() - interval '61 minutes'");
+	expect_status(ask(&s, "GET", "/admin/organizations", NULL), 401);
+	new_session("ada", "read", &s);
+	sql_exec(world_db(&w),
+		 "update m2m.console_session set made_at = now() - interval '25 hours', expires_at = now() - interval '1 hour'"
+		 " where last_used_at > now() - interval '5 minutes'");
+	expect_status(ask(&s, "GET", "/admin/organizations", NULL), 401);
+}
+
+Test(console, the_person_another_operator_and_m2mctl_end_a_session)
+{
+	char path[128], text[256];
+	struct session s, another;
+	new_session("ada", "read", &s);
+	expect_status(ask(&s, "DELETE", "/console/session", NULL), 204);
+	cr_expect_str_eq(http_header(&r, "Set-Cookie", text, sizeof text),
+			 "__Host-m2m_console=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
+	expect_status(ask(&s, "GET", "/console/session", NULL), 401);
+
+	new_session("ada", "read", &s);
+	new_session("grace", "organizations", &another);
+	snprintf(path, sizeof path, "/admin/console-sessions/%s",
+		 sql_text(world_db(&w), "select session_id from m2m.console_session where actor = 'ada' and ended_at is null"));
+	expect_status(ask(&s, "DELETE", path, NULL), 403);
+	expect_status(http_call(w.gateway.http, &(struct http_request){.method = "DELETE", .path = path, .bearer = platform}, &r), 403);
+	expect_status(ask(&another, "DELETE", path, NULL), 204);
+	expect_status(ask(&s, "GET", "/console/session", NULL), 401);
+	expect_status(ask(&another, "DELETE", "/admin/console-sessions/01a2081a-5c1d-7c7e-8a1b-0f9d5f0c1a2b", NULL), 404);
+	expect_status(ask(&another, "GET", "/console/session", NULL), 200);
+
+	world_ctl(&w, &ran, "console", "sessions");
+	cr_expect(strstr(ran.out, "grace") != NULL && strstr(ran.out, "ada") == NULL, "%s", ran.out);
+	world_ctl(&w, &ran, "console", "end", "--session",
+		  sql_text(world_db(&w), "select session_id from m2m.console_session where actor = 'grace'"));
+	expect_status(ask(&another, "GET", "/console/session", NULL), 401);
+	cr_expect_eq(acts("end_console_session", "granted"), 3);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'end_console_session'"
+					   " and actor = 'console:grace'"),
+		     1);
+}
+
+Test(console, an_operator_who_is_ended_has_nothing_left)
+{
+	char code[CODE_LEN + 1];
+	struct session s;
+	new_session("ops", "read,organizations", &s);
+	new_code("ops", "read", code);
+	expect_status(get(&w, "/admin/organizations", operates, &r), 200);
+	world_ctl(&w, &ran, "console", "end", "--actor", "ops", "--output", "json");
+	cr_expect(strstr(ran.out, "3") != NULL, "%s", ran.out);
+	expect_status(ask(&s, "GET", "/admin/organizations", NULL), 401);
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", origin, &r), 401);
+	expect_status(get(&w, "/admin/organizations", operates, &r), 401);
+	cr_assert(is_problem(&r, "invalid_token"), "%s", r.body);
+}
+
+/* The session is held in the act's own transaction: who ends it waits for the act, and nothing comes
+ * after the end. */
+Test(console, an_act_whose_session_ends_meanwhile_isn_t_done)
+{
+	struct session s;
+	new_session("ada", "organizations", &s);
+	PGconn *db = world_db(&w);
+	/* between the look at the session and the act nothing of ours can be stopped: so the function that
+	 * looks ends it itself */
+	sql_exec(db,
+		 "alter function m2m.console_use(bytea, uuid) rename to console_use_first;"
+		 "create function m2m.console_use(t bytea, j uuid) returns table (outcome text, session_id uuid, actor text, may text[],"
+		 " made_at timestamptz, last_used_at timestamptz, expires_at timestamptz) language plpgsql security definer as $$ begin"
+		 " return query select * from m2m.console_use_first(t, j);"
+		 " update m2m.console_session set ended_at = clock_timestamp(); end $$;"
+		 "alter function m2m.console_use(bytea, uuid) owner to m2m_owner;"
+		 "grant execute on function m2m.console_use(bytea, uuid) to m2m_gateway");
+	gateway_stop(&w.gateway, 10000);
+	gateway_start(&w.gateway, &w.gateway_env);
+	expect_status(ask(&s, "PATCH", "/admin/organizations/acme", "{\"name\":\"changed\"}"), 401);
+	cr_assert(is_problem(&r, "invalid_token"), "%s", r.body);
+	cr_expect_eq(sql_int(db, "select count(*) from m2m.organization where name = 'changed'"), 0);
+	cr_expect_eq(acts("set_organization", "granted"), 0);
+}
+
+/* ---- an operator's token ---- */
+
+Test(console, an_operator_s_token_opens_what_the_platform_s_does_and_no_organization_s_routes)
+{
+	expect_status(get(&w, "/admin/organizations", operates, &r), 200);
+	expect_status(get(&w, "/m2m/client-id", operates, &r), 403);
+	expect_status(get(&w, "/console/session", operates, &r), 401);
+	expect_status(post_json(&w, "/admin/organizations/acme/portal-links", operates, "{\"actor\":\"Grace\",\"may\":[\"reveal\"]}", &r),
+		      201);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'make_portal_link' and actor = 'ops'"), 1);
+}
+
+/* Who has the signing key alone can't make one: the database must know it. */
+Test(console, an_operator_s_token_that_the_database_doesn_t_know_opens_nothing)
+{
+	sql_exec(world_db(&w), "delete from m2m.operator_token");
+	expect_status(get(&w, "/admin/organizations", operates, &r), 401);
+}
+
+Test(console, neither_code_nor_token_is_in_the_log)
+{
+	char code[CODE_LEN + 1];
+	struct session s;
+	new_code("ada", "read", code);
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", origin, &r), 201);
+	take_cookie(&s);
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", origin, &r), 401);
+	expect_status(ask(&s, "DELETE", "/console/session", NULL), 204);
+	gateway_log_wait(&w.gateway, "\"operation\":\"close_console_session\"", 1, NULL, 0);
+	cr_expect_eq(gateway_log_count(&w.gateway, code, NULL, 0), 0);
+	cr_expect_eq(gateway_log_count(&w.gateway, s.token, NULL, 0), 0);
+	const char *kept = sql_text(world_db(&w), "select l::text || s::text from m2m.console_link l, m2m.console_session s");
+	cr_expect(strstr(kept, code) == NULL && strstr(kept, s.token) == NULL);
+}
