@@ -1,5 +1,15 @@
 set local role m2m_owner;
 
+drop function m2m.operator_revokes_key(bytea, uuid, text, uuid, "char", text, text, text, text, bigint, boolean, text, text, text, bytea, text);
+drop function m2m.operator_rotates_key(bytea, uuid, text, uuid, "char", text, text, text, text, text, text, bytea, text, bigint);
+drop function m2m.signing_key_leave(text, boolean, bigint, boolean, text, text, text, bytea, text);
+drop function m2m.signing_key_rotate(text, text, text, bytea, text, bigint);
+drop function m2m.words(text);
+drop index m2m.client_by_name_within;
+drop index m2m.client_by_name;
+drop index m2m.client_by_organization;
+drop index m2m.organization_words;
+drop index m2m.organization_by_slug;
 drop function m2m.console_forget();
 drop function m2m.operator_holds(bytea, uuid, text);
 drop function m2m.console_use(bytea, uuid);

@@ -97,7 +97,7 @@ revoke all on function m2m.console_open(bytea, uuid, bytea, uuid, "char", text, 
 grant execute on function m2m.console_open(bytea, uuid, bytea, uuid, "char", text, text, text) to m2m_gateway;
 
 -- Who asks as an operator: the live session that a token is of, or the live token of that id. Its use is noted once a minute.
-create function m2m.console_use(token bytea, jti uuid)
+create function m2m.console_use(token bytea, token_id uuid)
 returns table (outcome text, session_id uuid, actor text, may text[], made_at timestamptz, last_used_at timestamptz, expires_at timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -113,7 +113,7 @@ begin
 		union all
 		select 'granted', null, t.subject, '{read,organizations,clients,reveal,keys,audit}', t.made_at, statement_timestamp(), t.expires_at
 		from m2m.operator_token t
-		where t.jti = console_use.jti and token is null and t.ended_at is null and t.expires_at > statement_timestamp()
+		where t.jti = token_id and token is null and t.ended_at is null and t.expires_at > statement_timestamp()
 		  and not exists (select from m2m.revoked_token r where r.jti = t.jti);
 	if not found then
 		return query select 'invalid_token', null::uuid, null::text, null::text[], null::timestamptz, null::timestamptz, null::timestamptz;
@@ -157,3 +157,133 @@ create function m2m.console_forget() returns void language sql security definer 
 $$;
 revoke all on function m2m.console_forget() from public;
 grant execute on function m2m.console_forget() to m2m_gateway;
+
+-- ---- what is searched ----
+
+create index organization_by_slug on m2m.organization (slug collate "C") where deleted_at is null;
+create index organization_words on m2m.organization using gin (to_tsvector('simple', name)) where deleted_at is null;
+create index client_by_organization on m2m.client (organization_id, client_id) where deleted_at is null;
+create index client_by_name on m2m.client ((lower(name) collate "C"), client_id) where deleted_at is null;
+create index client_by_name_within on m2m.client (organization_id, (lower(name) collate "C"), client_id) where deleted_at is null;
+
+-- Each word of a text, as the beginning of one that is looked for.
+create function m2m.words(search text) returns tsquery language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+	select to_tsquery('simple', string_agg('''' || replace(replace(word, '\', '\\'), '''', '''''') || ''':*', ' & '))
+	from regexp_split_to_table(btrim(search), '\s+') word where word ~ '[[:alnum:]]'
+$$;
+revoke all on function m2m.words(text) from public;
+grant execute on function m2m.words(text) to m2m_gateway;
+
+-- ---- signing keys ----
+--
+-- Two that change keys at once must not both choose, so each locks the table; reading goes on meanwhile. m2mctl calls the first two with the owner's
+-- rights, and records the act itself. The gateway calls the last two, which want an operator with the right keys, and record it.
+
+-- Publishes a key that signs `delay` seconds from now; null: not before another one leaves. Outcome `conflict`: a rotation is under way, by `pending`.
+create function m2m.signing_key_rotate(new_kid text, new_alg text, jwk text, wrapped bytea, master text, delay bigint,
+                                       out outcome text, out pending text, out seconds bigint)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+	lock table m2m.signing_key in share row exclusive mode;
+	if delay is not null then
+		select k.kid, extract(epoch from k.active_from - statement_timestamp())::int8 into pending, seconds
+		from m2m.signing_keys k where k.state = 'next' and k.active_from < 'infinity' limit 1;
+	end if;
+	outcome := case when pending is null then 'granted' else 'conflict' end;
+	if pending is null then
+		insert into m2m.signing_key (kid, alg, state, public_jwk, sealed, seal_key_id, active_from)
+		values (new_kid, new_alg, case when delay = 0 then 'active' else 'next' end, jwk, wrapped, master,
+		        coalesce(statement_timestamp() + make_interval(secs => delay), 'infinity'));
+	end if;
+end
+$$;
+revoke all on function m2m.signing_key_rotate(text, text, text, bytea, text, bigint) from public;
+
+-- Retires a key, or revokes it. One that signs now needs a successor first: published for `known` seconds, unless `at_once`; then a prepared one before one
+-- that has signed already; then the youngest. Outcomes: `not_found`; `conflict`, with the state that it has already; `no_successor`, with the one that is
+-- too young, if any; `key_wanted`: there is none but a new one, which wasn't given. `fresh`: verifiers may not know the successor yet.
+create function m2m.signing_key_leave(leaving text, revokes boolean, known bigint, at_once boolean, new_kid text, new_alg text, jwk text, wrapped bytea,
+                                      master text, out outcome text, out successor text, out fresh boolean)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+	key record;
+	is_known boolean;
+begin
+	lock table m2m.signing_key in share row exclusive mode;
+	select k.* into key from m2m.signing_keys k where k.kid = leaving;
+	fresh := false;
+	if key.kid is null then
+		outcome := 'not_found';
+		return;
+	elsif key.revoked_at is not null or not revokes and key.state = 'retired' then
+		outcome := 'conflict';
+		successor := key.state;
+		return;
+	elsif key.current then
+		-- a key that has retired by itself may come back while it is published
+		select k.kid, k.created_at <= statement_timestamp() - make_interval(secs => known) into successor, is_known
+		from m2m.signing_keys k
+		where k.kid <> leaving and k.kid in (select n.kid from m2m.signing_key n where n.state in ('next', 'active'))
+		  and coalesce(k.published_until, 'infinity') > statement_timestamp()
+		order by 2 desc, k.state = 'next' desc, k.created_at desc limit 1;
+		fresh := is_known is not true;
+		if fresh and not at_once then
+			outcome := 'no_successor';
+			return;
+		elsif successor is not null then
+			update m2m.signing_key k set active_from = statement_timestamp(), state = 'active' where k.kid = successor;
+		elsif new_kid is null then
+			outcome := 'key_wanted';
+			return;
+		else
+			successor := new_kid;
+			insert into m2m.signing_key (kid, alg, state, public_jwk, sealed, seal_key_id, active_from)
+			values (new_kid, new_alg, 'active', jwk, wrapped, master, statement_timestamp());
+		end if;
+	end if;
+	update m2m.signing_key k set state = case when revokes then 'revoked' else 'retired' end,
+		retired_at = coalesce(k.retired_at, statement_timestamp()), revoked_at = case when revokes then statement_timestamp() end
+	where k.kid = leaving;
+	outcome := 'granted';
+end
+$$;
+revoke all on function m2m.signing_key_leave(text, boolean, bigint, boolean, text, text, text, bytea, text) from public;
+
+create function m2m.operator_rotates_key(token bytea, token_id uuid, actor text, request uuid, via "char", address text, agent text, trace text,
+                                         new_kid text, new_alg text, jwk text, wrapped bytea, master text, delay bigint, out outcome text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
+begin
+	perform m2m.operator_holds(token, token_id, 'keys');
+	if delay < 5 then
+		raise exception 'a new key must be published before it signs' using errcode = 'insufficient_privilege';
+	end if;
+	select r.outcome into outcome from m2m.signing_key_rotate(new_kid, new_alg, jwk, wrapped, master, delay) r;
+	insert into m2m.admin_audit (action, outcome, detail, actor, request_id, transport, remote_addr, user_agent, traceparent)
+	values ('rotate_signing_key', outcome, jsonb_build_object('kid', new_kid, 'alg', new_alg, 'seal_key_id', master),
+	        actor, request, via, address::inet, agent, trace);
+end
+$$;
+revoke all on function m2m.operator_rotates_key(bytea, uuid, text, uuid, "char", text, text, text, text, text, text, bytea, text, bigint) from public;
+grant execute on function m2m.operator_rotates_key(bytea, uuid, text, uuid, "char", text, text, text, text, text, text, bytea, text, bigint) to m2m_gateway;
+
+create function m2m.operator_revokes_key(token bytea, token_id uuid, actor text, request uuid, via "char", address text, agent text, trace text,
+                                         leaving text, known bigint, at_once boolean, new_kid text, new_alg text, jwk text, wrapped bytea, master text,
+                                         out outcome text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
+declare
+	successor text;
+begin
+	perform m2m.operator_holds(token, token_id, 'keys');
+	select r.outcome, r.successor into outcome, successor
+	from m2m.signing_key_leave(leaving, true, known, at_once, new_kid, new_alg, jwk, wrapped, master) r;
+	if outcome = 'key_wanted' then
+		return; -- it is asked again, with one
+	end if;
+	insert into m2m.admin_audit (action, outcome, detail, actor, request_id, transport, remote_addr, user_agent, traceparent)
+	values ('revoke_signing_key', outcome, jsonb_strip_nulls(jsonb_build_object('kid', leaving, 'successor', case when outcome = 'granted' then successor end)),
+	        actor, request, via, address::inet, agent, trace);
+end
+$$;
+revoke all on function m2m.operator_revokes_key(bytea, uuid, text, uuid, "char", text, text, text, text, bigint, boolean, text, text, text, bytea, text) from public;
+grant execute on function m2m.operator_revokes_key(bytea, uuid, text, uuid, "char", text, text, text, text, bigint, boolean, text, text, text, bytea, text)
+	to m2m_gateway;

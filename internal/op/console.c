@@ -2,6 +2,7 @@
 #include "op/console.h"
 
 #include "base/clock.h"
+#include "op/admin_input.h"
 #include "op/op_steps.h"
 #include "op/portal.h"
 
@@ -48,6 +49,57 @@ static enum op_verdict open_session(struct op *op)
 	return wait_for(op, err);
 }
 
+/* ---- all that are live, of the portal or of the console ---- */
+
+#define PORTAL_PLACE  'p'
+#define CONSOLE_PLACE 'c'
+
+static void portal_listed(void *arg, enum err err, const struct portal_answer *answer)
+{
+	struct op *op = arg;
+	if (err == ERR_OK && op_portal_of(op) != NULL)
+		op_portal_keep(op, answer);
+	if (err == ERR_OK && op->portal != NULL && answer->n > (size_t)op->in.page_size) {
+		const struct portal_session *last = &answer->sessions[op->in.page_size - 1];
+		op->out.rows = (size_t)op->in.page_size;
+		op_put_place(op, PORTAL_PLACE, last->expires_at, last->session_id, 0);
+	}
+	op->organization_id = (struct uuid){0};
+	op_resume(op, err);
+}
+
+static void console_listed(void *arg, enum err err, const struct console_answer *answer)
+{
+	struct op *op = arg;
+	if (err == ERR_OK) {
+		op_console_keep(op, answer);
+		if (answer->more)
+			op_put_place(op, CONSOLE_PLACE, answer->sessions[answer->n - 1].expires_at,
+				     answer->sessions[answer->n - 1].session_id, 0);
+	}
+	op_resume(op, err);
+}
+
+static enum op_verdict list_sessions(struct op *op)
+{
+	bool console = op->in.kind.p != NULL && str_eq(op->in.kind, STR("console"));
+	struct portal_session before = {.expires_at = 0};
+	uint32_t ignored;
+	if (op->in.kind.p != NULL && !console && !str_eq(op->in.kind, STR("portal")))
+		return op_fail(op, ERR_INVALID_REQUEST, "kind must be portal or console.");
+	if (console && !op->operates)
+		return op_require_operator(op);
+	enum op_verdict verdict =
+		op_read_place(op, console ? CONSOLE_PLACE : PORTAL_PLACE, &before.expires_at, &before.session_id, &ignored);
+	if (verdict != OP_MORE)
+		return verdict;
+	if (!console)
+		return wait_for(
+			op, portal_list_all(op->env->store, op->in.page_size, before.expires_at == 0 ? NULL : &before, portal_listed, op));
+	const struct console_session after = {.expires_at = before.expires_at, .session_id = before.session_id};
+	return wait_for(op, console_list(op->env->store, op->in.page_size, before.expires_at == 0 ? NULL : &after, console_listed, op));
+}
+
 /* ---- its end ---- */
 
 static void session_ended(void *arg, enum err err, const struct console_answer *answer)
@@ -73,3 +125,4 @@ op_step *const op_open_console_session_steps[] = {open_session, NULL};
 op_step *const op_get_console_session_steps[] = {authenticate, NULL};
 op_step *const op_close_console_session_steps[] = {authenticate, close_session, NULL};
 op_step *const op_end_console_session_steps[] = {op_authenticate, op_require_operator, end_session, NULL};
+op_step *const op_list_sessions_steps[] = {op_authenticate, op_require_platform, list_sessions, NULL};

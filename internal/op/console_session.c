@@ -41,6 +41,8 @@ unsigned op_console_right(enum op_id id)
 	case OP_LIST_CREDENTIALS:
 	case OP_GET_CREDENTIAL:
 	case OP_LIST_PORTAL_SESSIONS:
+	case OP_LIST_ALL_CLIENTS:
+	case OP_LIST_SESSIONS:
 		return CONSOLE_READ;
 	case OP_CREATE_ORGANIZATION:
 	case OP_UPDATE_ORGANIZATION:

@@ -196,6 +196,9 @@ struct op_input {
 	int32_t secret_version;
 	int64_t issued_after, issued_before; /* microseconds since 1970 */
 
+	/* of lists: absent where not given */
+	struct str search, state, kind;
+
 	/* of the platform's API */
 	struct str organization; /* slug or id */
 	struct org_spec new_org;
@@ -235,6 +238,7 @@ struct op_output {
 	/* of lists, and of the platform's API; in the op's arena */
 	const struct org *orgs;
 	const struct client *clients;
+	const struct found_client *found_clients;
 	const struct listed_token *tokens;
 	const struct registered_credential *credentials;
 	const struct secret_in_grace *secrets_in_grace;

@@ -40,6 +40,8 @@ extern op_step *const op_end_portal_session_steps[];
 extern op_step *const op_open_portal_session_steps[];
 extern op_step *const op_get_portal_session_steps[];
 extern op_step *const op_close_portal_session_steps[];
+extern op_step *const op_list_all_clients_steps[];
+extern op_step *const op_list_sessions_steps[];
 extern op_step *const op_end_console_session_steps[];
 extern op_step *const op_open_console_session_steps[];
 extern op_step *const op_get_console_session_steps[];

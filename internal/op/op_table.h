@@ -49,6 +49,8 @@
 	OP(OPEN_PORTAL_SESSION,  "open_portal_session",  "POST",   "/portal/session", NULL, OP_BY_CODE,    OP_ERRORS_PROBLEM, op_open_portal_session_steps) \
 	OP(GET_PORTAL_SESSION,   "get_portal_session",   "GET",    "/portal/session", NULL, OP_BY_SESSION, OP_ERRORS_PROBLEM, op_get_portal_session_steps) \
 	OP(CLOSE_PORTAL_SESSION, "close_portal_session", "DELETE", "/portal/session", NULL, OP_BY_SESSION, OP_ERRORS_PROBLEM, op_close_portal_session_steps) \
+	OP(LIST_ALL_CLIENTS,      "list_all_clients",      "GET",    "/admin/clients",         NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_list_all_clients_steps) \
+	OP(LIST_SESSIONS,         "list_sessions",         "GET",    "/admin/portal-sessions", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_list_sessions_steps) \
 	OP(END_CONSOLE_SESSION,   "end_console_session",   "DELETE", "/admin/console-sessions/{session_id}", NULL, OP_BY_OPERATOR, OP_ERRORS_PROBLEM, op_end_console_session_steps) \
 	OP(OPEN_CONSOLE_SESSION,  "open_console_session",  "POST",   "/console/session", NULL, OP_BY_CODE,    OP_ERRORS_PROBLEM, op_open_console_session_steps) \
 	OP(GET_CONSOLE_SESSION,   "get_console_session",   "GET",    "/console/session", NULL, OP_BY_SESSION, OP_ERRORS_PROBLEM, op_get_console_session_steps) \

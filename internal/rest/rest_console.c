@@ -3,6 +3,7 @@
 #include "op/console.h"
 #include "rest/rest_body.h"
 #include "rest/rest_encode_admin.h"
+#include "rest/rest_portal.h"
 
 static bool take_text(struct op *op, const struct json *v, void *target)
 {
@@ -33,7 +34,64 @@ static void write_session(struct json_out *o, const struct console_session *s)
 	rest_put_time(o, "idle_expires_at", s->idle_expires_at);
 }
 
+static void write_sessions(struct json_out *o, const struct op *op)
+{
+	json_open(o, "sessions", '[');
+	for (size_t i = 0; i < op->out.rows; i++) {
+		const struct console_session *s = &op->console->sessions[i];
+		json_open(o, NULL, '{');
+		rest_put_uuid(o, "session_id", s->session_id);
+		write_session(o, s);
+		rest_put_time(o, "made_at", s->made_at);
+		rest_put_time(o, "last_used_at", s->last_used_at);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
+static void write_organization(struct json_out *o, struct uuid id, struct str slug, struct str name)
+{
+	json_open(o, "organization", '{');
+	rest_put_uuid(o, "id", id);
+	json_put_str(o, "slug", slug);
+	json_put_str(o, "name", name);
+	json_close(o, '}');
+}
+
+static void write_clients(struct json_out *o, const struct op *op)
+{
+	json_open(o, "clients", '[');
+	for (size_t i = 0; i < op->out.rows; i++) {
+		const struct found_client *c = &op->out.found_clients[i];
+		json_open(o, NULL, '{');
+		json_put_str(o, "client_id", c->client_id);
+		json_put_str(o, "name", c->name);
+		write_organization(o, c->organization_id, c->slug, c->organization_name);
+		json_put_bool(o, "disabled", c->disabled_at != 0);
+		rest_put_time(o, "created_at", c->created_at);
+		rest_put_time_or_null(o, "last_used_at", c->last_used_at);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
 void rest_console_write(struct json_out *o, const struct op *op)
 {
-	write_session(o, &op->console->sessions[0]);
+	bool console = op->in.kind.p != NULL && str_eq(op->in.kind, STR("console"));
+	switch (op->spec->id) {
+	case OP_LIST_SESSIONS:
+		if (console)
+			write_sessions(o, op);
+		else
+			rest_portal_write_sessions(o, op);
+		json_put_str(o, "next_page_token", op->out.next_page_token);
+		break;
+	case OP_LIST_ALL_CLIENTS:
+		write_clients(o, op);
+		json_put_str(o, "next_page_token", op->out.next_page_token);
+		break;
+	default:
+		write_session(o, &op->console->sessions[0]);
+		break;
+	}
 }

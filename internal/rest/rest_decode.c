@@ -393,6 +393,8 @@ static bool takes_query(const struct op_spec *spec)
 	switch (spec->id) {
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
+	case OP_LIST_ALL_CLIENTS:
+	case OP_LIST_SESSIONS:
 	case OP_CANCEL_ROTATION:
 	case OP_CANCEL_CLIENT_ROTATION:
 		return true;
@@ -466,6 +468,8 @@ void rest_decode(const struct rest_message *m, struct op *op)
 		break;
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
+	case OP_LIST_ALL_CLIENTS:
+	case OP_LIST_SESSIONS:
 		rest_decode_page(op, m->query);
 		break;
 	case OP_CREATE_PORTAL_LINK:

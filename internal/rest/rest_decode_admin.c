@@ -371,13 +371,32 @@ void rest_decode_version(struct op *op, const char *query)
 		op_set_secret_version(op, str_to_i64(text, 1, INT32_MAX, &version) == ERR_OK ? version : -1);
 }
 
+static const char *const *known_of_page(const struct op *op)
+{
+	static const char *const orgs[] = {"search", "state", "page_size", "page_token", NULL};
+	static const char *const clients[] = {"search", "page_size", "page_token", "expiring_within", NULL};
+	static const char *const all[] = {"search", "page_size", "page_token", NULL};
+	static const char *const sessions[] = {"kind", "page_size", "page_token", NULL};
+	switch (op->spec->id) {
+	case OP_LIST_CLIENTS:
+		return clients;
+	case OP_LIST_ALL_CLIENTS:
+		return all;
+	case OP_LIST_SESSIONS:
+		return sessions;
+	default:
+		return orgs;
+	}
+}
+
 void rest_decode_page(struct op *op, const char *query)
 {
-	static const char *const orgs[] = {"page_size", "page_token", NULL};
-	static const char *const clients[] = {"page_size", "page_token", "expiring_within", NULL};
 	struct form form;
-	if (query == NULL || !take_query(op, query, op->spec->id == OP_LIST_CLIENTS ? clients : orgs, &form))
+	if (query == NULL || !take_query(op, query, known_of_page(op), &form))
 		return;
+	op->in.search = form_get(&form, "search");
+	op->in.state = form_get(&form, "state");
+	op->in.kind = form_get(&form, "kind");
 	op->in.page_token = form_get(&form, "page_token");
 	op->in.expiring = seconds_of(form_get(&form, "expiring_within"));
 	take_page_size(op, form_get(&form, "page_size"));

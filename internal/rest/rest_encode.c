@@ -69,6 +69,8 @@ static void write_output(struct json_out *o, const struct op *op)
 		break;
 	case OP_OPEN_CONSOLE_SESSION:
 	case OP_GET_CONSOLE_SESSION:
+	case OP_LIST_ALL_CLIENTS:
+	case OP_LIST_SESSIONS:
 		rest_console_write(o, op);
 		break;
 	case OP_REVOKE_TOKEN: /* RFC 7009 section 2.2: all is in the status */

@@ -26,7 +26,7 @@ void rest_put_int_or_null(struct json_out *o, const char *key, int64_t n)
 		json_put_str(o, key, STR_NONE);
 }
 
-static void put_uuid(struct json_out *o, const char *key, struct uuid id)
+void rest_put_uuid(struct json_out *o, const char *key, struct uuid id)
 {
 	char text[UUID_TEXT_LEN];
 	uuid_format(id, text);
@@ -63,7 +63,7 @@ static void put_disabled(struct json_out *o, int64_t disabled_at)
 static void write_org(struct json_out *o, const struct org *org)
 {
 	bool outside = org->external_id.p != NULL;
-	put_uuid(o, "organization_id", org->organization_id);
+	rest_put_uuid(o, "organization_id", org->organization_id);
 	json_put_str(o, "slug", org->slug);
 	json_put_str(o, "name", org->name);
 	json_put_str(o, "issuer", outside ? org->issuer : STR_NONE);
@@ -76,12 +76,14 @@ static void write_org(struct json_out *o, const struct org *org)
 		json_put_str(o, "secret_max_age", STR_NONE);
 	rest_put_time(o, "created_at", org->created_at);
 	put_disabled(o, org->disabled_at);
+	if (org->clients >= 0)
+		json_put_int(o, "clients", org->clients);
 }
 
 static void write_client(struct json_out *o, const struct client *c)
 {
 	json_put_str(o, "client_id", c->client_id);
-	put_uuid(o, "organization_id", c->organization_id);
+	rest_put_uuid(o, "organization_id", c->organization_id);
 	json_put_str(o, "organization", c->organization);
 	json_put_bool(o, "default", c->is_default);
 	json_put_str(o, "name", c->name);
@@ -236,7 +238,7 @@ static void write_secrets_in_grace(struct json_out *o, const struct op_output *o
 
 static void write_token(struct json_out *o, const struct listed_token *t)
 {
-	put_uuid(o, "jti", t->jti);
+	rest_put_uuid(o, "jti", t->jti);
 	rest_put_time(o, "issued_at", t->issued_at);
 	rest_put_time(o, "expires_at", t->expires_at);
 	json_put_str(o, "client_id", t->client_id);
@@ -254,7 +256,7 @@ static void write_token(struct json_out *o, const struct listed_token *t)
 	json_put_str(o, "transport", str_of(op_transport_name(t->transport)));
 	json_put_str(o, "remote_addr", t->remote_addr);
 	json_put_str(o, "user_agent", t->user_agent);
-	put_uuid(o, "request_id", t->request_id);
+	rest_put_uuid(o, "request_id", t->request_id);
 }
 
 static void write_tokens(struct json_out *o, const struct op_output *out)

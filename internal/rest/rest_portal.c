@@ -209,17 +209,10 @@ static void write_rights(struct json_out *o, unsigned may)
 	json_close(o, ']');
 }
 
-static void put_uuid(struct json_out *o, const char *key, struct uuid id)
-{
-	char text[UUID_TEXT_LEN];
-	uuid_format(id, text);
-	json_put_str(o, key, str_from(text, sizeof text));
-}
-
 static void write_session(struct json_out *o, const struct portal_session *s)
 {
 	json_open(o, "organization", '{');
-	put_uuid(o, "id", s->organization_id);
+	rest_put_uuid(o, "id", s->organization_id);
 	json_put_str(o, "slug", s->slug);
 	json_put_str(o, "name", s->name);
 	json_close(o, '}');
@@ -230,12 +223,12 @@ static void write_session(struct json_out *o, const struct portal_session *s)
 	rest_put_time(o, "idle_expires_at", s->idle_expires_at);
 }
 
-static void write_sessions(struct json_out *o, const struct op *op)
+void rest_portal_write_sessions(struct json_out *o, const struct op *op)
 {
 	json_open(o, "sessions", '[');
 	for (size_t i = 0; i < op->out.rows; i++) {
 		json_open(o, NULL, '{');
-		put_uuid(o, "session_id", op->portal->sessions[i].session_id);
+		rest_put_uuid(o, "session_id", op->portal->sessions[i].session_id);
 		write_session(o, &op->portal->sessions[i]);
 		rest_put_time(o, "made_at", op->portal->sessions[i].made_at);
 		rest_put_time(o, "last_used_at", op->portal->sessions[i].last_used_at);
@@ -247,7 +240,7 @@ static void write_sessions(struct json_out *o, const struct op *op)
 void rest_portal_write(struct json_out *o, const struct op *op)
 {
 	if (op->spec->id == OP_LIST_PORTAL_SESSIONS) {
-		write_sessions(o, op);
+		rest_portal_write_sessions(o, op);
 	} else if (op->spec->id == OP_CREATE_PORTAL_LINK) {
 		json_put_str(o, "url", op->portal->url);
 		rest_put_time(o, "expires_at", op->portal->expires_at);

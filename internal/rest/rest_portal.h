@@ -21,6 +21,8 @@ void rest_portal_hold_to_page(const struct rest_message *m, struct op *op);
 void rest_portal_decode_body(struct op *op, struct str body);
 /* The members of the answer's object. */
 void rest_portal_write(struct json_out *o, const struct op *op);
+/* A list's sessions alone. */
+void rest_portal_write_sessions(struct json_out *o, const struct op *op);
 /* Set-Cookie, where a session begins or ends (RFC 6265bis: __Host-). */
 void rest_portal_add_cookie(struct rest_answer *a, struct op *op);
 

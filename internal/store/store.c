@@ -62,6 +62,8 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_ORG_CHANGE, sql_org_change},
 	{STMT_ORG_DELETE, sql_org_delete},
 	{STMT_CLIENT_LIST, sql_client_list},
+	{STMT_CLIENT_SEARCH, sql_client_search},
+	{STMT_CLIENT_SEARCH_WITHIN, sql_client_search_within},
 	{STMT_CLIENT_FIND, sql_client_find},
 	{STMT_CLIENT_CREATE, sql_client_create},
 	{STMT_CLIENT_CHANGE, sql_client_change},
@@ -81,6 +83,7 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_PORTAL_OPEN, sql_portal_open},
 	{STMT_PORTAL_USE, sql_portal_use},
 	{STMT_PORTAL_LIST, sql_portal_list},
+	{STMT_PORTAL_LIST_ALL, sql_portal_list_all},
 	{STMT_PORTAL_END, sql_portal_end},
 	{STMT_PORTAL_FORGET, "with links as (delete from m2m.portal_link where expires_at < statement_timestamp() - interval '7 days')"
 			     " delete from m2m.portal_session where expires_at < statement_timestamp() - interval '7 days'"},

@@ -457,3 +457,128 @@ Test(console, neither_code_nor_token_is_in_the_log)
 	const char *kept = sql_text(world_db(&w), "select l::text || s::text from m2m.console_link l, m2m.console_session s");
 	cr_expect(strstr(kept, code) == NULL && strstr(kept, s.token) == NULL);
 }
+
+/* ---- searching ---- */
+
+static void put_org(const char *slug, const char *name)
+{
+	world_ctl(&w, &ran, "org", "create", slug, "--name", name);
+}
+
+static size_t count_of(const char *text)
+{
+	size_t n = 0;
+	for (const char *p = r.body; (p = strstr(p, text)) != NULL; p += strlen(text))
+		n++;
+	return n;
+}
+
+static void finds(const struct session *s, const char *path, const char *member, size_t n)
+{
+	expect_status(ask(s, "GET", path, NULL), 200);
+	cr_expect_eq(count_of(member), n, "%s: %s", path, r.body);
+}
+
+Test(console, organizations_are_found_by_slug_words_and_id_and_state)
+{
+	char path[128];
+	struct session s;
+	new_session("ada", "read", &s);
+	put_org("acme-east", "Eastern Works (Ltd)");
+	put_org("zebra", "Acme's O'Neil & Sons \\ Ltd.");
+	world_ctl(&w, &ran, "org", "disable", "other");
+	finds(&s, "/admin/organizations?search=acme", "\"slug\":", 3);
+	finds(&s, "/admin/organizations?search=ACME-E", "\"slug\":", 1);
+	finds(&s, "/admin/organizations?search=work%20east", "\"slug\":\"acme-east\"", 1);
+	finds(&s, "/admin/organizations?search=o'neil", "\"slug\":\"zebra\"", 1);
+	finds(&s, "/admin/organizations?search=nothing", "\"slug\":", 0);
+	finds(&s, "/admin/organizations?search=%26%7C!%3A*", "\"slug\":", 0);
+	finds(&s, "/admin/organizations?search=%5C'%20%3A*%20Ltd", "\"slug\":\"zebra\"", 0);
+	snprintf(path, sizeof path, "/admin/organizations?search=%s", other.id);
+	finds(&s, path, "\"slug\":\"other\"", 1);
+	finds(&s, "/admin/organizations?state=disabled", "\"slug\":", 1);
+	finds(&s, "/admin/organizations?state=enabled", "\"slug\":", 3);
+	finds(&s, "/admin/organizations?search=acme&state=disabled", "\"slug\":", 0);
+	finds(&s, "/admin/organizations?state=enabled", "\"clients\":1", 3);
+	expect_status(ask(&s, "GET", "/admin/organizations?state=on", NULL), 400);
+	/* and page by page */
+	expect_status(ask(&s, "GET", "/admin/organizations?search=acme&page_size=2", NULL), 200);
+	char token[128];
+	body_text(&r, "next_page_token", token, sizeof token);
+	snprintf(path, sizeof path, "/admin/organizations?search=acme&page_size=2&page_token=%s", token);
+	finds(&s, path, "\"slug\":\"zebra\"", 1);
+	cr_expect(strstr(r.body, "\"next_page_token\":null") != NULL, "%s", r.body);
+}
+
+/* All pages of a search; how many clients it gives. */
+static size_t walk(const struct session *s, const char *below, const char *search, int page_size)
+{
+	char path[512], token[256] = "";
+	size_t n = 0;
+	for (int pages = 0; pages < 50; pages++) {
+		snprintf(path, sizeof path, "%s?search=%s&page_size=%d%s%s", below, search, page_size,
+			 token[0] != '\0' ? "&page_token=" : "", token);
+		expect_status(ask(s, "GET", path, NULL), 200);
+		n += count_of("\"client_id\":");
+		if (strstr(r.body, "\"next_page_token\":null") != NULL)
+			return n;
+		body_text(&r, "next_page_token", token, sizeof token);
+	}
+	cr_assert_fail("%s has no end", search);
+	return 0;
+}
+
+Test(console, clients_are_found_by_their_ids_and_names_over_all_pages)
+{
+	struct session s;
+	char prefix[32];
+	new_session("ada", "read", &s);
+	sql_exec(world_db(&w),
+		 "insert into m2m.client (client_id, organization_id, name, audiences, secret_version)"
+		 " select 'm2m_' || lpad(i::text, 22, '0'), case when i %% 2 = 0 then '%s'::uuid else '%s'::uuid end,"
+		 " case when i <= 20 then 'Billing' when i = 21 then 'bill' when i = 22 then 'm2m_0 by name' else 'Other' end, '{a}', 1"
+		 " from generate_series(1, 30) i",
+		 acme.id, other.id);
+	cr_expect_eq(walk(&s, "/admin/clients", "bill", 7), 21);
+	cr_expect_eq(walk(&s, "/admin/clients", "BILLING", 20), 20);
+	cr_expect_eq(walk(&s, "/admin/clients", "m2m_0000000", 4), 30, "one that both find is found once");
+	cr_expect_eq(walk(&s, "/admin/clients", "m2m_0%20by", 4), 1);
+	cr_expect_eq(walk(&s, "/admin/clients", "nobody", 4), 0);
+	cr_expect_eq(walk(&s, "/admin/organizations/acme/clients", "billing", 3), 10);
+	cr_expect_eq(walk(&s, "/admin/organizations/acme/clients", "m2m_000000000000000000000", 3), 15);
+	snprintf(prefix, sizeof prefix, "%.12s", acme.client_id);
+	cr_expect_eq(walk(&s, "/admin/clients", prefix, 10), 1);
+	cr_expect(strstr(r.body, "\"slug\":\"acme\"") != NULL && strstr(r.body, "\"last_used_at\":null") != NULL, "%s", r.body);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	cr_expect_eq(walk(&s, "/admin/clients", prefix, 10), 1);
+	cr_expect(strstr(r.body, "\"last_used_at\":\"") != NULL, "%s", r.body);
+	expect_status(ask(&s, "GET", "/admin/clients?page_size=100", NULL), 200);
+	cr_expect_eq(count_of("\"client_id\":"), 32);
+	expect_status(ask(&s, "GET", "/admin/organizations/nobody/clients?search=a", NULL), 404);
+	expect_status(ask(&s, "GET", "/admin/organizations/acme/clients?search=a&expiring_within=60", NULL), 400);
+	expect_status(ask(&s, "GET", "/admin/clients?page_token=eA", NULL), 400);
+	expect_status(get(&w, "/admin/clients?search=a", platform, &r), 200);
+}
+
+Test(console, live_sessions_of_all_are_listed_page_by_page)
+{
+	char portal[CODE_LEN + 1], path[192], token[128];
+	struct session s, another;
+	portal_session(portal);
+	new_session("ada", "read", &s);
+	new_session("grace", "read", &another);
+	expect_status(ask(&s, "GET", "/admin/portal-sessions", NULL), 200);
+	cr_expect(strstr(r.body, "\"actor\":\"Grace\"") != NULL && strstr(r.body, "\"slug\":\"acme\"") != NULL, "%s", r.body);
+	expect_status(ask(&s, "GET", "/admin/portal-sessions?kind=console&page_size=1", NULL), 200);
+	cr_expect(strstr(r.body, "\"actor\":\"grace\"") != NULL && strstr(r.body, "\"actor\":\"ada\"") == NULL, "%s", r.body);
+	body_text(&r, "next_page_token", token, sizeof token);
+	snprintf(path, sizeof path, "/admin/portal-sessions?kind=console&page_size=1&page_token=%s", token);
+	expect_status(ask(&s, "GET", path, NULL), 200);
+	cr_expect(strstr(r.body, "\"actor\":\"ada\"") != NULL && strstr(r.body, "\"next_page_token\":null") != NULL, "%s", r.body);
+	snprintf(path, sizeof path, "/admin/portal-sessions?kind=portal&page_token=%s", token);
+	expect_status(ask(&s, "GET", path, NULL), 400);
+	expect_status(get(&w, "/admin/portal-sessions", platform, &r), 200);
+	expect_status(get(&w, "/admin/portal-sessions?kind=console", platform, &r), 403);
+	expect_status(get(&w, "/admin/portal-sessions?kind=console", operates, &r), 200);
+	expect_status(get(&w, "/admin/portal-sessions?kind=all", operates, &r), 400);
+}

@@ -189,8 +189,9 @@ static enum err take_on_admin(struct store *s, enum fake_call call, const struct
 	return take_on(s, call);
 }
 
-enum err admin_org_list(struct store *s, struct str after, int32_t limit, admin_done *done, void *arg)
+enum err admin_org_list(struct store *s, const struct org_search *search, struct str after, int32_t limit, admin_done *done, void *arg)
 {
+	s->org_search = *search;
 	s->after = after;
 	s->limit = limit;
 	return take_on_admin(s, FAKE_ORG_LIST, NULL, STR_NONE, STR_NONE, done, arg);
@@ -235,6 +236,14 @@ enum err admin_client_list(struct store *s, struct str org, struct str after, in
 	s->limit = limit;
 	s->expiring = expiring;
 	return take_on_admin(s, FAKE_CLIENT_LIST, NULL, org, STR_NONE, done, arg);
+}
+
+enum err admin_client_search(struct store *s, struct str org, const struct client_search *search, int32_t limit, admin_done *done,
+			     void *arg)
+{
+	s->client_search = *search;
+	s->limit = limit;
+	return take_on_admin(s, FAKE_CLIENT_SEARCH, NULL, org, STR_NONE, done, arg);
 }
 
 enum err admin_client_find(struct store *s, struct str org, struct str client_id, admin_done *done, void *arg)
@@ -441,6 +450,13 @@ enum err portal_list(struct store *s, struct str org, portal_done *done, void *a
 {
 	s->org = org;
 	return take_on_portal(s, FAKE_PORTAL_LIST, done, arg);
+}
+
+enum err portal_list_all(struct store *s, int32_t limit, const struct portal_session *after, portal_done *done, void *arg)
+{
+	(void)after;
+	s->limit = limit;
+	return take_on_portal(s, FAKE_PORTAL_LIST_ALL, done, arg);
 }
 
 enum err portal_end(struct store *s, const struct origin *origin, struct str org, const struct uuid *session_id, const uint8_t *token_hash,

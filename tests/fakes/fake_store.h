@@ -44,6 +44,7 @@ enum fake_call {
 	FAKE_ORG_CHANGE,
 	FAKE_ORG_DELETE,
 	FAKE_CLIENT_LIST,
+	FAKE_CLIENT_SEARCH,
 	FAKE_CLIENT_FIND,
 	FAKE_CLIENT_CREATE,
 	FAKE_CLIENT_CHANGE,
@@ -56,6 +57,7 @@ enum fake_call {
 	FAKE_PORTAL_OPEN,
 	FAKE_PORTAL_USE,
 	FAKE_PORTAL_LIST,
+	FAKE_PORTAL_LIST_ALL,
 	FAKE_PORTAL_END,
 	FAKE_CONSOLE_OPEN,
 	FAKE_CONSOLE_USE,
@@ -109,6 +111,8 @@ struct store {
 	const struct org_change *org_change;
 	struct client_spec client;
 	admin_done *admin_done;
+	struct org_search org_search;
+	struct client_search client_search;
 	struct client_credential_spec new_credential;
 	struct str credential_id;
 	admin_credential_done *key_done;
