@@ -22,10 +22,15 @@ with place as (
   (select 'i' as phase, c.* from m2m.client c
    where coalesce($3::text, 'i') = 'i' and c.deleted_at is null
 --? within
-     and c.organization_id = (select organization_id from target)
---? end
+     -- as pairs, for the index that has both
+     and (c.organization_id, c.client_id) >= ((select organization_id from target), $1::text)
+     and (c.organization_id, c.client_id) < ((select organization_id from target), $1::text || U&'\+10FFFF')
+     and (c.organization_id, c.client_id) > ((select organization_id from target), (select id from place))
+   order by c.organization_id, c.client_id limit $2::int8)
+--? else
      and c.client_id >= $1::text and c.client_id < $1::text || U&'\+10FFFF' and c.client_id > (select id from place)
    order by c.client_id limit $2::int8)
+--? end
   union all
   (select 'n', c.* from m2m.client c
    where $1::text <> '' and c.deleted_at is null
@@ -43,12 +48,14 @@ select case when t.organization_id is null then 'organization_not_found' else 'g
   --: client_columns(o, c, s)
   , c.phase
 from (select) one left join target t on true left join found c on true
-left join m2m.organization o on o.organization_id = c.organization_id
---: current_secret
+left join lateral (select * from m2m.organization o where o.organization_id = c.organization_id limit 1) o on true
+left join lateral (select * from m2m.client_secret s where s.client_id = c.client_id and
+    --: secret_is_current(s, c)
+    limit 1) s on true
 --? else
 select 'granted', c.client_id, c.name, o.organization_id, o.slug, o.name, c.disabled_at, c.created_at,
   (select max(u.last_used_at) from m2m.credentials_last_used(c.client_id) u), c.phase
 from (select * from found order by phase, case when phase = 'n' then lower(name) end collate "C", client_id limit $2::int8) c
-join m2m.organization o on o.organization_id = c.organization_id
+join lateral (select * from m2m.organization o where o.organization_id = c.organization_id limit 1) o on true
 --? end
 order by c.phase, case when c.phase = 'n' then lower(c.name) end collate "C", c.client_id limit $2::int8

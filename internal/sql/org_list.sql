@@ -4,8 +4,9 @@
 -- ones or enabled ones alone bool, or null.
 -- Answers (outcome, org_columns, how many clients it has int8, 10000 at most).
 with found as (
-  select s.organization_id from m2m.organization s
-  where s.deleted_at is null and s.slug collate "C" >= lower($3::text) and s.slug collate "C" < lower($3::text) || '{'
+  (select s.organization_id from m2m.organization s
+   where s.deleted_at is null and s.slug collate "C" >= lower($3::text) and s.slug collate "C" < lower($3::text) || '{'
+   order by s.slug collate "C")
   union select n.organization_id from m2m.organization n where n.deleted_at is null and to_tsvector('simple', n.name) @@ m2m.words($3::text)
   union select i.organization_id from m2m.organization i where i.organization_id = $4::uuid
 )
@@ -18,10 +19,11 @@ from (
      and ($5::bool is null or (o.disabled_at is not null) = $5::bool)
    order by o.slug collate "C" limit $2::int8)
   union all
-  (select o.* from found join m2m.organization o on o.organization_id = found.organization_id
+  (select o.* from found cross join lateral (select * from m2m.organization o where o.organization_id = found.organization_id limit 1) o
    where $3::text is not null and o.deleted_at is null and o.slug collate "C" > coalesce($1::text, '')
      and ($5::bool is null or (o.disabled_at is not null) = $5::bool)
    order by o.slug collate "C" limit $2::int8)
 ) o
-  --: default_client(o)
+left join lateral (select * from m2m.client c
+  where c.organization_id = o.organization_id and c.is_default and c.deleted_at is null limit 1) c on true
 order by o.slug collate "C" limit $2::int8

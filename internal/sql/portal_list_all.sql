@@ -4,7 +4,8 @@
 select 'granted',
 --: portal_session_columns(s, o, s.last_used_at)
 from m2m.portal_session s
-join m2m.organization o on o.organization_id = s.organization_id and o.disabled_at is null and o.deleted_at is null
+join lateral (select * from m2m.organization o
+  where o.organization_id = s.organization_id and o.disabled_at is null and o.deleted_at is null limit 1) o on true
 where
 --: portal_session_is_live(s)
   and s.expires_at <= coalesce($2::timestamptz, 'infinity')

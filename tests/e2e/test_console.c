@@ -493,7 +493,7 @@ Test(console, organizations_are_found_by_slug_words_and_id_and_state)
 	finds(&s, "/admin/organizations?search=o'neil", "\"slug\":\"zebra\"", 1);
 	finds(&s, "/admin/organizations?search=nothing", "\"slug\":", 0);
 	finds(&s, "/admin/organizations?search=%26%7C!%3A*", "\"slug\":", 0);
-	finds(&s, "/admin/organizations?search=%5C'%20%3A*%20Ltd", "\"slug\":\"zebra\"", 0);
+	finds(&s, "/admin/organizations?search=%5C'%20%3A*%20Ltd", "\"slug\":\"zebra\"", 1);
 	snprintf(path, sizeof path, "/admin/organizations?search=%s", other.id);
 	finds(&s, path, "\"slug\":\"other\"", 1);
 	finds(&s, "/admin/organizations?state=disabled", "\"slug\":", 1);
@@ -545,7 +545,7 @@ Test(console, clients_are_found_by_their_ids_and_names_over_all_pages)
 	cr_expect_eq(walk(&s, "/admin/clients", "m2m_0%20by", 4), 1);
 	cr_expect_eq(walk(&s, "/admin/clients", "nobody", 4), 0);
 	cr_expect_eq(walk(&s, "/admin/organizations/acme/clients", "billing", 3), 10);
-	cr_expect_eq(walk(&s, "/admin/organizations/acme/clients", "m2m_000000000000000000000", 3), 15);
+	cr_expect_eq(walk(&s, "/admin/organizations/acme/clients", "m2m_00000000000000000000", 3), 15);
 	snprintf(prefix, sizeof prefix, "%.12s", acme.client_id);
 	cr_expect_eq(walk(&s, "/admin/clients", prefix, 10), 1);
 	cr_expect(strstr(r.body, "\"slug\":\"acme\"") != NULL && strstr(r.body, "\"last_used_at\":null") != NULL, "%s", r.body);
