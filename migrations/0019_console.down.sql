@@ -1,5 +1,9 @@
 set local role m2m_owner;
 
+drop function m2m.operator_denied_list(bytea, uuid, uuid, text, text, inet, timestamptz, timestamptz, timestamptz, uuid, int, int);
+drop index m2m.denied_audit_latest;
+drop function m2m.operator_token_list(bytea, uuid, uuid, text, uuid, int, inet, timestamptz, timestamptz, timestamptz, uuid, int, text, text);
+drop index m2m.client_secret_by_key;
 drop function m2m.operator_revokes_key(bytea, uuid, text, uuid, "char", text, text, text, text, bigint, boolean, text, text, text, bytea, text);
 drop function m2m.operator_rotates_key(bytea, uuid, text, uuid, "char", text, text, text, text, text, text, bytea, text, bigint);
 drop function m2m.signing_key_leave(text, boolean, bigint, boolean, text, text, text, bytea, text);

@@ -287,3 +287,122 @@ $$;
 revoke all on function m2m.operator_revokes_key(bytea, uuid, text, uuid, "char", text, text, text, text, bigint, boolean, text, text, text, bytea, text) from public;
 grant execute on function m2m.operator_revokes_key(bytea, uuid, text, uuid, "char", text, text, text, text, bigint, boolean, text, text, text, bytea, text)
 	to m2m_gateway;
+
+-- How many live secrets each master key has, without reading all of them.
+create index client_secret_by_key on m2m.client_secret (key_id) where expires_at is null or expires_at > '-infinity';
+
+-- ---- the audit of all organizations, for an operator with the right audit ----
+
+-- As m2m.organization_token_list; organization null: of all.
+create function m2m.operator_token_list(operator bytea, operator_token uuid, organization uuid, client text, token uuid, version int, network inet,
+                                        since timestamptz, until timestamptz, before_at timestamptz, before_jti uuid, page int, method text, shown text)
+returns table (issued_at timestamptz, expires_at timestamptz, jti uuid, client_id text, secret_version int, kid text, caller text, scope text,
+               audience text, transport "char", remote_addr text, user_agent text, request_id uuid, auth_method text, credential text,
+               bound_to text, organization_id uuid)
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set jit = off
+	set plan_cache_mode = force_custom_plan -- with the times known, planning leaves out all partitions but those of the span
+as $$
+declare
+	begun timestamptz := clock_timestamp();
+	made_at timestamptz := m2m.jti_time(token);
+	oldest timestamptz := (select min(to_timestamp(substring(c.relname from '[0-9]{8}$'), 'YYYYMMDD')) from pg_inherits i
+	                       join pg_class c on c.oid = i.inhrelid where i.inhparent = 'm2m.token_audit'::regclass);
+	networks inet[] := m2m.address_forms(network);
+	bottom timestamptz := greatest(since, made_at - interval '1 day');
+	high timestamptz := least(until, made_at + interval '1 day', before_at + interval '1 microsecond', begun + interval '1 minute');
+	span interval := interval '1 second';
+	low timestamptz;
+	found_rows int := 0;
+	n int;
+begin
+	perform m2m.operator_holds(operator, operator_token, 'audit');
+	if page not between 1 and 1000 then
+		return;
+	end if;
+	while found_rows <= page and (bottom is null or high > bottom) and high > '-infinity' loop
+		low := greatest(high - span, bottom);
+		if low <= oldest then
+			low := coalesce(bottom, '-infinity'); -- rows that no week took
+		end if;
+		return query
+			select t.issued_at, t.expires_at, t.jti, t.client_id, t.secret_version, t.kid, t.caller, t.scope, t.audience, t.transport,
+			       host(m2m.unmapped(t.remote_addr)), t.user_agent, t.request_id, m2m.auth_method_name(t.auth_method), t.credential,
+			       t.bound_to, t.organization_id
+			from m2m.token_audit t
+			where t.issued_at >= low and t.issued_at < high and (organization is null or t.organization_id = organization)
+			  and (client is null or t.client_id = client)
+			  and (token is null or t.jti = token) and (version is null or t.secret_version = version)
+			  and (network is null or t.remote_addr <<= any(networks))
+			  and (method is null or m2m.auth_method_name(t.auth_method) = method) and (shown is null or t.credential = shown)
+			  and (before_at is null or (t.issued_at, t.jti) < (before_at, before_jti))
+			order by t.issued_at desc, t.jti desc limit page + 1 - found_rows;
+		get diagnostics n = row_count;
+		found_rows := found_rows + n;
+		high := low;
+		span := span * 2;
+		if found_rows <= page and high > coalesce(bottom, '-infinity') and clock_timestamp() > begun + interval '100 milliseconds' then
+			issued_at := high;
+			expires_at := null;
+			jti := null;
+			return next;
+			return;
+		end if;
+	end loop;
+end
+$$;
+revoke all on function m2m.operator_token_list(bytea, uuid, uuid, text, uuid, int, inet, timestamptz, timestamptz, timestamptz, uuid, int, text, text)
+	from public;
+grant execute on function m2m.operator_token_list(bytea, uuid, uuid, text, uuid, int, inet, timestamptz, timestamptz, timestamptz, uuid, int, text, text)
+	to m2m_gateway;
+
+-- Denied attempts, the youngest first, up to page + 1. A place in the list is a minute, a batch, and how many rows of that batch stand before it. It
+-- stops after a while as m2m.organization_token_list does: a last row with nothing but its minute then says how far it has come.
+create index denied_audit_latest on m2m.denied_audit (minute, batch_id);
+create function m2m.operator_denied_list(operator bytea, operator_token uuid, organization uuid, client text, why text, network inet, since timestamptz,
+                                         until timestamptz, before_at timestamptz, before_batch uuid, passed int, page int)
+returns table (minute timestamptz, batch_id uuid, place int, client_id text, organization_id uuid, remote_addr text, reason text, attempts int)
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set jit = off set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+	begun timestamptz := clock_timestamp();
+	networks inet[] := m2m.address_forms(network);
+	oldest timestamptz := coalesce((select d.minute from m2m.denied_audit d order by d.minute limit 1), 'infinity');
+	bottom timestamptz := greatest(since, oldest);
+	high timestamptz := least(until, before_at + interval '1 microsecond', begun + interval '1 minute');
+	span interval := interval '1 minute';
+	low timestamptz;
+	found_rows int := 0;
+	n int;
+begin
+	perform m2m.operator_holds(operator, operator_token, 'audit');
+	if page not between 1 and 1000 then
+		return;
+	end if;
+	while found_rows <= page and high > bottom loop
+		low := greatest(high - span, bottom);
+		return query
+			select d.* from (
+				select d.minute, d.batch_id,
+				       (row_number() over (partition by d.minute, d.batch_id order by d.reason, d.client_id nulls first, d.remote_addr))::int as place,
+				       d.client_id, c.organization_id, host(m2m.unmapped(d.remote_addr)) as remote_addr, d.reason, d.attempts
+				from m2m.denied_audit d
+				left join m2m.client c on c.client_id = d.client_id collate "C"
+				where d.minute >= low and d.minute < high and (before_at is null or (d.minute, d.batch_id) <= (before_at, before_batch))
+				  and (organization is null or c.organization_id = organization) and (client is null or d.client_id = client)
+				  and (why is null or d.reason = why) and (network is null or d.remote_addr <<= any(networks))) d
+			where before_at is null or (d.minute, d.batch_id) < (before_at, before_batch) or d.place > passed
+			order by d.minute desc, d.batch_id desc, d.place limit page + 1 - found_rows;
+		get diagnostics n = row_count;
+		found_rows := found_rows + n;
+		high := low;
+		span := span * 2;
+		if found_rows <= page and high > bottom and clock_timestamp() > begun + interval '100 milliseconds' then
+			return query select high, null::uuid, null::int, null::text, null::uuid, null::text, null::text, null::int;
+			return;
+		end if;
+	end loop;
+end
+$$;
+revoke all on function m2m.operator_denied_list(bytea, uuid, uuid, text, text, inet, timestamptz, timestamptz, timestamptz, uuid, int, int) from public;
+grant execute on function m2m.operator_denied_list(bytea, uuid, uuid, text, text, inet, timestamptz, timestamptz, timestamptz, uuid, int, int) to m2m_gateway;

@@ -13,6 +13,15 @@
 #include "op/op.h"
 #include "store/console.h"
 
+/* One thing that a gateway is looked at for. */
+enum health_state { HEALTH_OK, HEALTH_WARNING, HEALTH_FAILING };
+struct health_check {
+	const char *name;
+	enum health_state state;
+	struct str detail; /* a sentence */
+};
+#define HEALTH_CHECKS 8
+
 /* Of an op that has to do with the console. Strings are in the op's arena. */
 struct op_console {
 	struct str code;  /* that is shown */
@@ -20,6 +29,11 @@ struct op_console {
 	struct uuid made_id;
 	struct portal_secret made; /* the token that is given away */
 	unsigned may;
+	/* of what operators alone ask; in the op's arena */
+	struct operator_answer shown;
+	struct made_key made_key;
+	struct health_check checks[HEALTH_CHECKS];
+	size_t checks_n;
 	const struct console_session *sessions; /* one, or a list of out.rows; NULL: none is known */
 };
 
@@ -41,5 +55,8 @@ op_step op_authenticate_operator;
 /* A portal link gives no more than its maker has: the first right of `may` that an operator lacks;
  * NULL: it has them all. */
 const char *op_console_lacks(const struct op *op, unsigned portal_may);
+
+/* From what PostgreSQL has told (console->shown.health) and what the gateway sees itself. */
+void op_check_health(struct op *op);
 
 #endif

@@ -43,6 +43,9 @@ unsigned op_console_right(enum op_id id)
 	case OP_LIST_PORTAL_SESSIONS:
 	case OP_LIST_ALL_CLIENTS:
 	case OP_LIST_SESSIONS:
+	case OP_LIST_SIGNING_KEYS:
+	case OP_LIST_MASTER_KEYS:
+	case OP_GET_HEALTH:
 		return CONSOLE_READ;
 	case OP_CREATE_ORGANIZATION:
 	case OP_UPDATE_ORGANIZATION:
@@ -62,6 +65,12 @@ unsigned op_console_right(enum op_id id)
 		return CONSOLE_CLIENTS;
 	case OP_READ_CLIENT_SECRET:
 		return CONSOLE_REVEAL;
+	case OP_ROTATE_SIGNING_KEY:
+	case OP_REVOKE_SIGNING_KEY:
+		return CONSOLE_KEYS;
+	case OP_LIST_ALL_TOKEN_AUDIT:
+	case OP_LIST_DENIED_AUDIT:
+		return CONSOLE_AUDIT;
 	default:
 		return 0;
 	}

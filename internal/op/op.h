@@ -36,6 +36,7 @@
 #include "crypto/verifier_ring.h"
 #include "hashing/hash_failures.h"
 #include "hashing/hash_pool.h"
+#include "hashing/key_maker.h"
 #include "op/bearer_memo.h"
 #include "op/certificate_memo.h"
 #include "op/client_key_memo.h"
@@ -46,6 +47,7 @@
 #include "store/client_credential.h"
 #include "store/credential.h"
 #include "store/issue.h"
+#include "store/operator.h"
 #include "store/rotation.h"
 #include "store/store.h"
 #include "store/token_list.h"
@@ -128,8 +130,13 @@ struct op_env {
 	struct rate_limits *limits;          /* of all workers; NULL: none */
 	struct hash_view *hashing;           /* NULL: not any more */
 	struct hash_failures *hash_failures; /* of all workers */
+	struct key_maker *key_maker;         /* NULL: not any more */
 	/* who vouches for clients' certificates; of all workers; NULL: nobody */
 	struct certificate_authorities *authorities;
+	int64_t started_us; /* when the process began, as far as the worker knows */
+	/* when the certificate in use ends, seconds since 1970; 0: there is none */
+	int64_t (*certificate_expires)(void *tls);
+	void *tls;
 	struct documents documents; /* that anyone may read */
 	/* The number by which the access line and the trace tell how an op ended: HTTP's, for
 	 * either transport. */
@@ -197,7 +204,11 @@ struct op_input {
 	int64_t issued_after, issued_before; /* microseconds since 1970 */
 
 	/* of lists: absent where not given */
-	struct str search, state, kind;
+	struct str search, state, kind, reason;
+	int64_t denied_after, denied_before; /* as issued_after */
+	/* of signing keys: the path's, and what was asked for */
+	struct str kid, alg;
+	bool standby, now;
 
 	/* of the platform's API */
 	struct str organization; /* slug or id */
@@ -346,7 +357,7 @@ struct op {
  * absent where it has none. A client's id and a credential's as they stand there, perhaps with
  * escapes. */
 struct op_path {
-	struct str organization, client_id, credential_id, session_id;
+	struct str organization, client_id, credential_id, session_id, kid;
 };
 
 /* The operation at (method, path); NULL if there is none, and *ret_path untouched. *ret_allow

@@ -60,9 +60,9 @@ static enum err name_list(const struct op *op, uint8_t out[8])
 	const struct op_input *in = &op->in;
 	uint8_t hash[SHA256_LEN];
 	struct sbuf text = sbuf_in(op->arena, 512);
-	sbuf_printf(&text, "%.*s|%.*s|%d|%.*s|%lld|%lld|%.*s|%.*s", STR_ARG(in->client_id), STR_ARG(in->jti), in->secret_version,
-		    STR_ARG(in->remote_addr), (long long)in->issued_after, (long long)in->issued_before, STR_ARG(in->auth_method),
-		    STR_ARG(in->credential));
+	sbuf_printf(&text, "%.*s|%.*s|%.*s|%d|%.*s|%lld|%lld|%.*s|%.*s", STR_ARG(in->organization), STR_ARG(in->client_id),
+		    STR_ARG(in->jti), in->secret_version, STR_ARG(in->remote_addr), (long long)in->issued_after,
+		    (long long)in->issued_before, STR_ARG(in->auth_method), STR_ARG(in->credential));
 	struct str s = sbuf_str(&text);
 	enum err err = s.p == NULL ? ERR_NO_MEMORY : sha256(s.p, s.n, hash);
 	if (err == ERR_OK)
@@ -120,6 +120,8 @@ static void copy_token(struct arena *a, const struct listed_token *from, struct 
 	to->auth_method = arena_copy(a, from->auth_method);
 	to->credential = arena_copy(a, from->credential);
 	to->bound_to = arena_copy(a, from->bound_to);
+	to->slug = arena_copy(a, from->slug);
+	to->organization_name = arena_copy(a, from->organization_name);
 }
 
 static void take_page(void *arg, enum err err, const struct token_page *page)
@@ -147,9 +149,12 @@ static enum op_verdict list_tokens(struct op *op)
 		verdict = read_page_token(op, &before);
 	if (verdict != OP_MORE)
 		return verdict;
-	enum err err = token_list(op->env->store, &op->caller, &op->listed, op->in.page_token.p != NULL ? &before : NULL, op->in.page_size,
-				  take_page, op);
+	const struct token_place *from = op->in.page_token.p != NULL ? &before : NULL;
+	enum err err = op->operates ? token_list_all(op->env->store, &op->by, op->in.organization, &op->listed, from, op->in.page_size,
+						     take_page, op)
+				    : token_list(op->env->store, &op->caller, &op->listed, from, op->in.page_size, take_page, op);
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
 
 op_step *const op_list_token_audit_steps[] = {op_authenticate, list_tokens, NULL};
+op_step *const op_list_all_token_audit_steps[] = {op_authenticate, op_require_operator, list_tokens, NULL};

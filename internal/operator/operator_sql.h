@@ -21,7 +21,6 @@ extern const char sql_partitions_past[];
 extern const char sql_seal_bounds[];
 extern const char sql_signing_key_insert[];
 extern const char sql_signing_key_leave[];
-extern const char sql_signing_key_list[];
 extern const char sql_signing_key_successor[];
 extern const char sql_token_find[];
 extern const char sql_token_record[];

@@ -7,6 +7,8 @@
 
 /* A link's code. */
 void rest_console_decode_body(struct op *op, struct str body);
+/* What is asked of a signing key. */
+void rest_console_decode_key(struct op *op, struct str body);
 /* The members of the answer's object. */
 void rest_console_write(struct json_out *o, const struct op *op);
 

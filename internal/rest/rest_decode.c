@@ -387,6 +387,16 @@ static void decode_portal(const struct rest_message *m, struct op *op)
 		rest_portal_decode_body(op, body);
 }
 
+/* Without a body: as the settings have it. */
+static void decode_key_act(const struct rest_message *m, struct op *op)
+{
+	struct str body = body_of(m, op);
+	if (op->err == ERR_OK && body.n > 0 && media_of(m) != MEDIA_JSON)
+		refuse_media(m, op);
+	if (op->err == ERR_OK && body.n > 0)
+		rest_console_decode_key(op, body);
+}
+
 /* A parameter that is passed over must not make an act a greater one than was meant. */
 static bool takes_query(const struct op_spec *spec)
 {
@@ -395,6 +405,8 @@ static bool takes_query(const struct op_spec *spec)
 	case OP_LIST_CLIENTS:
 	case OP_LIST_ALL_CLIENTS:
 	case OP_LIST_SESSIONS:
+	case OP_LIST_ALL_TOKEN_AUDIT:
+	case OP_LIST_DENIED_AUDIT:
 	case OP_CANCEL_ROTATION:
 	case OP_CANCEL_CLIENT_ROTATION:
 		return true;
@@ -463,7 +475,15 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_CANCEL_CLIENT_ROTATION:
 		rest_decode_version(op, m->query);
 		break;
+	case OP_LIST_DENIED_AUDIT:
+		rest_decode_denied_list(op, m->query);
+		break;
+	case OP_ROTATE_SIGNING_KEY:
+	case OP_REVOKE_SIGNING_KEY:
+		decode_key_act(m, op);
+		break;
 	case OP_LIST_TOKEN_AUDIT:
+	case OP_LIST_ALL_TOKEN_AUDIT:
 		rest_decode_token_list(op, m->query);
 		break;
 	case OP_LIST_ORGANIZATIONS:

@@ -259,12 +259,28 @@ static void write_token(struct json_out *o, const struct listed_token *t)
 	rest_put_uuid(o, "request_id", t->request_id);
 }
 
-static void write_tokens(struct json_out *o, const struct op_output *out)
+static void put_organization(struct json_out *o, const struct listed_token *t)
 {
+	if (t->slug.p == NULL) {
+		json_put_str(o, "organization", STR_NONE);
+		return;
+	}
+	json_open(o, "organization", '{');
+	rest_put_uuid(o, "id", t->organization_id);
+	json_put_str(o, "slug", t->slug);
+	json_put_str(o, "name", t->organization_name);
+	json_close(o, '}');
+}
+
+static void write_tokens(struct json_out *o, const struct op *op)
+{
+	const struct op_output *out = &op->out;
 	json_open(o, "tokens", '[');
 	for (size_t i = 0; i < out->rows; i++) {
 		json_open(o, NULL, '{');
 		write_token(o, &out->tokens[i]);
+		if (op->spec->id == OP_LIST_ALL_TOKEN_AUDIT)
+			put_organization(o, &out->tokens[i]);
 		json_close(o, '}');
 	}
 	json_close(o, ']');
@@ -295,7 +311,8 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 		write_secrets(o, out);
 		break;
 	case OP_LIST_TOKEN_AUDIT:
-		write_tokens(o, out);
+	case OP_LIST_ALL_TOKEN_AUDIT:
+		write_tokens(o, op);
 		break;
 	case OP_GET_ROTATION:
 	case OP_PROLONG_ROTATION:

@@ -21,6 +21,7 @@ int rest_status(const struct op *op)
 	case OP_CREATE_PORTAL_LINK:
 	case OP_OPEN_PORTAL_SESSION:
 	case OP_OPEN_CONSOLE_SESSION:
+	case OP_ROTATE_SIGNING_KEY:
 		return 201;
 	case OP_DELETE_ORGANIZATION:
 	case OP_DELETE_CLIENT:

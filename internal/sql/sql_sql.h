@@ -27,6 +27,7 @@ extern const char sql_read_secret[];
 extern const char sql_rotate[];
 extern const char sql_rotate_begin[];
 extern const char sql_seal[];
+extern const char sql_signing_key_list[];
 extern const char sql_rotation_change[];
 extern const char sql_rotation_read[];
 

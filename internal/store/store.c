@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sql/promises.h"
 #include "sql/sql_sql.h"
 #include "store/denied.h"
 #include "store/store_parts.h"
@@ -93,6 +94,18 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_CONSOLE_LIST, sql_console_list},
 	{STMT_CONSOLE_END, sql_console_end},
 	{STMT_CONSOLE_FORGET, "select m2m.console_forget()"},
+	{STMT_SIGNING_KEY_LIST, sql_signing_key_list},
+	{STMT_SIGNING_KEY_ROTATE,
+	 "select m2m.operator_rotates_key($1::bytea, $2::uuid, $3::text, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text,"
+	 " $9::text, $10::text, $11::text, $12::bytea, $13::text, $14::int8)"},
+	{STMT_SIGNING_KEY_REVOKE,
+	 "select m2m.operator_revokes_key($1::bytea, $2::uuid, $3::text, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text,"
+	 " $9::text, $10::int8, $11::bool, $12::text, $13::text, $14::text, $15::bytea, $16::text)"},
+	{STMT_MASTER_KEYS, sql_master_keys},
+	{STMT_OPERATOR_TOKEN_LIST, sql_operator_token_list},
+	{STMT_DENIED_LIST, sql_operator_denied_list},
+	{STMT_HEALTH, "select current_setting('server_version_num')::int4, pg_is_in_recovery(), h.default_used, h.partitions_until,"
+		      " (select max(version) from m2m.schema_migration), " SQL_CONNECTIONS ", " SQL_PROMISES " from m2m.audit_health() h"},
 	{STMT_OPERATOR_HOLDS, "select m2m.operator_holds($1::bytea, $2::uuid)"},
 	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
 };

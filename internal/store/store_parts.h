@@ -71,12 +71,19 @@
 #define STMT_PORTAL_END      "portal_end"
 #define STMT_PORTAL_FORGET   "portal_forget"
 
-#define STMT_CONSOLE_OPEN   "console_open"
-#define STMT_CONSOLE_USE    "console_use"
-#define STMT_CONSOLE_LIST   "console_list"
-#define STMT_CONSOLE_END    "console_end"
-#define STMT_CONSOLE_FORGET "console_forget"
-#define STMT_OPERATOR_HOLDS "operator_holds"
+#define STMT_CONSOLE_OPEN        "console_open"
+#define STMT_CONSOLE_USE         "console_use"
+#define STMT_CONSOLE_LIST        "console_list"
+#define STMT_CONSOLE_END         "console_end"
+#define STMT_CONSOLE_FORGET      "console_forget"
+#define STMT_SIGNING_KEY_LIST    "signing_key_list"
+#define STMT_SIGNING_KEY_ROTATE  "signing_key_rotate"
+#define STMT_SIGNING_KEY_REVOKE  "signing_key_revoke"
+#define STMT_MASTER_KEYS         "master_keys"
+#define STMT_OPERATOR_TOKEN_LIST "operator_token_list"
+#define STMT_DENIED_LIST         "denied_list"
+#define STMT_HEALTH              "health"
+#define STMT_OPERATOR_HOLDS      "operator_holds"
 
 /* A key snapshot that is shared by the store (the present one) and the batch in flight (the one
  * whose kid it named). One thread, so a plain count. */

@@ -516,3 +516,91 @@ void fake_console(struct store *s, enum err err, const struct console_answer *a)
 	s->waiting = FAKE_NONE;
 	s->console_done(s->arg, err, a);
 }
+
+/* ---- what operators alone ask ---- */
+
+static enum err take_on_operator(struct store *s, enum fake_call call, operator_done *done, void *arg)
+{
+	s->operator_done = done;
+	s->arg = arg;
+	return take_on(s, call);
+}
+
+enum err signing_key_list(struct store *s, struct str kid, operator_done *done, void *arg)
+{
+	s->after = kid;
+	return take_on_operator(s, FAKE_SIGNING_KEY_LIST, done, arg);
+}
+
+enum err signing_key_rotate(struct store *s, const struct origin *origin, const struct made_key *key, int64_t delay, operator_done *done,
+			    void *arg)
+{
+	(void)key, (void)delay;
+	s->origin = origin;
+	return take_on_operator(s, FAKE_SIGNING_KEY_ROTATE, done, arg);
+}
+
+enum err signing_key_revoke(struct store *s, const struct origin *origin, struct str kid, int64_t known, bool at_once,
+			    const struct made_key *key, operator_done *done, void *arg)
+{
+	(void)kid, (void)known, (void)at_once, (void)key;
+	s->origin = origin;
+	return take_on_operator(s, FAKE_SIGNING_KEY_REVOKE, done, arg);
+}
+
+enum err master_key_list(struct store *s, operator_done *done, void *arg)
+{
+	return take_on_operator(s, FAKE_MASTER_KEYS, done, arg);
+}
+
+enum err denied_list(struct store *s, const struct operator_proof *by, const struct denied_filter *filter,
+		     const struct denied_place *before, int32_t limit, operator_done *done, void *arg)
+{
+	(void)filter, (void)before;
+	s->by = by;
+	s->limit = limit;
+	return take_on_operator(s, FAKE_DENIED_LIST, done, arg);
+}
+
+enum err database_health(struct store *s, operator_done *done, void *arg)
+{
+	return take_on_operator(s, FAKE_HEALTH, done, arg);
+}
+
+void fake_operator(struct store *s, enum err err, const struct operator_answer *a)
+{
+	s->waiting = FAKE_NONE;
+	s->operator_done(s->arg, err, a);
+}
+
+enum err token_list_all(struct store *s, const struct operator_proof *by, struct str org, const struct token_filter *filter,
+			const struct token_place *before, int32_t limit, token_list_done *done, void *arg)
+{
+	(void)before;
+	s->by = by;
+	s->org = org;
+	s->filter = *filter;
+	s->limit = limit;
+	s->list_done = done;
+	s->arg = arg;
+	return take_on(s, FAKE_TOKEN_LIST_ALL);
+}
+
+/* ---- what it says of itself ---- */
+
+bool store_ready(const struct store *s)
+{
+	return s->keys != NULL;
+}
+
+const char *store_unready_reason(const struct store *s)
+{
+	return s->keys != NULL ? "ready" : "no_signing_key";
+}
+
+const struct store_key *store_keys(const struct store *s, unsigned *ret_n)
+{
+	(void)s;
+	*ret_n = 0;
+	return NULL;
+}

@@ -12,6 +12,7 @@
 #include "store/console.h"
 #include "store/credential.h"
 #include "store/issue.h"
+#include "store/operator.h"
 #include "store/portal.h"
 #include "store/rotation.h"
 #include "store/secret_adoption.h"
@@ -63,6 +64,13 @@ enum fake_call {
 	FAKE_CONSOLE_USE,
 	FAKE_CONSOLE_LIST,
 	FAKE_CONSOLE_END,
+	FAKE_SIGNING_KEY_LIST,
+	FAKE_SIGNING_KEY_ROTATE,
+	FAKE_SIGNING_KEY_REVOKE,
+	FAKE_MASTER_KEYS,
+	FAKE_DENIED_LIST,
+	FAKE_HEALTH,
+	FAKE_TOKEN_LIST_ALL,
 };
 
 /* Zeroed by the test before use, which then sets `keys`. */
@@ -120,6 +128,7 @@ struct store {
 	bool may_pass_on_clients;
 	portal_done *portal_done;
 	console_done *console_done;
+	operator_done *operator_done;
 	const struct operator_proof *by; /* of console_use */
 
 	/* the last denied_count; copies, as the real one makes */
@@ -155,6 +164,9 @@ void fake_portal(struct store *s, enum err err, const struct portal_answer *a);
 
 /* The same of the console. */
 void fake_console(struct store *s, enum err err, const struct console_answer *a);
+
+/* The same of what operators alone ask. */
+void fake_operator(struct store *s, enum err err, const struct operator_answer *a);
 
 /* Answers the issue_request that waits, whose outputs the test has filled in. */
 void fake_issue(struct store *s, enum err err);
