@@ -582,3 +582,134 @@ Test(console, live_sessions_of_all_are_listed_page_by_page)
 	expect_status(get(&w, "/admin/portal-sessions?kind=console", operates, &r), 200);
 	expect_status(get(&w, "/admin/portal-sessions?kind=all", operates, &r), 400);
 }
+
+/* ---- what operators alone ask ---- */
+
+Test(console, what_is_the_operator_s_isn_t_the_platform_s_nor_a_portal_s)
+{
+	static const struct attempt attempts[] = {
+		{"read", "GET", "/admin/signing-keys", NULL},
+		{"keys", "POST", "/admin/signing-keys/rotate", "{}"},
+		{"keys", "POST", "/admin/signing-keys/k/revoke", "{}"},
+		{"read", "GET", "/admin/master-keys", NULL},
+		{"audit", "GET", "/admin/audit/tokens", NULL},
+		{"audit", "GET", "/admin/audit/denied", NULL},
+		{"read", "GET", "/admin/health", NULL},
+	};
+	char portal[CODE_LEN + 1], cookie[128], own[128], admin[TOKEN_MAX];
+	struct session s;
+	mint(&w, "acme", "admin", admin);
+	portal_session(portal);
+	snprintf(cookie, sizeof cookie, "__Host-m2m_session=%s", portal);
+	snprintf(own, sizeof own, "X-M2M-Portal: 1\r\nOrigin: %s\r\n", origin);
+	new_session("ada", "read", &s);
+	for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
+		const struct attempt *a = &attempts[i];
+		bool reads = strcmp(a->right, "read") == 0;
+		struct http_request q = {.method = a->method, .path = a->path, .bearer = platform, .body = a->body};
+		q.type = a->body == NULL ? NULL : "application/json";
+		cr_expect_eq(http_call(w.gateway.http, &q, &r), 403, "%s: %s", a->path, r.body);
+		q.bearer = admin;
+		cr_expect_eq(http_call(w.gateway.http, &q, &r), 403, "%s: %s", a->path, r.body);
+		q.bearer = NULL;
+		cr_expect_eq(http_call(w.gateway.http, &q, &r), 401, "%s: %s", a->path, r.body);
+		cr_expect_eq(ask_with(cookie, a->method, a->path, a->body, own), 403, "%s: %s", a->path, r.body);
+		cr_expect_eq(ask(&s, a->method, a->path, a->body), reads ? 200 : 403, "%s: %s", a->path, r.body);
+		q.bearer = operates;
+		int status = http_call(w.gateway.http, &q, &r);
+		cr_expect(status / 100 == 2 || status == 404, "%s: %d %s", a->path, status, r.body);
+	}
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_key"), 2);
+}
+
+Test(console, a_signing_key_is_rotated_and_revoked)
+{
+	char kid[64], first[64], path[128], text[64];
+	struct session s;
+	new_session("ada", "keys", &s);
+	expect_status(ask(&s, "GET", "/admin/signing-keys", NULL), 200);
+	snprintf(first, sizeof first, "%s", sql_text(world_db(&w), "select kid from m2m.signing_key"));
+	cr_expect(strstr(r.body, "\"state\":\"active\"") != NULL && strstr(r.body, "\"published_until\":null") != NULL, "%s", r.body);
+	cr_expect(strstr(r.body, "sealed") == NULL && strstr(r.body, "\"d\"") == NULL, "%s", r.body);
+	expect_status(ask(&s, "POST", "/admin/signing-keys/rotate", "{\"alg\":\"HS256\"}"), 400);
+	expect_status(ask(&s, "POST", "/admin/signing-keys/rotate", "{\"alg\":\"RS256\"}"), 201);
+	cr_expect_str_eq(body_text(&r, "alg", text, sizeof text), "RS256");
+	cr_expect_str_eq(body_text(&r, "state", text, sizeof text), "next");
+	snprintf(kid, sizeof kid, "%s", body_text(&r, "kid", text, sizeof text));
+	expect_status(ask(&s, "POST", "/admin/signing-keys/rotate", NULL), 409);
+	cr_expect_eq(acts("rotate_signing_key", "granted"), 1);
+	cr_expect_eq(acts("rotate_signing_key", "conflict"), 1);
+
+	/* the key that signs has no successor that verifiers know */
+	snprintf(path, sizeof path, "/admin/signing-keys/%s/revoke", first);
+	expect_status(ask(&s, "POST", path, "{}"), 409);
+	expect_status(ask(&s, "POST", "/admin/signing-keys/nobody/revoke", "{}"), 404);
+	expect_status(ask(&s, "POST", path, "{\"now\":true}"), 200);
+	cr_expect_str_eq(body_text(&r, "state", text, sizeof text), "revoked");
+	expect_status(ask(&s, "POST", path, "{\"now\":true}"), 409);
+	cr_expect_str_eq(sql_text(world_db(&w), "select kid from m2m.signing_key_current"), kid);
+	/* and what was made opens: a token is signed with it */
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+
+	/* the last one leaves, and a new one is made */
+	snprintf(path, sizeof path, "/admin/signing-keys/%s/revoke", kid);
+	expect_status(ask(&s, "POST", path, "{\"now\":true}"), 200);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_key"), 3);
+	cr_expect_eq(sql_int(world_db(&w),
+			     "select count(*) from m2m.admin_audit where action = 'revoke_signing_key' and outcome = 'granted'"
+			     " and actor = 'console:ada' and detail ? 'successor'"),
+		     2);
+}
+
+Test(console, master_keys_and_health_are_shown)
+{
+	char text[64];
+	struct session s;
+	new_session("ada", "read", &s);
+	expect_status(ask(&s, "GET", "/admin/master-keys", NULL), 200);
+	cr_expect(strstr(r.body, "\"primary\":true,\"loaded\":true") != NULL && strstr(r.body, "\"secrets\":2,\"signing_keys\":1") != NULL,
+		  "%s", r.body);
+	expect_status(ask(&s, "GET", "/admin/health", NULL), 200);
+	cr_expect_str_eq(body_text(&r, "status", text, sizeof text), "ok", "%s", r.body);
+	cr_expect(strstr(r.body, "\"primary\":true") != NULL && strstr(r.body, "\"name\":\"signing_key\",\"state\":\"ok\"") != NULL, "%s",
+		  r.body);
+}
+
+Test(console, tokens_and_denied_attempts_of_all_organizations_are_listed)
+{
+	char path[256], token[128];
+	struct session s;
+	new_session("ada", "audit", &s);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	expect_status(oauth_token(w.gateway.http, other.client_id, other.secret, &r), 200);
+	finds(&s, "/admin/audit/tokens", "\"slug\":\"acme\"", 1);
+	finds(&s, "/admin/audit/tokens?organization=other", "\"slug\":\"other\"", 1);
+	cr_expect(strstr(r.body, "\"slug\":\"acme\"") == NULL, "%s", r.body);
+	expect_status(ask(&s, "GET", "/admin/audit/tokens?organization=nobody", NULL), 404);
+	sql_exec(world_db(&w),
+		 "insert into m2m.denied_audit (minute, client_id, remote_addr, reason, attempts, batch_id)"
+		 " select date_trunc('minute', now()) - make_interval(mins => i / 4), case when i %% 2 = 0 then '%s' end, '192.0.2.7',"
+		 " case when i %% 4 = 0 then 'invalid_client' else 'rate_limited' end, 1 + i, '01a2081a-5c1d-7c7e-8a1b-0f9d5f0c1a2b'"
+		 " from generate_series(1, 30) i",
+		 acme.client_id);
+	size_t n = 0;
+	snprintf(path, sizeof path, "/admin/audit/denied?page_size=3");
+	for (int pages = 0; pages < 20; pages++) {
+		expect_status(ask(&s, "GET", path, NULL), 200);
+		n += count_of("\"denied_at\":");
+		if (strstr(r.body, "\"next_page_token\":null") != NULL)
+			break;
+		body_text(&r, "next_page_token", token, sizeof token);
+		snprintf(path, sizeof path, "/admin/audit/denied?page_size=3&page_token=%s", token);
+	}
+	cr_expect_eq(n, 30, "each once: %zu", n);
+	cr_expect_eq(sql_int(world_db(&w), "select 1"), 1);
+	finds(&s, "/admin/audit/denied?reason=invalid_client", "\"reason\":\"invalid_client\"", 7);
+	finds(&s, "/admin/audit/denied?organization=acme", "\"slug\":\"acme\"", 15);
+	finds(&s, "/admin/audit/denied?organization=other", "\"denied_at\":", 0);
+	finds(&s, "/admin/audit/denied?remote_addr=198.51.100.0/24", "\"denied_at\":", 0);
+	finds(&s, "/admin/audit/denied?remote_addr=192.0.2.0/24&page_size=100", "\"denied_at\":", 30);
+	expect_status(ask(&s, "GET", "/admin/audit/denied?reason=a%27b", NULL), 400);
+	expect_status(ask(&s, "GET", "/admin/audit/denied?denied_after=yesterday", NULL), 400);
+}
