@@ -1,1 +1,24 @@
 set local role m2m_owner;
+
+drop function m2m.operator_denied_list(bytea, uuid, uuid, text, text, inet, timestamptz, timestamptz, timestamptz, uuid, int, int);
+drop index m2m.denied_audit_latest;
+drop function m2m.operator_token_list(bytea, uuid, uuid, text, uuid, int, inet, timestamptz, timestamptz, timestamptz, uuid, int, text, text);
+drop index m2m.client_secret_by_key;
+drop function m2m.operator_revokes_key(bytea, uuid, text, uuid, "char", text, text, text, text, bigint, boolean, text, text, text, bytea, text);
+drop function m2m.operator_rotates_key(bytea, uuid, text, uuid, "char", text, text, text, text, text, text, bytea, text, bigint);
+drop function m2m.signing_key_leave(text, boolean, bigint, boolean, text, text, text, bytea, text);
+drop function m2m.signing_key_rotate(text, text, text, bytea, text, bigint);
+drop function m2m.words(text);
+drop index m2m.client_by_name_within;
+drop index m2m.client_by_name;
+drop index m2m.client_by_organization;
+drop index m2m.organization_words;
+drop index m2m.organization_by_slug;
+drop function m2m.console_forget();
+drop function m2m.operator_holds(bytea, uuid, text);
+drop function m2m.console_use(bytea, uuid);
+drop function m2m.console_open(bytea, uuid, bytea, uuid, "char", text, text, text);
+drop table m2m.operator_token;
+drop table m2m.console_session;
+drop table m2m.console_link;
+drop function m2m.console_is_final();

@@ -2,20 +2,10 @@
 
 #include "usage.h"
 
-const struct command *const command_groups[] = {migrate_commands,
-						org_commands,
-						client_commands,
-						client_key_commands,
-						client_certificate_commands,
-						client_workload_commands,
-						token_commands,
-						key_commands,
-						audit_commands,
-						config_commands,
-						portal_commands,
-						completion_commands,
-						man_commands,
-						NULL};
+const struct command *const command_groups[] = {
+	migrate_commands,         org_commands,     client_commands,     client_key_commands, client_certificate_commands,
+	client_workload_commands, token_commands,   key_commands,        audit_commands,      config_commands,
+	portal_commands,          console_commands, completion_commands, man_commands,        NULL};
 
 #define CODE(name, number, meaning) {number, meaning},
 const struct exit_meaning exit_meanings[] = {EXIT_CODES(CODE)};

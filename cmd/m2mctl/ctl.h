@@ -45,7 +45,7 @@ struct ctl {
 };
 
 struct command {
-	/* name "": the group is one command; "client key" is a group in the group "client" */
+	/* name "": what the group's own name runs; "client key" is a group in the group "client" */
 	const char *group, *name;
 	/* as in "m2mctl org create SLUG [--name NAME]", what follows the name; usage.h reads the
 	 * options out of it */
@@ -69,6 +69,7 @@ extern const struct command key_commands[];
 extern const struct command audit_commands[];
 extern const struct command config_commands[];
 extern const struct command portal_commands[];
+extern const struct command console_commands[];
 extern const struct command completion_commands[];
 extern const struct command man_commands[];
 

@@ -168,7 +168,7 @@ static int dispatch(struct ctl *ctl, char **args)
 		ctl_say("there is no command %s; m2mctl --help lists them", args[0]);
 		return EXIT_USAGE;
 	}
-	if (group->name[0] == '\0') {
+	if (group->name[0] == '\0' && (args[1] == NULL || args[1][0] == '\0' || command_find(args[0], args[1]) == NULL)) {
 		ctl->command = group;
 		return group->run(ctl, args + 1);
 	}

@@ -195,6 +195,9 @@ int check_roles(struct ctl *ctl, const struct word_list *roles, bool none_allowe
 			return ctl_usage(ctl,
 					 "--role platform: that role stands above all organizations, so none of their clients may have "
 					 "it; `m2mctl token mint --platform` makes an operator's token with it");
+		if (str_eq(role, STR("operator")))
+			return ctl_usage(
+				ctl, "--role operator: `m2mctl token mint --operator` makes an operator's token; no client has that role");
 		if (none_allowed && str_eq(role, STR("resource_server")))
 			continue;
 		if (!str_eq(role, STR("admin")) && !str_eq(role, STR("member")))

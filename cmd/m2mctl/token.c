@@ -14,16 +14,16 @@
 #include "output.h"
 #include "json/json_read.h"
 
-/* The organization's roles, or the platform's one: never both. */
-static int check_place(struct ctl *ctl, struct str org, bool platform, struct word_list *roles)
+/* The organization's roles, the platform's one or the operator's: one of the three. */
+static int check_place(struct ctl *ctl, struct str org, bool platform, bool operator, struct word_list * roles)
 {
-	if ((org.p != NULL) == platform)
-		return ctl_usage(ctl, "give --org SLUG or --platform");
-	if (platform && roles->n > 0)
-		return ctl_usage(ctl, "--role is for tokens of an organization; --platform is a role by itself");
+	if ((org.p != NULL) + platform + operator!= 1)
+		return ctl_usage(ctl, "give --org SLUG, --platform or --operator");
+	if (org.p == NULL && roles->n > 0)
+		return ctl_usage(ctl, "--role is for tokens of an organization; --platform and --operator are roles by themselves");
 	int status = check_roles(ctl, roles, false);
 	if (status == EXIT_DONE && roles->n == 0)
-		roles->v[roles->n++] = platform ? STR("platform") : STR("member");
+		roles->v[roles->n++] = platform ? STR("platform") : operator? STR("operator") : STR("member");
 	return status;
 }
 
@@ -31,10 +31,11 @@ static int mint(struct ctl *ctl, char **args)
 {
 	struct token_spec spec = {.lifetime = 3600};
 	struct word_list roles = {.n = 0};
-	bool platform = false;
+	bool platform = false, operator= false;
 	const struct option options[] = {
 		{"--org", OPTION_TEXT, &spec.org, 0, 0},
 		{"--platform", OPTION_FLAG, &platform, 0, 0},
+		{"--operator", OPTION_FLAG, &operator, 0, 0},
 		{"--subject", OPTION_TEXT, &spec.subject, 0, 0},
 		{"--role", OPTION_WORDS, &roles, 0, 0},
 		{"--audience", OPTION_TEXT, &spec.audience, 0, 0},
@@ -50,7 +51,7 @@ static int mint(struct ctl *ctl, char **args)
 	if (spec.audience.p != NULL && !word_is_audience(spec.audience))
 		return ctl_usage(ctl, "--audience: expected 1 to %d visible ASCII characters without spaces, quotes and backslashes",
 				 AUDIENCE_MAX);
-	status = check_place(ctl, spec.org, platform, &roles);
+	status = check_place(ctl, spec.org, platform, operator, & roles);
 	if (status == EXIT_DONE)
 		status = ctl_connect(ctl, CONFIG_NEED_MASTER_KEYS);
 	if (status != EXIT_DONE)
@@ -66,7 +67,7 @@ static int mint(struct ctl *ctl, char **args)
 		return status;
 	const struct field fields[] = {
 		field_in_env("M2M_ADMIN_TOKEN", field_text("access_token", minted.token)),
-		platform ? field_text("organization_id", STR_NONE) : field_uuid(ctl, "organization_id", minted.organization_id),
+		spec.org.p == NULL ? field_text("organization_id", STR_NONE) : field_uuid(ctl, "organization_id", minted.organization_id),
 		field_text("subject", spec.subject),
 		field_uuid(ctl, "jti", minted.jti),
 		field_text("kid", minted.kid),
@@ -205,10 +206,12 @@ static int inspect(struct ctl *ctl, char **args)
 }
 
 const struct command token_commands[] = {
-	{"token", "mint", "--org SLUG|--platform [--subject NAME] [--role admin|member]... [--audience A] [--lifetime SECONDS]",
-	 "Makes an operator's token for an organization or for the platform, and prints it",
+	{"token", "mint", "--org SLUG|--platform|--operator [--subject NAME] [--role admin|member]... [--audience A] [--lifetime SECONDS]",
+	 "Makes a token for an organization, for the platform or for an operator, and prints it",
 	 "  --org SLUG          for the organization's routes, /m2m/*\n"
 	 "  --platform          for the routes above organizations, /admin/*: create customers, their clients, and so on\n"
+	 "  --operator          for all of /admin/*, the operator's own routes too: keys, the audit, denied attempts, health;\n"
+	 "                      `m2mctl console end --actor NAME` ends it\n"
 	 "  --subject NAME      whose token it is: the claim sub, and the caller in the audit (default: $USER)\n"
 	 "  --role ROLE         admin may read and rotate the organization's secret, member (the default) may ask for the client id\n"
 	 "  --audience A        the claim aud (default: M2M_DEFAULT_AUDIENCE)\n"

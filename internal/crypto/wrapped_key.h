@@ -15,6 +15,11 @@ struct wrapped_key {
 	struct str key_id; /* of the master key that it is wrapped with */
 };
 
+/* A new one, as its row will have it. */
+struct made_key {
+	struct str kid, alg, public_jwk, wrapped, master_key_id;
+};
+
 /* *ret is taken from `a`. ERR_NOT_PRESENT for a public key. */
 MUST_CHECK enum err wrapped_key_make(struct arena *a, const struct master_key *master, const struct signing_key *key, struct str *ret);
 

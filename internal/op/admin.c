@@ -69,7 +69,9 @@ static void take_clients(void *arg, enum err err, const struct admin_answer *ans
 	if (clients != NULL) {
 		op->out.clients = clients;
 		op->out.rows = answer->n;
-		if (answer->more)
+		if (answer->more && answer->place != 0)
+			admin_put_next_client(op, answer->place, clients[answer->n - 1].client_id);
+		else if (answer->more)
 			admin_put_next_page(op, clients[answer->n - 1].client_id);
 		if (answer->n > 0)
 			op->organization_id = clients[0].organization_id;
@@ -124,8 +126,11 @@ enum op_verdict op_act_for_organization(struct op *op)
 static enum op_verdict list_organizations(struct op *op)
 {
 	struct str after;
+	struct org_search search;
 	enum op_verdict verdict = admin_read_page(op, &after);
-	return verdict == OP_MORE ? wait_for(op, admin_org_list(op->env->store, after, op->in.page_size, take_orgs, op)) : verdict;
+	if (verdict == OP_MORE)
+		verdict = admin_read_org_search(op, &search);
+	return verdict == OP_MORE ? wait_for(op, admin_org_list(op->env->store, &search, after, op->in.page_size, take_orgs, op)) : verdict;
 }
 
 static enum op_verdict create_organization(struct op *op)
@@ -160,9 +165,45 @@ static enum op_verdict delete_organization(struct op *op)
 
 /* ---- clients ---- */
 
+static void take_found(void *arg, enum err err, const struct admin_answer *answer)
+{
+	struct op *op = arg;
+	struct found_client *found = err == ERR_OK ? arena_alloc(op->arena, (answer->n + 1) * sizeof *found) : NULL;
+	for (size_t i = 0; found != NULL && i < answer->n; i++) {
+		found[i] = answer->found[i];
+		found[i].client_id = arena_copy(op->arena, found[i].client_id);
+		found[i].name = arena_copy(op->arena, found[i].name);
+		found[i].slug = arena_copy(op->arena, found[i].slug);
+		found[i].organization_name = arena_copy(op->arena, found[i].organization_name);
+	}
+	if (found != NULL) {
+		op->out.found_clients = found;
+		op->out.rows = answer->n;
+		if (answer->more)
+			admin_put_next_client(op, answer->place, found[answer->n - 1].client_id);
+	}
+	op_resume(op, err);
+}
+
+static enum op_verdict search_clients(struct op *op, struct str org, admin_done *take)
+{
+	struct client_search search;
+	enum op_verdict verdict = admin_read_client_search(op, &search);
+	return verdict == OP_MORE ? wait_for(op, admin_client_search(op->env->store, org, &search, op->in.page_size, take, op)) : verdict;
+}
+
+static enum op_verdict list_all_clients(struct op *op)
+{
+	return search_clients(op, STR_NONE, take_found);
+}
+
 static enum op_verdict list_clients(struct op *op)
 {
 	struct str after;
+	if (op->in.search.p != NULL && op->in.expiring != 0)
+		return op_fail(op, ERR_INVALID_REQUEST, "search and expiring_within don't go together.");
+	if (op->in.search.p != NULL)
+		return search_clients(op, op->in.organization, take_clients);
 	enum op_verdict verdict = admin_read_page(op, &after);
 	if (verdict != OP_MORE)
 		return verdict;
@@ -224,6 +265,7 @@ op_step *const op_get_organization_steps[] = {PLATFORM, get_organization, NULL};
 op_step *const op_update_organization_steps[] = {PLATFORM, update_organization, NULL};
 op_step *const op_delete_organization_steps[] = {PLATFORM, delete_organization, NULL};
 op_step *const op_list_clients_steps[] = {PLATFORM, list_clients, NULL};
+op_step *const op_list_all_clients_steps[] = {PLATFORM, list_all_clients, NULL};
 op_step *const op_create_client_steps[] = {PLATFORM, check_new_client, op_act_for_organization, create_client, show_secret, NULL};
 op_step *const op_get_client_steps[] = {PLATFORM, get_client, NULL};
 op_step *const op_update_client_steps[] = {PLATFORM, update_client, NULL};

@@ -1,7 +1,12 @@
 #include "op/admin_input.h"
 
+#include <endian.h>
+#include <string.h>
+
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/visible.h"
+#include "op/credential_form.h"
 #include "op/op_input.h"
 #include "op/op_steps.h"
 #include "sql/org.h"
@@ -119,4 +124,102 @@ void admin_put_next_page(struct op *op, struct str last)
 	struct sbuf out = sbuf_in(op->arena, PAGE_TOKEN_MAX);
 	sbuf_put_base64url(&out, last);
 	op->out.next_page_token = sbuf_str(&out);
+}
+
+/* ---- searches ---- */
+
+static enum op_verdict check_size(struct op *op)
+{
+	if (op->in.page_size == 0)
+		op->in.page_size = PAGE_DEFAULT;
+	return op->in.page_size < 0 || op->in.page_size > ADMIN_PAGE_MAX ? refuse(op, "page_size must be an integer from 1 to 100.")
+									 : OP_MORE;
+}
+
+static enum op_verdict check_search(struct op *op)
+{
+	struct str s = op->in.search;
+	if (s.p != NULL && (s.n == 0 || s.n > SEARCH_MAX || !text_is_visible(s, "")))
+		return refuse(op, "search must be 1 to 200 bytes of UTF-8 without control characters and invisible ones.");
+	return OP_MORE;
+}
+
+enum op_verdict admin_read_org_search(struct op *op, struct org_search *ret)
+{
+	struct str state = op->in.state;
+	*ret = (struct org_search){.search = op->in.search};
+	if (state.p != NULL && !str_eq(state, STR("enabled")) && !str_eq(state, STR("disabled")))
+		return refuse(op, "state must be enabled or disabled.");
+	if (state.p != NULL)
+		ret->disabled = str_eq(state, STR("disabled")) ? CHANGE_ON : CHANGE_OFF;
+	return check_search(op);
+}
+
+enum op_verdict admin_read_client_search(struct op *op, struct client_search *ret)
+{
+	size_t cap = FOREIGN_MAX + 1;
+	char *text = arena_alloc(op->arena, cap);
+	size_t n = 0;
+	enum op_verdict verdict = check_size(op);
+	if (verdict == OP_MORE)
+		verdict = check_search(op);
+	*ret = (struct client_search){.search = op->in.search.p == NULL ? STR("") : op->in.search};
+	if (verdict != OP_MORE || op->in.page_token.p == NULL)
+		return verdict;
+	if (text == NULL || base64url_decode(op->in.page_token, text, cap, &n) != ERR_OK || n < 2 || (text[0] != 'i' && text[0] != 'n') ||
+	    !op_may_be_client_id(op, str_from(text + 1, n - 1)))
+		return refuse(op, "page_token must be the next_page_token of an earlier page.");
+	ret->place = text[0];
+	ret->after = str_from(text + 1, n - 1);
+	return OP_MORE;
+}
+
+void admin_put_next_client(struct op *op, char place, struct str last)
+{
+	struct str whole = arena_printf(op->arena, "%c%.*s", place, STR_ARG(last));
+	struct sbuf out = sbuf_in(op->arena, BASE64URL_LEN(whole.n) + 1);
+	sbuf_put_base64url(&out, whole);
+	op->out.next_page_token = sbuf_str(&out);
+}
+
+/* ---- places ---- */
+
+struct place {
+	char kind;
+	uint8_t at[8];
+	uint8_t id[16];
+	uint8_t number[4];
+};
+_Static_assert(sizeof(struct place) == 29, "bytes only");
+
+void op_put_place(struct op *op, char kind, int64_t at, struct uuid id, uint32_t number)
+{
+	struct place place = {.kind = kind};
+	uint64_t at_be = htobe64((uint64_t)at);
+	uint32_t number_be = htobe32(number);
+	struct sbuf out = sbuf_in(op->arena, BASE64URL_LEN(sizeof place) + 1);
+	memcpy(place.at, &at_be, sizeof at_be);
+	memcpy(place.id, id.b, sizeof place.id);
+	memcpy(place.number, &number_be, sizeof number_be);
+	sbuf_put_base64url(&out, str_from(&place, sizeof place));
+	op->out.next_page_token = sbuf_str(&out);
+}
+
+enum op_verdict op_read_place(struct op *op, char kind, int64_t *ret_at, struct uuid *ret_id, uint32_t *ret_number)
+{
+	struct place place;
+	uint64_t at;
+	uint32_t number;
+	size_t n = 0;
+	enum op_verdict verdict = check_size(op);
+	if (verdict != OP_MORE || op->in.page_token.p == NULL)
+		return verdict;
+	if (base64url_decode(op->in.page_token, &place, sizeof place, &n) != ERR_OK || n != sizeof place || place.kind != kind)
+		return refuse(op, "page_token must be the next_page_token of an earlier page of this list.");
+	memcpy(&at, place.at, sizeof at);
+	memcpy(&number, place.number, sizeof number);
+	*ret_at = (int64_t)be64toh(at);
+	memcpy(ret_id->b, place.id, sizeof place.id);
+	*ret_number = be32toh(number);
+	return OP_MORE;
 }

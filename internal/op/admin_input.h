@@ -19,4 +19,15 @@ void admin_complete_client(struct op *op, bool is_default);
 enum op_verdict admin_read_page(struct op *op, struct str *ret_after);
 void admin_put_next_page(struct op *op, struct str last);
 
+/* in.search and in.state of a list of organizations. */
+enum op_verdict admin_read_org_search(struct op *op, struct org_search *ret);
+/* in.search and in.page_token of a search for clients; a page that isn't the last ->
+ * out.next_page_token. */
+enum op_verdict admin_read_client_search(struct op *op, struct client_search *ret);
+void admin_put_next_client(struct op *op, char place, struct str last);
+
+/* A list's place by time and id, as its next page's token, and back. `kind` tells lists apart. */
+void op_put_place(struct op *op, char kind, int64_t at, struct uuid id, uint32_t number);
+enum op_verdict op_read_place(struct op *op, char kind, int64_t *ret_at, struct uuid *ret_id, uint32_t *ret_number);
+
 #endif

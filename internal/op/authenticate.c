@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "crypto/jwt.h"
 #include "op/bearer_times.h"
+#include "op/console.h"
 #include "op/holder.h"
 #include "op/op_steps.h"
 #include "op/outsider.h"
@@ -71,8 +72,8 @@ static bool take_origin(const struct json *claims, struct bearer_facts *f)
 }
 
 /* What a token of ours says. A client's names its client, organization and secret version; the
- * operator's for an organization names that and roles; the operator's for the platform names the
- * role `platform` alone. */
+ * operator's for an organization names that and roles; the one for the platform names the role
+ * `platform` alone, the operator's own `operator`. */
 static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 {
 	struct bearer_facts f = *ret;
@@ -97,9 +98,10 @@ static enum err facts_of(const struct json *claims, struct bearer_facts *ret)
 	}
 	err = json_string(json_get(claims, "organization_id"), &organization_id);
 	f.platform = err == ERR_NOT_PRESENT && !f.is_client && has_role(json_get(claims, "roles"), STR("platform"));
-	if (!f.platform && (err != ERR_OK || uuid_parse(organization_id, &f.organization_id) != ERR_OK))
+	f.operates = err == ERR_NOT_PRESENT && !f.is_client && f.has_jti && has_role(json_get(claims, "roles"), STR("operator"));
+	if (!f.platform && !f.operates && (err != ERR_OK || uuid_parse(organization_id, &f.organization_id) != ERR_OK))
 		return ERR_INVALID_TOKEN;
-	f.admin = !f.platform && !f.is_client && has_role(json_get(claims, "roles"), STR("admin"));
+	f.admin = !f.platform && !f.operates && !f.is_client && has_role(json_get(claims, "roles"), STR("admin"));
 	*ret = f;
 	return ERR_OK;
 }
@@ -134,6 +136,8 @@ static void set_caller(struct op *op, const struct bearer_facts *f)
 	op->origin.actor = arena_copy(op->arena, str_of(f->subject));
 	op->organization_id = f->organization_id;
 	op->platform = f->platform;
+	op->operator_token = f->operates;
+	op->by.jti = f->jti;
 	op->caller_known = true;
 }
 
@@ -154,13 +158,21 @@ static enum op_verdict meet(struct op *op, struct keyset *keys, int64_t now)
 	return op_hold(op, str_of(fresh.bound_to));
 }
 
-/* A platform token has no organization to act in. */
+static bool stands_above(const struct op_spec *spec)
+{
+	return spec->who == OP_BY_PLATFORM || spec->who == OP_BY_KEEPER || spec->who == OP_BY_RESOURCE_SERVER ||
+	       spec->who == OP_BY_OPERATOR;
+}
+
+/* A platform token has no organization to act in, nor has an operator's, which PostgreSQL is asked
+ * for besides. */
 static enum op_verdict in_place(struct op *op, enum op_verdict verdict)
 {
-	if (verdict == OP_MORE && op->platform && op->spec->who != OP_BY_PLATFORM && op->spec->who != OP_BY_KEEPER &&
-	    op->spec->who != OP_BY_RESOURCE_SERVER)
+	if (verdict != OP_MORE || !(op->platform || op->operator_token))
+		return verdict;
+	if (!stands_above(op->spec))
 		return op_fail(op, ERR_FORBIDDEN, "A platform token has no organization; this operation needs one.");
-	return verdict;
+	return op->operator_token ? op_authenticate_operator(op) : OP_MORE;
 }
 
 enum op_verdict op_authenticate(struct op *op)
@@ -169,6 +181,8 @@ enum op_verdict op_authenticate(struct op *op)
 	int64_t now = store_now_us(op->env->store) / 1000000;
 	if (op->in.bearer.p == NULL && op->portal != NULL && op->portal->token.p != NULL)
 		return op_authenticate_session(op);
+	if (op->in.bearer.p == NULL && op->console != NULL && op->console->token.p != NULL)
+		return op_authenticate_console(op);
 	if (op->in.bearer.p == NULL)
 		return op_fail(op, ERR_MISSING_TOKEN, NULL);
 	if (op->in.bearer.n > JWT_MAX_LEN)

@@ -32,6 +32,7 @@ struct bearer_facts {
 	bool admin; /* the operator's only */
 	/* the operator's only: stands above organizations; organization_id is zero */
 	bool platform;
+	bool operates; /* the same with the role operator; PostgreSQL is asked whether it is live */
 	char subject[BEARER_SUBJECT_MAX + 1];
 	/* what the token is bound to, as its audit row says it: "jkt:..." or "x5t#S256:..."; "":
 	 * nothing */

@@ -36,6 +36,7 @@
 #include "crypto/verifier_ring.h"
 #include "hashing/hash_failures.h"
 #include "hashing/hash_pool.h"
+#include "hashing/key_maker.h"
 #include "op/bearer_memo.h"
 #include "op/certificate_memo.h"
 #include "op/client_key_memo.h"
@@ -47,6 +48,7 @@
 #include "store/client_credential.h"
 #include "store/credential.h"
 #include "store/issue.h"
+#include "store/operator.h"
 #include "store/rotation.h"
 #include "store/store.h"
 #include "store/token_list.h"
@@ -72,8 +74,11 @@ enum op_who {
 	 * admin or of the platform */
 	OP_BY_RESOURCE_SERVER,
 	OP_BY_KEEPER,  /* a bearer with the role platform, or an admin of the organization */
-	OP_BY_CODE,    /* who shows a portal link's code */
+	OP_BY_CODE,    /* who shows the code of a link into the portal or the console */
 	OP_BY_SESSION, /* a portal session; what else it may do, op/portal.h says */
+	/* a console session, as far as its rights go (op/console.h), or a token that m2mctl made with
+	 * the role operator */
+	OP_BY_OPERATOR,
 };
 
 enum op_errors {
@@ -127,8 +132,13 @@ struct op_env {
 	struct rate_limits *limits;          /* of all workers; NULL: none */
 	struct hash_view *hashing;           /* NULL: not any more */
 	struct hash_failures *hash_failures; /* of all workers */
+	struct key_maker *key_maker;         /* NULL: not any more */
 	/* who vouches for clients' certificates; of all workers; NULL: nobody */
 	struct certificate_authorities *authorities;
+	int64_t started_us; /* when the process began, as far as the worker knows */
+	/* when the certificate in use ends, seconds since 1970; 0: there is none */
+	int64_t (*certificate_expires)(void *tls);
+	void *tls;
 	struct documents documents; /* that anyone may read */
 	/* The number by which the access line and the trace tell how an op ended: HTTP's, for
 	 * either transport. */
@@ -197,6 +207,13 @@ struct op_input {
 	struct str action, actor, outcome;   /* of acts */
 	struct str by, time_zone;            /* of sums */
 
+	/* of lists: absent where not given */
+	struct str search, state, kind, reason;
+	int64_t denied_after, denied_before; /* as issued_after */
+	/* of signing keys: the path's, and what was asked for */
+	struct str kid, alg;
+	bool standby, now;
+
 	/* of the platform's API */
 	struct str organization; /* slug or id */
 	struct org_spec new_org;
@@ -236,6 +253,7 @@ struct op_output {
 	/* of lists, and of the platform's API; in the op's arena */
 	const struct org *orgs;
 	const struct client *clients;
+	const struct found_client *found_clients;
 	const struct listed_token *tokens;
 	const struct listed_act *acts;
 	const struct token_sum *sums;
@@ -281,7 +299,11 @@ struct op {
 	 * platform has; else NULL */
 	struct key_proof *proof;
 	struct workload_proof *workload;
-	struct op_portal *portal; /* of links and sessions; else NULL */
+	struct op_portal *portal;   /* of links and sessions; else NULL */
+	struct op_console *console; /* the same of the console */
+	/* an operator asks: what it came with, and whether PostgreSQL has found that live */
+	struct operator_proof by;
+	bool operator_token, operates;
 	/* its secret was brought along, and is being adopted; else NULL */
 	struct adoption *adoption;
 	/* What the client shows in place of its secret, once that was found right; auth_method
@@ -342,7 +364,7 @@ struct op {
  * absent where it has none. A client's id and a credential's as they stand there, perhaps with
  * escapes. */
 struct op_path {
-	struct str organization, client_id, credential_id, session_id;
+	struct str organization, client_id, credential_id, session_id, kid;
 };
 
 /* The operation at (method, path); NULL if there is none, and *ret_path untouched. *ret_allow

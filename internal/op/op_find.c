@@ -15,7 +15,7 @@ const struct op_spec op_specs[OP_COUNT] = {
 };
 /* clang-format on */
 
-static const struct op_path op_path_none = {STR_NONE, STR_NONE, STR_NONE, STR_NONE};
+static const struct op_path op_path_none = {STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE};
 
 static struct str *parameter_of(struct str segment, struct op_path *ret)
 {
@@ -25,14 +25,17 @@ static struct str *parameter_of(struct str segment, struct op_path *ret)
 		return &ret->client_id;
 	if (str_eq(segment, STR("{credential_id}")))
 		return &ret->credential_id;
+	if (str_eq(segment, STR("{kid}")))
+		return &ret->kid;
 	return str_eq(segment, STR("{session_id}")) ? &ret->session_id : NULL;
 }
 
-/* An organization is one of [A-Za-z0-9_-]; the ids of clients and credentials may hold anything,
+/* An organization and a signing key are of [A-Za-z0-9_-]; the ids of clients and credentials may hold anything,
  * and stay as the path has them. */
 static bool fits(const struct str *parameter, struct str given, const struct op_path *path)
 {
-	return given.n > 0 && (parameter != &path->organization || str_is_word(given, "_-"));
+	bool word = parameter == &path->organization || parameter == &path->kid;
+	return given.n > 0 && (!word || str_is_word(given, "_-"));
 }
 
 /* Segment by segment. */

@@ -43,6 +43,19 @@ extern op_step *const op_end_portal_session_steps[];
 extern op_step *const op_open_portal_session_steps[];
 extern op_step *const op_get_portal_session_steps[];
 extern op_step *const op_close_portal_session_steps[];
+extern op_step *const op_list_all_clients_steps[];
+extern op_step *const op_list_sessions_steps[];
+extern op_step *const op_end_console_session_steps[];
+extern op_step *const op_list_signing_keys_steps[];
+extern op_step *const op_rotate_signing_key_steps[];
+extern op_step *const op_revoke_signing_key_steps[];
+extern op_step *const op_list_master_keys_steps[];
+extern op_step *const op_list_all_token_audit_steps[];
+extern op_step *const op_list_denied_audit_steps[];
+extern op_step *const op_get_health_steps[];
+extern op_step *const op_open_console_session_steps[];
+extern op_step *const op_get_console_session_steps[];
+extern op_step *const op_close_console_session_steps[];
 extern op_step *const op_jwks_steps[];
 extern op_step *const op_oauth_metadata_steps[];
 extern op_step *const op_openid_metadata_steps[];
@@ -55,6 +68,9 @@ extern op_step *const op_openapi_json_steps[];
 op_step op_authenticate;
 /* After it, for /admin: the platform's role, or a session that may (portal.h), or FORBIDDEN. */
 op_step op_require_platform;
+/* After it, for what is the operator's alone: a console session, or an operator's token, or
+ * FORBIDDEN. */
+op_step op_require_operator;
 /* After that: the caller acts as an admin of in.organization, which must exist and be enabled. A
  * session is of that organization already. */
 op_step op_act_for_organization;

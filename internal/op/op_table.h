@@ -1,7 +1,7 @@
 /* Every operation, once: the transports route by it, the metrics count by it, the contract test
  * holds the API documents to it.
  *
- * A path's {organization}, {client_id}, {credential_id} and {session_id} stand for one segment
+ * A path's {organization}, {client_id}, {credential_id}, {session_id} and {kid} stand for one segment
  * each.
  *
  * OP(id, name, HTTP method, REST path, gRPC method or NULL, who may call, language of its
@@ -52,6 +52,19 @@
 	OP(OPEN_PORTAL_SESSION,  "open_portal_session",  "POST",   "/portal/session", NULL, OP_BY_CODE,    OP_ERRORS_PROBLEM, op_open_portal_session_steps) \
 	OP(GET_PORTAL_SESSION,   "get_portal_session",   "GET",    "/portal/session", NULL, OP_BY_SESSION, OP_ERRORS_PROBLEM, op_get_portal_session_steps) \
 	OP(CLOSE_PORTAL_SESSION, "close_portal_session", "DELETE", "/portal/session", NULL, OP_BY_SESSION, OP_ERRORS_PROBLEM, op_close_portal_session_steps) \
+	OP(LIST_ALL_CLIENTS,      "list_all_clients",      "GET",    "/admin/clients",         NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_list_all_clients_steps) \
+	OP(LIST_SESSIONS,         "list_sessions",         "GET",    "/admin/portal-sessions", NULL, OP_BY_PLATFORM, OP_ERRORS_PROBLEM, op_list_sessions_steps) \
+	OP(END_CONSOLE_SESSION,   "end_console_session",   "DELETE", "/admin/console-sessions/{session_id}", NULL, OP_BY_OPERATOR, OP_ERRORS_PROBLEM, op_end_console_session_steps) \
+	OP(LIST_SIGNING_KEYS,     "list_signing_keys",     "GET",    "/admin/signing-keys",              NULL, OP_BY_OPERATOR, OP_ERRORS_PROBLEM, op_list_signing_keys_steps) \
+	OP(ROTATE_SIGNING_KEY,    "rotate_signing_key",    "POST",   "/admin/signing-keys/rotate",       NULL, OP_BY_OPERATOR, OP_ERRORS_PROBLEM, op_rotate_signing_key_steps) \
+	OP(REVOKE_SIGNING_KEY,    "revoke_signing_key",    "POST",   "/admin/signing-keys/{kid}/revoke", NULL, OP_BY_OPERATOR, OP_ERRORS_PROBLEM, op_revoke_signing_key_steps) \
+	OP(LIST_MASTER_KEYS,      "list_master_keys",      "GET",    "/admin/master-keys",               NULL, OP_BY_OPERATOR, OP_ERRORS_PROBLEM, op_list_master_keys_steps) \
+	OP(LIST_ALL_TOKEN_AUDIT,  "list_all_token_audit",  "GET",    "/admin/audit/tokens",              NULL, OP_BY_OPERATOR, OP_ERRORS_PROBLEM, op_list_all_token_audit_steps) \
+	OP(LIST_DENIED_AUDIT,     "list_denied_audit",     "GET",    "/admin/audit/denied",              NULL, OP_BY_OPERATOR, OP_ERRORS_PROBLEM, op_list_denied_audit_steps) \
+	OP(GET_HEALTH,            "get_health",            "GET",    "/admin/health",                    NULL, OP_BY_OPERATOR, OP_ERRORS_PROBLEM, op_get_health_steps) \
+	OP(OPEN_CONSOLE_SESSION,  "open_console_session",  "POST",   "/console/session", NULL, OP_BY_CODE,    OP_ERRORS_PROBLEM, op_open_console_session_steps) \
+	OP(GET_CONSOLE_SESSION,   "get_console_session",   "GET",    "/console/session", NULL, OP_BY_SESSION, OP_ERRORS_PROBLEM, op_get_console_session_steps) \
+	OP(CLOSE_CONSOLE_SESSION, "close_console_session", "DELETE", "/console/session", NULL, OP_BY_SESSION, OP_ERRORS_PROBLEM, op_close_console_session_steps) \
 	OP(JWKS,              "jwks",              "GET",  "/.well-known/jwks.json", NULL,             OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_jwks_steps) \
 	OP(OAUTH_METADATA,    "oauth_metadata",    "GET",  "/.well-known/oauth-authorization-server", NULL, OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_oauth_metadata_steps) \
 	OP(OPENID_METADATA,   "openid_metadata",   "GET",  "/.well-known/openid-configuration",       NULL, OP_BY_ANYONE, OP_ERRORS_PROBLEM, op_openid_metadata_steps) \

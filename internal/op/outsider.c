@@ -158,7 +158,7 @@ static enum op_verdict take_claims(struct op *op, const struct trust_issuer *iss
 	if (verdict != OP_MORE)
 		return verdict;
 	op->platform = issuer->platform_role.p != NULL && claim_has_role(claims, issuer->roles_claim, issuer->platform_role, STR_NONE);
-	if (op->spec->who == OP_BY_PLATFORM ||
+	if (op->spec->who == OP_BY_PLATFORM || op->spec->who == OP_BY_OPERATOR ||
 	    ((op->spec->who == OP_BY_RESOURCE_SERVER || op->spec->who == OP_BY_KEEPER) && op->platform)) {
 		op->caller_known = true;
 		return OP_MORE;

@@ -4,6 +4,7 @@
 #include "op/portal.h"
 
 #include "base/clock.h"
+#include "op/console.h"
 #include "op/op_steps.h"
 
 static enum op_verdict wait_for(struct op *op, enum err err)
@@ -20,10 +21,13 @@ static enum op_verdict authenticate(struct op *op)
 
 /* ---- a link ---- */
 
-/* Rights beyond its maker's are refused: an admin may change no client's credentials, and who comes
- * by a link makes none. */
+/* Rights beyond its maker's are refused: an admin may change no client's credentials, an operator
+ * may lack some, and who comes by a portal link makes none. */
 static enum op_verdict check_maker(struct op *op)
 {
+	const char *lacks = op_console_lacks(op, op->portal->link.may);
+	if (lacks != NULL)
+		return op_fail(op, ERR_FORBIDDEN, lacks);
 	if (op->platform)
 		return op_act_for_organization(op);
 	return op_is_session(op) ? op_fail(op, ERR_FORBIDDEN, NULL) : OP_MORE;

@@ -43,9 +43,9 @@ static struct str list_of(struct op *op)
 {
 	const struct op_input *in = &op->in;
 	struct sbuf text = sbuf_in(op->arena, 512);
-	sbuf_printf(&text, "%.*s|%.*s|%d|%.*s|%lld|%lld|%.*s|%.*s", STR_ARG(in->client_id), STR_ARG(in->jti), in->secret_version,
-		    STR_ARG(in->remote_addr), (long long)in->issued_after, (long long)in->issued_before, STR_ARG(in->auth_method),
-		    STR_ARG(in->credential));
+	sbuf_printf(&text, "%.*s|%.*s|%.*s|%d|%.*s|%lld|%lld|%.*s|%.*s", STR_ARG(in->organization), STR_ARG(in->client_id),
+		    STR_ARG(in->jti), in->secret_version, STR_ARG(in->remote_addr), (long long)in->issued_after,
+		    (long long)in->issued_before, STR_ARG(in->auth_method), STR_ARG(in->credential));
 	return sbuf_str(&text);
 }
 
@@ -67,6 +67,8 @@ static void copy_token(struct arena *a, const struct listed_token *from, struct 
 	to->auth_method = arena_copy(a, from->auth_method);
 	to->credential = arena_copy(a, from->credential);
 	to->bound_to = arena_copy(a, from->bound_to);
+	to->slug = arena_copy(a, from->slug);
+	to->organization_name = arena_copy(a, from->organization_name);
 }
 
 static void take_page(void *arg, enum err err, const struct token_page *page)
@@ -95,9 +97,12 @@ static enum op_verdict list_tokens(struct op *op)
 	if (verdict != OP_MORE)
 		return verdict;
 	const struct token_place before = {place.at, place.id};
-	enum err err = token_list(op->env->store, &op->caller, &op->listed, op->in.page_token.p != NULL ? &before : NULL, op->in.page_size,
-				  take_page, op);
+	const struct token_place *from = op->in.page_token.p != NULL ? &before : NULL;
+	enum err err = op->operates ? token_list_all(op->env->store, &op->by, op->in.organization, &op->listed, from, op->in.page_size,
+						     take_page, op)
+				    : token_list(op->env->store, &op->caller, &op->listed, from, op->in.page_size, take_page, op);
 	return err == ERR_OK ? OP_WAIT : op_fail(op, err, NULL);
 }
 
 op_step *const op_list_token_audit_steps[] = {op_authenticate, list_tokens, NULL};
+op_step *const op_list_all_token_audit_steps[] = {op_authenticate, op_require_operator, list_tokens, NULL};

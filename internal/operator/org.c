@@ -71,8 +71,7 @@ enum err operator_org_list(struct operator_db *db, const struct org **ret, size_
 	struct pg_params p;
 	PG_RESULT r = NULL;
 	pg_params_init(&p, db->a);
-	pg_put_text(&p, STR_NONE);
-	pg_put_int8(&p, INT64_MAX);
+	admin_put_org_list(&p, &(struct org_search){.search = STR_NONE}, STR_NONE, INT64_MAX);
 	enum err err = operator_admin(db, sql_org_list, &p, &r);
 	return err == ERR_OK ? take_rows(db, r, ret, ret_n) : err;
 }

@@ -3,6 +3,7 @@
 #include "crypto/wrapped_key.h"
 #include "operator/exec.h"
 #include "operator/operator_sql.h"
+#include "sql/sql_sql.h"
 
 /* Two that change keys at once must not both choose. Reading goes on meanwhile. */
 #define SQL_LOCK "lock table m2m.signing_key in share row exclusive mode"

@@ -16,6 +16,8 @@
 	"select k.kid, k.alg, k.sealed, k.seal_key_id, date_trunc('second', statement_timestamp())"                                        \
 	" from m2m.signing_key k join m2m.signing_key_current c on c.kid = k.kid"
 
+#define SQL_KNOW "insert into m2m.operator_token (jti, subject, expires_at) values ($1::uuid, $2::text, $3::timestamptz)"
+
 struct mint_task {
 	const struct master_ring *ring;
 	const struct token_spec *spec;
@@ -65,6 +67,11 @@ static enum err open_current(struct operator_db *db, const struct master_ring *r
 static bool is_platform(const struct token_spec *spec)
 {
 	return spec->org.p == NULL;
+}
+
+static bool is_operator(const struct token_spec *spec)
+{
+	return is_platform(spec) && spec->roles.n == 1 && str_eq(spec->roles.v[0], STR("operator"));
 }
 
 static struct str compose_claims(struct arena *a, const struct token_spec *spec, const struct minted_token *t)
@@ -135,6 +142,17 @@ static enum err seal_row(struct operator_db *db, const struct mint_task *task, c
 	return operator_do(db, sql_seal, &p);
 }
 
+/* What makes the token open something of an operator's. */
+static enum err know(struct operator_db *db, const struct mint_task *task)
+{
+	struct pg_params p;
+	pg_params_init(&p, db->a);
+	pg_put_uuid(&p, &task->token.jti);
+	pg_put_text(&p, task->spec->subject);
+	pg_put_time(&p, task->token.expires_at);
+	return operator_do(db, SQL_KNOW, &p);
+}
+
 /* `issued_at` is the database's own value, handed back as it came. */
 static enum err record(struct operator_db *db, const struct mint_task *task, struct str issued_at)
 {
@@ -158,6 +176,8 @@ static enum err record(struct operator_db *db, const struct mint_task *task, str
 		return operator_fail(db, ERR_CONFLICT, "the organization is moving to another installation, or lives there");
 	if (err == ERR_OK)
 		err = seal_row(db, task, organization, batch);
+	if (err == ERR_OK && is_operator(task->spec))
+		err = know(db, task);
 	if (err != ERR_OK)
 		return err;
 

@@ -14,11 +14,12 @@
 #define OPERATOR_TOKEN_LIFETIME_MAX 86400
 
 struct token_spec {
-	/* slug or id; absent: the platform's token, which stands above organizations */
+	/* slug or id; absent: the platform's or the operator's token, which stand above
+	 * organizations */
 	struct str org;
 	struct str subject; /* who the operator is */
 	struct str issuer, audience;
-	struct words roles; /* the platform's: {"platform"} */
+	struct words roles; /* those without an organization have one: platform or operator */
 	int32_t lifetime;   /* seconds, 1 to OPERATOR_TOKEN_LIFETIME_MAX */
 };
 

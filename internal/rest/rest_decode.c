@@ -6,6 +6,7 @@
 #include "op/op_input.h"
 #include "rest/rest_audit.h"
 #include "rest/rest_body.h"
+#include "rest/rest_console.h"
 #include "rest/rest_decode_admin.h"
 #include "rest/rest_portal.h"
 
@@ -380,8 +381,22 @@ static void decode_portal(const struct rest_message *m, struct op *op)
 	struct str body = body_of(m, op);
 	if (op->err == ERR_OK && media_of(m) != MEDIA_JSON)
 		refuse_media(m, op);
-	if (op->err == ERR_OK)
+	if (op->err != ERR_OK)
+		return;
+	if (op->spec->id == OP_OPEN_CONSOLE_SESSION)
+		rest_console_decode_body(op, body);
+	else
 		rest_portal_decode_body(op, body);
+}
+
+/* Without a body: as the settings have it. */
+static void decode_key_act(const struct rest_message *m, struct op *op)
+{
+	struct str body = body_of(m, op);
+	if (op->err == ERR_OK && body.n > 0 && media_of(m) != MEDIA_JSON)
+		refuse_media(m, op);
+	if (op->err == ERR_OK && body.n > 0)
+		rest_console_decode_key(op, body);
 }
 
 /* A parameter that is passed over must not make an act a greater one than was meant. */
@@ -391,6 +406,10 @@ static bool takes_query(const struct op_spec *spec)
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
 	case OP_LIST_ALL_ACTS:
+	case OP_LIST_ALL_CLIENTS:
+	case OP_LIST_SESSIONS:
+	case OP_LIST_ALL_TOKEN_AUDIT:
+	case OP_LIST_DENIED_AUDIT:
 	case OP_CANCEL_ROTATION:
 	case OP_CANCEL_CLIENT_ROTATION:
 		return true;
@@ -398,8 +417,8 @@ static bool takes_query(const struct op_spec *spec)
 	case OP_PROLONG_ROTATION:
 		return false;
 	default:
-		return spec->who != OP_BY_PLATFORM && spec->who != OP_BY_KEEPER && spec->who != OP_BY_CODE && spec->who != OP_BY_SESSION &&
-		       spec->id != OP_ROTATE_SECRET;
+		return spec->who != OP_BY_PLATFORM && spec->who != OP_BY_OPERATOR && spec->who != OP_BY_KEEPER && spec->who != OP_BY_CODE &&
+		       spec->who != OP_BY_SESSION && spec->id != OP_ROTATE_SECRET;
 	}
 }
 
@@ -410,6 +429,7 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_BY_ADMIN:
 	case OP_BY_PLATFORM:
 	case OP_BY_KEEPER:
+	case OP_BY_OPERATOR:
 	case OP_BY_SESSION:
 		decode_bearer(m, op);
 		if (m->headers[REST_COOKIE].count > 0 && m->headers[REST_AUTHORIZATION].count == 0)
@@ -458,7 +478,15 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_CANCEL_CLIENT_ROTATION:
 		rest_decode_version(op, m->query);
 		break;
+	case OP_LIST_DENIED_AUDIT:
+		rest_decode_denied_list(op, m->query);
+		break;
+	case OP_ROTATE_SIGNING_KEY:
+	case OP_REVOKE_SIGNING_KEY:
+		decode_key_act(m, op);
+		break;
 	case OP_LIST_TOKEN_AUDIT:
+	case OP_LIST_ALL_TOKEN_AUDIT:
 		rest_decode_token_list(op, m->query);
 		break;
 	case OP_LIST_ACTS:
@@ -470,10 +498,13 @@ void rest_decode(const struct rest_message *m, struct op *op)
 		break;
 	case OP_LIST_ORGANIZATIONS:
 	case OP_LIST_CLIENTS:
+	case OP_LIST_ALL_CLIENTS:
+	case OP_LIST_SESSIONS:
 		rest_decode_page(op, m->query);
 		break;
 	case OP_CREATE_PORTAL_LINK:
 	case OP_OPEN_PORTAL_SESSION:
+	case OP_OPEN_CONSOLE_SESSION:
 		decode_portal(m, op);
 		break;
 	case OP_CREATE_ORGANIZATION:

@@ -338,10 +338,13 @@ void rest_decode_token_list(struct op *op, const char *query)
 {
 	static const char *const known[] = {"client_id",    "jti",           "secret_version", "auth_method", "credential", "remote_addr",
 					    "issued_after", "issued_before", "page_size",      "page_token",  NULL};
+	static const char *const all[] = {"organization", "client_id",    "jti",           "secret_version", "auth_method", "credential",
+					  "remote_addr",  "issued_after", "issued_before", "page_size",      "page_token",  NULL};
 	struct form form;
 	int64_t version = 0;
-	if (query == NULL || !rest_take_query(op, query, known, &form))
+	if (query == NULL || !rest_take_query(op, query, op->spec->id == OP_LIST_ALL_TOKEN_AUDIT ? all : known, &form))
 		return;
+	op->in.organization = form_get(&form, "organization");
 	struct str version_text = form_get(&form, "secret_version");
 	if (version_text.p != NULL && str_to_i64(version_text, 1, INT32_MAX, &version) != ERR_OK)
 		version = -1;
@@ -353,6 +356,23 @@ void rest_decode_token_list(struct op *op, const char *query)
 	op->in.remote_addr = form_get(&form, "remote_addr");
 	op->in.issued_after = rest_time_of(form_get(&form, "issued_after"));
 	op->in.issued_before = rest_time_of(form_get(&form, "issued_before"));
+	op->in.page_token = form_get(&form, "page_token");
+	rest_take_page_size(op, form_get(&form, "page_size"));
+}
+
+void rest_decode_denied_list(struct op *op, const char *query)
+{
+	static const char *const known[] = {"organization",  "client_id", "reason",     "remote_addr", "denied_after",
+					    "denied_before", "page_size", "page_token", NULL};
+	struct form form;
+	if (query == NULL || !rest_take_query(op, query, known, &form))
+		return;
+	op->in.organization = form_get(&form, "organization");
+	op->in.client_id = form_get(&form, "client_id");
+	op->in.reason = form_get(&form, "reason");
+	op->in.remote_addr = form_get(&form, "remote_addr");
+	op->in.denied_after = rest_time_of(form_get(&form, "denied_after"));
+	op->in.denied_before = rest_time_of(form_get(&form, "denied_before"));
 	op->in.page_token = form_get(&form, "page_token");
 	rest_take_page_size(op, form_get(&form, "page_size"));
 }
@@ -369,13 +389,32 @@ void rest_decode_version(struct op *op, const char *query)
 		op_set_secret_version(op, str_to_i64(text, 1, INT32_MAX, &version) == ERR_OK ? version : -1);
 }
 
+static const char *const *known_of_page(const struct op *op)
+{
+	static const char *const orgs[] = {"search", "state", "page_size", "page_token", NULL};
+	static const char *const clients[] = {"search", "page_size", "page_token", "expiring_within", NULL};
+	static const char *const all[] = {"search", "page_size", "page_token", NULL};
+	static const char *const sessions[] = {"kind", "page_size", "page_token", NULL};
+	switch (op->spec->id) {
+	case OP_LIST_CLIENTS:
+		return clients;
+	case OP_LIST_ALL_CLIENTS:
+		return all;
+	case OP_LIST_SESSIONS:
+		return sessions;
+	default:
+		return orgs;
+	}
+}
+
 void rest_decode_page(struct op *op, const char *query)
 {
-	static const char *const orgs[] = {"page_size", "page_token", NULL};
-	static const char *const clients[] = {"page_size", "page_token", "expiring_within", NULL};
 	struct form form;
-	if (query == NULL || !rest_take_query(op, query, op->spec->id == OP_LIST_CLIENTS ? clients : orgs, &form))
+	if (query == NULL || !rest_take_query(op, query, known_of_page(op), &form))
 		return;
+	op->in.search = form_get(&form, "search");
+	op->in.state = form_get(&form, "state");
+	op->in.kind = form_get(&form, "kind");
 	op->in.page_token = form_get(&form, "page_token");
 	op->in.expiring = seconds_of(form_get(&form, "expiring_within"));
 	rest_take_page_size(op, form_get(&form, "page_size"));

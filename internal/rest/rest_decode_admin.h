@@ -27,6 +27,7 @@ bool rest_take_query(struct op *op, const char *query, const char *const *known,
 /* ?page_size=&page_token=, and of clients &expiring_within= (`query` may be NULL). */
 void rest_decode_page(struct op *op, const char *query);
 /* ?secret_version= */
+void rest_decode_denied_list(struct op *op, const char *query);
 void rest_decode_version(struct op *op, const char *query);
 /* The same for the list of tokens. */
 void rest_decode_token_list(struct op *op, const char *query);

@@ -3,6 +3,7 @@
 
 #include "op/confirmation.h"
 #include "rest/rest_audit.h"
+#include "rest/rest_console.h"
 #include "rest/rest_encode_admin.h"
 #include "rest/rest_portal.h"
 #include "rest/rest_refusal.h"
@@ -73,6 +74,18 @@ static void write_output(struct json_out *o, const struct op *op)
 		break;
 	case OP_SUM_TOKENS:
 		rest_write_sums(o, op);
+		break;
+	case OP_OPEN_CONSOLE_SESSION:
+	case OP_GET_CONSOLE_SESSION:
+	case OP_LIST_ALL_CLIENTS:
+	case OP_LIST_SESSIONS:
+	case OP_LIST_SIGNING_KEYS:
+	case OP_ROTATE_SIGNING_KEY:
+	case OP_REVOKE_SIGNING_KEY:
+	case OP_LIST_MASTER_KEYS:
+	case OP_LIST_DENIED_AUDIT:
+	case OP_GET_HEALTH:
+		rest_console_write(o, op);
 		break;
 	case OP_REVOKE_TOKEN: /* RFC 7009 section 2.2: all is in the status */
 		break;
@@ -183,7 +196,9 @@ static void encode_refusal(struct op *op, const char *allow, struct rest_answer 
 /* Where what was made can be read (RFC 9110 section 10.2.2). */
 static void add_location(struct rest_answer *a, struct op *op)
 {
-	if (a->status == 201 && op->portal == NULL) /* neither a link nor a session is to be read there */
+	bool readable = op->portal == NULL && op->spec->who != OP_BY_CODE &&
+			op->spec->who != OP_BY_OPERATOR; /* neither a link nor a session is to be read there */
+	if (a->status == 201 && readable)
 		rest_answer_add(a, STR("Location"), rest_path_of_created(op));
 }
 

@@ -26,7 +26,7 @@ void rest_put_int_or_null(struct json_out *o, const char *key, int64_t n)
 		json_put_str(o, key, STR_NONE);
 }
 
-static void put_uuid(struct json_out *o, const char *key, struct uuid id)
+void rest_put_uuid(struct json_out *o, const char *key, struct uuid id)
 {
 	char text[UUID_TEXT_LEN];
 	uuid_format(id, text);
@@ -63,7 +63,7 @@ static void put_disabled(struct json_out *o, int64_t disabled_at)
 static void write_org(struct json_out *o, const struct org *org)
 {
 	bool outside = org->external_id.p != NULL;
-	put_uuid(o, "organization_id", org->organization_id);
+	rest_put_uuid(o, "organization_id", org->organization_id);
 	json_put_str(o, "slug", org->slug);
 	json_put_str(o, "name", org->name);
 	json_put_str(o, "issuer", outside ? org->issuer : STR_NONE);
@@ -76,12 +76,14 @@ static void write_org(struct json_out *o, const struct org *org)
 		json_put_str(o, "secret_max_age", STR_NONE);
 	rest_put_time(o, "created_at", org->created_at);
 	put_disabled(o, org->disabled_at);
+	if (org->clients >= 0)
+		json_put_int(o, "clients", org->clients);
 }
 
 static void write_client(struct json_out *o, const struct client *c)
 {
 	json_put_str(o, "client_id", c->client_id);
-	put_uuid(o, "organization_id", c->organization_id);
+	rest_put_uuid(o, "organization_id", c->organization_id);
 	json_put_str(o, "organization", c->organization);
 	json_put_bool(o, "default", c->is_default);
 	json_put_str(o, "name", c->name);
@@ -238,7 +240,7 @@ static void write_secrets_in_grace(struct json_out *o, const struct op_output *o
 
 static void write_token(struct json_out *o, const struct listed_token *t)
 {
-	put_uuid(o, "jti", t->jti);
+	rest_put_uuid(o, "jti", t->jti);
 	rest_put_time(o, "issued_at", t->issued_at);
 	rest_put_time(o, "expires_at", t->expires_at);
 	json_put_str(o, "client_id", t->client_id);
@@ -256,15 +258,31 @@ static void write_token(struct json_out *o, const struct listed_token *t)
 	json_put_str(o, "transport", str_of(op_transport_name(t->transport)));
 	json_put_str(o, "remote_addr", t->remote_addr);
 	json_put_str(o, "user_agent", t->user_agent);
-	put_uuid(o, "request_id", t->request_id);
+	rest_put_uuid(o, "request_id", t->request_id);
 }
 
-static void write_tokens(struct json_out *o, const struct op_output *out)
+static void put_organization(struct json_out *o, const struct listed_token *t)
 {
+	if (t->slug.p == NULL) {
+		json_put_str(o, "organization", STR_NONE);
+		return;
+	}
+	json_open(o, "organization", '{');
+	rest_put_uuid(o, "id", t->organization_id);
+	json_put_str(o, "slug", t->slug);
+	json_put_str(o, "name", t->organization_name);
+	json_close(o, '}');
+}
+
+static void write_tokens(struct json_out *o, const struct op *op)
+{
+	const struct op_output *out = &op->out;
 	json_open(o, "tokens", '[');
 	for (size_t i = 0; i < out->rows; i++) {
 		json_open(o, NULL, '{');
 		write_token(o, &out->tokens[i]);
+		if (op->spec->id == OP_LIST_ALL_TOKEN_AUDIT)
+			put_organization(o, &out->tokens[i]);
 		json_close(o, '}');
 	}
 	json_close(o, ']');
@@ -295,7 +313,8 @@ void rest_encode_admin(struct json_out *o, const struct op *op)
 		write_secrets(o, out);
 		break;
 	case OP_LIST_TOKEN_AUDIT:
-		write_tokens(o, out);
+	case OP_LIST_ALL_TOKEN_AUDIT:
+		write_tokens(o, op);
 		break;
 	case OP_GET_ROTATION:
 	case OP_PROLONG_ROTATION:

@@ -14,6 +14,7 @@ struct str rest_path_of_created(struct op *op);
 /* RFC 3339, in UTC. */
 void rest_put_time(struct json_out *o, const char *key, int64_t us);
 /* 0: null. */
+void rest_put_uuid(struct json_out *o, const char *key, struct uuid id);
 void rest_put_time_or_null(struct json_out *o, const char *key, int64_t us);
 /* 0: null */
 void rest_put_int_or_null(struct json_out *o, const char *key, int64_t n);

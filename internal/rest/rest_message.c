@@ -35,6 +35,8 @@ static struct str header_name(enum rest_header h)
 		return STR("sec-fetch-site");
 	case REST_X_M2M_PORTAL:
 		return STR("x-m2m-portal");
+	case REST_X_M2M_CONSOLE:
+		return STR("x-m2m-console");
 	default:
 		return STR_NONE;
 	}

@@ -1,13 +1,11 @@
 #include "rest/rest_portal.h"
 
 #include "base/uri.h"
+#include "op/console.h"
 #include "op/portal.h"
 #include "rest/rest_body.h"
 #include "rest/rest_decode_admin.h"
 #include "rest/rest_encode_admin.h"
-
-#define COOKIE            "__Host-m2m_session"
-#define COOKIE_ATTRIBUTES "; Path=/; Secure; HttpOnly; SameSite=Strict"
 
 /* ---- where a request comes from ---- */
 
@@ -68,26 +66,47 @@ static bool is_read_of_own_page(const struct rest_message *m)
 	       (m->headers[REST_SEC_FETCH_SITE].count == 0 || (site.p != NULL && str_eq(site, STR("same-origin"))));
 }
 
-void rest_portal_hold_to_page(const struct rest_message *m, struct op *op)
+/* ---- the two kinds of pages ---- */
+
+struct pages {
+	enum rest_header mark;
+	const char *cookie;
+	const char *unmarked, *from_elsewhere; /* refusals */
+};
+
+static const struct pages of_portal = {REST_X_M2M_PORTAL, "__Host-m2m_session", "A portal session is used with the header X-M2M-Portal: 1.",
+				       "A portal session is used from the gateway's own origin."};
+static const struct pages of_console = {REST_X_M2M_CONSOLE, "__Host-m2m_console",
+					"A console session is used with the header X-M2M-Console: 1.",
+					"A console session is used from the gateway's own origin."};
+
+static void hold_to(const struct rest_message *m, struct op *op, const struct pages *pages)
 {
-	struct str mark = only(m, REST_X_M2M_PORTAL);
-	if (mark.p == NULL || !str_eq(mark, STR("1")))
-		op_fail(op, ERR_FORBIDDEN, "A portal session is used with the header X-M2M-Portal: 1.");
+	struct str mark = only(m, pages->mark);
+	if (m->headers[REST_X_M2M_PORTAL].count > 0 && m->headers[REST_X_M2M_CONSOLE].count > 0)
+		op_fail(op, ERR_FORBIDDEN, "A request is of the portal or of the console, not of both.");
+	else if (mark.p == NULL || !str_eq(mark, STR("1")))
+		op_fail(op, ERR_FORBIDDEN, pages->unmarked);
 	else if (!is_read_of_own_page(m) && !is_own_origin(m, op, only(m, REST_ORIGIN)))
-		op_fail(op, ERR_FORBIDDEN, "A portal session is used from the gateway's own origin.");
+		op_fail(op, ERR_FORBIDDEN, pages->from_elsewhere);
 }
 
-/* ---- the cookie (RFC 6265 section 5.4) ---- */
+void rest_portal_hold_to_page(const struct rest_message *m, struct op *op)
+{
+	hold_to(m, op, op->spec->id == OP_OPEN_CONSOLE_SESSION ? &of_console : &of_portal);
+}
+
+/* ---- cookies (RFC 6265 section 5.4) ---- */
 
 /* One that stands there twice is nobody's. */
-static struct str session_of(struct str cookies)
+static struct str session_of(struct str cookies, const struct pages *pages)
 {
 	struct str found = STR_NONE;
 	unsigned n = 0;
 	while (cookies.p != NULL) {
 		struct str value = str_split(&cookies, ';');
 		struct str name = str_trim(str_split(&value, '='));
-		if (value.p == NULL || !str_eq(name, STR(COOKIE)))
+		if (value.p == NULL || !str_eq(name, str_of(pages->cookie)))
 			continue;
 		found = str_trim(value);
 		n++;
@@ -95,23 +114,44 @@ static struct str session_of(struct str cookies)
 	return n == 1 ? found : STR_NONE;
 }
 
+/* The mark says which cookie counts. Without one both wait for theirs. */
+static const struct pages *pages_of(const struct rest_message *m)
+{
+	bool portal = m->headers[REST_X_M2M_PORTAL].count > 0 || session_of(only(m, REST_COOKIE), &of_portal).p != NULL;
+	return m->headers[REST_X_M2M_CONSOLE].count > 0 || !portal ? &of_console : &of_portal;
+}
+
 void rest_portal_decode_session(const struct rest_message *m, struct op *op)
 {
-	struct str token = session_of(only(m, REST_COOKIE));
+	const struct pages *pages = pages_of(m);
+	struct str token = session_of(only(m, REST_COOKIE), pages);
 	if (token.p == NULL || op->err != ERR_OK)
 		return;
-	rest_portal_hold_to_page(m, op);
-	if (op->err == ERR_OK && op_portal_of(op) != NULL)
+	hold_to(m, op, pages);
+	if (op->err == ERR_OK && pages == &of_portal && op_portal_of(op) != NULL)
 		op->portal->token = arena_copy(op->arena, token);
+	if (op->err == ERR_OK && pages == &of_console && op_console_of(op) != NULL)
+		op->console->token = arena_copy(op->arena, token);
+}
+
+static void set_cookie(struct rest_answer *a, struct op *op, const struct pages *pages, const struct portal_secret *made)
+{
+	struct str value = made == NULL ? STR("") : str_from(made->text, sizeof made->text);
+	rest_answer_add(a, STR("Set-Cookie"),
+			arena_printf(op->arena, "%s=%.*s; Path=/; Secure; HttpOnly; SameSite=Strict%s", pages->cookie, STR_ARG(value),
+				     made == NULL ? "; Max-Age=0" : ""));
 }
 
 void rest_portal_add_cookie(struct rest_answer *a, struct op *op)
 {
 	if (op->spec->id == OP_OPEN_PORTAL_SESSION)
-		rest_answer_add(a, STR("Set-Cookie"),
-				arena_printf(op->arena, COOKIE "=%.*s" COOKIE_ATTRIBUTES, PORTAL_SECRET_LEN, op->portal->made.text));
+		set_cookie(a, op, &of_portal, &op->portal->made);
+	else if (op->spec->id == OP_OPEN_CONSOLE_SESSION)
+		set_cookie(a, op, &of_console, &op->console->made);
 	else if (op->spec->id == OP_CLOSE_PORTAL_SESSION)
-		rest_answer_add(a, STR("Set-Cookie"), STR(COOKIE "=" COOKIE_ATTRIBUTES "; Max-Age=0"));
+		set_cookie(a, op, &of_portal, NULL);
+	else if (op->spec->id == OP_CLOSE_CONSOLE_SESSION)
+		set_cookie(a, op, &of_console, NULL);
 }
 
 /* ---- bodies ---- */
@@ -169,17 +209,10 @@ static void write_rights(struct json_out *o, unsigned may)
 	json_close(o, ']');
 }
 
-static void put_uuid(struct json_out *o, const char *key, struct uuid id)
-{
-	char text[UUID_TEXT_LEN];
-	uuid_format(id, text);
-	json_put_str(o, key, str_from(text, sizeof text));
-}
-
 static void write_session(struct json_out *o, const struct portal_session *s)
 {
 	json_open(o, "organization", '{');
-	put_uuid(o, "id", s->organization_id);
+	rest_put_uuid(o, "id", s->organization_id);
 	json_put_str(o, "slug", s->slug);
 	json_put_str(o, "name", s->name);
 	json_close(o, '}');
@@ -190,12 +223,12 @@ static void write_session(struct json_out *o, const struct portal_session *s)
 	rest_put_time(o, "idle_expires_at", s->idle_expires_at);
 }
 
-static void write_sessions(struct json_out *o, const struct op *op)
+void rest_portal_write_sessions(struct json_out *o, const struct op *op)
 {
 	json_open(o, "sessions", '[');
 	for (size_t i = 0; i < op->out.rows; i++) {
 		json_open(o, NULL, '{');
-		put_uuid(o, "session_id", op->portal->sessions[i].session_id);
+		rest_put_uuid(o, "session_id", op->portal->sessions[i].session_id);
 		write_session(o, &op->portal->sessions[i]);
 		rest_put_time(o, "made_at", op->portal->sessions[i].made_at);
 		rest_put_time(o, "last_used_at", op->portal->sessions[i].last_used_at);
@@ -207,7 +240,7 @@ static void write_sessions(struct json_out *o, const struct op *op)
 void rest_portal_write(struct json_out *o, const struct op *op)
 {
 	if (op->spec->id == OP_LIST_PORTAL_SESSIONS) {
-		write_sessions(o, op);
+		rest_portal_write_sessions(o, op);
 	} else if (op->spec->id == OP_CREATE_PORTAL_LINK) {
 		json_put_str(o, "url", op->portal->url);
 		rest_put_time(o, "expires_at", op->portal->expires_at);

@@ -201,6 +201,7 @@ static bool is_malformed(struct op *op, struct str segment, struct str *ret)
 static void take_parameters(struct op *op, const struct op_path *parameters)
 {
 	op->in.organization = arena_copy(op->arena, parameters->organization);
+	op->in.kid = arena_copy(op->arena, parameters->kid);
 	if (is_malformed(op, parameters->client_id, &op->in.client_id))
 		op_fail(op, ERR_INVALID_REQUEST, "The path's client_id must be percent-encoded UTF-8 without control characters.");
 	if (is_malformed(op, parameters->credential_id, &op->in.credential_id))
@@ -211,7 +212,7 @@ static void take_parameters(struct op *op, const struct op_path *parameters)
 
 static void route(struct rest_request *r, struct op *op, const struct rest_message *m)
 {
-	struct op_path parameters = {STR_NONE, STR_NONE, STR_NONE, STR_NONE};
+	struct op_path parameters = {STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE};
 	op->spec = op_find(m->method, m->path, &parameters, &r->allow);
 	if (op->spec != NULL) {
 		take_parameters(op, &parameters);

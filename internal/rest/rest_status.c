@@ -20,12 +20,16 @@ int rest_status(const struct op *op)
 	case OP_ADD_CREDENTIAL:
 	case OP_CREATE_PORTAL_LINK:
 	case OP_OPEN_PORTAL_SESSION:
+	case OP_OPEN_CONSOLE_SESSION:
+	case OP_ROTATE_SIGNING_KEY:
 		return 201;
 	case OP_DELETE_ORGANIZATION:
 	case OP_DELETE_CLIENT:
 	case OP_REMOVE_CREDENTIAL:
 	case OP_END_PORTAL_SESSION:
 	case OP_CLOSE_PORTAL_SESSION:
+	case OP_CLOSE_CONSOLE_SESSION:
+	case OP_END_CONSOLE_SESSION:
 		return 204;
 	default:
 		return op->out.not_modified ? 304 : 200;

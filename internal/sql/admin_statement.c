@@ -59,6 +59,25 @@ static void put_profile(struct pg_params *p, const struct client_spec *spec)
 	pg_put_text(p, spec->profile);
 }
 
+void admin_put_org_list(struct pg_params *p, const struct org_search *search, struct str after, int64_t limit)
+{
+	struct uuid id;
+	bool is_id = search->search.p != NULL && uuid_parse(search->search, &id) == ERR_OK;
+	pg_put_text(p, after);
+	pg_put_int8(p, limit);
+	pg_put_text(p, search->search);
+	pg_put_uuid(p, is_id ? &id : NULL);
+	put_change(p, search->disabled);
+}
+
+void admin_put_client_search(struct pg_params *p, const struct client_search *search, int64_t limit)
+{
+	pg_put_text(p, search->search);
+	pg_put_int8(p, limit);
+	pg_put_text(p, search->place == 0 ? STR_NONE : search->place == 'i' ? STR("i") : STR("n"));
+	pg_put_text(p, search->place == 0 ? STR_NONE : search->after);
+}
+
 void admin_put_org_create(struct pg_params *p, const struct origin *o, const struct uuid *organization_id, const struct org_spec *spec,
 			  const struct credential_new *fresh)
 {
@@ -151,6 +170,7 @@ void admin_take_org(const PGresult *r, int row, struct arena *a, struct org *ret
 		.disabled_at = pg_time_us(r, row, 8),
 		.networks = networks(r, row, 9, a),
 		.secret_max_age = pg_int4(r, row, 10),
+		.clients = PQnfields(r) > 11 ? pg_int8(r, row, 11) : -1,
 	};
 }
 
@@ -179,4 +199,24 @@ void admin_take_client(const PGresult *r, int row, struct arena *a, struct clien
 		.secret_expires_at = pg_time_us(r, row, 20),
 		.secret_created_by = text(r, row, 21, a),
 	};
+}
+
+void admin_take_found_client(const PGresult *r, int row, struct arena *a, struct found_client *ret)
+{
+	*ret = (struct found_client){
+		.client_id = text(r, row, 1, a),
+		.name = text(r, row, 2, a),
+		.organization_id = pg_uuid(r, row, 3),
+		.slug = text(r, row, 4, a),
+		.organization_name = text(r, row, 5, a),
+		.disabled_at = pg_time_us(r, row, 6),
+		.created_at = pg_time_us(r, row, 7),
+		.last_used_at = pg_time_us(r, row, 8),
+	};
+}
+
+char admin_take_place(const PGresult *r, int row)
+{
+	struct str place = pg_str(r, row, PQnfields(r) - 1);
+	return place.n == 1 ? place.p[0] : 'i';
 }

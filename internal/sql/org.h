@@ -35,7 +35,9 @@ struct org {
 	struct str networks;  /* joined with spaces; absent: any */
 	/* seconds from a secret's making to its end, at most; 0: as long as it is set to */
 	int32_t secret_max_age;
+	int64_t clients; /* how many it has; ORG_CLIENTS_MAX: so many or more; -1: not told */
 };
+#define ORG_CLIENTS_MAX 10000
 
 struct client {
 	struct str client_id;
@@ -62,6 +64,30 @@ struct client {
 };
 
 enum change { CHANGE_NONE, CHANGE_ON, CHANGE_OFF };
+
+/* What a list of organizations is of. */
+struct org_search {
+	struct str search;    /* absent: all */
+	enum change disabled; /* disabled ones alone, enabled ones alone; NONE: both */
+};
+#define SEARCH_MAX 200 /* bytes */
+
+/* A client among those of all organizations. */
+struct found_client {
+	struct str client_id, name;
+	struct uuid organization_id;
+	struct str slug, organization_name;
+	int64_t disabled_at, created_at, last_used_at; /* 0: enabled; 0: never, as far as is known */
+};
+
+/* What a list of clients is of: those whose ids, and behind them those whose names, begin so. */
+struct client_search {
+	struct str search; /* "": all */
+	/* the place of the last one before: 'i' among the ids, 'n' among the names; 0: from the
+	 * first */
+	char place;
+	struct str after;
+};
 
 /* What isn't given stays, or, for something new, takes its default where it has one. */
 struct client_spec {

@@ -8,4 +8,5 @@ void origin_put(struct pg_params *p, const struct origin *o)
 	pg_put_text(p, o->remote_addr);
 	pg_put_text(p, o->user_agent);
 	pg_put_text(p, o->traceparent);
+	p->by = o->by;
 }

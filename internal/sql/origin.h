@@ -3,7 +3,15 @@
 #define M2M_SQL_ORIGIN_H
 
 #include "base/uuid.h"
+#include "crypto/digest.h"
 #include "sql/pg_value.h"
+
+/* What an operator comes with: a console session, or a token that m2mctl minted. */
+struct operator_proof {
+	bool is_session;
+	uint8_t token_hash[SHA256_LEN]; /* of the session's token */
+	struct uuid jti;                /* of the token that isn't a session's */
+};
 
 /* Strings are borrowed until the statement has answered. */
 struct origin {
@@ -13,10 +21,13 @@ struct origin {
 	struct str remote_addr; /* numeric address or absent */
 	struct str user_agent;
 	struct str traceparent;
+	/* an operator acts, whose session or token must be live until the act has committed; NULL:
+	 * none does. The gateway's store sees to it. */
+	const struct operator_proof *by;
 };
 
 /* Six parameters: actor text, request_id uuid, transport "char", remote_addr text, user_agent text,
- * traceparent text. An absent one is null. */
+ * traceparent text. An absent one is null. `by` becomes the parameters' `by`. */
 void origin_put(struct pg_params *p, const struct origin *o);
 
 #endif

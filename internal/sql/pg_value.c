@@ -10,6 +10,7 @@ void pg_params_init(struct pg_params *p, struct arena *a)
 {
 	p->a = a;
 	p->n = 0;
+	p->by = NULL;
 }
 
 static void put(struct pg_params *p, Oid type, const void *bytes, size_t n)
@@ -264,6 +265,10 @@ enum err pg_err(const PGresult *r)
 		return ERR_ORGANIZATION_MOVED;
 	if (strcmp(state, "23505") == 0)
 		return ERR_EXISTS;
+	if (strcmp(state, "M2M01") == 0)
+		return ERR_INVALID_TOKEN;
+	if (strcmp(state, "M2M02") == 0)
+		return ERR_FORBIDDEN;
 	if (strcmp(state, "23P01") == 0)
 		return ERR_CONFLICT;
 	for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)

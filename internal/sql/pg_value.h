@@ -28,11 +28,14 @@ enum pg_oid {
 	PG_TIMESTAMPTZ = 1184,
 };
 
+struct operator_proof;
+
 /* Values in the order of $1, $2, ... Integers and ids are copied into `a`; text and bytes are
  * borrowed until the statement was sent. */
 struct pg_params {
 	struct arena *a;
 	int n;
+	const struct operator_proof *by; /* who must be live for this (sql/origin.h); NULL: nobody */
 	Oid types[PG_PARAMS_MAX];
 	const char *values[PG_PARAMS_MAX];
 	int lengths[PG_PARAMS_MAX];
@@ -73,7 +76,8 @@ struct str pg_text_array_joined(const PGresult *r, int row, int col, struct aren
 
 /* What a failed result means to a caller: ERR_STORE_UNAVAILABLE for what may pass (connection,
  * shutdown, read-only, disk full, lock or statement timeout), ERR_EXISTS for a unique violation,
- * ERR_CONFLICT for an exclusion violation, ERR_INTERNAL for the rest. ERR_OK for a successful
+ * ERR_CONFLICT for an exclusion violation, ERR_INVALID_TOKEN and ERR_FORBIDDEN for an operator who
+ * isn't live or may not (m2m.operator_holds), ERR_INTERNAL for the rest. ERR_OK for a successful
  * result. */
 enum err pg_err(const PGresult *r);
 

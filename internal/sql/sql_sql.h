@@ -4,6 +4,8 @@
 #ifndef M2M_SQL_SQL_SQL_H
 #define M2M_SQL_SQL_SQL_H
 
+extern const char sql_console_end[];
+extern const char sql_console_list[];
 extern const char sql_client_change[];
 extern const char sql_client_create[];
 extern const char sql_client_credential_add[];
@@ -11,6 +13,7 @@ extern const char sql_client_credential_list[];
 extern const char sql_client_credential_remove[];
 extern const char sql_client_delete[];
 extern const char sql_client_list[];
+extern const char sql_client_search[], sql_client_search_within[];
 extern const char sql_org_change[];
 extern const char sql_org_create[];
 extern const char sql_org_delete[];
@@ -19,10 +22,12 @@ extern const char sql_org_list[];
 extern const char sql_portal_end[];
 extern const char sql_portal_link[];
 extern const char sql_portal_list[];
+extern const char sql_portal_list_all[];
 extern const char sql_read_secret[];
 extern const char sql_rotate[];
 extern const char sql_rotate_begin[];
 extern const char sql_seal[];
+extern const char sql_signing_key_list[];
 extern const char sql_rotation_change[];
 extern const char sql_rotation_read[];
 

@@ -9,13 +9,32 @@
 #define ANSWER_MAX (1 << 20)
 
 struct call {
-	bool clients; /* rows are clients, else organizations */
+	enum { ORGS, CLIENTS, FOUND_CLIENTS } rows; /* ORGS unless given */
+	bool search;                                /* for clients: rows say where they stand */
 	bool writes;
 	int32_t limit; /* of a list; 0: one row */
 	enum err none; /* what no row means; ERR_OK: an empty list */
 	admin_done *done;
 	void *arg;
 };
+
+static void take_kind(const struct call *call, const PGresult *r, struct arena *a, int n, struct admin_answer *answer)
+{
+	struct org *orgs = arena_alloc(a, (size_t)n * sizeof *orgs);
+	struct client *clients = arena_alloc(a, (size_t)n * sizeof *clients);
+	struct found_client *found = arena_alloc(a, (size_t)n * sizeof *found);
+	for (int i = 0; i < n && orgs != NULL && clients != NULL && found != NULL; i++) {
+		if (call->rows == CLIENTS)
+			admin_take_client(r, i, a, &clients[i]);
+		else if (call->rows == FOUND_CLIENTS)
+			admin_take_found_client(r, i, a, &found[i]);
+		else
+			admin_take_org(r, i, a, &orgs[i]);
+	}
+	answer->orgs = orgs;
+	answer->clients = clients;
+	answer->found = found;
+}
 
 /* Rows into `a`. A list has one row more than was asked for when more follow, and a row of nulls
  * when there is nothing to list. */
@@ -33,16 +52,9 @@ static enum err take_rows(const struct call *call, const PGresult *r, struct are
 	}
 	if (pg_is_null(r, 0, 1))
 		n = 0;
-	struct org *orgs = arena_alloc(a, (size_t)n * sizeof *orgs);
-	struct client *clients = arena_alloc(a, (size_t)n * sizeof *clients);
-	for (int i = 0; i < n && orgs != NULL && clients != NULL; i++) {
-		if (call->clients)
-			admin_take_client(r, i, a, &clients[i]);
-		else
-			admin_take_org(r, i, a, &orgs[i]);
-	}
-	answer->orgs = orgs;
-	answer->clients = clients;
+	take_kind(call, r, a, n, answer);
+	if (call->search && n > 0)
+		answer->place = admin_take_place(r, n - 1);
 	answer->n = (size_t)n;
 	return arena_overflowed(a) ? ERR_NO_MEMORY : ERR_OK;
 }
@@ -66,12 +78,11 @@ static enum err submit(struct store *s, const char *statement, const struct pg_p
 	return store_submit(s, statement, call.writes, p, answered, &call, sizeof call);
 }
 
-enum err admin_org_list(struct store *s, struct str after, int32_t limit, admin_done *done, void *arg)
+enum err admin_org_list(struct store *s, const struct org_search *search, struct str after, int32_t limit, admin_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
-	pg_put_text(&p, after);
-	pg_put_int8(&p, (int64_t)limit + 1);
+	admin_put_org_list(&p, search, after, (int64_t)limit + 1);
 	return submit(s, STMT_ORG_LIST, &p, (struct call){.limit = limit, .done = done, .arg = arg});
 }
 
@@ -131,7 +142,20 @@ enum err admin_client_list(struct store *s, struct str org, struct str after, in
 	pg_put_int8(&p, (int64_t)limit + 1);
 	pg_put_int4_or_null(&p, expiring, expiring == 0);
 	return submit(s, STMT_CLIENT_LIST, &p,
-		      (struct call){.clients = true, .limit = limit, .none = ERR_INTERNAL, .done = done, .arg = arg});
+		      (struct call){.rows = CLIENTS, .limit = limit, .none = ERR_INTERNAL, .done = done, .arg = arg});
+}
+
+enum err admin_client_search(struct store *s, struct str org, const struct client_search *search, int32_t limit, admin_done *done,
+			     void *arg)
+{
+	struct pg_params p;
+	bool within = org.p != NULL;
+	store_params(s, &p);
+	admin_put_client_search(&p, search, (int64_t)limit + 1);
+	if (within)
+		admin_put_org(&p, org);
+	return submit(s, within ? STMT_CLIENT_SEARCH_WITHIN : STMT_CLIENT_SEARCH, &p,
+		      (struct call){.rows = within ? CLIENTS : FOUND_CLIENTS, .search = true, .limit = limit, .done = done, .arg = arg});
 }
 
 enum err admin_client_find(struct store *s, struct str org, struct str client_id, admin_done *done, void *arg)
@@ -140,7 +164,7 @@ enum err admin_client_find(struct store *s, struct str org, struct str client_id
 	store_params(s, &p);
 	admin_put_org(&p, org);
 	pg_put_text(&p, client_id);
-	return submit(s, STMT_CLIENT_FIND, &p, (struct call){.clients = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
+	return submit(s, STMT_CLIENT_FIND, &p, (struct call){.rows = CLIENTS, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
 
 enum err admin_client_create(struct store *s, const struct origin *origin, const struct uuid *organization_id,
@@ -150,7 +174,7 @@ enum err admin_client_create(struct store *s, const struct origin *origin, const
 	store_params(s, &p);
 	admin_put_client_create(&p, origin, organization_id, spec, fresh);
 	return submit(s, STMT_CLIENT_CREATE, &p,
-		      (struct call){.clients = true, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
+		      (struct call){.rows = CLIENTS, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
 
 enum err admin_client_change(struct store *s, const struct origin *origin, struct str org, struct str client_id,
@@ -160,7 +184,7 @@ enum err admin_client_change(struct store *s, const struct origin *origin, struc
 	store_params(s, &p);
 	admin_put_client_change(&p, origin, org, client_id, change);
 	return submit(s, STMT_CLIENT_CHANGE, &p,
-		      (struct call){.clients = true, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
+		      (struct call){.rows = CLIENTS, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
 
 enum err admin_client_delete(struct store *s, const struct origin *origin, struct str org, struct str client_id, admin_done *done,
@@ -172,5 +196,5 @@ enum err admin_client_delete(struct store *s, const struct origin *origin, struc
 	admin_put_org(&p, org);
 	pg_put_text(&p, client_id);
 	return submit(s, STMT_CLIENT_DELETE, &p,
-		      (struct call){.clients = true, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
+		      (struct call){.rows = CLIENTS, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }

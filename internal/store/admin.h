@@ -19,7 +19,9 @@ struct admin_answer {
 	const struct org *orgs;       /* of the calls about organizations */
 	const struct client *clients; /* of the calls about clients, and of a creation */
 	size_t n;
-	bool more; /* a page that isn't the last */
+	const struct found_client *found; /* of a search among all clients */
+	bool more;                        /* a page that isn't the last */
+	char place;                       /* of a search for clients: where the last one stands */
 };
 /* `a` is NULL unless `err` is ERR_OK. Errors, besides those of any statement:
  * ORGANIZATION_NOT_FOUND, CLIENT_NOT_FOUND, ALREADY_EXISTS (slug, or issuer and external id),
@@ -29,7 +31,8 @@ typedef void admin_done(void *arg, enum err err, const struct admin_answer *a);
 
 /* In the order of their slugs, those behind `after` (absent: from the first). limit: 1 to
  * ADMIN_PAGE_MAX. */
-MUST_CHECK enum err admin_org_list(struct store *s, struct str after, int32_t limit, admin_done *done, void *arg);
+MUST_CHECK enum err admin_org_list(struct store *s, const struct org_search *search, struct str after, int32_t limit, admin_done *done,
+				   void *arg);
 MUST_CHECK enum err admin_org_find(struct store *s, struct str org, admin_done *done, void *arg);
 
 /* The organization, its default client and the client's first secret. `fresh` has the client's
@@ -45,6 +48,10 @@ MUST_CHECK enum err admin_org_delete(struct store *s, const struct origin *origi
  * ended; 0: all. */
 MUST_CHECK enum err admin_client_list(struct store *s, struct str org, struct str after, int32_t limit, int32_t expiring, admin_done *done,
 				      void *arg);
+/* By the beginning of their ids, then of their names. `org` absent: of all organizations, and the
+ * answer has `found`; else `clients`. */
+MUST_CHECK enum err admin_client_search(struct store *s, struct str org, const struct client_search *search, int32_t limit,
+					admin_done *done, void *arg);
 MUST_CHECK enum err admin_client_find(struct store *s, struct str org, struct str client_id, admin_done *done, void *arg);
 MUST_CHECK enum err admin_client_create(struct store *s, const struct origin *origin, const struct uuid *organization_id,
 					const struct client_spec *spec, const struct credential_new *fresh, admin_done *done, void *arg);

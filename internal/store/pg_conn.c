@@ -243,6 +243,17 @@ static void tell_ran(struct unit *u)
 	ran(u->arg, u->result);
 }
 
+/* The last statement's; or the failure of the one before, which has kept it from running. */
+static void keep_result(struct unit *u, PGresult *r)
+{
+	if (PQresultStatus(r) == PGRES_PIPELINE_ABORTED && u->result != NULL) {
+		PQclear(r);
+		return;
+	}
+	PQclear(u->result);
+	u->result = r;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
@@ -265,8 +276,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 			finish_head(c);
 			continue;
 		}
-		PQclear(head_unit(c)->result);
-		head_unit(c)->result = r;
+		keep_result(head_unit(c), r);
 	}
 	if (c->unit_count > 0)
 		tell_ran(head_unit(c));
@@ -338,35 +348,52 @@ static void hurry(struct pg_conn *c, int64_t deadline_us)
 		rearm_deadline(c);
 }
 
-enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *p, int timeout_ms, pg_unit_ran *ran,
-				pg_unit_done *done, void *arg)
+static bool send_query(struct pg_conn *c, const struct pg_query *q)
+{
+	const struct pg_params *p = q->params;
+	return PQsendQueryPrepared(c->pg, q->statement, p->n, p->values, p->lengths, p->formats, 1) == 1;
+}
+
+static enum err send_unit(struct pg_conn *c, const struct pg_query *guard, const struct pg_query *q, int timeout_ms, struct unit u)
 {
 	if (c->state != UP)
 		return ERR_STORE_UNAVAILABLE;
 	if (c->unit_count >= c->unit_max)
 		return ERR_OVERLOADED;
-	if (!pg_params_ok(p))
+	if (!pg_params_ok(q->params) || (guard != NULL && !pg_params_ok(guard->params)))
 		return ERR_TOO_LARGE;
-	if (PQsendQueryPrepared(c->pg, statement, p->n, p->values, p->lengths, p->formats, 1) != 1 ||
-	    (ran != NULL && PQsendFlushRequest(c->pg) != 1) || PQpipelineSync(c->pg) != 1) {
+	if ((guard != NULL && !send_query(c, guard)) || !send_query(c, q) || (u.ran != NULL && PQsendFlushRequest(c->pg) != 1) ||
+	    PQpipelineSync(c->pg) != 1) {
 		/* libpq is out of memory or its socket is dead: what it holds may not match our
 		 * list any more, so begin anew from the loop */
 		event_active(c->timer, EV_TIMEOUT, 0);
 		return ERR_STORE_UNAVAILABLE;
 	}
-	int64_t now_us = clock_mono_us();
-	hurry(c, now_us + (int64_t)timeout_ms * 1000);
-	c->units[(c->unit_first + c->unit_count) % c->unit_max] =
-		(struct unit){.ran = ran, .done = done, .arg = arg, .sent_us = now_us, .deadline_us = now_us + (int64_t)timeout_ms * 1000};
+	u.sent_us = clock_mono_us();
+	u.deadline_us = u.sent_us + (int64_t)timeout_ms * 1000;
+	hurry(c, u.deadline_us);
+	c->units[(c->unit_first + c->unit_count) % c->unit_max] = u;
 	if (++c->unit_count == 1)
 		rearm_deadline(c);
 	flush(c);
 	return ERR_OK;
 }
 
+enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *p, int timeout_ms, pg_unit_ran *ran,
+				pg_unit_done *done, void *arg)
+{
+	return send_unit(c, NULL, &(struct pg_query){statement, p}, timeout_ms, (struct unit){.ran = ran, .done = done, .arg = arg});
+}
+
 enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *p, int timeout_ms, pg_unit_done *done, void *arg)
 {
 	return pg_conn_send_and_watch(c, statement, p, timeout_ms, NULL, done, arg);
+}
+
+enum err pg_conn_send_guarded(struct pg_conn *c, const struct pg_query *guard, const struct pg_query *q, int timeout_ms, pg_unit_done *done,
+			      void *arg)
+{
+	return send_unit(c, guard, q, timeout_ms, (struct unit){.done = done, .arg = arg});
 }
 
 /* ---- life ---- */

@@ -61,6 +61,15 @@ unsigned pg_conn_in_flight(const struct pg_conn *c);
 MUST_CHECK enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms,
 				 pg_unit_done *done, void *arg);
 
+/* Two prepared statements in one transaction: what `guard` answers is of no interest, and if it
+ * fails, nothing of `q` is done, and the unit fails as it did. */
+struct pg_query {
+	const char *statement;
+	const struct pg_params *params;
+};
+MUST_CHECK enum err pg_conn_send_guarded(struct pg_conn *c, const struct pg_query *guard, const struct pg_query *q, int timeout_ms,
+					 pg_unit_done *done, void *arg);
+
 /* As pg_conn_send, and PostgreSQL is asked to send the rows before it commits (a Flush ahead of
  * the Sync), which costs it and us a message more. `ran` is called when they arrive, at most
  * once and before `done`; not at all if the commit is known by then, or the statement failed. */

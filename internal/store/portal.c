@@ -8,6 +8,7 @@
 struct call {
 	portal_done *done;
 	void *arg;
+	bool may_be_none; /* no row is an empty list */
 };
 
 static void sessions_answered(void *arg, enum err err, const PGresult *r)
@@ -16,6 +17,10 @@ static void sessions_answered(void *arg, enum err err, const PGresult *r)
 	struct portal_answer answer = {.n = 0};
 	if (err != ERR_OK) {
 		call->done(call->arg, store_act_err(err), NULL);
+		return;
+	}
+	if (call->may_be_none && PQntuples(r) == 0) {
+		call->done(call->arg, ERR_OK, &answer);
 		return;
 	}
 	struct arena *a = arena_new(ANSWER_MAX);
@@ -52,7 +57,7 @@ enum err portal_link_make(struct store *s, const struct bearer *maker, const str
 			  const struct uuid *link_id, const uint8_t code_hash[SHA256_LEN], const struct portal_link_spec *spec,
 			  bool clients, portal_done *done, void *arg)
 {
-	const struct call call = {done, arg};
+	const struct call call = {.done = done, .arg = arg};
 	struct pg_params p;
 	store_params(s, &p);
 	portal_put_link(&p, maker, origin, org, link_id, code_hash, spec, clients);
@@ -62,7 +67,7 @@ enum err portal_link_make(struct store *s, const struct bearer *maker, const str
 enum err portal_open(struct store *s, const struct origin *origin, const uint8_t code_hash[SHA256_LEN], const struct uuid *session_id,
 		     const uint8_t token_hash[SHA256_LEN], portal_done *done, void *arg)
 {
-	const struct call call = {done, arg};
+	const struct call call = {.done = done, .arg = arg};
 	struct pg_params p;
 	store_params(s, &p);
 	portal_put_open(&p, origin, code_hash, session_id, token_hash);
@@ -72,7 +77,7 @@ enum err portal_open(struct store *s, const struct origin *origin, const uint8_t
 enum err portal_use(struct store *s, const uint8_t token_hash[SHA256_LEN], struct str remote_addr, bool act_decides, portal_done *done,
 		    void *arg)
 {
-	const struct call call = {done, arg};
+	const struct call call = {.done = done, .arg = arg};
 	struct pg_params p;
 	store_params(s, &p);
 	pg_put_bytea(&p, str_from(token_hash, SHA256_LEN));
@@ -83,17 +88,28 @@ enum err portal_use(struct store *s, const uint8_t token_hash[SHA256_LEN], struc
 
 enum err portal_list(struct store *s, struct str org, portal_done *done, void *arg)
 {
-	const struct call call = {done, arg};
+	const struct call call = {.done = done, .arg = arg};
 	struct pg_params p;
 	store_params(s, &p);
 	admin_put_org(&p, org);
 	return store_submit(s, STMT_PORTAL_LIST, false, &p, sessions_answered, &call, sizeof call);
 }
 
+enum err portal_list_all(struct store *s, int32_t limit, const struct portal_session *after, portal_done *done, void *arg)
+{
+	const struct call call = {.done = done, .arg = arg, .may_be_none = true};
+	struct pg_params p;
+	store_params(s, &p);
+	pg_put_int8(&p, (int64_t)limit + 1);
+	pg_put_time(&p, after == NULL ? 0 : after->expires_at);
+	pg_put_uuid(&p, after == NULL ? NULL : &after->session_id);
+	return store_submit(s, STMT_PORTAL_LIST_ALL, false, &p, sessions_answered, &call, sizeof call);
+}
+
 enum err portal_end(struct store *s, const struct origin *origin, struct str org, const struct uuid *session_id, const uint8_t *token_hash,
 		    portal_done *done, void *arg)
 {
-	const struct call call = {done, arg};
+	const struct call call = {.done = done, .arg = arg};
 	struct pg_params p;
 	store_params(s, &p);
 	portal_put_end(&p, origin, org, session_id, token_hash);

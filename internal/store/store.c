@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sql/promises.h"
 #include "sql/sql_sql.h"
 #include "store/denied.h"
 #include "store/store_parts.h"
@@ -62,6 +63,8 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_ORG_CHANGE, sql_org_change},
 	{STMT_ORG_DELETE, sql_org_delete},
 	{STMT_CLIENT_LIST, sql_client_list},
+	{STMT_CLIENT_SEARCH, sql_client_search},
+	{STMT_CLIENT_SEARCH_WITHIN, sql_client_search_within},
 	{STMT_CLIENT_FIND, sql_client_find},
 	{STMT_CLIENT_CREATE, sql_client_create},
 	{STMT_CLIENT_CHANGE, sql_client_change},
@@ -83,9 +86,29 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_PORTAL_OPEN, sql_portal_open},
 	{STMT_PORTAL_USE, sql_portal_use},
 	{STMT_PORTAL_LIST, sql_portal_list},
+	{STMT_PORTAL_LIST_ALL, sql_portal_list_all},
 	{STMT_PORTAL_END, sql_portal_end},
 	{STMT_PORTAL_FORGET, "with links as (delete from m2m.portal_link where expires_at < statement_timestamp() - interval '7 days')"
 			     " delete from m2m.portal_session where expires_at < statement_timestamp() - interval '7 days'"},
+	{STMT_CONSOLE_OPEN,
+	 "select * from m2m.console_open($1::bytea, $2::uuid, $3::bytea, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text)"},
+	{STMT_CONSOLE_USE, "select * from m2m.console_use($1::bytea, $2::uuid)"},
+	{STMT_CONSOLE_LIST, sql_console_list},
+	{STMT_CONSOLE_END, sql_console_end},
+	{STMT_CONSOLE_FORGET, "select m2m.console_forget()"},
+	{STMT_SIGNING_KEY_LIST, sql_signing_key_list},
+	{STMT_SIGNING_KEY_ROTATE,
+	 "select m2m.operator_rotates_key($1::bytea, $2::uuid, $3::text, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text,"
+	 " $9::text, $10::text, $11::text, $12::bytea, $13::text, $14::int8)"},
+	{STMT_SIGNING_KEY_REVOKE,
+	 "select m2m.operator_revokes_key($1::bytea, $2::uuid, $3::text, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text,"
+	 " $9::text, $10::int8, $11::bool, $12::text, $13::text, $14::text, $15::bytea, $16::text)"},
+	{STMT_MASTER_KEYS, sql_master_keys},
+	{STMT_OPERATOR_TOKEN_LIST, sql_operator_token_list},
+	{STMT_DENIED_LIST, sql_operator_denied_list},
+	{STMT_HEALTH, "select current_setting('server_version_num')::int4, pg_is_in_recovery(), h.default_used, h.partitions_until,"
+		      " (select max(version) from m2m.schema_migration), " SQL_CONNECTIONS ", " SQL_PROMISES " from m2m.audit_health() h"},
+	{STMT_OPERATOR_HOLDS, "select m2m.operator_holds($1::bytea, $2::uuid)"},
 	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
 };
 
@@ -197,6 +220,8 @@ static void housekeeping(struct store *s)
 		err = pg_conn_send(s->serve_conn, STMT_FORGET_REVOKED, &p, timeout_ms, housekeeping_answered, s);
 	if (err == ERR_OK)
 		err = pg_conn_send(s->serve_conn, STMT_PORTAL_FORGET, &p, timeout_ms, housekeeping_answered, s);
+	if (err == ERR_OK)
+		err = pg_conn_send(s->serve_conn, STMT_CONSOLE_FORGET, &p, timeout_ms, housekeeping_answered, s);
 	audit_writer_put_key(s->issue.writer, s->scratch, &p);
 	if (err != ERR_OK || pg_conn_send(s->serve_conn, STMT_AUDIT_KEY, &p, timeout_ms, housekeeping_answered, s) != ERR_OK)
 		s->next_partitions_us = 0;

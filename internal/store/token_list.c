@@ -1,5 +1,7 @@
 #include "store/token_list.h"
 
+#include "sql/admin_statement.h"
+#include "sql/console.h"
 #include "sql/outcome.h"
 #include "store/store_parts.h"
 
@@ -29,6 +31,9 @@ static struct listed_token take_row(const PGresult *r, int row)
 		.auth_method = pg_str(r, row, 14),
 		.credential = pg_str(r, row, 15),
 		.bound_to = pg_str(r, row, 16),
+		.organization_id = PQnfields(r) > 17 ? pg_uuid(r, row, 17) : (struct uuid){0},
+		.slug = PQnfields(r) > 17 ? pg_str(r, row, 18) : STR_NONE,
+		.organization_name = PQnfields(r) > 17 ? pg_str(r, row, 19) : STR_NONE,
 	};
 }
 
@@ -56,8 +61,8 @@ static void answered(void *arg, enum err err, const PGresult *r)
 	struct token_page page = {.n = 0};
 	if (err == ERR_OK)
 		err = PQntuples(r) > 0 ? outcome_err(pg_str(r, 0, 0)) : ERR_INTERNAL;
-	else if (err != ERR_STORE_UNAVAILABLE)
-		err = ERR_INTERNAL;
+	else
+		err = store_act_err(err);
 	if (err == ERR_OK)
 		take_page(r, call->limit, rows, &page);
 	call->done(call->arg, err, err == ERR_OK ? &page : NULL);
@@ -83,4 +88,27 @@ enum err token_list(struct store *s, const struct bearer *bearer, const struct t
 	pg_put_text(&p, filter->auth_method);
 	pg_put_text(&p, filter->credential);
 	return store_submit(s, STMT_TOKEN_LIST, false, &p, answered, &call, sizeof call);
+}
+
+enum err token_list_all(struct store *s, const struct operator_proof *by, struct str org, const struct token_filter *filter,
+			const struct token_place *before, int32_t limit, token_list_done *done, void *arg)
+{
+	const struct call call = {.limit = limit, .done = done, .arg = arg};
+	struct pg_params p;
+	store_params(s, &p);
+	console_put_proof(&p, by);
+	admin_put_org(&p, org);
+	pg_put_bool(&p, org.p != NULL);
+	pg_put_text(&p, filter->client_id);
+	pg_put_uuid(&p, filter->jti);
+	pg_put_int4_or_null(&p, filter->secret_version, filter->secret_version == 0);
+	pg_put_text(&p, filter->remote_addr);
+	pg_put_time(&p, filter->since);
+	pg_put_time(&p, filter->until);
+	pg_put_time(&p, before == NULL ? 0 : before->issued_at);
+	pg_put_uuid(&p, before == NULL ? NULL : &before->jti);
+	pg_put_int4(&p, limit);
+	pg_put_text(&p, filter->auth_method);
+	pg_put_text(&p, filter->credential);
+	return store_submit(s, STMT_OPERATOR_TOKEN_LIST, false, &p, answered, &call, sizeof call);
 }

@@ -36,6 +36,9 @@ struct listed_token {
 	/* how the client authenticated (m2m.auth_method_name), with which credential unless that is
 	 * the secret, and what the token is bound to; each may be absent */
 	struct str auth_method, credential, bound_to;
+	/* of an operator's list; absent: the platform's or an operator's token */
+	struct str slug, organization_name;
+	struct uuid organization_id;
 };
 
 struct token_page {
@@ -53,5 +56,9 @@ typedef void token_list_done(void *arg, enum err err, const struct token_page *p
  * statement is on its way; otherwise `done` isn't called. */
 MUST_CHECK enum err token_list(struct store *s, const struct bearer *bearer, const struct token_filter *filter,
 			       const struct token_place *before, int32_t limit, token_list_done *done, void *arg);
+
+/* For an operator: of all organizations, or of one (slug or id). ORGANIZATION_NOT_FOUND. */
+MUST_CHECK enum err token_list_all(struct store *s, const struct operator_proof *by, struct str org, const struct token_filter *filter,
+				   const struct token_place *before, int32_t limit, token_list_done *done, void *arg);
 
 #endif

@@ -188,6 +188,12 @@ static void *run(void *arg)
 	return NULL;
 }
 
+static int64_t certificate_expires(void *tls)
+{
+	struct tls_state state;
+	return tls != NULL && tls_state(tls, &state) ? state.expires : 0;
+}
+
 struct worker *worker_new(const struct config *config, const struct worker_shared *shared, struct listen_set *http, struct listen_set *grpc)
 {
 	struct worker *w = calloc(1, sizeof *w);
@@ -223,6 +229,10 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	w->env.limits = shared->limits;
 	w->hashing = shared->hashing;
 	w->env.hashing = hash_view_new(shared->hashing, w->base);
+	w->env.key_maker = key_maker_new(w->base);
+	w->env.started_us = clock_wall_us();
+	w->env.tls = w->tls;
+	w->env.certificate_expires = certificate_expires;
 	w->env.hash_failures = shared->hash_failures;
 	w->env.authorities = client_authorities_set(shared->authorities);
 	if (discovery_documents(w->arena, config, &w->env.documents) != ERR_OK)
@@ -231,7 +241,8 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
 	w->flush = event_new(w->base, -1, 0, on_flush, w);
 	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->env.client_keys == NULL || w->env.certificates == NULL ||
-	    w->env.hasher == NULL || w->env.hashing == NULL || w->command_event == NULL || w->tick == NULL || w->flush == NULL)
+	    w->env.hasher == NULL || w->env.hashing == NULL || w->env.key_maker == NULL || w->command_event == NULL || w->tick == NULL ||
+	    w->flush == NULL)
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
@@ -296,6 +307,9 @@ void worker_free(struct worker *w)
 	struct hash_view *hashing = w->env.hashing;
 	w->env.hashing = NULL; /* nobody asks any more */
 	hash_view_free(hashing);
+	struct key_maker *key_maker = w->env.key_maker;
+	w->env.key_maker = NULL;
+	key_maker_free(key_maker);
 	store_free(w->store);
 	rest_server_free(w->rest);
 	worker_close_placing(w);

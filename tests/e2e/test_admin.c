@@ -149,7 +149,7 @@ Test(admin, a_parameter_that_is_not_known_is_named_and_nothing_is_done)
 		{"PATCH", ORGS "/acme?name=New", "{\"name\":\"New\"}", "query: name"},
 		{"DELETE", ORGS "/acme?dry_run=1", NULL, "query: dry_run"},
 		{"POST", clients_of("acme", "", "?dry_run=1"), "{}", "query: dry_run"},
-		{"GET", ORGS "?page=2", NULL, "parameter page. It knows page_size and page_token."},
+		{"GET", ORGS "?page=2", NULL, "parameter page. It knows search, state, page_size and page_token."},
 		{"GET", ORGS "/acme?version=1", NULL, "query: version"},
 		{"POST", rotation, "{\"graceSeconds\":60}", "member graceSeconds."},
 	};

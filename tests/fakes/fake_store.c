@@ -189,8 +189,9 @@ static enum err take_on_admin(struct store *s, enum fake_call call, const struct
 	return take_on(s, call);
 }
 
-enum err admin_org_list(struct store *s, struct str after, int32_t limit, admin_done *done, void *arg)
+enum err admin_org_list(struct store *s, const struct org_search *search, struct str after, int32_t limit, admin_done *done, void *arg)
 {
+	s->org_search = *search;
 	s->after = after;
 	s->limit = limit;
 	return take_on_admin(s, FAKE_ORG_LIST, NULL, STR_NONE, STR_NONE, done, arg);
@@ -235,6 +236,14 @@ enum err admin_client_list(struct store *s, struct str org, struct str after, in
 	s->limit = limit;
 	s->expiring = expiring;
 	return take_on_admin(s, FAKE_CLIENT_LIST, NULL, org, STR_NONE, done, arg);
+}
+
+enum err admin_client_search(struct store *s, struct str org, const struct client_search *search, int32_t limit, admin_done *done,
+			     void *arg)
+{
+	s->client_search = *search;
+	s->limit = limit;
+	return take_on_admin(s, FAKE_CLIENT_SEARCH, NULL, org, STR_NONE, done, arg);
 }
 
 enum err admin_client_find(struct store *s, struct str org, struct str client_id, admin_done *done, void *arg)
@@ -469,6 +478,13 @@ enum err portal_list(struct store *s, struct str org, portal_done *done, void *a
 	return take_on_portal(s, FAKE_PORTAL_LIST, done, arg);
 }
 
+enum err portal_list_all(struct store *s, int32_t limit, const struct portal_session *after, portal_done *done, void *arg)
+{
+	(void)after;
+	s->limit = limit;
+	return take_on_portal(s, FAKE_PORTAL_LIST_ALL, done, arg);
+}
+
 enum err portal_end(struct store *s, const struct origin *origin, struct str org, const struct uuid *session_id, const uint8_t *token_hash,
 		    portal_done *done, void *arg)
 {
@@ -482,4 +498,135 @@ void fake_portal(struct store *s, enum err err, const struct portal_answer *a)
 {
 	s->waiting = FAKE_NONE;
 	s->portal_done(s->arg, err, a);
+}
+
+/* ---- the console ---- */
+
+static enum err take_on_console(struct store *s, enum fake_call call, console_done *done, void *arg)
+{
+	s->console_done = done;
+	s->arg = arg;
+	return take_on(s, call);
+}
+
+enum err console_open(struct store *s, const struct origin *origin, const uint8_t code_hash[SHA256_LEN], const struct uuid *session_id,
+		      const uint8_t token_hash[SHA256_LEN], console_done *done, void *arg)
+{
+	(void)code_hash, (void)session_id, (void)token_hash;
+	s->origin = origin;
+	return take_on_console(s, FAKE_CONSOLE_OPEN, done, arg);
+}
+
+enum err console_use(struct store *s, const struct operator_proof *by, console_done *done, void *arg)
+{
+	s->by = by;
+	return take_on_console(s, FAKE_CONSOLE_USE, done, arg);
+}
+
+enum err console_list(struct store *s, int32_t limit, const struct console_session *after, console_done *done, void *arg)
+{
+	(void)after;
+	s->limit = limit;
+	return take_on_console(s, FAKE_CONSOLE_LIST, done, arg);
+}
+
+enum err console_end(struct store *s, const struct origin *origin, const struct uuid *session_id, console_done *done, void *arg)
+{
+	(void)session_id;
+	s->origin = origin;
+	return take_on_console(s, FAKE_CONSOLE_END, done, arg);
+}
+
+void fake_console(struct store *s, enum err err, const struct console_answer *a)
+{
+	s->waiting = FAKE_NONE;
+	s->console_done(s->arg, err, a);
+}
+
+/* ---- what operators alone ask ---- */
+
+static enum err take_on_operator(struct store *s, enum fake_call call, operator_done *done, void *arg)
+{
+	s->operator_done = done;
+	s->arg = arg;
+	return take_on(s, call);
+}
+
+enum err signing_key_list(struct store *s, struct str kid, operator_done *done, void *arg)
+{
+	s->after = kid;
+	return take_on_operator(s, FAKE_SIGNING_KEY_LIST, done, arg);
+}
+
+enum err signing_key_rotate(struct store *s, const struct origin *origin, const struct made_key *key, int64_t delay, operator_done *done,
+			    void *arg)
+{
+	(void)key, (void)delay;
+	s->origin = origin;
+	return take_on_operator(s, FAKE_SIGNING_KEY_ROTATE, done, arg);
+}
+
+enum err signing_key_revoke(struct store *s, const struct origin *origin, struct str kid, int64_t known, bool at_once,
+			    const struct made_key *key, operator_done *done, void *arg)
+{
+	(void)kid, (void)known, (void)at_once, (void)key;
+	s->origin = origin;
+	return take_on_operator(s, FAKE_SIGNING_KEY_REVOKE, done, arg);
+}
+
+enum err master_key_list(struct store *s, operator_done *done, void *arg)
+{
+	return take_on_operator(s, FAKE_MASTER_KEYS, done, arg);
+}
+
+enum err denied_list(struct store *s, const struct operator_proof *by, const struct denied_filter *filter,
+		     const struct denied_place *before, int32_t limit, operator_done *done, void *arg)
+{
+	(void)filter, (void)before;
+	s->by = by;
+	s->limit = limit;
+	return take_on_operator(s, FAKE_DENIED_LIST, done, arg);
+}
+
+enum err database_health(struct store *s, operator_done *done, void *arg)
+{
+	return take_on_operator(s, FAKE_HEALTH, done, arg);
+}
+
+void fake_operator(struct store *s, enum err err, const struct operator_answer *a)
+{
+	s->waiting = FAKE_NONE;
+	s->operator_done(s->arg, err, a);
+}
+
+enum err token_list_all(struct store *s, const struct operator_proof *by, struct str org, const struct token_filter *filter,
+			const struct token_place *before, int32_t limit, token_list_done *done, void *arg)
+{
+	(void)before;
+	s->by = by;
+	s->org = org;
+	s->filter = *filter;
+	s->limit = limit;
+	s->list_done = done;
+	s->arg = arg;
+	return take_on(s, FAKE_TOKEN_LIST_ALL);
+}
+
+/* ---- what it says of itself ---- */
+
+bool store_ready(const struct store *s)
+{
+	return s->keys != NULL;
+}
+
+const char *store_unready_reason(const struct store *s)
+{
+	return s->keys != NULL ? "ready" : "no_signing_key";
+}
+
+const struct store_key *store_keys(const struct store *s, unsigned *ret_n)
+{
+	(void)s;
+	*ret_n = 0;
+	return NULL;
 }

@@ -10,8 +10,10 @@
 #include "store/admin.h"
 #include "store/client_credential.h"
 #include "store/client_jwks.h"
+#include "store/console.h"
 #include "store/credential.h"
 #include "store/issue.h"
+#include "store/operator.h"
 #include "store/portal.h"
 #include "store/rotation.h"
 #include "store/secret_adoption.h"
@@ -45,6 +47,7 @@ enum fake_call {
 	FAKE_ORG_CHANGE,
 	FAKE_ORG_DELETE,
 	FAKE_CLIENT_LIST,
+	FAKE_CLIENT_SEARCH,
 	FAKE_CLIENT_FIND,
 	FAKE_CLIENT_CREATE,
 	FAKE_CLIENT_CHANGE,
@@ -57,7 +60,19 @@ enum fake_call {
 	FAKE_PORTAL_OPEN,
 	FAKE_PORTAL_USE,
 	FAKE_PORTAL_LIST,
+	FAKE_PORTAL_LIST_ALL,
 	FAKE_PORTAL_END,
+	FAKE_CONSOLE_OPEN,
+	FAKE_CONSOLE_USE,
+	FAKE_CONSOLE_LIST,
+	FAKE_CONSOLE_END,
+	FAKE_SIGNING_KEY_LIST,
+	FAKE_SIGNING_KEY_ROTATE,
+	FAKE_SIGNING_KEY_REVOKE,
+	FAKE_MASTER_KEYS,
+	FAKE_DENIED_LIST,
+	FAKE_HEALTH,
+	FAKE_TOKEN_LIST_ALL,
 };
 
 /* Zeroed by the test before use, which then sets `keys`. */
@@ -106,12 +121,17 @@ struct store {
 	const struct org_change *org_change;
 	struct client_spec client;
 	admin_done *admin_done;
+	struct org_search org_search;
+	struct client_search client_search;
 	struct client_credential_spec new_credential;
 	struct str credential_id;
 	admin_credential_done *key_done;
 	struct portal_link_spec link;
 	bool may_pass_on_clients;
 	portal_done *portal_done;
+	console_done *console_done;
+	operator_done *operator_done;
+	const struct operator_proof *by; /* of console_use */
 
 	/* the last denied_count; copies, as the real one makes */
 	unsigned denied;
@@ -143,6 +163,12 @@ void fake_token_state(struct store *s, enum err err, const struct token_answer *
 
 /* Answers the call about the portal that waits. */
 void fake_portal(struct store *s, enum err err, const struct portal_answer *a);
+
+/* The same of the console. */
+void fake_console(struct store *s, enum err err, const struct console_answer *a);
+
+/* The same of what operators alone ask. */
+void fake_operator(struct store *s, enum err err, const struct operator_answer *a);
 
 /* Answers the issue_request that waits, whose outputs the test has filled in. */
 void fake_issue(struct store *s, enum err err);

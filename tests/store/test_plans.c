@@ -277,3 +277,40 @@ Test(plans, of_very_many_clients_and_assertions_each_text_reads_its_own)
 	nothing_is_read_whole("with req as");
 	signing_key_free(key.key);
 }
+
+/* What operators search in a million clients. */
+Test(plans, so_is_what_operators_search)
+{
+	char platform[TOKEN_MAX];
+	static const char *const paths[] = {
+		"/admin/organizations?search=acme",
+		"/admin/organizations?search=acme&state=enabled",
+		"/admin/organizations",
+		"/admin/clients?search=m2m_1",
+		"/admin/clients",
+		"/admin/organizations/acme/clients?search=billing",
+		"/admin/portal-sessions",
+	};
+	static const char *const statements[] = {"with found as", "with place as", "select .granted.,\\s*s.session_id"};
+	mint_platform(&w, "backend", platform);
+	sql_exec(world_db(&w), "insert into m2m.organization (organization_id, slug, name)"
+			       " select gen_random_uuid(), 'org-' || i, 'Works ' || i from generate_series(1, 2000) i");
+	sql_exec(world_db(&w), "insert into m2m.client (client_id, organization_id, name, audiences, secret_version)"
+			       " select 'm2m_' || lpad(i::text, 22, '0'), organization_id, 'Billing ' || i, '{a}', 1"
+			       " from m2m.organization, generate_series(1, 2000) i where slug = 'acme'");
+	sql_exec(world_db(&w), "analyze m2m.client, m2m.client_secret, m2m.organization, m2m.portal_session");
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+		expect_status(get(&w, paths[i], platform, &r), 200);
+	for (int tries = 0; tries < 100 && plans_of("select .granted.,\\s*s.session_id", ".") < 1; tries++)
+		usleep(100000);
+	cr_expect_eq(plans_of("with found as", "organization_by_slug"), 3);
+	cr_expect_eq(plans_of("with found as", "organization_words"), 3);
+	cr_expect_eq(plans_of("with place as", "client_by_name "), 2);
+	cr_expect_eq(plans_of("with place as", BY("client_by_name_within", "\\(organization_id = [^\n]*")), 1);
+	cr_expect_eq(plans_of("with place as", BY("client_by_organization", "[^\n]*organization_id, client_id[^\n]*")), 1);
+	cr_expect_eq(plans_of("select .granted.,\\s*s.session_id", "portal_session_expiry"), 1);
+	for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+		cr_expect_gt(plans_of(statements[i], "."), 0, "%s", statements[i]);
+		nothing_is_read_whole(statements[i]);
+	}
+}

@@ -6,6 +6,7 @@
 #include "google/api/http.pb-c.h"
 #include "google/protobuf/descriptor.pb-c.h"
 #include "grpc/descriptors.h"
+#include "op/console.h"
 #include "op/op.h"
 #include "op/openapi.h"
 #include "op/portal.h"
@@ -174,14 +175,18 @@ Test(contract, who_may_call_is_the_security_requirement)
 		[OP_BY_RESOURCE_SERVER] = "bearer:admin|bearer:platform|client_secret_basic|",
 		[OP_BY_KEEPER] = "bearer:admin|bearer:platform",
 		[OP_BY_CODE] = "",
-		[OP_BY_SESSION] = "portal_session",
+		[OP_BY_SESSION] = "",
+		[OP_BY_OPERATOR] = "bearer:operator",
 	};
 	for
 		EACH_OP(spec)
 		{
 			struct str got = security_of(described(spec));
-			bool also = spec->who != OP_BY_SESSION && op_portal_right(spec->id) != 0;
-			struct str want = arena_printf(arena, "%s%s", wanted[spec->who], also ? "|portal_session" : "");
+			struct str want =
+				arena_printf(arena, "%s%s%s", wanted[spec->who], op_portal_right(spec->id) != 0 ? "|portal_session" : "",
+					     op_console_right(spec->id) != 0 ? "|console_session" : "");
+			if (spec->who == OP_BY_SESSION)
+				(void)str_split(&want, '|');
 			cr_assert(str_eq(got, want), "%s: '%.*s'", spec->name, STR_ARG(got));
 		}
 }

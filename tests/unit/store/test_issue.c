@@ -107,6 +107,13 @@ enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_
 	return pg_conn_send_and_watch(c, statement, params, timeout_ms, NULL, done, arg);
 }
 
+enum err pg_conn_send_guarded(struct pg_conn *c, const struct pg_query *guard, const struct pg_query *q, int timeout_ms, pg_unit_done *done,
+			      void *arg)
+{
+	(void)guard;
+	return pg_conn_send_and_watch(c, q->statement, q->params, timeout_ms, NULL, done, arg);
+}
+
 /* ---- who else wants the core ---- */
 
 static unsigned yields;
