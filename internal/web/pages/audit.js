@@ -93,7 +93,7 @@ export function Sessions({ path, filters, may, all }) {
     [t.ends, (s) => html`<${Time} at=${s.expires_at} />`],
     ...(may.has("organizations") ? [["", (s) => html`<${End} session=${s} changed=${() => again((n) => n + 1)} />`, "num"]] : []),
   ];
-  return html`<${List} path=${path} field="sessions" filters=${filters} paged=${false} label=${c.sessions} columns=${columns} turn=${turn} />`;
+  return html`<${List} path=${path} field="sessions" filters=${filters} size=${0} label=${c.sessions} columns=${columns} turn=${turn} />`;
 }
 
 export const AllSessions = ({ filters, may }) =>

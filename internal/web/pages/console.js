@@ -54,8 +54,11 @@ function Content({ view, parts, filters, may }) {
   const path = parts.join("/");
   useEffect(() => {
     document.title = `${[c.views[view], ...parts.slice(1)].join(" · ")} · ${c.console}`;
-    if (!first.current) document.querySelector("h1").focus();
-    if (!first.current) scrollTo(0, 0);
+    document.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
+    if (!first.current) {
+      document.querySelector("h1").focus();
+      scrollTo(0, 0);
+    }
     first.current = false;
   }, [path]);
   const [View] = views[view];
@@ -71,7 +74,7 @@ function Session({ session, signOut }) {
   return html`<a class="skip" href="#main" onClick=${(e) => (e.preventDefault(), document.getElementById("main").focus())}>${t.skip}</a>
     <header class="top">
       <div class="top-in">
-        <${Brand} /><span class="slash" aria-hidden="true">/</span><span class="org">${c.console}</span>
+        <a class="home" href="console#overview" aria-label=${c.views.overview}><${Brand} /></a><span class="slash" aria-hidden="true">/</span><span class="org">${c.console}</span>
         <span class="grow"></span>
         <span class="who" title=${t.signedInAs(session.actor)}>${session.actor}</span>
         <button type="button" class="quiet" aria-label=${t.signOut} onClick=${signOut}><${Icon} name="out" /> <span class="wide-only">${t.signOut}</span></button>

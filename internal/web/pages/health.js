@@ -1,15 +1,16 @@
 // What this gateway sees: itself, its database, its checks, the signing key, who was refused lately.
-import { ago, api, html, useLoad } from "./base.js";
+import { absolute, api, html, useLoad } from "./base.js";
 import { Chip, Icon, Time } from "./parts.js";
 import { deniedColumns } from "./audit.js";
-import { Part, Table, Title } from "./lists.js";
+import { Part, Table, Tiles, Title } from "./lists.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
 
 const tones = { ok: "good", warning: "warn", failing: "danger" };
 const State = ({ of }) => html`<${Chip} tone=${tones[of]}>${c.health[of] ?? of}<//>`;
 
-const facts = ({ version, revision, started_at, workers, database: d }) => [
+const facts = ({ status, version, revision, started_at, workers, database: d }) => [
+  [t.status, html`<${State} of=${status} />`],
   [c.version, `${version} ${revision ? `(${revision.slice(0, 12)})` : ""}`],
   [c.running, html`<${Time} at=${started_at} />`],
   [c.workers, workers],
@@ -19,9 +20,9 @@ const facts = ({ version, revision, started_at, workers, database: d }) => [
 ];
 
 const checkColumns = [
-  [c.check, (one) => c.checks[one.name] ?? one.name],
+  [c.check, (one) => one.name.replaceAll("_", " ")],
   [t.status, (one) => html`<${State} of=${one.state} />`],
-  [c.detail, (one) => one.detail, "prose"],
+  [c.detail, (one) => one.detail, "words"],
 ];
 
 // What needs someone stands first.
@@ -32,7 +33,7 @@ const signs = ({ keys }) => {
   const active = keys.find((k) => k.state === "active");
   const next = keys.find((k) => k.state === "next");
   return html`<div class="card row between">
-    <p>${active ? html`<code class="mono">${active.kid}</code> ${c.signsSince(active.alg, ago(active.active_from))}` : c.nothingSigns} ${next && c.nextKey(next.kid)}</p>
+    <p>${active ? html`<code class="mono">${active.kid}</code> ${c.signsSince(active.alg, absolute(active.active_from))}` : c.nothingSigns} ${next && c.nextKey(next.kid)}</p>
     <a href="#keys">${c.keys}</a>
   </div>`;
 };
@@ -50,10 +51,7 @@ export const Health = ({ may, again }) =>
       <button type="button" onClick=${again}><${Icon} name="rotate" /> ${c.checkAgain}</button>
     <//>
     <${Part} of=${useLoad(() => api("GET", "admin/health"), [])}>
-      ${(h) => html`<dl class="tiles">
-          <div><dt>${t.status}</dt><dd><${State} of=${h.status} /></dd></div>
-          ${facts(h).map(([label, text]) => html`<div key=${label}><dt>${label}</dt><dd>${text}</dd></div>`)}
-        </dl>
+      ${(h) => html`<${Tiles} rows=${facts(h)} />
         <${Table} label=${c.checksOf} columns=${checkColumns} rows=${sorted(h.checks)} />`}
     <//>
     <h2>${c.signingKey}</h2>

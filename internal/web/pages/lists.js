@@ -6,8 +6,6 @@ import { cell } from "./tokens.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
 
-const PAGE = 50;
-
 // ---- the address ----
 
 function decoded(text) {
@@ -116,7 +114,7 @@ export const Table = ({ label, columns, rows, busy, open }) =>
   html`<div class="card flush scroll" tabindex="0" role="region" aria-label=${label} aria-busy=${busy}>
     <table>
       <thead>
-        <tr>${columns.map(([name, , kind]) => html`<th key=${name} class=${kind}>${name || html`<span class="unseen">${c.actions}</span>`}</th>`)}</tr>
+        <tr>${columns.map(([name, , kind]) => html`<th key=${name} class=${kind === "num" ? kind : ""}>${name || html`<span class="unseen">${c.actions}</span>`}</th>`)}</tr>
       </thead>
       <tbody>
         ${rows.map(
@@ -163,9 +161,10 @@ function csv(rows) {
   return [names, ...rows.map((row) => names.map((name) => cell(plain(row[name]))))].map((line) => `${line.join(",")}\r\n`).join("");
 }
 
-// `story`: the title of one row's own dialog; those who have it can take the list along, too.
-export function List({ path, field, filters = {}, paged = true, label, columns, story, turn = 0 }) {
-  const { rows, next, busy, slow, error, retry, more, reload } = useList(path, field, paged ? { ...filters, page_size: PAGE } : filters);
+// `size`: of a page; 0, there are none. `story`: the title of one row's own dialog; a list that has it
+// can be taken along, too.
+export function List({ path, field, filters = {}, size = 50, label, columns, story, turn = 0 }) {
+  const { rows, next, busy, slow, error, retry, more, reload } = useList(path, field, { ...filters, page_size: size || null });
   const [row, open] = useState(null);
   useEffect(() => turn > 0 && reload(), [turn]);
   return html`${rows?.length > 0 &&
@@ -184,6 +183,9 @@ export function List({ path, field, filters = {}, paged = true, label, columns, 
 // What useLoad gave, and what stands there until it has.
 export const Part = ({ of: { value, error, slow, reload }, children }) =>
   html`${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} />`} ${value && children(value)}`;
+
+export const Tiles = ({ rows }) =>
+  html`<dl class="tiles">${rows.map(([label, text]) => text && html`<div key=${label}><dt>${label}</dt><dd><span class="wrap">${text}</span></dd></div>`)}</dl>`;
 
 export const Title = ({ title, text, children }) =>
   html`<div class="row between">

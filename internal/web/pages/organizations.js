@@ -5,7 +5,7 @@ import { Chip, Copy, Notice, Time } from "./parts.js";
 import { AskButton } from "./ask.js";
 import { Sessions } from "./audit.js";
 import { Client } from "./clients.js";
-import { ClientLink, Filters, link, List, OrganizationLink, Part, Title } from "./lists.js";
+import { ClientLink, Filters, link, List, OrganizationLink, Part, Tiles, Title } from "./lists.js";
 import { Secret } from "./secret.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
@@ -135,16 +135,16 @@ const NewClient = ({ organization, made }) =>
   />`;
 
 const Facts = ({ of }) =>
-  html`<dl>
-    ${[
+  html`<${Tiles}
+    rows=${[
       [c.slug, of.slug],
       [c.id, of.organization_id],
       [c.issuer, of.issuer && `${of.issuer}, ${of.external_id}`],
       [c.networks, of.allowed_networks?.join(", ")],
       [c.longestAge, of.secret_max_age && span(of.secret_max_age)],
       [t.created, absolute(of.created_at)],
-    ].map(([label, text]) => text && html`<div class="field" key=${label}><dt>${label}</dt><dd><span class="wrap">${text}</span></dd></div>`)}
-  </dl>`;
+    ]}
+  />`;
 
 const clientColumns = (of) => [
   [t.client, (m) => html`<${ClientLink} id=${m.client_id} name=${m.name} of=${of ?? m.organization} /> ${m.default && html`<${Chip} tone="accent">${t.isDefault}<//>`}`],
@@ -163,7 +163,7 @@ export function Organization({ id, filters, may }) {
   const path = pathOf(id);
   const load = useLoad(() => api("GET", path), [path, turn]);
   const of = load.value;
-  return html`<a href="#organizations">${c.organizations}</a>
+  return html`<p class="small above"><a href="#organizations">${c.organizations}</a></p>
     <${Title} title=${of?.name ?? id} text=${of ? html`<${State} of=${of} />` : ""}>
       ${of &&
       may.has("organizations") &&
@@ -175,7 +175,7 @@ export function Organization({ id, filters, may }) {
       ${() => html`<${Facts} of=${of} />
       <div class="row between"><h2>${c.clients}</h2>${may.has("clients") && html`<${NewClient} organization=${id} made=${changed} />`}</div>
       <${Filters} live values=${filters} fields=${searchClients} />
-      <${List} path=${`${path}/clients`} field="clients" filters=${filters} label=${c.clients} columns=${clientColumns({ slug: id })} turn=${turn} />
+      <${List} path=${`${path}/clients`} field="clients" filters=${filters} size=${20} label=${c.clients} columns=${clientColumns({ slug: id })} turn=${turn} />
       <h2>${c.liveSessions}</h2>
       <${Sessions} path=${`${path}/portal-sessions`} may=${may} />`}
     <//>`;
@@ -197,7 +197,9 @@ export function OneClient({ organization, id, may }) {
   const path = clientPathOf(organization, id);
   const load = useLoad(() => api("GET", path), [path, turn]);
   const of = load.value;
-  return html`<nav class="row" aria-label=${c.above}><a href="#organizations">${c.organizations}</a><span class="slash">/</span><a href=${link(["organizations", organization])}>${organization}</a></nav>
+  return html`<p class="small above">
+      <a href="#organizations">${c.organizations}</a> / <a href=${link(["organizations", organization])}>${organization}</a>
+    </p>
     <${Title} title=${of?.name || id} text=${id}>
       ${of &&
       may.has("clients") &&

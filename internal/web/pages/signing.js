@@ -4,7 +4,7 @@ import { absolute, ago, api, html, useLoad } from "./base.js";
 import { Chip, Time } from "./parts.js";
 import { AskButton } from "./ask.js";
 import { Part, Table, Title } from "./lists.js";
-import { t } from "./texts.js";
+import { locale, t } from "./texts.js";
 import { c } from "./operators.js";
 
 const tones = { next: "accent", active: "good", retired: "", revoked: "danger" };
@@ -26,13 +26,13 @@ const Revoke = ({ signing, changed }) =>
 const Key = ({ signing, may, changed }) =>
   html`<li class=${tones[signing.state]}>
     <div class="row between">
-      <h2 class="mono">${signing.kid} <${Chip}>${signing.alg}<//> <${Chip} tone=${tones[signing.state]}>${c.keyStates[signing.state]}<//></h2>
+      <h2><code>${signing.kid}</code> <${Chip}>${signing.alg}<//> <${Chip} tone=${tones[signing.state]}>${c.keyStates[signing.state]}<//></h2>
       ${may.has("keys") && signing.state !== "revoked" && html`<${Revoke} signing=${signing} changed=${changed} />`}
     </div>
     <dl class="steps">
       ${steps(signing).map(
         ([name, at]) => html`<div key=${name}>
-          <dt>${new Date(at) > Date.now() ? (c.willBe[name] ?? c.fields[name]) : c.fields[name]}</dt>
+          <dt>${c.fields[name]}</dt>
           <dd><time datetime=${at} title=${ago(at)}>${absolute(at)}</time></dd>
         </div>`,
       )}
@@ -59,7 +59,7 @@ const mayGo = (k) => (k.primary ? c.keyPrimary : k.secrets + k.signing_keys > 0 
 const masterColumns = [
   [c.masterKey, (k) => k.key_id, "mono"],
   [t.status, (k) => html`${k.primary && html`<${Chip} tone="accent">${c.primary}<//> `}${k.loaded ? html`<${Chip} tone="good">${c.loaded}<//>` : html`<${Chip} tone="warn">${c.notLoaded}<//>`}`],
-  [c.secrets, (k) => k.secrets, "num"],
+  [c.secrets, (k) => k.secrets.toLocaleString(locale), "num"],
   [c.signingKeys, (k) => k.signing_keys, "num"],
   [c.registered, (k) => html`<${Time} at=${k.registered_at} />`],
   [c.mayGo, mayGo],

@@ -36,6 +36,7 @@ const clientOf = (i) =>
     client_id: i === 0 ? MAIN : `m2m_${String(i).padStart(7, "0")}xYzAbCdEfGhIjKl`,
     name: i === 0 ? "Production backend" : ["Nightly sync", "Billing export", "Warehouse", "Reports"][i % 4] + ` ${i}`,
     default: i === 0,
+    secret_version: i === 0 ? 3 : 1,
     disabled: i % 9 === 5,
     created_at: at(-i - 1),
     secret_expires_at: i % 4 === 1 ? at(9) : null,
