@@ -36,8 +36,8 @@ export function Ask({ title, fields = [], happens, doIt, danger, typed, act, Don
   return html`<${Dialog} title=${title} onClose=${onClose}>
     <form onSubmit=${(e) => (e.preventDefault(), ready && run())}>
       ${happens && html`<div class="happens"><strong>${t.willHappen}</strong>${happens.map((text) => html`<p key=${text}>${text}</p>`)}</div>`}
-      ${children}
       ${all.map((f) => html`<${Input} key=${f.name} field=${f} value=${values[f.name]} set=${(v) => set({ ...values, [f.name]: v })} />`)}
+      ${children}
       ${error && !busy && html`<${Problem} error=${error} />`}
       <div class="dialog-foot">
         <button type="button" onClick=${onClose}>${t.cancel}</button>
@@ -47,11 +47,11 @@ export function Ask({ title, fields = [], happens, doIt, danger, typed, act, Don
   <//>`;
 }
 
-// A button, and the dialog behind it.
-export function AskButton({ label, icon, kind, ...ask }) {
+// A button, and the dialog behind it. `what`: the name of what it acts on.
+export function AskButton({ label, icon, kind, what, ...ask }) {
   const [open, set] = useState(false);
   return html`<button type="button" class=${kind} aria-haspopup="dialog" onClick=${() => set(true)}>
       ${icon && html`<${Icon} name=${icon} />`} ${label}
     </button>
-    ${open && html`<${Ask} title=${label} doIt=${label} ...${ask} onClose=${() => set(false)} />`}`;
+    ${open && html`<${Ask} title=${what ? c.actOn(label, what) : label} doIt=${label} ...${ask} onClose=${() => set(false)} />`}`;
 }

@@ -60,7 +60,6 @@ const lists = {
       [c.by, (row) => row.actor ?? "–", "clip"],
       organization,
       client,
-      address,
     ],
   ],
   denied: ["admin/audit/denied", "denied", "denied", [...whose, ["reason", c.reason, { "": c.any, ...c.reasons }], where, ...when], deniedColumns],
@@ -80,7 +79,7 @@ const endOf = (s) =>
   s.organization ? `admin/organizations/${s.organization.id}/portal-sessions/${s.session_id}` : `admin/console-sessions/${s.session_id}`;
 
 const End = ({ session, changed }) =>
-  html`<${AskButton} label=${c.end} kind="link" title=${c.endTitle(session.actor)} doIt=${c.end} danger happens=${[c.endHappens]} act=${() => api("DELETE", endOf(session)).then(changed)} />`;
+  html`<${AskButton} label=${c.end} kind="link" title=${c.endTitle(session.actor)} danger happens=${[c.endHappens]} act=${() => api("DELETE", endOf(session)).then(changed)} />`;
 
 export function Sessions({ path, filters, may, all }) {
   const [turn, again] = useState(0);

@@ -42,7 +42,7 @@ function usePlace() {
 }
 
 const Tabs = ({ names, view }) =>
-  html`<nav aria-label=${t.sections}>
+  html`<nav class="many" aria-label=${t.sections}>
     ${names.map((name) => html`<a key=${name} class="tab" href=${`#${name}`} aria-current=${name === view ? "page" : undefined}>${c.views[name]}</a>`)}
     <a class="tab" href="docs">${t.docs}</a>
   </nav>`;
@@ -54,7 +54,6 @@ function Content({ view, parts, filters, may }) {
   const path = parts.join("/");
   useEffect(() => {
     document.title = `${[c.views[view], ...parts.slice(1)].join(" · ")} · ${c.console}`;
-    document.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
     if (!first.current) {
       document.querySelector("h1").focus();
       scrollTo(0, 0);
@@ -74,7 +73,7 @@ function Session({ session, signOut }) {
   return html`<a class="skip" href="#main" onClick=${(e) => (e.preventDefault(), document.getElementById("main").focus())}>${t.skip}</a>
     <header class="top">
       <div class="top-in">
-        <a class="home" href="console#overview" aria-label=${c.views.overview}><${Brand} /></a><span class="slash" aria-hidden="true">/</span><span class="org">${c.console}</span>
+        <${Brand} /><span class="slash" aria-hidden="true">/</span><span class="org">${c.console}</span>
         <span class="grow"></span>
         <span class="who" title=${t.signedInAs(session.actor)}>${session.actor}</span>
         <button type="button" class="quiet" aria-label=${t.signOut} onClick=${signOut}><${Icon} name="out" /> <span class="wide-only">${t.signOut}</span></button>

@@ -32,6 +32,7 @@ export const c = {
   time: "Time",
   organization: "Organization",
   typeIt: (what) => `Type ${what} to go on`,
+  actOn: (act, what) => `${act} ${what}`,
   forGood: "This can’t be undone.",
 
   // overview
@@ -105,7 +106,7 @@ export const c = {
   searchClients: "Name or client ID",
   newClient: "New client",
   wordsHint: "Separated by spaces. Empty: as the service is set.",
-  makeDefault: "Make default",
+  makeDefault: "Make the default",
   defaultHappens: "The organization’s programs that name no client use this one, in place of the present default.",
   isDefaultText: "This is the organization’s default client. Make another one the default before you delete it.",
 

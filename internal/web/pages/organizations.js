@@ -28,6 +28,7 @@ const Made = ({ made, path }) =>
 const Disable = ({ of, path, happens, changed }) =>
   html`<${AskButton}
     label=${of.disabled ? c.enable : c.disable}
+    what=${of.name}
     danger=${!of.disabled}
     happens=${[of.disabled ? c.enableHappens : happens]}
     act=${() => api("PATCH", path, { disabled: !of.disabled }).then(changed)}
@@ -36,13 +37,15 @@ const Disable = ({ of, path, happens, changed }) =>
 const Rename = ({ of, path, changed }) =>
   html`<${AskButton}
     label=${c.rename}
+    what=${of.name}
     fields=${[{ name: "name", label: t.name, required: true, maxlength: 200, value: of.name }]}
     act=${(values) => api("PATCH", path, values).then(changed)}
   />`;
 
-const Delete = ({ path, typed, happens, back }) =>
+const Delete = ({ of, path, typed, happens, back }) =>
   html`<${AskButton}
     label=${c.delete}
+    what=${of.name}
     kind="danger-quiet"
     danger
     typed=${typed}
@@ -169,7 +172,7 @@ export function Organization({ id, filters, may }) {
       may.has("organizations") &&
       html`<${PortalLink} organization=${id} /><${Rename} of=${of} path=${path} changed=${changed} />
         <${Disable} of=${of} path=${path} happens=${c.disableOrganizationHappens} changed=${changed} />
-        <${Delete} path=${path} typed=${of.slug} happens=${c.deleteOrganizationHappens} back=${["organizations"]} />`}
+        <${Delete} of=${of} path=${path} typed=${of.slug} happens=${c.deleteOrganizationHappens} back=${["organizations"]} />`}
     <//>
     <${Part} of=${load}>
       ${() => html`<${Facts} of=${of} />
@@ -205,9 +208,9 @@ export function OneClient({ organization, id, may }) {
       may.has("clients") &&
       html`<${Rename} of=${of} path=${path} changed=${changed} />
         ${!of.default &&
-        html`<${AskButton} label=${c.makeDefault} happens=${[c.defaultHappens]} act=${() => api("PATCH", path, { default: true }).then(changed)} />`}
+        html`<${AskButton} label=${c.makeDefault} what=${of.name} happens=${[c.defaultHappens]} act=${() => api("PATCH", path, { default: true }).then(changed)} />`}
         <${Disable} of=${of} path=${path} happens=${c.disableClientHappens} changed=${changed} />
-        ${!of.default && html`<${Delete} path=${path} typed=${id} happens=${c.deleteClientHappens} back=${["organizations", organization]} />`}`}
+        ${!of.default && html`<${Delete} of=${of} path=${path} typed=${id} happens=${c.deleteClientHappens} back=${["organizations", organization]} />`}`}
     <//>
     ${of?.default && may.has("clients") && html`<${Notice} tone="info">${c.isDefaultText}<//>`}
     <${Part} of=${load}>${() => html`<${Client} client=${of} organization=${organization} may=${portalRights(may)} changed=${changed} turn=${turn} />`}<//>`;
