@@ -85,14 +85,14 @@ export function Sessions({ path, filters, may, all }) {
   const [turn, again] = useState(0);
   const columns = [
     [c.person, (s) => s.actor],
-    ...(all ? [[c.organization, (s) => (s.organization ? html`<${OrganizationLink} of=${s.organization} />` : html`<${Chip} tone="accent">${c.console}<//>`)]] : []),
+    ...(all && filters.kind !== "console" ? [[c.organization, (s) => html`<${OrganizationLink} of=${s.organization} />`]] : []),
     [c.rights, (s) => s.may.join(", "), "small"],
     [t.created, (s) => html`<${Time} at=${s.made_at} />`],
     [t.lastUsed, (s) => html`<${Time} at=${s.last_used_at} />`],
     [t.ends, (s) => html`<${Time} at=${s.expires_at} />`],
     ...(may.has("organizations") ? [["", (s) => html`<${End} session=${s} changed=${() => again((n) => n + 1)} />`, "num"]] : []),
   ];
-  return html`<${List} path=${path} field="sessions" filters=${filters} size=${0} label=${c.sessions} columns=${columns} turn=${turn} />`;
+  return html`<${List} path=${path} field="sessions" filters=${filters} size=${all ? 50 : 0} label=${c.sessions} columns=${columns} turn=${turn} />`;
 }
 
 export const AllSessions = ({ filters, may }) =>

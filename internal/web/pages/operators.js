@@ -1,6 +1,6 @@
 // Every text that the console shows besides texts.js, in English. For another language, translate the
 // values.
-import { t } from "./texts.js";
+import { locale, t } from "./texts.js";
 
 export const c = {
   console: "Console",
@@ -61,6 +61,7 @@ export const c = {
 
   // organizations
   organizations: "Organizations",
+  atMost: (n, most) => (n >= most ? `${most.toLocaleString(locale)} or more` : n),
   organizationsText: "Whoever has clients here.",
   searchOrganizations: "Name, slug or ID",
   states: { "": "All", enabled: "Enabled", disabled: "Disabled" },
@@ -163,8 +164,8 @@ export const c = {
 
   // sessions
   sessions: "Sessions",
-  sessionsText: "Who is signed in now, to the portal and to the console.",
-  sessionKinds: { "": "All", portal: "Portal", console: "Console" },
+  sessionsText: "Who is signed in now, to the portal or to the console.",
+  sessionKinds: { "": "Portal", console: "Console" },
   person: "Person",
   end: "End",
   endTitle: (actor) => `End the session of ${actor}?`,

@@ -55,6 +55,9 @@ const Delete = ({ of, path, typed, happens, back }) =>
 
 // ---- all ----
 
+// Where the server stops counting.
+const MOST = 10000;
+
 const NewOrganization = ({ made }) =>
   html`<${AskButton}
     label=${c.newOrganization}
@@ -71,7 +74,7 @@ const NewOrganization = ({ made }) =>
 const columns = [
   [t.name, (o) => html`<a href=${link(["organizations", o.slug])}>${o.name}</a>`],
   [c.slug, (o) => o.slug, "mono"],
-  [c.clients, (o) => o.clients, "num"],
+  [c.clients, (o) => c.atMost(o.clients, MOST), "num"],
   [t.status, (o) => html`<${State} of=${o} />`],
   [t.created, (o) => html`<${Time} at=${o.created_at} />`],
 ];

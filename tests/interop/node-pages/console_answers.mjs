@@ -21,7 +21,7 @@ const organization = (i) => ({
   issuer: i % 3 ? null : "https://login.example.com",
   external_id: i % 3 ? null : `org_${i}`,
   client_id: MAIN,
-  clients: (i * 37) % 211,
+  clients: i === 0 ? 10000 : (i * 37) % 211,
   allowed_networks: i === 0 ? ["192.0.2.0/24", "2001:db8::/32"] : null,
   secret_max_age: i === 0 ? 90 * 86400 : null,
   created_at: at(-i / 3 - 2),
@@ -190,11 +190,8 @@ export function answerConsole(world, method, path, url, body) {
       return ok(keys()[0], 201);
     case "/admin/master-keys":
       return ok({ keys: masters });
-    case "/admin/portal-sessions": {
-      const kind = url.searchParams.get("kind");
-      const all = ["portal", "console"].filter((k) => !kind || k === kind).flatMap((k) => [0, 1, 2].map((i) => seat(i, k)));
-      return ok({ sessions: all });
-    }
+    case "/admin/portal-sessions":
+      return page(url, "sessions", 3, (i) => seat(i, url.searchParams.get("kind") ?? "portal"));
     default:
   }
   if (path.startsWith("/admin/audit/")) return world.empty ? ok({ [path.slice(13)]: [], next_page_token: null }) : audit(path.slice(13), url);
