@@ -1,7 +1,7 @@
 // Lists that the server pages, searches and filters. The address has the view and its filters.
 import { useEffect, useRef, useState } from "./hooks.js";
 import { absolute, api, ApiError, html, query, save } from "./base.js";
-import { Dialog, Empty, Icon, Problem, say, Skeleton } from "./parts.js";
+import { Copy, Dialog, Empty, Icon, Problem, say, Skeleton } from "./parts.js";
 import { cell } from "./tokens.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
@@ -41,7 +41,7 @@ const Input = ({ name, kind, value, onInput }) =>
     ? html`<select name=${name} value=${value} onChange=${onInput}>
         ${Object.entries(kind).map(([v, text]) => html`<option key=${v} value=${v} selected=${v === (value ?? "")}>${text}</option>`)}
       </select>`
-    : html`<input name=${name} type=${kind} step="1" value=${value ?? ""} spellcheck="false" autocomplete="off" onInput=${onInput} />`;
+    : html`<input name=${name} type=${kind} value=${value ?? ""} spellcheck="false" autocomplete="off" onInput=${onInput} />`;
 
 // `fields`: [name, label, the input's type or a select's options]. `live`: while one types.
 export function Filters({ fields, values, live }) {
@@ -148,7 +148,10 @@ const Story = ({ title, row, onClose }) =>
       ${Object.keys(row).map(
         (name) => html`<div class="field" key=${name}>
           <dt>${c.fields[name] ?? name}</dt>
-          <dd><span class="wrap">${said(name, row[name], row)}</span></dd>
+          <dd>
+            <span class="wrap">${said(name, row[name], row)}</span>
+            ${/^jti$|_id$/.test(name) && row[name] && html`<${Copy} text=${row[name]} what=${c.fields[name] ?? name} />`}
+          </dd>
         </div>`,
       )}
     </dl>
@@ -166,7 +169,9 @@ function csv(rows) {
 export function List({ path, field, filters = {}, size = 50, label, columns, story, turn = 0 }) {
   const { rows, next, busy, slow, error, retry, more, reload } = useList(path, field, { ...filters, page_size: size || null });
   const [row, open] = useState(null);
-  useEffect(() => turn > 0 && reload(), [turn]);
+  useEffect(() => {
+    if (turn > 0) reload();
+  }, [turn]);
   return html`${rows?.length > 0 &&
     html`<div class="row between">
       <p class="muted small">${c.shown(rows.length, !next)}</p>

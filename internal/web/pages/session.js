@@ -25,11 +25,13 @@ export function Gate({ path, words, View, Back = () => null }) {
   }, [code, turn]);
   useEffect(() => {
     whenSessionEnds(() => set((s) => ({ over: [t.endedTitle, words.endedText], last: s.session ?? s.last })));
+    // Another link, or the same once more.
     const another = () => {
       const next = takeCode();
       if (!next) return;
       set({});
       setCode(next);
+      again((n) => n + 1);
     };
     addEventListener("hashchange", another);
     return () => removeEventListener("hashchange", another);

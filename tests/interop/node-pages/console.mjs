@@ -47,13 +47,19 @@ async function every_view(page, suffix) {
 
 // ---- the session and the address ----
 
-async function code_leaves_the_url(page) {
+async function code_leaves_the_url(page, world) {
   await open(page, CODE);
   await heading(page, "Overview");
   check(!page.url().includes("#"), `the address still has the code: ${page.url()}`);
   check((await page.evaluate(() => history.length)) <= 2, "the code has an entry in the history");
   check((await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }))) === "{}", "something is stored");
   check(!(await page.content()).includes(CODE), "the code is in the page");
+  await page.getByRole("link", { name: "Keys" }).first().click();
+  await heading(page, "Signing keys");
+  await page.evaluate((code) => location.replace(`#${code}`), CODE);
+  await heading(page, "Overview");
+  check(world.asked.filter((a) => a === "POST /console/session").length === 2, "a second link opens a session in the same tab");
+  check(!page.url().includes(CODE), "and its code leaves the address");
 }
 
 async function views_have_addresses(page) {
@@ -294,6 +300,8 @@ async function audit(page, world) {
   check(csv.includes('"acme"') && !/(^|,)"[=+@]/m.test(csv), "no cell of the CSV is a formula");
   await rows(page, "Tokens").first().getByRole("button").click();
   await page.getByText("One token’s story").waitFor();
+  await button(page, "Copy Token ID").click();
+  check(/^01a20a83-/.test(await page.evaluate(() => navigator.clipboard.readText())), "the token's id is copied");
   await look(page, "console-story");
   await dialog(page).getByRole("link", { name: "Acme Industries" }).click();
   await heading(page, "Acme Industries");
