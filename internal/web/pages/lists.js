@@ -73,12 +73,10 @@ export function Filters({ fields, values, live }) {
   </form>`;
 }
 
-// An input's local time as the API takes it.
-export const times = ({ after, before, ...others }, prefix) => ({
-  ...others,
-  [`${prefix}_after`]: after && new Date(after).toISOString(),
-  [`${prefix}_before`]: before && new Date(before).toISOString(),
-});
+// An input's local time as the API takes it. The address may have anything.
+const utc = (local) => (isNaN(new Date(local)) ? null : new Date(local).toISOString());
+
+export const times = ({ after, before, ...others }, prefix) => ({ ...others, [`${prefix}_after`]: utc(after), [`${prefix}_before`]: utc(before) });
 
 // ---- pages by cursor ----
 

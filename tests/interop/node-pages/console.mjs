@@ -76,6 +76,9 @@ async function views_have_addresses(page) {
   check(page.url().endsWith("#organizations?search=fjord&state=enabled"), `and its address: ${page.url()}`);
   await open(page, "nothing/%zz");
   await heading(page, "Overview");
+  await open(page, "tokens?after=yesterday");
+  await heading(page, "Tokens");
+  await shown(page, "The first 50");
 }
 
 async function keyboard(page) {
