@@ -70,7 +70,8 @@ export function drawTokens(box, tokens, days) {
   const data = counted(tokens, days);
   const canvas = document.createElement("canvas");
   box.append(canvas);
-  const redraw = () => draw(canvas, box.clientWidth, data);
+  // A box that isn't laid out yet, or no more, has no width.
+  const redraw = () => box.clientWidth > LEFT && draw(canvas, box.clientWidth, data);
   const size = new ResizeObserver(redraw);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   canvas.onpointermove = (e) => {
