@@ -91,7 +91,7 @@ const struct setting settings[] = {
 	 parse_endpoint, AT(otlp_endpoint), .secret = true},
 	{"M2M_TRACE_PERCENT", "100", "100", "how many in 100 of the requests without a traceparent are traced; others as their traceparent says",
 	 parse_number, AT(trace_percent), .min = 0, .max = 100},
-	{"M2M_PAGES", "on", "on", "on or off: whether /portal and /docs are served to browsers, where the program was built with them",
+	{"M2M_PAGES", "on", "on", "on or off: whether /portal, /console and /docs are served, where the program was built with them",
 	 parse_pages, AT(pages)},
 	{"M2M_PAGES_TITLE", "API credentials", "API credentials", "what the pages call themselves, 1 to 60 characters",
 	 parse_pages_title, AT(pages_title)},

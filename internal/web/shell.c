@@ -169,7 +169,7 @@ static enum err make_page(const struct shell *s, const struct config *config, co
 static enum err make_pages(struct shell *s, const struct config *config)
 {
 	static const char *const paths[] = {SHELL_PATHS};
-	static const char *const scripts[] = {"portal.js", "docs.js"};
+	static const char *const scripts[] = {"portal.js", "docs.js", "console.js"};
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 		s->pages[i].path = paths[i];
 		enum err err = make_page(s, config, scripts[i], &s->pages[i]);

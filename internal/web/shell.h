@@ -7,7 +7,7 @@
 #include "config/config.h"
 
 #define WEB_ASSETS  "/assets/"
-#define SHELL_PATHS "/portal", "/docs"
+#define SHELL_PATHS "/portal", "/docs", "/console"
 
 struct shell_page {
 	const char *path;
@@ -24,7 +24,7 @@ enum { SHELL_THEME, SHELL_LOGO, SHELL_ASSETS };
 struct shell {
 	struct arena *arena; /* of all texts */
 	struct str policy;   /* Content-Security-Policy */
-	struct shell_page pages[2];
+	struct shell_page pages[3];
 	struct shell_asset assets[SHELL_ASSETS];
 };
 

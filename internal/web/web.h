@@ -1,8 +1,8 @@
-/* The pages for browsers: the portal, the documentation of the API, and the scripts, styles and
- * pictures that they consist of. They are part of the program (embed_pages.cmake), and the pages
- * do nothing that the API can't.
+/* The pages for browsers: the portal, the operators' console, the documentation of the API, and the
+ * scripts, styles and pictures that they consist of. They are part of the program
+ * (embed_pages.cmake), and the pages do nothing that the API can't.
  *
- *   /portal, /docs               HTML with our settings in it, asked for anew each time
+ *   /portal, /console, /docs     HTML with our settings in it, asked for anew each time
  *   /assets/<name>-<hash>.<ext>  anything else, which never changes under its name
  *
  * A page names its assets and the API relative to itself, so that it works below any prefix that a

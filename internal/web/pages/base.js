@@ -2,6 +2,7 @@
 import { h } from "./preact.js";
 import { useEffect, useState } from "./hooks.js";
 import htm from "./htm.js";
+import { inConsole } from "./code.js";
 import { locale, t } from "./texts.js";
 
 export const html = htm.bind(h);
@@ -31,7 +32,7 @@ export const whenSessionEnds = (f) => (onEnded = f);
 // `path` is relative to the page, which may lie below a prefix. The header tells the service that a
 // page of its own asks: no form and no other site can send it.
 export async function api(method, path, body, { key, quiet } = {}) {
-  const headers = { Accept: "application/json", "X-M2M-Portal": "1" };
+  const headers = { Accept: "application/json", [inConsole ? "X-M2M-Console" : "X-M2M-Portal"]: "1" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   let answer;

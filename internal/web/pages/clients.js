@@ -91,7 +91,7 @@ const Facts = ({ client, paths, may, turn }) =>
     <${Field} label=${t.tokenLifetime}>${span(client.token_lifetime)}<//>
   </dl>`;
 
-function Client({ client, organization, may, changed, turn }) {
+export function Client({ client, organization, may, changed, turn }) {
   const paths = pathsOf(organization, client.client_id);
   const [rotating, setRotating] = useState(false);
   const { value: held, error, slow, reload } = useLoad(() => api("GET", paths.credentials), [client.client_id, turn]);

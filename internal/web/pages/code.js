@@ -1,8 +1,11 @@
-// The code of a portal link stands in the URL's fragment, which no server sees. It leaves the address
-// bar and the history before anything else runs.
+// The code of a link stands in the URL's fragment, which no server sees. It leaves the address bar and
+// the history before anything else runs. The console's fragments name its views too, which stay.
+export const inConsole = location.pathname.endsWith("/console");
+
 export function takeCode() {
   const code = location.hash.slice(1);
-  if (code) history.replaceState(null, "", location.pathname + location.search);
+  if (!code || (inConsole && /^[a-z]{4,14}([/?]|$)/.test(code))) return "";
+  history.replaceState(null, "", location.pathname + location.search);
   return code;
 }
 

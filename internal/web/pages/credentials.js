@@ -14,7 +14,7 @@ function specOf(name, text) {
 }
 
 // Runs `act`; {busy, error, run}.
-function useAct(act) {
+export function useAct(act) {
   const [state, set] = useState({});
   const run = async () => {
     set({ busy: true });

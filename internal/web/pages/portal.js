@@ -1,13 +1,11 @@
-// The portal: a link's code becomes a session, the session shows the organization's credentials.
-import { firstCode, takeCode } from "./code.js";
+// The portal: the session of a link shows an organization's credentials.
 import { useEffect, useState } from "./hooks.js";
-import { api, ApiError, html, whenSessionEnds } from "./base.js";
-import { Brand, Chip, Footer, Icon, Notice, start, useOnline, Whole } from "./parts.js";
+import { html } from "./base.js";
+import { Brand, Chip, Footer, Icon, Notice, start, useOnline } from "./parts.js";
 import { Overview } from "./clients.js";
+import { Gate } from "./session.js";
 import { Tokens } from "./tokens.js";
 import { t } from "./texts.js";
-
-const open = (code) => (code ? api("POST", "portal/session", { code }, { quiet: true }) : api("GET", "portal/session", undefined, { quiet: true }));
 
 // A link may name any URL; only a web page is gone to.
 function webUrl(text) {
@@ -61,52 +59,4 @@ function Session({ session, signOut }) {
     <${Footer} />`;
 }
 
-const why = (error, code) => {
-  if (error.status !== 401 && error.status !== 404) return [t.errorTitle, error.words];
-  return code ? [t.badCodeTitle, t.badCodeText] : [t.noCodeTitle, t.noCodeText];
-};
-
-function Portal() {
-  const [code, setCode] = useState(firstCode);
-  const [state, set] = useState({});
-  const [turn, again] = useState(0);
-  useEffect(() => {
-    open(code)
-      .then((session) => set({ session }))
-      .catch((error) => set({ error: error instanceof ApiError ? error : new ApiError(0) }));
-  }, [code, turn]);
-  useEffect(() => {
-    whenSessionEnds(() => set((s) => ({ ended: true, last: s.session ?? s.last })));
-    const another = () => {
-      const next = takeCode();
-      if (!next) return;
-      set({});
-      setCode(next);
-    };
-    addEventListener("hashchange", another);
-    return () => removeEventListener("hashchange", another);
-  }, []);
-  const signOut = async () => {
-    const last = state.session;
-    try {
-      await api("DELETE", "portal/session", undefined, { quiet: true });
-    } catch (error) {
-      if (error.status !== 401) {
-        set({ error });
-        return;
-      }
-    }
-    set({ signedOut: true, last });
-  };
-  if (state.session) return html`<${Session} session=${state.session} signOut=${signOut} />`;
-  if (state.ended) return html`<${Whole} title=${t.endedTitle} text=${t.endedText}><${Back} session=${state.last} /><//>`;
-  if (state.signedOut) return html`<${Whole} title=${t.signedOutTitle} text=${t.signedOutText}><${Back} session=${state.last} /><//>`;
-  if (!state.error) return html`<${Whole} title=${t.opening} text="" busy />`;
-  const [title, text] = why(state.error, code);
-  const retry = state.error.status !== 401 && state.error.status !== 404;
-  return html`<${Whole} title=${title} text=${text}>
-    ${retry && html`<button type="button" class="primary" onClick=${() => (set({}), again((n) => n + 1))}>${t.retry}</button>`}
-  <//>`;
-}
-
-start(Portal);
+start(() => html`<${Gate} path="portal/session" words=${t} View=${Session} Back=${Back} />`);

@@ -2,7 +2,7 @@
 const DAY = 86400000;
 const at = (days) => new Date(Date.now() + days * DAY).toISOString();
 
-const client = (fields) => ({
+export const client = (fields) => ({
   organization_id: "01a20a83-9466-73f3-9515-bc9e4ab57663",
   organization: "acme",
   default: false,
@@ -28,7 +28,7 @@ const client = (fields) => ({
 export const SECRET = "m2ms_OucJKrcTcDRChHZP2u3ZaUGesKbGjDR6iXA3g0iRH3m_2wtvsp";
 export const NEW_SECRET = "m2ms_9fGh2LmQpZxVbN4rTyUiWoEaSd7kJhGfCqXzMnBvLrT_8hjKlw";
 
-const MAIN = "m2m_3lMxvAWyTFiUZLlMwedMOF";
+export const MAIN = "m2m_3lMxvAWyTFiUZLlMwedMOF";
 const SYNC = "m2m_7kPqRsTuVwXyZaBcDeFgHi";
 
 const clients = () => [
@@ -38,7 +38,7 @@ const clients = () => [
 
 const use = (days, remote_addr, user_agent) => ({ at: at(days), remote_addr, user_agent, unknown_until: null });
 
-const held = {
+export const held = {
   [MAIN]: {
     secrets: [
       { version: 3, hint: "RH3m", created_at: at(-0.2), expires_at: null, last_use: use(-0.003, "192.0.2.7", "orders/4.2") },
@@ -93,7 +93,7 @@ const token = (i) => ({
   request_id: `01a227a8-b3cc-7ced-917c-${String(i).padStart(12, "0")}`,
 });
 
-const tokens = Array.from({ length: 60 }, (_, i) => token(i)).sort((a, b) => (a.issued_at < b.issued_at ? 1 : -1));
+export const tokens = Array.from({ length: 60 }, (_, i) => token(i)).sort((a, b) => (a.issued_at < b.issued_at ? 1 : -1));
 
 export const session = (may = ["read", "reveal", "rotate", "clients", "audit"]) => ({
   organization: { id: "01a20a83-9466-73f3-9515-bc9e4ab57663", name: "Acme Industries" },

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 import { answer, NEW_SECRET, problem, SECRET } from "./answers.mjs";
+import { consoleTests } from "./console.mjs";
 
 const [base, executablePath, folder] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -22,7 +23,7 @@ function check(good, what) {
   if (!good) failures.push(`${name}: ${what}`);
 }
 
-const OWN = /^\/(portal|docs|openapi\.json|assets\/[^/]+)$/;
+const OWN = /^\/(portal|console|docs|openapi\.json|assets\/[^/]+)$/;
 
 async function serve(world, route) {
   const request = route.request();
@@ -34,9 +35,9 @@ async function serve(world, route) {
   } else if (OWN.test(path)) {
     await route.continue();
   } else {
-    check(request.headers()["x-m2m-portal"] === "1", `${path} is asked without the header`);
+    check(request.headers()[`x-m2m-${world.page ?? "portal"}`] === "1", `${path} is asked without the header`);
     if (world.slow) await new Promise((done) => setTimeout(done, world.slow));
-    const { status, body } = answer(world, request.method(), path, url, request.postDataJSON());
+    const { status, body } = (world.answer ?? answer)(world, request.method(), path, url, request.postDataJSON());
     await route.fulfill({ status, contentType: "application/json", body: body === undefined ? "" : JSON.stringify(body) });
   }
 }
@@ -56,7 +57,7 @@ async function withPage(browser, what, { world = {}, size = "wide", dark = false
   page.setDefaultTimeout(20000);
   page.on("pageerror", (error) => failures.push(`${what}: ${error.message}`));
   page.on("console", (m) => {
-    const expected = /Failed to load resource.*(401|403|404|500|503|ERR_INTERNET_DISCONNECTED)/.test(m.text());
+    const expected = /Failed to load resource.*(401|403|404|409|500|503|ERR_INTERNET_DISCONNECTED)/.test(m.text());
     if (m.type() === "error" && !expected) failures.push(`${what}: console: ${m.text()}`);
   });
   await page.addInitScript(() => {
@@ -360,6 +361,7 @@ await withPage(browser, "an error is told and tried again", {}, errors);
 await withPage(browser, "offline", {}, offline);
 await withPage(browser, "slow", {}, slow);
 await withPage(browser, "every operation has a page", {}, every_operation);
+await consoleTests({ base, SIZES, check, fits, look, withPage: (...args) => withPage(browser, ...args) });
 await browser.close();
 
 for (const failure of failures) console.log(`# ${failure}`);

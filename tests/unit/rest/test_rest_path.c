@@ -30,6 +30,7 @@ Test(rest_path, a_segment_is_percent_encoded_and_read_back)
 Test(rest_path, a_page_below_the_public_path_is_found)
 {
 	cr_assert(str_eq(rest_path_of_route(STR("/m2m-auth"), STR("/m2m-auth/portal")), STR("/portal")));
+	cr_assert(str_eq(rest_path_of_route(STR("/m2m-auth"), STR("/m2m-auth/console")), STR("/console")));
 	cr_assert(str_eq(rest_path_of_route(STR("/m2m-auth"), STR("/m2m-auth/assets/a.js")), STR("/assets/a.js")));
 	cr_assert(str_eq(rest_path_of_route(STR("/m2m-auth"), STR("/m2m-auth/else")), STR("/m2m-auth/else")));
 }

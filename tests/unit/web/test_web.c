@@ -76,6 +76,7 @@ Test(web, a_page_says_the_title_as_text_and_names_only_relative_assets)
 	cr_assert_not(has(a.body, "=\"/"));
 	cr_assert_not(has(a.body, "<style") || has(a.body, "style=") || has(a.body, "<script>"));
 	cr_assert(has(get("/docs", NULL, NULL).body, "src=\"assets/docs-"));
+	cr_assert(has(get("/console", NULL, NULL).body, "src=\"assets/console-"));
 }
 
 Test(web, nothing_but_what_was_built_is_served)
@@ -87,6 +88,7 @@ Test(web, nothing_but_what_was_built_is_served)
 	cr_assert_not(web_find(web, STR("/assets/preact.js"), STR_NONE, STR_NONE, &a));
 	cr_assert_not(web_find(web, STR("/assets/../portal"), STR_NONE, STR_NONE, &a));
 	cr_assert_not(web_find(web, STR("/portal/"), STR_NONE, STR_NONE, &a));
+	cr_assert_not(web_find(web, STR("/console/session"), STR_NONE, STR_NONE, &a));
 	cr_assert_not(web_find(web, STR("/"), STR_NONE, STR_NONE, &a));
 }
 

@@ -1,0 +1,197 @@
+// Lists that the server pages, searches and filters. The address has the view and its filters.
+import { useEffect, useRef, useState } from "./hooks.js";
+import { absolute, api, ApiError, html, query, save } from "./base.js";
+import { Copy, Dialog, Empty, Icon, Problem, say, Skeleton } from "./parts.js";
+import { cell } from "./tokens.js";
+import { t } from "./texts.js";
+import { c } from "./operators.js";
+
+// ---- the address ----
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+export function place() {
+  const [path, search] = location.hash.slice(1).split("?");
+  return { parts: path.split("/").map(decoded), filters: Object.fromEntries(new URLSearchParams(search)) };
+}
+
+export const link = (parts, filters = {}) => `#${parts.map(encodeURIComponent).join("/")}${query(filters)}`;
+
+// What is typed stands for one step back, not for one a letter.
+function filterBy(filters, replaces) {
+  const url = link(place().parts, filters);
+  if (!replaces) {
+    location.hash = url;
+    return;
+  }
+  history.replaceState(null, "", url);
+  dispatchEvent(new Event("hashchange"));
+}
+
+// ---- filters ----
+
+const Input = ({ name, kind, value, onInput }) =>
+  typeof kind === "object"
+    ? html`<select name=${name} value=${value} onChange=${onInput}>
+        ${Object.entries(kind).map(([v, text]) => html`<option key=${v} value=${v} selected=${v === (value ?? "")}>${text}</option>`)}
+      </select>`
+    : html`<input name=${name} type=${kind} value=${value ?? ""} spellcheck="false" autocomplete="off" onInput=${onInput} />`;
+
+// `fields`: [name, label, the input's type or a select's options]. `live`: while one types.
+export function Filters({ fields, values, live }) {
+  const [typed, set] = useState(values);
+  const sent = useRef(query(values));
+  const timer = useRef();
+  useEffect(() => {
+    if (query(values) !== sent.current) set(values);
+    sent.current = query(values);
+  }, [query(values)]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const send = (next) => {
+    clearTimeout(timer.current);
+    sent.current = query(next);
+    filterBy(next, live);
+  };
+  const type = (name) => (e) => {
+    const next = { ...typed, [name]: e.target.value };
+    set(next);
+    clearTimeout(timer.current);
+    if (live) timer.current = setTimeout(send, 250, next);
+  };
+  return html`<form class="filters" role="search" onSubmit=${(e) => (e.preventDefault(), send(typed))}>
+    ${fields.map(
+      ([name, label, kind]) => html`<label key=${name}>${label}<${Input} name=${name} kind=${kind} value=${typed[name]} onInput=${type(name)} /></label>`,
+    )}
+    ${!live && html`<button type="submit">${t.apply}</button>`}
+    ${query(values) && html`<button type="button" class="quiet" onClick=${() => (set({}), send({}))}>${c.clear}</button>`}
+  </form>`;
+}
+
+// An input's local time as the API takes it. The address may have anything.
+const utc = (local) => (isNaN(new Date(local)) ? null : new Date(local).toISOString());
+
+export const times = ({ after, before, ...others }, prefix) => ({ ...others, [`${prefix}_after`]: utc(after), [`${prefix}_before`]: utc(before) });
+
+// ---- pages by cursor ----
+
+function useList(path, field, filters) {
+  const [state, set] = useState({});
+  const latest = useRef();
+  const load = async (rows, next) => {
+    const mine = (latest.current = {});
+    const live = (change) => latest.current === mine && set(change);
+    const timer = setTimeout(live, 3000, (s) => ({ ...s, slow: true }));
+    set((s) => ({ ...s, busy: true, error: null }));
+    try {
+      const page = await api("GET", `${path}${query({ ...filters, page_token: next })}`);
+      const all = [...rows, ...page[field]];
+      if (latest.current === mine) say(c.shown(all.length, !page.next_page_token));
+      live({ rows: all, next: page.next_page_token });
+    } catch (e) {
+      live((s) => ({ rows: s.rows, next: s.next, error: e instanceof ApiError ? e : new ApiError(0), retry: () => load(rows, next) }));
+    }
+    clearTimeout(timer);
+  };
+  useEffect(() => {
+    load([]);
+    return () => (latest.current = null);
+  }, [path, query(filters)]);
+  return { ...state, more: () => load(state.rows, state.next), reload: () => load([]) };
+}
+
+// ---- tables ----
+
+// `columns`: [heading, what of a row, class]
+export const Table = ({ label, columns, rows, busy, open }) =>
+  html`<div class="card flush scroll" tabindex="0" role="region" aria-label=${label} aria-busy=${busy}>
+    <table>
+      <thead>
+        <tr>${columns.map(([name, , kind]) => html`<th key=${name} class=${kind === "num" ? kind : ""}>${name || html`<span class="unseen">${c.actions}</span>`}</th>`)}</tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          (row, r) => html`<tr key=${r}>
+            ${columns.map(
+              ([name, of, kind], i) =>
+                html`<td key=${name} class=${kind}>${i === 0 && open ? html`<button type="button" class="link" aria-haspopup="dialog" onClick=${() => open(row)}>${of(row)}</button>` : of(row)}</td>`,
+            )}
+          </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+
+export const OrganizationLink = ({ of }) => (of ? html`<a href=${link(["organizations", of.slug])}>${of.name || of.slug}</a>` : "–");
+
+export const ClientLink = ({ id, name, of }) =>
+  id && of ? html`<a href=${link(["organizations", of.slug, id])}>${name || id}</a>` : (id ?? "–");
+
+function said(name, value, row) {
+  if (value === null || value === undefined || value === "") return "–";
+  if (name === "organization") return html`<${OrganizationLink} of=${value} />`;
+  if (name === "client_id") return html`<${ClientLink} id=${value} of=${row.organization} />`;
+  if (/_at$/.test(name)) return absolute(value);
+  return typeof value === "object" ? html`<code class="mono">${JSON.stringify(value)}</code>` : String(value);
+}
+
+const Story = ({ title, row, onClose }) =>
+  html`<${Dialog} title=${title} onClose=${onClose}>
+    <dl class="story" onClick=${(e) => e.target.href && onClose()}>
+      ${Object.keys(row).map(
+        (name) => html`<div class="field" key=${name}>
+          <dt>${c.fields[name] ?? name}</dt>
+          <dd>
+            <span class="wrap">${said(name, row[name], row)}</span>
+            ${/^jti$|_id$/.test(name) && row[name] && html`<${Copy} text=${row[name]} what=${c.fields[name] ?? name} />`}
+          </dd>
+        </div>`,
+      )}
+    </dl>
+  <//>`;
+
+const plain = (v) => (v && typeof v === "object" ? (v.slug ?? JSON.stringify(v)) : v);
+
+function csv(rows) {
+  const names = [...new Set(rows.flatMap(Object.keys))];
+  return [names, ...rows.map((row) => names.map((name) => cell(plain(row[name]))))].map((line) => `${line.join(",")}\r\n`).join("");
+}
+
+// `size`: of a page; 0, there are none. `story`: the title of one row's own dialog; a list that has it
+// can be taken along, too.
+export function List({ path, field, filters = {}, size = 50, label, columns, story, turn = 0 }) {
+  const { rows, next, busy, slow, error, retry, more, reload } = useList(path, field, { ...filters, page_size: size || null });
+  const [row, open] = useState(null);
+  useEffect(() => {
+    if (turn > 0) reload();
+  }, [turn]);
+  return html`${rows?.length > 0 &&
+    html`<div class="row between">
+      <p class="muted small">${c.shown(rows.length, !next)}</p>
+      ${story && html`<button type="button" onClick=${() => save(`${field}.csv`, "text/csv", csv(rows))}><${Icon} name="down" /> ${t.csv}</button>`}
+    </div>`}
+    ${!rows && !error && html`<${Skeleton} slow=${slow} rows=${6} />`}
+    ${rows?.length === 0 && html`<${Empty} icon="info" title=${c.nothing} text=${query(filters) ? c.nothingWith : c.nothingYet} />`}
+    ${rows?.length > 0 && html`<${Table} label=${label} columns=${columns} rows=${rows} busy=${busy} open=${story && open} />`}
+    ${error && html`<${Problem} error=${error} retry=${retry} />`}
+    ${next && !error && html`<button type="button" class="wide" disabled=${busy} onClick=${more}>${busy ? t.loading : t.more}</button>`}
+    ${row && html`<${Story} title=${story} row=${row} onClose=${() => open(null)} />`}`;
+}
+
+// What useLoad gave, and what stands there until it has.
+export const Part = ({ of: { value, error, slow, reload }, children }) =>
+  html`${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} />`} ${value && children(value)}`;
+
+export const Tiles = ({ rows }) =>
+  html`<dl class="tiles">${rows.map(([label, text]) => text && html`<div key=${label}><dt>${label}</dt><dd><span class="wrap">${text}</span></dd></div>`)}</dl>`;
+
+export const Title = ({ title, text, children }) =>
+  html`<div class="row between">
+    <div class="title"><h1 tabindex="-1">${title}</h1><p class="muted">${text}</p></div>
+    <div class="row">${children}</div>
+  </div>`;

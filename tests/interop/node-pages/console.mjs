@@ -1,0 +1,423 @@
+// Drives the console in Chromium, against console_answers.mjs; pages.mjs gives it the tools.
+import { readFileSync } from "node:fs";
+import { problem, SECRET } from "./answers.mjs";
+import { ACTIVE_KID, answerConsole, CODE, LINK, NEXT_KID, ORGANIZATIONS } from "./console_answers.mjs";
+
+let tools;
+const check = (...args) => tools.check(...args);
+const look = (...args) => tools.look(...args);
+
+const open = (page, fragment) => page.goto(`${tools.base}/console${fragment ? `#${fragment}` : ""}`);
+const heading = (page, name) => page.getByRole("heading", { name, level: 1, exact: true }).waitFor();
+const button = (page, name) => page.getByRole("button", { name, exact: true });
+const dialog = (page) => page.getByRole("dialog");
+const submit = (page) => page.locator("dialog button[type=submit]").click();
+// Not in what screen readers are told, which has the same words.
+const shown = (page, text) => page.getByRole("main").getByText(text, { exact: typeof text === "string" }).first().waitFor();
+const gone = (page) => page.locator("dialog").waitFor({ state: "detached" });
+
+// Every row of every list is one that was asked for.
+const rows = (page, label) => page.getByRole("region", { name: label, exact: true }).locator("tbody tr");
+
+// ---- the views, in both themes and two sizes ----
+
+const VIEWS = {
+  overview: ["Overview", "Denied lately"],
+  organizations: ["Organizations", "Acme Industries"],
+  "organizations/acme": ["Acme Industries", "Alan Turing"],
+  "organizations/acme/m2m_3lMxvAWyTFiUZLlMwedMOF": ["Production backend", "Build server"],
+  clients: ["Clients", "Billing export 1"],
+  keys: ["Signing keys", "May it go?"],
+  tokens: ["Tokens", "billing/1.9"],
+  acts: ["Acts", "rotate_secret"],
+  denied: ["Denied attempts", "203.0.113.7"],
+  sessions: ["Sessions", "Edsger Dijkstra"],
+};
+
+const nameOf = (view) => view.replace(/\/m2m_.*/, "-client").replaceAll("/", "-");
+
+async function every_view(page, suffix) {
+  for (const [view, [title, text]] of Object.entries(VIEWS)) {
+    await open(page, view);
+    await heading(page, title);
+    await page.getByRole("main").getByText(text).first().waitFor();
+    await look(page, `console-${nameOf(view)}-${suffix}`);
+  }
+}
+
+// ---- the session and the address ----
+
+async function code_leaves_the_url(page, world) {
+  await open(page, CODE);
+  await heading(page, "Overview");
+  check(!page.url().includes("#"), `the address still has the code: ${page.url()}`);
+  check((await page.evaluate(() => history.length)) <= 2, "the code has an entry in the history");
+  check((await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }))) === "{}", "something is stored");
+  check(!(await page.content()).includes(CODE), "the code is in the page");
+  await page.getByRole("link", { name: "Keys" }).first().click();
+  await heading(page, "Signing keys");
+  await page.evaluate((code) => location.replace(`#${code}`), CODE);
+  await heading(page, "Overview");
+  check(world.asked.filter((a) => a === "POST /console/session").length === 2, "a second link opens a session in the same tab");
+  check(!page.url().includes(CODE), "and its code leaves the address");
+}
+
+async function views_have_addresses(page) {
+  await open(page, "organizations?search=fjord&state=enabled");
+  await heading(page, "Organizations");
+  await page.getByText("Fjord Shipping 5", { exact: true }).waitFor();
+  check((await page.getByRole("searchbox").inputValue()) === "fjord", "the filter stands in its field");
+  await page.getByRole("link", { name: "Fjord Shipping 5", exact: true }).click();
+  await page.getByRole("button", { name: "Portal link" }).or(page.getByText("There is no such")).or(page.getByText("The answer is")).first().waitFor();
+  check(page.url().endsWith("#organizations/fjord-5"), `the address names the view: ${page.url()}`);
+  await page.goBack();
+  await heading(page, "Organizations");
+  check((await page.getByRole("searchbox").inputValue()) === "fjord", "the way back has the filter");
+  check(page.url().endsWith("#organizations?search=fjord&state=enabled"), `and its address: ${page.url()}`);
+  await open(page, "nothing/%zz");
+  await heading(page, "Overview");
+  await open(page, "tokens?after=yesterday");
+  await heading(page, "Tokens");
+  await shown(page, "The first 50");
+}
+
+async function keyboard(page) {
+  await open(page);
+  await heading(page, "Overview");
+  await page.keyboard.press("Tab");
+  check((await page.evaluate(() => document.activeElement.className)) === "skip", "the first stop skips to the content");
+  await page.keyboard.press("Enter");
+  check((await page.evaluate(() => document.activeElement.id)) === "main", "and does");
+  await page.getByRole("link", { name: "Keys" }).first().focus();
+  await page.keyboard.press("Enter");
+  await heading(page, "Signing keys");
+  await page.waitForFunction(() => document.activeElement.tagName === "H1");
+  check((await page.title()).startsWith("Keys"), "the title names the view");
+  const rotate = button(page, "Rotate key");
+  await rotate.waitFor();
+  await rotate.focus();
+  await page.keyboard.press("Enter");
+  await page.locator("dialog[open]").waitFor();
+  await page.keyboard.press("Escape");
+  await gone(page);
+  check(await rotate.evaluate((b) => b === document.activeElement), "the focus returns");
+}
+
+async function rights(page) {
+  await open(page);
+  await heading(page, "Overview");
+  for (const view of ["Tokens", "Acts", "Denied"]) check((await page.getByRole("link", { name: view, exact: true }).count()) === 0, `there is a view ${view}`);
+  check((await page.getByText("Denied lately").count()) === 0, "denied attempts are shown");
+  await open(page, "acts");
+  await heading(page, "Overview");
+  for (const [view, title] of [["organizations", "Organizations"], ["organizations/acme", "Acme Industries"], ["organizations/acme/m2m_3lMxvAWyTFiUZLlMwedMOF", "Production backend"], ["keys", "Signing keys"], ["sessions", "Sessions"]]) {
+    await open(page, view);
+    await heading(page, title);
+    await page.getByRole("main").getByText(VIEWS[view][1]).first().waitFor();
+    for (const name of ["New organization", "New client", "Portal link", "Rename", "Disable", "Delete", "Rotate key", "Rotate secret", "Revoke", "Reveal", "End", "Add", "Remove"])
+      check((await button(page, name).count()) === 0, `${view} offers ${name}`);
+  }
+  await look(page, "console-read-only");
+}
+
+async function signs_out(page, world) {
+  await open(page);
+  await button(page, "Sign out").click();
+  await heading(page, "You are signed out");
+  check(world.asked.includes("DELETE /console/session"), "the session is ended");
+}
+
+async function ends(page, world) {
+  await open(page, "organizations");
+  await heading(page, "Organizations");
+  world.special = () => problem(401, "invalid_token");
+  await page.getByRole("link", { name: "Keys" }).click();
+  await heading(page, "Your session has ended");
+  await page.getByText("m2mctl console").waitFor();
+  await look(page, "console-ended");
+}
+
+// ---- organizations ----
+
+async function thousands(page, world) {
+  await open(page, "organizations");
+  await shown(page, "The first 50");
+  for (let n = 100; n <= 300; n += 50) {
+    await button(page, "Load more").click();
+    await shown(page, `The first ${n}`);
+  }
+  check((await rows(page, "Organizations").count()) === 300, "the pages stand one below the other");
+  check(world.asked.some((a) => a.includes("page_token=250")), "the cursor is the server's");
+  await page.getByRole("searchbox").pressSequentially("delta", { delay: 20 });
+  await page.waitForURL(/search=delta/);
+  await page.waitForFunction(() => [...document.querySelectorAll("tbody tr")].every((row) => row.textContent.startsWith("Delta")));
+  check(!world.asked.some((a) => a.includes("search=d&")), "each letter is asked for");
+  await page.getByLabel("Status").selectOption("disabled");
+  await page.waitForFunction(() => [...document.querySelectorAll("tbody tr")].every((row) => row.textContent.includes("Disabled")));
+  check(await page.getByRole("searchbox").evaluate((s) => s.value === "delta"), "the search stays");
+  await look(page, "console-search");
+  await page.getByRole("searchbox").fill("nobody");
+  await page.getByText("Nothing matches these filters.").waitFor();
+  await look(page, "console-search-nothing");
+  await button(page, "Clear").click();
+  await shown(page, "The first 50");
+  check(ORGANIZATIONS > 3000, "there are thousands");
+}
+
+async function makes_an_organization(page, world) {
+  await open(page, "organizations");
+  await button(page, "New organization").click();
+  await dialog(page).getByLabel("Slug").fill("hydra");
+  await dialog(page).getByLabel("Name").fill("Hydra Works");
+  await look(page, "console-new-organization");
+  await submit(page);
+  await page.locator("[data-secret]").waitFor();
+  check((await page.locator("[data-secret]").textContent()) === SECRET, "the secret is shown");
+  check(JSON.stringify(world.changed.body) === '{"slug":"hydra","name":"Hydra Works"}', JSON.stringify(world.changed));
+  await look(page, "console-made-organization");
+  await page.getByRole("link", { name: "Open Hydra Works" }).click();
+  await gone(page);
+}
+
+async function changes_an_organization(page, world) {
+  await open(page, "organizations/acme");
+  await button(page, "Rename").click();
+  await dialog(page).getByLabel("Name").fill("Acme Holding");
+  await submit(page);
+  await heading(page, "Acme Holding");
+  await button(page, "Disable").click();
+  await page.getByText("get no more tokens").waitFor();
+  await look(page, "console-disable");
+  await submit(page);
+  await button(page, "Enable").waitFor();
+  check(JSON.stringify(world.changed) === '{"method":"PATCH","path":"/admin/organizations/acme","body":{"disabled":true}}', JSON.stringify(world.changed));
+  await button(page, "Enable").click();
+  await submit(page);
+  await button(page, "Disable").waitFor();
+  await button(page, "Delete").click();
+  check(await page.locator("dialog button[type=submit]").isDisabled(), "it can be deleted without its name");
+  await dialog(page).getByLabel("Type acme to go on").fill("acm");
+  await page.keyboard.press("Enter");
+  check(world.changed.method === "PATCH", "a part of the name is enough");
+  await dialog(page).getByLabel("Type acme to go on").fill("acme");
+  await look(page, "console-delete");
+  await page.keyboard.press("Enter");
+  await heading(page, "Organizations");
+  check(world.changed.method === "DELETE" && world.changed.path === "/admin/organizations/acme", JSON.stringify(world.changed));
+}
+
+async function portal_link(page, world) {
+  await open(page, "organizations/acme");
+  await button(page, "Portal link").click();
+  await dialog(page).getByLabel("For whom").fill("Ada Lovelace");
+  await dialog(page).getByLabel("Reveal secrets").check();
+  check(await dialog(page).getByLabel("See clients").isDisabled(), "reading can be left out");
+  await dialog(page).getByLabel("Return URL").fill("https://app.example.com/");
+  await look(page, "console-portal-link");
+  await submit(page);
+  await page.locator("[data-link]").waitFor();
+  check(JSON.stringify(world.changed.body) === '{"actor":"Ada Lovelace","may":["read","reveal"],"return_url":"https://app.example.com/","ttl":120}', JSON.stringify(world.changed));
+  await button(page, "Copy Portal link").click();
+  check((await page.evaluate(() => navigator.clipboard.readText())) === LINK, "the link is copied");
+  await look(page, "console-portal-link-made");
+  await page.keyboard.press("Escape");
+  await gone(page);
+  check(!(await page.content()).includes(LINK), "the link is still in the page");
+}
+
+// ---- clients ----
+
+async function clients(page, world) {
+  await open(page, "organizations/acme");
+  await button(page, "New client").click();
+  await dialog(page).getByLabel("Name").fill("Reports");
+  await dialog(page).getByLabel("Scopes").fill("orders:read, orders:write");
+  await submit(page);
+  await page.locator("[data-secret]").waitFor();
+  check(JSON.stringify(world.changed.body) === '{"name":"Reports","scopes":["orders:read","orders:write"]}', JSON.stringify(world.changed));
+  await button(page, "Close").last().click();
+  await gone(page);
+  await page.getByRole("searchbox").fill("ware");
+  await page.waitForFunction(() => [...document.querySelectorAll("[aria-label=Clients] tbody tr")].every((row) => row.textContent.startsWith("Warehouse")));
+  await page.getByRole("link", { name: /Warehouse/ }).first().click();
+  await button(page, "Reveal").waitFor();
+  check(!world.asked.some((a) => a.endsWith("/secret")), "the secret is fetched before it was asked for");
+  await button(page, "Reveal").click();
+  await page.locator("[data-secret]").waitFor();
+  await button(page, "Rotate secret").click();
+  await page.getByText("What will happen").waitFor();
+  await page.keyboard.press("Escape");
+  await gone(page);
+  await button(page, "Delete").count();
+}
+
+async function every_client(page, world) {
+  await open(page, "clients");
+  await shown(page, "The first 50");
+  await page.getByRole("searchbox").fill("m2m_0000042");
+  await shown(page, "1 in all");
+  check(world.asked.some((a) => a === "GET /admin/clients?search=m2m_0000042&page_size=50"), "the server searches");
+  await page.getByRole("link", { name: "Warehouse 42" }).click();
+  await page.waitForURL(/#organizations\/acme\/m2m_0000042/);
+}
+
+// ---- keys ----
+
+async function keys(page, world) {
+  await open(page, "keys");
+  await button(page, "Rotate key").click();
+  await page.getByText(`${ACTIVE_KID} signs until then`).waitFor();
+  await look(page, "console-rotate-key");
+  await dialog(page).getByLabel("Algorithm").selectOption("EdDSA");
+  await submit(page);
+  await gone(page);
+  check(JSON.stringify(world.changed) === '{"method":"POST","path":"/admin/signing-keys/rotate","body":{"alg":"EdDSA"}}', JSON.stringify(world.changed));
+  await button(page, "Revoke").nth(1).click();
+  await page.getByText("Every token that it signed stops verifying").waitFor();
+  check(await page.locator("dialog button[type=submit]").isDisabled(), "it can be revoked without its kid");
+  await dialog(page).getByLabel(`Type ${ACTIVE_KID} to go on`).fill(ACTIVE_KID);
+  await look(page, "console-revoke");
+  await submit(page);
+  await gone(page);
+  check(world.changed.path === `/admin/signing-keys/${ACTIVE_KID}/revoke`, JSON.stringify(world.changed));
+  check((await page.getByText(NEXT_KID).count()) > 0, "the next key is there");
+}
+
+// ---- the audit ----
+
+async function audit(page, world) {
+  await open(page, "tokens");
+  await shown(page, "The first 50");
+  await page.getByLabel("Organization", { exact: true }).fill("acme");
+  await page.getByLabel("Method").selectOption("client_secret_basic");
+  await page.getByLabel("From").fill("2026-01-02T03:04:00");
+  await button(page, "Apply").click();
+  await shown(page, /\d+ in all/);
+  const asked = new URLSearchParams(world.asked.findLast((a) => a.startsWith("GET /admin/audit/tokens")).split("?")[1]);
+  check(asked.get("organization") === "acme" && asked.get("auth_method") === "client_secret_basic", `asked: ${asked}`);
+  check(new Date(asked.get("issued_after")).getTime() === new Date("2026-01-02T03:04:00").getTime() && !asked.has("after"), `asked: ${asked}`);
+  const n = await rows(page, "Tokens").count();
+  const [download] = await Promise.all([page.waitForEvent("download"), button(page, "Download CSV").click()]);
+  const csv = readFileSync(await download.path(), "utf8");
+  check(csv.split("\r\n").length === n + 2, "the CSV has a line each");
+  check(csv.includes('"acme"') && !/(^|,)"[=+@]/m.test(csv), "no cell of the CSV is a formula");
+  await rows(page, "Tokens").first().getByRole("button").click();
+  await page.getByText("One token’s story").waitFor();
+  await button(page, "Copy Token ID").click();
+  check(/^01a20a83-/.test(await page.evaluate(() => navigator.clipboard.readText())), "the token's id is copied");
+  await look(page, "console-story");
+  await dialog(page).getByRole("link", { name: "Acme Industries" }).click();
+  await heading(page, "Acme Industries");
+  await gone(page);
+  await open(page, "acts?actor=portal");
+  await shown(page, "The first 50");
+  check((await page.getByLabel("By", { exact: true }).inputValue()) === "portal", "the address has the filter");
+  await rows(page, "Acts").nth(3).getByRole("button").click();
+  await dialog(page).getByText('"disabled":true').waitFor();
+  await look(page, "console-act");
+}
+
+// ---- sessions ----
+
+async function sessions(page, world) {
+  await open(page, "sessions");
+  await page.getByRole("link", { name: "Acme Industries" }).waitFor();
+  await page.getByLabel("Kind").selectOption("console");
+  await shown(page, "grace@example.com");
+  await button(page, "End").first().click();
+  await page.getByText("signed out at once").waitFor();
+  await look(page, "console-end-session");
+  await submit(page);
+  await gone(page);
+  check(world.changed.method === "DELETE" && world.changed.path.startsWith("/admin/console-sessions/"), JSON.stringify(world.changed));
+  await open(page, "organizations/acme");
+  await button(page, "End").first().click();
+  await submit(page);
+  await gone(page);
+  check(/^\/admin\/organizations\/[^/]+\/portal-sessions\//.test(world.changed.path), JSON.stringify(world.changed));
+}
+
+// ---- states ----
+
+async function errors(page, world) {
+  world.special = (method, path) => (path === "/admin/organizations" ? problem(503, "overloaded") : null);
+  await open(page, "organizations");
+  await page.getByText("The service is busy").waitFor();
+  await look(page, "console-error");
+  world.special = null;
+  await button(page, "Try again").click();
+  await shown(page, "The first 50");
+  world.special = (method) => (method === "POST" ? problem(409, "already_exists") : null);
+  await button(page, "New organization").click();
+  await dialog(page).getByLabel("Slug").fill("acme");
+  await submit(page);
+  await dialog(page).getByText("The answer is already_exists.").waitFor();
+  await look(page, "console-error-dialog");
+}
+
+async function empty(page) {
+  await open(page, "organizations");
+  await page.getByText("There is nothing to show yet.").waitFor();
+  await look(page, "console-empty");
+  await open(page);
+  await page.getByText("No attempt was denied.").waitFor();
+}
+
+async function slow(page, world) {
+  await open(page);
+  await heading(page, "Overview");
+  world.slow = 4500;
+  await page.getByRole("link", { name: "Organizations" }).click();
+  await page.getByText("This takes longer than usual").first().waitFor();
+  await look(page, "console-slow");
+}
+
+async function offline(page) {
+  await open(page, "organizations");
+  await shown(page, "The first 50");
+  await page.context().setOffline(true);
+  await page.getByText("You are offline").waitFor();
+  await look(page, "console-offline");
+}
+
+export async function consoleTests(given) {
+  tools = given;
+  const world = { page: "console", answer: answerConsole };
+  const run = (what, act, more = {}, options = {}) => tools.withPage(`console: ${what}`, { ...options, world: { ...world, signedIn: true, ...more } }, act);
+  for (const size of Object.keys(tools.SIZES))
+    for (const dark of [false, true]) await run(`every view ${size}`, (page) => every_view(page, `${size}-${dark ? "dark" : "light"}`), {}, { size, dark });
+  await run("the code leaves the URL", code_leaves_the_url, { signedIn: false });
+  await run("views have addresses", views_have_addresses);
+  await run("all by keyboard", keyboard);
+  await run("a session that only reads", rights, { may: ["read"] });
+  await run("signing out", signs_out);
+  await run("a session that has ended", ends);
+  await run("thousands of organizations", thousands);
+  await run("an organization is made", makes_an_organization);
+  await run("an organization is changed and deleted", changes_an_organization);
+  await run("a portal link", portal_link);
+  await run("an organization's clients", clients);
+  await run("clients of all organizations", every_client);
+  await run("signing keys", keys);
+  await run("the audit is searched and taken along", audit);
+  await run("sessions are ended", sessions);
+  await run("an error is told and tried again", errors);
+  await run("nothing there yet", empty, { empty: true });
+  await run("slow", slow);
+  await run("offline", offline);
+  await run("a failing gateway", async (page) => {
+    await open(page);
+    await page.getByText("Failing").first().waitFor();
+    await look(page, "console-failing");
+  }, { health: "failing" });
+  await run("a used link", async (page) => {
+    await open(page, "a-code-that-was-used-and-can-not-be-used-again");
+    await heading(page, "This link has been used, or is too old");
+    await look(page, "console-used");
+  }, { signedIn: false });
+  await run("no link", async (page) => {
+    await open(page);
+    await heading(page, "Open the console with a link");
+    await look(page, "console-no-link");
+  }, { signedIn: false });
+}
