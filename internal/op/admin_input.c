@@ -192,7 +192,7 @@ struct place {
 };
 _Static_assert(sizeof(struct place) == 29, "bytes only");
 
-void op_put_place(struct op *op, char kind, int64_t at, struct uuid id, uint32_t number)
+void admin_put_place(struct op *op, char kind, int64_t at, struct uuid id, uint32_t number)
 {
 	struct place place = {.kind = kind};
 	uint64_t at_be = htobe64((uint64_t)at);
@@ -205,7 +205,7 @@ void op_put_place(struct op *op, char kind, int64_t at, struct uuid id, uint32_t
 	op->out.next_page_token = sbuf_str(&out);
 }
 
-enum op_verdict op_read_place(struct op *op, char kind, int64_t *ret_at, struct uuid *ret_id, uint32_t *ret_number)
+enum op_verdict admin_read_place(struct op *op, char kind, int64_t *ret_at, struct uuid *ret_id, uint32_t *ret_number)
 {
 	struct place place;
 	uint64_t at;

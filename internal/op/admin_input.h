@@ -27,7 +27,7 @@ enum op_verdict admin_read_client_search(struct op *op, struct client_search *re
 void admin_put_next_client(struct op *op, char place, struct str last);
 
 /* A list's place by time and id, as its next page's token, and back. `kind` tells lists apart. */
-void op_put_place(struct op *op, char kind, int64_t at, struct uuid id, uint32_t number);
-enum op_verdict op_read_place(struct op *op, char kind, int64_t *ret_at, struct uuid *ret_id, uint32_t *ret_number);
+void admin_put_place(struct op *op, char kind, int64_t at, struct uuid id, uint32_t number);
+enum op_verdict admin_read_place(struct op *op, char kind, int64_t *ret_at, struct uuid *ret_id, uint32_t *ret_number);
 
 #endif

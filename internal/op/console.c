@@ -62,7 +62,7 @@ static void portal_listed(void *arg, enum err err, const struct portal_answer *a
 	if (err == ERR_OK && op->portal != NULL && answer->n > (size_t)op->in.page_size) {
 		const struct portal_session *last = &answer->sessions[op->in.page_size - 1];
 		op->out.rows = (size_t)op->in.page_size;
-		op_put_place(op, PORTAL_PLACE, last->expires_at, last->session_id, 0);
+		admin_put_place(op, PORTAL_PLACE, last->expires_at, last->session_id, 0);
 	}
 	op->organization_id = (struct uuid){0};
 	op_resume(op, err);
@@ -74,7 +74,7 @@ static void console_listed(void *arg, enum err err, const struct console_answer 
 	if (err == ERR_OK) {
 		op_console_keep(op, answer);
 		if (answer->more)
-			op_put_place(op, CONSOLE_PLACE, answer->sessions[answer->n - 1].expires_at,
+			admin_put_place(op, CONSOLE_PLACE, answer->sessions[answer->n - 1].expires_at,
 				     answer->sessions[answer->n - 1].session_id, 0);
 	}
 	op_resume(op, err);
@@ -90,7 +90,7 @@ static enum op_verdict list_sessions(struct op *op)
 	if (console && !op->operates)
 		return op_require_operator(op);
 	enum op_verdict verdict =
-		op_read_place(op, console ? CONSOLE_PLACE : PORTAL_PLACE, &before.expires_at, &before.session_id, &ignored);
+		admin_read_place(op, console ? CONSOLE_PLACE : PORTAL_PLACE, &before.expires_at, &before.session_id, &ignored);
 	if (verdict != OP_MORE)
 		return verdict;
 	if (!console)

@@ -170,7 +170,7 @@ static void denied_listed(void *arg, enum err err, const struct operator_answer 
 	if (rows != NULL) {
 		op->console->shown = (struct operator_answer){.denied = rows, .n = answer->n};
 		if (answer->more)
-			op_put_place(op, DENIED_PLACE, answer->next.minute, answer->next.batch_id, (uint32_t)answer->next.passed);
+			admin_put_place(op, DENIED_PLACE, answer->next.minute, answer->next.batch_id, (uint32_t)answer->next.passed);
 	}
 	op_resume(op, err);
 }
@@ -198,7 +198,7 @@ static enum op_verdict list_denied(struct op *op)
 	uint32_t passed = 0;
 	enum op_verdict verdict = check_denied(op, in);
 	if (verdict == OP_MORE)
-		verdict = op_read_place(op, DENIED_PLACE, &before.minute, &before.batch_id, &passed);
+		verdict = admin_read_place(op, DENIED_PLACE, &before.minute, &before.batch_id, &passed);
 	if (verdict != OP_MORE)
 		return verdict;
 	before.passed = passed > INT32_MAX ? INT32_MAX : (int32_t)passed;
