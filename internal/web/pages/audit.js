@@ -2,8 +2,7 @@
 import { useState } from "./hooks.js";
 import { absolute, ago, api, html } from "./base.js";
 import { Chip, Time } from "./parts.js";
-import { AskButton } from "./ask.js";
-import { ClientLink, Filters, List, OrganizationLink, times, Title } from "./lists.js";
+import { AskButton, ClientLink, Filters, List, OrganizationLink, times, Title } from "./lists.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
 

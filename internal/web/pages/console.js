@@ -1,15 +1,70 @@
 // The console of operators: a frame, and the view that the address names.
 import { useEffect, useRef, useState } from "./hooks.js";
-import { html } from "./base.js";
-import { Brand, Footer, Icon, Notice, start, useOnline } from "./parts.js";
-import { AllSessions, Audit } from "./audit.js";
-import { Health } from "./health.js";
-import { place } from "./lists.js";
+import { absolute, api, html, useLoad } from "./base.js";
+import { Brand, Chip, Footer, Icon, Notice, start, Time, useOnline } from "./parts.js";
+import { AllSessions, Audit, deniedColumns } from "./audit.js";
+import { Part, place, Table, Tiles, Title } from "./lists.js";
 import { Clients, OneClient, Organization, Organizations } from "./organizations.js";
 import { Gate } from "./session.js";
 import { Keys } from "./signing.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
+
+// ---- what this gateway sees: itself, its database, its checks, the signing key, who was refused ----
+
+const tones = { ok: "good", warning: "warn", failing: "danger" };
+const State = ({ of }) => html`<${Chip} tone=${tones[of]}>${c.health[of] ?? of}<//>`;
+
+const facts = ({ status, version, revision, started_at, workers, database: d }) => [
+  [t.status, html`<${State} of=${status} />`],
+  [c.version, `${version} ${revision ? `(${revision.slice(0, 12)})` : ""}`],
+  [c.running, html`<${Time} at=${started_at} />`],
+  [c.workers, workers],
+  [c.database, `PostgreSQL ${d.server_version}, ${d.primary ? c.isPrimary : c.isStandby}`],
+  [c.roundTrip, `${d.round_trip_ms} ms`],
+  [c.connections, d.connections],
+];
+
+const checkColumns = [
+  [c.check, (one) => one.name.replaceAll("_", " ")],
+  [t.status, (one) => html`<${State} of=${one.state} />`],
+  [c.detail, (one) => one.detail, "words"],
+];
+
+// What needs someone stands first.
+const order = ["failing", "warning", "ok"];
+const sorted = (checks) => [...checks].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
+
+const signs = ({ keys }) => {
+  const active = keys.find((k) => k.state === "active");
+  const next = keys.find((k) => k.state === "next");
+  return html`<div class="card row between">
+    <p>${active ? html`<code class="mono">${active.kid}</code> ${c.signsSince(active.alg, absolute(active.active_from))}` : c.nothingSigns} ${next && c.nextKey(next.kid)}</p>
+    <a href="#keys">${c.keys}</a>
+  </div>`;
+};
+
+const Denied = () => html`<h2>${c.deniedLately}</h2>
+  <${Part} of=${useLoad(() => api("GET", "admin/audit/denied?page_size=5"), [])}>
+    ${({ denied }) =>
+      denied.length
+        ? html`<${Table} label=${c.deniedLately} columns=${deniedColumns} rows=${denied} /><a href="#denied">${c.allDenied}</a>`
+        : html`<p class="good"><${Icon} name="check" /> ${c.noDenied}</p>`}
+  <//>`;
+
+const Health = ({ may, again }) =>
+  html`<${Title} title=${c.overview} text=${c.overviewText}>
+      <button type="button" onClick=${again}><${Icon} name="rotate" /> ${c.checkAgain}</button>
+    <//>
+    <${Part} of=${useLoad(() => api("GET", "admin/health"), [])}>
+      ${(h) => html`<${Tiles} rows=${facts(h)} />
+        <${Table} label=${c.checksOf} columns=${checkColumns} rows=${sorted(h.checks)} />`}
+    <//>
+    <h2>${c.signingKey}</h2>
+    <${Part} of=${useLoad(() => api("GET", "admin/signing-keys"), [])}>${signs}<//>
+    ${may.has("audit") && html`<${Denied} />`}`;
+
+// ---- the frame ----
 
 // name -> what it shows, the right that it takes
 const views = {

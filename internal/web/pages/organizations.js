@@ -2,10 +2,9 @@
 import { useState } from "./hooks.js";
 import { absolute, api, html, span, useLoad } from "./base.js";
 import { Chip, Copy, Notice, Time } from "./parts.js";
-import { AskButton } from "./ask.js";
 import { Sessions } from "./audit.js";
 import { Client } from "./clients.js";
-import { ClientLink, Filters, link, List, OrganizationLink, Part, Tiles, Title } from "./lists.js";
+import { AskButton, ClientLink, Filters, link, List, OrganizationLink, Part, Tiles, Title } from "./lists.js";
 import { Secret } from "./secret.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";

@@ -2,8 +2,7 @@
 import { useState } from "./hooks.js";
 import { absolute, ago, api, html, useLoad } from "./base.js";
 import { Chip, Time } from "./parts.js";
-import { AskButton } from "./ask.js";
-import { Part, Table, Title } from "./lists.js";
+import { AskButton, Part, Table, Title } from "./lists.js";
 import { locale, t } from "./texts.js";
 import { c } from "./operators.js";
 
