@@ -2,23 +2,8 @@
 import { useEffect, useState } from "./hooks.js";
 import { api, html, meta, useLoad } from "./base.js";
 import { Brand, Chip, Copy, Footer, Notice, Problem, Skeleton, start } from "./parts.js";
-import { snippets } from "./snippets.js";
+import { exampleOf, members, operationsOf, parametersOf, resolve, schemesOf, snippets } from "./snippets.js";
 import { t } from "./texts.js";
-
-const METHODS = ["get", "post", "put", "patch", "delete"];
-
-// ---- the contract ----
-
-function resolve(doc, thing) {
-  let found = thing;
-  while (found?.$ref) found = found.$ref.split("/").slice(1).reduce((at, step) => at[step.replaceAll("~1", "/")], doc);
-  return found ?? {};
-}
-
-const operationsOf = (doc) =>
-  Object.entries(doc.paths).flatMap(([path, item]) =>
-    METHODS.filter((m) => item[m]).map((m) => ({ ...item[m], path, method: m.toUpperCase(), shared: item.parameters ?? [] })),
-  );
 
 function typeOf(doc, given) {
   const schema = resolve(doc, given);
@@ -62,7 +47,7 @@ const FieldRow = ({ name, place, required, type, text }) =>
 const HEAD = [t.field, t.type, t.meaning];
 
 function Parameters({ doc, op }) {
-  const all = [...op.shared, ...(op.parameters ?? [])].map((p) => resolve(doc, p));
+  const all = parametersOf(doc, op);
   if (all.length === 0) return null;
   return html`<section>
     <h2>${t.parameters}</h2>
@@ -70,15 +55,6 @@ function Parameters({ doc, op }) {
       (p) => html`<${FieldRow} key=${p.name} name=${p.name} place=${p.in} required=${p.required} type=${typeOf(doc, p.schema)} text=${p.description} />`,
     )} />
   </section>`;
-}
-
-function members(doc, schema) {
-  const whole = resolve(doc, schema);
-  const parts = [whole, ...(whole.allOf ?? []).map((s) => resolve(doc, s))];
-  return {
-    properties: Object.assign({}, ...parts.map((p) => p.properties)),
-    required: parts.flatMap((p) => p.required ?? []),
-  };
 }
 
 function Members({ doc, schema, label }) {
@@ -141,18 +117,6 @@ function Snippets({ doc, op, clientId }) {
       <pre id="snippet" role="tabpanel" tabindex="0" aria-labelledby=${`tab-${shown.language}`}><code>${shown.text}</code></pre>
     </div>
   </section>`;
-}
-
-function exampleOf(doc, op) {
-  const [type, content] = Object.entries(resolve(doc, op.requestBody).content ?? {})[0] ?? [];
-  if (!type) return null;
-  const { properties, required } = members(doc, content.schema);
-  const fields = Object.fromEntries(
-    Object.entries(properties)
-      .filter(([name]) => required.includes(name))
-      .map(([name, p]) => [name, (p.examples ?? resolve(doc, p).examples)?.[0] ?? resolve(doc, p).const ?? resolve(doc, p).enum?.[0] ?? "…"]),
-  );
-  return { type, fields };
 }
 
 const rolesOf = (op) => [...new Set((op.security ?? []).flatMap((s) => Object.entries(s).flatMap(([scheme, roles]) => (roles.length ? roles : [scheme]))))];
