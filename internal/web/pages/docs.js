@@ -2,8 +2,9 @@
 import { useEffect, useState } from "./hooks.js";
 import { api, html, meta, useLoad } from "./base.js";
 import { Brand, Chip, Copy, Footer, Notice, Problem, Skeleton, start } from "./parts.js";
-import { exampleOf, members, operationsOf, parametersOf, resolve, schemesOf, snippets } from "./snippets.js";
+import { exampleOf, members, operationsOf, parametersOf, resolve, snippets } from "./snippets.js";
 import { t } from "./texts.js";
+import { Try } from "./try.js";
 
 function typeOf(doc, given) {
   const schema = resolve(doc, given);
@@ -91,8 +92,8 @@ function Answers({ doc, op }) {
   </section>`;
 }
 
-function Snippets({ doc, op, clientId }) {
-  const all = snippets({ op, body: exampleOf(doc, op), url: meta("issuer"), clientId });
+function Snippets({ doc, op, reader }) {
+  const all = snippets({ op, body: exampleOf(doc, op), url: meta("issuer"), clientId: reader?.clientId, organization: reader?.session.organization.id });
   const [chosen, set] = useState(all[0].language);
   const shown = all.find((s) => s.language === chosen) ?? all[0];
   const move = (e) => {
@@ -121,14 +122,15 @@ function Snippets({ doc, op, clientId }) {
 
 const rolesOf = (op) => [...new Set((op.security ?? []).flatMap((s) => Object.entries(s).flatMap(([scheme, roles]) => (roles.length ? roles : [scheme]))))];
 
-function Operation({ doc, op, clientId }) {
+function Operation({ doc, op, reader }) {
   const roles = rolesOf(op);
   return html`<article class="op" aria-labelledby="op-title">
     <div class="title"><h1 id="op-title">${op.summary}</h1></div>
-    <div class="route scroll"><span class=${`verb ${op.method}`}>${op.method}</span><code class="mono nowrap">${op.path}</code></div>
+    <div class="route scroll" tabindex="0" role="group" aria-label=${t.route}><span class=${`verb ${op.method}`}>${op.method}</span><code class="mono nowrap">${op.path}</code></div>
     <${Prose} text=${op.description} />
     <p class="small muted">${t.whoMayCall}: ${roles.length ? roles.map((r) => html`<${Chip} key=${r}>${r}<//> `) : t.anyone}</p>
-    <${Snippets} key=${op.operationId} doc=${doc} op=${op} clientId=${clientId} />
+    <${Snippets} key=${op.operationId} doc=${doc} op=${op} reader=${reader} />
+    <${Try} key=${`try ${op.operationId}`} doc=${doc} op=${op} reader=${reader} />
     <${Parameters} doc=${doc} op=${op} /><${Body} doc=${doc} op=${op} /><${Answers} doc=${doc} op=${op} />
   </article>`;
 }
@@ -156,20 +158,18 @@ function Side({ doc, operations, current }) {
   </nav>`;
 }
 
-// Whoever has a session reads their own client id in the examples; others don't notice.
-async function ownClientId() {
-  try {
-    await api("GET", "portal/session", undefined, { quiet: true });
-    return (await api("GET", "m2m/client-id", undefined, { quiet: true })).client_id;
-  } catch {
-    return null;
-  }
+const quietly = (path) => api("GET", path, undefined, { quiet: true }).catch(() => null);
+
+// Whoever has a session reads their own ids in the examples; others don't notice.
+async function whoReads() {
+  const session = await quietly("portal/session");
+  return session && { session, clientId: (await quietly("m2m/client-id"))?.client_id };
 }
 
 const idInUrl = () => decodeURIComponent(location.hash.slice(1));
 
 function Docs() {
-  const { value, error, slow, reload } = useLoad(async () => ({ doc: await api("GET", "openapi.json"), clientId: await ownClientId() }), []);
+  const { value, error, slow, reload } = useLoad(async () => ({ doc: await api("GET", "openapi.json"), reader: await whoReads() }), []);
   const [id, set] = useState(idInUrl);
   useEffect(() => {
     const follow = () => {
@@ -193,8 +193,8 @@ function Docs() {
     <div class="docs-wrap">
       <main id="main" tabindex="-1">
         ${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${6} />`}
-        ${value?.clientId && html`<${Notice} tone="info">${t.yourClient(value.clientId)}<//>`}
-        ${op && html`<div class="docs"><${Side} doc=${value.doc} operations=${operations} current=${op} /><${Operation} doc=${value.doc} op=${op} clientId=${value.clientId} /></div>`}
+        ${value?.reader?.clientId && html`<${Notice} tone="info">${t.yourClient(value.reader.clientId)}<//>`}
+        ${op && html`<div class="docs"><${Side} doc=${value.doc} operations=${operations} current=${op} /><${Operation} doc=${value.doc} op=${op} reader=${value.reader} /></div>`}
       </main>
     </div>
     <${Footer} />`;

@@ -29,15 +29,15 @@ export function members(doc, schema) {
 
 export function exampleValue(doc, given) {
   const known = resolve(doc, given);
-  return (given.examples ?? known.examples)?.[0] ?? known.const ?? known.enum?.[0];
+  return (given.examples ?? known.examples)?.[0] ?? known.example ?? known.const ?? known.enum?.[0];
 }
 
-// {type, fields}: what a body must have.
+// {type, fields}: the contract's example, else what a body must have.
 export function exampleOf(doc, op) {
   const [type, content] = Object.entries(resolve(doc, op.requestBody).content ?? {})[0] ?? [];
   if (!type) return null;
   const { properties, required } = members(doc, content.schema);
-  const fields = Object.fromEntries(required.map((name) => [name, exampleValue(doc, properties[name]) ?? "…"]));
+  const fields = resolve(doc, content.schema).examples?.[0] ?? Object.fromEntries(required.map((name) => [name, exampleValue(doc, properties[name]) ?? "…"]));
   return { type, fields };
 }
 

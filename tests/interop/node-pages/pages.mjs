@@ -1,13 +1,13 @@
 // Drives the pages of a running gateway in Chromium. The pages, their assets, their headers and the
 // contract are the gateway's own; the rest of the API is answers.mjs, so that each state can be had.
 //
-//   node pages.mjs URL CHROMIUM FOLDER   screenshots go to FOLDER
+//   node pages.mjs URL CHROMIUM FOLDER [WORDS]   screenshots go to FOLDER; only what WORDS are in the name of
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 import { answer, NEW_SECRET, problem, SECRET } from "./answers.mjs";
 
-const [base, executablePath, folder] = process.argv.slice(2);
+const [base, executablePath, folder, only = ""] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const origin = new URL(base).origin;
 const prefix = new URL(base).pathname.replace(/\/$/, "");
@@ -43,6 +43,7 @@ async function serve(world, route) {
 
 // A page in a context of its own. Whatever the console says of an error, the policy's too, fails.
 async function withPage(browser, what, { world = {}, size = "wide", dark = false } = {}, act) {
+  if (!what.includes(only)) return;
   name = what;
   const all = { asked: [], may: undefined, ...world };
   const context = await browser.newContext({
@@ -294,6 +295,41 @@ async function docs(page, file) {
   check((await page.locator("#snippet").textContent()).includes("RotateClientSecret"), "gRPC has its method");
 }
 
+async function try_it(page, world) {
+  await page.goto(`${base}/docs#list_token_audit`);
+  await page.locator("#op-title").waitFor();
+  check((await page.getByLabel("client_id", { exact: true }).inputValue()) === "m2m_3lMxvAWyTFiUZLlMwedMOF", "the person's own id is there");
+  await page.getByLabel("remote_addr").fill("192.0.2.8");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText(/^200/).nth(1).waitFor();
+  check(/"remote_addr": "192.0.2.8"/.test(await page.getByRole("region", { name: "What it answered" }).textContent()), "the answer is shown");
+  await look(page, "docs-tried");
+  await page.goto(`${base}/docs#rotate_client`);
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText("It is a real one").waitFor();
+  check(!world.rotated, "it is asked before something changes");
+  await accessible(page, "docs-ask");
+  await shot(page, "docs-ask", false);
+  await page.locator("dialog button.danger").click();
+  await page.getByText(NEW_SECRET).waitFor();
+  check(JSON.stringify(world.rotated) === '{"grace_seconds":3600}', `sent: ${JSON.stringify(world.rotated)}`);
+  await look(page, "docs-changed");
+  await page.evaluate(() => dispatchEvent(new Event("blur")));
+  await page.getByText(NEW_SECRET).waitFor({ state: "detached" });
+  await page.goto(`${base}/docs#oauth_token`);
+  await page.getByText("which this page never has").waitFor();
+  check((await page.getByRole("button", { name: "Send" }).count()) === 0, "what a session can't call isn't sent");
+}
+
+async function try_without_session(page) {
+  await page.goto(`${base}/docs#get_client_id`);
+  await page.getByText("Open the portal from your product").waitFor();
+  await page.goto(`${base}/docs#openapi_json`);
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText('"openapi": "3.1').waitFor();
+  await look(page, "docs-public");
+}
+
 async function every_operation(page) {
   await page.goto(`${base}/docs`);
   await page.locator("#op-title").waitFor();
@@ -359,6 +395,13 @@ await withPage(browser, "no link", {}, async (page) => {
 await withPage(browser, "an error is told and tried again", {}, errors);
 await withPage(browser, "offline", {}, offline);
 await withPage(browser, "slow", {}, slow);
+await withPage(browser, "a request is sent from the documentation", { world: { signedIn: true } }, try_it);
+await withPage(browser, "a request on a narrow screen", { size: "narrow", dark: true, world: { signedIn: true } }, async (page) => {
+  await page.goto(`${base}/docs#add_credential`);
+  await page.getByRole("button", { name: "Send" }).waitFor();
+  await look(page, "docs-try-narrow");
+});
+await withPage(browser, "the documentation without a session", {}, try_without_session);
 await withPage(browser, "every operation has a page", {}, every_operation);
 await browser.close();
 
