@@ -1,22 +1,8 @@
-// Tokens over time, as bars: an hour each for a day, a day each for more.
+// Tokens over time, as bars: an hour each or a day each, in the browser's time zone.
 import uPlot from "./uplot.js";
 import { t } from "./texts.js";
 
-const HOUR = 3600;
 const HEIGHT = 180;
-
-function counted(tokens, days) {
-  const step = days <= 1 ? HOUR : days <= 7 ? 6 * HOUR : 24 * HOUR;
-  const n = (days * 24 * HOUR) / step;
-  const last = Math.floor(Date.now() / 1000 / step) * step;
-  const times = Array.from({ length: n }, (_, i) => last - (n - 1 - i) * step);
-  const counts = times.map(() => 0);
-  for (const token of tokens) {
-    const i = Math.floor((new Date(token.issued_at) / 1000 - times[0]) / step);
-    if (i >= 0 && i < n) counts[i]++;
-  }
-  return [times, counts];
-}
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -40,9 +26,9 @@ function options(box, step) {
 }
 
 // Gives what ends it.
-export function drawTokens(box, tokens, days) {
-  const data = counted(tokens, days);
-  const step = data[0][1] - data[0][0];
+export function drawSums(box, sums) {
+  const data = [sums.map((s) => new Date(s.at) / 1000), sums.map((s) => s.tokens)];
+  const step = data[0].length > 1 ? data[0][1] - data[0][0] : 86400;
   let plot = new uPlot(options(box, step), data, box);
   const size = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: HEIGHT }));
   const dark = matchMedia("(prefers-color-scheme: dark)");

@@ -52,7 +52,10 @@ const Answer = ({ answer }) =>
     ${answer.text && html`<div class="snippet"><pre tabindex="0" role="region" aria-label=${t.tryAnswer}><code>${answer.text}</code></pre></div>`}`;
 
 function Form({ doc, op, reader }) {
-  const parameters = parametersOf(doc, op).filter((p) => !OWN.includes(p.name));
+  const places = ["path", "query", "header"];
+  const parameters = parametersOf(doc, op)
+    .filter((p) => !OWN.includes(p.name))
+    .sort((a, b) => places.indexOf(a.in) - places.indexOf(b.in));
   const example = exampleOf(doc, op);
   const [values, set] = useState(() => Object.fromEntries(parameters.map((p) => [p.name, firstValue(doc, p, reader)])));
   const [text, setText] = useState(example ? JSON.stringify(example.fields, null, 2) : "");

@@ -51,6 +51,7 @@ async function withPage(browser, what, { world = {}, size = "wide", dark = false
     colorScheme: dark ? "dark" : "light",
     permissions: ["clipboard-read", "clipboard-write"],
     reducedMotion: "reduce",
+    timezoneId: "Europe/Berlin",
     acceptDownloads: true,
   });
   const page = await context.newPage();
@@ -199,12 +200,26 @@ async function keyboard(page) {
   check(await button.evaluate((b) => b === document.activeElement), "the focus returns");
 }
 
-async function tokens(page) {
+async function tokens(page, world) {
   await signedIn(page);
   await page.getByRole("button", { name: "Tokens" }).click();
   await page.locator(".chart canvas").waitFor();
   await page.waitForTimeout(200);
   await look(page, "portal-tokens");
+  check(world.zone === "Europe/Berlin", `the days are those of ${world.zone}`);
+  for (const [by, wanted] of [["By client", "Production backend48211"], ["By address", "192.0.2.2312052"]]) {
+    await page.getByRole("button", { name: by }).click();
+    await page.locator(".sums").waitFor();
+    check((await page.locator(".sums").textContent()).includes(wanted), `${by}: ${await page.locator(".sums").textContent()}`);
+  }
+  check((await page.locator(".sums").textContent()).includes("All others318"), "the rest is told");
+  await look(page, "tokens-by-address");
+  check((await page.getByRole("button", { name: "By version" }).count()) === 0, "versions are a client's");
+  await page.getByLabel("Client").selectOption({ label: "Production backend" });
+  await page.getByRole("button", { name: "By version" }).click();
+  await page.getByText("Version 3").waitFor();
+  await page.getByLabel("Client").selectOption("");
+  await page.locator(".chart canvas").waitFor();
   await page.getByLabel("Address").fill("192.0.2.8");
   await page.getByRole("button", { name: "Apply" }).click();
   await page.getByText("12 tokens", { exact: true }).waitFor();
@@ -214,7 +229,48 @@ async function tokens(page) {
   check(!/(^|,)"[=+@]/m.test(csv), "no cell of the CSV is a formula");
   await page.locator("tbody button").first().click();
   await page.getByText("One token’s story").waitFor();
-  await look(page, "portal-story");
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+  await page.getByLabel("Address").fill("");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByText("60 tokens", { exact: true }).waitFor();
+  for (const [i, wanted] of [[4, /Revoked.*by Ada Lovelace/], [0, /^Good|Expired/]]) {
+    await page.locator("tbody button").nth(i).click();
+    await page.waitForFunction(() => !document.querySelector("dialog [aria-live]")?.textContent.includes("Loading"));
+    check(wanted.test(await page.locator("dialog [aria-live]").textContent()), `token ${i}: ${await page.locator("dialog [aria-live]").textContent()}`);
+    await look(page, `portal-story-${i}`);
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
+  }
+}
+
+async function acts(page) {
+  await signedIn(page);
+  check((await page.getByText(/Version 3 was made by Ada Lovelace/).count()) === 1, "it is told who made the version");
+  await page.getByRole("button", { name: "Activity" }).click();
+  await page.getByText("Rotated the secret").nth(1).waitFor();
+  await look(page, "portal-acts");
+  check((await page.locator("tbody tr").count()) === 15, "a page of acts");
+  await page.getByRole("button", { name: "Load more" }).click();
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 26);
+  await page.getByLabel("Outcome").selectOption({ label: "Done" });
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 15);
+  await page.getByLabel("Who").selectOption("operator:root");
+  await page.waitForFunction(() => [...document.querySelectorAll("tbody tr")].every((tr) => tr.textContent.includes("operator:root")));
+  await page.getByLabel("What").selectOption({ label: "Read the secret" });
+  await page.locator("tbody button").first().click();
+  await page.locator("dialog").getByText("operator:root").waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+  await page.getByLabel("Who").selectOption("");
+  await page.getByLabel("What").selectOption({ label: "Rotated the secret" });
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1);
+  await page.locator("tbody button").first().click();
+  await page.getByText("grace_seconds").waitFor();
+  await look(page, "portal-act");
+  await page.keyboard.press("Escape");
+  await page.getByLabel("What").selectOption({ label: "Revoked tokens" });
+  await page.getByText("No activity matches").waitFor();
 }
 
 async function keys(page, world) {
@@ -237,7 +293,7 @@ async function keys(page, world) {
 
 async function read_only(page) {
   await signedIn(page);
-  for (const button of ["Reveal", "Rotate secret", "End it now", "Tokens", "Add", "Remove"])
+  for (const button of ["Reveal", "Rotate secret", "End it now", "Tokens", "Activity", "Add", "Remove"])
     check((await page.getByRole("button", { name: button }).count()) === 0, `there is a button ${button}`);
   await look(page, "portal-read-only");
 }
@@ -361,6 +417,12 @@ for (const size of Object.keys(SIZES))
       await page.locator(".chart canvas").waitFor();
       await look(page, `tokens-${suffix}`);
     });
+    await withPage(browser, `acts ${suffix}`, { size, dark }, async (page) => {
+      await signedIn(page);
+      await page.getByRole("button", { name: "Activity" }).click();
+      await page.getByText("Rotated the secret").nth(1).waitFor();
+      await look(page, `acts-${suffix}`);
+    });
     await withPage(browser, `a rotation ${suffix}`, { size, dark }, async (page) => {
       await signedIn(page);
       await page.getByRole("button", { name: "Rotate secret" }).first().click();
@@ -374,6 +436,7 @@ await withPage(browser, "a secret is hidden after a minute", {}, hides_after_a_m
 await withPage(browser, "a rotation says what happens", {}, rotate);
 await withPage(browser, "all by keyboard", {}, keyboard);
 await withPage(browser, "tokens are filtered and taken along", {}, tokens);
+await withPage(browser, "acts are told", {}, acts);
 await withPage(browser, "keys are added and removed", {}, keys);
 await withPage(browser, "a link that only reads", { world: { may: ["read"] } }, read_only);
 await withPage(browser, "a session that has ended", {}, ends);
