@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "./hooks.js";
 import { api, daysAgo, html, query, useLoad } from "./base.js";
 import { Problem, Skeleton } from "./parts.js";
-import { t } from "./texts.js";
+import { locale, t } from "./texts.js";
 
 // The chart is fetched by those alone who look at it.
 function Chart({ sums }) {
@@ -30,7 +30,7 @@ function Largest({ value, labelOf }) {
         ${rows.map(
           ([label, n]) => html`<tr key=${label}>
             <td>${label}</td>
-            <td class="num">${n}</td>
+            <td class="num">${n.toLocaleString(locale)}</td>
             <td aria-hidden="true"><progress max=${most} value=${n}></progress></td>
           </tr>`,
         )}

@@ -207,7 +207,7 @@ async function tokens(page, world) {
   await page.waitForTimeout(200);
   await look(page, "portal-tokens");
   check(world.zone === "Europe/Berlin", `the days are those of ${world.zone}`);
-  for (const [by, wanted] of [["By client", "Production backend48211"], ["By address", "192.0.2.2312052"]]) {
+  for (const [by, wanted] of [["By client", "Production backend48,211"], ["By address", "192.0.2.2312,052"]]) {
     await page.getByRole("button", { name: by }).click();
     await page.locator(".sums").waitFor();
     check((await page.locator(".sums").textContent()).includes(wanted), `${by}: ${await page.locator(".sums").textContent()}`);
