@@ -41,7 +41,7 @@ const columns = ["issued_at", "expires_at", "jti", "client_id", "auth_method", "
   "user_agent", "caller", "kid", "bound_to", "transport", "request_id"];
 
 // A spreadsheet takes a cell that begins so for a formula.
-const cell = (v) => `"${String(v ?? "").replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
+export const cell = (v) => `"${String(v ?? "").replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
 
 const csv = (tokens) => [columns.join(","), ...tokens.map((token) => columns.map((c) => cell(token[c])).join(","))].join("\r\n") + "\r\n";
 
