@@ -1,48 +1,76 @@
 // Tokens over time, as bars: an hour each or a day each, in the browser's time zone.
-import uPlot from "./uplot.js";
 import { locale, t } from "./texts.js";
 
 const HEIGHT = 180;
+const LEFT = 44;
+const BELOW = 24;
+const LABEL_WIDTH = 72;
 
-const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+function counted(sums, by) {
+  const words = new Intl.DateTimeFormat(locale, by === "hour" ? { timeStyle: "short" } : { month: "short", day: "numeric" });
+  return { times: sums.map((s) => new Date(s.at)), counts: sums.map((s) => s.tokens), words };
+}
 
-function options(box, times) {
-  const step = times.length > 1 ? times[1] - times[0] : 86400;
-  const format = new Intl.DateTimeFormat(locale, step > 3600 ? { month: "short", day: "numeric" } : { hour: "numeric" });
-  const every = Math.ceil((times.length * 64) / box.clientWidth);
-  const axis = { stroke: color("--muted"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
-  return {
-    width: box.clientWidth,
-    height: HEIGHT,
-    legend: { show: false },
-    cursor: { y: false, points: { show: false }, drag: { setScale: false } },
-    scales: { x: { range: (_, min, max) => [min - step * 0.6, max + step * 0.6] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.1)] } },
-    axes: [
-      { ...axis, grid: { show: false }, splits: () => times.filter((_, i) => i % every === 0), values: (_, all) => all.map((s) => format.format(s * 1000)) },
-      { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
-    ],
-    series: [
-      {},
-      { label: t.count, fill: color("--bar"), stroke: color("--bar"), width: 0, paths: uPlot.paths.bars({ size: [0.72, 40], radius: 0.18 }), points: { show: false } },
-    ],
-  };
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
+
+// The distance of the lines: 1, 2 or 5 times a power of ten, for at most five of them.
+function distance(most) {
+  const power = 10 ** Math.floor(Math.log10(most / 5));
+  return Math.max(1, [1, 2, 5, 10].map((n) => n * power).find((d) => most / d <= 5));
+}
+
+function draw(canvas, width, { times, counts, words }) {
+  const scale = devicePixelRatio || 1;
+  const pen = canvas.getContext("2d");
+  canvas.width = width * scale;
+  canvas.height = HEIGHT * scale;
+  pen.scale(scale, scale);
+  pen.font = "12px system-ui, sans-serif";
+  const most = Math.max(4, ...counts) * 1.1;
+  const tall = HEIGHT - BELOW;
+  const y = (n) => tall - (n / most) * (tall - 6);
+  const slot = (width - LEFT) / times.length;
+
+  pen.textAlign = "right";
+  pen.textBaseline = "middle";
+  for (let n = 0; n <= most; n += distance(most)) {
+    pen.fillStyle = color("--line");
+    pen.fillRect(LEFT, Math.round(y(n)), width - LEFT, 1);
+    pen.fillStyle = color("--muted");
+    pen.fillText(n.toLocaleString(locale), LEFT - 8, y(n));
+  }
+
+  pen.textAlign = "center";
+  const wide = Math.min(40, slot * 0.72);
+  const each = Math.ceil(LABEL_WIDTH / slot);
+  times.forEach((time, i) => {
+    const middle = LEFT + (i + 0.5) * slot;
+    pen.fillStyle = color("--bar");
+    pen.beginPath();
+    pen.roundRect(middle - wide / 2, y(counts[i]), wide, tall - y(counts[i]), [wide / 6, wide / 6, 0, 0]);
+    pen.fill();
+    pen.fillStyle = color("--muted");
+    if ((times.length - 1 - i) % each === Math.floor(each / 2)) pen.fillText(words.format(time), middle, HEIGHT - 8);
+  });
 }
 
 // Gives what ends it.
-export function drawSums(box, sums) {
-  const data = [sums.map((s) => new Date(s.at) / 1000), sums.map((s) => s.tokens)];
-  let plot = new uPlot(options(box, data[0]), data, box);
-  const size = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: HEIGHT }));
+export function drawSums(box, sums, by) {
+  const data = counted(sums, by);
+  const canvas = document.createElement("canvas");
+  box.append(canvas);
+  const redraw = () => box.clientWidth > LEFT && draw(canvas, box.clientWidth, data);
+  const size = new ResizeObserver(redraw);
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const redraw = () => {
-    plot.destroy();
-    plot = new uPlot(options(box, data[0]), data, box);
+  canvas.onpointermove = (e) => {
+    const i = Math.floor(((e.offsetX - LEFT) / (box.clientWidth - LEFT)) * data.times.length);
+    canvas.title = i >= 0 && i < data.times.length ? `${data.times[i].toLocaleString(locale)}: ${data.counts[i]} ${t.count}` : "";
   };
   size.observe(box);
   dark.addEventListener("change", redraw);
   return () => {
     size.disconnect();
     dark.removeEventListener("change", redraw);
-    plot.destroy();
+    canvas.remove();
   };
 }

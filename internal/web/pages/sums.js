@@ -5,13 +5,13 @@ import { Problem, Skeleton } from "./parts.js";
 import { locale, t } from "./texts.js";
 
 // The chart is fetched by those alone who look at it.
-function Chart({ sums }) {
+function Chart({ sums, by }) {
   const box = useRef();
   useEffect(() => {
     let ended = false;
     let end = () => {};
     import("./chart.js").then(({ drawSums }) => {
-      if (!ended) end = drawSums(box.current, sums);
+      if (!ended) end = drawSums(box.current, sums, by);
     });
     return () => {
       ended = true;
@@ -53,6 +53,6 @@ export function Sums({ filters, nameOf }) {
       ${offered.map((one) => html`<button type="button" key=${one} aria-pressed=${one === shown} class=${one === shown ? "chosen" : "quiet"} onClick=${() => set(one)}>${t.sumsBy[one]}</button>`)}
     </div>
     ${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${3} />`}
-    ${value?.by === by && (shown === "time" ? html`<${Chart} sums=${value.sums} />` : html`<${Largest} value=${value} labelOf=${labelOf} />`)}
+    ${value?.by === by && (shown === "time" ? html`<${Chart} sums=${value.sums} by=${by} />` : html`<${Largest} value=${value} labelOf=${labelOf} />`)}
   </section>`;
 }
