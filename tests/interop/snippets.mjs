@@ -109,5 +109,6 @@ await Promise.all([names.slice(0, 4), names.slice(4)].map(async (some) => {
   for (const name of some) await language(name);
 }));
 await reading();
+for (const name of ["curl", "gRPC"]) if (!missing(name)) await run(name, "create_portal_link", /\/portal#/, platform);
 // At last, for it ends the secret that the others have.
 await run("curl", "rotate_secret", /"client_secret":"m2ms_/);

@@ -55,8 +55,12 @@ const GRPC = {
   prolong_rotation: "ProlongRotation",
   cancel_rotation: "CancelRotation",
   list_token_audit: "ListTokenAudit",
+  list_acts: "ListActs",
+  sum_tokens: "SumTokens",
   introspect_token: "IntrospectToken",
   revoke_token: "RevokeToken",
+  create_portal_link: "CreatePortalLink",
+  end_portal_session: "EndPortalSession",
 };
 
 const FORM = "application/x-www-form-urlencoded";
@@ -72,15 +76,20 @@ const given = {
   revoke_token: () => ({ token: env("TOKEN") }),
 };
 
-// {method, path, auth: "basic" | "bearer" | "none", type, fields, text}
+// `message`: what gRPC has in place of path, query and body.
+// {method, path, auth: "basic" | "bearer" | "none", type, message, text}
 function requestOf(op, body, id, organization) {
   const schemes = schemesOf(op);
   const auth = schemes.includes("bearer") ? "bearer" : schemes.includes("client_secret_basic") ? "basic" : "none";
-  const path = op.path.replace("{client_id}", id).replace("{organization}", organization ?? "your-organization").replace(/{(\w+)}/g, "your-$1");
+  const own = { client_id: id, organization: organization ?? "your-organization" };
+  const inPath = Object.fromEntries([...op.path.matchAll(/{(\w+)}/g)].map(([, name]) => [name, own[name] ?? `your-${name}`]));
+  const inQuery = Object.fromEntries((op.parameters ?? []).filter((p) => p.in === "query" && p.required).map((p) => [p.name, p.schema.enum[0]]));
+  const query = new URLSearchParams(inQuery).toString();
+  const path = op.path.replace(/{(\w+)}/g, (_, name) => inPath[name]) + (query && `?${query}`);
   const fields = { ...body?.fields, ...given[op.operationId]?.(id) };
   const type = body?.type ?? null;
   const text = !type ? null : type === FORM ? new URLSearchParams(fields).toString().replaceAll("%01", MARK) : JSON.stringify(fields).replaceAll("\\u0001", MARK);
-  return { method: op.method, path, auth, type, fields, text };
+  return { method: op.method, path, auth, type, message: { ...inPath, ...inQuery, ...fields }, text };
 }
 
 const lines = (...all) => all.filter((line) => typeof line === "string").join("\n") + "\n";
@@ -231,7 +240,7 @@ function grpc(op, r, url) {
     "grpcurl \\",
     url.startsWith("http:") && "  -plaintext \\",
     '  -H "Authorization: Bearer $TOKEN" \\',
-    Object.keys(r.fields).length > 0 && `  -d ${shell(JSON.stringify(r.fields).replaceAll("\\u0001", MARK))} \\`,
+    Object.keys(r.message).length > 0 && `  -d ${shell(JSON.stringify(r.message).replaceAll("\\u0001", MARK))} \\`,
     `  "\${M2M_GRPC:-${host}:9090}" m2m.v1.M2MClients/${GRPC[op.operationId]}`,
   );
 }
