@@ -221,6 +221,8 @@ static int serve(struct config *config, const struct worker_shared *shared, cons
 		return complain(EXIT_FAILURE, sbuf_str(&why));
 	if (config_issuer_is_unreachable(config))
 		log_message(LOG_WARN, "issuer_unreachable", "%.*s: " CONFIG_ISSUER_ADVICE, STR_ARG(config->issuer));
+	if (config->pages && shared->web == NULL)
+		log_message(LOG_INFO, "no_pages", "M2M_PAGES is on, and this program was built without the pages");
 	int connections = INT_MAX;
 	if (!store_check(config, &connections, &why))
 		return complain(EXIT_FAILURE, sbuf_str(&why));

@@ -106,12 +106,21 @@ struct op_spec {
 
 extern const struct op_spec op_specs[OP_COUNT];
 
-/* The worker's, written by its thread and read by the metrics. `unrouted` counts requests that
- * matched no operation. */
+/* What a request counts as: an operation, by its id, or one of these. */
+enum {
+	OP_ROW_UNKNOWN = OP_COUNT, /* there is nothing at its path */
+	OP_ROW_PAGES,              /* it asks for a page, or for what pages consist of */
+	OP_ROWS
+};
+
+/* As metrics, log and traces have it. */
+const char *op_row_name(unsigned row);
+
+/* The worker's, written by its thread and read by the metrics. */
 struct op_counters {
-	_Atomic uint64_t outcomes[2][OP_COUNT + 1][ERR_COUNT]; /* REST, gRPC */
+	_Atomic uint64_t outcomes[2][OP_ROWS][ERR_COUNT]; /* REST, gRPC */
 	/* microseconds from the request's being read to its answer */
-	struct histogram durations[OP_COUNT + 1];
+	struct histogram durations[OP_ROWS];
 };
 
 #define OP_SPARE_MAX 256
@@ -266,6 +275,7 @@ struct op_output {
 
 struct op {
 	const struct op_spec *spec; /* NULL: no operation at this path */
+	bool pages;                 /* one of the pages, or what they consist of, is at this path */
 	struct op_env *env;
 	struct arena *arena;
 	op_step *const *step;

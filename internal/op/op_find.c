@@ -13,6 +13,11 @@ const struct op_spec op_specs[OP_COUNT] = {
 	OP_TABLE(OP)
 #undef OP
 };
+
+const char *op_row_name(unsigned row)
+{
+	return row < OP_COUNT ? op_specs[row].name : row == OP_ROW_PAGES ? "pages" : "unknown";
+}
 /* clang-format on */
 
 static const struct op_path op_path_none = {STR_NONE, STR_NONE, STR_NONE, STR_NONE, STR_NONE};

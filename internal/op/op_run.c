@@ -47,13 +47,18 @@ static struct str client_id_of(const struct op *op)
 	return client_id_well_formed(given) || op->client_known || found ? given : STR_NONE;
 }
 
+static unsigned row_of(const struct op *op)
+{
+	return op->spec != NULL ? op->spec->id : op->pages ? OP_ROW_PAGES : OP_ROW_UNKNOWN;
+}
+
 static void write_access_line(const struct op *op)
 {
 	const struct err_info *info = err_info(op->err);
 	struct log_line line;
 	log_begin(&line, op->err == ERR_INTERNAL ? LOG_ERROR : LOG_INFO, "access");
 	log_str(&line, "request_id", op->request_id);
-	log_str(&line, "operation", str_of(op->spec == NULL ? "unknown" : op->spec->name));
+	log_str(&line, "operation", str_of(op_row_name(row_of(op))));
 	log_str(&line, "transport", str_of(op->origin.transport == 'g' ? "grpc" : "rest"));
 	static const struct uuid nil;
 	if (memcmp(&op->organization_id, &nil, sizeof nil) != 0) {
@@ -91,7 +96,7 @@ static void trace(const struct op *op)
 		return;
 	span.end_us = clock_wall_us();
 	span.start_us = span.end_us - (clock_mono_us() - op->started_us);
-	span.operation = op->spec == NULL ? "unknown" : op->spec->name;
+	span.operation = op_row_name(row_of(op));
 	span.outcome = op->err == ERR_OK ? "granted" : info->code;
 	if (op->origin.transport == 'g')
 		span.rpc = op->spec == NULL || op->spec->grpc == NULL ? "unknown" : op->spec->grpc;
@@ -138,7 +143,7 @@ static void op_finish(struct op *op)
 	op->retry_after = retry_after(op);
 	if (op->env->limits != NULL)
 		op_settle(op);
-	unsigned row = op->spec == NULL ? OP_COUNT : op->spec->id;
+	unsigned row = row_of(op);
 	struct op_counters *counters = op->env->counters;
 	atomic_fetch_add_explicit(&counters->outcomes[op->origin.transport == 'g'][row][op->err], 1, memory_order_relaxed);
 	histogram_note(&counters->durations[row], &histogram_microseconds, (uint64_t)(clock_mono_us() - op->started_us));

@@ -178,12 +178,13 @@ static void route_other_method(struct rest_request *r, struct op *op, const stru
 	}
 }
 
-/* The pages are no operations of the API: they count as none of them. */
+/* The pages are no operations of the API, and count as a row of their own. */
 static void route_page(struct rest_request *r, struct op *op, const struct rest_message *m)
 {
 	struct web_answer *page = arena_alloc(op->arena, sizeof *page);
-	if (page == NULL || r->server->web == NULL ||
-	    !web_find(r->server->web, m->path, m->headers[REST_ACCEPT_ENCODING].value, m->headers[REST_IF_NONE_MATCH].value, page)) {
+	op->pages = page != NULL && r->server->web != NULL &&
+		    web_find(r->server->web, m->path, m->headers[REST_ACCEPT_ENCODING].value, m->headers[REST_IF_NONE_MATCH].value, page);
+	if (!op->pages) {
 		op_fail(op, ERR_NOT_FOUND, NULL);
 	} else if (!str_eq(m->method, STR("GET")) && !str_eq(m->method, STR("HEAD"))) {
 		r->allow = "GET, HEAD";

@@ -93,7 +93,7 @@ if(pages_missing)
 endif()
 
 set(pages_shared code.js texts.js base.js parts.js)
-set(pages_later icon.svg chart.js secret.js rotate.js credentials.js clients.js tokens.js session.js portal.js operators.js lists.js audit.js organizations.js signing.js console.js snippets.js docs.js pages.css)
+set(pages_later icon.svg chart.js secret.js rotate.js credentials.js clients.js sums.js tokens.js acts.js session.js portal.js operators.js lists.js audit.js organizations.js signing.js console.js snippets.js try.js docs.js pages.css)
 set(M2M_GENERATED_web "${CMAKE_BINARY_DIR}/generated/assets.c")
 file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/generated")
 file(GLOB pages_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/pages/*")

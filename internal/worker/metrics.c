@@ -42,21 +42,16 @@ static void put_series(struct sbuf *out, const char *name, const char *label, co
 		    label, shut, sum->total);
 }
 
-static const char *operation_name(unsigned operation)
-{
-	return operation == OP_COUNT ? "unknown" : op_specs[operation].name;
-}
-
 static void put_durations(const struct worker *w, struct sbuf *out)
 {
 	static const char name[] = "m2m_request_duration_seconds";
 	head(out, name, "histogram", "From a request's having been read to its answer, by operation.");
-	for (unsigned operation = 0; operation <= OP_COUNT; operation++) {
+	for (unsigned operation = 0; operation < OP_ROWS; operation++) {
 		struct histogram_sum sum = {{0}, 0, 0};
 		char label[96];
 		for (unsigned i = 0; i < w->all_count; i++)
 			histogram_add(&sum, &w->all[i]->counters.durations[operation]);
-		snprintf(label, sizeof label, "operation=\"%s\"", operation_name(operation));
+		snprintf(label, sizeof label, "operation=\"%s\"", op_row_name(operation));
 		if (sum.total > 0)
 			put_series(out, name, label, &sum, &histogram_microseconds, 1e6);
 	}
@@ -93,14 +88,14 @@ static void put_requests(const struct worker *w, struct sbuf *out)
 {
 	static const char *const transports[] = {"rest", "grpc"};
 	head(out, "m2m_requests_total", "counter", "Requests answered, by operation, transport and outcome.");
-	for (unsigned operation = 0; operation <= OP_COUNT; operation++)
+	for (unsigned operation = 0; operation < OP_ROWS; operation++)
 		for (unsigned transport = 0; transport < 2; transport++)
 			for (unsigned err = 0; err < ERR_COUNT; err++) {
 				uint64_t n = answered(w, transport, operation, (enum err)err);
 				if (n > 0)
 					sbuf_printf(out,
 						    "m2m_requests_total{operation=\"%s\",transport=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
-						    operation_name(operation), transports[transport],
+						    op_row_name(operation), transports[transport],
 						    err == ERR_OK ? "granted" : err_info((enum err)err)->code, n);
 			}
 }
@@ -113,7 +108,7 @@ static void put_denied(const struct worker *w, struct sbuf *out)
 	head(out, "m2m_denied_attempts_total", "counter", "Requests refused for their credentials or rights, by reason.");
 	for (unsigned r = 0; r < sizeof reasons / sizeof *reasons; r++) {
 		uint64_t n = 0;
-		for (unsigned operation = 0; operation <= OP_COUNT; operation++)
+		for (unsigned operation = 0; operation < OP_ROWS; operation++)
 			n += answered(w, 0, operation, reasons[r]) + answered(w, 1, operation, reasons[r]);
 		sbuf_printf(out, "m2m_denied_attempts_total{reason=\"%s\"} %" PRIu64 "\n", err_info(reasons[r])->code, n);
 	}

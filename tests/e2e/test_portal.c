@@ -710,3 +710,15 @@ Test(portal, ending_a_session_is_linearizable)
 	cr_assert_geq(allowed, 5 * rounds);
 	gateway_stop(&second, 10000);
 }
+
+Test(portal, pages_count_by_themselves_and_a_program_without_them_says_so)
+{
+	static const char pages[] = "m2m_requests_total{operation=\"pages\",transport=\"rest\",outcome=\"granted\"}";
+	static const char unknown[] = "m2m_requests_total{operation=\"unknown\",transport=\"rest\",outcome=\"not_found\"}";
+	bool built = http_call(w.gateway.http, &(struct http_request){.path = "/docs"}, &r) == 200;
+	expect_status(http_call(w.gateway.http, &(struct http_request){.path = "/assets/none.js"}, &r), 404);
+	cr_expect_eq(gateway_metric(&w, pages), built ? 1 : -1);
+	cr_expect_eq(gateway_metric(&w, unknown), built ? 1 : 2);
+	cr_expect_eq(gateway_log_wait(&w.gateway, "\"operation\":\"pages\"", built ? 1 : 0, NULL, 0), built ? 1 : 0);
+	cr_expect_eq(gateway_log_count(&w.gateway, "\"event\":\"no_pages\"", NULL, 0), built ? 0 : 1);
+}

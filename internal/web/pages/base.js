@@ -65,6 +65,18 @@ export const query = (fields) => {
   return given.length ? `?${new URLSearchParams(given)}` : "";
 };
 
+// {items, more}: the first `pages` of a list.
+export async function listPages(path, key, fields, pages) {
+  const items = [];
+  let next;
+  for (let i = 0; i < pages && next !== null; i++) {
+    const page = await api("GET", path + query({ ...fields, page_token: next }));
+    items.push(...page[key]);
+    next = page.next_page_token;
+  }
+  return { items, more: next !== null };
+}
+
 // {value, error, slow, reload}: what `load` gives, anew whenever one of `keys` changes.
 export function useLoad(load, keys) {
   const [state, set] = useState({});
@@ -99,6 +111,7 @@ const units = [
 ];
 
 export const absolute = (iso) => dateTime.format(new Date(iso));
+export const daysAgo = (days) => new Date(Math.floor(Date.now() / 1000 - days * 86400) * 1000).toISOString();
 export const daysSince = (iso) => Math.floor((Date.now() - new Date(iso)) / DAY);
 
 export function ago(iso) {
@@ -116,6 +129,9 @@ export function span(seconds) {
   }
   return `${seconds} s`;
 }
+
+// An actor as the audit names it. A session's acts are its person's.
+export const who = (actor) => actor.replace(/^portal:/, "");
 
 // ---- files ----
 

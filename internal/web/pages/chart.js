@@ -1,24 +1,14 @@
-// Tokens over time, as bars: an hour each for a day, six hours for a week, a day each for more.
+// Tokens over time, as bars: an hour each or a day each, in the browser's time zone.
 import { locale, t } from "./texts.js";
 
-const HOUR = 3600;
 const HEIGHT = 180;
 const LEFT = 44;
 const BELOW = 24;
-const LABEL_WIDTH = 80;
+const LABEL_WIDTH = 72;
 
-function counted(tokens, days) {
-  const step = days <= 1 ? HOUR : days <= 7 ? 6 * HOUR : 24 * HOUR;
-  const n = (days * 24 * HOUR) / step;
-  const last = Math.floor(Date.now() / 1000 / step) * step;
-  const times = Array.from({ length: n }, (_, i) => last - (n - 1 - i) * step);
-  const counts = times.map(() => 0);
-  for (const token of tokens) {
-    const i = Math.floor((new Date(token.issued_at) / 1000 - times[0]) / step);
-    if (i >= 0 && i < n) counts[i]++;
-  }
-  const perDay = days <= 1 ? 1 : (24 * HOUR) / step;
-  return { times, counts, perDay, words: new Intl.DateTimeFormat(locale, days <= 1 ? { timeStyle: "short" } : { month: "short", day: "numeric" }) };
+function counted(sums, by) {
+  const words = new Intl.DateTimeFormat(locale, by === "hour" ? { timeStyle: "short" } : { month: "short", day: "numeric" });
+  return { times: sums.map((s) => new Date(s.at)), counts: sums.map((s) => s.tokens), words };
 }
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
@@ -29,7 +19,7 @@ function distance(most) {
   return Math.max(1, [1, 2, 5, 10].map((n) => n * power).find((d) => most / d <= 5));
 }
 
-function draw(canvas, width, { times, counts, perDay, words }) {
+function draw(canvas, width, { times, counts, words }) {
   const scale = devicePixelRatio || 1;
   const pen = canvas.getContext("2d");
   canvas.width = width * scale;
@@ -52,8 +42,7 @@ function draw(canvas, width, { times, counts, perDay, words }) {
 
   pen.textAlign = "center";
   const wide = Math.min(40, slot * 0.72);
-  // one label a day at most, where a label is a day
-  const each = Math.ceil(LABEL_WIDTH / slot / perDay) * perDay;
+  const each = Math.ceil(LABEL_WIDTH / slot);
   times.forEach((time, i) => {
     const middle = LEFT + (i + 0.5) * slot;
     pen.fillStyle = color("--bar");
@@ -61,22 +50,21 @@ function draw(canvas, width, { times, counts, perDay, words }) {
     pen.roundRect(middle - wide / 2, y(counts[i]), wide, tall - y(counts[i]), [wide / 6, wide / 6, 0, 0]);
     pen.fill();
     pen.fillStyle = color("--muted");
-    if ((times.length - 1 - i) % each === Math.floor(each / 2)) pen.fillText(words.format(time * 1000), middle, HEIGHT - 8);
+    if ((times.length - 1 - i) % each === Math.floor(each / 2)) pen.fillText(words.format(time), middle, HEIGHT - 8);
   });
 }
 
 // Gives what ends it.
-export function drawTokens(box, tokens, days) {
-  const data = counted(tokens, days);
+export function drawSums(box, sums, by) {
+  const data = counted(sums, by);
   const canvas = document.createElement("canvas");
   box.append(canvas);
-  // A box that isn't laid out yet, or no more, has no width.
   const redraw = () => box.clientWidth > LEFT && draw(canvas, box.clientWidth, data);
   const size = new ResizeObserver(redraw);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   canvas.onpointermove = (e) => {
     const i = Math.floor(((e.offsetX - LEFT) / (box.clientWidth - LEFT)) * data.times.length);
-    canvas.title = i >= 0 && i < data.times.length ? `${new Date(data.times[i] * 1000).toLocaleString(locale)}: ${data.counts[i]} ${t.count}` : "";
+    canvas.title = i >= 0 && i < data.times.length ? `${data.times[i].toLocaleString(locale)}: ${data.counts[i]} ${t.count}` : "";
   };
   size.observe(box);
   dark.addEventListener("change", redraw);

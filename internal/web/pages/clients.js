@@ -1,6 +1,6 @@
 // The organization's clients: what each is, its secret, its versions, who has used them when.
 import { useState } from "./hooks.js";
-import { ago, api, daysSince, html, meta, query, span, useLoad } from "./base.js";
+import { absolute, ago, api, daysSince, html, listPages, meta, span, useLoad, who } from "./base.js";
 import { Chip, Copy, Empty, Icon, LastUse, Notice, Problem, Skeleton, Time } from "./parts.js";
 import { Credentials } from "./credentials.js";
 import { Progress, Rotate } from "./rotate.js";
@@ -65,7 +65,7 @@ const Versions = ({ client, secrets }) =>
                 >
               </td>
               <td class="mono">${s.hint ?? "–"}</td>
-              <td><${Time} at=${s.created_at} /></td>
+              <td><${Time} at=${s.created_at} />${s.created_by && html`<span class="muted small block clip" title=${s.created_by}>${t.by(who(s.created_by))}</span>`}</td>
               <td><${LastUse} use=${s.last_use} /></td>
               <td><${Time} at=${s.expires_at} otherwise=${t.noEnd} /></td>
             </tr>`,
@@ -95,6 +95,7 @@ export function Client({ client, organization, may, changed, turn }) {
   const paths = pathsOf(organization, client.client_id);
   const [rotating, setRotating] = useState(false);
   const { value: held, error, slow, reload } = useLoad(() => api("GET", paths.credentials), [client.client_id, turn]);
+  const current = held?.secrets.find((s) => s.version === client.secret_version);
   return html`<article class="card client" aria-labelledby=${`name-${client.client_id}`}>
     <header class="row between">
       <div>
@@ -102,7 +103,7 @@ export function Client({ client, organization, may, changed, turn }) {
           ${nameOf(client)} ${client.default && html`<${Chip} tone="accent">${t.isDefault}<//>`}
           ${client.disabled && html`<${Chip} tone="danger">${t.isDisabled}<//>`}
         </h2>
-        <p class="muted small">${t.made(ago(client.created_at))}</p>
+        <p class="muted small">${t.made(ago(client.created_at))}${current?.created_by && html`. ${t.madeBy(current.version, who(current.created_by), absolute(current.created_at))}`}</p>
       </div>
       ${may.has("rotate") &&
       html`<button type="button" class="primary" onClick=${() => setRotating(true)}><${Icon} name="rotate" /> ${t.rotate}</button>`}
@@ -122,14 +123,8 @@ export function Client({ client, organization, may, changed, turn }) {
 
 // The default client first, which the organization's programs mostly use.
 export async function listClients(organization, pages) {
-  const clients = [];
-  let next;
-  for (let i = 0; i < pages && next !== null; i++) {
-    const page = await api("GET", `admin/organizations/${encodeURIComponent(organization)}/clients${query({ page_size: 20, page_token: next })}`);
-    clients.push(...page.clients);
-    next = page.next_page_token;
-  }
-  return { clients: clients.sort((a, b) => b.default - a.default), more: next !== null };
+  const found = await listPages(`admin/organizations/${encodeURIComponent(organization)}/clients`, "clients", { page_size: 20 }, pages);
+  return { ...found, items: found.items.sort((x, y) => y.default - x.default) };
 }
 
 export function Overview({ session }) {
@@ -143,8 +138,8 @@ export function Overview({ session }) {
       <p class="muted">${t.overviewText(session.organization.name)}</p>
     </div>
     ${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${5} />`}
-    ${value?.clients.length === 0 && html`<${Empty} title=${t.noClients} text=${t.noClientsText} />`}
-    ${value?.clients.map(
+    ${value?.items.length === 0 && html`<${Empty} title=${t.noClients} text=${t.noClientsText} />`}
+    ${value?.items.map(
       (client) =>
         html`<${Client} key=${client.client_id} client=${client} organization=${organization} may=${may} turn=${turn} changed=${() => again((n) => n + 1)} />`,
     )}

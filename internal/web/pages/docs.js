@@ -2,23 +2,9 @@
 import { useEffect, useState } from "./hooks.js";
 import { api, html, meta, useLoad } from "./base.js";
 import { Brand, Chip, Copy, Footer, Notice, Problem, Skeleton, start } from "./parts.js";
-import { snippets } from "./snippets.js";
+import { exampleOf, members, operationsOf, parametersOf, resolve, snippets } from "./snippets.js";
 import { t } from "./texts.js";
-
-const METHODS = ["get", "post", "put", "patch", "delete"];
-
-// ---- the contract ----
-
-function resolve(doc, thing) {
-  let found = thing;
-  while (found?.$ref) found = found.$ref.split("/").slice(1).reduce((at, step) => at[step.replaceAll("~1", "/")], doc);
-  return found ?? {};
-}
-
-const operationsOf = (doc) =>
-  Object.entries(doc.paths).flatMap(([path, item]) =>
-    METHODS.filter((m) => item[m]).map((m) => ({ ...item[m], path, method: m.toUpperCase(), shared: item.parameters ?? [] })),
-  );
+import { Try } from "./try.js";
 
 function typeOf(doc, given) {
   const schema = resolve(doc, given);
@@ -62,7 +48,7 @@ const FieldRow = ({ name, place, required, type, text }) =>
 const HEAD = [t.field, t.type, t.meaning];
 
 function Parameters({ doc, op }) {
-  const all = [...op.shared, ...(op.parameters ?? [])].map((p) => resolve(doc, p));
+  const all = parametersOf(doc, op);
   if (all.length === 0) return null;
   return html`<section>
     <h2>${t.parameters}</h2>
@@ -70,15 +56,6 @@ function Parameters({ doc, op }) {
       (p) => html`<${FieldRow} key=${p.name} name=${p.name} place=${p.in} required=${p.required} type=${typeOf(doc, p.schema)} text=${p.description} />`,
     )} />
   </section>`;
-}
-
-function members(doc, schema) {
-  const whole = resolve(doc, schema);
-  const parts = [whole, ...(whole.allOf ?? []).map((s) => resolve(doc, s))];
-  return {
-    properties: Object.assign({}, ...parts.map((p) => p.properties)),
-    required: parts.flatMap((p) => p.required ?? []),
-  };
 }
 
 function Members({ doc, schema, label }) {
@@ -115,8 +92,8 @@ function Answers({ doc, op }) {
   </section>`;
 }
 
-function Snippets({ doc, op, clientId }) {
-  const all = snippets({ op, body: exampleOf(doc, op), url: meta("issuer"), clientId });
+function Snippets({ doc, op, reader }) {
+  const all = snippets({ op, body: exampleOf(doc, op), url: meta("issuer"), clientId: reader?.clientId, organization: reader?.session.organization.id });
   const [chosen, set] = useState(all[0].language);
   const shown = all.find((s) => s.language === chosen) ?? all[0];
   const move = (e) => {
@@ -143,28 +120,17 @@ function Snippets({ doc, op, clientId }) {
   </section>`;
 }
 
-function exampleOf(doc, op) {
-  const [type, content] = Object.entries(resolve(doc, op.requestBody).content ?? {})[0] ?? [];
-  if (!type) return null;
-  const { properties, required } = members(doc, content.schema);
-  const fields = Object.fromEntries(
-    Object.entries(properties)
-      .filter(([name]) => required.includes(name))
-      .map(([name, p]) => [name, (p.examples ?? resolve(doc, p).examples)?.[0] ?? resolve(doc, p).const ?? resolve(doc, p).enum?.[0] ?? "…"]),
-  );
-  return { type, fields };
-}
-
 const rolesOf = (op) => [...new Set((op.security ?? []).flatMap((s) => Object.entries(s).flatMap(([scheme, roles]) => (roles.length ? roles : [scheme]))))];
 
-function Operation({ doc, op, clientId }) {
+function Operation({ doc, op, reader }) {
   const roles = rolesOf(op);
   return html`<article class="op" aria-labelledby="op-title">
     <div class="title"><h1 id="op-title">${op.summary}</h1></div>
-    <div class="route scroll"><span class=${`verb ${op.method}`}>${op.method}</span><code class="mono nowrap">${op.path}</code></div>
+    <div class="route scroll" tabindex="0" role="group" aria-label=${t.route}><span class=${`verb ${op.method}`}>${op.method}</span><code class="mono nowrap">${op.path}</code></div>
     <${Prose} text=${op.description} />
     <p class="small muted">${t.whoMayCall}: ${roles.length ? roles.map((r) => html`<${Chip} key=${r}>${r}<//> `) : t.anyone}</p>
-    <${Snippets} key=${op.operationId} doc=${doc} op=${op} clientId=${clientId} />
+    <${Snippets} key=${op.operationId} doc=${doc} op=${op} reader=${reader} />
+    <${Try} key=${`try ${op.operationId}`} doc=${doc} op=${op} reader=${reader} />
     <${Parameters} doc=${doc} op=${op} /><${Body} doc=${doc} op=${op} /><${Answers} doc=${doc} op=${op} />
   </article>`;
 }
@@ -192,20 +158,18 @@ function Side({ doc, operations, current }) {
   </nav>`;
 }
 
-// Whoever has a session reads their own client id in the examples; others don't notice.
-async function ownClientId() {
-  try {
-    await api("GET", "portal/session", undefined, { quiet: true });
-    return (await api("GET", "m2m/client-id", undefined, { quiet: true })).client_id;
-  } catch {
-    return null;
-  }
+const quietly = (path) => api("GET", path, undefined, { quiet: true }).catch(() => null);
+
+// Whoever has a session reads their own ids in the examples; others don't notice.
+async function whoReads() {
+  const session = await quietly("portal/session");
+  return session && { session, clientId: (await quietly("m2m/client-id"))?.client_id };
 }
 
 const idInUrl = () => decodeURIComponent(location.hash.slice(1));
 
 function Docs() {
-  const { value, error, slow, reload } = useLoad(async () => ({ doc: await api("GET", "openapi.json"), clientId: await ownClientId() }), []);
+  const { value, error, slow, reload } = useLoad(async () => ({ doc: await api("GET", "openapi.json"), reader: await whoReads() }), []);
   const [id, set] = useState(idInUrl);
   useEffect(() => {
     const follow = () => {
@@ -229,8 +193,8 @@ function Docs() {
     <div class="docs-wrap">
       <main id="main" tabindex="-1">
         ${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${6} />`}
-        ${value?.clientId && html`<${Notice} tone="info">${t.yourClient(value.clientId)}<//>`}
-        ${op && html`<div class="docs"><${Side} doc=${value.doc} operations=${operations} current=${op} /><${Operation} doc=${value.doc} op=${op} clientId=${value.clientId} /></div>`}
+        ${value?.reader?.clientId && html`<${Notice} tone="info">${t.yourClient(value.reader.clientId)}<//>`}
+        ${op && html`<div class="docs"><${Side} doc=${value.doc} operations=${operations} current=${op} /><${Operation} doc=${value.doc} op=${op} reader=${value.reader} /></div>`}
       </main>
     </div>
     <${Footer} />`;

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "./hooks.js";
 import { html } from "./base.js";
 import { Brand, Chip, Footer, Icon, Notice, start, useOnline } from "./parts.js";
+import { Acts } from "./acts.js";
 import { Overview } from "./clients.js";
 import { Gate } from "./session.js";
 import { Tokens } from "./tokens.js";
@@ -35,10 +36,10 @@ function Session({ session, signOut }) {
   const [tab, set] = useState("credentials");
   const online = useOnline();
   const may = new Set(session.may);
-  const tabs = [["credentials", t.credentials], ...(may.has("audit") ? [["tokens", t.tokens]] : [])];
+  const tabs = [["credentials", t.credentials], ...(may.has("audit") ? [["tokens", t.tokens], ["acts", t.acts]] : [])];
   const looksOnly = !["reveal", "rotate", "clients"].some((m) => may.has(m));
   useEffect(() => {
-    document.title = `${tab === "tokens" ? t.tokens : t.credentials} · ${session.organization.name}`;
+    document.title = `${t[tab]} · ${session.organization.name}`;
   }, [tab]);
   return html`<a class="skip" href="#main" onClick=${(e) => (e.preventDefault(), document.getElementById("main").focus())}>${t.skip}</a>
     <header class="top">
@@ -54,7 +55,7 @@ function Session({ session, signOut }) {
     </header>
     <main id="main" tabindex="-1">
       ${!online && html`<${Notice} tone="warn">${t.offline}<//>`}
-      ${tab === "tokens" ? html`<${Tokens} session=${session} />` : html`<${Overview} session=${session} />`}
+      <${{ tokens: Tokens, acts: Acts, credentials: Overview }[tab]} session=${session} />
     </main>
     <${Footer} />`;
 }

@@ -39,7 +39,7 @@ const files = (id, secret) => [
 ];
 
 // Calls `hide` after a minute, and as soon as the person leaves the tab. Gives the seconds left.
-function useHiding(shown, hide) {
+export function useHiding(shown, hide) {
   const [left, set] = useState(SHOWN_S);
   useEffect(() => {
     if (!shown) return undefined;

@@ -1,68 +1,38 @@
 // The tokens that were given: over time, as a list with filters, one by one, as CSV.
-import { useEffect, useRef, useState } from "./hooks.js";
-import { absolute, ago, api, html, query, save, useLoad } from "./base.js";
-import { Copy, Dialog, Empty, Icon, Problem, Skeleton } from "./parts.js";
+import { useState } from "./hooks.js";
+import { absolute, ago, daysAgo, html, listPages, save, useLoad, who } from "./base.js";
+import { Chip, Copy, Dialog, Empty, Icon, Problem, Skeleton } from "./parts.js";
 import { listClients } from "./clients.js";
+import { Sums } from "./sums.js";
 import { t } from "./texts.js";
 
-const DAY = 86400000;
 const PAGES_FIRST = 3;
-
-async function listTokens(filters, pages) {
-  const after = new Date(Math.floor((Date.now() - filters.days * DAY) / 1000) * 1000).toISOString();
-  const tokens = [];
-  let next;
-  for (let i = 0; i < pages && next !== null; i++) {
-    const page = await api(
-      "GET",
-      `m2m/audit/tokens${query({ client_id: filters.client, remote_addr: filters.address, issued_after: after, page_size: 100, page_token: next })}`,
-    );
-    tokens.push(...page.tokens);
-    next = page.next_page_token;
-  }
-  return { tokens, more: next !== null };
-}
-
-// The chart is fetched by those alone who look at it.
-function Chart({ tokens, days }) {
-  const box = useRef();
-  useEffect(() => {
-    let ended = false;
-    let end = () => {};
-    import("./chart.js").then(({ drawTokens }) => {
-      if (!ended) end = drawTokens(box.current, tokens, days);
-    });
-    return () => {
-      ended = true;
-      end();
-    };
-  }, [tokens, days]);
-  return html`<div class="card chart"><div ref=${box} role="img" aria-label=${t.chartLabel(tokens.length)}></div></div>`;
-}
 
 // ---- filters ----
 
-function Filters({ clients, filters, set }) {
-  const [address, setAddress] = useState(filters.address);
-  const submit = (e) => {
-    e.preventDefault();
-    set({ ...filters, address: address.trim() });
-  };
-  return html`<form class="filters" onSubmit=${submit}>
-    <label
-      >${t.period}<select value=${filters.days} onChange=${(e) => set({ ...filters, days: Number(e.target.value) })}>
-        ${Object.entries(t.periods).map(([days, text]) => html`<option key=${days} value=${days} selected=${filters.days === Number(days)}>${text}</option>`)}
-      </select></label
-    >
-    <label
-      >${t.client}<select value=${filters.client} onChange=${(e) => set({ ...filters, client: e.target.value })}>
-        <option value="">${t.allClients}</option>
-        ${clients.map((c) => html`<option key=${c.client_id} value=${c.client_id}>${c.name || c.client_id}</option>`)}
-      </select></label
-    >
-    <label>${t.address}<input type="text" value=${address} placeholder=${t.anyAddress} spellcheck="false" onInput=${(e) => setAddress(e.target.value)} /></label>
-    <button type="submit">${t.apply}</button>
+const Select = ({ label, value, set, options, any }) =>
+  html`<label
+    >${label}<select value=${value} onChange=${(e) => set(e.target.value)}>
+      ${any && html`<option value="">${any}</option>`}
+      ${options.map(([id, text]) => html`<option key=${id} value=${id} selected=${String(value) === id}>${text}</option>`)}
+    </select></label
+  >`;
+
+// `more`: further selections, as [field, label, options, what none of them is called].
+export function Filters({ clients, filters, set, more = [], children }) {
+  const change = (field) => (value) => set({ ...filters, [field]: value });
+  return html`<form class="filters" onSubmit=${(e) => e.preventDefault()}>
+    <${Select} label=${t.period} value=${filters.days} set=${(days) => set({ ...filters, days: Number(days) })} options=${Object.entries(t.periods)} />
+    <${Select} label=${t.client} value=${filters.client} set=${change("client")} options=${clients.map((c) => [c.client_id, c.name || c.client_id])} any=${t.allClients} />
+    ${more.map(([field, label, options, any]) => html`<${Select} key=${field} label=${label} value=${filters[field]} set=${change(field)} options=${options} any=${any} />`)}
+    ${children}
   </form>`;
+}
+
+function Address({ filters, set }) {
+  const [address, setAddress] = useState(filters.address);
+  return html`<label>${t.address}<input type="text" value=${address} placeholder=${t.anyAddress} spellcheck="false" onInput=${(e) => setAddress(e.target.value)} /></label>
+    <button type="submit" onClick=${() => set({ ...filters, address: address.trim() })}>${t.apply}</button>`;
 }
 
 // ---- the list ----
@@ -87,26 +57,10 @@ const Row = ({ token, name, open }) =>
     <td class="mono clip" title=${token.scope}>${token.scope}</td>
   </tr>`;
 
-const Story = ({ token, name, onClose }) =>
-  html`<${Dialog} title=${t.story} onClose=${onClose}>
+export const Story = ({ title, rows, onClose }) =>
+  html`<${Dialog} title=${title} onClose=${onClose}>
     <dl class="story">
-      ${[
-        [t.jti, token.jti, true],
-        [t.issued, absolute(token.issued_at)],
-        [t.expires, absolute(token.expires_at)],
-        [t.client, name],
-        [t.method, methodOf(token)],
-        [t.version, token.secret_version ?? token.credential],
-        [t.scope, token.scope],
-        [t.audience, token.audience],
-        [t.address, token.remote_addr],
-        [t.program, token.user_agent],
-        [t.caller, token.caller],
-        [t.bound, token.bound_to ?? t.bearer],
-        [t.key, token.kid],
-        [t.transport, token.transport],
-        [t.request, token.request_id, true],
-      ].map(
+      ${rows.map(
         ([label, text, copies]) =>
           html`<div class="field" key=${label}>
             <dt>${label}</dt>
@@ -116,11 +70,58 @@ const Story = ({ token, name, onClose }) =>
     </dl>
   <//>`;
 
+// Of the acts that end tokens: of this one, of its version, of all.
+const ends = (token, act) =>
+  act.outcome === "granted" &&
+  {
+    revoke_token: act.detail?.jti === token.jti,
+    revoke_tokens: (!act.client_id || act.client_id === token.client_id) && (!act.secret_version || act.secret_version === token.secret_version),
+    rotate_secret: act.detail?.revoke_tokens && act.client_id === token.client_id && token.secret_version < act.secret_version,
+  }[act.action];
+
+async function endOf(token) {
+  const found = await Promise.all(
+    ["revoke_token", "revoke_tokens", "rotate_secret"].map((action) => listPages("m2m/audit/acts", "acts", { action, done_after: token.issued_at, page_size: 100 }, 5)),
+  );
+  return found.flatMap(({ items }) => items.filter((act) => ends(token, act))).at(-1);
+}
+
+function stateOf(token, end) {
+  const expired = new Date(token.expires_at) < Date.now();
+  if (end.value && new Date(end.value.done_at) < new Date(token.expires_at)) return html`<${Chip} tone="danger">${t.revoked}<//> ${t.revokedBy(absolute(end.value.done_at), who(end.value.actor))}`;
+  if (expired) return html`<${Chip}>${t.expired}<//>`;
+  if (end.error) return end.error.words;
+  return end.value === null ? html`<${Chip} tone="good">${t.good}<//>` : t.loading;
+}
+
+function Token({ token, name, onClose }) {
+  const end = useLoad(async () => (await endOf(token)) ?? null, [token]);
+  const rows = [
+    [t.jti, token.jti, true],
+    [t.state, html`<span aria-live="polite">${stateOf(token, end)}</span>`],
+    [t.issued, absolute(token.issued_at)],
+    [t.expires, absolute(token.expires_at)],
+    [t.client, name],
+    [t.method, methodOf(token)],
+    [token.credential ? t.credential : t.version, token.credential ?? token.secret_version],
+    [t.scope, token.scope],
+    [t.audience, token.audience],
+    [t.address, token.remote_addr],
+    [t.program, token.user_agent],
+    [t.caller, token.caller],
+    [t.bound, token.bound_to ?? t.bearer],
+    [t.key, token.kid],
+    [t.transport, token.transport],
+    [t.request, token.request_id, true],
+  ];
+  return html`<${Story} title=${t.story} rows=${rows} onClose=${onClose} />`;
+}
+
 function List({ value, nameOf, more }) {
   const [open, set] = useState(null);
   return html`<div class="row between">
-      <p class="muted">${t.shown(value.tokens.length, !value.more)}</p>
-      <button type="button" onClick=${() => save("tokens.csv", "text/csv", csv(value.tokens))}><${Icon} name="down" /> ${t.csv}</button>
+      <p class="muted">${t.shown(value.items.length, !value.more)}</p>
+      <button type="button" onClick=${() => save("tokens.csv", "text/csv", csv(value.items))}><${Icon} name="down" /> ${t.csv}</button>
     </div>
     <div class="card flush scroll" tabindex="0" role="region" aria-label=${t.tokens}>
       <table>
@@ -128,20 +129,23 @@ function List({ value, nameOf, more }) {
           <tr><th>${t.issued}</th><th>${t.client}</th><th>${t.method}</th><th>${t.address}</th><th>${t.program}</th><th>${t.scope}</th></tr>
         </thead>
         <tbody>
-          ${value.tokens.map((token) => html`<${Row} key=${token.jti} token=${token} name=${nameOf(token)} open=${() => set(token)} />`)}
+          ${value.items.map((token) => html`<${Row} key=${token.jti} token=${token} name=${nameOf(token)} open=${() => set(token)} />`)}
         </tbody>
       </table>
     </div>
     ${value.more && html`<button type="button" class="wide" onClick=${more}>${t.more}</button>`}
-    ${open && html`<${Story} token=${open} name=${nameOf(open)} onClose=${() => set(null)} />`}`;
+    ${open && html`<${Token} token=${open} name=${nameOf(open)} onClose=${() => set(null)} />`}`;
 }
 
 export function Tokens({ session }) {
   const [filters, setFilters] = useState({ days: 7, client: "", address: "" });
   const [pages, setPages] = useState(PAGES_FIRST);
   const known = useLoad(() => listClients(session.organization.id, 5), []);
-  const { value, error, slow, reload } = useLoad(() => listTokens(filters, pages), [filters, pages]);
-  const clients = known.value?.clients ?? [];
+  const { value, error, slow, reload } = useLoad(
+    () => listPages("m2m/audit/tokens", "tokens", { client_id: filters.client, remote_addr: filters.address, issued_after: daysAgo(filters.days), page_size: 100 }, pages),
+    [filters, pages],
+  );
+  const clients = known.value?.items ?? [];
   const nameOf = (token) => clients.find((c) => c.client_id === token.client_id)?.name || token.client_id || "–";
   const filter = (f) => {
     setPages(PAGES_FIRST);
@@ -151,9 +155,9 @@ export function Tokens({ session }) {
       <h1>${t.tokensTitle}</h1>
       <p class="muted">${t.tokensText}</p>
     </div>
-    <${Filters} clients=${clients} filters=${filters} set=${filter} />
+    <${Filters} clients=${clients} filters=${filters} set=${filter}><${Address} filters=${filters} set=${filter} /><//>
+    ${!filters.address && html`<${Sums} filters=${filters} nameOf=${nameOf} />`}
     ${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${6} />`}
-    ${value?.tokens.length === 0 && html`<${Empty} icon="clock" title=${t.noTokens} text=${t.noTokensText} />`}
-    ${value?.tokens.length > 0 &&
-    html`<${Chart} tokens=${value.tokens} days=${filters.days} /><${List} value=${value} nameOf=${nameOf} more=${() => setPages(pages + 5)} />`}`;
+    ${value?.items.length === 0 && html`<${Empty} icon="clock" title=${t.noTokens} text=${t.noTokensText} />`}
+    ${value?.items.length > 0 && html`<${List} value=${value} nameOf=${nameOf} more=${() => setPages(pages + 5)} />`}`;
 }

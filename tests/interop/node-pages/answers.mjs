@@ -41,8 +41,8 @@ const use = (days, remote_addr, user_agent) => ({ at: at(days), remote_addr, use
 export const held = {
   [MAIN]: {
     secrets: [
-      { version: 3, hint: "RH3m", created_at: at(-0.2), expires_at: null, last_use: use(-0.003, "192.0.2.7", "orders/4.2") },
-      { version: 2, hint: "k2Lp", created_at: at(-91), expires_at: at(0.8), last_use: use(-0.05, "192.0.2.23", "billing/1.9") },
+      { version: 3, hint: "RH3m", created_by: "portal:Ada Lovelace <ada@example.com>", created_at: at(-0.2), expires_at: null, last_use: use(-0.003, "192.0.2.7", "orders/4.2") },
+      { version: 2, hint: "k2Lp", created_by: "operator:root", created_at: at(-91), expires_at: at(0.8), last_use: use(-0.05, "192.0.2.23", "billing/1.9") },
     ],
     credentials: [
       { credential_id: "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U", kind: "key", name: "Build server", created_at: at(-60), expires_at: at(300), last_use: use(-2, "198.51.100.4", "deploy") },
@@ -50,7 +50,7 @@ export const held = {
     ],
   },
   [SYNC]: {
-    secrets: [{ version: 1, hint: "Qw9z", created_at: at(-290), expires_at: at(9.5), last_use: use(-41, "203.0.113.80", "curl/8.5.0") }],
+    secrets: [{ version: 1, hint: "Qw9z", created_by: null, created_at: at(-290), expires_at: at(9.5), last_use: use(-41, "203.0.113.80", "curl/8.5.0") }],
     credentials: [],
   },
 };
@@ -95,6 +95,49 @@ const token = (i) => ({
 
 export const tokens = Array.from({ length: 60 }, (_, i) => token(i)).sort((a, b) => (a.issued_at < b.issued_at ? 1 : -1));
 
+const act = (i, fields) => ({
+  act_id: `01a227a9-0000-7b74-8e03-${String(i).padStart(12, "0")}`,
+  done_at: at(-i / 3 - 0.01),
+  action: "read_secret",
+  outcome: "granted",
+  actor: i % 3 ? "portal:Ada Lovelace <ada@example.com>" : "operator:root",
+  client_id: i % 4 ? MAIN : SYNC,
+  secret_version: 3,
+  detail: {},
+  remote_addr: `192.0.2.${7 + (i % 5)}`,
+  user_agent: "Mozilla/5.0",
+  request_id: `01a227a9-b3cc-7ced-917c-${String(i).padStart(12, "0")}`,
+  transport: i % 3 ? "rest" : "m2mctl",
+  ...fields,
+});
+
+const acts = [
+  act(0, { action: "rotate_secret", detail: { grace_seconds: 86400 }, actor: "portal:Ada Lovelace <ada@example.com>", client_id: MAIN }),
+  act(0.1, { action: "revoke_token", detail: { jti: tokens[4].jti }, client_id: tokens[4].client_id }),
+  ...Array.from({ length: 24 }, (_, i) => act(i + 1, [{}, { action: "open_portal_session", client_id: null, secret_version: null }, { outcome: "forbidden" }, { action: "add_key", detail: { credential: "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U" } }][i % 4])),
+];
+
+function listActs(query) {
+  const wanted = ["client_id", "action", "actor", "outcome"].filter((field) => query.get(field));
+  const found = acts.filter((one) => wanted.every((field) => one[field] === query.get(field)) && one.done_at >= (query.get("done_after") ?? ""));
+  const from = Number(query.get("page_token") ?? 0);
+  return { acts: found.slice(from, from + 15), next_page_token: found.length > from + 15 ? String(from + 15) : null };
+}
+
+// As the database counts: each hour or day of the browser's time zone, or the largest.
+function sumTokens(query) {
+  const by = query.get("by");
+  const after = new Date(query.get("issued_after"));
+  if (by === "hour" || by === "day") {
+    const step = by === "hour" ? DAY / 24 : DAY;
+    const n = Math.ceil((Date.now() - after) / step);
+    return { by, sums: Array.from({ length: n }, (_, i) => ({ at: new Date(Math.floor(after / step) * step + (i + 1) * step).toISOString(), tokens: Math.round(900 + 700 * Math.sin(i * 0.9) ** 2) * (i % 7 === 5 ? 0 : 1) })), others: 0 };
+  }
+  const field = { client: "client_id", address: "remote_addr", version: "secret_version" }[by];
+  const values = { client: [MAIN, SYNC], address: ["192.0.2.7", "192.0.2.23", "2001:db8:7::1"], version: [3, 2, null] }[by];
+  return { by, sums: values.map((value, i) => ({ [field]: value, tokens: 48211 >> (i * 2) })), others: by === "address" ? 318 : 0 };
+}
+
 export const session = (may = ["read", "reveal", "rotate", "clients", "audit"]) => ({
   organization: { id: "01a20a83-9466-73f3-9515-bc9e4ab57663", name: "Acme Industries" },
   actor: "Ada Lovelace <ada@example.com>",
@@ -121,6 +164,11 @@ export function answer(world, method, path, url, body) {
   if (path === "/m2m/audit/tokens") {
     const address = url.searchParams.get("remote_addr");
     return { status: 200, body: { tokens: tokens.filter((one) => !address || one.remote_addr === address), next_page_token: null } };
+  }
+  if (path === "/m2m/audit/acts") return { status: 200, body: listActs(url.searchParams) };
+  if (path === "/m2m/audit/token-sums") {
+    world.zone = url.searchParams.get("time_zone");
+    return { status: 200, body: sumTokens(url.searchParams) };
   }
   if (/\/credentials(\/|$)/.test(path) && method !== "GET") {
     world.changed = { method, path, body };

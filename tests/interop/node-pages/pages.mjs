@@ -1,14 +1,14 @@
 // Drives the pages of a running gateway in Chromium. The pages, their assets, their headers and the
 // contract are the gateway's own; the rest of the API is answers.mjs, so that each state can be had.
 //
-//   node pages.mjs URL CHROMIUM FOLDER   screenshots go to FOLDER
+//   node pages.mjs URL CHROMIUM FOLDER [WORDS]   screenshots go to FOLDER; only what WORDS are in the name of
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 import { answer, NEW_SECRET, problem, SECRET } from "./answers.mjs";
 import { consoleTests } from "./console.mjs";
 
-const [base, executablePath, folder] = process.argv.slice(2);
+const [base, executablePath, folder, only = ""] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const origin = new URL(base).origin;
 const prefix = new URL(base).pathname.replace(/\/$/, "");
@@ -44,6 +44,7 @@ async function serve(world, route) {
 
 // A page in a context of its own. Whatever the console says of an error, the policy's too, fails.
 async function withPage(browser, what, { world = {}, size = "wide", dark = false } = {}, act) {
+  if (!what.includes(only)) return;
   name = what;
   const all = { asked: [], may: undefined, ...world };
   const context = await browser.newContext({
@@ -51,6 +52,7 @@ async function withPage(browser, what, { world = {}, size = "wide", dark = false
     colorScheme: dark ? "dark" : "light",
     permissions: ["clipboard-read", "clipboard-write"],
     reducedMotion: "reduce",
+    timezoneId: "Europe/Berlin",
     acceptDownloads: true,
   });
   const page = await context.newPage();
@@ -199,12 +201,26 @@ async function keyboard(page) {
   check(await button.evaluate((b) => b === document.activeElement), "the focus returns");
 }
 
-async function tokens(page) {
+async function tokens(page, world) {
   await signedIn(page);
   await page.getByRole("button", { name: "Tokens" }).click();
   await page.locator(".chart canvas").waitFor();
   await page.waitForTimeout(200);
   await look(page, "portal-tokens");
+  check(world.zone === "Europe/Berlin", `the days are those of ${world.zone}`);
+  for (const [by, wanted] of [["By client", "Production backend48,211"], ["By address", "192.0.2.2312,052"]]) {
+    await page.getByRole("button", { name: by }).click();
+    await page.locator(".sums").waitFor();
+    check((await page.locator(".sums").textContent()).includes(wanted), `${by}: ${await page.locator(".sums").textContent()}`);
+  }
+  check((await page.locator(".sums").textContent()).includes("All others318"), "the rest is told");
+  await look(page, "tokens-by-address");
+  check((await page.getByRole("button", { name: "By version" }).count()) === 0, "versions are a client's");
+  await page.getByLabel("Client").selectOption({ label: "Production backend" });
+  await page.getByRole("button", { name: "By version" }).click();
+  await page.getByText("Version 3").waitFor();
+  await page.getByLabel("Client").selectOption("");
+  await page.locator(".chart canvas").waitFor();
   await page.getByLabel("Address").fill("192.0.2.8");
   await page.getByRole("button", { name: "Apply" }).click();
   await page.getByText("12 tokens", { exact: true }).waitFor();
@@ -214,7 +230,48 @@ async function tokens(page) {
   check(!/(^|,)"[=+@]/m.test(csv), "no cell of the CSV is a formula");
   await page.locator("tbody button").first().click();
   await page.getByText("One token’s story").waitFor();
-  await look(page, "portal-story");
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+  await page.getByLabel("Address").fill("");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByText("60 tokens", { exact: true }).waitFor();
+  for (const [i, wanted] of [[4, /Revoked.*by Ada Lovelace/], [0, /^Good|Expired/]]) {
+    await page.locator("tbody button").nth(i).click();
+    await page.waitForFunction(() => !document.querySelector("dialog [aria-live]")?.textContent.includes("Loading"));
+    check(wanted.test(await page.locator("dialog [aria-live]").textContent()), `token ${i}: ${await page.locator("dialog [aria-live]").textContent()}`);
+    await look(page, `portal-story-${i}`);
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
+  }
+}
+
+async function acts(page) {
+  await signedIn(page);
+  check((await page.getByText(/Version 3 was made by Ada Lovelace/).count()) === 1, "it is told who made the version");
+  await page.getByRole("button", { name: "Activity" }).click();
+  await page.getByText("Rotated the secret").nth(1).waitFor();
+  await look(page, "portal-acts");
+  check((await page.locator("tbody tr").count()) === 15, "a page of acts");
+  await page.getByRole("button", { name: "Load more" }).click();
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 26);
+  await page.getByLabel("Outcome").selectOption({ label: "Done" });
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 15);
+  await page.getByLabel("Who").selectOption("operator:root");
+  await page.waitForFunction(() => [...document.querySelectorAll("tbody tr")].every((tr) => tr.textContent.includes("operator:root")));
+  await page.getByLabel("What").selectOption({ label: "Read the secret" });
+  await page.locator("tbody button").first().click();
+  await page.locator("dialog").getByText("operator:root").waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+  await page.getByLabel("Who").selectOption("");
+  await page.getByLabel("What").selectOption({ label: "Rotated the secret" });
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1);
+  await page.locator("tbody button").first().click();
+  await page.getByText("grace_seconds").waitFor();
+  await look(page, "portal-act");
+  await page.keyboard.press("Escape");
+  await page.getByLabel("What").selectOption({ label: "Revoked tokens" });
+  await page.getByText("No activity matches").waitFor();
 }
 
 async function keys(page, world) {
@@ -237,7 +294,7 @@ async function keys(page, world) {
 
 async function read_only(page) {
   await signedIn(page);
-  for (const button of ["Reveal", "Rotate secret", "End it now", "Tokens", "Add", "Remove"])
+  for (const button of ["Reveal", "Rotate secret", "End it now", "Tokens", "Activity", "Add", "Remove"])
     check((await page.getByRole("button", { name: button }).count()) === 0, `there is a button ${button}`);
   await look(page, "portal-read-only");
 }
@@ -295,6 +352,41 @@ async function docs(page, file) {
   check((await page.locator("#snippet").textContent()).includes("RotateClientSecret"), "gRPC has its method");
 }
 
+async function try_it(page, world) {
+  await page.goto(`${base}/docs#list_token_audit`);
+  await page.locator("#op-title").waitFor();
+  check((await page.getByLabel("client_id", { exact: true }).inputValue()) === "m2m_3lMxvAWyTFiUZLlMwedMOF", "the person's own id is there");
+  await page.getByLabel("remote_addr").fill("192.0.2.8");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText(/^200/).nth(1).waitFor();
+  check(/"remote_addr": "192.0.2.8"/.test(await page.getByRole("region", { name: "What it answered" }).textContent()), "the answer is shown");
+  await look(page, "docs-tried");
+  await page.goto(`${base}/docs#rotate_client`);
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText("It is a real one").waitFor();
+  check(!world.rotated, "it is asked before something changes");
+  await accessible(page, "docs-ask");
+  await shot(page, "docs-ask", false);
+  await page.locator("dialog button.danger").click();
+  await page.getByText(NEW_SECRET).waitFor();
+  check(JSON.stringify(world.rotated) === '{"grace_seconds":3600}', `sent: ${JSON.stringify(world.rotated)}`);
+  await look(page, "docs-changed");
+  await page.evaluate(() => dispatchEvent(new Event("blur")));
+  await page.getByText(NEW_SECRET).waitFor({ state: "detached" });
+  await page.goto(`${base}/docs#oauth_token`);
+  await page.getByText("which this page never has").waitFor();
+  check((await page.getByRole("button", { name: "Send" }).count()) === 0, "what a session can't call isn't sent");
+}
+
+async function try_without_session(page) {
+  await page.goto(`${base}/docs#get_client_id`);
+  await page.getByText("Open the portal from your product").waitFor();
+  await page.goto(`${base}/docs#openapi_json`);
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText('"openapi": "3.1').waitFor();
+  await look(page, "docs-public");
+}
+
 async function every_operation(page) {
   await page.goto(`${base}/docs`);
   await page.locator("#op-title").waitFor();
@@ -326,6 +418,12 @@ for (const size of Object.keys(SIZES))
       await page.locator(".chart canvas").waitFor();
       await look(page, `tokens-${suffix}`);
     });
+    await withPage(browser, `acts ${suffix}`, { size, dark }, async (page) => {
+      await signedIn(page);
+      await page.getByRole("button", { name: "Activity" }).click();
+      await page.getByText("Rotated the secret").nth(1).waitFor();
+      await look(page, `acts-${suffix}`);
+    });
     await withPage(browser, `a rotation ${suffix}`, { size, dark }, async (page) => {
       await signedIn(page);
       await page.getByRole("button", { name: "Rotate secret" }).first().click();
@@ -339,6 +437,7 @@ await withPage(browser, "a secret is hidden after a minute", {}, hides_after_a_m
 await withPage(browser, "a rotation says what happens", {}, rotate);
 await withPage(browser, "all by keyboard", {}, keyboard);
 await withPage(browser, "tokens are filtered and taken along", {}, tokens);
+await withPage(browser, "acts are told", {}, acts);
 await withPage(browser, "keys are added and removed", {}, keys);
 await withPage(browser, "a link that only reads", { world: { may: ["read"] } }, read_only);
 await withPage(browser, "a session that has ended", {}, ends);
@@ -360,6 +459,13 @@ await withPage(browser, "no link", {}, async (page) => {
 await withPage(browser, "an error is told and tried again", {}, errors);
 await withPage(browser, "offline", {}, offline);
 await withPage(browser, "slow", {}, slow);
+await withPage(browser, "a request is sent from the documentation", { world: { signedIn: true } }, try_it);
+await withPage(browser, "a request on a narrow screen", { size: "narrow", dark: true, world: { signedIn: true } }, async (page) => {
+  await page.goto(`${base}/docs#add_credential`);
+  await page.getByRole("button", { name: "Send" }).waitFor();
+  await look(page, "docs-try-narrow");
+});
+await withPage(browser, "the documentation without a session", {}, try_without_session);
 await withPage(browser, "every operation has a page", {}, every_operation);
 await consoleTests({ base, SIZES, check, fits, look, withPage: (...args) => withPage(browser, ...args) });
 await browser.close();

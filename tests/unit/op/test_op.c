@@ -169,8 +169,19 @@ Test(op, one_without_an_operation_is_counted_apart)
 	op_fail(op, ERR_NOT_FOUND, NULL);
 	op_run(op);
 	cr_assert_eq(replies, 1);
-	cr_assert_eq(counters.outcomes[0][OP_COUNT][ERR_NOT_FOUND], 1);
+	cr_assert_eq(counters.outcomes[0][OP_ROW_UNKNOWN][ERR_NOT_FOUND], 1);
 	cr_assert_not_null(strstr(logged(), "\"operation\":\"unknown\""));
+}
+
+Test(op, a_page_is_counted_apart_from_what_is_nowhere)
+{
+	struct op *op = new_op(OP_JWKS);
+	op->spec = NULL;
+	op->pages = true;
+	op_fail(op, ERR_METHOD_NOT_ALLOWED, NULL);
+	op_run(op);
+	cr_assert_eq(counters.outcomes[0][OP_ROW_PAGES][ERR_METHOD_NOT_ALLOWED], 1);
+	cr_assert_not_null(strstr(logged(), "\"operation\":\"pages\""));
 }
 
 Test(op, only_what_may_pass_says_when_to_come_again)

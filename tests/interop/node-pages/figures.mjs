@@ -1,0 +1,96 @@
+// What tests/bench/pages measures with Chromium: sizes as they are sent, and when something shows.
+//
+//   node figures.mjs CHROMIUM LOADS LINK   LINK opens a portal session
+import { chromium } from "playwright-core";
+
+const [executablePath, loads, link] = process.argv.slice(2);
+const base = link.split("/portal#")[0];
+const ALL_MAX = 60 * 1024;
+const PAINT_MAX_MS = 100;
+
+// ---- sizes ----
+
+const sizes = new Map();
+
+// What an asset is in bytes, gzipped, and what it needs itself.
+async function weigh(name) {
+  if (sizes.has(name)) return [];
+  const answer = await fetch(`${base}/assets/${name}`, { headers: { "Accept-Encoding": "gzip" } });
+  sizes.set(name, Number(answer.headers.get("content-length")));
+  return name.endsWith(".js") ? [...(await answer.text()).matchAll(/(import\()?"\.\/([a-z]+-[0-9a-f]+\.js)"/g)].map(([, later, other]) => [other, !!later]) : [];
+}
+
+// Of one page: what it loads at once, and what only later.
+async function assetsOf(path) {
+  const answer = await fetch(base + path);
+  if (answer.status !== 200) return null;
+  const html = await answer.text();
+  const at_once = new Set();
+  const later = new Set();
+  const open = [...html.matchAll(/(?:href|src)="assets\/([^"]+)"/g)].map(([, name]) => [name, false]);
+  while (open.length) {
+    const [name, isLater] = open.pop();
+    (isLater ? later : at_once).add(name);
+    for (const [other, otherLater] of needs.get(name) ?? needs.set(name, await weigh(name)).get(name))
+      if (!at_once.has(other) && !later.has(other)) open.push([other, isLater || otherLater]);
+  }
+  return { html: Buffer.byteLength(html), at_once: [...at_once], later: [...later].filter((name) => !at_once.has(name)) };
+}
+const needs = new Map();
+const sum = (names) => names.reduce((n, name) => n + sizes.get(name), 0);
+
+// ---- paints ----
+
+const browser = await chromium.launch({
+  executablePath,
+  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+
+async function session() {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(link);
+  await page.getByRole("heading", { name: "Versions" }).waitFor();
+  const state = await context.storageState();
+  await context.close();
+  return state;
+}
+
+// Milliseconds from the navigation's beginning: to the first contentful paint, and to the first heading.
+async function load(path, storageState) {
+  const context = await browser.newContext({ storageState });
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    const look = new MutationObserver(() => {
+      if (!document.querySelector("h1")) return;
+      window.headingAt = performance.now();
+      look.disconnect();
+    });
+    look.observe(document, { childList: true, subtree: true });
+  });
+  await page.goto(base + path);
+  const handle = await page.waitForFunction(() => window.headingAt && performance.getEntriesByName("first-contentful-paint")[0] && [performance.getEntriesByName("first-contentful-paint")[0].startTime, window.headingAt]);
+  const times = await handle.jsonValue();
+  await context.close();
+  return times;
+}
+
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+
+const state = await session();
+const cell = (text, width) => String(text).padStart(width);
+console.log(`${"page".padEnd(12)}${cell("HTML", 8)}${cell("gzipped", 9)}${cell("later", 8)}${cell("first paint, ms", 17)}${cell("heading, ms", 13)}`);
+let failed = false;
+for (const path of ["/portal", "/docs", "/console"]) {
+  const assets = await assetsOf(path);
+  if (!assets) continue;
+  const times = [];
+  for (let i = 0; i < Number(loads); i++) times.push(await load(path, state));
+  const [paint, heading] = [0, 1].map((k) => median(times.map((one) => one[k])));
+  failed ||= paint > PAINT_MAX_MS;
+  console.log(`${path.padEnd(12)}${cell(assets.html, 8)}${cell(sum(assets.at_once), 9)}${cell(sum(assets.later), 8)}${cell(paint.toFixed(0), 17)}${cell(heading.toFixed(0), 13)}`);
+}
+const all = sum([...sizes.keys()]);
+console.log(`${"all assets".padEnd(12)}${cell("", 8)}${cell(all, 9)}`);
+await browser.close();
+process.exit(failed || all > ALL_MAX ? 1 : 0);
