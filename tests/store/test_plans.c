@@ -131,7 +131,7 @@ Test(plans, so_are_acts)
 	mint_platform(&w, "backend", platform);
 	sql_exec(world_db(&w),
 		 "insert into m2m.admin_audit (at, action, outcome, actor, organization_id, client_id, transport)"
-		 " select now() - n * interval '1 second', 'read_secret', 'granted', 'a', case when n %% 2 = 0 then '%s' else "
+		 " select now() - n * interval '1 second', 'read_secret', 'granted', 'a', case when n %% 500 = 0 then '%s' else "
 		 "gen_random_uuid() end,"
 		 " 'm2m_' || n %% 1000, 'r' from generate_series(1, 20000) n",
 		 acme.id);
@@ -141,7 +141,7 @@ Test(plans, so_are_acts)
 	expect_status(get(&w, "/admin/audit/acts", platform, &r), 200);
 	for (int tries = 0; tries < 100 && plans_of(seen, ".") < 3; tries++)
 		usleep(100000);
-	cr_expect_eq(plans_of(seen, "Index Scan Backward using admin_audit_organization"), 1);
+	cr_expect_eq(plans_of(seen, "Scan [^\n]*admin_audit_organization"), 1);
 	cr_expect_eq(plans_of(seen, "Scan [^\n]*admin_audit_client"), 1);
 	cr_expect_eq(plans_of(seen, "Index Scan Backward using admin_audit_at"), 1);
 	cr_expect_eq(plans_of(seen, "Seq Scan on [^\n]*admin_audit"), 0);
