@@ -141,8 +141,8 @@ Test(plans, so_are_acts)
 	expect_status(get(&w, "/admin/audit/acts", platform, &r), 200);
 	for (int tries = 0; tries < 100 && plans_of(seen, ".") < 3; tries++)
 		usleep(100000);
-	cr_expect_eq(plans_of(seen, "Scan [^\n]*admin_audit_organization"), 1);
-	cr_expect_eq(plans_of(seen, "Scan [^\n]*admin_audit_client"), 1);
+	cr_expect_geq(plans_of(seen, "Scan [^\n]*admin_audit_organization"), 1);
+	cr_expect_geq(plans_of(seen, "Scan [^\n]*admin_audit_client"), 1);
 	cr_expect_eq(plans_of(seen, "Index Scan Backward using admin_audit_at"), 1);
 	cr_expect_eq(plans_of(seen, "Seq Scan on [^\n]*admin_audit"), 0);
 }
