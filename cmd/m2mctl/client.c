@@ -434,7 +434,7 @@ const struct command client_commands[] = {
 	 "  m2mctl client secret --org acme --output k8s-secret | kubectl apply -f -\n",
 	 read_secret},
 	{"client", "versions", "--org SLUG | CLIENT_ID",
-	 "Lists the live versions of the client's secret, each with its end and its last use",
+	 "Lists the live versions of the client's secret, each with its end, its last use and who made it",
 	 "  --org SLUG  the organization, by slug or id: its default client\n\n"
 	 "`last_used_at` is when the version gave its last token, by the audit, with that request's address and user agent. A client that\n"
 	 "gets very many tokens may leave the last use of another version open: it is then at `last_used_at` or later, and before\n"

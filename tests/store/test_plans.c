@@ -11,7 +11,8 @@ SHARED_CLUSTER("logging_collector = on\n"
 	       "log_filename = 'plans.log'\n"
 	       "log_line_prefix = '<%d %a>'\n"
 	       "session_preload_libraries = 'auto_explain'\n"
-	       "auto_explain.log_min_duration = 0\n");
+	       "auto_explain.log_min_duration = 0\n"
+	       "auto_explain.log_nested_statements = on\n");
 
 static struct world w;
 static struct org acme;
@@ -118,6 +119,32 @@ Test(plans, so_is_everything_that_a_client_may_ask)
 		usleep(100000);
 	cr_assert_eq(plans_of(caller, "."), 6);
 	nothing_is_read_whole(caller);
+}
+
+/* Acts of one organization, of one client and of all are found from the youngest on, by an index
+ * each. */
+Test(plans, so_are_acts)
+{
+	char token[TOKEN_MAX], platform[TOKEN_MAX];
+	static const char seen[] = "\\s*with seen as";
+	mint(&w, "acme", "admin", token);
+	mint_platform(&w, "backend", platform);
+	sql_exec(world_db(&w),
+		 "insert into m2m.admin_audit (at, action, outcome, actor, organization_id, client_id, transport)"
+		 " select now() - n * interval '1 second', 'read_secret', 'granted', 'a', case when n %% 500 = 0 then '%s' else "
+		 "gen_random_uuid() end,"
+		 " 'm2m_' || n %% 1000, 'r' from generate_series(1, 20000) n",
+		 acme.id);
+	sql_exec(world_db(&w), "analyze m2m.admin_audit");
+	expect_status(get(&w, "/m2m/audit/acts", token, &r), 200);
+	expect_status(get(&w, "/m2m/audit/acts?client_id=m2m_AAAAAAAAAAAAAAAAAAAAA1", token, &r), 200);
+	expect_status(get(&w, "/admin/audit/acts", platform, &r), 200);
+	for (int tries = 0; tries < 100 && plans_of(seen, ".") < 3; tries++)
+		usleep(100000);
+	cr_expect_geq(plans_of(seen, "Scan [^\n]*admin_audit_organization"), 1);
+	cr_expect_geq(plans_of(seen, "Scan [^\n]*admin_audit_client"), 1);
+	cr_expect_eq(plans_of(seen, "Index Scan Backward using admin_audit_at"), 1);
+	cr_expect_eq(plans_of(seen, "Seq Scan on [^\n]*admin_audit"), 0);
 }
 
 static void show_token(const char *path, const char *basic, const char *token)

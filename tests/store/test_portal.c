@@ -56,6 +56,32 @@ Test(portal, what_was_used_or_has_ended_stays_so)
 	cr_expect_str_eq(sql_state(gateway, "update m2m.portal_session set ended_at = null"), "42501");
 }
 
+/* One that begins later ends later too. */
+Test(portal, nothing_is_of_times_to_come)
+{
+	add("0 s");
+	cr_expect_str_eq(
+		sql_state(gateway,
+			  "insert into m2m.portal_link (link_id, code_hash, organization_id, actor, may, made_by, made_at, expires_at)"
+			  " values (gen_random_uuid(), sha256('x'), '%s', 'Ada', '{read}', 'backend', now() + interval '1 day',"
+			  " now() + interval '1 day 1 minute')",
+			  acme.id),
+		"42501");
+	cr_expect_str_eq(
+		sql_state(
+			gateway,
+			"insert into m2m.portal_session (session_id, token_hash, link_id, organization_id, actor, may, made_at, expires_at)"
+			" values (gen_random_uuid(), sha256('x'), gen_random_uuid(), '%s', 'Ada', '{read}', now() + interval '1 day',"
+			" now() + interval '2 days')",
+			acme.id),
+		"42501");
+	cr_expect_str_eq(sql_state(gateway, "update m2m.portal_session set last_used_at = now() + interval '1 hour'"), "42501");
+	sql_exec(world_db(&w), "alter table m2m.portal_session disable trigger user;"
+			       "update m2m.portal_session set last_used_at = now() + interval '1 hour';"
+			       "alter table m2m.portal_session enable trigger user");
+	sql_exec(gateway, "update m2m.portal_session set ended_at = now()"); /* whatever its clock says */
+}
+
 Test(portal, what_is_over_leaves_a_week_later)
 {
 	add("0 s");

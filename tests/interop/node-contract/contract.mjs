@@ -167,7 +167,7 @@ const answers = [
 	['GET', '/m2m/audit/token-sums', 200, { ...admin, query: '?by=day&time_zone=Europe/Berlin' }],
 	['GET', '/m2m/audit/token-sums', 200, { ...admin, query: `?by=version&client_id=${id}` }],
 	['GET', '/m2m/audit/token-sums', 400, admin],
-	['GET', '/m2m/audit/token-sums', 403, bearer(MEMBER_TOKEN)],
+	['GET', '/m2m/audit/token-sums', 403, { ...bearer(MEMBER_TOKEN), query: '?by=day' }],
 	['GET', '/admin/audit/acts', 200, platform],
 	['GET', '/admin/audit/acts', 200, { ...platform, query: '?organization=clientless&outcome=granted&page_size=1' }],
 	['GET', '/admin/audit/acts', 400, { ...platform, query: '?page_size=101' }],
