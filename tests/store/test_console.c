@@ -1,5 +1,5 @@
-/* The console's links, sessions and keys, as PostgreSQL holds them against whoever has the gateway's
- * login. */
+/* The console's links, sessions and keys, as PostgreSQL holds them against whoever has the
+ * gateway's login. */
 #include <stdio.h>
 #include <string.h>
 
