@@ -123,7 +123,7 @@ $$;
 revoke all on function m2m.console_use(bytea, uuid) from public;
 grant execute on function m2m.console_use(bytea, uuid) to m2m_gateway;
 
--- Ends the transaction (M2M01) unless that session or token is live, and (M2M02) unless it may do that. It stays live until the transaction is over:
+-- Ends the transaction (M2M03) unless that session or token is live, and (M2M04) unless it may do that. It stays live until the transaction is over:
 -- who ends it waits for what it does.
 create function m2m.operator_holds(token bytea, token_id uuid, need text default 'read') returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -140,9 +140,9 @@ begin
 		  and not exists (select from m2m.revoked_token r where r.jti = t.jti) for share of t;
 	end if;
 	if rights is null then
-		raise exception 'the console session, or the operator''s token, has ended' using errcode = 'M2M01';
+		raise exception 'the console session, or the operator''s token, has ended' using errcode = 'M2M03';
 	elsif not need = any (rights) then
-		raise exception 'the console session may not do this' using errcode = 'M2M02';
+		raise exception 'the console session may not do this' using errcode = 'M2M04';
 	end if;
 end
 $$;

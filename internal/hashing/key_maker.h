@@ -1,6 +1,6 @@
-/* New signing keys, away from the worker's loop: an RSA key takes a large part of a second. One at a
- * time for each worker, on a thread of its own with a low priority, which ends with the key. The
- * private part leaves the thread wrapped alone. */
+/* New signing keys, away from the worker's loop: an RSA key takes a large part of a second. One
+ * at a time for each worker, on a thread of its own with a low priority, which ends with the
+ * key. The private part leaves the thread wrapped alone. */
 #ifndef M2M_HASHING_KEY_MAKER_H
 #define M2M_HASHING_KEY_MAKER_H
 

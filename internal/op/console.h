@@ -4,9 +4,9 @@
  *   -> op_authenticate_console stands in op_authenticate's place
  *
  * A session acts as the platform and as an operator, as far as its rights go. Nothing of it is
- * remembered: each request asks PostgreSQL for it, and each act holds it live until it has committed
- * (origin.by). A token of m2mctl's with the role operator has all rights, and is asked for and held
- * in the same way. */
+ * remembered: each request asks PostgreSQL for it, and each act holds it live until it has
+ * committed (origin.by). A token of m2mctl's with the role operator has all rights, and is asked
+ * for and held in the same way. */
 #ifndef M2M_OP_CONSOLE_H
 #define M2M_OP_CONSOLE_H
 

@@ -76,8 +76,8 @@ enum op_who {
 	OP_BY_KEEPER,  /* a bearer with the role platform, or an admin of the organization */
 	OP_BY_CODE,    /* who shows the code of a link into the portal or the console */
 	OP_BY_SESSION, /* a portal session; what else it may do, op/portal.h says */
-	/* a console session, as far as its rights go (op/console.h), or a token that m2mctl made with
-	 * the role operator */
+	/* a console session, as far as its rights go (op/console.h), or a token that m2mctl made
+	 * with the role operator */
 	OP_BY_OPERATOR,
 };
 

@@ -35,8 +35,8 @@ static struct str *parameter_of(struct str segment, struct op_path *ret)
 	return str_eq(segment, STR("{session_id}")) ? &ret->session_id : NULL;
 }
 
-/* An organization and a signing key are of [A-Za-z0-9_-]; the ids of clients and credentials may hold anything,
- * and stay as the path has them. */
+/* An organization and a signing key are of [A-Za-z0-9_-]; the ids of clients and credentials may
+ * hold anything, and stay as the path has them. */
 static bool fits(const struct str *parameter, struct str given, const struct op_path *path)
 {
 	bool word = parameter == &path->organization || parameter == &path->kid;

@@ -1,8 +1,8 @@
 /* Every operation, once: the transports route by it, the metrics count by it, the contract test
  * holds the API documents to it.
  *
- * A path's {organization}, {client_id}, {credential_id}, {session_id} and {kid} stand for one segment
- * each.
+ * A path's {organization}, {client_id}, {credential_id}, {session_id} and {kid} stand for one
+ * segment each.
  *
  * OP(id, name, HTTP method, REST path, gRPC method or NULL, who may call, language of its
  * errors, first step) */

@@ -1,9 +1,9 @@
 /* Links and sessions of the portal and of the console in HTTP: the session's cookie, which does
  * nothing alone, and the portal's bodies.
  *
- * A page of ours shows itself by a header that no form can send, X-M2M-Portal: 1 or X-M2M-Console: 1, and by where the
- * browser says that the request comes from: Origin, or for a GET without one Sec-Fetch-Site.
- * Private to rest/. */
+ * A page of ours shows itself by a header that no form can send, X-M2M-Portal: 1 or
+ * X-M2M-Console: 1, and by where the browser says that the request comes from: Origin, or for a
+ * GET without one Sec-Fetch-Site. Private to rest/. */
 #ifndef M2M_REST_REST_PORTAL_H
 #define M2M_REST_REST_PORTAL_H
 

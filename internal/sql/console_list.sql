@@ -1,5 +1,6 @@
 -- The live console sessions, the newest first.
--- $1 limit int8, $2 and $3 the place of the last one before: its expires_at and session_id, or null.
+-- $1 limit int8, $2 and $3 the place of the last one before: its expires_at and session_id, or
+-- null.
 -- Answers (outcome, session_id, actor, may, made_at, last_used_at, expires_at) for each.
 select 'granted', s.session_id, s.actor, s.may, s.made_at, s.last_used_at, s.expires_at
 from m2m.console_session s

@@ -265,9 +265,10 @@ enum err pg_err(const PGresult *r)
 		return ERR_ORGANIZATION_MOVED;
 	if (strcmp(state, "23505") == 0)
 		return ERR_EXISTS;
-	if (strcmp(state, "M2M01") == 0)
+	/* m2m.operator_holds of 0019_console */
+	if (strcmp(state, "M2M03") == 0)
 		return ERR_INVALID_TOKEN;
-	if (strcmp(state, "M2M02") == 0)
+	if (strcmp(state, "M2M04") == 0)
 		return ERR_FORBIDDEN;
 	if (strcmp(state, "23P01") == 0)
 		return ERR_CONFLICT;

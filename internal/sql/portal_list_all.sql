@@ -1,5 +1,6 @@
 -- The live portal sessions of all organizations, the newest first.
--- $1 limit int8, $2 and $3 the place of the last one before: its expires_at and session_id, or null.
+-- $1 limit int8, $2 and $3 the place of the last one before: its expires_at and session_id, or
+-- null.
 -- Answers (outcome) and what the part portal_session_columns has, for each.
 select 'granted',
 --: portal_session_columns(s, o, s.last_used_at)

@@ -72,8 +72,8 @@ typedef void operator_done(void *arg, enum err err, const struct operator_answer
 
 /* The youngest first; of one kid: NOT_FOUND. */
 MUST_CHECK enum err signing_key_list(struct store *s, struct str kid, operator_done *done, void *arg);
-/* `delay` seconds from now it signs; negative: when another one leaves. CONFLICT: a rotation is under
- * way. `origin` has `by`. */
+/* `delay` seconds from now it signs; negative: when another one leaves. CONFLICT: a rotation is
+ * under way. `origin` has `by`. */
 MUST_CHECK enum err signing_key_rotate(struct store *s, const struct origin *origin, const struct made_key *key, int64_t delay,
 				       operator_done *done, void *arg);
 /* NOT_FOUND; CONFLICT: it is revoked, or signs now and no other key was published for `known`

@@ -1,6 +1,6 @@
 -- Denied attempts, for an operator.
--- $1 and $2 what it comes with (console_put_proof), $3 the organization's slug or null, $4 its id or
--- null, $5 whether one is named bool, $6 client_id text, $7 reason text, $8 remote_addr text, $9
+-- $1 and $2 what it comes with (console_put_proof), $3 the organization's slug or null, $4 its id
+-- or null, $5 whether one is named bool, $6 client_id text, $7 reason text, $8 remote_addr text, $9
 -- since, $10 until, $11 below this minute, $12 batch uuid and $13 rows of it int; each or null. $14
 -- rows int.
 -- Answers (outcome, what m2m.operator_denied_list answers, slug, name) for each row, or once, with

@@ -1,6 +1,6 @@
 -- The tokens of all organizations, or of one, for an operator.
--- $1 and $2 what it comes with (console_put_proof), $3 the organization's slug or null, $4 its id or
--- null, $5 whether one is named bool, $6 client_id text, $7 jti uuid, $8 secret_version int, $9
+-- $1 and $2 what it comes with (console_put_proof), $3 the organization's slug or null, $4 its id
+-- or null, $5 whether one is named bool, $6 client_id text, $7 jti uuid, $8 secret_version int, $9
 -- remote_addr text, $10 since, $11 until, $12 below this time and $13 jti; each or null. $14 rows
 -- int, $15 auth_method text and $16 credential text, each or null.
 -- Answers (outcome, what m2m.operator_token_list answers, slug, name) for each row, or once, with

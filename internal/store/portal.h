@@ -32,8 +32,8 @@ MUST_CHECK enum err portal_open(struct store *s, const struct origin *origin, co
 MUST_CHECK enum err portal_use(struct store *s, const uint8_t token_hash[SHA256_LEN], struct str remote_addr, bool act_decides,
 			       portal_done *done, void *arg);
 MUST_CHECK enum err portal_list(struct store *s, struct str org, portal_done *done, void *arg);
-/* Of all organizations, the newest first, those behind the place of `after` (NULL: from the newest);
- * one more than `limit` where more follow. */
+/* Of all organizations, the newest first, those behind the place of `after` (NULL: from the
+ * newest); one more than `limit` where more follow. */
 MUST_CHECK enum err portal_list_all(struct store *s, int32_t limit, const struct portal_session *after, portal_done *done, void *arg);
 /* As portal_put_end. NOT_FOUND, ORGANIZATION_NOT_FOUND. */
 MUST_CHECK enum err portal_end(struct store *s, const struct origin *origin, struct str org, const struct uuid *session_id,

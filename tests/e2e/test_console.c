@@ -398,15 +398,15 @@ Test(console, an_operator_who_is_ended_has_nothing_left)
 	cr_assert(is_problem(&r, "invalid_token"), "%s", r.body);
 }
 
-/* The session is held in the act's own transaction: who ends it waits for the act, and nothing comes
- * after the end. */
+/* The session is held in the act's own transaction: who ends it waits for the act, and nothing
+ * comes after the end. */
 Test(console, an_act_whose_session_ends_meanwhile_isn_t_done)
 {
 	struct session s;
 	new_session("ada", "organizations", &s);
 	PGconn *db = world_db(&w);
-	/* between the look at the session and the act nothing of ours can be stopped: so the function that
-	 * looks ends it itself */
+	/* between the look at the session and the act nothing of ours can be stopped: so the
+	 * function that looks ends it itself */
 	sql_exec(db,
 		 "alter function m2m.console_use(bytea, uuid) rename to console_use_first;"
 		 "create function m2m.console_use(t bytea, j uuid) returns table (outcome text, session_id uuid, actor text, may text[],"

@@ -10,7 +10,7 @@
 
 #define HTTP_TIMEOUT_MS 15000
 #define HTTP_HEAD_MAX   8192
-#define HTTP_BODY_MAX   (288 * 1024)
+#define HTTP_BODY_MAX   (320 * 1024)
 
 struct http_conn {
 	int fd; /* -1: closed */

@@ -1,5 +1,5 @@
-/* The console's links, sessions and keys, as PostgreSQL holds them against whoever has the gateway's
- * login. */
+/* The console's links, sessions and keys, as PostgreSQL holds them against whoever has the
+ * gateway's login. */
 #include <stdio.h>
 #include <string.h>
 
@@ -73,19 +73,19 @@ Test(console, the_gateway_s_login_changes_no_signing_key_without_an_operator)
 			 "42501");
 	cr_expect_str_eq(sql_state(gateway, "select m2m.signing_key_rotate('k', 'ES256', '{}', 'w', 'k1', 0)"), "42501");
 	cr_expect_str_eq(sql_state(gateway, "select m2m.signing_key_leave('k', true, 0, true, null, null, null, null, null)"), "42501");
-	cr_expect_str_eq(sql_state(gateway, ROTATE("nobody")), "M2M01");
-	cr_expect_str_eq(sql_state(gateway, ROTATE("reads")), "M2M02");
-	cr_expect_str_eq(sql_state(gateway, REVOKE("reads")), "M2M02");
+	cr_expect_str_eq(sql_state(gateway, ROTATE("nobody")), "M2M03");
+	cr_expect_str_eq(sql_state(gateway, ROTATE("reads")), "M2M04");
+	cr_expect_str_eq(sql_state(gateway, REVOKE("reads")), "M2M04");
 	sql_exec(gateway, ROTATE("keys"));
 	cr_expect_str_eq(sql_text(world_db(&w), "select state from m2m.signing_key where kid = 'kid-1'"), "next");
 	sql_exec(gateway, REVOKE("keys"));
 	cr_expect_str_eq(sql_text(world_db(&w), "select state from m2m.signing_key where kid = 'kid-1'"), "revoked");
 	sql_exec(world_db(&w), "update m2m.console_session set ended_at = now()");
-	cr_expect_str_eq(sql_state(gateway, ROTATE("keys")), "M2M01");
+	cr_expect_str_eq(sql_state(gateway, ROTATE("keys")), "M2M03");
 	cr_expect_str_eq(sql_state(gateway,
 				   "select * from m2m.operator_token_list(sha256('keys'), null, null, null, null, null, null, null, null,"
 				   " null, null, 10, null, null)"),
-			 "M2M01");
+			 "M2M03");
 }
 
 /* An act holds its session: who ends it waits for the act. */
@@ -98,5 +98,5 @@ Test(console, a_session_ends_behind_the_act_that_holds_it)
 	cr_expect_str_eq(sql_state(world_db(&w), "update m2m.console_session set ended_at = now()"), "55P03");
 	sql_exec(gateway, "commit");
 	sql_exec(world_db(&w), "update m2m.console_session set ended_at = now()");
-	cr_expect_str_eq(sql_state(gateway, "select m2m.operator_holds(sha256('t'), null)"), "M2M01");
+	cr_expect_str_eq(sql_state(gateway, "select m2m.operator_holds(sha256('t'), null)"), "M2M03");
 }

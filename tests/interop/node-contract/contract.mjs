@@ -9,7 +9,7 @@ import Ajv2020 from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { parse } from 'yaml';
 
-const { M2M_URL: url, M2M_ADMIN_TOKEN, MEMBER_TOKEN, CLIENTLESS_TOKEN, PLATFORM_TOKEN, M2M_CLIENT_ID: id, M2M_CLIENT_SECRET: secret, ENDED_SECRET, OPENAPI_FILE } = process.env;
+const { M2M_URL: url, M2M_ADMIN_TOKEN, MEMBER_TOKEN, CLIENTLESS_TOKEN, OPERATOR_TOKEN, CONSOLE_CODE, CONSOLE_CODE_2, PLATFORM_TOKEN, M2M_CLIENT_ID: id, M2M_CLIENT_SECRET: secret, ENDED_SECRET, OPENAPI_FILE } = process.env;
 
 async function test(name, body) {
 	try {
@@ -44,12 +44,13 @@ function resolve(node) {
 // The answer must be one that the document foresees: its status, its media type, its schema, its required headers.
 async function hold(method, path, status, options = {}) {
 	const { query = '', ...request } = typeof options === 'function' ? options() : options;
-	const target = path.replace('{organization}', 'contract').replace('{client_id}', client).replace('{credential_id}', thumbprint).replace('{session_id}', session);
+	const target = path.replace('{organization}', 'contract').replace('{client_id}', client).replace('{credential_id}', thumbprint).replace('{session_id}', session).replace('{kid}', kid);
 	const response = await fetch(url + target + query, { method, ...request });
 	const body = await response.text();
 	if (status === 201 && body.includes('"secret_version"')) client = JSON.parse(body).client_id;
 	if (status === 201 && body.includes('/portal#')) code = JSON.parse(body).url.split('#')[1];
 	if (status === 201 && response.headers.has('set-cookie')) cookie = response.headers.get('set-cookie').split(';')[0];
+	if (status === 201 && path.endsWith('/signing-keys/rotate')) kid = JSON.parse(body).kid;
 	if (status === 200 && path.endsWith('/portal-sessions')) session = JSON.parse(body).sessions[0].session_id;
 	assert.equal(response.status, status, body);
 	const responses = contract.paths[path][method.toLowerCase()].responses;
@@ -87,7 +88,11 @@ const clients = `${organization}/clients`;
 const one = `${clients}/{client_id}`;
 let client = 'none'; // the one that was made last
 let [code, cookie, session] = ['none', 'none', '00000000-0000-0000-0000-000000000000']; // the portal's, too
+let kid = 'none'; // of the signing key that was made last
 const page = () => ({ 'x-m2m-portal': '1', origin: new URL(url).origin, cookie });
+
+const consolePage = () => ({ 'x-m2m-console': '1', origin: new URL(url).origin, cookie });
+const operates = bearer(OPERATOR_TOKEN);
 
 // RFC 7515 appendix A.3's
 const [x, y] = ['f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU', 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0'];
@@ -237,6 +242,38 @@ const answers = [
 	['POST', portal, 201, () => ({ headers: { ...page(), ...json('').headers }, body: JSON.stringify({ code }) })],
 	['GET', `${organization}/portal-sessions`, 200, platform],
 	['DELETE', `${organization}/portal-sessions/{session_id}`, 204, platform],
+	['GET', '/admin/clients', 200, { ...platform, query: '?search=m2m_' }],
+	['GET', '/admin/clients', 400, { ...platform, query: '?search=' + 'a'.repeat(201) }],
+	['GET', '/admin/clients', 403, admin],
+	['POST', links, 201, operator({ actor: 'Ada' })],
+	['POST', portal, 201, () => ({ headers: { ...page(), ...json('').headers }, body: JSON.stringify({ code }) })],
+	['GET', '/admin/portal-sessions', 200, platform],
+	['GET', '/admin/portal-sessions', 403, { ...platform, query: '?kind=console' }],
+	['POST', '/console/session', 201, () => ({ headers: { ...consolePage(), ...json('').headers }, body: JSON.stringify({ code: CONSOLE_CODE }) })],
+	['POST', '/console/session', 401, () => ({ headers: { ...consolePage(), ...json('').headers }, body: JSON.stringify({ code: CONSOLE_CODE }) })],
+	['POST', '/console/session', 403, () => ({ ...json({ code: CONSOLE_CODE }, null) })],
+	['GET', '/console/session', 200, () => ({ headers: consolePage() })],
+	['GET', '/console/session', 401, () => ({ headers: { ...consolePage(), cookie: 'other=1' } })],
+	['GET', organizations, 200, () => ({ headers: consolePage(), query: '?search=contract&state=enabled' })],
+	['GET', '/admin/portal-sessions', 200, () => ({ headers: consolePage(), query: '?kind=console' })],
+	['DELETE', '/admin/console-sessions/{session_id}', 403, platform],
+	['GET', '/admin/signing-keys', 200, operates],
+	['GET', '/admin/signing-keys', 403, platform],
+	['POST', '/admin/signing-keys/rotate', 201, json({ alg: 'ES256' }, OPERATOR_TOKEN)],
+	['POST', '/admin/signing-keys/rotate', 409, json({}, OPERATOR_TOKEN)],
+	['POST', '/admin/signing-keys/rotate', 403, operator({})],
+	['POST', '/admin/signing-keys/{kid}/revoke', 200, json({}, OPERATOR_TOKEN)],
+	['POST', '/admin/signing-keys/{kid}/revoke', 409, json({}, OPERATOR_TOKEN)],
+	['GET', '/admin/master-keys', 200, operates],
+	['GET', '/admin/audit/tokens', 200, operates],
+	['GET', '/admin/audit/tokens', 404, { ...operates, query: '?organization=nobody' }],
+	['GET', '/admin/audit/denied', 200, operates],
+	['GET', '/admin/audit/denied', 403, platform],
+	['GET', '/admin/health', 200, operates],
+	['DELETE', '/admin/console-sessions/{session_id}', 204, operates],
+	['DELETE', '/console/session', 401, () => ({ headers: consolePage() })],
+	['POST', '/console/session', 201, () => ({ headers: { ...consolePage(), ...json('').headers }, body: JSON.stringify({ code: CONSOLE_CODE_2 }) })],
+	['DELETE', '/console/session', 204, () => ({ headers: consolePage() })],
 	['PATCH', organization, 200, operator({ disabled: true })],
 	['POST', links, 409, operator({ actor: 'Ada' })],
 	['POST', clients, 409, operator({})],

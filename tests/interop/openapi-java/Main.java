@@ -59,7 +59,7 @@ public class Main {
 		OperatorApi operator = new OperatorApi(as("PLATFORM_TOKEN"));
 		var wanted = new ClientSpec().scopes(Set.of("a", "b")).audiences(Set.of("x")).roles(Set.of(Role.MEMBER)).tokenLifetime(600);
 		var made = operator.createOrganization(new OrganizationSpec().slug("java").client(wanted), null, null);
-		var page = operator.listOrganizations(null, null, 100, null);
+		var page = operator.listOrganizations(null, null, 100, null, null, null);
 		check("list", page.getOrganizations().stream().anyMatch(o -> o.getSlug().equals("java")));
 		var changed = operator.updateClient("java", made.getClientId(), new ClientChange().name("renamed")._default(true), null, null);
 		check("change", changed.getName().equals("renamed") && changed.getTokenLifetime() == 600 && changed.getScopes().size() == 2);
