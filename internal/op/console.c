@@ -75,7 +75,7 @@ static void console_listed(void *arg, enum err err, const struct console_answer 
 		op_console_keep(op, answer);
 		if (answer->more)
 			admin_put_place(op, CONSOLE_PLACE, answer->sessions[answer->n - 1].expires_at,
-				     answer->sessions[answer->n - 1].session_id, 0);
+					answer->sessions[answer->n - 1].session_id, 0);
 	}
 	op_resume(op, err);
 }

@@ -336,8 +336,8 @@ greatest(:time + make_interval(secs => :c.token_lifetime + 10), :c.tokens_until)
 -- its tag bytea or null, its iat int8 (0: not ours), the address that it came from text or null,
 -- whether it may come from anywhere bool, and its jti uuid or null; and in place of a bearer the
 -- hash of a portal session's token bytea or null, and the right that it needs text. Gives one row
--- `caller`, or none: (organization_id, moving, admin, live, near). `admin`: of a session, it has that
--- right. `live`: it hasn't ended, and neither has its credential. `near`: its client and its
+-- `caller`, or none: (organization_id, moving, admin, live, near). `admin`: of a session, it has
+-- that right. `live`: it hasn't ended, and neither has its credential. `near`: its client and its
 -- organization allow the network that it came from. `found` is `limit 1 for share` where something
 -- is done: ending the session waits for what is under way, and nothing is done after it.
 with caller as (
