@@ -166,8 +166,8 @@ static const char *read_client_id(const char *client_id, const char *version, co
 	static char outcome[64];
 	char iat_text[32];
 	snprintf(iat_text, sizeof iat_text, "%lld", (long long)iat);
-	const char *const values[] = {client_id, version, NULL, "f", tag, iat_text, NULL, "f", NULL};
-	PGresult *r = PQexecParams(world_db(&w), sql_read_client_id, 9, NULL, values, NULL, NULL, 0);
+	const char *const values[] = {client_id, version, NULL, "f", tag, iat_text, NULL, "f", NULL, NULL, NULL};
+	PGresult *r = PQexecParams(world_db(&w), sql_read_client_id, sizeof values / sizeof *values, NULL, values, NULL, NULL, 0);
 	cr_assert_eq(PQresultStatus(r), PGRES_TUPLES_OK, "%s", PQresultErrorMessage(r));
 	snprintf(outcome, sizeof outcome, "%s", PQgetvalue(r, 0, 0));
 	PQclear(r);
