@@ -9,7 +9,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 
 const [module, folder] = process.argv.slice(2);
 const { operationsOf, exampleOf, snippets } = await import(module);
-const { M2M_URL: url, M2M_CLIENT_ID: clientId, M2M_ADMIN_TOKEN: admin, PLATFORM_TOKEN: platform, GRPCURL } = process.env;
+const { M2M_URL: url, M2M_CLIENT_ID: clientId, M2M_ADMIN_TOKEN: admin, PLATFORM_TOKEN: platform, OPERATOR_TOKEN: operator, GRPCURL } = process.env;
 
 const contract = await (await fetch(`${url}/openapi.json`)).json();
 const operations = new Map(operationsOf(contract).map((op) => [op.operationId, op]));
@@ -97,7 +97,7 @@ async function reading() {
     const roles = (s.op.security ?? []).flatMap((one) => one.bearer ?? []);
     const bearer = (s.op.security ?? []).some((one) => one.bearer);
     if (!bearer && s.op.security?.length) continue; // a session's
-    const { status, text } = await output(s, roles.includes("platform") ? platform : admin);
+    const { status, text } = await output(s, roles.includes("operator") ? operator : roles.includes("platform") ? platform : admin);
     const refused = /^\{"(type":"about:blank|error)"/m.test(text) && s.id !== "oauth_authorize";
     result(`${s.language}: ${s.id} runs`, status !== 0 || refused ? `exit status ${status}\n${text}\n${s.text}` : null);
   }

@@ -1,10 +1,12 @@
 // The code of a link stands in the URL's fragment, which no server sees. It leaves the address bar and
-// the history before anything else runs. The console's fragments name its views too, which stay.
+// the history before anything else runs. The documentation's fragments name operations, the console's
+// its views too: these stay.
 export const inConsole = location.pathname.endsWith("/console");
+const inDocs = location.pathname.endsWith("/docs");
 
 export function takeCode() {
   const code = location.hash.slice(1);
-  if (!code || (inConsole && /^[a-z]{4,14}([/?]|$)/.test(code))) return "";
+  if (!code || inDocs || (inConsole && /^[a-z]{4,14}([/?]|$)/.test(code))) return "";
   history.replaceState(null, "", location.pathname + location.search);
   return code;
 }
