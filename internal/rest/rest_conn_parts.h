@@ -127,6 +127,6 @@ void rest_exchange_again(evutil_socket_t fd, short what, void *conn);
 /* ---- rest_cooling.c ---- */
 
 /* The loop's callback. */
-void rest_conns_warm(evutil_socket_t fd, short what, void *conns);
+void rest_conns_warm(evutil_socket_t fd, short what, void *arg);
 
 #endif
