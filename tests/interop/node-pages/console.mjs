@@ -130,6 +130,7 @@ async function signs_out(page, world) {
 async function ends(page, world) {
   await open(page, "organizations");
   await heading(page, "Organizations");
+  await page.waitForLoadState("networkidle"); // else the list under way ends the session first
   world.special = () => problem(401, "invalid_token");
   await page.getByRole("link", { name: "Keys" }).click();
   await heading(page, "Your session has ended");
