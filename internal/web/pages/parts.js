@@ -1,6 +1,6 @@
 // What pages are put together from.
 import { render } from "./preact.js";
-import { useEffect, useRef, useState } from "./hooks.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "./hooks.js";
 import { absolute, ago, html, meta } from "./base.js";
 import { t } from "./texts.js";
 
@@ -122,8 +122,9 @@ export function Menu({ label, icon, items }) {
 
 export function Dialog({ title, onClose, children }) {
   const box = useRef();
-  // It leaves the document with its owner's state, so it gives the focus back itself.
-  useEffect(() => {
+  // It is open as soon as it is there. It leaves the document with its owner's state, so it gives the
+  // focus back itself.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     box.current.showModal();
     return () => before?.focus();

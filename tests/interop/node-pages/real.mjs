@@ -8,6 +8,7 @@ import { execFileSync } from "node:child_process";
 import { createPrivateKey, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
+import { consoleTests } from "./real_console.mjs";
 
 const [executablePath, folder] = process.argv.slice(2);
 const { M2M_URL: url, M2M_CLIENT_ID: id, M2M_ADMIN_TOKEN: admin, M2MCTL, PSQL, M2M_ADMIN_DATABASE_URL: database, GATEWAY_LOG } = process.env;
@@ -35,11 +36,11 @@ function link(...may) {
   return made;
 }
 
-async function token(withSecret, agent = "orders/4.2") {
+async function token(withSecret, agent = "orders/4.2", client = id) {
   return fetch(`${url}/oauth2/token`, {
     method: "POST",
     headers: {
-      Authorization: `Basic ${Buffer.from(`${id}:${withSecret}`).toString("base64")}`,
+      Authorization: `Basic ${Buffer.from(`${client}:${withSecret}`).toString("base64")}`,
       "Content-Type": "application/x-www-form-urlencoded",
       "User-Agent": agent,
     },
@@ -47,7 +48,7 @@ async function token(withSecret, agent = "orders/4.2") {
   });
 }
 
-const gives = async (withSecret, status, agent) => assert.equal((await token(withSecret, agent)).status, status);
+const gives = async (withSecret, status, agent, client) => assert.equal((await token(withSecret, agent, client)).status, status);
 
 // RFC 7523 section 3
 async function tokenByKey(privateKey) {
@@ -407,6 +408,7 @@ await test("signing out ends the session", async (page, context) => {
   await context.clearCookies();
 });
 
+await consoleTests({ test, m2mctl, sql, confidential, shot, url, id, gives });
 await browser.close();
 
 // ---- what is left behind ----
@@ -418,5 +420,5 @@ function absent(name, text) {
 }
 
 assert.ok(confidential.size > 15);
-absent("nothing confidential is in any URL that was asked for", asked.map((one) => one.split("/portal#")[0]).join("\n"));
+absent("nothing confidential is in any URL that was asked for", asked.map((one) => one.split(/\/(?:portal|console)#/)[0]).join("\n"));
 absent("nothing confidential is in the gateway's log", readFileSync(GATEWAY_LOG, "utf8"));

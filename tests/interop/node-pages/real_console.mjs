@@ -1,0 +1,181 @@
+// The console against a real gateway: each view shows what the database has, and each act is looked
+// up there. real.mjs gives it the tools.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+
+const GRACE = "grace@example.com";
+
+export async function consoleTests({ test, m2mctl, sql, confidential, shot, url, id, gives }) {
+  const link = (...may) => {
+    const made = m2mctl("console", "--actor", GRACE, ...may.flatMap((right) => ["--may", right])).match(/http\S+\/console#\S+/)[0];
+    confidential.add(made.split("#")[1]);
+    return made;
+  };
+  const button = (page, name) => page.getByRole("button", { name, exact: true });
+  const heading = (page, name) => page.getByRole("heading", { name, level: 1, exact: true }).waitFor();
+  const dialog = (page) => page.getByRole("dialog");
+  const submit = (page) => page.locator("dialog button[type=submit]").click();
+  const gone = (page) => page.locator("dialog").waitFor({ state: "detached" });
+  const rows = (page, label) => page.getByRole("region", { name: label, exact: true }).locator("tbody tr");
+  const acts = (action, outcome = "granted") =>
+    Number(sql(`select count(*) from m2m.admin_audit where action = '${action}' and outcome = '${outcome}' and actor = 'console:${GRACE}'`));
+  const open = async (page, ...may) => {
+    await page.goto(link(...may));
+    await heading(page, "Overview");
+  };
+  const go = async (page, fragment, title) => {
+    await page.goto(`${url}/console#${fragment}`);
+    await heading(page, title);
+  };
+  // A view that shows a problem, or waits for ever, has none of its rows.
+  const has = (page, label, text) => rows(page, label).filter({ hasText: text }).first().waitFor();
+
+  await test("console: every view shows what there is", async (page) => {
+    await gives("wrong", 401);
+    await open(page);
+    assert.ok(!page.url().includes("#"));
+    await page.getByText(sql("select kid from m2m.signing_keys where current"), { exact: false }).first().waitFor();
+    for (const check of ["database", "promises", "schema", "partitions", "clock"]) await has(page, "Checks", check);
+    await shot(page, "real-console-overview");
+    await go(page, "organizations?search=dem", "Organizations");
+    await has(page, "Organizations", "demo");
+    await page.getByRole("link", { name: "demo", exact: false }).first().click();
+    await has(page, "Clients", id);
+    await shot(page, "real-console-organization");
+    await go(page, `clients?search=${id.slice(0, 12)}`, "Clients");
+    await has(page, "Clients", id);
+    await go(page, "tokens?organization=demo", "Tokens");
+    await has(page, "Tokens", "127.0.0.1");
+    await rows(page, "Tokens").first().getByRole("button").click();
+    await dialog(page).getByText(id).first().waitFor();
+    await page.keyboard.press("Escape");
+    await gone(page);
+    const [download] = await Promise.all([page.waitForEvent("download"), button(page, "Download CSV").click()]);
+    assert.ok(readFileSync(await download.path(), "utf8").includes(id));
+    await go(page, "acts?action=open_console_session", "Acts");
+    await has(page, "Acts", GRACE);
+    await shot(page, "real-console-acts");
+    await go(page, "sessions?kind=console", "Sessions");
+    await has(page, "Sessions", GRACE);
+  });
+
+  await test("console: denied attempts come, and are filtered", async (page) => {
+    await open(page);
+    for (let n = 0; n < 200 && sql("select count(*) from m2m.denied_audit") === "0"; n++) await new Promise((done) => setTimeout(done, 100));
+    const reason = sql("select reason from m2m.denied_audit limit 1");
+    await go(page, `denied?reason=${reason}&remote_addr=127.0.0.0/8`, "Denied attempts");
+    await rows(page, "Denied attempts").first().waitFor();
+    await shot(page, "real-console-denied");
+  });
+
+  await test("console: an organization is made, changed, disabled and deleted", async (page) => {
+    await open(page);
+    await go(page, "organizations", "Organizations");
+    await button(page, "New organization").click();
+    await dialog(page).getByLabel("Slug").fill("hydra");
+    await dialog(page).getByLabel("Name").fill("Hydra Works");
+    await submit(page);
+    const secret = await page.locator("[data-secret]").textContent();
+    confidential.add(secret);
+    const made = sql("select c.client_id from m2m.client c join m2m.organization o using (organization_id) where o.slug = 'hydra' and c.is_default");
+    await page.getByRole("link", { name: "Open Hydra Works" }).click();
+    await has(page, "Clients", made);
+    await gives(secret, 200, "hydra/1", made);
+    await button(page, "Rename").click();
+    await dialog(page).getByLabel("Name").fill("Hydra Holding");
+    await submit(page);
+    await heading(page, "Hydra Holding");
+    await button(page, "Disable").click();
+    await submit(page);
+    await button(page, "Enable").waitFor();
+    await gives(secret, 401, "hydra/1", made);
+    await button(page, "Enable").click();
+    await submit(page);
+    await button(page, "Disable").waitFor();
+    await gives(secret, 200, "hydra/1", made);
+    await button(page, "New client").click();
+    await dialog(page).getByLabel("Name").fill("Reports");
+    await submit(page);
+    confidential.add(await page.locator("[data-secret]").textContent());
+    await button(page, "Close").last().click();
+    await gone(page);
+    await page.getByRole("link", { name: "Reports" }).click();
+    await button(page, "Reveal").click();
+    const second = await page.locator("[data-secret]").textContent();
+    confidential.add(second);
+    assert.equal(acts("read_secret"), 1);
+    await shot(page, "real-console-client");
+    await button(page, "Rotate secret").click();
+    await page.getByText("What will happen").waitFor();
+    await page.locator("dialog button.primary, dialog button.danger").last().click();
+    for (let n = 0; n < 100 && acts("rotate_secret") === 0; n++) await new Promise((done) => setTimeout(done, 100));
+    assert.equal(acts("rotate_secret"), 1);
+    await go(page, "organizations/hydra", "Hydra Holding");
+    await button(page, "Portal link").click();
+    await dialog(page).getByLabel("For whom").fill("Ada Lovelace");
+    await submit(page);
+    const portal = await page.locator("[data-link]").textContent();
+    confidential.add(portal.split("#")[1]);
+    assert.match(portal, /\/portal#[\w-]{43}$/);
+    await page.keyboard.press("Escape");
+    await gone(page);
+    await button(page, "Delete").click();
+    await dialog(page).getByLabel("Type hydra to go on").fill("hydra");
+    await submit(page);
+    await heading(page, "Organizations");
+    assert.equal(sql("select count(*) from m2m.organization where slug = 'hydra' and deleted_at is null"), "0");
+    for (const action of ["create_organization", "make_portal_link", "delete_organization"]) assert.equal(acts(action), 1, action);
+    assert.equal(acts("create_client"), 2, "the organization's first one, and Reports");
+  });
+
+  await test("console: signing keys are rotated and revoked", async (page) => {
+    await open(page);
+    await go(page, "keys", "Signing keys");
+    const current = sql("select kid from m2m.signing_keys where current");
+    await button(page, "Rotate key").click();
+    await submit(page);
+    await gone(page);
+    const next = sql("select kid from m2m.signing_keys where state = 'next'");
+    await page.getByRole("heading", { name: new RegExp(next) }).waitFor();
+    await shot(page, "real-console-keys");
+    await page.getByRole("listitem").filter({ hasText: next }).getByRole("button", { name: "Revoke" }).click();
+    await dialog(page).getByLabel(`Type ${next} to go on`).fill(next);
+    await submit(page);
+    await gone(page);
+    assert.equal(sql(`select state from m2m.signing_keys where kid = '${next}'`), "revoked");
+    assert.equal(sql("select kid from m2m.signing_keys where current"), current);
+    assert.equal(acts("rotate_signing_key") + acts("revoke_signing_key"), 2);
+  });
+
+  await test("console: a session that only reads offers nothing, and may do nothing", async (page) => {
+    await open(page, "read");
+    await go(page, "organizations/demo", sql("select name from m2m.organization where slug = 'demo'"));
+    await has(page, "Clients", id);
+    for (const name of ["Portal link", "Rename", "Disable", "Delete", "New client"]) assert.equal(await button(page, name).count(), 0, name);
+    const ask = (path, method = "GET") => page.evaluate(async ([p, m]) => (await fetch(p, { method: m, headers: { "X-M2M-Console": "1" } })).status, [path, method]);
+    assert.equal(await ask(`admin/organizations/demo/clients/${id}/secret`), 403);
+    assert.equal(await ask("admin/audit/acts"), 403);
+    assert.equal(await ask("admin/signing-keys/rotate", "POST"), 403);
+    assert.equal(await ask("m2m/client-secret"), 403);
+  });
+
+  await test("console: a session that another one ends is over, and signing out ends it", async (page, context) => {
+    await open(page);
+    const cookies = await context.cookies();
+    await go(page, "sessions?kind=console", "Sessions");
+    await has(page, "Sessions", GRACE);
+    const mine = sql("select session_id from m2m.console_session where ended_at is null order by made_at desc limit 1");
+    m2mctl("console", "end", "--session", mine);
+    await page.getByRole("link", { name: "Keys" }).click();
+    await page.getByRole("heading", { name: "Your session has ended" }).waitFor();
+    await open(page);
+    await button(page, "Sign out").click();
+    await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+    assert.equal((await context.cookies()).length, 0);
+    await context.addCookies(cookies);
+    await page.reload();
+    await page.getByRole("heading", { name: /console/i }).first().waitFor();
+    assert.equal(await page.getByRole("link", { name: "Keys" }).count(), 0);
+    await context.clearCookies();
+  });
+}
