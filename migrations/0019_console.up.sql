@@ -31,9 +31,11 @@ create table m2m.console_session (
 );
 create index console_session_expiry on m2m.console_session (expires_at, session_id);
 
--- The tokens with the role operator that m2mctl minted: one that isn't here opens nothing of an operator's.
+-- The tokens with the role operator that m2mctl minted: one that isn't here opens nothing of an operator's. The audit tells their ids, so it is the
+-- token's hash that proves one.
 create table m2m.operator_token (
 	jti        uuid primary key,
+	token_hash bytea not null check (octet_length(token_hash) = 32),
 	subject    text not null,
 	made_at    timestamptz not null default clock_timestamp(),
 	expires_at timestamptz not null,
@@ -59,7 +61,7 @@ create trigger console_is_final before update on m2m.operator_token for each row
 grant select (session_id, link_id, actor, may, made_at, last_used_at, expires_at, ended_at) on m2m.console_session to m2m_gateway, m2m_auditor;
 grant update (ended_at) on m2m.console_session to m2m_gateway;
 grant select (link_id, actor, may, made_by, made_at, expires_at, used_at) on m2m.console_link to m2m_auditor;
-grant select on m2m.operator_token to m2m_auditor;
+grant select (jti, subject, made_at, expires_at, ended_at) on m2m.operator_token to m2m_auditor;
 
 -- A link's code becomes a session: once, whoever else tries it at the same time. A refusal of a link that there is is recorded too.
 create function m2m.console_open(code bytea, session uuid, token bytea, request uuid, via "char", address text, agent text, trace text)
@@ -96,24 +98,25 @@ $$;
 revoke all on function m2m.console_open(bytea, uuid, bytea, uuid, "char", text, text, text) from public;
 grant execute on function m2m.console_open(bytea, uuid, bytea, uuid, "char", text, text, text) to m2m_gateway;
 
--- Who asks as an operator: the live session that a token is of, or the live token of that id. Its use is noted once a minute.
+-- Who asks as an operator: the live session that a token's hash is of; or, where an id is given, the live operator's token of that id and hash. A session's
+-- use is noted once a minute.
 create function m2m.console_use(token bytea, token_id uuid)
 returns table (outcome text, session_id uuid, actor text, may text[], made_at timestamptz, last_used_at timestamptz, expires_at timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
 	update m2m.console_session s set last_used_at = statement_timestamp()
-	where s.token_hash = token and s.ended_at is null and s.expires_at > statement_timestamp()
+	where token_id is null and s.token_hash = token and s.ended_at is null and s.expires_at > statement_timestamp()
 	  and s.last_used_at > statement_timestamp() - interval '1 hour' and s.last_used_at < statement_timestamp() - interval '1 minute';
 	return query
 		select 'granted', s.session_id, s.actor, s.may, s.made_at, s.last_used_at, s.expires_at
 		from m2m.console_session s
-		where s.token_hash = token and s.ended_at is null and s.expires_at > statement_timestamp()
+		where token_id is null and s.token_hash = token and s.ended_at is null and s.expires_at > statement_timestamp()
 		  and s.last_used_at > statement_timestamp() - interval '1 hour'
 		union all
 		select 'granted', null, t.subject, '{read,organizations,clients,reveal,keys,audit}', t.made_at, statement_timestamp(), t.expires_at
 		from m2m.operator_token t
-		where t.jti = token_id and token is null and t.ended_at is null and t.expires_at > statement_timestamp()
+		where t.jti = token_id and t.token_hash = token and t.ended_at is null and t.expires_at > statement_timestamp()
 		  and not exists (select from m2m.revoked_token r where r.jti = t.jti);
 	if not found then
 		return query select 'invalid_token', null::uuid, null::text, null::text[], null::timestamptz, null::timestamptz, null::timestamptz;
@@ -130,13 +133,13 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	rights text[];
 begin
-	if token is not null then
+	if token_id is null then
 		select s.may into rights from m2m.console_session s
 		where s.token_hash = token and s.ended_at is null and s.expires_at > clock_timestamp()
 		  and s.last_used_at > clock_timestamp() - interval '1 hour' for share;
 	else
 		select '{read,organizations,clients,reveal,keys,audit}' into rights from m2m.operator_token t
-		where t.jti = token_id and t.ended_at is null and t.expires_at > clock_timestamp()
+		where t.jti = token_id and t.token_hash = token and t.ended_at is null and t.expires_at > clock_timestamp()
 		  and not exists (select from m2m.revoked_token r where r.jti = t.jti) for share of t;
 	end if;
 	if rights is null then
@@ -176,8 +179,8 @@ grant execute on function m2m.words(text) to m2m_gateway;
 
 -- ---- signing keys ----
 --
--- Two that change keys at once must not both choose, so each locks the table; reading goes on meanwhile. m2mctl calls the first two with the owner's
--- rights, and records the act itself. The gateway calls the last two, which want an operator with the right keys, and record it.
+-- Two that change keys at once must not both choose, so each locks the table, as m2mctl's own statements do; reading goes on meanwhile. The gateway calls
+-- the last two, which want an operator with the right keys, and record the act.
 
 -- Publishes a key that signs `delay` seconds from now; null: not before another one leaves. Outcome `conflict`: a rotation is under way, by `pending`.
 create function m2m.signing_key_rotate(new_kid text, new_alg text, jwk text, wrapped bytea, master text, delay bigint,

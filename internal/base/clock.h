@@ -11,6 +11,9 @@
 int64_t clock_mono_us(void); /* microseconds since an arbitrary start */
 int64_t clock_wall_us(void); /* microseconds since 1970-01-01 UTC */
 
+/* The end of the year 9999, in microseconds since 1970: no time of ours is later. */
+#define CLOCK_LATEST_US INT64_C(253402300799999999)
+
 #define CLOCK_RFC3339_LEN 27 /* 2026-11-23T20:56:00.123456Z */
 
 /* RFC 3339 UTC with microseconds; 27 characters, no NUL. */

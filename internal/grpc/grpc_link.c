@@ -216,7 +216,7 @@ static bool take(struct grpc_conn *c, struct str bytes)
 	if (c->phase == GRPC_SILENT)
 		grpc_conn_move(c, GRPC_HEARD);
 	c->received_us = clock_mono_us();
-	size_t done = feed(c, bytes);
+	size_t done = evbuffer_get_length(c->in) > 0 ? 0 : feed(c, bytes);
 	return !grpc_conn_reads(c) || done == bytes.n || evbuffer_add(c->in, bytes.p + done, bytes.n - done) == 0;
 }
 
@@ -226,7 +226,8 @@ static enum err greet(struct grpc_conn *c, ssize_t n)
 	c->shaking = tls_stream_shaking(&c->stream);
 	if (c->shaking)
 		return n == TLS_STREAM_LATER ? ERR_OK : ERR_MALFORMED;
-	return tls_stream_certificate(&c->stream, &c->certificate);
+	/* one that can't be read is none, as over REST */
+	return tls_stream_certificate(&c->stream, &c->certificate) == ERR_NO_MEMORY ? ERR_NO_MEMORY : ERR_OK;
 }
 
 /* Why the connection ends now; CONN_END_NONE: it goes on. */

@@ -219,6 +219,8 @@ enum op_verdict admin_read_place(struct op *op, char kind, int64_t *ret_at, stru
 	memcpy(&at, place.at, sizeof at);
 	memcpy(&number, place.number, sizeof number);
 	*ret_at = (int64_t)be64toh(at);
+	if (*ret_at < 0 || *ret_at > CLOCK_LATEST_US)
+		return refuse(op, "page_token must be the next_page_token of an earlier page of this list.");
 	memcpy(ret_id->b, place.id, sizeof place.id);
 	*ret_number = be32toh(number);
 	return OP_MORE;

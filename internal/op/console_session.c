@@ -150,5 +150,6 @@ enum op_verdict op_authenticate_console(struct op *op)
 
 enum op_verdict op_authenticate_operator(struct op *op)
 {
+	memcpy(op->by.token_hash, op->bearer_hash, SHA256_LEN);
 	return op_console_of(op) == NULL ? OP_DONE : use(op, ERR_OK);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/sbuf.h"
 #include "crypto/digest.h"
 
@@ -41,6 +42,8 @@ enum op_verdict op_read_place(struct op *op, struct str list, struct page_place 
 		return op_fail(op, ERR_INVALID_REQUEST, "page_token is of a list with other parameters.");
 	memcpy(&at, token.at, sizeof at);
 	ret->at = (int64_t)be64toh(at);
+	if (ret->at < 0 || ret->at > CLOCK_LATEST_US)
+		return op_fail(op, ERR_INVALID_REQUEST, "page_token must be the next_page_token of an earlier page.");
 	memcpy(ret->id.b, token.id, sizeof token.id);
 	return OP_MORE;
 }

@@ -17,6 +17,7 @@
 #define POLL_S 5
 
 #define SQL_LOCK    "select pg_try_advisory_lock(hashtextextended('m2m.org_move ' || $1::text, 0))"
+#define SQL_DIGEST  "select m.digest from m2m.organization_move m where m.move_id = $1::uuid"
 #define SQL_FOREIGN "select exists (select from m2m.client_import)"
 /* $1 move_id, $2 actor */
 #define SQL_FOREIGN_TOO                                                                                                                    \
@@ -187,7 +188,12 @@ static enum err look(struct org_move *m, struct target *ret)
 	return err;
 }
 
-/* ---- before anything is frozen ---- */
+/* ---- the target has the master keys ---- */
+
+static const char *till_then(const struct org_move *m)
+{
+	return is_state(m, "frozen") ? "the organization is frozen until then; --back-out opens it here again" : "nothing was frozen";
+}
 
 static enum err check_key(struct org_move *m, struct str key_id, struct str check)
 {
@@ -204,13 +210,13 @@ static enum err check_key(struct org_move *m, struct str key_id, struct str chec
 			m->from, ERR_KEY_MISSING,
 			"the target lacks the master key \"%.*s\", which secrets of this organization are derived from and "
 			"checked with: add it to the target's M2M_MASTER_KEYS_FILE, behind the keys that are there, restart its "
-			"gateways, and run this again; nothing was frozen",
-			STR_ARG(key_id));
+			"gateways, and run this again; %s",
+			STR_ARG(key_id), till_then(m));
 	return operator_fail(
 		m->from, ERR_KEY_MISSING,
 		"the target knows another master key as \"%.*s\": rotate the organization's secrets to a key with a name of its "
-		"own first; nothing was frozen",
-		STR_ARG(key_id));
+		"own first; %s",
+		STR_ARG(key_id), till_then(m));
 }
 
 /* A secret is derived from a master key, and its verifier is keyed with it. So neither can be
@@ -226,6 +232,8 @@ static enum err check_keys(struct org_move *m)
 		err = check_key(m, pg_str(keys, i, 0), pg_str(keys, i, 1));
 	return err;
 }
+
+/* ---- before anything is frozen ---- */
 
 static enum err begin(struct org_move *m)
 {
@@ -386,18 +394,36 @@ static enum err while_frozen(struct org_move *m)
 	m->guarded = true;
 	enum err err = drain(m);
 	if (err == ERR_OK)
+		err = check_keys(m); /* a rotation of before the freeze may have used another one */
+	if (err == ERR_OK)
 		err = settle(m);
 	if (err == ERR_OK)
 		err = copy_the_rest(m);
 	return err == ERR_OK ? leave(m) : err;
 }
 
+/* As the source has recorded it. */
+static enum err take_digest(struct org_move *m)
+{
+	PG_RESULT r = NULL;
+	struct pg_params p;
+	pg_params_init(&p, m->from->a);
+	pg_put_uuid(&p, &m->move_id);
+	enum err err = org_move_run(m, m->from, SQL_DIGEST, &p, NULL, &r);
+	if (err == ERR_OK && PQntuples(r) == 1 && pg_str(r, 0, 0).n == sizeof m->digest)
+		memcpy(m->digest, pg_str(r, 0, 0).p, sizeof m->digest);
+	return err;
+}
+
 static enum err once_moved(struct org_move *m, const struct target *t)
 {
 	enum err err = ERR_OK;
 	m->guarded = true;
-	if (m->has == NULL)
+	if (m->has == NULL) {
 		err = copy_the_rest(m);
+		if (err == ERR_OK)
+			err = take_digest(m); /* what was left has it */
+	}
 	if (err == ERR_OK && !str_eq(t->state, STR("open")))
 		err = open_at_target(m);
 	return err;
@@ -480,7 +506,9 @@ static enum err back_out_target(struct org_move *m)
 	org_move_put_begin(m, &p, false);
 	enum err err = org_move_run(m, m->to, sql_org_move_forget, &p, &act, &r);
 	if (err == ERR_OK && !pg_bool(r, 0, 0))
-		return operator_fail(m->from, ERR_CONFLICT, "the organization is open at the target; move it back from there");
+		return operator_fail(m->from, ERR_CONFLICT,
+				     "the organization is open at the target, or its move was being begun there: run this again; if it is "
+				     "open there, move it back from there");
 	return err == ERR_OK ? run_move(m, m->to, sql_org_move_forget_org, NULL, &gone) : err;
 }
 

@@ -1,12 +1,18 @@
 -- Backs out at the target, where the organization hasn't been opened: what had come goes, and one
 -- that had moved away from here before has moved away again. $1 move_id, $2 organization_id, $3
 -- whether it is there at all, bool. Answers one row: whether nothing of the move can be opened any
--- more. Without a row of the move it leaves one, so that nobody begins it later.
+-- more; if not, it is open, or was being begun. Without a row of the move it leaves one, so that
+-- nobody begins it later.
 --
 -- The second text, for an organization that was new here, takes its row away too.
 --! org_move_forget:
 --! org_move_forget_org: org
 --? org
+with auditors as (
+  delete from m2m.organization_auditor a using m2m.organization_move m, m2m.organization o
+  where m.move_id = $1::uuid and m.state = 'backed_out' and m.returned_to is null and o.organization_id = m.organization_id
+    and o.moving = 'arriving' and a.organization_id = o.organization_id
+)
 delete from m2m.organization o using m2m.organization_move m
 where m.move_id = $1::uuid and m.state = 'backed_out' and m.returned_to is null and o.organization_id = m.organization_id
   and o.moving = 'arriving'
@@ -31,7 +37,8 @@ with move as (
 , never_came as (
   insert into m2m.organization_move (move_id, direction, organization_id, peer_id, peer, url, state, actor, ended_at)
   select $1::uuid, 'in', $2::uuid, $3::uuid, $4::text, $5::text, 'backed_out', $6::text, clock_timestamp()
-  on conflict (move_id) do nothing
+  on conflict (move_id) do nothing returning move_id
 )
-select not exists (select from m2m.organization_move m where m.move_id = $1::uuid and m.state = 'open')
+-- not by the snapshot: who commits meanwhile is waited for
+select exists (select from move) or exists (select from never_came)
 --? end

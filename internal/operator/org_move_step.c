@@ -2,8 +2,12 @@
 #include "operator/operator_sql.h"
 #include "operator/org_move_parts.h"
 
-#define SQL_ACT_ALONE "select set_config('m2m.org_move', 'on', true)"
-#define SQL_GUARD     "select from m2m.organization_move where move_id = $1::uuid and state = 'arriving' for share"
+/* What a hash is of has one form, whatever the two databases are set to. */
+#define SQL_ACT_ALONE                                                                                                                      \
+	"select set_config('m2m.org_move', 'on', true), set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO, YMD', true), "  \
+	"set_config('intervalstyle', 'postgres', true), set_config('bytea_output', 'hex', true), set_config('extra_float_digits', '1', "   \
+	"true)"
+#define SQL_GUARD "select from m2m.organization_move where move_id = $1::uuid and state = 'arriving' for share"
 
 struct step {
 	struct org_move *m;
@@ -11,7 +15,7 @@ struct step {
 	const struct pg_params *p;
 	const struct operator_act *act;
 	PGresult *r;
-	bool guarded;
+	bool guarded, wants_row;
 };
 
 static enum err guard(struct operator_db *db, const struct uuid *move_id)
@@ -34,6 +38,10 @@ static enum err step_body(struct operator_db *db, void *arg)
 		err = guard(db, &s->m->move_id);
 	if (err == ERR_OK)
 		err = operator_exec(db, s->sql, s->p, &s->r);
+	if (err == ERR_OK && s->wants_row && PQntuples(s->r) == 0)
+		return operator_fail(db, ERR_CONFLICT,
+				     "the organization lives there already, or the move was backed out there; --back-out ends it "
+				     "here too");
 	if (err == ERR_OK && s->act != NULL && PQntuples(s->r) > 0)
 		err = operator_audit(db, s->act);
 	return err;
@@ -45,17 +53,22 @@ static enum err told(struct org_move *m, const struct operator_db *db, enum err 
 	return err == ERR_OK || db == m->from ? err : operator_fail(m->from, err, "at the target: %s", operator_why(db));
 }
 
+static enum err run(struct step *s, struct operator_db *db, PGresult **ret)
+{
+	s->guarded = s->m->guarded && db == s->m->to;
+	enum err err = operator_transaction(db, step_body, s);
+	if (err == ERR_OK && ret != NULL) {
+		*ret = s->r;
+		return ERR_OK;
+	}
+	PQclear(s->r);
+	return told(s->m, db, err);
+}
+
 enum err org_move_run(struct org_move *m, struct operator_db *db, const char *sql, const struct pg_params *p,
 		      const struct operator_act *act, PGresult **ret)
 {
-	struct step s = {.m = m, .sql = sql, .p = p, .act = act, .guarded = m->guarded && db == m->to};
-	enum err err = operator_transaction(db, step_body, &s);
-	if (err == ERR_OK && ret != NULL) {
-		*ret = s.r;
-		return ERR_OK;
-	}
-	PQclear(s.r);
-	return told(m, db, err);
+	return run(&(struct step){.m = m, .sql = sql, .p = p, .act = act}, db, ret);
 }
 
 void org_move_put_begin(struct org_move *m, struct pg_params *p, bool out)
@@ -72,7 +85,6 @@ void org_move_put_begin(struct org_move *m, struct pg_params *p, bool out)
 enum err org_move_take_organization(struct org_move *m)
 {
 	PG_RESULT row = NULL;
-	PG_RESULT taken = NULL;
 	struct pg_params p;
 	pg_params_init(&p, m->from->a);
 	pg_put_uuid(&p, &m->organization_id);
@@ -84,10 +96,5 @@ enum err org_move_take_organization(struct org_move *m)
 	struct str one = pg_str(row, 0, 0); /* an array of one */
 	org_move_put_begin(m, &p, false);
 	pg_put_text(&p, one.n > 2 ? str_from(one.p + 1, one.n - 2) : STR_NONE);
-	err = org_move_run(m, m->to, sql_org_move_begin_in, &p, NULL, &taken);
-	if (err == ERR_OK && PQntuples(taken) == 0)
-		return operator_fail(
-			m->from, ERR_CONFLICT,
-			"the organization lives at the target already, or the move was backed out there; --back-out ends it here too");
-	return err;
+	return run(&(struct step){.m = m, .sql = sql_org_move_begin_in, .p = &p, .wants_row = true}, m->to, NULL);
 }

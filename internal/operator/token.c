@@ -1,6 +1,7 @@
 #include "operator/token.h"
 
 #include "base/clock.h"
+#include "crypto/digest.h"
 #include "crypto/jwt.h"
 #include "crypto/wrapped_key.h"
 #include "operator/exec.h"
@@ -16,7 +17,8 @@
 	"select k.kid, k.alg, k.sealed, k.seal_key_id, date_trunc('second', statement_timestamp())"                                        \
 	" from m2m.signing_key k join m2m.signing_key_current c on c.kid = k.kid"
 
-#define SQL_KNOW "insert into m2m.operator_token (jti, subject, expires_at) values ($1::uuid, $2::text, $3::timestamptz)"
+#define SQL_KNOW                                                                                                                           \
+	"insert into m2m.operator_token (jti, token_hash, subject, expires_at) values ($1::uuid, $2::bytea, $3::text, $4::timestamptz)"
 
 struct mint_task {
 	const struct master_ring *ring;
@@ -145,11 +147,17 @@ static enum err seal_row(struct operator_db *db, const struct mint_task *task, c
 /* What makes the token open something of an operator's. */
 static enum err know(struct operator_db *db, const struct mint_task *task)
 {
+	const struct minted_token *t = &task->token;
+	uint8_t hash[SHA256_LEN];
 	struct pg_params p;
+	enum err err = sha256(t->token.p, t->token.n, hash);
+	if (err != ERR_OK)
+		return operator_fail(db, err, "the token could not be hashed: %s", err_info(err)->text);
 	pg_params_init(&p, db->a);
-	pg_put_uuid(&p, &task->token.jti);
+	pg_put_uuid(&p, &t->jti);
+	pg_put_bytea(&p, str_from(hash, sizeof hash));
 	pg_put_text(&p, task->spec->subject);
-	pg_put_time(&p, task->token.expires_at);
+	pg_put_time(&p, t->expires_at);
 	return operator_do(db, SQL_KNOW, &p);
 }
 

@@ -30,7 +30,9 @@ void rest_conn_cool(struct rest_conn *c)
 
 static bool is_warm(const struct rest_conns *set, const struct rest_conn *c, int64_t now_us)
 {
-	return c->cool_until_us <= now_us || (set->has_room != NULL && set->has_room(set->take_arg));
+	/* those that are refused again in this turn aren't looked at in it */
+	bool of_before = c->cool_until_us < now_us + COOLING_US;
+	return c->cool_until_us <= now_us || (of_before && set->has_room != NULL && set->has_room(set->take_arg));
 }
 
 void rest_conns_warm(evutil_socket_t fd, short what, void *arg)

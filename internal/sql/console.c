@@ -74,7 +74,7 @@ void console_put_open(struct pg_params *p, const struct origin *origin, const ui
 
 void console_put_proof(struct pg_params *p, const struct operator_proof *by)
 {
-	pg_put_bytea(p, by->is_session ? str_from(by->token_hash, sizeof by->token_hash) : STR_NONE);
+	pg_put_bytea(p, str_from(by->token_hash, sizeof by->token_hash));
 	pg_put_uuid(p, by->is_session ? NULL : &by->jti);
 }
 

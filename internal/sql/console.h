@@ -50,7 +50,8 @@ void console_put_link(struct pg_params *p, const struct origin *origin, const st
 /* The origin's actor isn't taken: the link has its own. */
 void console_put_open(struct pg_params *p, const struct origin *origin, const uint8_t code_hash[SHA256_LEN], const struct uuid *session_id,
 		      const uint8_t token_hash[SHA256_LEN]);
-/* Two parameters: the hash of the session's token bytea, or the id of the operator's token uuid. */
+/* Two parameters: the hash of the session's or of the operator's token bytea, and the latter's id
+ * uuid, or null. */
 void console_put_proof(struct pg_params *p, const struct operator_proof *by);
 /* `session_id` NULL: all of `actor`'s, an operator's name. */
 void console_put_end(struct pg_params *p, const struct origin *origin, const struct uuid *session_id, struct str actor);

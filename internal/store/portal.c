@@ -3,7 +3,7 @@
 #include "sql/admin_statement.h"
 #include "store/store_parts.h"
 
-#define ANSWER_MAX (1 << 18)
+#define ANSWER_MAX (1 << 19)
 
 struct call {
 	portal_done *done;

@@ -34,6 +34,7 @@ void tls_stream_end(struct tls_stream *s)
 	tls_bye(s->tls, s->ssl, s->fd, s->error);
 	SSL_free(s->ssl);
 	s->ssl = NULL;
+	s->stuck = false;
 }
 
 bool tls_stream_shaking(const struct tls_stream *s)

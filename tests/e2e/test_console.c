@@ -442,6 +442,42 @@ Test(console, an_operator_s_token_that_the_database_doesn_t_know_opens_nothing)
 	expect_status(get(&w, "/admin/organizations", operates, &r), 401);
 }
 
+/* A place outside of PostgreSQL's times, and of ours. */
+Test(console, a_page_token_that_was_made_up_is_refused)
+{
+	/* kind, eight bytes of time, sixteen of an id, four of a number */
+	static const char *const asked[] = {
+		"/admin/audit/denied?page_token=ZIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"/admin/audit/denied?page_token=ZH__________AAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"/admin/portal-sessions?kind=console&page_token=Y0AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"/admin/portal-sessions?page_token=cIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+	};
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+		expect_status(get(&w, asked[i], operates, &r), 400);
+}
+
+/* Two at once don't wait for each other. */
+Test(console, signing_out_twice_at_once_ends_the_session_once)
+{
+	struct session s;
+	struct http_conn twice[2];
+	char text[512], code[CODE_LEN + 1];
+	new_code("ada", "read", code);
+	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", origin, &r), 201);
+	take_cookie(&s);
+	snprintf(text, sizeof text,
+		 "DELETE /console/session HTTP/1.1\r\nHost: x\r\nCookie: __Host-m2m_console=%s\r\nX-M2M-Console: 1\r\nOrigin: %s\r\n\r\n",
+		 s.token, origin);
+	for (int i = 0; i < 2; i++)
+		cr_assert(http_open(&twice[i], w.gateway.http) && http_send_text(&twice[i], text));
+	for (int i = 0; i < 2; i++) {
+		int status = http_read(&twice[i], &r, 10000, false);
+		cr_expect(status == 204 || status == 401, "%d %s", status, r.body);
+		http_close(&twice[i]);
+	}
+	expect_status(ask(&s, "GET", "/console/session", NULL), 401);
+}
+
 Test(console, neither_code_nor_token_is_in_the_log)
 {
 	char code[CODE_LEN + 1];

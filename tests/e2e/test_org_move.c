@@ -32,6 +32,8 @@ static void open_worlds(void)
 	world_prepare(&target, false);
 	/* both are copies of one database */
 	sql_exec(world_db(&target), "update m2m.installation set installation_id = gen_random_uuid()");
+	sql_exec(world_db(&target), "alter database %s set timezone = 'Asia/Tokyo'", target.database);
+	sql_exec(world_db(&target), "alter database %s set datestyle = 'German'", target.database);
 	gateway_start(&target.gateway, &target.gateway_env);
 	pg_url(&target.pg, "m2m_owner", target.database, url);
 	tmp_path(url_file, "target", ".url");

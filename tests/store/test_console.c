@@ -88,6 +88,22 @@ Test(console, the_gateway_s_login_changes_no_signing_key_without_an_operator)
 			 "M2M03");
 }
 
+/* Acts tell the ids of tokens, and the login may list acts. */
+Test(console, who_knows_the_id_of_an_operator_s_token_is_no_operator)
+{
+	sql_exec(world_db(&w), "insert into m2m.operator_token (jti, token_hash, subject, expires_at)"
+			       " values ('01a22857-fac2-70d0-b532-e4ba1f4a76b6', sha256('its text'), 'ops', now() + interval '1 hour')");
+	cr_expect_str_eq(sql_text(gateway, "select outcome from m2m.console_use(null, '01a22857-fac2-70d0-b532-e4ba1f4a76b6')"),
+			 "invalid_token");
+	cr_expect_str_eq(sql_text(gateway, "select outcome from m2m.console_use(sha256('?'), '01a22857-fac2-70d0-b532-e4ba1f4a76b6')"),
+			 "invalid_token");
+	cr_expect_str_eq(sql_text(gateway, "select outcome from m2m.console_use(sha256('its text'), null)"), "invalid_token");
+	cr_expect_str_eq(sql_state(gateway, "select m2m.operator_holds(null, '01a22857-fac2-70d0-b532-e4ba1f4a76b6')"), "M2M03");
+	cr_expect_str_eq(sql_state(gateway, "select m2m.operator_holds(sha256('?'), '01a22857-fac2-70d0-b532-e4ba1f4a76b6')"), "M2M03");
+	sql_exec(gateway, "select m2m.operator_holds(sha256('its text'), '01a22857-fac2-70d0-b532-e4ba1f4a76b6', 'keys')");
+	cr_expect_str_eq(sql_state(gateway, "select token_hash from m2m.operator_token"), "42501");
+}
+
 /* An act holds its session: who ends it waits for the act. */
 Test(console, a_session_ends_behind_the_act_that_holds_it)
 {

@@ -20,7 +20,7 @@ export class ApiError extends Error {
   }
   get words() {
     if (this.status === 0) return t.errorNetwork;
-    if (this.status === 403) return t.errorForbidden;
+    if (this.status === 403) return (inConsole && this.message) || t.errorForbidden;
     if (this.status === 429 || this.status >= 500) return t.errorBusy;
     return this.message || t.errorBusy;
   }

@@ -46,10 +46,12 @@ const signs = ({ keys }) => {
 
 const Denied = () => html`<h2>${c.deniedLately}</h2>
   <${Part} of=${useLoad(() => api("GET", "admin/audit/denied?page_size=5"), [])}>
-    ${({ denied }) =>
+    ${({ denied, next_page_token: more }) =>
       denied.length
         ? html`<${Table} label=${c.deniedLately} columns=${deniedColumns} rows=${denied} /><a href="#denied">${c.allDenied}</a>`
-        : html`<p class="good"><${Icon} name="check" /> ${c.noDenied}</p>`}
+        : more
+          ? html`<a href="#denied">${c.nothingSoFar}</a>`
+          : html`<p class="good"><${Icon} name="check" /> ${c.noDenied}</p>`}
   <//>`;
 
 const Health = ({ may, again }) =>

@@ -107,6 +107,9 @@ function useList(path, field, filters) {
   return { ...state, more: () => load(state.rows, state.next), reload: () => load([]) };
 }
 
+// Where the server stops counting.
+export const MOST = 10000;
+
 // ---- tables ----
 
 // `columns`: [heading, what of a row, class]
@@ -178,7 +181,8 @@ export function List({ path, field, filters = {}, size = 50, label, columns, sto
       ${story && html`<button type="button" onClick=${() => save(`${field}.csv`, "text/csv", csv(rows))}><${Icon} name="down" /> ${t.csv}</button>`}
     </div>`}
     ${!rows && !error && html`<${Skeleton} slow=${slow} rows=${6} />`}
-    ${rows?.length === 0 && html`<${Empty} icon="info" title=${c.nothing} text=${query(filters) ? c.nothingWith : c.nothingYet} />`}
+    ${rows?.length === 0 && next && html`<p class="muted">${c.nothingSoFar}</p>`}
+    ${rows?.length === 0 && !next && html`<${Empty} icon="info" title=${c.nothing} text=${query(filters) ? c.nothingWith : c.nothingYet} />`}
     ${rows?.length > 0 && html`<${Table} label=${label} columns=${columns} rows=${rows} busy=${busy} open=${story && open} />`}
     ${error && html`<${Problem} error=${error} retry=${retry} />`}
     ${next && !error && html`<button type="button" class="wide" disabled=${busy} onClick=${more}>${busy ? t.loading : t.more}</button>`}

@@ -26,6 +26,7 @@ export const c = {
   shown: (n, all) => (all ? `${n} in all` : `The first ${n}`),
   nothing: "Nothing here",
   nothingYet: "There is nothing to show yet.",
+  nothingSoFar: "Nothing so far; there is more to look at.",
   nothingWith: "Nothing matches these filters.",
   after: "From",
   before: "Until",
@@ -125,7 +126,12 @@ export const c = {
   revoke: "Revoke",
   revokeTitle: "Revoke a signing key",
   revokeHappens: "Every token that it signed stops verifying: here within seconds, elsewhere once the key set is read again.",
-  revokeActive: "It signs now. The next key takes its place; programs have to get new tokens.",
+  revokeActive: "It signs now. Another key takes its place; programs have to get new tokens.",
+  revokeWhen: "When",
+  revokeWhens: {
+    "": "If another key has been published for long enough",
+    now: "Now in any case; verifiers that don’t know the other key yet refuse new tokens for a while",
+  },
   masterKeys: "Master keys",
   masterKeysText: "Secrets are derived from them, and signing keys are sealed with them. They never leave the gateway.",
   masterKey: "Master key",
@@ -157,9 +163,8 @@ export const c = {
     auth_method_not_allowed: "Wrong method",
     assertion_replayed: "Assertion replayed",
     invalid_grant: "Bad grant",
-    invalid_scope: "Wrong scope",
-    invalid_target: "Wrong audience",
-    rate_limited: "Too many",
+    proof_replayed: "Proof replayed",
+    forbidden: "Not allowed",
   },
 
   // sessions

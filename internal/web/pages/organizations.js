@@ -4,7 +4,7 @@ import { absolute, api, html, span, useLoad } from "./base.js";
 import { Chip, Copy, Notice, Time } from "./parts.js";
 import { Sessions } from "./audit.js";
 import { Client } from "./clients.js";
-import { AskButton, ClientLink, Filters, link, List, OrganizationLink, Part, Tiles, Title } from "./lists.js";
+import { AskButton, ClientLink, Filters, link, List, MOST, OrganizationLink, Part, Tiles, Title } from "./lists.js";
 import { Secret } from "./secret.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
@@ -54,9 +54,6 @@ const Delete = ({ of, path, typed, happens, back }) =>
 
 // ---- all ----
 
-// Where the server stops counting.
-const MOST = 10000;
-
 const NewOrganization = ({ made }) =>
   html`<${AskButton}
     label=${c.newOrganization}
@@ -96,7 +93,10 @@ export function Organizations({ filters, may }) {
 
 // ---- one ----
 
-const PortalLink = ({ organization }) => {
+// What a console session must have to give a right of the portal.
+const needs = { reveal: "reveal", rotate: "clients", clients: "clients", audit: "audit" };
+
+const PortalLink = ({ organization, has }) => {
   const [may, set] = useState(["read"]);
   const toggle = (right) => set((s) => (s.includes(right) ? s.filter((r) => r !== right) : [...s, right]));
   return html`<${AskButton}
@@ -115,7 +115,7 @@ const PortalLink = ({ organization }) => {
       <legend>${c.rights}</legend>
       ${Object.entries(c.portalRights).map(
         ([right, text]) => html`<label class="check" key=${right}>
-          <input type="checkbox" checked=${may.includes(right)} disabled=${right === "read"} onChange=${() => toggle(right)} /> ${text}
+          <input type="checkbox" checked=${may.includes(right)} disabled=${!has.has(needs[right])} onChange=${() => toggle(right)} /> ${text}
         </label>`,
       )}
     </fieldset>
@@ -172,7 +172,7 @@ export function Organization({ id, filters, may }) {
     <${Title} title=${of?.name ?? id} text=${of ? html`<${State} of=${of} />` : ""}>
       ${of &&
       may.has("organizations") &&
-      html`<${PortalLink} organization=${id} /><${Rename} of=${of} path=${path} changed=${changed} />
+      html`<${PortalLink} organization=${id} has=${may} /><${Rename} of=${of} path=${path} changed=${changed} />
         <${Disable} of=${of} path=${path} happens=${c.disableOrganizationHappens} changed=${changed} />
         <${Delete} of=${of} path=${path} typed=${of.slug} happens=${c.deleteOrganizationHappens} back=${["organizations"]} />`}
     <//>

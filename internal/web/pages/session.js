@@ -1,6 +1,6 @@
 // A link's code becomes a session; what stands in its place before, after and without one.
 import { firstCode, takeCode } from "./code.js";
-import { useEffect, useState } from "./hooks.js";
+import { useEffect, useState, useRef } from "./hooks.js";
 import { api, ApiError, html, whenSessionEnds } from "./base.js";
 import { Whole } from "./parts.js";
 import { t } from "./texts.js";
@@ -36,12 +36,16 @@ export function Gate({ path, words, View, Back = () => null }) {
     addEventListener("hashchange", another);
     return () => removeEventListener("hashchange", another);
   }, []);
+  const leaving = useRef(false);
   const signOut = async () => {
+    if (leaving.current) return;
+    leaving.current = true;
     const last = state.session;
     try {
       await ask("DELETE");
     } catch (error) {
       if (error.status !== 401) {
+        leaving.current = false;
         set({ error });
         return;
       }

@@ -2,8 +2,8 @@
 import { useState } from "./hooks.js";
 import { absolute, ago, api, html, useLoad } from "./base.js";
 import { Chip, Time } from "./parts.js";
-import { AskButton, Part, Table, Title } from "./lists.js";
-import { locale, t } from "./texts.js";
+import { AskButton, MOST, Part, Table, Title } from "./lists.js";
+import { t } from "./texts.js";
 import { c } from "./operators.js";
 
 const tones = { next: "accent", active: "good", retired: "", revoked: "danger" };
@@ -19,7 +19,8 @@ const Revoke = ({ signing, changed }) =>
     danger
     typed=${signing.kid}
     happens=${[c.revokeHappens, ...(signing.state === "active" ? [c.revokeActive] : []), c.forGood]}
-    act=${() => api("POST", `admin/signing-keys/${encodeURIComponent(signing.kid)}/revoke`).then(changed)}
+    fields=${signing.state === "active" ? [{ name: "now", label: c.revokeWhen, options: c.revokeWhens }] : []}
+    act=${({ now }) => api("POST", `admin/signing-keys/${encodeURIComponent(signing.kid)}/revoke`, { now: now === "now" }).then(changed)}
   />`;
 
 const Key = ({ signing, may, changed }) =>
@@ -58,7 +59,7 @@ const mayGo = (k) => (k.primary ? c.keyPrimary : k.secrets + k.signing_keys > 0 
 const masterColumns = [
   [c.masterKey, (k) => k.key_id, "mono"],
   [t.status, (k) => html`${k.primary && html`<${Chip} tone="accent">${c.primary}<//> `}${k.loaded ? html`<${Chip} tone="good">${c.loaded}<//>` : html`<${Chip} tone="warn">${c.notLoaded}<//>`}`],
-  [c.secrets, (k) => k.secrets.toLocaleString(locale), "num"],
+  [c.secrets, (k) => c.atMost(k.secrets, MOST), "num"],
   [c.signingKeys, (k) => k.signing_keys, "num"],
   [c.registered, (k) => html`<${Time} at=${k.registered_at} />`],
   [c.mayGo, mayGo],
