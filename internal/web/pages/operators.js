@@ -48,7 +48,7 @@ export const c = {
   isPrimary: "primary",
   isStandby: "standby",
   roundTrip: "Round trip",
-  connections: "Connections",
+  connections: "Connections allowed",
   check: "Check",
   checksOf: "Checks",
   detail: "What it found",
