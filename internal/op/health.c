@@ -103,7 +103,8 @@ static void check_clock(struct op *op)
 	int64_t skew_us = store_now_us(op->env->store) - clock_wall_us();
 	bool skewed = skew_us > SKEW_US || skew_us < -SKEW_US;
 	add(op, "clock", skewed ? HEALTH_WARNING : HEALTH_OK,
-	    arena_printf(op->arena, "This machine's clock differs from the database's by %.1f seconds.", (double)(skew_us < 0 ? -skew_us : skew_us) / 1e6));
+	    arena_printf(op->arena, "This machine's clock differs from the database's by %.1f seconds.",
+			 (double)(skew_us < 0 ? -skew_us : skew_us) / 1e6));
 }
 
 void op_check_health(struct op *op)
