@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "crypto/digest.h"
+#include "crypto/signing_way.h"
 #include "healthcheck.h"
 #include "signals.h"
 #include "sql/database_url.h"
@@ -83,6 +84,17 @@ static void announce(const char *what, const struct config_listener *l)
 		log_bool(&line, "tls", l->tls && !at->local);
 		log_end(&line);
 	}
+}
+
+static void announce_signatures(const struct config *config)
+{
+	struct log_line line;
+	bool here;
+	const char *library = multi_buffer_version(&here);
+	log_begin(&line, LOG_INFO, "signatures");
+	log_str(&line, "way", str_of(signing_way_name(signing_way_here(config->signing_way))));
+	log_str(&line, "libcrypto_mb", str_of(library));
+	log_end(&line);
 }
 
 /* What this process has claimed, until it drains. */
@@ -221,6 +233,7 @@ static int serve(struct config *config, const struct worker_shared *shared, cons
 		return complain(EXIT_FAILURE, sbuf_str(&why));
 	if (config_issuer_is_unreachable(config))
 		log_message(LOG_WARN, "issuer_unreachable", "%.*s: " CONFIG_ISSUER_ADVICE, STR_ARG(config->issuer));
+	announce_signatures(config);
 	if (config->pages && shared->web == NULL)
 		log_message(LOG_INFO, "no_pages", "M2M_PAGES is on, and this program was built without the pages");
 	int connections = INT_MAX;

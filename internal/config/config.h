@@ -94,6 +94,8 @@ struct config {
 	bool has_master_keys;
 	struct master_ring ring;  /* M2M_MASTER_KEYS (usually M2M_MASTER_KEYS_FILE) */
 	enum jwt_alg signing_alg; /* M2M_SIGNING_ALG, default RS256: of keys that m2mctl makes */
+	/* M2M_SIGNATURES, default multi-buffer: the farthest way that may be used */
+	enum signing_way signing_way;
 	/* M2M_ACCESS_TOKEN_TYPE, JWT (default) or at+jwt (RFC 9068): of clients that have no
 	 * token_type of their own */
 	bool at_jwt;

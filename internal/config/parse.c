@@ -316,6 +316,17 @@ bool parse_dpop_nonce(const struct setting *s, struct arena *a, struct str text,
 	return true;
 }
 
+bool parse_signatures(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	(void)a;
+	if (signing_way_named(text, target(s, c)) == ERR_OK)
+		return true;
+	sbuf_putz(why, "expected one of");
+	for (int way = 0; way < SIGNING_WAY_COUNT; way++)
+		sbuf_printf(why, " %s", signing_way_name((enum signing_way)way));
+	return false;
+}
+
 bool parse_profile(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
 {
 	(void)a;

@@ -36,6 +36,7 @@ bool parse_database_url(const struct setting *s, struct arena *a, struct str tex
 bool parse_audience(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_scope(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_alg(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
+bool parse_signatures(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_profile(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_token_type(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);
 bool parse_dpop_nonce(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why);

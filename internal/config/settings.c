@@ -47,6 +47,8 @@ const struct setting settings[] = {
 	 parse_scope, AT(default_scope)},
 	{"M2M_SIGNING_ALG", "RS256", "RS256", "algorithm of signing keys that m2mctl makes",
 	 parse_alg, AT(signing_alg)},
+	{"M2M_SIGNATURES", "multi-buffer", "multi-buffer", "the farthest way of signing that may be used: single (OpenSSL's), batched (ES256: many share work), or multi-buffer (eight at once, where build and CPU have it; else the next one)",
+	 parse_signatures, AT(signing_way)},
 	{"M2M_ACCESS_TOKEN_TYPE", "JWT", "JWT", "JWT, or at+jwt as RFC 9068 has it; a client may have its own",
 	 parse_token_type, AT(at_jwt)},
 	{"M2M_PROFILE", "none", "none", "fapi2 holds every client to the FAPI 2.0 Security Profile; none, those alone that have the profile",

@@ -6,13 +6,11 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/provider.h>
 
 #define NUMBER_LEN (ECDSA_RAW_LEN / 2)
 
@@ -72,10 +70,6 @@ static bool init(struct ecdsa_batch *b, const EVP_PKEY *pkey)
 
 struct ecdsa_batch *ecdsa_batch_new(const EVP_PKEY *pkey)
 {
-	const OSSL_PROVIDER *provider = EVP_PKEY_get0_provider(pkey);
-	if (provider == NULL || strcmp(OSSL_PROVIDER_get0_name(provider), "default") != 0 ||
-	    EVP_default_properties_is_fips_enabled(NULL) == 1)
-		return NULL;
 	struct ecdsa_batch *b = calloc(1, sizeof *b);
 	if (b != NULL && init(b, pkey))
 		return b;

@@ -25,9 +25,8 @@
 
 struct ecdsa_batch; /* one thread's */
 
-/* For a private P-256 key, which it copies. NULL: out of memory; or the key isn't OpenSSL's
- * default provider's, whose arithmetic this is: whoever has put another one in charge (the FIPS
- * module, say) has all signatures made there. */
+/* For a private P-256 key, which it copies. NULL: out of memory. group_signer_new asks whether
+ * the key's provider leaves us its arithmetic. */
 struct ecdsa_batch *ecdsa_batch_new(const EVP_PKEY *pkey);
 void ecdsa_batch_free(struct ecdsa_batch *b); /* NULL is allowed */
 

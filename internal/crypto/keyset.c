@@ -37,7 +37,8 @@ static enum err open_public(enum jwt_alg alg, const struct keyset_row *row, stru
 
 /* The public part is read of every row, so that damage shows before a row becomes current. A
  * current row whose private part can't be had still verifies. */
-static enum err add_row(struct keyset *set, const struct master_ring *ring, const struct keyset_row *row)
+static enum err add_row(struct keyset *set, const struct master_ring *ring, enum signing_way way, const struct keyset_row *row,
+			bool *ret_signs_simpler)
 {
 	enum jwt_alg alg;
 
@@ -56,6 +57,7 @@ static enum err add_row(struct keyset *set, const struct master_ring *ring, cons
 	err = wrapped_key_open(ring, alg, &(struct wrapped_key){row->kid, row->wrapped, row->wrap_key_id}, &private);
 	if (err != ERR_OK)
 		return err;
+	*ret_signs_simpler = !signing_key_prepare_group(private, way);
 	signing_key_free(*slot);
 	*slot = set->current = private;
 	return ERR_OK;
@@ -79,8 +81,8 @@ static enum err write_jwks(struct keyset *set)
 	return err;
 }
 
-enum err keyset_build(const struct master_ring *ring, const struct keyset_row *rows, size_t n, uint64_t generation, struct keyset **ret,
-		      struct keyset_fault *ret_fault)
+enum err keyset_build(const struct master_ring *ring, enum signing_way way, const struct keyset_row *rows, size_t n, uint64_t generation,
+		      struct keyset **ret, struct keyset_fault *ret_fault)
 {
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is meant */
 	struct keyset *set = calloc(1, sizeof *set + n * sizeof set->keys[0]);
@@ -90,16 +92,18 @@ enum err keyset_build(const struct master_ring *ring, const struct keyset_row *r
 		goto fail;
 	set->generation = generation;
 	struct keyset_fault fault = {.err = ERR_OK};
+	bool signs_simpler = false;
 	for (size_t i = 0; i < n; i++) {
-		err = add_row(set, ring, &rows[i]);
+		err = add_row(set, ring, way, &rows[i], &signs_simpler);
 		if (err == ERR_NO_MEMORY)
 			goto fail;
 		if (err == ERR_KEY_MISSING || (err != ERR_OK && fault.err == ERR_OK))
-			fault = (struct keyset_fault){err, rows[i].kid};
+			fault = (struct keyset_fault){.err = err, .kid = rows[i].kid};
 	}
 	err = write_jwks(set);
 	if (err != ERR_OK)
 		goto fail;
+	fault.signs_simpler = signs_simpler;
 	*ret = set;
 	*ret_fault = fault;
 	return ERR_OK;

@@ -29,15 +29,19 @@ struct keyset_fault {
 	 * or not what its kid says. ERR_KEY_MISSING: see below */
 	enum err err;
 	struct str kid; /* of the first such row; borrowed from it */
+	/* what a faster way of signing made didn't verify: the current key signs in a
+	 * simpler one */
+	bool signs_simpler;
 };
 
-/* Unwraps the current row's private part, parses all. A row that isn't current is kept for
+/* Unwraps the current row's private part, which then signs by the fastest way up to `way`, and
+ * parses all. A row that isn't current is kept for
  * verification by its public part alone. When the ring lacks the key that the current row is
  * wrapped with, that one too is for verification only, and keyset_current is NULL:
  * ERR_KEY_MISSING is the fault then, whatever else there is. No current row is no fault;
  * keyset_current is NULL as well. ERR_NO_MEMORY. */
-MUST_CHECK enum err keyset_build(const struct master_ring *ring, const struct keyset_row *rows, size_t n, uint64_t generation,
-				 struct keyset **ret, struct keyset_fault *ret_fault);
+MUST_CHECK enum err keyset_build(const struct master_ring *ring, enum signing_way way, const struct keyset_row *rows, size_t n,
+				 uint64_t generation, struct keyset **ret, struct keyset_fault *ret_fault);
 void keyset_free(struct keyset *set); /* NULL is allowed */
 
 uint64_t keyset_generation(const struct keyset *set);

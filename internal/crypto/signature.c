@@ -1,14 +1,13 @@
 /* Signatures: one input -> digest (EdDSA takes the input itself) -> OpenSSL -> JOSE's form;
  * several at once where that costs less. */
-#include "crypto/signing_key_parts.h"
-
-#include <assert.h>
 #include <string.h>
 
 #include <openssl/err.h>
 
 #include "crypto/digest.h"
 #include "crypto/ecdsa_form.h"
+#include "crypto/group_signer.h"
+#include "crypto/signing_key_parts.h"
 
 /* A copy of the keyed context costs no fetch; the context itself would be spent by its first
  * message. */
@@ -93,23 +92,29 @@ enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t sig
 	return err;
 }
 
-static_assert(SIGNING_GROUP_MAX <= ECDSA_BATCH_MAX, "a group is one batch");
-
-static enum err sign_together(struct signing_key *key, const struct str *inputs, size_t n, uint8_t (*signatures)[SIGNATURE_MAX],
-			      size_t *lengths)
+enum err signing_key_sign_together(struct signing_key *key, const struct str *inputs, size_t n, uint8_t (*signatures)[SIGNATURE_MAX],
+				   size_t *lengths)
 {
-	uint8_t digests[ECDSA_BATCH_MAX][SHA256_LEN], made[ECDSA_BATCH_MAX][ECDSA_RAW_LEN];
+	uint8_t digests[SIGNING_GROUP_MAX][SHA256_LEN];
+	struct str digested[SIGNING_GROUP_MAX] = {STR_NONE};
 
-	enum err err = ERR_OK;
-	for (size_t i = 0; err == ERR_OK && i < n; i++)
-		err = hasher_sha256(key->hasher, &inputs[i], 1, digests[i]);
-	if (err == ERR_OK)
-		err = ecdsa_batch_sign(key->sign_batch, digests, n, made);
-	for (size_t i = 0; err == ERR_OK && i < n; i++) {
-		memcpy(signatures[i], made[i], ECDSA_RAW_LEN);
-		lengths[i] = ECDSA_RAW_LEN;
+	if (key->alg == JWT_EDDSA)
+		return key->together->sign(key->together, inputs, n, signatures, lengths);
+	for (size_t i = 0; i < n; i++) {
+		digested[i] = str_from(digests[i], SHA256_LEN);
+		enum err err = hasher_sha256(key->hasher, &inputs[i], 1, digests[i]);
+		if (err != ERR_OK)
+			return err;
 	}
-	return err;
+	return key->together->sign(key->together, digested, n, signatures, lengths);
+}
+
+/* How many of the next `n` are made together; 0: the next one is made alone. */
+static size_t slice(const struct signing_key *key, size_t n)
+{
+	const struct group_signer *g = key->together;
+
+	return g == NULL || n < g->min ? 0 : n > g->max ? g->max : n;
 }
 
 enum err signing_key_sign_all(struct signing_key *key, const struct str *inputs, size_t n, uint8_t (*signatures)[SIGNATURE_MAX],
@@ -117,11 +122,14 @@ enum err signing_key_sign_all(struct signing_key *key, const struct str *inputs,
 {
 	enum err err = ERR_OK;
 
-	if (key->sign_batch != NULL && n >= ECDSA_BATCH_MIN && sign_together(key, inputs, n, signatures, lengths) == ERR_OK)
-		/* else whatever it was, each may still be made alone, with a nonce of its own */
-		return ERR_OK;
-	for (size_t i = 0; err == ERR_OK && i < n; i++)
-		err = signing_key_sign(key, inputs[i], signatures[i], &lengths[i]);
+	for (size_t i = 0; err == ERR_OK && i < n;) {
+		size_t some = slice(key, n - i), to = i + (some == 0 ? 1 : some);
+		if (some > 0 && signing_key_sign_together(key, &inputs[i], some, &signatures[i], &lengths[i]) == ERR_OK)
+			i = to;
+		/* whatever it was, each may still be made alone, with a nonce of its own */
+		for (; err == ERR_OK && i < to; i++)
+			err = signing_key_sign(key, inputs[i], signatures[i], &lengths[i]);
+	}
 	return err;
 }
 
@@ -132,30 +140,4 @@ enum err signing_key_verify(struct signing_key *key, struct str input, struct st
 	if (err != ERR_OK)
 		ERR_clear_error();
 	return err;
-}
-
-/* ---- whether signatures can be made together ---- */
-
-static bool batch_verifies(struct signing_key *key)
-{
-	struct str inputs[ECDSA_BATCH_MIN] = {STR("probe"), STR("of"), STR("a"), STR("batch")};
-	uint8_t signatures[ECDSA_BATCH_MIN][SIGNATURE_MAX];
-	size_t lengths[ECDSA_BATCH_MIN];
-
-	bool right = sign_together(key, inputs, ECDSA_BATCH_MIN, signatures, lengths) == ERR_OK;
-	for (size_t i = 0; right && i < ECDSA_BATCH_MIN; i++)
-		right = signing_key_verify(key, inputs[i], str_from(signatures[i], lengths[i])) == ERR_OK;
-	return right;
-}
-
-/* An OpenSSL in which the parts of a signature no longer fit together would make tokens that
- * nobody can verify: then each is signed alone. */
-void signing_key_prepare_batch(struct signing_key *key)
-{
-	if (key->alg == JWT_ES256)
-		key->sign_batch = ecdsa_batch_new(key->pkey);
-	if (key->sign_batch != NULL && !batch_verifies(key)) {
-		ecdsa_batch_free(key->sign_batch);
-		key->sign_batch = NULL;
-	}
 }

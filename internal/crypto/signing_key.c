@@ -16,6 +16,7 @@
 #include "crypto/algorithms.h"
 #include "crypto/digest.h"
 #include "crypto/ecdsa_form.h"
+#include "crypto/group_signer.h"
 #include "crypto/signing_key_parts.h"
 
 #define RSA_BITS              2048
@@ -255,7 +256,6 @@ static enum err from_der(enum jwt_alg alg, struct str pkcs8, enum key_kind kind,
 		signing_key_free(key);
 		return ERR_MISMATCH;
 	}
-	signing_key_prepare_batch(key);
 	*ret = key;
 	return ERR_OK;
 }
@@ -317,7 +317,8 @@ void signing_key_free(struct signing_key *key)
 	hasher_free(key->hasher);
 	EVP_PKEY_CTX_free(key->verify);
 	EVP_PKEY_CTX_free(key->sign);
-	ecdsa_batch_free(key->sign_batch);
+	if (key->together != NULL)
+		key->together->free(key->together);
 	EVP_MD_CTX_free(key->verify_message);
 	EVP_MD_CTX_free(key->sign_message);
 	EVP_PKEY_free(key->pkey);
@@ -405,8 +406,8 @@ bool signing_key_is_private(const struct signing_key *key)
 
 unsigned signing_key_group(const struct signing_key *key)
 {
-	if (key->sign_batch != NULL)
-		return SIGNING_GROUP_MAX;
+	if (key->together != NULL)
+		return (unsigned)key->together->group;
 	return signing_key_is_slow(key) ? SIGNING_GROUP_SLOW : 1;
 }
 

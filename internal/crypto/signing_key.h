@@ -12,6 +12,7 @@
 #include "base/sbuf.h"
 #include "base/str.h"
 #include "crypto/jwt_alg.h"
+#include "crypto/signing_way.h"
 
 #define KID_LEN 16
 #define KID_MAX 128
@@ -53,10 +54,18 @@ enum jwt_alg signing_key_alg(const struct signing_key *key);
 struct str signing_key_kid(const struct signing_key *key); /* valid as long as the key */
 bool signing_key_is_private(const struct signing_key *key);
 
+/* Lets a private key sign several inputs together, by the fastest way up to `way` that the key,
+ * the build and the CPU have. False: what a faster one signed didn't verify, and a simpler one is
+ * taken. It takes some signatures' time. */
+bool signing_key_prepare_group(struct signing_key *key, enum signing_way way);
+
+/* How the key signs several inputs. */
+enum signing_way signing_key_way(const struct signing_key *key);
+
 /* How many signatures are best made at once (jwt_sign_drafts), of which whoever gets the first
- * one waits for the last. A private ES256 key that was read from its DER has several share work.
- * Between slow signatures those who wait fall asleep, and waking them one by one costs all of us
- * more than three signatures together (a millisecond) delay the first. Of others it is 1. */
+ * one waits for the last. A key that was prepared has several share work. Between slow signatures
+ * those who wait fall asleep, and waking them one by one costs all of us more than three
+ * signatures together (a millisecond) delay the first. Of others it is 1. */
 #define SIGNING_GROUP_MAX  32
 #define SIGNING_GROUP_SLOW 3
 unsigned signing_key_group(const struct signing_key *key);

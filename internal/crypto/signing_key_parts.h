@@ -6,13 +6,14 @@
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 
-#include "crypto/ecdsa_batch.h"
 #include "crypto/hasher.h"
 #include "crypto/jwk.h"
 #include "crypto/signing_key.h"
 
 #define SIGNATURE_MAX      JWK_RSA_MAX_BYTES
 #define ENCODED_HEADER_MAX 128
+
+struct group_signer;
 
 struct signing_key {
 	enum jwt_alg alg;
@@ -21,8 +22,7 @@ struct signing_key {
 	/* NULL in a public key. OpenSSL lets one initialised context sign any number of digests */
 	EVP_PKEY_CTX *sign;
 	EVP_PKEY_CTX *verify;
-	/* of a private ES256 key that was read from its DER, where OpenSSL allows it; else NULL */
-	struct ecdsa_batch *sign_batch;
+	struct group_signer *together; /* signing_key_prepare_group made it; else NULL */
 	/* EdDSA's in their place, which take the message itself: keyed, to be copied for each
 	 * use */
 	EVP_MD_CTX *sign_message;
@@ -51,8 +51,9 @@ MUST_CHECK enum err signing_key_sign(struct signing_key *key, struct str input, 
 MUST_CHECK enum err signing_key_sign_all(struct signing_key *key, const struct str *inputs, size_t n, uint8_t (*signatures)[SIGNATURE_MAX],
 					 size_t *lengths);
 
-/* Lets signing_key_sign_all sign together, if the key can and what comes out of it verifies. */
-void signing_key_prepare_batch(struct signing_key *key);
+/* All of them in one call of key->together, which is there and takes so many. ERR_CRYPTO. */
+MUST_CHECK enum err signing_key_sign_together(struct signing_key *key, const struct str *inputs, size_t n,
+					      uint8_t (*signatures)[SIGNATURE_MAX], size_t *lengths);
 
 /* ERR_MISMATCH: not this key's signature of `input`. */
 MUST_CHECK enum err signing_key_verify(struct signing_key *key, struct str input, struct str signature);

@@ -64,11 +64,15 @@ static enum err take_keys(struct store *s, const PGresult *r)
 	if (err != ERR_OK || (s->keys != NULL && crypto_equal(print, s->keys_fingerprint, sizeof print)))
 		goto done;
 	struct keyset_fault fault;
-	err = keyset_build(&s->config->ring, rows, (size_t)n, s->generation + 1, &fresh->set, &fault);
+	err = keyset_build(&s->config->ring, s->config->signing_way, rows, (size_t)n, s->generation + 1, &fresh->set, &fault);
 	if (err != ERR_OK)
 		goto done;
 	if (fault.err != ERR_OK)
 		log_message(LOG_ERROR, "signing_key_unusable", "%s: key %.*s", err_info(fault.err)->code, STR_ARG(fault.kid));
+	if (fault.signs_simpler)
+		log_message(LOG_ERROR, "signatures_unverified",
+			    "what %s signatures sign doesn't verify on this machine; the key signs in a simpler way",
+			    signing_way_name(s->config->signing_way));
 	s->why_no_key = fault.err == ERR_KEY_MISSING ? ERR_KEY_MISSING : ERR_STALE_KEY;
 	s->generation++;
 	memcpy(s->keys_fingerprint, print, sizeof print);

@@ -168,8 +168,9 @@ static void put_workers(const struct worker *w, struct sbuf *out)
 		http += atomic_load_explicit(&w->all[i]->http_connections, memory_order_relaxed);
 		grpc += atomic_load_explicit(&w->all[i]->grpc_connections, memory_order_relaxed);
 	}
-	head(out, "m2m_build_info", "gauge", "1, with the version.");
-	sbuf_putz(out, "m2m_build_info{version=\"" M2M_VERSION "\"} 1\n");
+	head(out, "m2m_build_info", "gauge", "1, with the version, and how signatures are made here.");
+	sbuf_printf(out, "m2m_build_info{version=\"" M2M_VERSION "\",signatures=\"%s\"} 1\n",
+		    signing_way_name(signing_way_here(w->config->signing_way)));
 	put(out, "m2m_ready", "gauge", "1 if every worker can answer requests now, as /readyz says.", ready == w->all_count);
 	put(out, "m2m_workers", "gauge", "Worker threads.", w->all_count);
 	put(out, "m2m_accept_failures_total", "counter", "Connections that the kernel didn't give, for want of descriptors or memory.",

@@ -67,6 +67,7 @@ Test(config, an_empty_environment_gives_the_documented_defaults)
 	cr_assert(str_eq(config.default_audience, STR("public-api")));
 	cr_assert(str_eq(config.default_scope, STR("api")));
 	cr_assert_eq(config.signing_alg, JWT_RS256);
+	cr_assert_eq(config.signing_way, SIGNING_MULTI_BUFFER);
 	cr_assert_not(config.at_jwt);
 	cr_assert_null(config.trusted_issuers.p);
 	cr_assert_null(config.trusted_issuers_path.p);
@@ -336,6 +337,21 @@ Test(config, keys_can_be_made_for_each_algorithm_and_no_other)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		cr_expect_eq(READ(0, bad[i]), ERR_MALFORMED, "%s", bad[i]);
 	cr_assert(faults_say("M2M_SIGNING_ALG: expected one of RS256 ES256 PS256 EdDSA, not \"none\"\n"));
+}
+
+Test(config, the_way_of_signing_is_one_of_three)
+{
+	static const char *const good[SIGNING_WAY_COUNT] = {
+		[SIGNING_SINGLE] = "M2M_SIGNATURES=single",
+		[SIGNING_BATCHED] = "M2M_SIGNATURES=batched",
+		[SIGNING_MULTI_BUFFER] = "M2M_SIGNATURES=multi-buffer",
+	};
+	for (int way = 0; way < SIGNING_WAY_COUNT; way++) {
+		cr_expect_eq(READ(0, good[way]), ERR_OK, "%s", faults_text);
+		cr_expect_eq(config.signing_way, (enum signing_way)way, "%s", good[way]);
+	}
+	cr_assert_eq(READ(0, "M2M_SIGNATURES=fast"), ERR_MALFORMED);
+	cr_assert(faults_say("M2M_SIGNATURES: expected one of single batched multi-buffer, not \"fast\"\n"));
 }
 
 Test(config, a_secret_is_never_quoted_in_a_fault)

@@ -89,6 +89,7 @@ static struct signing_key *key_of(enum jwt_alg alg)
 	struct signing_key *key = NULL;
 	struct str der = alg == JWT_RS256 ? fixed_der(rs256_key) : alg == JWT_PS256 ? fixed_der(ps256_key) : fresh_der(alg);
 	cr_assert_eq(signing_key_from_der(alg, der, &key), ERR_OK);
+	signing_key_prepare_group(key, SIGNING_BATCHED);
 	return key;
 }
 

@@ -1,62 +1,16 @@
 /* Signatures made together: what each comes to is checked against published vectors, and by
- * OpenSSL's own verification. The functions of OpenSSL that are defined here are found before
- * the library's. */
+ * OpenSSL's own verification. The function of OpenSSL that is defined here is found before the
+ * library's. */
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/param_build.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "crypto/ecdsa_batch.h"
-#include "crypto/signing_key_parts.h"
+#include "crypto/group_signer.h"
 #include "crypto_test.h"
-
-/* RFC 6979 appendix A.2.5: a key, and for each message its digest, the nonce (k) and the
- * signature. */
-static const char private_key[] = "C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721";
-static const char public_key[] = "04"
-				 "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
-				 "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
-static const struct vector {
-	const char *message, *k, *signature;
-} vectors[] = {
-	{"sample", "A6E3C57DD01ABE90086538398355DD4C3B17AA873382B0F24D6129493D8AAD60",
-	 "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
-	 "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"},
-	{"test", "D16B6AE827F17175E040871A1C7EC3500192C4C92677336EC2537ACAEE0008E0",
-	 "f1abb023518351cd71d881567b1ea663ed3efcf6c5132b354f28d3b0b7d38367"
-	 "019f4113742a2b14bd25926b49c649155f267e60d3814b4c0cc84250e46f0083"},
-};
-
-/* ---- the nonces ---- */
-
-static struct {
-	const char *const *scripted; /* as hex, in turn */
-	unsigned n, drawn;
-	bool broken;
-	uint8_t digests[ECDSA_BATCH_MAX][SHA256_LEN]; /* what each was drawn for */
-} nonces;
-
-int BN_generate_dsa_nonce(BIGNUM *out, const BIGNUM *range, const BIGNUM *priv, const unsigned char *message, size_t message_len,
-			  BN_CTX *ctx)
-{
-	static int (*real)(BIGNUM *, const BIGNUM *, const BIGNUM *, const unsigned char *, size_t, BN_CTX *);
-	if (real == NULL)
-		*(void **)&real = dlsym(RTLD_NEXT, "BN_generate_dsa_nonce");
-	if (nonces.broken)
-		return 0;
-	unsigned i = nonces.drawn++;
-	if (i < ECDSA_BATCH_MAX) {
-		cr_assert_eq(message_len, SHA256_LEN);
-		memcpy(nonces.digests[i], message, SHA256_LEN);
-	}
-	if (i < nonces.n)
-		return BN_hex2bn(&out, nonces.scripted[i]) > 0;
-	return real(out, range, priv, message, message_len, ctx);
-}
+#include "ecdsa_test.h"
 
 /* ---- points ---- */
 
@@ -89,31 +43,10 @@ int EC_POINT_get_Jprojective_coordinates_GFp(const EC_GROUP *group, const EC_POI
 static EVP_PKEY *pkey;
 static struct ecdsa_batch *batch;
 
-static EVP_PKEY *key_of(const char *private_hex, const char *public_hex)
-{
-	EVP_PKEY *made = NULL;
-	BIGNUM *d = NULL;
-	struct str point = unhex(public_hex);
-	cr_assert_gt(BN_hex2bn(&d, private_hex), 0);
-	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
-	cr_assert_eq(OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0), 1);
-	cr_assert_eq(OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, d), 1);
-	cr_assert_eq(OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point.p, point.n), 1);
-	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(bld);
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-	cr_assert_eq(EVP_PKEY_fromdata_init(ctx), 1);
-	cr_assert_eq(EVP_PKEY_fromdata(ctx, &made, EVP_PKEY_KEYPAIR, params), 1);
-	EVP_PKEY_CTX_free(ctx);
-	OSSL_PARAM_free(params);
-	OSSL_PARAM_BLD_free(bld);
-	BN_free(d);
-	return made;
-}
-
 static void up(void)
 {
 	crypto_up();
-	pkey = key_of(private_key, public_key);
+	pkey = ecdsa_vector_key();
 	batch = ecdsa_batch_new(pkey);
 	cr_assert_not_null(batch);
 	nonces.n = nonces.drawn = 0;
@@ -151,14 +84,14 @@ static void fill_digests(void)
 
 Test(ecdsa_batch, the_signatures_are_those_of_rfc_6979)
 {
-	const char *scripted[] = {vectors[0].k, vectors[1].k};
+	const char *scripted[] = {ecdsa_vectors[0].k, ecdsa_vectors[1].k};
 	nonces.scripted = scripted;
 	nonces.n = 2;
 	for (int i = 0; i < 2; i++)
-		cr_assert_eq(sha256(vectors[i].message, strlen(vectors[i].message), digests[i]), ERR_OK);
+		cr_assert_eq(sha256(ecdsa_vectors[i].message, strlen(ecdsa_vectors[i].message), digests[i]), ERR_OK);
 	cr_assert_eq(ecdsa_batch_sign(batch, digests, 2, signatures), ERR_OK);
 	for (int i = 0; i < 2; i++)
-		cr_assert_str_eq(hex(signatures[i], ECDSA_RAW_LEN), vectors[i].signature);
+		cr_assert_str_eq(hex(signatures[i], ECDSA_RAW_LEN), ecdsa_vectors[i].signature);
 }
 
 /* Whatever stands beside one in the batch is none of its business. */
@@ -167,14 +100,14 @@ Test(ecdsa_batch, so_they_are_at_every_place_of_a_batch)
 	for (unsigned place = 0; place < ECDSA_BATCH_MAX; place++) {
 		const char *scripted[ECDSA_BATCH_MAX];
 		for (unsigned i = 0; i < ECDSA_BATCH_MAX; i++)
-			scripted[i] = i == place ? vectors[1].k : i % 2 == 0 ? "1" : vectors[0].k;
+			scripted[i] = i == place ? ecdsa_vectors[1].k : i % 2 == 0 ? "1" : ecdsa_vectors[0].k;
 		nonces.scripted = scripted;
 		nonces.n = ECDSA_BATCH_MAX;
 		nonces.drawn = 0;
 		fill_digests();
 		cr_assert_eq(sha256("test", 4, digests[place]), ERR_OK);
 		cr_assert_eq(ecdsa_batch_sign(batch, digests, ECDSA_BATCH_MAX, signatures), ERR_OK);
-		cr_assert_str_eq(hex(signatures[place], ECDSA_RAW_LEN), vectors[1].signature, "at %u", place);
+		cr_assert_str_eq(hex(signatures[place], ECDSA_RAW_LEN), ecdsa_vectors[1].signature, "at %u", place);
 	}
 }
 
@@ -233,7 +166,7 @@ Test(ecdsa_batch, each_is_drawn_for_its_own_digest)
 /* None of them could be inverted with a zero among them. */
 Test(ecdsa_batch, a_zero_is_drawn_again)
 {
-	const char *scripted[] = {vectors[0].k, "0", "0"};
+	const char *scripted[] = {ecdsa_vectors[0].k, "0", "0"};
 	nonces.scripted = scripted;
 	nonces.n = 3;
 	fill_digests();
@@ -255,77 +188,6 @@ Test(ecdsa_batch, without_a_random_generator_there_is_no_signature)
 
 /* ---- what stays behind ---- */
 
-static unsigned count_in(const uint8_t *bytes, size_t n, const uint8_t *pattern, size_t pattern_n)
-{
-	unsigned found = 0;
-	for (const uint8_t *at = bytes; (at = memmem(at, n - (size_t)(at - bytes), pattern, pattern_n)) != NULL; at += pattern_n)
-		found++;
-	return found;
-}
-
-/* How often the bytes stand in this process's writable memory, but for where they are given and
- * where they are looked for. Read as a file is, so that sanitizers don't mind. */
-static unsigned count_in_memory(const uint8_t *pattern, size_t n)
-{
-	static uint8_t chunk[1 << 16];
-	unsigned found = 0;
-	char line[256], mode[8];
-	FILE *maps = fopen("/proc/self/maps", "re"), *memory = fopen("/proc/self/mem", "re");
-	cr_assert(maps != NULL && memory != NULL);
-	setvbuf(memory, NULL, _IONBF, 0);
-	while (fgets(line, sizeof line, maps) != NULL) {
-		unsigned long from, to;
-		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || mode[1] != 'w' || to - from > 1UL << 32)
-			continue;
-		for (unsigned long at = from; at < to; at += sizeof chunk - n) {
-			size_t size = to - at < sizeof chunk ? to - at : sizeof chunk;
-			ssize_t got = pread(fileno(memory), chunk, size, (off_t)at);
-			uintptr_t mine = (uintptr_t)chunk, theirs = (uintptr_t)pattern;
-			if (got <= 0 || (at < mine + sizeof chunk && at + size > mine))
-				continue;
-			found += count_in(chunk, (size_t)got, pattern, n) - (at <= theirs && theirs + n <= at + size);
-		}
-		memset(chunk, 0, sizeof chunk);
-	}
-	fclose(maps);
-	fclose(memory);
-	return found;
-}
-
-/* Of the number itself, in Montgomery form, and of its inverse in that form, in the order in
- * which numbers lie in memory. The caller wipes. */
-static unsigned count_forms(BIGNUM *number, const BIGNUM *modulus)
-{
-	uint8_t bytes[ECDSA_RAW_LEN / 2];
-	unsigned found = 0;
-	BN_CTX *ctx = BN_CTX_secure_new();
-	BIGNUM *form = BN_secure_new();
-	for (int i = 0; i < 3; i++) {
-		cr_assert(i < 2 ? BN_copy(form, number) != NULL : BN_mod_inverse(form, number, modulus, ctx) != NULL);
-		cr_assert(i == 0 || BN_mod_lshift(form, form, 256, modulus, ctx) == 1);
-		cr_assert_eq(BN_bn2lebinpad(form, bytes, sizeof bytes), sizeof bytes);
-		BN_clear(form);
-		if (i == 0)
-			BN_clear(number);
-		found += count_in_memory(bytes, sizeof bytes);
-		if (i == 0)
-			cr_assert_not_null(BN_lebin2bn(bytes, sizeof bytes, number));
-		OPENSSL_cleanse(bytes, sizeof bytes);
-	}
-	BN_clear_free(form);
-	BN_CTX_free(ctx);
-	return found;
-}
-
-static unsigned count_nonce(const char *k_hex, const EC_GROUP *group)
-{
-	BIGNUM *k = NULL;
-	cr_assert_gt(BN_hex2bn(&k, k_hex), 0);
-	unsigned found = count_forms(k, EC_GROUP_get0_order(group));
-	BN_clear_free(k);
-	return found;
-}
-
 static unsigned count_last_z(const EC_GROUP *group)
 {
 	uint8_t z[sizeof last_z];
@@ -340,19 +202,19 @@ static unsigned count_last_z(const EC_GROUP *group)
 
 Test(ecdsa_batch, nothing_of_a_nonce_stays_behind)
 {
-	const char *scripted[] = {vectors[0].k, vectors[1].k, vectors[1].k, vectors[0].k};
+	const char *scripted[] = {ecdsa_vectors[0].k, ecdsa_vectors[1].k, ecdsa_vectors[1].k, ecdsa_vectors[0].k};
 	EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
 	nonces.scripted = scripted;
 	nonces.n = 4;
 	fill_digests();
-	cr_assert_eq(count_nonce(vectors[0].k, group), 0);
+	cr_assert_eq(count_nonce(ecdsa_vectors[0].k, group), 0);
 	cr_assert_eq(ecdsa_batch_sign(batch, digests, 4, signatures), ERR_OK);
-	cr_assert_eq(count_nonce(vectors[0].k, group), 0);
-	cr_assert_eq(count_nonce(vectors[1].k, group), 0);
+	cr_assert_eq(count_nonce(ecdsa_vectors[0].k, group), 0);
+	cr_assert_eq(count_nonce(ecdsa_vectors[1].k, group), 0);
 	cr_assert_eq(count_last_z(group), 0);
 	BIGNUM *kept = NULL;
-	cr_assert_gt(BN_hex2bn(&kept, vectors[1].k), 0);
-	cr_assert_eq(count_nonce(vectors[1].k, group), 1, "that would have been found");
+	cr_assert_gt(BN_hex2bn(&kept, ecdsa_vectors[1].k), 0);
+	cr_assert_eq(count_nonce(ecdsa_vectors[1].k, group), 1, "that would have been found");
 	BN_clear_free(kept);
 	EC_GROUP_free(group);
 }
@@ -363,7 +225,7 @@ Test(ecdsa_batch, a_public_key_has_none)
 {
 	struct ecdsa_batch *none = NULL;
 	EVP_PKEY *public = NULL;
-	struct str point = unhex(public_key);
+	struct str point = unhex(ecdsa_vector_public);
 	char name[] = "P-256";
 	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name, 0),
 			       OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)point.p, point.n),
@@ -380,8 +242,11 @@ Test(ecdsa_batch, a_public_key_has_none)
 Test(ecdsa_batch, nor_has_an_openssl_that_may_use_approved_implementations_only)
 {
 	cr_assert_eq(EVP_default_properties_enable_fips(NULL, 1), 1);
-	cr_assert_null(ecdsa_batch_new(pkey));
+	cr_assert_null(group_signer_new(JWT_ES256, pkey, SIGNING_BATCHED));
 	cr_assert_eq(EVP_default_properties_enable_fips(NULL, 0), 1);
+	struct group_signer *g = group_signer_new(JWT_ES256, pkey, SIGNING_BATCHED);
+	cr_assert_not_null(g, "it is there otherwise");
+	group_signer_free(g);
 }
 
 static struct signing_key *reloaded(void)
@@ -391,6 +256,7 @@ static struct signing_key *reloaded(void)
 	cr_assert_eq(signing_key_generate(JWT_ES256, &made), ERR_OK);
 	cr_assert_eq(signing_key_to_der(made, arena, &der), ERR_OK);
 	cr_assert_eq(signing_key_from_der(JWT_ES256, der, &key), ERR_OK);
+	signing_key_prepare_group(key, SIGNING_BATCHED);
 	signing_key_free(made);
 	return key;
 }

@@ -26,7 +26,7 @@ static struct keyset *built(const struct keyset_row *rows, size_t n)
 	struct keyset *set;
 	struct keyset_fault fault = {.err = ERR_INTERNAL};
 
-	cr_assert_eq(keyset_build(&ring, rows, n, 42, &set, &fault), ERR_OK);
+	cr_assert_eq(keyset_build(&ring, SIGNING_MULTI_BUFFER, rows, n, 42, &set, &fault), ERR_OK);
 	cr_assert_eq(fault.err, ERR_OK);
 	return set;
 }
@@ -37,7 +37,7 @@ static struct keyset *damaged(const struct keyset_row *rows, size_t n, enum err 
 	struct keyset *set = NULL;
 	struct keyset_fault fault = {.err = ERR_OK};
 
-	cr_assert_eq(keyset_build(&ring, rows, n, 42, &set, &fault), ERR_OK);
+	cr_assert_eq(keyset_build(&ring, SIGNING_MULTI_BUFFER, rows, n, 42, &set, &fault), ERR_OK);
 	cr_assert_eq(fault.err, want, "%s", err_info(fault.err)->code);
 	cr_assert(str_eq(fault.kid, want_kid), "named '%.*s'", STR_ARG(fault.kid));
 	return set;

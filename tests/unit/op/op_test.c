@@ -85,7 +85,7 @@ struct keyset *keyset_of(struct signing_key *k, uint64_t generation)
 	cr_assert_eq(signing_key_to_der(k, arena, &der), ERR_OK);
 	cr_assert_eq(key_wrap(arena, &config.ring.keys[0], row.kid, der, &row.wrapped), ERR_OK);
 	struct keyset_fault fault;
-	cr_assert_eq(keyset_build(&config.ring, &row, 1, generation, &set, &fault), ERR_OK);
+	cr_assert_eq(keyset_build(&config.ring, SIGNING_SINGLE, &row, 1, generation, &set, &fault), ERR_OK);
 	return set;
 }
 

@@ -204,7 +204,7 @@ static void sign_with(enum jwt_alg alg)
 	cr_assert_eq(signing_key_to_der(key, arena, &der), ERR_OK);
 	cr_assert_eq(key_wrap(arena, &config.ring.keys[0], row.kid, der, &row.wrapped), ERR_OK);
 	struct keyset_fault fault;
-	cr_assert_eq(keyset_build(&config.ring, &row, 1, 1, &set, &fault), ERR_OK);
+	cr_assert_eq(keyset_build(&config.ring, SIGNING_BATCHED, &row, 1, 1, &set, &fault), ERR_OK);
 	cr_assert_eq(store_seam_sign_with(store, set), ERR_OK);
 }
 

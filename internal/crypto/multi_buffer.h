@@ -1,0 +1,19 @@
+/* Eight signatures at once, each in one lane of the CPU's vectors (AVX-512 or AVX2 with IFMA), by
+ * Intel's libcrypto_mb: RSA of 2048, 3072 and 4096 bits with the exponent 65537, ES256, EdDSA. A
+ * call takes as long with one input as with eight.
+ *
+ * Each RSA signature is opened with the public key before it leaves: one that a fault spoiled
+ * would give the private key away (Boneh, DeMillo and Lipton 1997). ECDSA's nonces are OpenSSL's,
+ * of its generator, the key and the digest. What the library leaves in memory is wiped. */
+#ifndef M2M_CRYPTO_MULTI_BUFFER_H
+#define M2M_CRYPTO_MULTI_BUFFER_H
+
+#include "crypto/group_signer.h"
+
+#define MULTI_BUFFER_LANES 8
+
+/* NULL: the build lacks the library, the CPU the instructions, or the key isn't one of these; or
+ * no memory. group_signer_new asks whether the key's provider leaves us its arithmetic. */
+struct group_signer *multi_buffer_new(enum jwt_alg alg, EVP_PKEY *pkey);
+
+#endif
