@@ -258,10 +258,11 @@ static bool take_rows(struct store *s, const struct list *answered, const PGresu
 
 static bool belongs(const struct list *next, const struct issue_request *first)
 {
-	return ISSUE_REQUEST(next)->batch == first->batch && ISSUE_REQUEST(next)->done == first->done;
+	return ISSUE_REQUEST(next)->batch->keys == first->batch->keys && ISSUE_REQUEST(next)->done == first->done;
 }
 
-/* Takes those that come next and may be signed together: of one batch, so of one key. */
+/* Takes those that come next and may be signed together: with one key, also when the next batch
+ * has committed meanwhile. */
 static unsigned take_group(struct issue_queue *q, struct issue_request **group)
 {
 	const struct issue_batch *batch = ISSUE_REQUEST(q->answered.next)->batch;
@@ -271,6 +272,16 @@ static unsigned take_group(struct issue_queue *q, struct issue_request **group)
 	while (n < max && !list_empty(&q->answered) && belongs(q->answered.next, group[0]));
 	q->answered_count -= n;
 	return n;
+}
+
+/* Batches all of whose requests are answered. */
+static void release_answered(struct issue_queue *q)
+{
+	for (size_t i = 0; i < sizeof q->batches / sizeof *q->batches; i++) {
+		struct issue_batch *b = &q->batches[i];
+		if (b->keys != NULL && b != q->flying_batch && b->left == 0)
+			release_batch(b);
+	}
 }
 
 static int64_t averaged(int64_t average, int64_t now)
@@ -290,11 +301,10 @@ static void answer_some(struct store *s)
 		struct issue_request *group[SIGNING_GROUP_MAX];
 		unsigned n = take_group(q, group);
 		assert(n > 0);
-		struct issue_batch *batch = group[0]->batch;
-		group[0]->done(group, n);
-		batch->left -= n;
-		if (batch->left == 0)
-			release_batch(batch);
+		for (unsigned i = 0; i < n; i++)
+			group[i]->batch->left--;
+		group[0]->done(group, n); /* they borrow from their batches until then */
+		release_answered(q);
 		pump(s, ISSUE_SIGNED);
 		now_us = clock_mono_us();
 		q->token_us = averaged(q->token_us, (now_us - begun_us) / n);

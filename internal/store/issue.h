@@ -66,8 +66,8 @@ struct issue_request {
 	 * section 2, promise 2). */
 	void (*written)(struct issue_request *r);
 	/* Once for each request, with those that are best signed together (signing_key_group):
-	 * they share a batch and a key, and what they borrow ends when it returns. One that
-	 * failed comes alone, or with others of its batch. */
+	 * they share a key, and what they borrow ends when it returns. One that failed
+	 * comes alone, or with others. */
 	void (*done)(struct issue_request *const *group, unsigned n);
 	void *arg;
 

@@ -573,8 +573,8 @@ Test(issue, slow_ones_come_three_at_a_time)
 	cr_assert(store_idle(store));
 }
 
-/* The result that a group borrows from is one batch's, and so is the key. */
-Test(issue, a_group_ends_with_its_batch)
+/* Two batches are answered, neither of them a whole group. */
+static void answer_two_batches(bool another_key)
 {
 	sign_with(JWT_ES256);
 	submit(0)->done = note_group;
@@ -586,6 +586,8 @@ Test(issue, a_group_ends_with_its_batch)
 	event_add(seam.answer, &(struct timeval){1, 0});
 	answer_batch(2, "granted");
 	done_is(0, 0, 0);
+	if (another_key)
+		sign_with(JWT_ES256);
 	event_active(seam.send, EV_TIMEOUT, 0);
 	one_turn();
 	answer_batch(2, "granted");
@@ -594,6 +596,19 @@ Test(issue, a_group_ends_with_its_batch)
 	turn();
 	done_is(1, 1, 1);
 	cr_assert_eq(members, 4);
+	cr_assert(store_idle(store));
+}
+
+Test(issue, a_group_goes_on_with_the_next_batch)
+{
+	answer_two_batches(false);
+	cr_assert_eq(groups, 1);
+	cr_assert_eq(largest, 4);
+}
+
+Test(issue, a_group_ends_with_its_key)
+{
+	answer_two_batches(true);
 	cr_assert_eq(groups, 2);
 	cr_assert_eq(largest, 2);
 }
