@@ -2,16 +2,11 @@
 #ifndef M2M_WEB_ASSETS_H
 #define M2M_WEB_ASSETS_H
 
-#include <stdbool.h>
-
 #include "base/str.h"
 
 struct web_asset {
-	struct {
-		const char *name; /* "portal.js" */
-		bool preload;     /* each page needs it at once */
-	} source;
-	const char *name; /* "portal-0123456789abcdef.js" */
+	const char *source; /* "portal.js" */
+	const char *name;   /* "portal-01234567.js" */
 	/* with their quotes (RFC 9110 section 8.8.3) */
 	const char *etag, *gzip_etag;
 	struct str plain, gzip;

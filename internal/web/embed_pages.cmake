@@ -3,8 +3,14 @@
 # makes the file.
 #
 # An asset imports another as "./NAME.js", which becomes that one's name. So an asset stands in the
-# list behind those that it imports. `preload`: each page needs it at once.
+# list behind those that it imports.
+#
+# A page's script imports at its end what else it needs, however far away: the browser then asks for
+# all modules at once, and not for those of each level when it has read the level above. The HTML
+# doesn't name them: what it names is fetched and read beside the style sheet, and puts the first
+# paint off.
 if(CMAKE_SCRIPT_MODE_FILE)
+  cmake_minimum_required(VERSION 3.25)
   include("${CMAKE_CURRENT_LIST_DIR}/../base/hex_bytes.cmake")
   set(own "${CMAKE_CURRENT_LIST_DIR}/pages")
 
@@ -15,8 +21,10 @@ if(CMAKE_SCRIPT_MODE_FILE)
     set(gzip "${zopfli}" -c)
   endif()
 
-  # pages_asset(<name> <file> <preload>)
-  function(pages_asset name file preload)
+  set(pages portal.js docs.js console.js)
+
+  # pages_asset(<name> <file>)
+  function(pages_asset name file)
     file(READ "${file}" text)
     # comments and indentation are for those who read the sources
     string(REGEX REPLACE "\n *//[^\n]*" "" text "\n${text}")
@@ -27,12 +35,30 @@ if(CMAKE_SCRIPT_MODE_FILE)
     string(STRIP "${text}" text)
     string(APPEND text "\n")
     string(REPLACE "from\"preact\"" "from\"./preact.js\"" text "${text}")
+    set(direct "")
+    set(needs "")
+    foreach(other IN LISTS known)
+      if(text MATCHES "from ?\"\\./${other}\"")
+        list(APPEND direct "${other}")
+        list(APPEND needs ${needs_of_${other}} "${other}")
+      endif()
+    endforeach()
+    list(REMOVE_DUPLICATES needs)
+    set(needs_of_${name} ${needs} PARENT_SCOPE)
+    if(name IN_LIST pages)
+      list(REMOVE_ITEM needs ${direct})
+      foreach(other IN LISTS needs)
+        string(APPEND text "import\"./${other}\";")
+      endforeach()
+    endif()
     foreach(other IN LISTS known)
       string(REPLACE "\"./${other}\"" "\"./${name_of_${other}}\"" text "${text}")
     endforeach()
     string(SHA256 hash "${text}")
     string(SUBSTRING "${hash}" 0 16 hash)
-    string(REGEX REPLACE "^(.*)\\.([a-z]+)$" "\\1-${hash}.\\2" hashed "${name}")
+    # Names stand in each asset that imports them, and a hash can't be compressed: they have half.
+    string(SUBSTRING "${hash}" 0 8 short)
+    string(REGEX REPLACE "^(.*)\\.([a-z]+)$" "\\1-${short}.\\2" hashed "${name}")
     set(scratch "${OUTPUT}.${name}")
     file(WRITE "${scratch}" "${text}")
     execute_process(COMMAND ${gzip} "${scratch}" OUTPUT_FILE "${scratch}.gz" COMMAND_ERROR_IS_FATAL ANY)
@@ -43,26 +69,23 @@ if(CMAKE_SCRIPT_MODE_FILE)
     hex_bytes(gzip_bytes "${gzip_hex}")
     list(LENGTH known i)
     set(texts "${texts}static const unsigned char plain_${i}[] = {\n${plain_bytes}};\nstatic const unsigned char gzip_${i}[] = {\n${gzip_bytes}};\n" PARENT_SCOPE)
-    set(rows "${rows}\t{{\"${name}\", ${preload}}, \"${hashed}\", \"\\\"${hash}\\\"\", \"\\\"${hash}-gz\\\"\", {(const char *)plain_${i}, sizeof plain_${i}}, {(const char *)gzip_${i}, sizeof gzip_${i}}},\n" PARENT_SCOPE)
+    set(rows "${rows}\t{\"${name}\", \"${hashed}\", \"\\\"${hash}\\\"\", \"\\\"${hash}-gz\\\"\", {(const char *)plain_${i}, sizeof plain_${i}}, {(const char *)gzip_${i}, sizeof gzip_${i}}},\n" PARENT_SCOPE)
     set(name_of_${name} "${hashed}" PARENT_SCOPE)
     set(known ${known} "${name}" PARENT_SCOPE)
   endfunction()
 
   set(known "")
   if(PACKAGES)
-    pages_asset(preact.js "${PACKAGES}/preact/dist/preact.mjs" true)
-    pages_asset(hooks.js "${PACKAGES}/preact/hooks/dist/hooks.mjs" true)
-    pages_asset(htm.js "${PACKAGES}/htm/dist/htm.module.js" true)
-    foreach(name IN LISTS SHARED)
-      pages_asset(${name} "${own}/${name}" true)
-    endforeach()
-    foreach(name IN LISTS LATER)
-      pages_asset(${name} "${own}/${name}" false)
+    pages_asset(preact.js "${PACKAGES}/preact/dist/preact.mjs")
+    pages_asset(hooks.js "${PACKAGES}/preact/hooks/dist/hooks.mjs")
+    pages_asset(htm.js "${PACKAGES}/htm/dist/htm.module.js")
+    foreach(name IN LISTS NAMES)
+      pages_asset(${name} "${own}/${name}")
     endforeach()
     file(READ "${PACKAGES}/preact/LICENSE" preact)
     file(READ "${PACKAGES}/htm/LICENSE" htm)
     file(WRITE "${OUTPUT}.licences" "preact\n\n${preact}\n\nhtm\n\n${htm}")
-    pages_asset(licences.txt "${OUTPUT}.licences" false)
+    pages_asset(licences.txt "${OUTPUT}.licences")
     file(REMOVE "${OUTPUT}.licences")
   endif()
   list(LENGTH known n)
@@ -71,7 +94,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
 
 ${texts}
 const struct web_asset web_assets[] = {
-${rows}\t{{NULL, false}, NULL, NULL, NULL, {NULL, 0}, {NULL, 0}}};
+${rows}\t{NULL, NULL, NULL, NULL, {NULL, 0}, {NULL, 0}}};
 const unsigned web_assets_n = ${n};
 ")
   return()
@@ -92,14 +115,13 @@ if(pages_missing)
   set(pages_from "")
 endif()
 
-set(pages_shared code.js texts.js base.js parts.js)
-set(pages_later icon.svg chart.js secret.js rotate.js credentials.js clients.js sums.js tokens.js acts.js session.js portal.js operators.js lists.js audit.js organizations.js signing.js console.js snippets.js try.js docs.js pages.css)
+set(pages_names code.js texts.js base.js parts.js icon.svg chart.js secret.js rotate.js credentials.js clients.js sums.js tokens.js acts.js session.js portal.js operators.js lists.js audit.js organizations.js signing.js console.js snippets.js try.js docs.js pages.css)
 set(M2M_GENERATED_web "${CMAKE_BINARY_DIR}/generated/assets.c")
 file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/generated")
 file(GLOB pages_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/pages/*")
 add_custom_command(
   OUTPUT "${M2M_GENERATED_web}"
-  COMMAND "${CMAKE_COMMAND}" "-DPACKAGES=${pages_from}" "-DSHARED=${pages_shared}" "-DLATER=${pages_later}" "-DOUTPUT=${M2M_GENERATED_web}" -P "${CMAKE_CURRENT_LIST_FILE}"
+  COMMAND "${CMAKE_COMMAND}" "-DPACKAGES=${pages_from}" "-DNAMES=${pages_names}" "-DOUTPUT=${M2M_GENERATED_web}" -P "${CMAKE_CURRENT_LIST_FILE}"
   DEPENDS ${pages_sources} "${CMAKE_CURRENT_LIST_DIR}/packages.lock" "${CMAKE_CURRENT_LIST_FILE}" "${CMAKE_SOURCE_DIR}/internal/base/hex_bytes.cmake"
   COMMENT "Embedding the pages"
   VERBATIM)

@@ -119,7 +119,7 @@ static void put_html(struct sbuf *out, struct str text)
 static const char *asset_name(const char *source)
 {
 	for (const struct web_asset *a = web_assets; a < web_assets + web_assets_n; a++)
-		if (strcmp(a->source.name, source) == 0)
+		if (strcmp(a->source, source) == 0)
 			return a->name;
 	return "";
 }
@@ -136,9 +136,6 @@ static void put_links(const struct shell *s, struct sbuf *out)
 	sbuf_printf(out, "<link rel=\"stylesheet\" href=\"assets/%s\">\n", asset_name("pages.css"));
 	if (s->assets[SHELL_THEME].name.p != NULL)
 		sbuf_printf(out, "<link rel=\"stylesheet\" href=\"assets/%s\">\n", s->assets[SHELL_THEME].name.p);
-	for (const struct web_asset *a = web_assets; a < web_assets + web_assets_n; a++)
-		if (a->source.preload)
-			sbuf_printf(out, "<link rel=\"modulepreload\" href=\"assets/%s\">\n", a->name);
 }
 
 static enum err make_page(const struct shell *s, const struct config *config, const char *script, struct shell_page *page)

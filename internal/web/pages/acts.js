@@ -1,21 +1,19 @@
 // Who did what, when, from where: the acts that the audit has of the organization.
 import { useState } from "./hooks.js";
-import { absolute, ago, daysAgo, html, listPages, useLoad, who } from "./base.js";
-import { Chip, Empty, Problem, Skeleton } from "./parts.js";
+import { absolute, daysAgo, html, listPages, useLoad, who } from "./base.js";
+import { Empty, More, Outcome, Part, Table, Title, When } from "./parts.js";
 import { listClients } from "./clients.js";
 import { Filters, Story } from "./tokens.js";
 import { t } from "./texts.js";
 
 const what = (act) => t.actions[act.action] ?? act.action.replaceAll("_", " ");
 
-const Outcome = ({ act }) => html`<${Chip} tone=${act.outcome === "granted" ? "good" : "danger"}>${act.outcome === "granted" ? t.granted : act.outcome}<//>`;
-
 const rowsOf = (act, name) => [
   [t.when, absolute(act.done_at)],
   [t.actor, who(act.actor)],
   [t.client, name],
   [t.version, act.secret_version],
-  [t.outcome, html`<${Outcome} act=${act} />`],
+  [t.outcome, html`<${Outcome} of=${act.outcome} />`],
   ...Object.entries(act.detail ?? {}).map(([field, value]) => [field, typeof value === "object" ? JSON.stringify(value) : String(value)]),
   [t.address, act.remote_addr],
   [t.program, act.user_agent],
@@ -23,26 +21,14 @@ const rowsOf = (act, name) => [
   [t.request, act.request_id, true],
 ];
 
-const Table = ({ acts, nameOf, open }) =>
-  html`<div class="card flush scroll" tabindex="0" role="region" aria-label=${t.acts}>
-    <table>
-      <thead>
-        <tr><th>${t.when}</th><th>${t.what}</th><th>${t.actor}</th><th>${t.client}</th><th>${t.address}</th><th>${t.outcome}</th></tr>
-      </thead>
-      <tbody>
-        ${acts.map(
-          (act) => html`<tr key=${act.act_id}>
-            <td><button type="button" class="link" aria-haspopup="dialog" onClick=${() => open(act)}><time datetime=${act.done_at} title=${ago(act.done_at)}>${absolute(act.done_at)}</time></button></td>
-            <td>${what(act)}</td>
-            <td class="clip" title=${act.actor}>${who(act.actor)}</td>
-            <td class="clip">${nameOf(act)}</td>
-            <td class="mono">${act.remote_addr ?? "–"}</td>
-            <td><${Outcome} act=${act} /></td>
-          </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+const columnsOf = (nameOf) => [
+  [t.when, (act) => html`<${When} at=${act.done_at} />`],
+  [t.what, what],
+  [t.actor, (act) => who(act.actor), "clip"],
+  [t.client, nameOf, "clip"],
+  [t.address, (act) => act.remote_addr ?? "–", "mono"],
+  [t.outcome, (act) => html`<${Outcome} of=${act.outcome} />`],
+];
 
 const all = { days: 30, client: "", action: "", actor: "", outcome: "" };
 
@@ -52,19 +38,16 @@ export function Acts({ session }) {
   const [open, setOpen] = useState(null);
   const known = useLoad(() => listClients(session.organization.id, 5), []);
   const fields = { client_id: filters.client, action: filters.action, actor: filters.actor, outcome: filters.outcome, done_after: daysAgo(filters.days) };
-  const { value, error, slow, reload } = useLoad(() => listPages("m2m/audit/acts", "acts", fields, pages), [filters, pages]);
+  const load = useLoad(() => listPages("m2m/audit/acts", "acts", fields, pages), [filters, pages]);
   const clients = known.value?.items ?? [];
-  const acts = value?.items ?? [];
+  const acts = load.value?.items ?? [];
   const nameOf = (act) => clients.find((c) => c.client_id === act.client_id)?.name || act.client_id || "–";
   const actors = [...new Set([filters.actor, ...acts.map((act) => act.actor)])].filter(Boolean);
   const filter = (f) => {
     setPages(1);
     set(f);
   };
-  return html`<div class="title">
-      <h1>${t.acts}</h1>
-      <p class="muted">${t.actsText}</p>
-    </div>
+  return html`<${Title} title=${t.acts} text=${t.actsText} />
     <${Filters}
       clients=${clients}
       filters=${filters}
@@ -75,9 +58,10 @@ export function Acts({ session }) {
         ["outcome", t.outcome, [["granted", t.granted]], t.anything],
       ]}
     />
-    ${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${6} />`}
-    ${value && acts.length === 0 && html`<${Empty} icon="clock" title=${t.noActs} text=${t.noActsText} />`}
-    ${acts.length > 0 && html`<${Table} acts=${acts} nameOf=${nameOf} open=${setOpen} />`}
-    ${value?.more && html`<button type="button" class="wide" onClick=${() => setPages(pages + 1)}>${t.more}</button>`}
+    <${Part} of=${load} rows=${6}>
+      ${({ more }) => html`${acts.length === 0 && html`<${Empty} icon="clock" title=${t.noActs} text=${t.noActsText} />`}
+      ${acts.length > 0 && html`<${Table} label=${t.acts} columns=${columnsOf(nameOf)} rows=${acts} open=${setOpen} />`}
+      ${more && html`<${More} more=${() => setPages(pages + 1)} />`}`}
+    <//>
     ${open && html`<${Story} title=${what(open)} rows=${rowsOf(open, nameOf(open))} onClose=${() => setOpen(null)} />`}`;
 }

@@ -1,12 +1,13 @@
 // What the audit has over all organizations: tokens, acts, denied attempts. And who is signed in.
 import { useState } from "./hooks.js";
-import { absolute, ago, api, html } from "./base.js";
-import { Chip, Time } from "./parts.js";
-import { AskButton, ClientLink, Filters, List, OrganizationLink, times, Title } from "./lists.js";
+import { api, html } from "./base.js";
+import { Chip, Outcome, Time, Title, When } from "./parts.js";
+import { AskButton, ClientLink, Filters, List, OrganizationLink, times } from "./lists.js";
+import { methodAndVersion } from "./tokens.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
 
-const at = (name) => (row) => html`<time datetime=${row[name]} title=${ago(row[name])}>${absolute(row[name])}</time>`;
+const at = (name) => (row) => html`<${When} at=${row[name]} />`;
 const organization = [c.organization, (row) => html`<${OrganizationLink} of=${row.organization} />`];
 const client = [t.client, (row) => html`<${ClientLink} id=${row.client_id} of=${row.organization} />`, "mono"];
 const address = [t.address, (row) => row.remote_addr ?? "–", "mono"];
@@ -42,7 +43,7 @@ const lists = {
       [t.issued, at("issued_at")],
       organization,
       client,
-      [t.method, (row) => html`${t.methods[row.auth_method] ?? row.auth_method ?? "–"}${row.secret_version ? html` <span class="muted">v${row.secret_version}</span>` : ""}`],
+      [t.method, methodAndVersion],
       address,
       program,
     ],
@@ -55,7 +56,7 @@ const lists = {
     [
       [c.time, at("done_at")],
       [c.action, (row) => row.action, "mono"],
-      [c.outcome, (row) => html`<${Chip} tone=${row.outcome === "granted" ? "good" : "warn"}>${row.outcome}<//>`],
+      [c.outcome, (row) => html`<${Outcome} of=${row.outcome} />`],
       [c.by, (row) => row.actor ?? "–", "clip"],
       organization,
       client,

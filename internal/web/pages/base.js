@@ -97,6 +97,21 @@ export function useLoad(load, keys) {
   return { ...state, reload: () => again((n) => n + 1) };
 }
 
+// Runs `act` with what `run` is given; {busy, error, run}.
+export function useAct(act) {
+  const [state, set] = useState({});
+  const run = async (...given) => {
+    set({ busy: true });
+    try {
+      await act(...given);
+      set({});
+    } catch (error) {
+      set({ error: error instanceof ApiError ? error : new ApiError(400, { detail: error.message }) });
+    }
+  };
+  return { ...state, run };
+}
+
 // ---- time ----
 
 const DAY = 86400000;

@@ -1,7 +1,7 @@
 // The organization's clients: what each is, its secret, its versions, who has used them when.
 import { useState } from "./hooks.js";
 import { absolute, ago, api, daysSince, html, listPages, meta, span, useLoad, who } from "./base.js";
-import { Chip, Copy, Empty, Icon, LastUse, Notice, Problem, Skeleton, Time } from "./parts.js";
+import { Chip, Copy, Empty, Icon, LastUse, More, Notice, Part, Table, Time, Title } from "./parts.js";
 import { Credentials } from "./credentials.js";
 import { Progress, Rotate } from "./rotate.js";
 import { Secret } from "./secret.js";
@@ -49,30 +49,17 @@ function Warnings({ client, held }) {
 
 // ---- tables ----
 
+const versionColumns = (client) => [
+  [t.version, (s) => html`${s.version} ${s.version === client.secret_version ? html`<${Chip} tone="good">${t.current}<//>` : html`<${Chip} tone="warn">${t.inGrace}<//>`}`, "nowrap"],
+  [t.hint, (s) => s.hint ?? "–", "mono"],
+  [t.created, (s) => html`<${Time} at=${s.created_at} />${s.created_by && html`<span class="muted small block clip" title=${s.created_by}>${t.by(who(s.created_by))}</span>`}`],
+  [t.lastUsed, (s) => html`<${LastUse} use=${s.last_use} />`],
+  [t.ends, (s) => html`<${Time} at=${s.expires_at} otherwise=${t.noEnd} />`],
+];
+
 const Versions = ({ client, secrets }) =>
   html`<h3>${t.versions}</h3>
-    <div class="scroll" tabindex="0" role="region" aria-label=${`${t.versions}, ${nameOf(client)}`}>
-      <table>
-        <thead>
-          <tr><th>${t.version}</th><th>${t.hint}</th><th>${t.created}</th><th>${t.lastUsed}</th><th>${t.ends}</th></tr>
-        </thead>
-        <tbody>
-          ${[...secrets].sort((a, b) => b.version - a.version).map(
-            (s) => html`<tr key=${s.version}>
-              <td>
-                <span class="nowrap"
-                  >${s.version} ${s.version === client.secret_version ? html`<${Chip} tone="good">${t.current}<//>` : html`<${Chip} tone="warn">${t.inGrace}<//>`}</span
-                >
-              </td>
-              <td class="mono">${s.hint ?? "–"}</td>
-              <td><${Time} at=${s.created_at} />${s.created_by && html`<span class="muted small block clip" title=${s.created_by}>${t.by(who(s.created_by))}</span>`}</td>
-              <td><${LastUse} use=${s.last_use} /></td>
-              <td><${Time} at=${s.expires_at} otherwise=${t.noEnd} /></td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    <${Table} kind="" label=${`${t.versions}, ${nameOf(client)}`} columns=${versionColumns(client)} rows=${[...secrets].sort((a, b) => b.version - a.version)} />`;
 
 // ---- one client ----
 
@@ -94,7 +81,8 @@ const Facts = ({ client, paths, may, turn }) =>
 export function Client({ client, organization, may, changed, turn }) {
   const paths = pathsOf(organization, client.client_id);
   const [rotating, setRotating] = useState(false);
-  const { value: held, error, slow, reload } = useLoad(() => api("GET", paths.credentials), [client.client_id, turn]);
+  const load = useLoad(() => api("GET", paths.credentials), [client.client_id, turn]);
+  const held = load.value;
   const current = held?.secrets.find((s) => s.version === client.secret_version);
   return html`<article class="card client" aria-labelledby=${`name-${client.client_id}`}>
     <header class="row between">
@@ -111,10 +99,10 @@ export function Client({ client, organization, may, changed, turn }) {
     <${Warnings} client=${client} held=${held} />
     <${Facts} client=${client} paths=${paths} may=${may} turn=${turn} />
     <${Progress} name=${nameOf(client)} path=${paths.rotation} may=${may} turn=${turn} changed=${changed} />
-    ${error && html`<${Problem} error=${error} retry=${reload} />`}
-    ${!held && !error && html`<${Skeleton} slow=${slow} rows=${2} />`}
-    ${held?.secrets.length > 0 && html`<${Versions} client=${client} secrets=${held.secrets} />`}
-    ${held && html`<${Credentials} name=${nameOf(client)} credentials=${held.credentials} path=${paths.credentials} may=${may} changed=${reload} />`}
+    <${Part} of=${load} rows=${2}>
+      ${() => html`${held.secrets.length > 0 && html`<${Versions} client=${client} secrets=${held.secrets} />`}
+      <${Credentials} name=${nameOf(client)} credentials=${held.credentials} path=${paths.credentials} may=${may} changed=${load.reload} />`}
+    <//>
     ${rotating && html`<${Rotate} client=${client} paths=${paths} may=${may} onClose=${() => setRotating(false)} onRotated=${changed} />`}
   </article>`;
 }
@@ -132,16 +120,14 @@ export function Overview({ session }) {
   const may = new Set(session.may);
   const [pages, setPages] = useState(1);
   const [turn, again] = useState(0);
-  const { value, error, slow, reload } = useLoad(() => listClients(organization, pages), [organization, pages, turn]);
-  return html`<div class="title">
-      <h1>${t.overviewTitle}</h1>
-      <p class="muted">${t.overviewText(session.organization.name)}</p>
-    </div>
-    ${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${5} />`}
-    ${value?.items.length === 0 && html`<${Empty} title=${t.noClients} text=${t.noClientsText} />`}
-    ${value?.items.map(
-      (client) =>
-        html`<${Client} key=${client.client_id} client=${client} organization=${organization} may=${may} turn=${turn} changed=${() => again((n) => n + 1)} />`,
-    )}
-    ${value?.more && html`<button type="button" class="wide" onClick=${() => setPages(pages + 1)}>${t.moreClients}</button>`}`;
+  const load = useLoad(() => listClients(organization, pages), [organization, pages, turn]);
+  return html`<${Title} title=${t.overviewTitle} text=${t.overviewText(session.organization.name)} />
+    <${Part} of=${load} rows=${5}>
+      ${({ items, more }) => html`${items.length === 0 && html`<${Empty} title=${t.noClients} text=${t.noClientsText} />`}
+      ${items.map(
+        (client) =>
+          html`<${Client} key=${client.client_id} client=${client} organization=${organization} may=${may} turn=${turn} changed=${() => again((n) => n + 1)} />`,
+      )}
+      ${more && html`<${More} more=${() => setPages(pages + 1)} />`}`}
+    <//>`;
 }

@@ -1,9 +1,9 @@
 // The console of operators: a frame, and the view that the address names.
 import { useEffect, useRef, useState } from "./hooks.js";
 import { absolute, api, html, useLoad } from "./base.js";
-import { Brand, Chip, Footer, Icon, Notice, start, Time, useOnline } from "./parts.js";
+import { Brand, Chip, Footer, Icon, Notice, Part, start, Table, Time, Title, useOnline } from "./parts.js";
 import { AllSessions, Audit, deniedColumns } from "./audit.js";
-import { Part, place, Table, Tiles, Title } from "./lists.js";
+import { place, Tiles } from "./lists.js";
 import { Clients, OneClient, Organization, Organizations } from "./organizations.js";
 import { Gate } from "./session.js";
 import { Keys } from "./signing.js";

@@ -1,8 +1,8 @@
 // What else a client authenticates with: keys, certificates and workloads; added and removed by those
 // whose link lets them.
 import { useState } from "./hooks.js";
-import { api, ApiError, html } from "./base.js";
-import { Chip, Dialog, LastUse, Notice, Problem, Time } from "./parts.js";
+import { api, html, useAct } from "./base.js";
+import { Chip, Dialog, LastUse, Notice, Problem, Table, Time } from "./parts.js";
 import { t } from "./texts.js";
 
 // A key's private part never leaves the browser.
@@ -11,20 +11,6 @@ const isPrivate = (text) => /PRIVATE KEY/.test(text) || /"(d|k)"\s*:/.test(text)
 function specOf(name, text) {
   if (text.startsWith("{")) return { kind: "key", name, public_key: JSON.parse(text) };
   return /BEGIN CERTIFICATE/.test(text) ? { kind: "certificate", name, certificate: text } : { kind: "key", name, public_key: text };
-}
-
-// Runs `act`; {busy, error, run}.
-export function useAct(act) {
-  const [state, set] = useState({});
-  const run = async () => {
-    set({ busy: true });
-    try {
-      await act();
-    } catch (error) {
-      set({ error: error instanceof ApiError ? error : new ApiError(400, { detail: error.message }) });
-    }
-  };
-  return { ...state, run };
 }
 
 function Add({ path, changed, onClose }) {
@@ -70,38 +56,26 @@ function Remove({ credential, path, changed, onClose }) {
   <//>`;
 }
 
-const Table = ({ name, credentials, remove }) =>
-  html`<div class="scroll" tabindex="0" role="region" aria-label=${`${t.others}, ${name}`}>
-    <table>
-      <thead>
-        <tr><th>${t.kind}</th><th>${t.name}</th><th>${t.created}</th><th>${t.lastUsed}</th><th>${t.ends}</th>${remove && html`<td></td>`}</tr>
-      </thead>
-      <tbody>
-        ${credentials.map(
-          (c) => html`<tr key=${c.credential_id}>
-            <td><${Chip}>${t.kinds[c.kind] ?? c.kind}<//></td>
-            <td>${c.name || "–"}<span class="muted mono small block clip" title=${c.credential_id}>${c.credential_id}</span></td>
-            <td><${Time} at=${c.created_at} /></td>
-            <td><${LastUse} use=${c.last_use} /></td>
-            <td><${Time} at=${c.expires_at} otherwise=${t.noEnd} /></td>
-            ${remove && html`<td class="num"><button type="button" class="link" onClick=${() => remove(c)}>${t.remove}</button></td>`}
-          </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+const columns = [
+  [t.kind, (c) => html`<${Chip}>${t.kinds[c.kind] ?? c.kind}<//>`],
+  [t.name, (c) => html`${c.name || "–"}<span class="muted mono small block clip" title=${c.credential_id}>${c.credential_id}</span>`],
+  [t.created, (c) => html`<${Time} at=${c.created_at} />`],
+  [t.lastUsed, (c) => html`<${LastUse} use=${c.last_use} />`],
+  [t.ends, (c) => html`<${Time} at=${c.expires_at} otherwise=${t.noEnd} />`],
+];
 
 export function Credentials({ name, credentials, path, may, changed }) {
   const [adding, setAdding] = useState(false);
   const [removing, remove] = useState(null);
   const mayChange = may.has("clients");
+  const removal = ["", (c) => html`<button type="button" class="link" onClick=${() => remove(c)}>${t.remove}</button>`, "num"];
   if (!mayChange && credentials.length === 0) return null;
   return html`<div class="row between head">
       <h3>${t.others}</h3>
       ${mayChange && html`<button type="button" aria-haspopup="dialog" onClick=${() => setAdding(true)}>${t.add}</button>`}
     </div>
     ${credentials.length > 0
-      ? html`<${Table} name=${name} credentials=${credentials} remove=${mayChange && remove} />`
+      ? html`<${Table} kind="" label=${`${t.others}, ${name}`} columns=${mayChange ? [...columns, removal] : columns} rows=${credentials} />`
       : html`<p class="muted small">${t.noOthers}</p>`}
     ${adding && html`<${Add} path=${path} changed=${changed} onClose=${() => setAdding(false)} />`}
     ${removing && html`<${Remove} credential=${removing} path=${path} changed=${changed} onClose=${() => remove(null)} />`}`;

@@ -1,9 +1,8 @@
 // What the views are put together from. Lists that the server pages, searches and filters; the address
 // has the view and its filters. Dialogs that say before what they will do.
-import { useEffect, useRef, useState } from "./hooks.js";
-import { absolute, api, ApiError, html, query, save } from "./base.js";
-import { Copy, Dialog, Empty, Icon, Problem, say, Skeleton } from "./parts.js";
-import { useAct } from "./credentials.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "./hooks.js";
+import { absolute, api, ApiError, html, query, save, span, useAct } from "./base.js";
+import { Copy, Dialog, Empty, Icon, More, Problem, say, Skeleton, Table } from "./parts.js";
 import { cell } from "./tokens.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
@@ -38,12 +37,15 @@ function filterBy(filters, replaces) {
 
 // ---- filters ----
 
-const Input = ({ name, kind, value, onInput }) =>
+const Select = ({ options, value = "", ...others }) =>
+  html`<select value=${value} ...${others}>
+    ${Object.entries(options).map(([v, text]) => html`<option key=${v} value=${v} selected=${v === value}>${text}</option>`)}
+  </select>`;
+
+const Input = ({ kind, value, ...others }) =>
   typeof kind === "object"
-    ? html`<select name=${name} value=${value} onChange=${onInput}>
-        ${Object.entries(kind).map(([v, text]) => html`<option key=${v} value=${v} selected=${v === (value ?? "")}>${text}</option>`)}
-      </select>`
-    : html`<input name=${name} type=${kind} value=${value ?? ""} spellcheck="false" autocomplete="off" onInput=${onInput} />`;
+    ? html`<${Select} options=${kind} value=${value} ...${others} />`
+    : html`<input type=${kind} value=${value ?? ""} spellcheck="false" autocomplete="off" ...${others} />`;
 
 // `fields`: [name, label, the input's type or a select's options]. `live`: while one types.
 export function Filters({ fields, values, live }) {
@@ -112,26 +114,6 @@ export const MOST = 10000;
 
 // ---- tables ----
 
-// `columns`: [heading, what of a row, class]
-export const Table = ({ label, columns, rows, busy, open }) =>
-  html`<div class="card flush scroll" tabindex="0" role="region" aria-label=${label} aria-busy=${busy}>
-    <table>
-      <thead>
-        <tr>${columns.map(([name, , kind]) => html`<th key=${name} class=${kind === "num" ? kind : ""}>${name || html`<span class="unseen">${c.actions}</span>`}</th>`)}</tr>
-      </thead>
-      <tbody>
-        ${rows.map(
-          (row, r) => html`<tr key=${r}>
-            ${columns.map(
-              ([name, of, kind], i) =>
-                html`<td key=${name} class=${kind}>${i === 0 && open ? html`<button type="button" class="link" aria-haspopup="dialog" onClick=${() => open(row)}>${of(row)}</button>` : of(row)}</td>`,
-            )}
-          </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
-
 export const OrganizationLink = ({ of }) => (of ? html`<a href=${link(["organizations", of.slug])}>${of.name || of.slug}</a>` : "–");
 
 export const ClientLink = ({ id, name, of }) =>
@@ -185,47 +167,87 @@ export function List({ path, field, filters = {}, size = 50, label, columns, sto
     ${rows?.length === 0 && !next && html`<${Empty} icon="info" title=${c.nothing} text=${query(filters) ? c.nothingWith : c.nothingYet} />`}
     ${rows?.length > 0 && html`<${Table} label=${label} columns=${columns} rows=${rows} busy=${busy} open=${story && open} />`}
     ${error && html`<${Problem} error=${error} retry=${retry} />`}
-    ${next && !error && html`<button type="button" class="wide" disabled=${busy} onClick=${more}>${busy ? t.loading : t.more}</button>`}
+    ${next && !error && html`<${More} more=${more} busy=${busy} />`}
     ${row && html`<${Story} title=${story} row=${row} onClose=${() => open(null)} />`}`;
 }
-
-// What useLoad gave, and what stands there until it has.
-export const Part = ({ of: { value, error, slow, reload }, children }) =>
-  html`${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} />`} ${value && children(value)}`;
 
 export const Tiles = ({ rows }) =>
   html`<dl class="tiles">${rows.map(([label, text]) => text && html`<div key=${label}><dt>${label}</dt><dd><span class="wrap">${text}</span></dd></div>`)}</dl>`;
 
-export const Title = ({ title, text, children }) =>
-  html`<div class="row between">
-    <div class="title"><h1 tabindex="-1">${title}</h1><p class="muted">${text}</p></div>
-    <div class="row">${children}</div>
-  </div>`;
-
 // ---- a dialog that asks, acts, and shows what came of it ----
 
-const Asked = ({ field: { name, label, options, hint, ...others }, value, set }) =>
-  html`<label
-    >${label}
-    ${options
-      ? html`<select value=${value} onChange=${(e) => set(e.target.value)}>
-          ${Object.entries(options).map(([v, text]) => html`<option key=${v} value=${v} selected=${v === value}>${text}</option>`)}
-        </select>`
-      : html`<input type="text" name=${name} autocomplete="off" spellcheck="false" ...${others} value=${value} onInput=${(e) => set(e.target.value)} />`}
-    ${hint && html`<span class="small">${hint}</span>`}
-  </label>`;
+// A field: {name, label, value, ...}, as the API has it. `options` to choose one from; `many` to choose
+// some from, but those that are `fixed`; a `list` of words; a number of seconds, by its `type`; else a
+// text. `none`: what it says when it is empty;
+// `empty`: how the page puts that. Anything else is an attribute of the input.
 
-// `typed`: what has to be typed before `act` runs. `Done` shows what `act` gives, where it is there.
-export function Ask({ title, fields = [], happens, doIt, danger, typed, act, Done, onClose, children }) {
-  const [values, set] = useState(() => Object.fromEntries(fields.map((f) => [f.name, f.value ?? ""])));
+// A value as a person types it.
+const typedOf = ({ value, many }) => (many ? Object.keys(many).filter((one) => value?.includes(one)) : [value ?? ""].flat()).join(" ");
+
+// What was typed, as the API takes it.
+function meant({ many, list, type, none }, text) {
+  if (text === "" && none !== undefined) return none;
+  if (many || list) return text.split(/[\s,]+/).filter(Boolean);
+  return type === "number" ? Number(text) : text;
+}
+
+// A value as it stands on the page.
+export const valueOf = ({ value, options, many, type }) =>
+  many ? value.map((one) => many[one] ?? one).join(", ") : options ? options[value ?? ""] : type === "number" ? value && span(value) : [value ?? ""].flat().join(", ");
+
+function Many({ options, fixed, value, set, ...others }) {
+  const chosen = (one) => value.split(" ").includes(one);
+  const toggle = (one) => set(Object.keys(options).filter((other) => chosen(other) !== (other === one)).join(" "));
+  return Object.entries(options).map(
+    ([one, text]) => html`<label class="check" key=${one}><input type="checkbox" ...${others} checked=${chosen(one)} disabled=${fixed?.(one)} onChange=${() => toggle(one)} /> ${text}</label>`,
+  );
+}
+
+const Asked = ({ field: { name, label, options, many, fixed, list, none, empty, value: first, hint, ...others }, value, set, fault }) => {
+  const id = `fault-${name}`;
+  const own = { name, "aria-invalid": Boolean(fault), "aria-describedby": fault && id };
+  const type = (e) => set(e.target.value);
+  const seconds = others.type === "number" && !options && c.seconds + (value && ` (${span(value)})`);
+  const hints = [seconds, hint].filter(Boolean).join(". ");
+  return html`<div>
+    ${many
+      ? html`<fieldset class="row"><legend>${label}</legend><${Many} ...${own} options=${many} fixed=${fixed} value=${value} set=${set} /></fieldset>`
+      : html`<label
+          >${label}
+          ${options
+            ? html`<${Select} ...${own} options=${options} value=${value} onChange=${type} />`
+            : html`<input type="text" ...${own} autocomplete="off" spellcheck="false" ...${others} value=${value} onInput=${type} />`}
+          ${hints && html`<span class="small">${hints}</span>`}
+        </label>`}
+    ${fault && html`<p class="fault" id=${id} role="alert">${fault}</p>`}
+  </div>`;
+};
+
+// A refusal's sentence begins with the field that it is about, or its code does.
+const isAbout = (error, name) => error.words.split(/\W/)[0] === name || error.code?.startsWith(name);
+
+// `act` gets the fields that were changed. `changes`: at least one has to be. `typed`: what has to be
+// typed before `act` runs. `Done` shows what `act` gives, where it is there.
+export function Ask({ title, fields = [], happens, doIt, danger, typed, changes, act, Done, onClose }) {
+  const [first] = useState(() => Object.fromEntries(fields.map((f) => [f.name, typedOf(f)])));
+  const [values, set] = useState(first);
   const [made, setMade] = useState(null);
+  const given = {};
+  for (const f of fields) {
+    const now = meant(f, values[f.name]);
+    if (JSON.stringify(now) !== JSON.stringify(meant(f, first[f.name]))) given[f.name] = now;
+  }
   const { busy, error, run } = useAct(async () => {
-    const answer = await act(values);
+    const answer = await act(given);
     if (Done) setMade(answer);
     else onClose();
   });
+  const at = error && fields.find((f) => isAbout(error, f.name))?.name;
+  useLayoutEffect(() => {
+    if (at) document.querySelector(`dialog [name=${at}]`).focus();
+  }, [error]);
   const all = typed ? [...fields, { name: "typed", label: c.typeIt(typed) }] : fields;
-  const ready = !typed || values.typed === typed;
+  const ready = typed ? values.typed === typed : !changes || Object.keys(given).length > 0;
   if (made)
     return html`<${Dialog} title=${title} onClose=${onClose}>
       <${Done} made=${made} />
@@ -234,9 +256,8 @@ export function Ask({ title, fields = [], happens, doIt, danger, typed, act, Don
   return html`<${Dialog} title=${title} onClose=${onClose}>
     <form onSubmit=${(e) => (e.preventDefault(), ready && run())}>
       ${happens && html`<div class="happens"><strong>${t.willHappen}</strong>${happens.map((text) => html`<p key=${text}>${text}</p>`)}</div>`}
-      ${all.map((f) => html`<${Asked} key=${f.name} field=${f} value=${values[f.name]} set=${(v) => set({ ...values, [f.name]: v })} />`)}
-      ${children}
-      ${error && !busy && html`<${Problem} error=${error} />`}
+      ${all.map((f) => html`<${Asked} key=${f.name} field=${f} value=${values[f.name]} set=${(v) => set({ ...values, [f.name]: v })} fault=${at === f.name && error.words} />`)}
+      ${error && !at && html`<${Problem} error=${error} />`}
       <div class="dialog-foot">
         <button type="button" onClick=${onClose}>${t.cancel}</button>
         <button type="submit" class=${danger ? "danger" : "primary"} disabled=${busy || !ready}>${doIt}</button>

@@ -1,10 +1,10 @@
 // Organizations: all of them, one with its clients and sessions, one client.
 import { useState } from "./hooks.js";
 import { absolute, api, html, span, useLoad } from "./base.js";
-import { Chip, Copy, Notice, Time } from "./parts.js";
+import { Chip, Copy, Notice, Part, Time, Title } from "./parts.js";
 import { Sessions } from "./audit.js";
 import { Client } from "./clients.js";
-import { AskButton, ClientLink, Filters, link, List, MOST, OrganizationLink, Part, Tiles, Title } from "./lists.js";
+import { AskButton, ClientLink, Filters, link, List, MOST, OrganizationLink, Tiles, valueOf } from "./lists.js";
 import { Secret } from "./secret.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
@@ -14,8 +14,6 @@ const clientPathOf = (organization, id) => `${pathOf(organization)}/clients/${en
 
 const State = ({ of }) =>
   of.disabled ? html`<span title=${of.disabled_at && absolute(of.disabled_at)}><${Chip} tone="danger">${t.isDisabled}<//></span>` : html`<${Chip} tone="good">${c.enabled}<//>`;
-
-const words = (text) => text.split(/[\s,]+/).filter(Boolean);
 
 // What has just been made, with the first secret.
 const Made = ({ made, path }) =>
@@ -33,13 +31,44 @@ const Disable = ({ of, path, happens, changed }) =>
     act=${() => api("PATCH", path, { disabled: !of.disabled }).then(changed)}
   />`;
 
-const Rename = ({ of, path, changed }) =>
-  html`<${AskButton}
-    label=${c.rename}
-    what=${of.name}
-    fields=${[{ name: "name", label: t.name, required: true, maxlength: 200, value: of.name }]}
-    act=${(values) => api("PATCH", path, values).then(changed)}
-  />`;
+// ---- settings ----
+
+const networks = { name: "allowed_networks", label: c.networks, list: true, none: null, empty: c.any, hint: c.networksHint };
+
+const withValues = (of, fields) => fields.map((f) => ({ ...f, value: of[f.name] }));
+
+const organizationSettings = (of) =>
+  withValues(of, [
+    { name: "name", label: t.name, required: true },
+    { name: "issuer", label: c.issuer, none: null, hint: c.issuerHint },
+    { name: "external_id", label: c.externalId, none: null },
+    networks,
+    { name: "secret_max_age", label: c.longestAge, type: "number", none: null, hint: c.longestAgeHint },
+  ]);
+
+const clientSettings = (of) =>
+  withValues(of, [
+    { name: "name", label: t.name },
+    { name: "scopes", label: t.scopes, list: true, hint: c.wordsHint },
+    { name: "token_lifetime", label: t.tokenLifetime, type: "number", required: true },
+    { name: "audiences", label: t.audience, list: true, required: true, hint: c.audiencesHint },
+    { name: "roles", label: c.roles, many: c.roleNames },
+    networks,
+    { name: "auth_methods", label: c.authMethods, many: c.authMethodNames },
+    { name: "token_binding", label: c.tokenBinding, none: null, options: c.tokenBindings },
+    { name: "token_type", label: c.tokenType, none: null, options: c.tokenTypes },
+    { name: "profile", label: c.profile, none: null, options: c.profiles },
+  ]);
+
+const values = (fields) => fields.map((f) => [f.label, valueOf(f) || f.empty || t.none]);
+
+const Edit = ({ of, fields, path, happens, changed, whole = (given) => given }) =>
+  html`<${AskButton} label=${c.edit} doIt=${c.save} what=${of.name} fields=${fields} happens=${[happens]} changes act=${(given) => api("PATCH", path, whole(given)).then(changed)} />`;
+
+// The API takes both or none.
+const withIssuer = (of) => (given) => ("issuer" in given || "external_id" in given ? { issuer: of.issuer, external_id: of.external_id, ...given } : given);
+
+// ---- ends ----
 
 const Delete = ({ of, path, typed, happens, back }) =>
   html`<${AskButton}
@@ -62,7 +91,7 @@ const NewOrganization = ({ made }) =>
       { name: "slug", label: c.slug, required: true, hint: c.slugHint },
       { name: "name", label: t.name, maxlength: 200 },
     ]}
-    act=${({ slug, name }) => api("POST", "admin/organizations", { slug, ...(name && { name }) }).then((answer) => (made(), answer))}
+    act=${(given) => api("POST", "admin/organizations", given).then((answer) => (made(), answer))}
     Done=${({ made: o }) =>
       html`<${Made} made=${o} path=${`${clientPathOf(o.slug, o.client_id)}/secret`} /><a href=${link(["organizations", o.slug])}>${c.openIt(o.name)}</a>`}
   />`;
@@ -96,60 +125,35 @@ export function Organizations({ filters, may }) {
 // What a console session must have to give a right of the portal.
 const needs = { reveal: "reveal", rotate: "clients", clients: "clients", audit: "audit" };
 
-const PortalLink = ({ organization, has }) => {
-  const [may, set] = useState(["read"]);
-  const toggle = (right) => set((s) => (s.includes(right) ? s.filter((r) => r !== right) : [...s, right]));
-  return html`<${AskButton}
+const PortalLink = ({ organization, has }) =>
+  html`<${AskButton}
     label=${c.portalLink}
     doIt=${c.makeLink}
     fields=${[
       { name: "actor", label: c.actor, required: true, maxlength: 200, hint: c.actorHint },
       { name: "return_url", label: c.returnUrl, type: "url", placeholder: "https://" },
-      { name: "ttl", label: c.goodFor, value: "120", options: { 60: span(60), 120: span(120), 300: span(300) } },
+      { name: "ttl", label: c.goodFor, type: "number", value: 120, options: { 60: span(60), 120: span(120), 300: span(300) } },
+      { name: "may", label: c.rights, value: ["read"], many: c.portalRights, fixed: (right) => !has.has(needs[right]) },
     ]}
-    act=${({ actor, return_url, ttl }) => api("POST", `${pathOf(organization)}/portal-links`, { actor, may, return_url: return_url || null, ttl: Number(ttl) })}
+    act=${(given) => api("POST", `${pathOf(organization)}/portal-links`, { may: ["read"], ttl: 120, ...given })}
     Done=${({ made }) => html`<p>${c.linkText(absolute(made.expires_at))}</p>
       <div class="secret shown"><code class="mono wrap" data-link>${made.url}</code><${Copy} text=${made.url} what=${c.portalLink} /></div>`}
-  >
-    <fieldset>
-      <legend>${c.rights}</legend>
-      ${Object.entries(c.portalRights).map(
-        ([right, text]) => html`<label class="check" key=${right}>
-          <input type="checkbox" checked=${may.includes(right)} disabled=${!has.has(needs[right])} onChange=${() => toggle(right)} /> ${text}
-        </label>`,
-      )}
-    </fieldset>
-  <//>`;
-};
+  />`;
 
 const NewClient = ({ organization, made }) =>
   html`<${AskButton}
     label=${c.newClient}
     fields=${[
       { name: "name", label: t.name, required: true, maxlength: 200 },
-      { name: "scopes", label: t.scopes, hint: c.wordsHint },
-      { name: "audiences", label: t.audience, hint: c.wordsHint },
+      { name: "scopes", label: t.scopes, list: true, hint: c.newWordsHint },
+      { name: "audiences", label: t.audience, list: true, hint: c.newWordsHint },
     ]}
-    act=${({ name, scopes, audiences }) =>
-      api("POST", `${pathOf(organization)}/clients`, {
-        name,
-        ...(scopes && { scopes: words(scopes) }),
-        ...(audiences && { audiences: words(audiences) }),
-      }).then((answer) => (made(), answer))}
+    act=${(given) => api("POST", `${pathOf(organization)}/clients`, given).then((answer) => (made(), answer))}
     Done=${({ made: m }) => html`<${Made} made=${m} path=${`${clientPathOf(organization, m.client_id)}/secret`} />`}
   />`;
 
 const Facts = ({ of }) =>
-  html`<${Tiles}
-    rows=${[
-      [c.slug, of.slug],
-      [c.id, of.organization_id],
-      [c.issuer, of.issuer && `${of.issuer}, ${of.external_id}`],
-      [c.networks, of.allowed_networks?.join(", ")],
-      [c.longestAge, of.secret_max_age && span(of.secret_max_age)],
-      [t.created, absolute(of.created_at)],
-    ]}
-  />`;
+  html`<${Tiles} rows=${[[c.slug, of.slug], [c.id, of.organization_id], ...values(organizationSettings(of).slice(1)), [t.created, absolute(of.created_at)]]} />`;
 
 const clientColumns = (of) => [
   [t.client, (m) => html`<${ClientLink} id=${m.client_id} name=${m.name} of=${of ?? m.organization} /> ${m.default && html`<${Chip} tone="accent">${t.isDefault}<//>`}`],
@@ -172,7 +176,7 @@ export function Organization({ id, filters, may }) {
     <${Title} title=${of?.name ?? id} text=${of ? html`<${State} of=${of} />` : ""}>
       ${of &&
       may.has("organizations") &&
-      html`<${PortalLink} organization=${id} has=${may} /><${Rename} of=${of} path=${path} changed=${changed} />
+      html`<${PortalLink} organization=${id} has=${may} /><${Edit} of=${of} fields=${organizationSettings(of)} path=${path} happens=${c.editOrganizationHappens} whole=${withIssuer(of)} changed=${changed} />
         <${Disable} of=${of} path=${path} happens=${c.disableOrganizationHappens} changed=${changed} />
         <${Delete} of=${of} path=${path} typed=${of.slug} happens=${c.deleteOrganizationHappens} back=${["organizations"]} />`}
     <//>
@@ -208,12 +212,16 @@ export function OneClient({ organization, id, may }) {
     <${Title} title=${of?.name || id} text=${id}>
       ${of &&
       may.has("clients") &&
-      html`<${Rename} of=${of} path=${path} changed=${changed} />
+      html`<${Edit} of=${of} fields=${clientSettings(of)} path=${path} happens=${c.editClientHappens} changed=${changed} />
         ${!of.default &&
         html`<${AskButton} label=${c.makeDefault} what=${of.name} happens=${[c.defaultHappens]} act=${() => api("PATCH", path, { default: true }).then(changed)} />`}
         <${Disable} of=${of} path=${path} happens=${c.disableClientHappens} changed=${changed} />
         ${!of.default && html`<${Delete} of=${of} path=${path} typed=${id} happens=${c.deleteClientHappens} back=${["organizations", organization]} />`}`}
     <//>
     ${of?.default && may.has("clients") && html`<${Notice} tone="info">${c.isDefaultText}<//>`}
-    <${Part} of=${load}>${() => html`<${Client} client=${of} organization=${organization} may=${portalRights(may)} changed=${changed} turn=${turn} />`}<//>`;
+    <${Part} of=${load}>
+      ${() => html`<${Client} client=${of} organization=${organization} may=${portalRights(may)} changed=${changed} turn=${turn} />
+      <h2>${c.settings}</h2>
+      <${Tiles} rows=${values(clientSettings(of).slice(3))} />`}
+    <//>`;
 }

@@ -34,6 +34,9 @@ export const Brand = () => {
 
 export const Time = ({ at, otherwise }) => (at ? html`<time datetime=${at} title=${absolute(at)}>${ago(at)}</time>` : (otherwise ?? t.never));
 
+// A time as it stands in a list: exact, and how long ago where one asks.
+export const When = ({ at }) => html`<time datetime=${at} title=${ago(at)}>${absolute(at)}</time>`;
+
 export const LastUse = ({ use: u }) =>
   html`<${Time} at=${u.at} /> ${u.remote_addr && html`<span class="muted mono small block">${t.from(u.remote_addr)}</span>`}`;
 
@@ -79,6 +82,43 @@ export const Skeleton = ({ slow, rows = 3 }) =>
     ${Array.from({ length: rows }, (_, i) => html`<div class=${`bone b${i % 3}`} key=${i}></div>`)}
     ${slow && html`<p class="muted small">${t.slow}</p>`}
   </div>`;
+
+// What useLoad gave, and what stands there until it has.
+export const Part = ({ of: { value, error, slow, reload }, rows, children }) =>
+  html`${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${rows} />`} ${value && children(value)}`;
+
+export const Outcome = ({ of }) => html`<${Chip} tone=${of === "granted" ? "good" : "danger"}>${of === "granted" ? t.granted : of}<//>`;
+
+// A table that scrolls by itself. `columns`: [heading, what of a row, class]. `open`: what the first
+// cell of a row does.
+export const Table = ({ label, columns, rows, busy, open, kind = "card flush" }) =>
+  html`<div class=${`${kind} scroll`} tabindex="0" role="region" aria-label=${label} aria-busy=${busy}>
+    <table>
+      <thead>
+        <tr>${columns.map(([name, , kind]) => html`<th key=${name} class=${kind === "num" ? kind : ""}>${name || html`<span class="unseen">${t.buttons}</span>`}</th>`)}</tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          (row, r) => html`<tr key=${r}>
+            ${columns.map(([name, of, kind], i) => {
+              const cell = of(row);
+              return html`<td key=${name} class=${kind} title=${kind === "clip" && typeof cell === "string" ? cell : null}>
+                ${i === 0 && open ? html`<button type="button" class="link" aria-haspopup="dialog" onClick=${() => open(row)}>${cell}</button>` : cell}
+              </td>`;
+            })}
+          </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+
+export const Title = ({ title, text, children }) =>
+  html`<div class="row between">
+    <div class="title"><h1 tabindex="-1">${title}</h1><p class="muted">${text}</p></div>
+    <div class="row">${children}</div>
+  </div>`;
+
+export const More = ({ more, busy }) => html`<button type="button" class="wide" disabled=${busy} onClick=${more}>${busy ? t.loading : t.more}</button>`;
 
 export const Empty = ({ title, text, icon = "key" }) =>
   html`<div class="empty"><span class="mark"><${Icon} name=${icon} /></span><h2>${title}</h2><p class="muted">${text}</p></div>`;

@@ -1,7 +1,7 @@
 // A rotation: chosen in a person's words, its consequence said before, its progress shown after.
 import { useState } from "./hooks.js";
-import { absolute, ago, api, ApiError, html, span, useLoad } from "./base.js";
-import { Chip, Dialog, Icon, Problem, Time } from "./parts.js";
+import { absolute, ago, api, html, span, useAct, useLoad } from "./base.js";
+import { Chip, Dialog, Icon, Part, Problem, Table, Time } from "./parts.js";
 import { Secret } from "./secret.js";
 import { t } from "./texts.js";
 
@@ -33,23 +33,13 @@ const Choice = ({ name, chosen, choose }) =>
 function Ask({ client, path, onDone, onClose }) {
   const [overlap, choose] = useState("day");
   const [revoke, setRevoke] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState(null);
   // A repeat after a lost answer rotates nothing, and gets the same answer.
   const [key] = useState(() => crypto.randomUUID());
   const now = overlap === "now";
-  const rotate = async (e) => {
-    e.preventDefault();
-    setBusy(true);
-    setError(null);
-    try {
-      onDone(await api("POST", path, { ...bodies[overlap], ...(now && revoke ? { revoke_tokens: true } : {}) }, { key: `${key}-${overlap}-${revoke}` }));
-    } catch (e2) {
-      setError(e2 instanceof ApiError ? e2 : new ApiError(0));
-      setBusy(false);
-    }
-  };
-  return html`<form onSubmit=${rotate}>
+  const { busy, error, run } = useAct(async () =>
+    onDone(await api("POST", path, { ...bodies[overlap], ...(now && revoke ? { revoke_tokens: true } : {}) }, { key: `${key}-${overlap}-${revoke}` })),
+  );
+  return html`<form onSubmit=${(e) => (e.preventDefault(), run())}>
     <fieldset>
       <legend>${t.rotateText}</legend>
       ${Object.keys(t.overlaps).map((name) => html`<${Choice} key=${name} name=${name} chosen=${overlap === name} choose=${choose} />`)}
@@ -88,39 +78,15 @@ export function Rotate({ client, paths, may, onClose, onRotated }) {
 
 // ---- what still uses the old version ----
 
-const Users = ({ rows, label }) =>
-  html`<div class="scroll" tabindex="0" role="region" aria-label=${label}>
-    <table>
-      <thead>
-        <tr><th>${t.address}</th><th>${t.program}</th><th class="num">${t.count}</th><th>${t.lastToken}</th></tr>
-      </thead>
-      <tbody>
-        ${rows.map(
-          (u, i) => html`<tr key=${i}>
-            <td class="mono">${u.remote_addr ?? "–"}</td>
-            <td>${u.user_agent ?? "–"}</td>
-            <td class="num">${u.tokens}</td>
-            <td><${Time} at=${u.last_issued_at} /></td>
-          </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+const userColumns = [
+  [t.address, (u) => u.remote_addr ?? "–", "mono"],
+  [t.program, (u) => u.user_agent ?? "–"],
+  [t.count, (u) => u.tokens, "num"],
+  [t.lastToken, (u) => html`<${Time} at=${u.last_issued_at} />`],
+];
 
 function Grace({ old, name, path, may, changed }) {
-  const [error, setError] = useState(null);
-  const [busy, setBusy] = useState(false);
-  const act = async (method, url, body) => {
-    setBusy(true);
-    setError(null);
-    try {
-      await api(method, url, body);
-      changed();
-    } catch (e) {
-      setError(e instanceof ApiError ? e : new ApiError(0));
-    }
-    setBusy(false);
-  };
+  const { busy, error, run } = useAct((...request) => api(...request).then(changed));
   const begun = new Date(old.replaced_at);
   const part = Math.min(1, Math.max(0, (Date.now() - begun) / (new Date(old.expires_at) - begun)));
   return html`<section class="grace">
@@ -135,15 +101,15 @@ function Grace({ old, name, path, may, changed }) {
       </div>
       ${may.has("rotate") &&
       html`<div class="row">
-        <button type="button" disabled=${busy} onClick=${() => act("PATCH", path, { secret_version: old.version, grace_seconds: 7 * DAY_S })}>${t.prolong}</button>
-        <button type="button" class="danger-quiet" disabled=${busy} onClick=${() => act("DELETE", `${path}?secret_version=${old.version}`)}>${t.endNow}</button>
+        <button type="button" disabled=${busy} onClick=${() => run("PATCH", path, { secret_version: old.version, grace_seconds: 7 * DAY_S })}>${t.prolong}</button>
+        <button type="button" class="danger-quiet" disabled=${busy} onClick=${() => run("DELETE", `${path}?secret_version=${old.version}`)}>${t.endNow}</button>
       </div>`}
     </div>
     <progress max="1" value=${part} aria-label=${t.graceTitle(old.version)}></progress>
     ${error && html`<${Problem} error=${error} />`}
     ${old.used_by.length === 0
       ? html`<p class="good"><${Icon} name="check" /> ${t.graceNobody}</p>`
-      : html`<p class="small">${t.graceUsed(new Set(old.used_by.map((u) => u.remote_addr)).size)}</p><${Users} rows=${old.used_by} label=${`${t.graceTitle(old.version)}, ${name}`} />`}
+      : html`<p class="small">${t.graceUsed(new Set(old.used_by.map((u) => u.remote_addr)).size)}</p><${Table} kind="" label=${`${t.graceTitle(old.version)}, ${name}`} columns=${userColumns} rows=${old.used_by} />`}
   </section>`;
 }
 

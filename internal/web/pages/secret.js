@@ -1,6 +1,6 @@
 // One secret: asked for, shown for a minute, hidden again, copied, taken away in a file.
 import { useEffect, useState } from "./hooks.js";
-import { api, ApiError, html, meta, save } from "./base.js";
+import { api, html, meta, save, useAct } from "./base.js";
 import { Copy, Icon, Menu, Problem, say } from "./parts.js";
 import { t } from "./texts.js";
 
@@ -82,31 +82,20 @@ export const Dots = ({ hint }) =>
 // `first`: a secret that has just been made, shown at once.
 export function Secret({ id, hint, path, may, first }) {
   const [secret, set] = useState(first ?? null);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState(null);
   const hide = () => {
     set(null);
     say(t.hidden);
   };
   const left = useHiding(secret !== null, hide);
-  const reveal = async () => {
-    setBusy(true);
-    setError(null);
-    try {
-      set((await api("GET", path)).client_secret);
-    } catch (e) {
-      setError(e instanceof ApiError ? e : new ApiError(0));
-    }
-    setBusy(false);
-  };
+  const { busy, error, run } = useAct(async () => set((await api("GET", path)).client_secret));
   if (secret !== null) return html`<${Shown} id=${id} secret=${secret} left=${left} hide=${hide} />`;
   if (error?.code === "secret_not_readable") return html`<p class="muted small">${t.notReadable}</p>`;
   return html`<div class="secret">
       <${Dots} hint=${hint} />
       ${may.has("reveal") &&
-      html`<button type="button" disabled=${busy} onClick=${reveal} title=${t.revealIsRecorded}>
+      html`<button type="button" disabled=${busy} onClick=${() => run()} title=${t.revealIsRecorded}>
         <${Icon} name="eye" /> ${busy ? t.revealing : t.reveal}
       </button>`}
     </div>
-    ${error && html`<${Problem} error=${error} retry=${reveal} />`}`;
+    ${error && html`<${Problem} error=${error} retry=${() => run()} />`}`;
 }

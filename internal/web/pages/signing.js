@@ -1,8 +1,8 @@
 // The keys that sign tokens, on a line of their times, and the master keys below them.
 import { useState } from "./hooks.js";
-import { absolute, ago, api, html, useLoad } from "./base.js";
-import { Chip, Time } from "./parts.js";
-import { AskButton, MOST, Part, Table, Title } from "./lists.js";
+import { api, html, useLoad } from "./base.js";
+import { Chip, Part, Table, Time, Title, When } from "./parts.js";
+import { AskButton, MOST } from "./lists.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
 
@@ -33,7 +33,7 @@ const Key = ({ signing, may, changed }) =>
       ${steps(signing).map(
         ([name, at]) => html`<div key=${name}>
           <dt>${c.fields[name]}</dt>
-          <dd><time datetime=${at} title=${ago(at)}>${absolute(at)}</time></dd>
+          <dd><${When} at=${at} /></dd>
         </div>`,
       )}
     </dl>
@@ -47,7 +47,7 @@ const Rotate = ({ keys, changed }) => {
     kind="primary"
     fields=${[{ name: "alg", label: c.alg, options: { "": c.algAsSet, RS256: "RS256", ES256: "ES256", PS256: "PS256", EdDSA: "EdDSA" } }]}
     happens=${[c.rotateKeyHappens, active ? c.rotateKeyOld(active.kid) : "", c.rotateKeyGood].filter(Boolean)}
-    act=${({ alg }) => api("POST", "admin/signing-keys/rotate", alg ? { alg } : {}).then(changed)}
+    act=${(given) => api("POST", "admin/signing-keys/rotate", given).then(changed)}
   />`;
 };
 

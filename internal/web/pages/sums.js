@@ -1,7 +1,7 @@
 // How many tokens were given: over time, and by client, address and version, as the database counts.
 import { useEffect, useRef, useState } from "./hooks.js";
 import { api, daysAgo, html, query, useLoad } from "./base.js";
-import { Problem, Skeleton } from "./parts.js";
+import { Part } from "./parts.js";
 import { locale, t } from "./texts.js";
 
 // The chart is fetched by those alone who look at it.
@@ -46,13 +46,14 @@ export function Sums({ filters, nameOf }) {
   const shown = offered.includes(chosen) ? chosen : "time";
   const by = shown !== "time" ? shown : filters.days <= 2 ? "hour" : "day";
   const fields = { by, client_id: filters.client, issued_after: daysAgo(filters.days), time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone };
-  const { value, error, slow, reload } = useLoad(() => api("GET", `m2m/audit/token-sums${query(fields)}`), [by, filters.client, filters.days]);
+  const load = useLoad(() => api("GET", `m2m/audit/token-sums${query(fields)}`), [by, filters.client, filters.days]);
   const labelOf = (s) => (by === "client" ? nameOf(s) : by === "address" ? (s.remote_addr ?? "–") : s.secret_version ? t.versionN(s.secret_version) : "–");
   return html`<section class="card client">
     <div class="row">
       ${offered.map((one) => html`<button type="button" key=${one} aria-pressed=${one === shown} class=${one === shown ? "chosen" : "quiet"} onClick=${() => set(one)}>${t.sumsBy[one]}</button>`)}
     </div>
-    ${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${3} />`}
-    ${value?.by === by && (shown === "time" ? html`<${Chart} sums=${value.sums} by=${by} />` : html`<${Largest} value=${value} labelOf=${labelOf} />`)}
+    <${Part} of=${load}>
+      ${(value) => value.by === by && (shown === "time" ? html`<${Chart} sums=${value.sums} by=${by} />` : html`<${Largest} value=${value} labelOf=${labelOf} />`)}
+    <//>
   </section>`;
 }

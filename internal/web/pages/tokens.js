@@ -1,7 +1,7 @@
 // The tokens that were given: over time, as a list with filters, one by one, as CSV.
 import { useState } from "./hooks.js";
-import { absolute, ago, daysAgo, html, listPages, save, useLoad, who } from "./base.js";
-import { Chip, Copy, Dialog, Empty, Icon, Problem, Skeleton } from "./parts.js";
+import { absolute, daysAgo, html, listPages, save, useLoad, who } from "./base.js";
+import { Chip, Copy, Dialog, Empty, Icon, More, Part, Table, Title, When } from "./parts.js";
 import { listClients } from "./clients.js";
 import { Sums } from "./sums.js";
 import { t } from "./texts.js";
@@ -37,25 +37,26 @@ function Address({ filters, set }) {
 
 // ---- the list ----
 
-const columns = ["issued_at", "expires_at", "jti", "client_id", "auth_method", "secret_version", "credential", "scope", "audience", "remote_addr",
+const inCsv = ["issued_at", "expires_at", "jti", "client_id", "auth_method", "secret_version", "credential", "scope", "audience", "remote_addr",
   "user_agent", "caller", "kid", "bound_to", "transport", "request_id"];
 
 // A spreadsheet takes a cell that begins so for a formula.
 export const cell = (v) => `"${String(v ?? "").replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
 
-const csv = (tokens) => [columns.join(","), ...tokens.map((token) => columns.map((c) => cell(token[c])).join(","))].join("\r\n") + "\r\n";
+const csv = (tokens) => [inCsv.join(","), ...tokens.map((token) => inCsv.map((c) => cell(token[c])).join(","))].join("\r\n") + "\r\n";
 
-const methodOf = (token) => (token.auth_method ? (t.methods[token.auth_method] ?? token.auth_method) : "–");
+const methodOf = ({ auth_method: by }) => t.methods[by] ?? by ?? "–";
 
-const Row = ({ token, name, open }) =>
-  html`<tr>
-    <td><button type="button" class="link" onClick=${open} aria-haspopup="dialog"><time datetime=${token.issued_at} title=${ago(token.issued_at)}>${absolute(token.issued_at)}</time></button></td>
-    <td>${name}</td>
-    <td class="nowrap">${methodOf(token)}${token.secret_version ? html` <span class="muted">v${token.secret_version}</span>` : ""}</td>
-    <td class="mono">${token.remote_addr ?? "–"}</td>
-    <td class="clip" title=${token.user_agent ?? ""}>${token.user_agent ?? "–"}</td>
-    <td class="mono clip" title=${token.scope}>${token.scope}</td>
-  </tr>`;
+export const methodAndVersion = (token) => html`${methodOf(token)}${token.secret_version ? html` <span class="muted">v${token.secret_version}</span>` : ""}`;
+
+const columnsOf = (nameOf) => [
+  [t.issued, (token) => html`<${When} at=${token.issued_at} />`],
+  [t.client, nameOf],
+  [t.method, methodAndVersion],
+  [t.address, (token) => token.remote_addr ?? "–", "mono"],
+  [t.program, (token) => token.user_agent ?? "–", "clip"],
+  [t.scope, (token) => token.scope, "clip"],
+];
 
 export const Story = ({ title, rows, onClose }) =>
   html`<${Dialog} title=${title} onClose=${onClose}>
@@ -123,17 +124,8 @@ function List({ value, nameOf, more }) {
       <p class="muted">${t.shown(value.items.length, !value.more)}</p>
       <button type="button" onClick=${() => save("tokens.csv", "text/csv", csv(value.items))}><${Icon} name="down" /> ${t.csv}</button>
     </div>
-    <div class="card flush scroll" tabindex="0" role="region" aria-label=${t.tokens}>
-      <table>
-        <thead>
-          <tr><th>${t.issued}</th><th>${t.client}</th><th>${t.method}</th><th>${t.address}</th><th>${t.program}</th><th>${t.scope}</th></tr>
-        </thead>
-        <tbody>
-          ${value.items.map((token) => html`<${Row} key=${token.jti} token=${token} name=${nameOf(token)} open=${() => set(token)} />`)}
-        </tbody>
-      </table>
-    </div>
-    ${value.more && html`<button type="button" class="wide" onClick=${more}>${t.more}</button>`}
+    <${Table} label=${t.tokens} columns=${columnsOf(nameOf)} rows=${value.items} open=${set} />
+    ${value.more && html`<${More} more=${more} />`}
     ${open && html`<${Token} token=${open} name=${nameOf(open)} onClose=${() => set(null)} />`}`;
 }
 
@@ -141,7 +133,7 @@ export function Tokens({ session }) {
   const [filters, setFilters] = useState({ days: 7, client: "", address: "" });
   const [pages, setPages] = useState(PAGES_FIRST);
   const known = useLoad(() => listClients(session.organization.id, 5), []);
-  const { value, error, slow, reload } = useLoad(
+  const load = useLoad(
     () => listPages("m2m/audit/tokens", "tokens", { client_id: filters.client, remote_addr: filters.address, issued_after: daysAgo(filters.days), page_size: 100 }, pages),
     [filters, pages],
   );
@@ -151,13 +143,13 @@ export function Tokens({ session }) {
     setPages(PAGES_FIRST);
     setFilters(f);
   };
-  return html`<div class="title">
-      <h1>${t.tokensTitle}</h1>
-      <p class="muted">${t.tokensText}</p>
-    </div>
+  return html`<${Title} title=${t.tokensTitle} text=${t.tokensText} />
     <${Filters} clients=${clients} filters=${filters} set=${filter}><${Address} filters=${filters} set=${filter} /><//>
     ${!filters.address && html`<${Sums} filters=${filters} nameOf=${nameOf} />`}
-    ${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${6} />`}
-    ${value?.items.length === 0 && html`<${Empty} icon="clock" title=${t.noTokens} text=${t.noTokensText} />`}
-    ${value?.items.length > 0 && html`<${List} value=${value} nameOf=${nameOf} more=${() => setPages(pages + 5)} />`}`;
+    <${Part} of=${load} rows=${6}>
+      ${(value) =>
+        value.items.length === 0
+          ? html`<${Empty} icon="clock" title=${t.noTokens} text=${t.noTokensText} />`
+          : html`<${List} value=${value} nameOf=${nameOf} more=${() => setPages(pages + 5)} />`}
+    <//>`;
 }

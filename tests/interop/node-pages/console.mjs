@@ -16,6 +16,14 @@ const submit = (page) => page.locator("dialog button[type=submit]").click();
 const shown = (page, text) => page.getByRole("main").getByText(text, { exact: typeof text === "string" }).first().waitFor();
 const gone = (page) => page.locator("dialog").waitFor({ state: "detached" });
 
+// The form has each member that the contract's `schema` has, but those that buttons of their own set.
+async function hasAllOf(page, schema, ...buttons) {
+  const contract = await (await fetch(`${tools.base}/openapi.json`)).json();
+  const fields = await page.locator("dialog [name]").evaluateAll((all) => [...new Set(all.map((one) => one.name))]);
+  const wanted = Object.keys(contract.components.schemas[schema].properties);
+  check([...fields, ...buttons].sort().join() === wanted.sort().join(), `the form has ${fields}, ${schema} ${wanted}`);
+}
+
 // Every row of every list is one that was asked for.
 const rows = (page, label) => page.getByRole("region", { name: label, exact: true }).locator("tbody tr");
 
@@ -114,10 +122,14 @@ async function rights(page) {
     await open(page, view);
     await heading(page, title);
     await page.getByRole("main").getByText(VIEWS[view][1]).first().waitFor();
-    for (const name of ["New organization", "New client", "Portal link", "Rename", "Disable", "Delete", "Rotate key", "Rotate secret", "Revoke", "Reveal", "End", "Add", "Remove"])
+    for (const name of ["New organization", "New client", "Portal link", "Edit", "Disable", "Delete", "Rotate key", "Rotate secret", "Revoke", "Reveal", "End", "Add", "Remove"])
       check((await button(page, name).count()) === 0, `${view} offers ${name}`);
   }
   await look(page, "console-read-only");
+  await open(page, "organizations/acme/m2m_3lMxvAWyTFiUZLlMwedMOF");
+  for (const [label, value] of [["Roles", "Member"], ["Allowed networks", "Any"], ["Authenticates with", "Secret"], ["Tokens must be bound to", "Nothing"], ["Token type", "As the service is set"], ["Profile", "None"]])
+    await page.locator(".tiles div", { hasText: label }).getByText(value, { exact: true }).waitFor();
+  await look(page, "console-read-only-client");
 }
 
 async function signs_out(page, world) {
@@ -182,10 +194,24 @@ async function makes_an_organization(page, world) {
 
 async function changes_an_organization(page, world) {
   await open(page, "organizations/acme");
-  await button(page, "Rename").click();
+  await button(page, "Edit").click();
+  await look(page, "console-edit-organization");
+  await hasAllOf(page, "OrganizationChange", "disabled");
+  check((await dialog(page).getByLabel("Allowed networks").inputValue()) === "192.0.2.0/24 2001:db8::/32", "the form has the networks");
+  check((await dialog(page).getByLabel("Longest age").inputValue()) === "7776000", "and the age");
+  check(await page.locator("dialog button[type=submit]").isDisabled(), "what is unchanged can be saved");
   await dialog(page).getByLabel("Name").fill("Acme Holding");
   await submit(page);
   await heading(page, "Acme Holding");
+  check(JSON.stringify(world.changed.body) === '{"name":"Acme Holding"}', JSON.stringify(world.changed));
+  await button(page, "Edit").click();
+  await dialog(page).getByLabel("External ID").fill("org_7");
+  await dialog(page).getByLabel("Allowed networks").fill("");
+  await dialog(page).getByLabel("Longest age").fill("86400");
+  await dialog(page).getByText("1 day").waitFor();
+  await submit(page);
+  await gone(page);
+  check(JSON.stringify(world.changed.body) === '{"issuer":"https://login.example.com","external_id":"org_7","allowed_networks":null,"secret_max_age":86400}', JSON.stringify(world.changed));
   await button(page, "Disable").click();
   await page.getByText("get no more tokens").waitFor();
   await look(page, "console-disable");
@@ -213,11 +239,12 @@ async function portal_link(page, world) {
   await dialog(page).getByLabel("For whom").fill("Ada Lovelace");
   await dialog(page).getByLabel("Reveal secrets").check();
   check(await dialog(page).getByLabel("See clients").isDisabled(), "reading can be left out");
+  check(await dialog(page).getByLabel("See clients").isChecked(), "reading is left out");
   await dialog(page).getByLabel("Return URL").fill("https://app.example.com/");
   await look(page, "console-portal-link");
   await submit(page);
   await page.locator("[data-link]").waitFor();
-  check(JSON.stringify(world.changed.body) === '{"actor":"Ada Lovelace","may":["read","reveal"],"return_url":"https://app.example.com/","ttl":120}', JSON.stringify(world.changed));
+  check(JSON.stringify(world.changed.body) === '{"may":["read","reveal"],"ttl":120,"actor":"Ada Lovelace","return_url":"https://app.example.com/"}', JSON.stringify(world.changed));
   await button(page, "Copy Portal link").click();
   check((await page.evaluate(() => navigator.clipboard.readText())) === LINK, "the link is copied");
   await look(page, "console-portal-link-made");
@@ -250,6 +277,120 @@ async function clients(page, world) {
   await page.keyboard.press("Escape");
   await gone(page);
   await button(page, "Delete").count();
+}
+
+const CLIENT = "organizations/acme/m2m_3lMxvAWyTFiUZLlMwedMOF";
+const HELD = {
+  audiences: ["public-api", "https://api.example.com"],
+  allowed_networks: ["192.0.2.0/24"],
+  auth_methods: ["certificate", "key"],
+  token_binding: "any",
+  profile: "fapi2",
+};
+
+// Only what was changed is sent, each as the API has it.
+async function edits_a_client(page, world) {
+  world.client = { ...HELD };
+  await open(page, CLIENT);
+  const edit = async (...acts) => {
+    await button(page, "Edit").click();
+    for (const act of acts) await act(dialog(page));
+    await submit(page);
+    await gone(page);
+    return JSON.stringify(world.changed);
+  };
+  const sent = (body) => JSON.stringify({ method: "PATCH", path: "/admin/organizations/acme/clients/m2m_3lMxvAWyTFiUZLlMwedMOF", body });
+  const each = [
+    ["name", (d) => d.getByLabel("Name", { exact: true }).fill("Backend"), "Backend"],
+    ["scopes", (d) => d.getByLabel("Scopes").fill(""), []],
+    ["scopes", (d) => d.getByLabel("Scopes").fill(" orders:read,  orders:write "), ["orders:read", "orders:write"]],
+    ["token_lifetime", (d) => d.getByLabel("Token lifetime").fill("600"), 600],
+    ["audiences", (d) => d.getByLabel("Audience").fill("public-api"), ["public-api"]],
+    ["roles", (d) => d.getByLabel("Resource server").check(), ["member", "resource_server"]],
+    ["allowed_networks", (d) => d.getByLabel("Allowed networks").fill(""), null],
+    ["allowed_networks", (d) => d.getByLabel("Allowed networks").fill("198.51.100.0/24 2001:db8::/32"), ["198.51.100.0/24", "2001:db8::/32"]],
+    ["profile", (d) => d.getByLabel("Profile").selectOption(""), null],
+    ["auth_methods", (d) => d.getByLabel("Workload").check(), ["key", "certificate", "workload"]],
+    ["token_binding", (d) => d.getByLabel("Tokens must be bound to").selectOption("dpop"), "dpop"],
+    ["token_type", (d) => d.getByLabel("Token type").selectOption("at+jwt"), "at+jwt"],
+  ];
+  for (const [name, act, value] of each) {
+    const changed = await edit(act);
+    check(changed === sent({ [name]: value }), `${name}: ${changed}`);
+  }
+  await page.locator(".tiles").getByText("at+jwt").waitFor();
+  await button(page, "Edit").click();
+  await hasAllOf(page, "ClientChange", "disabled", "default");
+  check(await dialog(page).getByLabel("Key", { exact: true }).isChecked(), "the form has the methods");
+  check((await dialog(page).getByLabel("Tokens must be bound to").inputValue()) === "dpop", "and the binding");
+  await dialog(page).getByLabel("Scopes").fill(" orders:read   orders:write");
+  await dialog(page).getByLabel("Workload").uncheck();
+  await dialog(page).getByLabel("Workload").check();
+  check(await page.locator("dialog button[type=submit]").isDisabled(), "the same in other words can be saved");
+}
+
+const REFUSALS = {
+  scopes: ["Scopes", "scopes must be a list of at most 64 different scope tokens (RFC 6749 section 3.3), 1024 bytes in all."],
+  allowed_networks: ["Allowed networks", "allowed_networks: 192.0.2.1/24 has bits set behind its prefix; the network is 192.0.2.0/24."],
+  roles: ["Admin", "roles must be a list of admin, member and resource_server, each at most once."],
+  profile: ["Profile", "Profile fapi2 wants a token_binding, and no auth_methods but key and certificate."],
+};
+
+// A refusal stands at the field that it names, which has the focus and says so to screen readers.
+async function refuses_a_field(page, world) {
+  await open(page, CLIENT);
+  await button(page, "Edit").click();
+  await dialog(page).getByLabel("Name", { exact: true }).fill("Backend");
+  for (const [name, [label, detail]] of Object.entries(REFUSALS)) {
+    world.special = (method) => (method === "PATCH" ? { status: name === "profile" ? 409 : 400, body: { code: name === "profile" ? "profile_unmet" : "invalid_request", detail } } : null);
+    await submit(page);
+    await dialog(page).getByRole("alert").getByText(detail).waitFor();
+    await page.waitForFunction((n) => document.activeElement.name === n, name);
+    const field = dialog(page).getByLabel(label, { exact: label === "Admin" }).first();
+    check((await field.getAttribute("aria-describedby")) === (await dialog(page).getByRole("alert").getAttribute("id")), `${name} is described by the refusal`);
+    check((await field.getAttribute("aria-invalid")) === "true", `${name} is invalid`);
+    check((await page.locator("[aria-invalid=true]").count()) === (name === "roles" ? 3 : 1), `${name} alone is`);
+    await look(page, `console-refused-${name}`);
+  }
+  world.special = (method) => (method === "PATCH" ? { status: 503, body: { code: "overloaded", detail: "scopes are many" } } : null);
+  await submit(page);
+  await dialog(page).getByText("The service is busy").waitFor();
+  check((await page.locator("[aria-invalid=true]").count()) === 0, "a moment's fault is no field's");
+  world.special = null;
+  await page.keyboard.press("Escape");
+  await gone(page);
+  check(await button(page, "Edit").evaluate((b) => b === document.activeElement), "the focus returns");
+}
+
+// From the button to what is saved, by keys alone.
+async function edits_by_keyboard(page, world) {
+  await open(page, CLIENT);
+  await button(page, "Edit").focus();
+  await page.keyboard.press("Enter");
+  await page.locator("dialog[open]").waitFor();
+  const seen = [];
+  for (let i = 0; i < 30 && seen.at(-1) !== "profile"; i++) {
+    await page.keyboard.press("Tab");
+    seen.push(await page.evaluate(() => document.activeElement.name));
+    if (seen.at(-1) === "token_lifetime") await page.keyboard.type("900");
+    if (seen.at(-1) === "roles" && seen.at(-2) !== "roles") await page.keyboard.press("Space");
+  }
+  check([...new Set(seen.filter(Boolean))].join(" ") === "name scopes token_lifetime audiences roles allowed_networks auth_methods token_binding token_type profile", `tab goes to ${seen}`);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await gone(page);
+  check(JSON.stringify(world.changed?.body) === '{"token_lifetime":900,"roles":["admin","member"]}', JSON.stringify(world.changed));
+}
+
+async function the_form(page, suffix) {
+  await open(page, CLIENT);
+  await button(page, "Edit").click();
+  await dialog(page).getByText("What will happen").waitFor();
+  await look(page, `console-edit-client-${suffix}`);
+  await page.locator("dialog").evaluate((d) => d.scrollTo(0, d.scrollHeight));
+  await look(page, `console-edit-client-end-${suffix}`);
+  check(await page.locator("dialog").evaluate((d) => d.scrollWidth <= d.clientWidth), "the form is too wide");
 }
 
 async function every_client(page, world) {
@@ -386,7 +527,11 @@ export async function consoleTests(given) {
   const world = { page: "console", answer: answerConsole };
   const run = (what, act, more = {}, options = {}) => tools.withPage(`console: ${what}`, { ...options, world: { ...world, signedIn: true, ...more } }, act);
   for (const size of Object.keys(tools.SIZES))
-    for (const dark of [false, true]) await run(`every view ${size}`, (page) => every_view(page, `${size}-${dark ? "dark" : "light"}`), {}, { size, dark });
+    for (const dark of [false, true]) {
+      const suffix = `${size}-${dark ? "dark" : "light"}`;
+      await run(`every view ${size}`, (page) => every_view(page, suffix), {}, { size, dark });
+      await run(`the form of a client ${size}`, (page) => the_form(page, suffix), {}, { size, dark });
+    }
   await run("the code leaves the URL", code_leaves_the_url, { signedIn: false });
   await run("views have addresses", views_have_addresses);
   await run("all by keyboard", keyboard);
@@ -398,6 +543,9 @@ export async function consoleTests(given) {
   await run("an organization is changed and deleted", changes_an_organization);
   await run("a portal link", portal_link);
   await run("an organization's clients", clients);
+  await run("a client's settings are edited", edits_a_client);
+  await run("a refusal stands at its field", refuses_a_field);
+  await run("a client is edited by keyboard", edits_by_keyboard);
   await run("clients of all organizations", every_client);
   await run("signing keys", keys);
   await run("the audit is searched and taken along", audit);

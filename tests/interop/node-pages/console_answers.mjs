@@ -161,7 +161,8 @@ function below(world, method, path, url, body) {
   if (what === "portal-sessions") return method === "DELETE" ? none : ok({ sessions: world.empty ? [] : [0, 1].map((i) => seat(i, "portal")) });
   if (!id && method === "POST") return ok({ ...clientOf(7), ...body, client_secret: SECRET }, 201);
   if (!id) return page(url, "clients", ...searched(url, world.empty ? 0 : 120, clientOf, (m) => [m.client_id, m.name]));
-  if (!part) return method === "DELETE" ? none : ok({ ...clientOf(0), client_id: id, ...(method === "PATCH" ? body : {}) });
+  if (!part && method === "PATCH") world.client = { ...world.client, ...body };
+  if (!part) return method === "DELETE" ? none : ok({ ...clientOf(0), client_id: id, ...world.client });
   if (part === "secret") return ok({ client_id: id, client_secret: SECRET, version: 3, created_at: at(-0.2), expires_at: null });
   if (part === "credentials") return ok(held[MAIN]);
   return ok({ client_id: id, previous_secrets: [] });

@@ -1,14 +1,17 @@
 // Drives the pages of a running gateway in Chromium. The pages, their assets, their headers and the
 // contract are the gateway's own; the rest of the API is answers.mjs, so that each state can be had.
 //
-//   node pages.mjs URL CHROMIUM FOLDER [WORDS]   screenshots go to FOLDER; only what WORDS are in the name of
+//   node pages.mjs URL CHROMIUM FOLDER SOURCES [WORDS]
+//
+// Screenshots go to FOLDER, SOURCES has the pages' modules. WORDS: only what has them in its name.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 import { answer, NEW_SECRET, problem, SECRET } from "./answers.mjs";
 import { consoleTests } from "./console.mjs";
+import { wrongSources } from "./sources.mjs";
 
-const [base, executablePath, folder, only = ""] = process.argv.slice(2);
+const [base, executablePath, folder, sources, only = ""] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const origin = new URL(base).origin;
 const prefix = new URL(base).pathname.replace(/\/$/, "");
@@ -59,7 +62,7 @@ async function withPage(browser, what, { world = {}, size = "wide", dark = false
   page.setDefaultTimeout(20000);
   page.on("pageerror", (error) => failures.push(`${what}: ${error.message}`));
   page.on("console", (m) => {
-    const expected = /Failed to load resource.*(401|403|404|409|500|503|ERR_INTERNET_DISCONNECTED)/.test(m.text());
+    const expected = /Failed to load resource.*(400|401|403|404|409|500|503|ERR_INTERNET_DISCONNECTED)/.test(m.text());
     if (m.type() === "error" && !expected) failures.push(`${what}: console: ${m.text()}`);
   });
   await page.addInitScript(() => {
@@ -125,6 +128,7 @@ async function headers() {
   check(plain.headers.get("etag") !== head.headers.get("etag") && (await plain.text()).includes("import"), "the plain form is another representation");
   check((await fetch(asset, { method: "POST" })).status === 405, "an asset takes no POST");
   check((await fetch(`${base}/assets/nothing.js`)).status === 404, "what isn't there is 404");
+  check(!html.includes("modulepreload"), "nothing is read before the first paint but the style sheet and the page's script");
 }
 
 // ---- flows ----
@@ -404,6 +408,8 @@ const browser = await chromium.launch({
 });
 
 await headers();
+name = "sources";
+for (const wrong of await wrongSources(base, sources)) check(false, wrong);
 await withPage(browser, "the code leaves the URL", {}, code_leaves_the_url);
 for (const size of Object.keys(SIZES))
   for (const dark of [false, true]) {

@@ -85,7 +85,7 @@ async function test(name, act) {
   page.setDefaultTimeout(20000);
   page.on("pageerror", (error) => faults.push(error.message));
   page.on("console", (m) => {
-    if (m.type() === "error" && !/Failed to load resource.*(401|403|404)/.test(m.text())) faults.push(m.text());
+    if (m.type() === "error" && !/Failed to load resource.*(400|401|403|404|409)/.test(m.text())) faults.push(m.text());
   });
   page.on("request", (request) => asked.push(request.url()));
   try {

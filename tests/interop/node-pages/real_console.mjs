@@ -81,7 +81,7 @@ export async function consoleTests({ test, m2mctl, sql, confidential, shot, url,
     await page.getByRole("link", { name: "Open Hydra Works" }).click();
     await has(page, "Clients", made);
     await gives(secret, 200, "hydra/1", made);
-    await button(page, "Rename").click();
+    await button(page, "Edit").click();
     await dialog(page).getByLabel("Name").fill("Hydra Holding");
     await submit(page);
     await heading(page, "Hydra Holding");
@@ -128,6 +128,87 @@ export async function consoleTests({ test, m2mctl, sql, confidential, shot, url,
     assert.equal(acts("create_client"), 2, "the organization's first one, and Reports");
   });
 
+  await test("console: a client's and an organization's settings are edited, and a refusal changes nothing", async (page) => {
+    const env = m2mctl("org", "create", "minos", "--output", "env");
+    const [, client] = env.match(/M2M_CLIENT_ID=(\S+)/);
+    const [, secret] = env.match(/M2M_CLIENT_SECRET=(\S+)/);
+    confidential.add(secret);
+    const is = (columns, table = "client", where = `client_id = '${client}'`) => sql(`select ${columns} from m2m.${table} where ${where}`);
+    const details = (action) => sql(`select detail from m2m.admin_audit where action = '${action}' and outcome = 'granted' and actor = 'console:${GRACE}' and remote_addr = '127.0.0.1' and detail::text not like '%Hydra%' order by at`).split("\n");
+    const edit = async (...acts) => {
+      await button(page, "Edit").click();
+      for (const act of acts) await act(dialog(page));
+      await submit(page);
+    };
+    await open(page);
+    await go(page, `organizations/minos/${client}`, is("coalesce(nullif(name, ''), client_id)"));
+    await edit(
+      (d) => d.getByLabel("Name", { exact: true }).fill("Labyrinth"),
+      (d) => d.getByLabel("Scopes").fill("orders:read orders:write"),
+      (d) => d.getByLabel("Token lifetime").fill("600"),
+      (d) => d.getByLabel("Audience").fill("public-api https://maze.example"),
+      (d) => d.getByLabel("Resource server").check(),
+      (d) => d.getByLabel("Allowed networks").fill("127.0.0.0/8 2001:db8::/32"),
+      (d) => d.getByLabel("Token type").selectOption("at+jwt"),
+    );
+    await gone(page);
+    await heading(page, "Labyrinth");
+    assert.equal(is("name, scopes, token_lifetime, audiences, 'resource_server' = any(roles), allowed_networks, token_type, coalesce(auth_methods, '{secret}')"), "Labyrinth|{orders:read,orders:write}|600|{public-api,https://maze.example}|t|{127.0.0.0/8,2001:db8::/32}|at+jwt|{secret}");
+    assert.deepEqual(Object.keys(JSON.parse(details("set_client").at(-1))).sort(), ["allowed_networks", "audiences", "name", "roles", "scopes", "token_lifetime", "token_type"]);
+    await gives(secret, 200, "minos/1", client);
+    await shot(page, "real-console-settings");
+    // the server's own sentences, at their fields
+    for (const [act, field, sentence] of [
+      [(d) => d.getByLabel("Allowed networks").fill("192.0.2.1/24"), "allowed_networks", /192\.0\.2\.0\/24/],
+      [(d) => d.getByLabel("Token lifetime").fill("59"), "token_lifetime", /from 60 to 2592000/],
+      [(d) => d.getByLabel("Scopes").fill("a a"), "scopes", /different scope tokens/],
+      [(d) => d.getByLabel("Secret", { exact: true }).uncheck(), "auth_methods", /one at least/],
+      [(d) => d.getByLabel("Profile").selectOption("fapi2"), "profile", /token_binding/],
+    ]) {
+      await edit(act);
+      await dialog(page).getByRole("alert").getByText(sentence).waitFor();
+      await page.waitForFunction((name) => document.activeElement.name === name, field);
+      await shot(page, `real-console-refused-${field}`);
+      await page.keyboard.press("Escape");
+      await gone(page);
+    }
+    assert.equal(is("scopes, token_lifetime, allowed_networks, coalesce(auth_methods, '{secret}'), profile"), "{orders:read,orders:write}|600|{127.0.0.0/8,2001:db8::/32}|{secret}|");
+    assert.equal(details("set_client").length, 1);
+    await edit(
+      (d) => d.getByLabel("Key", { exact: true }).check(),
+      (d) => d.getByLabel("Secret", { exact: true }).uncheck(),
+      (d) => d.getByLabel("Tokens must be bound to").selectOption("dpop"),
+      (d) => d.getByLabel("Profile").selectOption("fapi2"),
+      (d) => d.getByLabel("Allowed networks").fill(""),
+    );
+    await gone(page);
+    assert.equal(is("auth_methods, token_binding, profile, allowed_networks is null, scopes"), "{key}|dpop|fapi2|t|{orders:read,orders:write}");
+    assert.deepEqual(Object.keys(JSON.parse(details("set_client").at(-1))).sort(), ["allowed_networks", "auth_methods", "profile", "token_binding"]);
+    await gives(secret, 401, "minos/1", client);
+    await edit((d) => d.getByLabel("Profile").selectOption(""), (d) => d.getByLabel("Tokens must be bound to").selectOption(""), (d) => d.getByLabel("Token type").selectOption(""), (d) => d.getByLabel("Secret", { exact: true }).check());
+    await gone(page);
+    assert.equal(is("auth_methods, token_binding is null, profile is null, token_type is null"), "{secret,key}|t|t|t");
+    await gives(secret, 200, "minos/1", client);
+
+    const organization = (columns) => is(columns, "organization", "slug = 'minos'");
+    await go(page, "organizations/minos", organization("name"));
+    await edit((d) => d.getByLabel("Issuer").fill("https://login.example.com"));
+    await dialog(page).getByRole("alert").getByText("issuer and external_id must be given together.").waitFor();
+    await dialog(page).getByLabel("External ID").fill("org_minos");
+    await dialog(page).getByLabel("Allowed networks").fill("192.0.2.0/24");
+    await dialog(page).getByLabel("Longest age").fill("864000");
+    await submit(page);
+    await gone(page);
+    assert.equal(organization("issuer, external_id, allowed_networks, secret_max_age"), "https://login.example.com|org_minos|{192.0.2.0/24}|864000");
+    assert.deepEqual(JSON.parse(details("set_organization").at(-1)), { issuer: "https://login.example.com", external_id: "org_minos", allowed_networks: ["192.0.2.0/24"], secret_max_age: 864000 });
+    await gives(secret, 403, "minos/1", client);
+    await edit(...["Issuer", "External ID", "Allowed networks", "Longest age"].map((label) => (d) => d.getByLabel(label).fill("")));
+    await gone(page);
+    assert.equal(organization("external_id is null, allowed_networks is null, secret_max_age is null"), "t|t|t");
+    await gives(secret, 200, "minos/1", client);
+    await shot(page, "real-console-organization-settings");
+  });
+
   await test("console: signing keys are rotated and revoked", async (page) => {
     await open(page);
     await go(page, "keys", "Signing keys");
@@ -151,12 +232,18 @@ export async function consoleTests({ test, m2mctl, sql, confidential, shot, url,
     await open(page, "read");
     await go(page, "organizations/demo", sql("select name from m2m.organization where slug = 'demo'"));
     await has(page, "Clients", id);
-    for (const name of ["Portal link", "Rename", "Disable", "Delete", "New client"]) assert.equal(await button(page, name).count(), 0, name);
-    const ask = (path, method = "GET") => page.evaluate(async ([p, m]) => (await fetch(p, { method: m, headers: { "X-M2M-Console": "1" } })).status, [path, method]);
+    for (const name of ["Portal link", "Edit", "Disable", "Delete", "New client"]) assert.equal(await button(page, name).count(), 0, name);
+    await page.goto(`${url}/console#organizations/demo/${id}`);
+    await page.locator(".tiles div", { hasText: "Authenticates with" }).waitFor();
+    assert.equal(await button(page, "Edit").count(), 0);
+    const ask = (path, method = "GET", body = undefined) =>
+      page.evaluate(async ([p, m, b]) => (await fetch(p, { method: m, body: b, headers: { "X-M2M-Console": "1", ...(b && { "Content-Type": "application/json" }) } })).status, [path, method, body]);
     assert.equal(await ask(`admin/organizations/demo/clients/${id}/secret`), 403);
     assert.equal(await ask("admin/audit/acts"), 403);
     assert.equal(await ask("admin/signing-keys/rotate", "POST"), 403);
     assert.equal(await ask("m2m/client-secret"), 403);
+    assert.equal(await ask(`admin/organizations/demo/clients/${id}`, "PATCH", '{"token_lifetime":600}'), 403);
+    assert.equal(await ask("admin/organizations/demo", "PATCH", '{"name":"Demo"}'), 403);
   });
 
   await test("console: a session that another one ends is over, and signing out ends it", async (page, context) => {

@@ -79,6 +79,20 @@ Test(web, a_page_says_the_title_as_text_and_names_only_relative_assets)
 	cr_assert(has(get("/console", NULL, NULL).body, "src=\"assets/console-"));
 }
 
+/* What else it named would be read before the first paint. */
+Test(web, a_page_names_one_script)
+{
+	static const char *const paths[] = {"/portal", "/docs", "/console"};
+	if (!built() || open_web() != ERR_OK)
+		return;
+	for (size_t i = 0; i < 3; i++) {
+		struct str html = get(paths[i], NULL, NULL).body;
+		const char *first = memmem(html.p, html.n, ".js\"", 4);
+		cr_assert_not_null(first);
+		cr_assert_null(memmem(first + 4, (size_t)(html.p + html.n - first - 4), ".js\"", 4), "%s", paths[i]);
+	}
+}
+
 Test(web, nothing_but_what_was_built_is_served)
 {
 	struct web_answer a;
@@ -190,7 +204,7 @@ Test(web, all_that_a_browser_can_load_has_at_most_60_kilobytes_gzipped)
 {
 	size_t n = 0;
 	for (unsigned i = 0; i < web_assets_n; i++)
-		if (strcmp(web_assets[i].source.name, "licences.txt") != 0)
+		if (strcmp(web_assets[i].source, "licences.txt") != 0)
 			n += web_assets[i].gzip.n;
 	cr_assert_leq(n, 60U * 1024, "%zu bytes", n);
 }
