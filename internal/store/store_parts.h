@@ -63,8 +63,9 @@
 #define STMT_REVOCATIONS_BY_BEARER     "revocations_by_bearer"
 #define STMT_FORGET_REVOKED            "forget_revoked"
 
-#define STMT_ACT_LIST   "act_list"
-#define STMT_TOKEN_SUMS "token_sums"
+#define STMT_ACT_LIST    "act_list"
+#define STMT_ACT_REFUSED "act_refused"
+#define STMT_TOKEN_SUMS  "token_sums"
 
 #define STMT_PORTAL_LINK     "portal_link"
 #define STMT_PORTAL_OPEN     "portal_open"

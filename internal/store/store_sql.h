@@ -4,6 +4,7 @@
 #define M2M_STORE_STORE_SQL_H
 
 extern const char sql_act_list[];
+extern const char sql_act_refused[];
 extern const char sql_adopt_secret[];
 extern const char sql_client_find[];
 extern const char sql_client_keys[];

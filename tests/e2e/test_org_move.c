@@ -80,6 +80,15 @@ static void freeze(struct world *w, const char *slug)
 		 slug);
 }
 
+static int admin_call(const struct world *w, const char *method, const char *path, const char *bearer, const char *body)
+{
+	return http_call(
+		w->gateway.http,
+		&(struct http_request){
+			.method = method, .path = path, .bearer = bearer, .type = body == NULL ? NULL : "application/json", .body = body},
+		&r);
+}
+
 static void expect_moving(int status)
 {
 	char after[16];
@@ -145,6 +154,26 @@ Test(org_move, nothing_of_a_frozen_organization_is_changed)
 		cr_expect(code != 0 && strstr(ran.err, "moving") != NULL, "%s %s ended with %d: %s", args[0], args[1], code, ran.err);
 	}
 	expect_moving(post_json(&source, "/admin/organizations/acme/clients", platform, "{\"name\":\"x\"}", &r));
+	expect_moving(admin_call(&source, "PATCH", "/admin/organizations/acme", platform, "{\"disabled\":true}"));
+	char path[192];
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s", second);
+	expect_moving(admin_call(&source, "PATCH", path, platform, "{\"name\":\"x\"}"));
+	expect_moving(admin_call(&source, "DELETE", path, platform, NULL));
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/credentials", second);
+	expect_moving(admin_call(&source, "POST", path, platform,
+				 "{\"kind\":\"workload\",\"issuer\":\"https://ci.example.com\",\"subject\":\"a\"}"));
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/rotate", second);
+	expect_moving(admin_call(&source, "POST", path, platform, "{}"));
+	/* each refusal is recorded, once, whoever refused it */
+	cr_expect_str_eq(
+		sql_text(world_db(&source),
+			 "select string_agg(a.action || ' ' || (a.organization_id = o.organization_id) || ' ' || (coalesce(a.client_id, "
+			 "'') = '%s'),"
+			 " ', ' order by a.action) from m2m.admin_audit a, m2m.organization o where a.outcome = 'organization_moving'"
+			 " and a.transport = 'r'",
+			 second),
+		"add_workload true true, create_client true false, delete_client true true, disable_organization true false,"
+		" rotate_secret true true, set_client true true");
 	cr_assert_str_eq(sql_text(world_db(&source), "%s", before), was);
 	cr_expect_eq(sql_int(world_db(&source), "select count(*) from m2m.tokens_ended"), 0);
 }

@@ -630,3 +630,21 @@ const struct store_key *store_keys(const struct store *s, unsigned *ret_n)
 	*ret_n = 0;
 	return NULL;
 }
+
+/* ---- acts that are refused ---- */
+
+enum err store_record_refusal(struct store *s, const struct origin *o, enum err why, act_recorded *done, void *arg)
+{
+	s->origin = o;
+	s->refusal = why;
+	s->recorded = done;
+	s->arg = arg;
+	return take_on(s, FAKE_REFUSAL);
+}
+
+void fake_recorded(struct store *s, enum err err)
+{
+	cr_assert_eq(s->waiting, FAKE_REFUSAL, "no refusal waits");
+	s->waiting = FAKE_NONE;
+	s->recorded(s->arg, err);
+}

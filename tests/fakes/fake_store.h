@@ -73,6 +73,7 @@ enum fake_call {
 	FAKE_DENIED_LIST,
 	FAKE_HEALTH,
 	FAKE_TOKEN_LIST_ALL,
+	FAKE_REFUSAL,
 };
 
 /* Zeroed by the test before use, which then sets `keys`. */
@@ -132,6 +133,8 @@ struct store {
 	console_done *console_done;
 	operator_done *operator_done;
 	const struct operator_proof *by; /* of console_use */
+	enum err refusal;                /* of store_record_refusal */
+	act_recorded *recorded;
 
 	/* the last denied_count; copies, as the real one makes */
 	unsigned denied;
@@ -169,6 +172,9 @@ void fake_console(struct store *s, enum err err, const struct console_answer *a)
 
 /* The same of what operators alone ask. */
 void fake_operator(struct store *s, enum err err, const struct operator_answer *a);
+
+/* The refusal of an act is recorded, or can't be. */
+void fake_recorded(struct store *s, enum err err);
 
 /* Answers the issue_request that waits, whose outputs the test has filled in. */
 void fake_issue(struct store *s, enum err err);
