@@ -249,3 +249,28 @@ enum err database_health(struct store *s, operator_done *done, void *arg)
 	store_params(s, &p);
 	return submit(s, STMT_HEALTH, false, &p, (struct call){.take = take_health, .done = done, .arg = arg});
 }
+
+static enum err take_wanted(const struct store *s, const PGresult *r, struct arena *a, struct operator_answer *answer)
+{
+	struct master_keys_wanted *w = arena_alloc(a, sizeof *w);
+	(void)s;
+	if (w == NULL || PQntuples(r) != 1)
+		return w == NULL ? ERR_NO_MEMORY : ERR_INTERNAL;
+	*w = (struct master_keys_wanted){pg_str(r, 0, 0), pg_str(r, 0, 1), pg_str(r, 0, 2), pg_bool(r, 0, 3)};
+	answer->wanted = w;
+	answer->n = 1;
+	return ERR_OK;
+}
+
+enum err master_keys_wanted(struct store *s, operator_done *done, void *arg)
+{
+	const struct master_ring *ring = &s->config->ring;
+	struct str checks[MASTER_RING_MAX];
+	struct pg_params p;
+	store_params(s, &p);
+	master_ring_put(&p, ring);
+	for (unsigned i = 0; i < ring->n; i++)
+		checks[i] = str_from(ring->keys[i].check, sizeof ring->keys[i].check);
+	pg_put_array(&p, PG_BYTEA, checks, ring->n);
+	return submit(s, STMT_MASTER_KEYS_WANTED, false, &p, (struct call){.take = take_wanted, .done = done, .arg = arg});
+}

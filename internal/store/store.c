@@ -106,6 +106,7 @@ static const struct pg_statement serve_statements[] = {
 	 "select m2m.operator_revokes_key($1::bytea, $2::uuid, $3::text, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text,"
 	 " $9::text, $10::int8, $11::bool, $12::text, $13::text, $14::text, $15::bytea, $16::text)"},
 	{STMT_MASTER_KEYS, sql_master_keys},
+	{STMT_MASTER_KEYS_WANTED, sql_master_keys_wanted},
 	{STMT_OPERATOR_TOKEN_LIST, sql_operator_token_list},
 	{STMT_DENIED_LIST, sql_operator_denied_list},
 	{STMT_HEALTH, "select current_setting('server_version_num')::int4, pg_is_in_recovery(), h.default_used, h.partitions_until,"

@@ -84,6 +84,7 @@
 #define STMT_SIGNING_KEY_ROTATE  "signing_key_rotate"
 #define STMT_SIGNING_KEY_REVOKE  "signing_key_revoke"
 #define STMT_MASTER_KEYS         "master_keys"
+#define STMT_MASTER_KEYS_WANTED  "master_keys_wanted"
 #define STMT_OPERATOR_TOKEN_LIST "operator_token_list"
 #define STMT_DENIED_LIST         "denied_list"
 #define STMT_HEALTH              "health"

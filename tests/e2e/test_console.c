@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "harness/expect.h"
@@ -873,6 +874,76 @@ Test(console, master_keys_and_health_are_shown)
 	cr_expect_str_eq(body_text(&r, "status", text, sizeof text), "ok", "%s", r.body);
 	cr_expect(strstr(r.body, "\"primary\":true") != NULL && strstr(r.body, "\"name\":\"signing_key\",\"state\":\"ok\"") != NULL, "%s",
 		  r.body);
+	cr_expect(strstr(r.body, "{\"name\":\"master_keys\",\"state\":\"ok\"") != NULL, "%s", r.body);
+	cr_expect(strstr(r.body, "{\"name\":\"denied_attempts\",\"state\":\"ok\"") != NULL, "%s", r.body);
+	cr_expect(strstr(r.body, "{\"name\":\"log\",\"state\":\"ok\"") != NULL, "%s", r.body);
+}
+
+static void health_says(const struct session *s, const char *check)
+{
+	expect_status(ask(s, "GET", "/admin/health", NULL), 200);
+	cr_expect(strstr(r.body, check) != NULL, "%s: %s", check, r.body);
+}
+
+/* A key is missing as long as something that lives needs it. */
+Test(console, health_tells_of_master_keys_that_the_gateway_lacks)
+{
+	struct session s;
+	PGconn *db = world_db(&w);
+	new_session("ada", "read", &s);
+	sql_exec(db,
+		 "insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, ended_at, expires_at)"
+		 " select '%s', 2 + i, 'gone', sha256('s'), sha256(i::text::bytea), 'abcd', now(),"
+		 " case when i %% 2 = 0 then now() - interval '1 second' else '-infinity' end from generate_series(1, 20) i",
+		 acme.client_id);
+	health_says(&s, "\"master_keys\",\"state\":\"ok\"");
+	sql_exec(db,
+		 "insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, ended_at, expires_at)"
+		 " values ('%s', 30, 'k0', sha256('s'), sha256('v'), 'abcd', now(), now() + interval '1 hour')",
+		 acme.client_id);
+	health_says(&s, "This gateway lacks master keys that live secrets need: k0.");
+	sql_exec(db, "delete from m2m.client_secret where key_id = 'k0'");
+	sql_exec(db, "update m2m.signing_key set seal_key_id = 'k3'");
+	health_says(&s, "This gateway lacks master keys that signing keys need: k3.");
+	sql_exec(db, "update m2m.signing_key set seal_key_id = 'k1'; update m2m.key_check set check_value = sha256('x')");
+	health_says(&s, "The database knows other master keys by these names: k1.");
+	sql_exec(db, "delete from m2m.key_check");
+	health_says(&s, "The database doesn't know the active master key k1 yet.");
+}
+
+/* More kinds than there is room for, from as many addresses. */
+Test(console, health_tells_of_refused_attempts_that_had_no_room)
+{
+	struct session s;
+	struct http_conn conn;
+	char headers[64];
+	gateway_stop(&w.gateway, 10000);
+	env_set(&w.gateway_env, "M2M_TRUSTED_PROXIES=127.0.0.1/32");
+	env_set(&w.gateway_env, "M2M_FORWARDED=x-forwarded-for");
+	env_set(&w.gateway_env, "M2M_WORKERS=1");
+	gateway_start(&w.gateway, &w.gateway_env);
+	new_session("ada", "read", &s);
+	cr_assert(http_open(&conn, w.gateway.http));
+	for (int i = 0; i < 1000; i++) {
+		snprintf(headers, sizeof headers, "X-Forwarded-For: 198.51.%d.%d\r\n", i / 250, i % 250);
+		const struct http_request q = {.path = "/m2m/client-id", .bearer = "x", .headers = headers};
+		cr_assert_eq(http_call_on(&conn, &q, &r), 401);
+	}
+	http_close(&conn);
+	health_says(&s, "Within the last hour refused attempts were too many kinds");
+}
+
+Test(console, health_names_the_sources_revision)
+{
+	char revision[64];
+	struct session s;
+	new_session("ada", "read", &s);
+	expect_status(ask(&s, "GET", "/admin/health", NULL), 200);
+	body_text(&r, "revision", revision, sizeof revision);
+	if (sizeof M2M_REVISION > 1)
+		cr_expect_str_eq(revision, M2M_REVISION);
+	else
+		cr_expect(strstr(r.body, "\"revision\":null") != NULL, "%s", r.body);
 }
 
 Test(console, tokens_and_denied_attempts_of_all_organizations_are_listed)

@@ -593,6 +593,16 @@ enum err database_health(struct store *s, operator_done *done, void *arg)
 	return take_on_operator(s, FAKE_HEALTH, done, arg);
 }
 
+enum err master_keys_wanted(struct store *s, operator_done *done, void *arg)
+{
+	return take_on_operator(s, FAKE_MASTER_KEYS_WANTED, done, arg);
+}
+
+struct denied_health denied_health(const struct store *s)
+{
+	return s->denied_health;
+}
+
 void fake_operator(struct store *s, enum err err, const struct operator_answer *a)
 {
 	s->waiting = FAKE_NONE;

@@ -12,6 +12,7 @@
 #include "store/client_jwks.h"
 #include "store/console.h"
 #include "store/credential.h"
+#include "store/denied.h"
 #include "store/issue.h"
 #include "store/operator.h"
 #include "store/portal.h"
@@ -72,6 +73,7 @@ enum fake_call {
 	FAKE_MASTER_KEYS,
 	FAKE_DENIED_LIST,
 	FAKE_HEALTH,
+	FAKE_MASTER_KEYS_WANTED,
 	FAKE_TOKEN_LIST_ALL,
 	FAKE_REFUSAL,
 };
@@ -140,6 +142,7 @@ struct store {
 	unsigned denied;
 	char denied_client[64], denied_addr[64];
 	const char *denied_reason;
+	struct denied_health denied_health;
 };
 
 /* Answers the credential call that waits. `c` is NULL unless `err` is ERR_OK. */
