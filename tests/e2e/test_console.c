@@ -851,15 +851,26 @@ Test(console, a_signing_key_is_rotated_and_revoked)
 	/* and what was made opens: a token is signed with it */
 	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
 
+	/* one that verifiers know takes over in its place without more words */
+	expect_status(ask(&s, "POST", "/admin/signing-keys/rotate", "{\"standby\":true}"), 201);
+	body_text(&r, "kid", first, sizeof first);
+	snprintf(path, sizeof path, "/admin/signing-keys/%s/revoke", kid);
+	expect_status(ask(&s, "POST", path, "{}"), 409);
+	sql_exec(world_db(&w), "update m2m.signing_key set created_at = now() - interval '1 day' where kid = '%s'", first);
+	expect_status(ask(&s, "POST", path, "{}"), 200);
+	cr_expect_str_eq(sql_text(world_db(&w), "select kid from m2m.signing_key_current"), first);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	snprintf(kid, sizeof kid, "%s", first);
+
 	/* the last one leaves, and a new one is made */
 	snprintf(path, sizeof path, "/admin/signing-keys/%s/revoke", kid);
 	expect_status(ask(&s, "POST", path, "{\"now\":true}"), 200);
 	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
-	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_key"), 3);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_key"), 4);
 	cr_expect_eq(sql_int(world_db(&w),
 			     "select count(*) from m2m.admin_audit where action = 'revoke_signing_key' and outcome = 'granted'"
 			     " and actor = 'console:ada' and detail ? 'successor'"),
-		     2);
+		     3);
 }
 
 Test(console, master_keys_and_health_are_shown)
