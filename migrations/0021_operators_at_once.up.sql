@@ -1,4 +1,4 @@
--- Operators who end each other's sessions at once, and the first signing key.
+-- Operators who end each other's sessions at once, the first signing key, and lists of very many clients.
 set local role m2m_owner;
 
 -- Ends a console session, whoever asks and whichever it is, and records it. Its row and the asker's are locked in the order of their ids (an operator's
@@ -50,3 +50,53 @@ begin
 end
 $$;
 revoke all on function m2m.signing_key_first(text, text, text, bytea, text) from public;
+
+-- ---- lists of very many clients ----
+
+-- When each client last got a token, for a page of a list: by the newest rows of its index, week after week back to what is counted, and then by the
+-- counts. As m2m.credentials_last_used, but for many clients at once and not told apart by credential; the order of the rows in the table stands for that
+-- of their times, so that a time may be some milliseconds early. It gives up after a while: null is then "not known".
+create function m2m.clients_last_used(clients text[])
+returns table (client_id text, last_used_at timestamptz)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set jit = off
+	set enable_sort = off set enable_seqscan = off -- only an index has rows in an order without sorting
+	set plan_cache_mode = force_custom_plan -- with the times known, planning leaves out all partitions but one
+as $$
+#variable_conflict use_column
+declare
+	begun timestamptz := clock_timestamp();
+	oldest timestamptz := (select min(to_timestamp(substring(c.relname from '[0-9]{8}$'), 'YYYYMMDD')) from pg_inherits i
+	                       join pg_class c on c.oid = i.inhrelid where i.inhparent = 'm2m.token_audit'::regclass);
+	counted timestamptz := coalesce((select u.until from m2m.token_usage_until u), '-infinity');
+	high timestamptz := begun + interval '1 minute';
+	low timestamptz;
+	missing text[] := clients;
+begin
+	while cardinality(missing) > 0 and high > counted and clock_timestamp() < begun + interval '30 milliseconds' loop
+		low := date_trunc('week', high - interval '1 microsecond');
+		if low <= oldest then
+			low := '-infinity'; -- rows that no week took
+		end if;
+		for client_id, last_used_at in
+			select c.client, t.at from unnest(missing) c(client) cross join lateral (
+				select max(r.issued_at) as at from (
+					select a.issued_at from m2m.token_audit a
+					-- not by equality, which would leave the order open
+					where a.client_id >= c.client collate "C" and a.client_id <= c.client collate "C" and a.issued_at >= low and a.issued_at < high
+					order by a.client_id desc limit 16) r) t
+			where t.at is not null
+		loop
+			missing := array_remove(missing, client_id);
+			return next;
+		end loop;
+		high := low;
+	end loop;
+	return query
+		select c.client, greatest(u.at, b.at) from unnest(missing) c(client)
+		left join lateral (select max(r.last_issued_at) as at from (
+			select a.last_issued_at from m2m.token_usage a where a.client_id = c.client collate "C" order by a.day desc limit 16) r) u on true
+		left join lateral (select max(p.last_used_at) as at from m2m.credential_use_before p where p.client_id = c.client collate "C") b on true;
+end
+$$;
+revoke all on function m2m.clients_last_used(text[]) from public;
+grant execute on function m2m.clients_last_used(text[]) to m2m_gateway;

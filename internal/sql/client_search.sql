@@ -43,6 +43,11 @@ with place as (
      and not (c.client_id >= $1::text and c.client_id < $1::text || U&'\+10FFFF')
    order by lower(c.name) collate "C", c.client_id limit $2::int8)
 )
+--? not within
+, page as materialized (
+  select * from found order by phase, case when phase = 'n' then lower(name) end collate "C", client_id limit $2::int8
+)
+--? end
 --? within
 select case when t.organization_id is null then 'organization_not_found' else 'granted' end,
   --: client_columns(o, c, s)
@@ -54,8 +59,9 @@ left join lateral (select * from m2m.client_secret s where s.client_id = c.clien
     limit 1) s on true
 --? else
 select 'granted', c.client_id, c.name, o.organization_id, o.slug, o.name, c.disabled_at, c.created_at,
-  (select max(u.last_used_at) from m2m.credentials_last_used(c.client_id) u), c.phase
-from (select * from found order by phase, case when phase = 'n' then lower(name) end collate "C", client_id limit $2::int8) c
+  u.last_used_at, c.phase
+from page c
+left join m2m.clients_last_used((select array_agg(client_id) from page)) u on u.client_id = c.client_id
 join lateral (select * from m2m.organization o where o.organization_id = c.organization_id limit 1) o on true
 --? end
 order by c.phase, case when c.phase = 'n' then lower(c.name) end collate "C", c.client_id limit $2::int8
