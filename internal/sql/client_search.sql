@@ -22,10 +22,10 @@ with place as (
   (select 'i' as phase, c.* from m2m.client c
    where coalesce($3::text, 'i') = 'i' and c.deleted_at is null
 --? within
-     -- as pairs, for the index that has both
-     and (c.organization_id, c.client_id) >= ((select organization_id from target), $1::text)
+     -- as pairs, for the index that has both; of two lower bounds it may begin at the lower one
+     and (c.organization_id, c.client_id) >= ((select organization_id from target), (select greatest($1::text collate "C", id) from place))
      and (c.organization_id, c.client_id) < ((select organization_id from target), $1::text || U&'\+10FFFF')
-     and (c.organization_id, c.client_id) > ((select organization_id from target), (select id from place))
+     and c.client_id <> (select id from place)
    order by c.organization_id, c.client_id limit $2::int8)
 --? else
      and c.client_id >= $1::text and c.client_id < $1::text || U&'\+10FFFF' and c.client_id > (select id from place)
@@ -37,9 +37,9 @@ with place as (
 --? within
      and c.organization_id = (select organization_id from target)
 --? end
-     and lower(c.name) collate "C" >= lower($1::text) and lower(c.name) collate "C" < lower($1::text) || U&'\+10FFFF'
+     and lower(c.name) collate "C" < lower($1::text) || U&'\+10FFFF'
      and (lower(c.name) collate "C", c.client_id) >
-       ((select name from place), (select case when phase = 'n' then id else '' end from place))
+       ((select greatest(lower($1::text) collate "C", name) from place), (select case when phase = 'n' then id else '' end from place))
      and not (c.client_id >= $1::text and c.client_id < $1::text || U&'\+10FFFF')
    order by lower(c.name) collate "C", c.client_id limit $2::int8)
 )
