@@ -40,8 +40,8 @@ struct origin {
 };
 
 /* Six parameters: actor text, request_id uuid, transport "char", remote_addr text, user_agent text,
- * traceparent text. An absent one is null. `by` becomes the parameters' `by`, and `o`, where it has an act,
- * their `of`. */
+ * traceparent text. An absent one is null. `by` becomes the parameters' `by`, and `o`, where it has an
+ * act, their `of`. */
 void origin_put(struct pg_params *p, const struct origin *o);
 
 #endif

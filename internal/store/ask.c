@@ -28,8 +28,9 @@ static void answer(struct asked *asked, enum err err, const PGresult *r)
 
 /* ---- acts that are refused ----
  *
- * An act's own statement records what it refuses. What PostgreSQL itself refuses takes the statement
- * back with all that it has written; then the refusal is recorded here, and answered behind that. */
+ * An act's own statement records what it refuses. What PostgreSQL itself refuses takes the
+ * statement back with all that it has written. Then the refusal is recorded here, and answered
+ * behind that. */
 
 static bool is_refusal(enum err err)
 {

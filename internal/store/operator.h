@@ -56,7 +56,8 @@ struct database_health {
 	int64_t round_trip_us;
 };
 
-/* What the database wants of the gateway's master keys. The texts are names, joined; absent: none. */
+/* What the database wants of the gateway's master keys. The texts are names, joined; absent:
+ * none. */
 struct master_keys_wanted {
 	struct str for_secrets, for_signing_keys; /* the ring lacks them */
 	struct str others;                        /* the database knows another key by that name */

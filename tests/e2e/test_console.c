@@ -463,7 +463,7 @@ Test(console, the_person_another_operator_and_m2mctl_end_a_session)
 #define AT_ONCE_MAX_US INT64_C(500000)
 #define ROUNDS         40
 
-/* A session whose token is `token` of 43 characters, without m2mctl's taking its time for a link. */
+/* A session whose token is `token` of 43 characters, without m2mctl's taking its time. */
 static void put_session(const char *token, const char *session_id)
 {
 	sql_exec(world_db(&w),

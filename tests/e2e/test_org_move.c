@@ -468,7 +468,7 @@ Test(org_move, a_back_out_beside_the_commit_that_opens_leaves_it_open_at_one_end
 	expect_status(token_at(&source, &acme), 421);
 }
 
-/* The keys are compared before anything is copied; a rotation may use another one until the freeze. */
+/* The keys are compared before anything is copied; a rotation may use another one meanwhile. */
 Test(org_move, a_rotation_to_a_key_that_the_target_lacks_is_noticed_before_it_opens)
 {
 	const struct point copying = {"while clients are copied", "client", "true", true};
