@@ -39,9 +39,9 @@ struct origin {
 	struct named_act *act; /* NULL: nothing that is recorded so */
 };
 
-/* Six parameters: actor text, request_id uuid, transport "char", remote_addr text, user_agent text,
- * traceparent text. An absent one is null. `by` becomes the parameters' `by`, and `o`, where it has an
- * act, their `of`. */
+/* Six parameters: actor text, request_id uuid, transport "char", remote_addr text, user_agent
+ * text, traceparent text. An absent one is null. `by` becomes the parameters' `by`, and `o`, where
+ * it has an act, their `of`. */
 void origin_put(struct pg_params *p, const struct origin *o);
 
 #endif
