@@ -51,6 +51,14 @@ MUST_CHECK enum err log_writer_start(void);
 void log_writer_end(int limit_ms);
 uint64_t log_lines_dropped(void);
 
+struct log_health {
+	int fault;          /* errno of the last write; 0: it went well */
+	uint64_t dropped;   /* lines so far */
+	int64_t dropped_us; /* when the last one was, clock_mono_us; 0: none was */
+};
+/* From any thread. */
+struct log_health log_health(void);
+
 /* From now on this thread's lines below LOG_WARN wait for its log_flush or for a line that doesn't
  * wait; `soon` is called when the first one begins to. For an event loop, which flushes once a
  * turn. What waits is lost if the process is killed in that turn. ERR_NO_MEMORY leaves lines going

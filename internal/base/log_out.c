@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/log_lane.h"
 
@@ -38,6 +39,8 @@ static pthread_t writer;
 static _Atomic bool writing, asked, ending;
 static sem_t wake;
 static _Atomic uint64_t dropped;
+static _Atomic int64_t dropped_us;
+static _Atomic int write_fault; /* of the last write */
 
 /* Of a thread that gathers. */
 static _Thread_local struct log_lane *own;
@@ -55,6 +58,24 @@ uint64_t log_lines_dropped(void)
 	return atomic_load_explicit(&dropped, memory_order_relaxed);
 }
 
+struct log_health log_health(void)
+{
+	return (struct log_health){
+		.fault = atomic_load_explicit(&write_fault, memory_order_relaxed),
+		.dropped = log_lines_dropped(),
+		.dropped_us = atomic_load_explicit(&dropped_us, memory_order_relaxed),
+	};
+}
+
+/* write(2), and what became of it. */
+static ssize_t write_noted(const char *p, size_t n)
+{
+	ssize_t done = write(out_fd, p, n);
+	if (done >= 0 || (errno != EINTR && errno != EAGAIN))
+		atomic_store_explicit(&write_fault, done < 0 ? errno : 0, memory_order_relaxed);
+	return done;
+}
+
 static void sleep_us(long us)
 {
 	nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
@@ -67,7 +88,7 @@ static void sleep_us(long us)
 static void write_all(const char *p, size_t n)
 {
 	while (n > 0) {
-		ssize_t done = write(out_fd, p, n);
+		ssize_t done = write_noted(p, n);
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done <= 0)
@@ -90,7 +111,7 @@ static void write_gathered(struct log_lane *l)
 static bool write_some(const char *p, size_t n, size_t *ret)
 {
 	for (;;) {
-		ssize_t done = write(out_fd, p, n);
+		ssize_t done = write_noted(p, n);
 		if (done > 0) {
 			*ret = (size_t)done;
 			return true;
@@ -294,8 +315,10 @@ void log_gather_end(void)
 
 static void put(struct log_lane *l, const char *line, size_t n, bool important)
 {
-	if (!log_lane_put(l, line, n, important))
-		atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+	if (log_lane_put(l, line, n, important))
+		return;
+	atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+	atomic_store_explicit(&dropped_us, clock_mono_us(), memory_order_relaxed);
 }
 
 static void gather(const char *line, size_t n, bool important)

@@ -110,8 +110,6 @@ static void session_ended(void *arg, enum err err, const struct console_answer *
 
 static enum op_verdict close_session(struct op *op)
 {
-	/* it isn't held live for its own end: two at once would wait for each other */
-	op->origin.by = NULL;
 	return wait_for(op, console_end(op->env->store, &op->origin, &op->console->sessions[0].session_id, session_ended, op));
 }
 

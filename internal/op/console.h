@@ -20,7 +20,7 @@ struct health_check {
 	enum health_state state;
 	struct str detail; /* a sentence */
 };
-#define HEALTH_CHECKS 8
+#define HEALTH_CHECKS 11
 
 /* Of an op that has to do with the console. Strings are in the op's arena. */
 struct op_console {
@@ -56,7 +56,8 @@ op_step op_authenticate_operator;
  * NULL: it has them all. */
 const char *op_console_lacks(const struct op *op, unsigned portal_may);
 
-/* From what PostgreSQL has told (console->shown.health) and what the gateway sees itself. */
+/* From what PostgreSQL has told (console->shown's health and wanted) and what the gateway sees
+ * itself. */
 void op_check_health(struct op *op);
 
 #endif

@@ -3,9 +3,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "op/console.h"
 #include "sql/schema.h"
+#include "store/denied.h"
 
+#define HOUR_US          INT64_C(3600000000)
 #define DAY_US           INT64_C(86400000000)
 #define SLOW_US          500000
 #define KEY_OLD_DAYS     365
@@ -107,6 +110,62 @@ static void check_clock(struct op *op)
 			 (double)(skew_us < 0 ? -skew_us : skew_us) / 1e6));
 }
 
+static void check_master_keys(struct op *op, const struct master_keys_wanted *w)
+{
+	const char *active = op->env->config->ring.keys[0].key_id;
+	if (w->for_secrets.p != NULL || w->for_signing_keys.p != NULL) {
+		bool secrets = w->for_secrets.p != NULL;
+		add(op, "master_keys", HEALTH_FAILING,
+		    arena_printf(op->arena, "This gateway lacks master keys that %s need: %.*s.", secrets ? "live secrets" : "signing keys",
+				 STR_ARG(secrets ? w->for_secrets : w->for_signing_keys)));
+	} else if (w->others.p != NULL) {
+		add(op, "master_keys", HEALTH_FAILING,
+		    arena_printf(op->arena, "The database knows other master keys by these names: %.*s.", STR_ARG(w->others)));
+	} else if (!w->active_known) {
+		add(op, "master_keys", HEALTH_WARNING,
+		    arena_printf(op->arena, "The database doesn't know the active master key %s yet.", active));
+	} else {
+		add(op, "master_keys", HEALTH_OK,
+		    arena_printf(op->arena, "This gateway has every master key that is needed; %s is active.", active));
+	}
+}
+
+static bool lately(int64_t at_us)
+{
+	return at_us != 0 && clock_mono_us() - at_us < HOUR_US;
+}
+
+/* Of this worker: each counts for itself. */
+static void check_denied(struct op *op)
+{
+	struct denied_health h = denied_health(op->env->store);
+	if (h.failed)
+		add(op, "denied_attempts", HEALTH_FAILING,
+		    arena_printf(op->arena, "The last refused attempts couldn't be inserted; %u kinds of %u wait.", h.kinds, h.room));
+	else if (lately(h.crowded_us))
+		add(op, "denied_attempts", HEALTH_WARNING,
+		    arena_printf(op->arena,
+				 "Within the last hour refused attempts were too many kinds: so far this worker has counted %" PRIu64
+				 " without client and address, and dropped %" PRIu64 ".",
+				 h.merged, h.lost));
+	else
+		add(op, "denied_attempts", HEALTH_OK,
+		    arena_printf(op->arena, "This worker counts %u kinds of refused attempts, and has room for %u.", h.kinds, h.room));
+}
+
+static void check_log(struct op *op)
+{
+	struct log_health h = log_health();
+	if (h.fault != 0)
+		add(op, "log", HEALTH_FAILING, arena_printf(op->arena, "The log can't be written: %s.", strerrordesc_np(h.fault)));
+	else if (lately(h.dropped_us))
+		add(op, "log", HEALTH_WARNING,
+		    arena_printf(op->arena, "Within the last hour the log was read too slowly: %" PRIu64 " lines were dropped so far.",
+				 h.dropped));
+	else
+		add(op, "log", HEALTH_OK, STR("The log is written, and loses no line."));
+}
+
 void op_check_health(struct op *op)
 {
 	const struct database_health *h = op->console->shown.health;
@@ -120,4 +179,7 @@ void op_check_health(struct op *op)
 	check_partitions(op, h, now_us);
 	check_certificate(op, now_us);
 	check_clock(op);
+	check_master_keys(op, op->console->shown.wanted);
+	check_denied(op);
+	check_log(op);
 }

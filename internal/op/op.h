@@ -284,6 +284,7 @@ struct op {
 
 	struct str request_id; /* as sent back */
 	struct origin origin;
+	struct named_act act; /* of an administrative act: origin.act */
 	struct op_input in;
 
 	struct bearer caller;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/starved.h"
 #include "crypto/secret.h"
+#include "op/act_refused.h"
 #include "op/op.h"
 #include "op/op_steps.h"
 #include "store/denied.h"
@@ -153,6 +154,21 @@ static void op_finish(struct op *op)
 	op->reply(op, op->transport);
 }
 
+static void refusal_recorded(void *arg, enum err err)
+{
+	struct op *op = arg;
+	if (err != ERR_OK)
+		op->err = err;
+	op_finish(op);
+}
+
+/* An act that is refused is answered once that is recorded. */
+static void end(struct op *op)
+{
+	if (!op_record_refusal(op, refusal_recorded))
+		op_finish(op);
+}
+
 static void run_steps(struct op *op)
 {
 	while (*op->step != NULL) {
@@ -168,7 +184,7 @@ static void run_steps(struct op *op)
 		case OP_WAIT:
 			return;
 		case OP_DONE:
-			op_finish(op);
+			end(op);
 			return;
 		}
 	}
@@ -177,6 +193,7 @@ static void run_steps(struct op *op)
 
 void op_run(struct op *op)
 {
+	op_name_act(op);
 	if (op->env->limits != NULL)
 		op_admit(op);
 	/* what was asked for isn't all there, and less of it may be more; doubt() tells why */
@@ -195,7 +212,7 @@ void op_resume(struct op *op, enum err err)
 		err = ERR_STORE_UNAVAILABLE;
 	if (err != ERR_OK) {
 		op->err = err;
-		op_finish(op);
+		end(op);
 		return;
 	}
 	run_steps(op);

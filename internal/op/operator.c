@@ -215,9 +215,24 @@ static void health_read(void *arg, enum err err, const struct operator_answer *a
 	if (health != NULL) {
 		*health = *answer->health;
 		op->console->shown = (struct operator_answer){.health = health, .n = 1};
-		op_check_health(op);
 	}
 	op_resume(op, err);
+}
+
+static void keys_compared(void *arg, enum err err, const struct operator_answer *answer)
+{
+	struct op *op = arg;
+	if (err == ERR_OK) {
+		op->console->shown.wanted = answer->wanted;
+		op_check_health(op);
+		op->console->shown.wanted = NULL;
+	}
+	op_resume(op, err);
+}
+
+static enum op_verdict compare_keys(struct op *op)
+{
+	return wait_for(op, master_keys_wanted(op->env->store, keys_compared, op));
 }
 
 static enum op_verdict read_health(struct op *op)
@@ -232,4 +247,4 @@ op_step *const op_rotate_signing_key_steps[] = {OPERATOR, make_key, rotate_key, 
 op_step *const op_revoke_signing_key_steps[] = {OPERATOR, revoke_key, make_successor, revoke_with_successor, show_key, NULL};
 op_step *const op_list_master_keys_steps[] = {OPERATOR, list_master_keys, NULL};
 op_step *const op_list_denied_audit_steps[] = {OPERATOR, list_denied, NULL};
-op_step *const op_get_health_steps[] = {OPERATOR, read_health, NULL};
+op_step *const op_get_health_steps[] = {OPERATOR, read_health, compare_keys, NULL};

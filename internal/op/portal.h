@@ -41,6 +41,9 @@ unsigned op_portal_right(enum op_id id);
 op_step op_authenticate_session;
 
 /* A session has authenticated, for this organization and with the right that is needed. */
-bool op_is_session(const struct op *op);
+static inline bool op_is_session(const struct op *op)
+{
+	return op->caller_known && op->portal != NULL && op->portal->token.p != NULL;
+}
 
 #endif

@@ -76,11 +76,6 @@ unsigned op_portal_right(enum op_id id)
 	}
 }
 
-bool op_is_session(const struct op *op)
-{
-	return op->caller_known && op->portal != NULL && op->portal->token.p != NULL;
-}
-
 /* The path may name the session's own organization alone. From here on it is named by its id, which
  * no other organization ever has. */
 static bool is_its_organization(struct op *op, const struct portal_session *s)

@@ -5,15 +5,22 @@
 #include "operator/operator_sql.h"
 #include "sql/sql_sql.h"
 
-/* Two that change keys at once must not both choose. Reading goes on meanwhile. */
+/* Two that change keys at once must not both choose. Reading goes on meanwhile. The functions of
+ * migrations/0019 and 0021 lock the table too, and have the rules; it is locked beforehand since
+ * their time is that of the statement that calls them, which would have waited. */
 #define SQL_LOCK "lock table m2m.signing_key in share row exclusive mode"
 #define SQL_ANY  "select exists (select from m2m.signing_key_current)"
 
-#define SQL_PENDING                                                                                                                        \
-	"select kid, extract(epoch from active_from - statement_timestamp())::int8 from m2m.signing_keys"                                  \
-	" where state = 'next' and active_from < 'infinity' limit 1"
-
-#define SQL_ACTIVATE "update m2m.signing_key set active_from = statement_timestamp(), state = 'active' where kid = $1::text"
+/* $1 to $5 as put_key has them; of a rotation $6 the seconds until it signs, or null */
+#define SQL_FIRST "select m2m.signing_key_first($1::text, $2::text, $3::text, $4::bytea, $5::text)"
+#define SQL_ROTATE                                                                                                                         \
+	"select r.outcome, r.pending, r.seconds"                                                                                           \
+	" from m2m.signing_key_rotate($1::text, $2::text, $3::text, $4::bytea, $5::text, $6::int8) r"
+/* $1 kid, $2 whether it is revoked, $3 how long a successor must have been published, $4 at once,
+ * $5 to $9 as put_key has them: a successor, if there is none but a new one */
+#define SQL_LEAVE                                                                                                                          \
+	"select r.outcome, r.successor, r.fresh from m2m.signing_key_leave($1::text, $2::bool, $3::int8, $4::bool,"                        \
+	" $5::text, $6::text, $7::text, $8::bytea, $9::text) r"
 
 #define SQL_WRAPPED_OTHERWISE                                                                                                              \
 	"select kid, sealed, seal_key_id from m2m.signing_key where state <> 'revoked' and seal_key_id <> $1::text order by kid"
@@ -108,71 +115,84 @@ enum err operator_signing_key_find(struct operator_db *db, struct str kid, struc
 
 /* ---- making ---- */
 
+/* In the arena; all absent: none. */
 struct new_key {
-	const struct master_ring *ring;
-	enum jwt_alg alg;
-	int64_t delay_s; /* negative: not before somebody says so */
-	const char *action;
+	struct str kid, alg, public_jwk, wrapped, wrap_key_id;
 };
 
-static enum err make_key(struct operator_db *db, const struct new_key *wanted, struct str *ret_kid)
+static enum err make_key(struct operator_db *db, const struct master_ring *ring, enum jwt_alg alg, struct new_key *ret)
 {
-	const struct master_key *master = &wanted->ring->keys[0];
+	const struct master_key *master = &ring->keys[0];
 	__attribute__((cleanup(signing_key_cleanup))) struct signing_key *key = NULL;
 	struct sbuf jwk = sbuf_in(db->a, 1024);
 	struct str wrapped = STR_NONE;
 
-	enum err err = signing_key_generate(wanted->alg, &key);
+	enum err err = signing_key_generate(alg, &key);
 	if (err == ERR_OK)
 		err = signing_key_public_jwk(key, &jwk);
 	if (err == ERR_OK)
 		err = wrapped_key_make(db->a, master, key, &wrapped);
 	if (err != ERR_OK)
 		return operator_fail(db, err, "the signing key could not be made: %s", err_info(err)->text);
+	*ret = (struct new_key){arena_copy(db->a, signing_key_kid(key)), str_of(jwt_alg_name(alg)), sbuf_str(&jwk), wrapped,
+				str_of(master->key_id)};
+	return ERR_OK;
+}
 
-	struct str kid = arena_copy(db->a, signing_key_kid(key));
-	struct pg_params p;
-	pg_params_init(&p, db->a);
-	pg_put_text(&p, kid);
-	pg_put_text(&p, str_of(jwt_alg_name(wanted->alg)));
-	pg_put_text(&p, sbuf_str(&jwk));
-	pg_put_bytea(&p, wrapped);
-	pg_put_text(&p, str_of(master->key_id));
-	if (wanted->delay_s < 0)
-		pg_put_raw(&p, PG_INT8, STR_NONE);
-	else
-		pg_put_int8(&p, wanted->delay_s);
-	err = operator_do(db, sql_signing_key_insert, &p);
-	if (err == ERR_OK)
-		err = operator_audit(
-			db, &(struct operator_act){.action = wanted->action,
-						   .detail = arena_printf(db->a, "{\"kid\":\"%.*s\",\"alg\":\"%s\",\"seal_key_id\":\"%s\"}",
-									  STR_ARG(kid), jwt_alg_name(wanted->alg), master->key_id)});
-	if (err == ERR_OK)
-		*ret_kid = kid;
-	return err;
+static void put_key(struct pg_params *p, const struct new_key *k)
+{
+	pg_put_text(p, k->kid);
+	pg_put_text(p, k->alg);
+	pg_put_text(p, k->public_jwk);
+	pg_put_bytea(p, k->wrapped);
+	pg_put_text(p, k->wrap_key_id);
+}
+
+static enum err record_key(struct operator_db *db, const char *action, const struct new_key *k)
+{
+	struct str detail = arena_printf(db->a, "{\"kid\":\"%.*s\",\"alg\":\"%.*s\",\"seal_key_id\":\"%.*s\"}", STR_ARG(k->kid),
+					 STR_ARG(k->alg), STR_ARG(k->wrap_key_id));
+	return operator_audit(db, &(struct operator_act){.action = action, .detail = detail});
+}
+
+static bool is_outcome(const PGresult *r, const char *outcome)
+{
+	return str_eq(pg_str(r, 0, 0), str_of(outcome));
 }
 
 struct ensure_task {
-	struct new_key wanted;
+	const struct master_ring *ring;
+	enum jwt_alg alg;
 	struct str kid;
 };
 
 static enum err ensure(struct operator_db *db, void *arg)
 {
 	struct ensure_task *task = arg;
+	struct new_key key = {.kid = STR_NONE};
 	PG_RESULT any = NULL;
-	enum err err = operator_do(db, SQL_LOCK, NULL);
-	if (err == ERR_OK)
-		err = operator_exec(db, SQL_ANY, NULL, &any);
+	PG_RESULT r = NULL;
+	struct pg_params p;
+	enum err err = operator_exec(db, SQL_ANY, NULL, &any);
 	if (err != ERR_OK || pg_bool(any, 0, 0))
 		return err;
-	return make_key(db, &task->wanted, &task->kid);
+	err = make_key(db, task->ring, task->alg, &key);
+	if (err == ERR_OK)
+		err = operator_do(db, SQL_LOCK, NULL);
+	if (err != ERR_OK)
+		return err;
+	pg_params_init(&p, db->a);
+	put_key(&p, &key);
+	err = operator_exec(db, SQL_FIRST, &p, &r);
+	if (err != ERR_OK || !is_outcome(r, "granted"))
+		return err;
+	task->kid = key.kid;
+	return record_key(db, "create_signing_key", &key);
 }
 
 enum err operator_signing_key_ensure(struct operator_db *db, const struct master_ring *ring, enum jwt_alg alg, struct str *ret_kid)
 {
-	struct ensure_task task = {.wanted = {.ring = ring, .alg = alg, .action = "create_signing_key"}, .kid = STR_NONE};
+	struct ensure_task task = {.ring = ring, .alg = alg, .kid = STR_NONE};
 	enum err err = operator_transaction(db, ensure, &task);
 	if (err == ERR_OK)
 		*ret_kid = task.kid;
@@ -182,32 +202,43 @@ enum err operator_signing_key_ensure(struct operator_db *db, const struct master
 /* ---- rotating ---- */
 
 struct rotate_task {
-	struct new_key wanted;
+	const struct master_ring *ring;
+	enum jwt_alg alg;
+	int64_t delay_s; /* negative: not before somebody says so */
 	struct signing_key_row made;
 };
 
 static enum err rotate(struct operator_db *db, void *arg)
 {
 	struct rotate_task *task = arg;
-	PG_RESULT pending = NULL;
-	struct str kid = STR_NONE;
-	enum err err = operator_do(db, SQL_LOCK, NULL);
+	struct new_key key = {.kid = STR_NONE};
+	PG_RESULT r = NULL;
+	struct pg_params p;
+	enum err err = make_key(db, task->ring, task->alg, &key);
 	if (err == ERR_OK)
-		err = operator_exec(db, SQL_PENDING, NULL, &pending);
+		err = operator_do(db, SQL_LOCK, NULL);
 	if (err != ERR_OK)
 		return err;
-	if (task->wanted.delay_s >= 0 && PQntuples(pending) > 0)
+	pg_params_init(&p, db->a);
+	put_key(&p, &key);
+	if (task->delay_s < 0)
+		pg_put_raw(&p, PG_INT8, STR_NONE);
+	else
+		pg_put_int8(&p, task->delay_s);
+	err = operator_exec(db, SQL_ROTATE, &p, &r);
+	if (err == ERR_OK && !is_outcome(r, "granted"))
 		return operator_fail(db, ERR_CONFLICT,
 				     "a rotation is under way: %.*s takes over in %lld seconds; `m2mctl key retire %.*s` calls it off",
-				     STR_ARG(pg_str(pending, 0, 0)), (long long)pg_int8(pending, 0, 1), STR_ARG(pg_str(pending, 0, 0)));
-	err = make_key(db, &task->wanted, &kid);
-	return err == ERR_OK ? find(db, kid, &task->made) : err;
+				     STR_ARG(pg_str(r, 0, 1)), (long long)pg_int8(r, 0, 2), STR_ARG(pg_str(r, 0, 1)));
+	if (err == ERR_OK)
+		err = record_key(db, "rotate_signing_key", &key);
+	return err == ERR_OK ? find(db, key.kid, &task->made) : err;
 }
 
 enum err operator_signing_key_rotate(struct operator_db *db, const struct master_ring *ring, enum jwt_alg alg, int64_t delay_s,
 				     struct signing_key_row *ret)
 {
-	struct rotate_task task = {.wanted = {.ring = ring, .alg = alg, .delay_s = delay_s, .action = "rotate_signing_key"}};
+	struct rotate_task task = {.ring = ring, .alg = alg, .delay_s = delay_s};
 	enum err err = operator_transaction(db, rotate, &task);
 	if (err == ERR_OK)
 		*ret = task.made;
@@ -222,69 +253,65 @@ struct leave_task {
 	struct signing_successor successor;
 };
 
-static enum err activate(struct operator_db *db, struct str kid)
+static enum err ask_to_leave(struct operator_db *db, const struct signing_departure *d, const struct new_key *key, PGresult **ret)
 {
-	struct pg_params p;
-	pg_params_init(&p, db->a);
-	pg_put_text(&p, kid);
-	return operator_do(db, SQL_ACTIVATE, &p);
-}
-
-/* Before the present key leaves, so that there is none without a successor. */
-static enum err choose_successor(struct operator_db *db, struct leave_task *task)
-{
-	const struct signing_departure *d = task->departure;
-	PG_RESULT r = NULL;
 	struct pg_params p;
 	pg_params_init(&p, db->a);
 	pg_put_text(&p, d->kid);
+	pg_put_bool(&p, d->revoke);
 	pg_put_int8(&p, d->known_s);
-	enum err err = operator_exec(db, sql_signing_key_successor, &p, &r);
-	if (err != ERR_OK)
-		return err;
-	bool any = PQntuples(r) > 0;
-	bool known = any && pg_bool(r, 0, 1);
-	if (!known && !d->at_once)
-		return operator_fail(
-			db, ERR_CONFLICT,
-			"%.*s signs now, and no other key has been published for the %lld seconds that verifiers may keep the JWKS: "
-			"%s, or say --now",
-			STR_ARG(d->kid), (long long)d->known_s, any ? "wait for the next one" : "`m2mctl key rotate --standby` and wait");
-	task->successor.fresh = !known;
-	if (any) {
-		task->successor.kid = operator_copy(db, r, 0, 0);
-		return activate(db, task->successor.kid);
-	}
-	return make_key(db, &(struct new_key){.ring = task->ring, .alg = d->new_alg, .action = "rotate_signing_key"}, &task->successor.kid);
+	pg_put_bool(&p, d->at_once);
+	put_key(&p, key);
+	return operator_exec(db, SQL_LEAVE, &p, ret);
+}
+
+static enum err refused_to_leave(struct operator_db *db, const struct signing_departure *d, const PGresult *r)
+{
+	if (is_outcome(r, "not_found"))
+		return operator_fail(db, ERR_NOT_FOUND, "there is no signing key \"%.*s\"", STR_ARG(d->kid));
+	if (is_outcome(r, "conflict"))
+		return operator_fail(db, ERR_CONFLICT, "%.*s is %.*s already", STR_ARG(d->kid), STR_ARG(pg_str(r, 0, 1)));
+	return operator_fail(db, ERR_CONFLICT,
+			     "%.*s signs now, and no other key has been published for the %lld seconds that verifiers may keep the JWKS: "
+			     "%s, or say --now",
+			     STR_ARG(d->kid), (long long)d->known_s,
+			     pg_is_null(r, 0, 1) ? "`m2mctl key rotate --standby` and wait" : "wait for the next one");
+}
+
+/* No other key can sign in its place. */
+static enum err leave_to_new_key(struct operator_db *db, const struct leave_task *task, PGresult **ret)
+{
+	struct new_key key = {.kid = STR_NONE};
+	enum err err = make_key(db, task->ring, task->departure->new_alg, &key);
+	if (err == ERR_OK)
+		err = record_key(db, "rotate_signing_key", &key);
+	return err == ERR_OK ? ask_to_leave(db, task->departure, &key, ret) : err;
 }
 
 static enum err leave(struct operator_db *db, void *arg)
 {
 	struct leave_task *task = arg;
 	const struct signing_departure *d = task->departure;
-	struct signing_key_row row = {.kid = STR_NONE};
+	PG_RESULT r = NULL;
+	PG_RESULT again = NULL;
 	enum err err = operator_do(db, SQL_LOCK, NULL);
 	if (err == ERR_OK)
-		err = find(db, d->kid, &row);
+		err = ask_to_leave(db, d, &(struct new_key){.kid = STR_NONE}, &r);
+	bool wanted = err == ERR_OK && is_outcome(r, "key_wanted");
+	if (wanted)
+		err = leave_to_new_key(db, task, &again);
 	if (err != ERR_OK)
 		return err;
-	if (row.revoked_at != 0 || (!d->revoke && str_eq(row.state, STR("retired"))))
-		return operator_fail(db, ERR_CONFLICT, "%.*s is %.*s already", STR_ARG(d->kid), STR_ARG(row.state));
-	if (row.current)
-		err = choose_successor(db, task);
-	if (err != ERR_OK)
-		return err;
-	struct pg_params p;
-	pg_params_init(&p, db->a);
-	pg_put_text(&p, d->kid);
-	pg_put_bool(&p, d->revoke);
-	err = operator_do(db, sql_signing_key_leave, &p);
-	struct str successor = task->successor.kid;
-	struct str detail = successor.p == NULL ? arena_printf(db->a, "{\"kid\":\"%.*s\"}", STR_ARG(row.kid))
-						: arena_printf(db->a, "{\"kid\":\"%.*s\",\"successor\":\"%.*s\"}", STR_ARG(row.kid),
-							       STR_ARG(successor));
+	const PGresult *left = wanted ? again : r;
+	if (!is_outcome(left, "granted"))
+		return refused_to_leave(db, d, left);
+	struct str successor = operator_copy(db, left, 0, 1);
+	task->successor = (struct signing_successor){.kid = successor, .fresh = pg_bool(left, 0, 2)};
+	struct str detail = successor.p == NULL
+				    ? arena_printf(db->a, "{\"kid\":\"%.*s\"}", STR_ARG(d->kid))
+				    : arena_printf(db->a, "{\"kid\":\"%.*s\",\"successor\":\"%.*s\"}", STR_ARG(d->kid), STR_ARG(successor));
 	const char *action = d->revoke ? "revoke_signing_key" : "retire_signing_key";
-	return err == ERR_OK ? operator_audit(db, &(struct operator_act){.action = action, .detail = detail}) : err;
+	return operator_audit(db, &(struct operator_act){.action = action, .detail = detail});
 }
 
 enum err operator_signing_key_leave(struct operator_db *db, const struct master_ring *ring, const struct signing_departure *departure,

@@ -1,5 +1,6 @@
 #include "rest/rest_console.h"
 
+#include "base/build.h"
 #include "op/console.h"
 #include "rest/rest_body.h"
 #include "rest/rest_encode_admin.h"
@@ -186,7 +187,7 @@ static void write_health(struct json_out *o, const struct op *op)
 		worst = console->checks[i].state > worst ? console->checks[i].state : worst;
 	json_put_str(o, "status", word_of(worst));
 	json_put_str(o, "version", STR(M2M_VERSION));
-	json_put_str(o, "revision", STR_NONE);
+	json_put_str(o, "revision", build_revision() == NULL ? STR_NONE : str_of(build_revision()));
 	rest_put_time(o, "started_at", op->env->started_us);
 	json_put_int(o, "workers", op->env->config->workers);
 	write_database(o, op);

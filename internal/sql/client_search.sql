@@ -22,10 +22,10 @@ with place as (
   (select 'i' as phase, c.* from m2m.client c
    where coalesce($3::text, 'i') = 'i' and c.deleted_at is null
 --? within
-     -- as pairs, for the index that has both
-     and (c.organization_id, c.client_id) >= ((select organization_id from target), $1::text)
+     -- as pairs, for the index that has both; of two lower bounds it may begin at the lower one
+     and (c.organization_id, c.client_id) >= ((select organization_id from target), (select greatest($1::text collate "C", id) from place))
      and (c.organization_id, c.client_id) < ((select organization_id from target), $1::text || U&'\+10FFFF')
-     and (c.organization_id, c.client_id) > ((select organization_id from target), (select id from place))
+     and c.client_id <> (select id from place)
    order by c.organization_id, c.client_id limit $2::int8)
 --? else
      and c.client_id >= $1::text and c.client_id < $1::text || U&'\+10FFFF' and c.client_id > (select id from place)
@@ -37,12 +37,17 @@ with place as (
 --? within
      and c.organization_id = (select organization_id from target)
 --? end
-     and lower(c.name) collate "C" >= lower($1::text) and lower(c.name) collate "C" < lower($1::text) || U&'\+10FFFF'
+     and lower(c.name) collate "C" < lower($1::text) || U&'\+10FFFF'
      and (lower(c.name) collate "C", c.client_id) >
-       ((select name from place), (select case when phase = 'n' then id else '' end from place))
+       ((select greatest(lower($1::text) collate "C", name) from place), (select case when phase = 'n' then id else '' end from place))
      and not (c.client_id >= $1::text and c.client_id < $1::text || U&'\+10FFFF')
    order by lower(c.name) collate "C", c.client_id limit $2::int8)
 )
+--? not within
+, page as materialized (
+  select * from found order by phase, case when phase = 'n' then lower(name) end collate "C", client_id limit $2::int8
+)
+--? end
 --? within
 select case when t.organization_id is null then 'organization_not_found' else 'granted' end,
   --: client_columns(o, c, s)
@@ -54,8 +59,9 @@ left join lateral (select * from m2m.client_secret s where s.client_id = c.clien
     limit 1) s on true
 --? else
 select 'granted', c.client_id, c.name, o.organization_id, o.slug, o.name, c.disabled_at, c.created_at,
-  (select max(u.last_used_at) from m2m.credentials_last_used(c.client_id) u), c.phase
-from (select * from found order by phase, case when phase = 'n' then lower(name) end collate "C", client_id limit $2::int8) c
+  u.last_used_at, c.phase
+from page c
+left join m2m.clients_last_used((select array_agg(client_id) from page)) u on u.client_id = c.client_id
 join lateral (select * from m2m.organization o where o.organization_id = c.organization_id limit 1) o on true
 --? end
 order by c.phase, case when c.phase = 'n' then lower(c.name) end collate "C", c.client_id limit $2::int8

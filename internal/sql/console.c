@@ -78,6 +78,18 @@ void console_put_proof(struct pg_params *p, const struct operator_proof *by)
 	pg_put_uuid(p, by->is_session ? NULL : &by->jti);
 }
 
+void console_put_operator(struct pg_params *p, const struct origin *origin)
+{
+	console_put_proof(p, origin->by);
+	pg_put_text(p, origin->actor);
+	pg_put_uuid(p, &origin->request_id);
+	pg_put_char(p, origin->transport);
+	pg_put_text(p, origin->remote_addr);
+	pg_put_text(p, origin->user_agent);
+	pg_put_text(p, origin->traceparent);
+	p->of = origin->act == NULL ? NULL : origin;
+}
+
 void console_put_end(struct pg_params *p, const struct origin *origin, const struct uuid *session_id, struct str actor)
 {
 	origin_put(p, origin);

@@ -53,6 +53,9 @@ void console_put_open(struct pg_params *p, const struct origin *origin, const ui
 /* Two parameters: the hash of the session's or of the operator's token bytea, and the latter's id
  * uuid, or null. */
 void console_put_proof(struct pg_params *p, const struct operator_proof *by);
+/* Eight parameters, of what holds the operator live itself: those of console_put_proof, and actor
+ * text, request_id uuid, transport "char", remote_addr text, user_agent text, traceparent text. */
+void console_put_operator(struct pg_params *p, const struct origin *origin);
 /* `session_id` NULL: all of `actor`'s, an operator's name. */
 void console_put_end(struct pg_params *p, const struct origin *origin, const struct uuid *session_id, struct str actor);
 

@@ -6,7 +6,8 @@
 with found as (
   (select s.organization_id from m2m.organization s
    where s.deleted_at is null and s.slug collate "C" >= lower($3::text) and s.slug collate "C" < lower($3::text) || '{'
-   order by s.slug collate "C")
+     and s.slug collate "C" > coalesce($1::text, '') and ($5::bool is null or (s.disabled_at is not null) = $5::bool)
+   order by s.slug collate "C" limit $2::int8)
   union select n.organization_id from m2m.organization n where n.deleted_at is null and to_tsvector('simple', n.name) @@ m2m.words($3::text)
   union select i.organization_id from m2m.organization i where i.organization_id = $4::uuid
 )

@@ -9,4 +9,5 @@ void origin_put(struct pg_params *p, const struct origin *o)
 	pg_put_text(p, o->user_agent);
 	pg_put_text(p, o->traceparent);
 	p->by = o->by;
+	p->of = o->act == NULL ? NULL : o;
 }

@@ -13,6 +13,18 @@ struct operator_proof {
 	struct uuid jti;                /* of the token that isn't a session's */
 };
 
+/* What an act is, for when it is refused and its own statement doesn't record that. What is pointed
+ * to is read then. */
+struct named_act {
+	const char *action;                 /* as admin_audit has it */
+	const struct str *organization;     /* slug or id that was asked for; absent: none */
+	const struct uuid *organization_id; /* of the caller; zero: none */
+	const struct str *client_id;        /* recorded if it is one of the organization's */
+	const char *about;                  /* a member of the detail; NULL: none */
+	const struct str *what;             /* its value; absent: none */
+	bool asked;                         /* the act's own statement was sent */
+};
+
 /* Strings are borrowed until the statement has answered. */
 struct origin {
 	struct str actor;
@@ -24,10 +36,12 @@ struct origin {
 	/* an operator acts, whose session or token must be live until the act has committed; NULL:
 	 * none does. The gateway's store sees to it. */
 	const struct operator_proof *by;
+	struct named_act *act; /* NULL: nothing that is recorded so */
 };
 
-/* Six parameters: actor text, request_id uuid, transport "char", remote_addr text, user_agent text,
- * traceparent text. An absent one is null. `by` becomes the parameters' `by`. */
+/* Six parameters: actor text, request_id uuid, transport "char", remote_addr text, user_agent
+ * text, traceparent text. An absent one is null. `by` becomes the parameters' `by`, and `o`, where
+ * it has an act, their `of`. */
 void origin_put(struct pg_params *p, const struct origin *o);
 
 #endif

@@ -11,6 +11,7 @@ void pg_params_init(struct pg_params *p, struct arena *a)
 	p->a = a;
 	p->n = 0;
 	p->by = NULL;
+	p->of = NULL;
 }
 
 static void put(struct pg_params *p, Oid type, const void *bytes, size_t n)

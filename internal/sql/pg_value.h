@@ -29,6 +29,7 @@ enum pg_oid {
 };
 
 struct operator_proof;
+struct origin;
 
 /* Values in the order of $1, $2, ... Integers and ids are copied into `a`; text and bytes are
  * borrowed until the statement was sent. */
@@ -36,6 +37,7 @@ struct pg_params {
 	struct arena *a;
 	int n;
 	const struct operator_proof *by; /* who must be live for this (sql/origin.h); NULL: nobody */
+	const struct origin *of;         /* whose act it is, borrowed until it is answered; NULL: none */
 	Oid types[PG_PARAMS_MAX];
 	const char *values[PG_PARAMS_MAX];
 	int lengths[PG_PARAMS_MAX];

@@ -18,7 +18,7 @@ with target as (
   select s.session_id, s.organization_id, s.actor, s.link_id from session join m2m.portal_session s on s.session_id = session.session_id
   where
 --: portal_session_is_live(s)
-  for no key update of s
+  order by s.session_id for no key update of s
 )
 , moment as materialized (select *, clock_timestamp() as at from live)
 , ended as (

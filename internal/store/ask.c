@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sql/admin_statement.h"
 #include "sql/console.h"
 #include "sql/outcome.h"
 #include "store/store_parts.h"
@@ -11,18 +12,96 @@
 struct asked {
 	struct store *store;
 	bool writes;
+	const struct origin *of; /* whose act it is; NULL: none */
+	enum err refused;        /* for what, while that is being recorded */
 	pg_unit_done *answered;
 	alignas(max_align_t) unsigned char call[];
 };
 
-static void relay(void *arg, enum err err, const PGresult *r)
+static void answer(struct asked *asked, enum err err, const PGresult *r)
 {
-	struct asked *asked = arg;
 	if (asked->writes)
 		store_note_write(asked->store, err);
 	asked->answered(asked->call, err, r);
 	free(asked);
 }
+
+/* ---- acts that are refused ----
+ *
+ * An act's own statement records what it refuses. What PostgreSQL itself refuses takes the
+ * statement back with all that it has written. Then the refusal is recorded here, and answered
+ * behind that. */
+
+static bool is_refusal(enum err err)
+{
+	return err == ERR_FORBIDDEN || err == ERR_ORGANIZATION_MOVING || err == ERR_ORGANIZATION_MOVED;
+}
+
+static enum err send_refused(struct store *s, const struct origin *o, enum err why, pg_unit_done *done, void *arg)
+{
+	const struct named_act *act = o->act;
+	static const struct uuid none;
+	bool known = memcmp(act->organization_id, &none, sizeof none) != 0;
+	struct pg_params p;
+	store_params(s, &p);
+	origin_put(&p, o);
+	pg_put_text(&p, str_of(act->action));
+	pg_put_text(&p, str_of(err_info(why)->code));
+	admin_put_org(&p, *act->organization);
+	pg_put_uuid(&p, known ? act->organization_id : NULL);
+	pg_put_text(&p, *act->client_id);
+	pg_put_text(&p, act->about == NULL ? STR_NONE : str_of(act->about));
+	pg_put_text(&p, act->about == NULL ? STR_NONE : *act->what);
+	return pg_conn_send(s->serve_conn, STMT_ACT_REFUSED, &p, (int)s->config->request_timeout_ms, done, arg);
+}
+
+/* What isn't recorded isn't told either. */
+static void recorded(void *arg, enum err err, const PGresult *r)
+{
+	struct asked *asked = arg;
+	(void)r;
+	answer(asked, err == ERR_OK ? asked->refused : ERR_STORE_UNAVAILABLE, NULL);
+}
+
+static void relay(void *arg, enum err err, const PGresult *r)
+{
+	struct asked *asked = arg;
+	if (asked->of == NULL || !is_refusal(err)) {
+		answer(asked, err, r);
+		return;
+	}
+	asked->refused = err;
+	err = send_refused(asked->store, asked->of, err, recorded, asked);
+	if (err != ERR_OK)
+		recorded(asked, err, NULL);
+}
+
+struct refusal {
+	act_recorded *done;
+	void *arg;
+};
+
+static void refusal_recorded(void *arg, enum err err, const PGresult *r)
+{
+	struct refusal refusal = *(struct refusal *)arg;
+	(void)r;
+	free(arg);
+	refusal.done(refusal.arg, err == ERR_OK ? ERR_OK : ERR_STORE_UNAVAILABLE);
+}
+
+enum err store_record_refusal(struct store *s, const struct origin *o, enum err why, act_recorded *done, void *arg)
+{
+	struct refusal *refusal = malloc(sizeof *refusal);
+	if (refusal == NULL)
+		return ERR_OVERLOADED;
+	*refusal = (struct refusal){done, arg};
+	enum err err = send_refused(s, o, why, refusal_recorded, refusal);
+	if (err != ERR_OK)
+		free(refusal);
+	return err;
+}
+
+/* ---- asking ---- */
 
 /* Who acts as an operator is held live in the act's own transaction. */
 static enum err send_held(struct store *s, const char *statement, const struct pg_params *p, struct asked *asked)
@@ -43,7 +122,9 @@ enum err store_submit(struct store *s, const char *statement, bool writes, const
 	struct asked *asked = malloc(sizeof *asked + n);
 	if (asked == NULL)
 		return ERR_OVERLOADED;
-	*asked = (struct asked){.store = s, .writes = writes, .answered = answered};
+	*asked = (struct asked){.store = s, .writes = writes, .of = p->of, .answered = answered};
+	if (p->of != NULL)
+		p->of->act->asked = true;
 	memcpy(asked->call, call, n);
 	enum err err = send_held(s, statement, p, asked);
 	if (err != ERR_OK)

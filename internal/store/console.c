@@ -73,6 +73,7 @@ enum err console_end(struct store *s, const struct origin *origin, const struct 
 	const struct call call = {.done = done, .arg = arg};
 	struct pg_params p;
 	store_params(s, &p);
-	console_put_end(&p, origin, session_id, STR_NONE);
+	console_put_operator(&p, origin);
+	pg_put_uuid(&p, session_id);
 	return store_submit(s, STMT_CONSOLE_END, true, &p, end_answered, &call, sizeof call);
 }

@@ -26,7 +26,8 @@ MUST_CHECK enum err console_use(struct store *s, const struct operator_proof *by
 /* The newest first, those behind the place of `after` (NULL: from the newest). limit: 1 to
  * CONSOLE_PAGE_MAX. */
 MUST_CHECK enum err console_list(struct store *s, int32_t limit, const struct console_session *after, console_done *done, void *arg);
-/* NOT_FOUND: there is no such session. INVALID_TOKEN: who ends it has ended itself. */
+/* NOT_FOUND: there is no such session. INVALID_TOKEN: who ends it has ended itself, by another one
+ * perhaps. `origin` has `by`. */
 MUST_CHECK enum err console_end(struct store *s, const struct origin *origin, const struct uuid *session_id, console_done *done, void *arg);
 
 #endif

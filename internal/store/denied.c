@@ -13,7 +13,7 @@
 
 #define BUCKETS     1024 /* a power of two */
 #define FULL_AT     768  /* beyond this, further kinds share the anonymous bucket of their reason */
-#define REASONS_MAX 8    /* reasons are our own error codes */
+#define REASONS_MAX 16   /* reasons are our own error codes */
 
 struct bucket {
 	uint64_t minute_wire; /* seconds since 1970, big-endian for the statement */
@@ -32,6 +32,7 @@ struct denied_table {
 	struct bucket *sending;
 	unsigned sending_count;
 	struct arena *arena;
+	struct denied_health health; /* but for `kinds` and `room` */
 };
 
 /* FNV-1a with a per-process key: an attacker who can't guess it can't aim at one slot, and the
@@ -69,6 +70,7 @@ static void count(struct denied_table *t, const struct bucket *kind, uint32_t at
 		b->attempts += b->attempts > INT32_MAX - attempts ? 0 : attempts;
 		return;
 	}
+	t->health.crowded_us = clock_mono_us();
 	for (unsigned i = 0; i < REASONS_MAX; i++) {
 		struct bucket *b = &t->shared[i];
 		if (b->reason != NULL && b->reason != kind->reason)
@@ -76,8 +78,18 @@ static void count(struct denied_table *t, const struct bucket *kind, uint32_t at
 		b->reason = kind->reason;
 		b->minute_wire = kind->minute_wire;
 		b->attempts += b->attempts > INT32_MAX - attempts ? 0 : attempts;
+		t->health.merged += attempts;
 		return;
 	}
+	t->health.lost += attempts;
+}
+
+struct denied_health denied_health(const struct store *s)
+{
+	struct denied_health health = s->denied->health;
+	health.kinds = s->denied->used;
+	health.room = FULL_AT;
+	return health;
 }
 
 static void put_network(struct str remote_addr, char *out, size_t cap)
@@ -108,6 +120,7 @@ static void inserted(void *arg, enum err err, const PGresult *r)
 	struct denied_table *t = s->denied;
 	struct bucket *sent = t->sending;
 	t->sending = NULL;
+	t->health.failed = err != ERR_OK;
 	for (unsigned i = 0; err != ERR_OK && i < t->sending_count; i++)
 		count(t, &sent[i], sent[i].attempts);
 	free(sent);

@@ -15,4 +15,14 @@ void denied_count(struct store *s, struct str client_id, struct str remote_addr,
  * insertion are kept for the next. */
 void denied_flush(struct store *s);
 
+struct denied_health {
+	unsigned kinds, room; /* that are counted and not inserted yet; how many can be */
+	bool failed;          /* the last insertion */
+	/* attempts so far that were counted without client and address, for want of room; and that
+	 * weren't counted */
+	uint64_t merged, lost;
+	int64_t crowded_us; /* when the last of these was, clock_mono_us; 0: none was */
+};
+struct denied_health denied_health(const struct store *s);
+
 #endif

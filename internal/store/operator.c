@@ -85,17 +85,6 @@ enum err signing_key_list(struct store *s, struct str kid, operator_done *done, 
 	return submit(s, STMT_SIGNING_KEY_LIST, false, &p, (struct call){.take = take_keys, .done = done, .arg = arg});
 }
 
-static void put_operator(struct pg_params *p, const struct origin *origin)
-{
-	console_put_proof(p, origin->by);
-	pg_put_text(p, origin->actor);
-	pg_put_uuid(p, &origin->request_id);
-	pg_put_char(p, origin->transport);
-	pg_put_text(p, origin->remote_addr);
-	pg_put_text(p, origin->user_agent);
-	pg_put_text(p, origin->traceparent);
-}
-
 /* All null without one. */
 static void put_key(struct pg_params *p, const struct made_key *key)
 {
@@ -113,7 +102,7 @@ enum err signing_key_rotate(struct store *s, const struct origin *origin, const 
 {
 	struct pg_params p;
 	store_params(s, &p);
-	put_operator(&p, origin);
+	console_put_operator(&p, origin);
 	put_key(&p, key);
 	if (delay < 0)
 		pg_put_raw(&p, PG_INT8, STR_NONE);
@@ -127,7 +116,7 @@ enum err signing_key_revoke(struct store *s, const struct origin *origin, struct
 {
 	struct pg_params p;
 	store_params(s, &p);
-	put_operator(&p, origin);
+	console_put_operator(&p, origin);
 	pg_put_text(&p, kid);
 	pg_put_int8(&p, known);
 	pg_put_bool(&p, at_once);
@@ -259,4 +248,29 @@ enum err database_health(struct store *s, operator_done *done, void *arg)
 	struct pg_params p;
 	store_params(s, &p);
 	return submit(s, STMT_HEALTH, false, &p, (struct call){.take = take_health, .done = done, .arg = arg});
+}
+
+static enum err take_wanted(const struct store *s, const PGresult *r, struct arena *a, struct operator_answer *answer)
+{
+	struct master_keys_wanted *w = arena_alloc(a, sizeof *w);
+	(void)s;
+	if (w == NULL || PQntuples(r) != 1)
+		return w == NULL ? ERR_NO_MEMORY : ERR_INTERNAL;
+	*w = (struct master_keys_wanted){pg_str(r, 0, 0), pg_str(r, 0, 1), pg_str(r, 0, 2), pg_bool(r, 0, 3)};
+	answer->wanted = w;
+	answer->n = 1;
+	return ERR_OK;
+}
+
+enum err master_keys_wanted(struct store *s, operator_done *done, void *arg)
+{
+	const struct master_ring *ring = &s->config->ring;
+	struct str checks[MASTER_RING_MAX];
+	struct pg_params p;
+	store_params(s, &p);
+	master_ring_put(&p, ring);
+	for (unsigned i = 0; i < ring->n; i++)
+		checks[i] = str_from(ring->keys[i].check, sizeof ring->keys[i].check);
+	pg_put_array(&p, PG_BYTEA, checks, ring->n);
+	return submit(s, STMT_MASTER_KEYS_WANTED, false, &p, (struct call){.take = take_wanted, .done = done, .arg = arg});
 }

@@ -56,12 +56,21 @@ struct database_health {
 	int64_t round_trip_us;
 };
 
+/* What the database wants of the gateway's master keys. The texts are names, joined; absent:
+ * none. */
+struct master_keys_wanted {
+	struct str for_secrets, for_signing_keys; /* the ring lacks them */
+	struct str others;                        /* the database knows another key by that name */
+	bool active_known;
+};
+
 /* Borrowed until the callback returns. */
 struct operator_answer {
 	const struct shown_signing_key *signing_keys;
 	const struct shown_master_key *master_keys;
 	const struct denied_attempts *denied;
 	const struct database_health *health;
+	const struct master_keys_wanted *wanted;
 	size_t n;
 	bool more;
 	struct denied_place next; /* where the next page begins, when there is more */
@@ -87,6 +96,7 @@ MUST_CHECK enum err master_key_list(struct store *s, operator_done *done, void *
 MUST_CHECK enum err denied_list(struct store *s, const struct operator_proof *by, const struct denied_filter *filter,
 				const struct denied_place *before, int32_t limit, operator_done *done, void *arg);
 
+MUST_CHECK enum err master_keys_wanted(struct store *s, operator_done *done, void *arg);
 MUST_CHECK enum err database_health(struct store *s, operator_done *done, void *arg);
 
 #endif

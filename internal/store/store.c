@@ -94,7 +94,9 @@ static const struct pg_statement serve_statements[] = {
 	 "select * from m2m.console_open($1::bytea, $2::uuid, $3::bytea, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text)"},
 	{STMT_CONSOLE_USE, "select * from m2m.console_use($1::bytea, $2::uuid)"},
 	{STMT_CONSOLE_LIST, sql_console_list},
-	{STMT_CONSOLE_END, sql_console_end},
+	{STMT_CONSOLE_END,
+	 "select m2m.operator_ends_session($1::bytea, $2::uuid, $3::text, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text,"
+	 " $9::uuid)"},
 	{STMT_CONSOLE_FORGET, "select m2m.console_forget()"},
 	{STMT_SIGNING_KEY_LIST, sql_signing_key_list},
 	{STMT_SIGNING_KEY_ROTATE,
@@ -104,18 +106,22 @@ static const struct pg_statement serve_statements[] = {
 	 "select m2m.operator_revokes_key($1::bytea, $2::uuid, $3::text, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text,"
 	 " $9::text, $10::int8, $11::bool, $12::text, $13::text, $14::text, $15::bytea, $16::text)"},
 	{STMT_MASTER_KEYS, sql_master_keys},
+	{STMT_MASTER_KEYS_WANTED, sql_master_keys_wanted},
 	{STMT_OPERATOR_TOKEN_LIST, sql_operator_token_list},
 	{STMT_DENIED_LIST, sql_operator_denied_list},
 	{STMT_HEALTH, "select current_setting('server_version_num')::int4, pg_is_in_recovery(), h.default_used, h.partitions_until,"
 		      " (select max(version) from m2m.schema_migration), " SQL_CONNECTIONS ", " SQL_PROMISES " from m2m.audit_health() h"},
+	{STMT_ACT_REFUSED, sql_act_refused},
 	{STMT_OPERATOR_HOLDS, "select m2m.operator_holds($1::bytea, $2::uuid)"},
 	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
 };
 
 /* Whatever a gateway asks is about a few rows of tables that have an index for it, so one plan
- * of index look-ups is right at every size; a plan that was made for empty tables must not stay. */
+ * of index look-ups is right at every size; a plan that was made for empty tables must not stay. A
+ * page comes in its index's own order: an incremental sort would read the organization whole. */
 #define INDEX_LOOKUPS                                                                                                                      \
-	"plan_cache_mode", "force_generic_plan", "enable_hashjoin", "off", "enable_mergejoin", "off", "enable_seqscan", "off", "jit", "off"
+	"plan_cache_mode", "force_generic_plan", "enable_hashjoin", "off", "enable_mergejoin", "off", "enable_seqscan", "off",             \
+		"enable_incremental_sort", "off", "jit", "off"
 
 #define LIMITS "client_connection_check_interval", "1s", "lock_timeout", "2s"
 static const char *const settings[] = {"timezone", "UTC", INDEX_LOOKUPS, LIMITS, NULL};

@@ -64,6 +64,13 @@ void store_start(struct store *s);
 /* Answers everything that waits with ERR_STORE_UNAVAILABLE, then frees. NULL is allowed. */
 void store_free(struct store *s);
 
+struct origin;
+typedef void act_recorded(void *arg, enum err err);
+/* Records that `o`'s act, for which no statement was sent, is refused: `why` is the outcome. `o` is
+ * borrowed until `done`, which comes from the loop and tells STORE_UNAVAILABLE if it couldn't be.
+ * Fails as any statement does; then `done` isn't called. */
+MUST_CHECK enum err store_record_refusal(struct store *s, const struct origin *o, enum err why, act_recorded *done, void *arg);
+
 /* Both connections are up, the last write went through, and there is a key to sign with. */
 bool store_ready(const struct store *s);
 /* One word for a person when it isn't. Static storage. */

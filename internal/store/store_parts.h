@@ -63,8 +63,9 @@
 #define STMT_REVOCATIONS_BY_BEARER     "revocations_by_bearer"
 #define STMT_FORGET_REVOKED            "forget_revoked"
 
-#define STMT_ACT_LIST   "act_list"
-#define STMT_TOKEN_SUMS "token_sums"
+#define STMT_ACT_LIST    "act_list"
+#define STMT_ACT_REFUSED "act_refused"
+#define STMT_TOKEN_SUMS  "token_sums"
 
 #define STMT_PORTAL_LINK     "portal_link"
 #define STMT_PORTAL_OPEN     "portal_open"
@@ -83,6 +84,7 @@
 #define STMT_SIGNING_KEY_ROTATE  "signing_key_rotate"
 #define STMT_SIGNING_KEY_REVOKE  "signing_key_revoke"
 #define STMT_MASTER_KEYS         "master_keys"
+#define STMT_MASTER_KEYS_WANTED  "master_keys_wanted"
 #define STMT_OPERATOR_TOKEN_LIST "operator_token_list"
 #define STMT_DENIED_LIST         "denied_list"
 #define STMT_HEALTH              "health"

@@ -4,6 +4,7 @@
 #define M2M_STORE_STORE_SQL_H
 
 extern const char sql_act_list[];
+extern const char sql_act_refused[];
 extern const char sql_adopt_secret[];
 extern const char sql_client_find[];
 extern const char sql_client_keys[];
@@ -13,6 +14,7 @@ extern const char sql_introspect_by_bearer[];
 extern const char sql_introspect_by_clients[], sql_introspect_by_credentials[];
 extern const char sql_issue[], sql_issue_bearer[], sql_issue_credential[], sql_issue_proof[];
 extern const char sql_master_keys[];
+extern const char sql_master_keys_wanted[];
 extern const char sql_operator_denied_list[];
 extern const char sql_operator_token_list[];
 extern const char sql_org_resolve[];

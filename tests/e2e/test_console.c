@@ -2,7 +2,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "harness/expect.h"
 #include "harness/world.h"
 
@@ -312,12 +314,82 @@ Test(console, each_right_opens_what_it_names_and_nothing_else)
 			cr_expect(opens || status == 403, "%s: %s %s: %d", rights[right], a->method, a->path, status);
 		}
 	}
-	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.secrets_read where actor = 'console:ada'"), 1);
-	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'rotate_secret' and actor = 'console:ada'"),
-		     1);
-	cr_expect_eq(
-		sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'set_organization' and actor = 'console:ada'"),
-		1);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.secrets_read where actor = 'console:ada' and outcome = 'granted'"), 1);
+	cr_expect_eq(acts("rotate_secret", "granted"), 1);
+	cr_expect_eq(acts("set_organization", "granted"), 1);
+	cr_expect_eq(acts("read_secret", "forbidden"), 5 + 6);
+	cr_expect_eq(acts("rotate_secret", "forbidden"), 5 + 6);
+	cr_expect_eq(acts("set_organization", "forbidden"), 5);
+}
+
+/* An act, refused or not, is recorded with who, where and to what; listing isn't one. */
+Test(console, an_act_that_the_rights_refuse_is_recorded_once)
+{
+	char client[160], part[6][192];
+	snprintf(client, sizeof client, "/admin/organizations/%s/clients/%s", acme.id, acme.client_id);
+	static const char *const below[6] = {"/secret", "/rotate", "/rotation", "/credentials", "/credentials/k-1", ""};
+	for (size_t i = 0; i < 6; i++)
+		snprintf(part[i], sizeof part[i], "%s%s", client, below[i]);
+	const struct refused {
+		const char *action, *method, *path, *body, *detail;
+		bool of_org, of_client;
+	} acts_refused[] = {
+		{"create_organization", "POST", "/admin/organizations", "{\"slug\":\"new\"}", "{\"slug\": \"new\"}", false, false},
+		{"set_organization", "PATCH", "/admin/organizations/acme", "{\"name\":\"x\"}", NULL, true, false},
+		{"disable_organization", "PATCH", "/admin/organizations/acme", "{\"disabled\":true}", NULL, true, false},
+		{"enable_organization", "PATCH", "/admin/organizations/acme", "{\"disabled\":false}", NULL, true, false},
+		{"delete_organization", "DELETE", "/admin/organizations/nobody", NULL, "{\"slug\": \"nobody\"}", false, false},
+		{"create_client", "POST", "/admin/organizations/acme/clients", "{}", NULL, true, false},
+		{"set_client", "PATCH", part[5], "{\"name\":\"x\"}", NULL, true, true},
+		{"disable_client", "PATCH", part[5], "{\"disabled\":true}", NULL, true, true},
+		{"delete_client", "DELETE", part[5], NULL, NULL, true, true},
+		{"read_secret", "GET", part[0], NULL, NULL, true, true},
+		{"rotate_secret", "POST", part[1], "{}", NULL, true, true},
+		{"prolong_grace", "PATCH", part[2], "{\"grace_seconds\":60}", NULL, true, true},
+		{"cancel_grace", "DELETE", part[2], NULL, NULL, true, true},
+		{"add_workload", "POST", part[3], "{\"kind\":\"workload\",\"issuer\":\"https://ci.example.com\",\"subject\":\"a\"}", NULL,
+		 true, true},
+		{"remove_credential", "DELETE", part[4], NULL, "{\"credential\": \"k-1\"}", true, true},
+		{"make_portal_link", "POST", "/admin/organizations/acme/portal-links", "{\"actor\":\"Grace\"}", "{\"for\": \"Grace\"}",
+		 true, false},
+		{"end_portal_session", "DELETE", "/admin/organizations/acme/portal-sessions/s", NULL, "{\"session_id\": \"s\"}", true,
+		 false},
+		{"end_console_session", "DELETE", "/admin/console-sessions/s", NULL, "{\"session_id\": \"s\"}", false, false},
+		{"rotate_signing_key", "POST", "/admin/signing-keys/rotate", "{}", NULL, false, false},
+		{"revoke_signing_key", "POST", "/admin/signing-keys/k/revoke", "{}", "{\"kid\": \"k\"}", false, false},
+	};
+	const size_t n = sizeof acts_refused / sizeof *acts_refused;
+	struct session s;
+	new_session("ada", "read", &s);
+	for (size_t i = 0; i < n; i++) {
+		const struct refused *a = &acts_refused[i];
+		expect_status(ask(&s, a->method, a->path, a->body), 403);
+		char wanted[256], who[64];
+		snprintf(who, sizeof who, "console:ada 127.0.0.1");
+		snprintf(wanted, sizeof wanted, "%s %s %s %s", who, a->of_org ? acme.id : "-", a->of_client ? acme.client_id : "-",
+			 a->detail == NULL ? "-" : a->detail);
+		cr_expect_str_eq(sql_text(world_db(&w),
+					  "select string_agg(concat_ws(' ', actor, host(m2m.unmapped(remote_addr)), "
+					  "coalesce(organization_id::text, '-'),"
+					  " coalesce(client_id, '-'), coalesce(detail::text, '-')), '; ') from m2m.admin_audit"
+					  " where action = '%s' and outcome = 'forbidden'",
+					  a->action),
+				 wanted, "%s", a->action);
+	}
+	expect_status(ask(&s, "GET", "/admin/audit/acts", NULL), 403);
+	expect_status(ask(&s, "GET", "/admin/audit/denied", NULL), 403);
+	/* nor is the platform an operator */
+	expect_status(post_json(&w, "/admin/signing-keys/rotate", platform, "{}", &r), 403);
+	cr_expect_eq(acts("rotate_signing_key", "forbidden"), 2);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where outcome = 'forbidden'"), (long)n + 1);
+}
+
+Test(console, a_refusal_that_can_t_be_recorded_is_told_as_that)
+{
+	struct session s;
+	new_session("ada", "read", &s);
+	sql_exec(world_db(&w), "revoke insert on m2m.admin_audit from m2m_gateway");
+	expect_status(ask(&s, "PATCH", "/admin/organizations/acme", "{\"name\":\"x\"}"), 503);
 }
 
 Test(console, a_portal_link_gives_no_more_than_its_maker_has)
@@ -329,6 +401,7 @@ Test(console, a_portal_link_gives_no_more_than_its_maker_has)
 	expect_status(ask(&s, "POST", path, "{\"actor\":\"Grace\",\"may\":[\"rotate\"]}"), 403);
 	expect_status(ask(&s, "POST", path, "{\"actor\":\"Grace\",\"may\":[\"clients\"]}"), 403);
 	expect_status(ask(&s, "POST", path, "{\"actor\":\"Grace\",\"may\":[\"audit\"]}"), 403);
+	cr_expect_eq(acts("make_portal_link", "forbidden"), 4);
 	new_session("ada", "organizations,reveal,clients,audit", &s);
 	expect_status(ask(&s, "POST", path, "{\"actor\":\"Grace\",\"may\":[\"reveal\",\"rotate\",\"clients\",\"audit\"]}"), 201);
 }
@@ -379,8 +452,121 @@ Test(console, the_person_another_operator_and_m2mctl_end_a_session)
 	expect_status(ask(&another, "GET", "/console/session", NULL), 401);
 	cr_expect_eq(acts("end_console_session", "granted"), 3);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit where action = 'end_console_session'"
-					   " and actor = 'console:grace'"),
+					   " and actor = 'console:grace' and outcome = 'granted'"),
 		     1);
+	cr_expect_eq(acts("end_console_session", "not_found"), 1);
+	cr_expect_eq(acts("end_console_session", "forbidden"), 2);
+}
+
+/* ---- two at once ---- */
+
+#define AT_ONCE_MAX_US INT64_C(500000)
+#define ROUNDS         40
+
+/* A session whose token is `token` of 43 characters, without m2mctl's taking its time. */
+static void put_session(const char *token, const char *session_id)
+{
+	sql_exec(world_db(&w),
+		 "insert into m2m.console_session (session_id, token_hash, link_id, actor, may, expires_at)"
+		 " values ('%s', sha256('%s'), gen_random_uuid(), 'ada', '{read,organizations}', now() + interval '1 hour')",
+		 session_id, token);
+}
+
+struct ender {
+	uint16_t port;
+	char token[CODE_LEN + 1], path[128];
+	pthread_barrier_t *both;
+	struct http_reply reply;
+	int status;
+	int64_t took_us;
+};
+
+static void *end_at_once(void *arg)
+{
+	struct ender *e = arg;
+	char headers[256];
+	snprintf(headers, sizeof headers, "Cookie: __Host-m2m_console=%s\r\nX-M2M-Console: 1\r\nOrigin: %s\r\n", e->token, origin);
+	pthread_barrier_wait(e->both);
+	int64_t begin = clock_mono_us();
+	e->status = http_call(e->port, &(struct http_request){.method = "DELETE", .path = e->path, .headers = headers}, &e->reply);
+	e->took_us = clock_mono_us() - begin;
+	return NULL;
+}
+
+static void run_enders(struct ender enders[2])
+{
+	pthread_barrier_t both;
+	pthread_t threads[2];
+	cr_assert_eq(pthread_barrier_init(&both, NULL, 2), 0);
+	for (int i = 0; i < 2; i++) {
+		enders[i].both = &both;
+		cr_assert_eq(pthread_create(&threads[i], NULL, end_at_once, &enders[i]), 0);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&both);
+	for (int i = 0; i < 2; i++) {
+		cr_expect(enders[i].status == 204 || enders[i].status == 401, "%d: %s", enders[i].status, enders[i].reply.body);
+		cr_expect_lt(enders[i].took_us, AT_ONCE_MAX_US, "%lld us", (long long)enders[i].took_us);
+	}
+}
+
+/* Two daemons, since one worker's statements go one behind the other. Each act is put off for a
+ * moment in PostgreSQL, so that the two meet. */
+static void open_second(struct gateway *second)
+{
+	sql_exec(world_db(&w),
+		 "create function m2m.dawdle() returns trigger language plpgsql as $$ begin perform pg_sleep(0.02); return new; end $$");
+	sql_exec(world_db(&w), "create trigger a_dawdle before update on m2m.console_session for each row execute function m2m.dawdle()");
+	gateway_start(second, &w.gateway_env);
+}
+
+Test(console, of_two_operators_who_end_each_other_one_succeeds_at_once)
+{
+	static struct ender enders[2];
+	struct gateway second = {.pid = 0};
+	open_second(&second);
+	for (int round = 0; round < ROUNDS; round++) {
+		char ids[2][40];
+		for (int i = 0; i < 2; i++) {
+			snprintf(ids[i], sizeof ids[i], "01a2081a-5c1d-7c7e-8a1b-%06d%06d", round, i);
+			snprintf(enders[i].token, sizeof enders[i].token, "%03d%040d", round, i);
+			put_session(enders[i].token, ids[i]);
+		}
+		for (int i = 0; i < 2; i++) {
+			enders[i].port = i == 0 ? w.gateway.http : second.http;
+			snprintf(enders[i].path, sizeof enders[i].path, "/admin/console-sessions/%s", ids[1 - i]);
+		}
+		run_enders(enders);
+		cr_expect_eq((enders[0].status == 204) + (enders[1].status == 204), 1, "%d and %d", enders[0].status, enders[1].status);
+		for (int i = 0; i < 2; i++)
+			cr_expect_eq(sql_int(world_db(&w),
+					     "select (ended_at is null)::int from m2m.console_session where session_id = '%s'", ids[i]),
+				     enders[i].status == 204, "who came first is there, and who came second isn't");
+	}
+	cr_expect_eq(acts("end_console_session", "granted"), ROUNDS);
+	gateway_stop(&second, 10000);
+}
+
+Test(console, signing_out_twice_at_once_ends_the_session_once)
+{
+	static struct ender enders[2];
+	struct gateway second = {.pid = 0};
+	open_second(&second);
+	for (int round = 0; round < ROUNDS; round++) {
+		char id[40];
+		snprintf(id, sizeof id, "01a2081a-5c1d-7c7e-8a1b-%012d", round);
+		for (int i = 0; i < 2; i++) {
+			enders[i].port = i == 0 ? w.gateway.http : second.http;
+			snprintf(enders[i].token, sizeof enders[i].token, "%043d", round);
+			snprintf(enders[i].path, sizeof enders[i].path, "/console/session");
+		}
+		put_session(enders[0].token, id);
+		run_enders(enders);
+	}
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.console_session where ended_at is null"), 0);
+	cr_expect_eq(acts("end_console_session", "granted"), ROUNDS);
+	gateway_stop(&second, 10000);
 }
 
 Test(console, an_operator_who_is_ended_has_nothing_left)
@@ -454,28 +640,6 @@ Test(console, a_page_token_that_was_made_up_is_refused)
 	};
 	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
 		expect_status(get(&w, asked[i], operates, &r), 400);
-}
-
-/* Two at once don't wait for each other. */
-Test(console, signing_out_twice_at_once_ends_the_session_once)
-{
-	struct session s;
-	struct http_conn twice[2];
-	char text[512], code[CODE_LEN + 1];
-	new_code("ada", "read", code);
-	expect_status(open_at(w.gateway.http, code, "X-M2M-Console", origin, &r), 201);
-	take_cookie(&s);
-	snprintf(text, sizeof text,
-		 "DELETE /console/session HTTP/1.1\r\nHost: x\r\nCookie: __Host-m2m_console=%s\r\nX-M2M-Console: 1\r\nOrigin: %s\r\n\r\n",
-		 s.token, origin);
-	for (int i = 0; i < 2; i++)
-		cr_assert(http_open(&twice[i], w.gateway.http) && http_send_text(&twice[i], text));
-	for (int i = 0; i < 2; i++) {
-		int status = http_read(&twice[i], &r, 10000, false);
-		cr_expect(status == 204 || status == 401, "%d %s", status, r.body);
-		http_close(&twice[i]);
-	}
-	expect_status(ask(&s, "GET", "/console/session", NULL), 401);
 }
 
 Test(console, neither_code_nor_token_is_in_the_log)
@@ -687,15 +851,26 @@ Test(console, a_signing_key_is_rotated_and_revoked)
 	/* and what was made opens: a token is signed with it */
 	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
 
+	/* one that verifiers know takes over in its place without more words */
+	expect_status(ask(&s, "POST", "/admin/signing-keys/rotate", "{\"standby\":true}"), 201);
+	body_text(&r, "kid", first, sizeof first);
+	snprintf(path, sizeof path, "/admin/signing-keys/%s/revoke", kid);
+	expect_status(ask(&s, "POST", path, "{}"), 409);
+	sql_exec(world_db(&w), "update m2m.signing_key set created_at = now() - interval '1 day' where kid = '%s'", first);
+	expect_status(ask(&s, "POST", path, "{}"), 200);
+	cr_expect_str_eq(sql_text(world_db(&w), "select kid from m2m.signing_key_current"), first);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	snprintf(kid, sizeof kid, "%s", first);
+
 	/* the last one leaves, and a new one is made */
 	snprintf(path, sizeof path, "/admin/signing-keys/%s/revoke", kid);
 	expect_status(ask(&s, "POST", path, "{\"now\":true}"), 200);
 	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
-	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_key"), 3);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_key"), 4);
 	cr_expect_eq(sql_int(world_db(&w),
 			     "select count(*) from m2m.admin_audit where action = 'revoke_signing_key' and outcome = 'granted'"
 			     " and actor = 'console:ada' and detail ? 'successor'"),
-		     2);
+		     3);
 }
 
 Test(console, master_keys_and_health_are_shown)
@@ -710,6 +885,76 @@ Test(console, master_keys_and_health_are_shown)
 	cr_expect_str_eq(body_text(&r, "status", text, sizeof text), "ok", "%s", r.body);
 	cr_expect(strstr(r.body, "\"primary\":true") != NULL && strstr(r.body, "\"name\":\"signing_key\",\"state\":\"ok\"") != NULL, "%s",
 		  r.body);
+	cr_expect(strstr(r.body, "{\"name\":\"master_keys\",\"state\":\"ok\"") != NULL, "%s", r.body);
+	cr_expect(strstr(r.body, "{\"name\":\"denied_attempts\",\"state\":\"ok\"") != NULL, "%s", r.body);
+	cr_expect(strstr(r.body, "{\"name\":\"log\",\"state\":\"ok\"") != NULL, "%s", r.body);
+}
+
+static void health_says(const struct session *s, const char *check)
+{
+	expect_status(ask(s, "GET", "/admin/health", NULL), 200);
+	cr_expect(strstr(r.body, check) != NULL, "%s: %s", check, r.body);
+}
+
+/* A key is missing as long as something that lives needs it. */
+Test(console, health_tells_of_master_keys_that_the_gateway_lacks)
+{
+	struct session s;
+	PGconn *db = world_db(&w);
+	new_session("ada", "read", &s);
+	sql_exec(db,
+		 "insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, ended_at, expires_at)"
+		 " select '%s', 2 + i, 'gone', sha256('s'), sha256(i::text::bytea), 'abcd', now(),"
+		 " case when i %% 2 = 0 then now() - interval '1 second' else '-infinity' end from generate_series(1, 20) i",
+		 acme.client_id);
+	health_says(&s, "\"master_keys\",\"state\":\"ok\"");
+	sql_exec(db,
+		 "insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, ended_at, expires_at)"
+		 " values ('%s', 30, 'k0', sha256('s'), sha256('v'), 'abcd', now(), now() + interval '1 hour')",
+		 acme.client_id);
+	health_says(&s, "This gateway lacks master keys that live secrets need: k0.");
+	sql_exec(db, "delete from m2m.client_secret where key_id = 'k0'");
+	sql_exec(db, "update m2m.signing_key set seal_key_id = 'k3'");
+	health_says(&s, "This gateway lacks master keys that signing keys need: k3.");
+	sql_exec(db, "update m2m.signing_key set seal_key_id = 'k1'; update m2m.key_check set check_value = sha256('x')");
+	health_says(&s, "The database knows other master keys by these names: k1.");
+	sql_exec(db, "delete from m2m.key_check");
+	health_says(&s, "The database doesn't know the active master key k1 yet.");
+}
+
+/* More kinds than there is room for, from as many addresses. */
+Test(console, health_tells_of_refused_attempts_that_had_no_room)
+{
+	struct session s;
+	struct http_conn conn;
+	char headers[64];
+	gateway_stop(&w.gateway, 10000);
+	env_set(&w.gateway_env, "M2M_TRUSTED_PROXIES=127.0.0.1/32");
+	env_set(&w.gateway_env, "M2M_FORWARDED=x-forwarded-for");
+	env_set(&w.gateway_env, "M2M_WORKERS=1");
+	gateway_start(&w.gateway, &w.gateway_env);
+	new_session("ada", "read", &s);
+	cr_assert(http_open(&conn, w.gateway.http));
+	for (int i = 0; i < 1000; i++) {
+		snprintf(headers, sizeof headers, "X-Forwarded-For: 198.51.%d.%d\r\n", i / 250, i % 250);
+		const struct http_request q = {.path = "/m2m/client-id", .bearer = "x", .headers = headers};
+		cr_assert_eq(http_call_on(&conn, &q, &r), 401);
+	}
+	http_close(&conn);
+	health_says(&s, "Within the last hour refused attempts were too many kinds");
+}
+
+Test(console, health_names_the_sources_revision)
+{
+	char revision[64];
+	struct session s;
+	new_session("ada", "read", &s);
+	expect_status(ask(&s, "GET", "/admin/health", NULL), 200);
+	body_text(&r, "revision", revision, sizeof revision);
+	if (sizeof M2M_REVISION > 1)
+		cr_expect_str_eq(revision, M2M_REVISION);
+	else
+		cr_expect(strstr(r.body, "\"revision\":null") != NULL, "%s", r.body);
 }
 
 Test(console, tokens_and_denied_attempts_of_all_organizations_are_listed)

@@ -80,6 +80,15 @@ static void freeze(struct world *w, const char *slug)
 		 slug);
 }
 
+static int admin_call(const struct world *w, const char *method, const char *path, const char *bearer, const char *body)
+{
+	return http_call(
+		w->gateway.http,
+		&(struct http_request){
+			.method = method, .path = path, .bearer = bearer, .type = body == NULL ? NULL : "application/json", .body = body},
+		&r);
+}
+
 static void expect_moving(int status)
 {
 	char after[16];
@@ -145,6 +154,26 @@ Test(org_move, nothing_of_a_frozen_organization_is_changed)
 		cr_expect(code != 0 && strstr(ran.err, "moving") != NULL, "%s %s ended with %d: %s", args[0], args[1], code, ran.err);
 	}
 	expect_moving(post_json(&source, "/admin/organizations/acme/clients", platform, "{\"name\":\"x\"}", &r));
+	expect_moving(admin_call(&source, "PATCH", "/admin/organizations/acme", platform, "{\"disabled\":true}"));
+	char path[192];
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s", second);
+	expect_moving(admin_call(&source, "PATCH", path, platform, "{\"name\":\"x\"}"));
+	expect_moving(admin_call(&source, "DELETE", path, platform, NULL));
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/credentials", second);
+	expect_moving(admin_call(&source, "POST", path, platform,
+				 "{\"kind\":\"workload\",\"issuer\":\"https://ci.example.com\",\"subject\":\"a\"}"));
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/rotate", second);
+	expect_moving(admin_call(&source, "POST", path, platform, "{}"));
+	/* each refusal is recorded, once, whoever refused it */
+	cr_expect_str_eq(
+		sql_text(world_db(&source),
+			 "select string_agg(a.action || ' ' || (a.organization_id = o.organization_id) || ' ' || (coalesce(a.client_id, "
+			 "'') = '%s'),"
+			 " ', ' order by a.action) from m2m.admin_audit a, m2m.organization o where a.outcome = 'organization_moving'"
+			 " and a.transport = 'r'",
+			 second),
+		"add_workload true true, create_client true false, delete_client true true, disable_organization true false,"
+		" rotate_secret true true, set_client true true");
 	cr_assert_str_eq(sql_text(world_db(&source), "%s", before), was);
 	cr_expect_eq(sql_int(world_db(&source), "select count(*) from m2m.tokens_ended"), 0);
 }
@@ -405,6 +434,68 @@ Test(org_move, a_move_that_was_killed_before_it_opened_is_backed_out)
 		sql_exec(world_db(&target), "begin; set local role m2m_owner; delete from m2m.client_secret; delete from m2m.client;"
 					    " delete from m2m.organization; commit");
 	}
+}
+
+#define WAITS_FOR_A_COMMIT                                                                                                                 \
+	"exists (select from pg_locks l join pg_stat_activity a using (pid) where a.application_name = 'm2mctl'"                           \
+	" and a.datname = current_database() and l.locktype = 'transactionid' and not l.granted)"
+
+/* What m2mctl had asked for may commit behind its end: who backs out waits for that, and then finds
+ * the organization open at the target. */
+Test(org_move, a_back_out_beside_the_commit_that_opens_leaves_it_open_at_one_end)
+{
+	struct ctl_job job;
+	PGconn *db = world_db(&target);
+	sql_exec(db, "create function m2m.hold() returns trigger language plpgsql as"
+		     " $$ begin perform pg_advisory_xact_lock(4242); return new; end $$");
+	sql_exec(db, "create constraint trigger a_hold after update on m2m.organization_move deferrable initially deferred"
+		     " for each row when (new.state = 'open') execute function m2m.hold()");
+	sql_exec(db, "select pg_advisory_lock(4242)");
+	ctl_start(&source.ctl_env, &job, &ran,
+		  (const char *const[]){"org", "move", "acme", "--to-database", url_file, "--url", TARGET_URL, NULL});
+	wait_for(db, HELD);
+	proc_kill(job.pid);
+	unlink(job.out_path);
+	wait_for(world_db(&source), NO_M2MCTL);
+	ctl_start(&source.ctl_env, &job, &ran, (const char *const[]){"org", "move", "acme", "--to-database", url_file, "--back-out", NULL});
+	wait_for(db, WAITS_FOR_A_COMMIT);
+	sql_exec(db, "select pg_advisory_unlock(4242)");
+	expect_ctl(ctl_finish(&job, &ran), 1);
+	cr_assert(strstr(ran.err, "open at the target") != NULL, "%s", ran.err);
+	expect_status(token_at(&target, &acme), 200);
+	expect_status(token_at(&source, &acme), 421);
+	expect_ctl(org_move("acme"), 0);
+	expect_status(token_at(&source, &acme), 421);
+}
+
+/* The keys are compared before anything is copied; a rotation may use another one meanwhile. */
+Test(org_move, a_rotation_to_a_key_that_the_target_lacks_is_noticed_before_it_opens)
+{
+	const struct point copying = {"while clients are copied", "client", "true", true};
+	struct ctl_job job;
+	PGconn *db = world_db(&source);
+	hold(&copying);
+	ctl_start(&source.ctl_env, &job, &ran,
+		  (const char *const[]){"org", "move", "acme", "--to-database", url_file, "--url", TARGET_URL, NULL});
+	wait_for(world_db(&target), HELD);
+	sql_exec(db,
+		 "insert into m2m.key_check values ('k2', sha256('k2'));"
+		 "update m2m.client_secret set ended_at = now(), expires_at = now() + interval '1 hour' where client_id = '%s';"
+		 "insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)"
+		 " values ('%s', 2, 'k2', sha256('s'), sha256('v'), 'abcd');"
+		 "update m2m.client set secret_version = 2 where client_id = '%s'",
+		 acme.client_id, acme.client_id, acme.client_id);
+	sql_exec(world_db(&target), "select pg_advisory_unlock(4242)");
+	expect_ctl(ctl_finish(&job, &ran), 6);
+	cr_assert(strstr(ran.err, "lacks the master key \"k2\"") != NULL && strstr(ran.err, "--back-out") != NULL, "%s", ran.err);
+	expect_moving(token_at(&source, &acme));
+	expect_status(token_at(&target, &acme), 503);
+	cr_assert_eq(sql_int(world_db(&target), "select count(*) from m2m.organization where moving = 'arriving'"), 1);
+	/* nor is it opened later, as long as the key isn't there */
+	expect_ctl(org_move("acme"), 6);
+	expect_ctl(back_out("acme"), 0);
+	expect_status(token_at(&source, &acme), 200);
+	expect_status(token_at(&target, &acme), 401);
 }
 
 /* ---- all through it ---- */

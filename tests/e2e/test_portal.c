@@ -248,7 +248,7 @@ Test(portal, a_link_opens_no_more_than_its_maker_may)
 	expect_status(make_link(platform, "nobody", ""), 404);
 	new_session("acme", "\"reveal\",\"rotate\",\"clients\",\"audit\"", &s);
 	expect_status(ask(&s, "POST", "/admin/organizations/acme/portal-links", "{\"actor\":\"Eve\",\"may\":[\"read\"]}"), 403);
-	cr_expect_eq(acts("make_portal_link", "forbidden"), 3);
+	cr_expect_eq(acts("make_portal_link", "forbidden"), 4);
 }
 
 Test(portal, a_link_with_a_strange_member_is_refused)
@@ -371,15 +371,23 @@ Test(portal, each_right_opens_what_it_names_and_nothing_else)
 	cr_expect_eq(by_person("read_secret", "forbidden"), 8);
 	cr_expect_eq(by_person("rotate_secret", "forbidden"), 8);
 	cr_expect_eq(by_person("add_workload", "forbidden"), 4);
+	/* and what no right opens */
+	cr_expect_eq(by_person("disable_organization", "forbidden"), 5);
+	cr_expect_eq(by_person("delete_organization", "forbidden"), 5);
+	cr_expect_eq(by_person("create_client", "forbidden"), 5);
 }
 
 Test(portal, a_session_is_of_one_organization)
 {
-	char path[160];
+	char path[160], wanted[64];
 	struct session s;
 	new_session("acme", "\"reveal\",\"rotate\",\"clients\",\"audit\"", &s);
+	snprintf(wanted, sizeof wanted, "%s-other", acme.id);
 	snprintf(path, sizeof path, "/admin/organizations/other/clients/%s/secret", other.client_id);
 	expect_status(ask(&s, "GET", path, NULL), 403);
+	cr_expect_str_eq(sql_text(world_db(&w), "select organization_id::text || coalesce(client_id, '-') || (detail->>'slug')"
+						" from m2m.admin_audit where action = 'read_secret' and outcome = 'forbidden'"),
+			 wanted, "it is recorded as its own organization's");
 	expect_status(ask(&s, "GET", "/admin/organizations/other/clients", NULL), 403);
 	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/secret", other.client_id);
 	expect_status(ask(&s, "GET", path, NULL), 404);

@@ -593,6 +593,16 @@ enum err database_health(struct store *s, operator_done *done, void *arg)
 	return take_on_operator(s, FAKE_HEALTH, done, arg);
 }
 
+enum err master_keys_wanted(struct store *s, operator_done *done, void *arg)
+{
+	return take_on_operator(s, FAKE_MASTER_KEYS_WANTED, done, arg);
+}
+
+struct denied_health denied_health(const struct store *s)
+{
+	return s->denied_health;
+}
+
 void fake_operator(struct store *s, enum err err, const struct operator_answer *a)
 {
 	s->waiting = FAKE_NONE;
@@ -629,4 +639,22 @@ const struct store_key *store_keys(const struct store *s, unsigned *ret_n)
 	(void)s;
 	*ret_n = 0;
 	return NULL;
+}
+
+/* ---- acts that are refused ---- */
+
+enum err store_record_refusal(struct store *s, const struct origin *o, enum err why, act_recorded *done, void *arg)
+{
+	s->origin = o;
+	s->refusal = why;
+	s->recorded = done;
+	s->arg = arg;
+	return take_on(s, FAKE_REFUSAL);
+}
+
+void fake_recorded(struct store *s, enum err err)
+{
+	cr_assert_eq(s->waiting, FAKE_REFUSAL, "no refusal waits");
+	s->waiting = FAKE_NONE;
+	s->recorded(s->arg, err);
 }

@@ -12,6 +12,7 @@
 #include "store/client_jwks.h"
 #include "store/console.h"
 #include "store/credential.h"
+#include "store/denied.h"
 #include "store/issue.h"
 #include "store/operator.h"
 #include "store/portal.h"
@@ -72,7 +73,9 @@ enum fake_call {
 	FAKE_MASTER_KEYS,
 	FAKE_DENIED_LIST,
 	FAKE_HEALTH,
+	FAKE_MASTER_KEYS_WANTED,
 	FAKE_TOKEN_LIST_ALL,
+	FAKE_REFUSAL,
 };
 
 /* Zeroed by the test before use, which then sets `keys`. */
@@ -132,11 +135,14 @@ struct store {
 	console_done *console_done;
 	operator_done *operator_done;
 	const struct operator_proof *by; /* of console_use */
+	enum err refusal;                /* of store_record_refusal */
+	act_recorded *recorded;
 
 	/* the last denied_count; copies, as the real one makes */
 	unsigned denied;
 	char denied_client[64], denied_addr[64];
 	const char *denied_reason;
+	struct denied_health denied_health;
 };
 
 /* Answers the credential call that waits. `c` is NULL unless `err` is ERR_OK. */
@@ -169,6 +175,9 @@ void fake_console(struct store *s, enum err err, const struct console_answer *a)
 
 /* The same of what operators alone ask. */
 void fake_operator(struct store *s, enum err err, const struct operator_answer *a);
+
+/* The refusal of an act is recorded, or can't be. */
+void fake_recorded(struct store *s, enum err err);
 
 /* Answers the issue_request that waits, whose outputs the test has filled in. */
 void fake_issue(struct store *s, enum err err);

@@ -157,6 +157,50 @@ Test(last_use, a_busy_client_s_old_credential_costs_no_more)
 	sql_exec(world_db(&w), "commit");
 }
 
+/* As `2 h` ago; '-': not known. */
+static void expect_last(const char *client_id, const char *text)
+{
+	cr_expect_str_eq(sql_text(world_db(&w),
+				  "select coalesce(round(extract(epoch from now() - last_used_at) / 3600) || ' h', '-')"
+				  " from m2m.clients_last_used(array['m2m_none', '%s', 'm2m_moved']) where client_id = '%s'",
+				  acme.client_id, client_id),
+			 text, "%s", client_id);
+}
+
+/* A page of a list asks for all of its clients at once. */
+Test(last_use, of_many_clients_each_has_the_time_of_its_last_token)
+{
+	sql_exec(world_db(&w),
+		 "insert into m2m.credential_use_before values ('m2m_moved', 'secret', '1', now() - interval '70 hours', null, null)");
+	expect_last("m2m_none", "-");
+	expect_last("m2m_moved", "70 h");
+	expect_last(acme.client_id, "-");
+	sql_exec(world_db(&w),
+		 "insert into m2m.token_usage (day, organization_id, client_id, secret_version, kid, tokens, first_issued_at, "
+		 "last_issued_at)"
+		 " select (now() - i * interval '20 days')::date, '%s', '%s', 1, 'k', 1, now() - i * interval '480 hours', now() - i * "
+		 "interval '480 "
+		 "hours' from generate_series(1, 3) i",
+		 acme.id, acme.client_id);
+	expect_last(acme.client_id, "480 h");
+	used(1, "200 hours", KEY, "192.0.2.1");
+	expect_last(acme.client_id, "199 h");
+	used(1, "30 hours", "2", "192.0.2.1");
+	expect_last(acme.client_id, "29 h");
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.clients_last_used(array['a', 'b', '%s'])", acme.client_id), 3);
+}
+
+Test(last_use, of_many_busy_clients_few_rows_are_read)
+{
+	used(20000, "3 hours", "1", "192.0.2.1");
+	sql_exec(world_db(&w), "analyze m2m.token_audit");
+	sql_exec(world_db(&w), "begin");
+	int64_t before = rows_read();
+	expect_last(acme.client_id, "2 h");
+	cr_expect_leq(rows_read() - before, 300, "%ld rows", (long)(rows_read() - before));
+	sql_exec(world_db(&w), "commit");
+}
+
 /* The gateway may call the function, and reads nothing of the audit by itself. */
 Test(last_use, it_is_told_to_the_gateway_and_to_auditors_of_all_organizations)
 {

@@ -109,6 +109,8 @@ Test(log_writer, a_reader_that_stalls_holds_up_nobody_and_what_is_lost_is_told_o
 		log_line("0", i, LOG_INFO);
 	uint64_t lost = log_lines_dropped();
 	cr_assert_gt(lost, 0U);
+	cr_expect_eq(log_health().dropped, lost);
+	cr_expect_gt(log_health().dropped_us, 0);
 	read_on();
 	struct seen s = look();
 	cr_expect_eq(s.told, 1U);
@@ -187,6 +189,9 @@ static void expect_kept(int unwritable)
 	cr_assert_eq(log_writer_start(), ERR_OK);
 	for (int i = 0; i < 100; i++)
 		log_line("0", i, LOG_INFO);
+	for (int ms = 0; ms < 5000 && log_health().fault == 0; ms++)
+		usleep(1000);
+	cr_expect_neq(log_health().fault, 0);
 	cr_assert_geq(dup2(ends[1], fd), 0);
 	log_line("0", 100, LOG_INFO);
 	pthread_t reader;
@@ -199,6 +204,7 @@ static void expect_kept(int unwritable)
 	pthread_join(reader, NULL);
 	cr_expect_eq(look().lines, 101U);
 	cr_expect_eq(log_lines_dropped(), 0U);
+	cr_expect_eq(log_health().fault, 0);
 }
 
 Test(log_writer, a_full_disk_delays_lines_and_tears_none)

@@ -55,8 +55,24 @@ Test(admin, a_platform_token_opens_no_organization_s_route)
 			continue;
 		struct op *op = prepared((enum op_id)i);
 		op_run(op);
-		refused_unasked(op, ERR_FORBIDDEN);
+		if (op->act.action == NULL) {
+			refused_unasked(op, ERR_FORBIDDEN);
+			continue;
+		}
+		/* an act is answered once its refusal is recorded */
+		cr_assert_not(op->finished);
+		cr_assert_eq(store.refusal, ERR_FORBIDDEN);
+		fake_recorded(&store, ERR_OK);
+		answered(op, ERR_FORBIDDEN);
 	}
+}
+
+Test(admin, a_refusal_that_can_t_be_recorded_isn_t_told)
+{
+	struct op *op = prepared(OP_GET_CLIENT_SECRET);
+	op_run(op);
+	fake_recorded(&store, ERR_STORE_UNAVAILABLE);
+	answered(op, ERR_STORE_UNAVAILABLE);
 }
 
 Test(admin, a_new_organization_s_answer_has_what_the_store_kept_the_verifier_of)
