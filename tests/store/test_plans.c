@@ -37,7 +37,8 @@ static int64_t plans_of(const char *statement, const char *part)
 {
 	return sql_int(world_db(&w),
 		       "select count(*) from string_to_table(pg_read_file('log/plans.log'), '\n<') as entry"
-		       " where starts_with(entry, '%s m2m-gateway ') and entry ~ '^%s m2m-gateway (issue|serve)>LOG:  duration: [^\n]*\n\\s*Query Text: %s' and entry ~ '%s'",
+		       " where starts_with(entry, '%s m2m-gateway ') and entry ~ '^%s m2m-gateway (issue|serve)>LOG:  duration: "
+		       "[^\n]*\n\\s*Query Text: %s' and entry ~ '%s'",
 		       w.database, w.database, statement, part);
 }
 
