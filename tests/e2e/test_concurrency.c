@@ -230,7 +230,7 @@ static void *verify_on(void *arg)
 static int seconds(void)
 {
 	const char *given = getenv("M2M_TEST_SECONDS");
-	return given != NULL ? atoi(given) : getenv("M2M_TEST_LONG") != NULL ? 60 : 8;
+	return given != NULL ? atoi(given) : getenv("M2M_TEST_LONG") != NULL ? 60 : 4;
 }
 
 static void make_history(struct verifier *verifiers)

@@ -533,7 +533,7 @@ static atomic_uint odd; /* answers that no history explains */
 static int seconds(void)
 {
 	const char *set = getenv("M2M_TEST_SECONDS");
-	return set != NULL ? atoi(set) : getenv("M2M_TEST_LONG") != NULL ? 60 : 6;
+	return set != NULL ? atoi(set) : getenv("M2M_TEST_LONG") != NULL ? 60 : 3;
 }
 
 static struct fate *make_proof(bool of_bearer)

@@ -704,7 +704,7 @@ static void *ask_on(void *arg)
 static int seconds(void)
 {
 	const char *given = getenv("M2M_TEST_SECONDS");
-	return given != NULL ? atoi(given) : getenv("M2M_TEST_LONG") != NULL ? 60 : 6;
+	return given != NULL ? atoi(given) : getenv("M2M_TEST_LONG") != NULL ? 60 : 3;
 }
 
 static void make_history(struct asker *askers)

@@ -43,7 +43,8 @@ void pg_url(const struct pg *pg, const char *user, const char *database, char ou
 /* A folder that PostgreSQL's user may write to, since the one around it may be root's. */
 static void make_dir(struct pg *pg)
 {
-	tmp_path(pg->dir, "pg", "");
+	if (pg->dir[0] == '\0')
+		tmp_path(pg->dir, "pg", "");
 	require(mkdir(pg->dir, 0700) == 0, "can't make %s", pg->dir);
 	const struct passwd *user = getuid() == 0 ? getpwnam("postgres") : NULL;
 	require(user == NULL || chown(pg->dir, user->pw_uid, user->pw_gid) == 0, "can't give %s away", pg->dir);

@@ -19,8 +19,8 @@ struct pg {
 	char extra[512];
 };
 
-/* initdb, and the roles' logins once it runs for the first time. Leaves it stopped. pg->extra
- * may be set before. */
+/* initdb, and the roles' logins once it runs for the first time. Leaves it stopped. pg->dir (a
+ * folder that isn't there) and pg->extra may be set before. */
 void pg_create(struct pg *pg);
 /* The same from the folder of a cluster that is stopped, with its databases. */
 void pg_copy(struct pg *pg, const char *from_dir);

@@ -1,5 +1,7 @@
-/* One cluster per test program, made once by Criterion's runner, with a migrated database that
- * each test's own is a copy of.
+/* One cluster per test program, got ready once by Criterion's runner, with a migrated database that
+ * each test's own is a copy of. It is a copy itself, of the one in the folder M2M_TEST_CLUSTER: the
+ * first program to find that folder empty makes it, and the others need neither initdb nor the
+ * migrations. Without that variable a program makes its own.
  *
  * A program's first lines choose: SHARED_CLUSTER keeps it running for all tests; STOPPED_CLUSTER
  * stops it again and leaves its folder for tests that start (and kill) a copy of their own. */

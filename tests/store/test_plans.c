@@ -36,9 +36,10 @@ TestSuite(plans, .init = open_world, .fini = close_world, .timeout = 120);
 static int64_t plans_of(const char *statement, const char *part)
 {
 	return sql_int(world_db(&w),
-		       "select count(*) from regexp_split_to_table(pg_read_file('log/plans.log'), '\n<') as entry"
-		       " where entry ~ '^%s m2m-gateway (issue|serve)>LOG:  duration: [^\n]*\n\\s*Query Text: %s' and entry ~ '%s'",
-		       w.database, statement, part);
+		       "select count(*) from string_to_table(pg_read_file('log/plans.log'), '\n<') as entry"
+		       " where starts_with(entry, '%s m2m-gateway ') and entry ~ '^%s m2m-gateway (issue|serve)>LOG:  duration: "
+		       "[^\n]*\n\\s*Query Text: %s' and entry ~ '%s'",
+		       w.database, w.database, statement, part);
 }
 
 static int64_t issuing_plans(const char *part)
