@@ -21,7 +21,7 @@
 #include "crypto/ecdsa_form.h"
 
 #define LANES       MULTI_BUFFER_LANES
-#define STACK_SPOIL 32768 /* bytes: the library's elliptic curves take less */
+#define STACK_SPOIL 32768 /* bytes: the library takes half of it */
 
 static_assert(SIGNING_GROUP_MAX % LANES == 0, "a group of an elliptic curve fills its lanes");
 
@@ -139,6 +139,7 @@ static enum err rsa_sign(struct group_signer *g, const struct str *inputs, size_
 	right = right && all_ok(mbx_rsa_private_crt_mb8(l.padded, l.to, l.p, l.q, l.dp, l.dq, l.q_inverse, bits, r->sign, r->scratch), n) &&
 		all_ok(mbx_rsa_public_mb8(l.made, l.opened, l.n, bits, r->verify, r->scratch), n);
 	OPENSSL_cleanse(r->scratch, r->scratch_len);
+	wipe_stack();
 	for (size_t i = 0; right && i < n; i++) {
 		right = CRYPTO_memcmp(opened[i], padded[i], r->len) == 0;
 		lengths[i] = r->len;

@@ -1,6 +1,6 @@
 /* Eight signatures at once, each in one lane of the CPU's vectors (AVX-512 or AVX2 with IFMA), by
- * Intel's libcrypto_mb: RSA of 2048, 3072 and 4096 bits with the exponent 65537, ES256, EdDSA. A
- * call takes as long with one input as with eight.
+ * Intel's libcrypto_mb: RSA of 2048, 3072 and 4096 bits with the exponent 65537, ES256, and EdDSA
+ * (AVX-512 alone). A call takes as long with one input as with eight.
  *
  * Each RSA signature is opened with the public key before it leaves: one that a fault spoiled
  * would give the private key away (Boneh, DeMillo and Lipton 1997). ECDSA's nonces are OpenSSL's,

@@ -1,5 +1,6 @@
 /* Signatures: one input -> digest (EdDSA takes the input itself) -> OpenSSL -> JOSE's form;
  * several at once where that costs less. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -109,6 +110,13 @@ enum err signing_key_sign_together(struct signing_key *key, const struct str *in
 	return key->together->sign(key->together, digested, n, signatures, lengths);
 }
 
+static atomic_uint_fast64_t fallbacks;
+
+uint64_t signing_fallbacks(void)
+{
+	return atomic_load_explicit(&fallbacks, memory_order_relaxed);
+}
+
 /* How many of the next `n` are made together; 0: the next one is made alone. */
 static size_t slice(const struct signing_key *key, size_t n)
 {
@@ -126,6 +134,8 @@ enum err signing_key_sign_all(struct signing_key *key, const struct str *inputs,
 		size_t some = slice(key, n - i), to = i + (some == 0 ? 1 : some);
 		if (some > 0 && signing_key_sign_together(key, &inputs[i], some, &signatures[i], &lengths[i]) == ERR_OK)
 			i = to;
+		else if (some > 0)
+			atomic_fetch_add_explicit(&fallbacks, 1, memory_order_relaxed);
 		/* whatever it was, each may still be made alone, with a nonce of its own */
 		for (; err == ERR_OK && i < to; i++)
 			err = signing_key_sign(key, inputs[i], signatures[i], &lengths[i]);

@@ -4,6 +4,7 @@
 #define M2M_CRYPTO_SIGNING_WAY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -18,6 +19,9 @@ enum signing_way {
 /* libcrypto_mb's version where this build and this CPU have it; else why not: "not built in" or
  * "no IFMA". *ret_here: it can be used. */
 const char *multi_buffer_version(bool *ret_here);
+
+/* Groups that couldn't be signed together since the process began, and were signed one by one. */
+uint64_t signing_fallbacks(void);
 
 const char *signing_way_name(enum signing_way way);
 /* The farthest of those up to `allowed` that this build, this CPU and OpenSSL's configuration have.

@@ -71,8 +71,8 @@ static enum err take_keys(struct store *s, const PGresult *r)
 		log_message(LOG_ERROR, "signing_key_unusable", "%s: key %.*s", err_info(fault.err)->code, STR_ARG(fault.kid));
 	if (fault.signs_simpler)
 		log_message(LOG_ERROR, "signatures_unverified",
-			    "what %s signatures sign doesn't verify on this machine; the key signs in a simpler way",
-			    signing_way_name(s->config->signing_way));
+			    "signatures that were made together don't verify, or can't be made: the key signs by %s",
+			    signing_way_name(signing_key_way(keyset_current(fresh->set))));
 	s->why_no_key = fault.err == ERR_KEY_MISSING ? ERR_KEY_MISSING : ERR_STALE_KEY;
 	s->generation++;
 	memcpy(s->keys_fingerprint, print, sizeof print);

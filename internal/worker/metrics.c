@@ -241,6 +241,13 @@ static void put_keys(const struct worker *w, struct sbuf *out)
 	for (unsigned i = 0; i < n; i++)
 		sbuf_printf(out, "%s{kid=\"%s\",alg=\"%s\",state=\"%s\"} %" PRId64 "\n", name, keys[i].kid, keys[i].alg, keys[i].state,
 			    keys[i].active_from);
+	struct keyset *set = store_keyset(w->store);
+	struct signing_key *current = set == NULL ? NULL : keyset_current(set);
+	head(out, "m2m_signing_way", "gauge", "1 for how the current key signs.");
+	if (current != NULL)
+		sbuf_printf(out, "m2m_signing_way{way=\"%s\"} 1\n", signing_way_name(signing_key_way(current)));
+	put(out, "m2m_signature_fallbacks_total", "counter", "Groups of signatures that went wrong together, and were made one by one.",
+	    signing_fallbacks());
 }
 
 static void put_tls(struct tls *tls, struct sbuf *out)

@@ -113,17 +113,29 @@ static void expect_way(const char *way)
 	cr_assert_eq(gateway_log_wait(&w.gateway, logged, 1, line, sizeof line), 1, "no %s", logged);
 }
 
+/* A key of the algorithm: only ES256 is batched. */
+static void expect_key_signs_by(const char *way, const char *alg)
+{
+	char metric[64];
+	bool single = strcmp(way, "batched") == 0 && strcmp(alg, "ES256") != 0;
+	snprintf(metric, sizeof metric, "m2m_signing_way{way=\"%s\"}", single ? "single" : way);
+	cr_assert_eq(gateway_metric(&w, metric), 1, "%s: no %s", alg, metric);
+	cr_assert_eq(gateway_metric(&w, "m2m_signature_fallbacks_total"), 0);
+}
+
 static void each_algorithm_signs(const char *setting, const char *way)
 {
 	if (setting != NULL)
 		env_set(&w.gateway_env, "M2M_SIGNATURES=%s", setting);
 	gateway_start(&w.gateway, &w.gateway_env);
 	org_create(&w, "acme", &acme);
-	expect_way(way != NULL ? way : library_is_here() ? "multi-buffer" : "batched");
+	way = way != NULL ? way : library_is_here() ? "multi-buffer" : "batched";
+	expect_way(way);
 	for (size_t i = 0; i < sizeof algs / sizeof *algs; i++) {
 		if (i > 0)
 			rotate_to(algs[i]);
 		expect_tokens(algs[i]);
+		expect_key_signs_by(way, algs[i]);
 	}
 	cr_assert_eq(gateway_log_count(&w.gateway, "signatures_unverified", NULL, 0), 0);
 	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id = '%s'", acme.client_id), 4 * AT_ONCE);

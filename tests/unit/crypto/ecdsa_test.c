@@ -78,10 +78,13 @@ static unsigned count_in(const uint8_t *bytes, size_t n, const uint8_t *pattern,
 	return found;
 }
 
-unsigned count_in_memory(const uint8_t *pattern, size_t n)
+typedef void look_at(const uint8_t *chunk, size_t n, unsigned long at, void *arg);
+
+/* All writable memory but the chunk itself, piece by piece; each begins `overlap` bytes before the
+ * end of the one before. */
+static void look_through_memory(size_t overlap, look_at *look, void *arg)
 {
 	static uint8_t chunk[1 << 16];
-	unsigned found = 0;
 	char line[256], mode[8];
 	FILE *maps = fopen("/proc/self/maps", "re"), *memory = fopen("/proc/self/mem", "re");
 	cr_assert(maps != NULL && memory != NULL);
@@ -90,19 +93,75 @@ unsigned count_in_memory(const uint8_t *pattern, size_t n)
 		unsigned long from, to;
 		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || mode[1] != 'w' || to - from > 1UL << 32)
 			continue;
-		for (unsigned long at = from; at < to; at += sizeof chunk - n) {
+		for (unsigned long at = from; at < to; at += sizeof chunk - overlap) {
 			size_t size = to - at < sizeof chunk ? to - at : sizeof chunk;
 			ssize_t got = pread(fileno(memory), chunk, size, (off_t)at);
-			uintptr_t mine = (uintptr_t)chunk, theirs = (uintptr_t)pattern;
-			if (got <= 0 || (at < mine + sizeof chunk && at + size > mine))
-				continue;
-			found += count_in(chunk, (size_t)got, pattern, n) - (at <= theirs && theirs + n <= at + size);
+			uintptr_t mine = (uintptr_t)chunk;
+			if (got > 0 && (at >= mine + sizeof chunk || at + size <= mine))
+				look(chunk, (size_t)got, at, arg);
 		}
 		memset(chunk, 0, sizeof chunk);
 	}
 	fclose(maps);
 	fclose(memory);
-	return found;
+}
+
+struct pattern {
+	const uint8_t *bytes;
+	size_t n;
+	unsigned found;
+};
+
+static void count_pattern(const uint8_t *chunk, size_t n, unsigned long at, void *arg)
+{
+	struct pattern *p = arg;
+	uintptr_t theirs = (uintptr_t)p->bytes;
+	p->found += count_in(chunk, n, p->bytes, p->n) - (at <= theirs && theirs + p->n <= at + n);
+}
+
+unsigned count_in_memory(const uint8_t *pattern, size_t n)
+{
+	struct pattern p = {.bytes = pattern, .n = n};
+	look_through_memory(n, count_pattern, &p);
+	return p.found;
+}
+
+struct strided {
+	const uint64_t *words;
+	size_t n, stride;
+	uint8_t seen[1 << 12]; /* by a word's low bits */
+	bool found;
+};
+
+static bool is_run(const struct strided *s, const uint8_t *at, size_t k)
+{
+	for (size_t i = 0; i < STRIDED_RUN; i++)
+		if (k + i >= s->n || s->words[k + i] == 0 || memcmp(at + i * s->stride, &s->words[k + i], sizeof s->words[0]) != 0)
+			return false;
+	return true;
+}
+
+static void find_words(const uint8_t *chunk, size_t n, unsigned long at, void *arg)
+{
+	(void)at;
+	struct strided *s = arg;
+	size_t whole = (STRIDED_RUN - 1) * s->stride + sizeof *s->words;
+	for (size_t i = 0; i + whole <= n; i += sizeof *s->words) {
+		if (!s->seen[(chunk[i] | chunk[i + 1] << 8) & 0xfff])
+			continue;
+		for (size_t k = 0; k < s->n; k++)
+			s->found |= is_run(s, chunk + i, k);
+	}
+}
+
+bool find_strided(const uint64_t *words, size_t n, size_t stride)
+{
+	static struct strided s;
+	s = (struct strided){.words = words, .n = n, .stride = stride};
+	for (size_t k = 0; k < n; k++)
+		s.seen[words[k] & 0xfff] = words[k] != 0;
+	look_through_memory(STRIDED_RUN * stride, find_words, &s);
+	return s.found;
 }
 
 unsigned count_forms(BIGNUM *number, const BIGNUM *modulus)

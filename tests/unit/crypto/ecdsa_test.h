@@ -31,6 +31,11 @@ extern struct ecdsa_nonces {
  * where they are looked for. Read as a file is, so that sanitizers don't mind. */
 unsigned count_in_memory(const uint8_t *pattern, size_t n);
 
+/* Whether STRIDED_RUN words that follow each other lie in that memory, with `stride` bytes from one
+ * to the next. A zero among the words ends a number. */
+#define STRIDED_RUN 3
+bool find_strided(const uint64_t *words, size_t n, size_t stride);
+
 /* Of the number itself, in Montgomery form, and of its inverse in that form, in the order in
  * which numbers lie in memory. It wipes what it takes. */
 unsigned count_forms(BIGNUM *number, const BIGNUM *modulus);

@@ -1,7 +1,7 @@
 #include "mb_hooks.h"
 
 static int spoiled = MB_NONE;
-static bool hidden;
+static bool hidden, opens_nothing;
 
 void mb_spoil(int lane)
 {
@@ -11,6 +11,11 @@ void mb_spoil(int lane)
 void mb_hide_cpu(bool hide)
 {
 	hidden = hide;
+}
+
+void mb_open_nothing(bool nothing)
+{
+	opens_nothing = nothing;
 }
 
 #if M2M_CRYPTO_MB
@@ -45,6 +50,16 @@ mbx_status __wrap_mbx_rsa_private_crt_mb8(const int8u *const from[8], int8u *con
 	mbx_status status = __real_mbx_rsa_private_crt_mb8(from, to, p, q, dp, dq, iq, bits, m, buffer);
 	spoil(to);
 	return status;
+}
+
+mbx_status __real_mbx_rsa_public_mb8(const int8u *const from[8], int8u *const to[8], const int64u *const n[8], int bits,
+				     const mbx_RSA_Method *m, int8u *buffer);
+mbx_status __wrap_mbx_rsa_public_mb8(const int8u *const from[8], int8u *const to[8], const int64u *const n[8], int bits,
+				     const mbx_RSA_Method *m, int8u *buffer);
+mbx_status __wrap_mbx_rsa_public_mb8(const int8u *const from[8], int8u *const to[8], const int64u *const n[8], int bits,
+				     const mbx_RSA_Method *m, int8u *buffer)
+{
+	return opens_nothing ? MBX_SET_STS_ALL(MBX_STATUS_SIGNATURE_ERR) : __real_mbx_rsa_public_mb8(from, to, n, bits, m, buffer);
 }
 
 mbx_status __real_mbx_nistp256_ecdsa_sign_mb8(int8u *r[8], int8u *s[8], const int8u *const msg[8], const int64u *const k[8],

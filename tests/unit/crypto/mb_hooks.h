@@ -9,5 +9,6 @@
 
 void mb_spoil(int lane); /* one bit of what it makes */
 void mb_hide_cpu(bool hide);
+void mb_open_nothing(bool nothing); /* RSA's public operation fails, and touches nothing */
 
 #endif

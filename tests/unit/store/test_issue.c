@@ -520,8 +520,10 @@ static void note_group(struct issue_request *const *group, unsigned n)
 	groups++;
 	members += n;
 	largest = n > largest ? n : largest;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		cr_assert_eq(signing_key_alg(group[i]->key), signing_key_alg(key), "what it borrows is there");
 		count_done(group[i]);
+	}
 }
 
 /* One batch of `n`, and its answer. */
