@@ -94,8 +94,6 @@ struct config {
 	bool has_master_keys;
 	struct master_ring ring;  /* M2M_MASTER_KEYS (usually M2M_MASTER_KEYS_FILE) */
 	enum jwt_alg signing_alg; /* M2M_SIGNING_ALG, default RS256: of keys that m2mctl makes */
-	/* M2M_SIGNATURES, default multi-buffer: the farthest way that may be used */
-	enum signing_way signing_way;
 	/* M2M_ACCESS_TOKEN_TYPE, JWT (default) or at+jwt (RFC 9068): of clients that have no
 	 * token_type of their own */
 	bool at_jwt;
@@ -106,6 +104,8 @@ struct config {
 	struct str trusted_issuers;
 	/* M2M_TRUSTED_ISSUERS_FILE, whose content was that; absent: given in the environment */
 	struct str trusted_issuers_path;
+	/* M2M_SIGNATURES, default multi-buffer: the farthest way that may be used */
+	enum signing_way signing_way;
 	unsigned workers; /* M2M_WORKERS, default: one per usable core; 1 to 64 */
 	/* M2M_BATCH_MAX, default 256; 1 to 1024 tokens in one statement */
 	unsigned batch_max;
