@@ -345,7 +345,7 @@ async function another_changes_it(page, world) {
   await button(page, "Edit").waitFor();
   // before the form opens
   world.client = { ...HELD, roles: ["admin"], scopes: ["theirs:read"] };
-  world.slow = 500;
+  world.slow = 3000;
   await button(page, "Edit").click();
   await dialog(page).getByRole("status", { name: "Loading" }).waitFor();
   check((await page.locator("dialog form").count()) === 0, "the form is there before what it is of");
