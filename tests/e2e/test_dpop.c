@@ -635,7 +635,7 @@ Test(dpop, a_proof_that_is_replayed_at_two_gateways_at_once_is_used_once)
 	}
 	cr_log_info("%u proofs; %u gave a token, %u opened a route; %u and %u replays were refused\n", atomic_load(&fates_n), granted[0],
 		    granted[1], refused[0], refused[1]);
-	cr_assert_geq(contended, 20U);
+	expect_enough(contended, 20U);
 	cr_assert_geq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where bound_to is not null"), (int64_t)granted[0] + 1);
 	cr_expect_eq(sql_int(world_db(&w), "select deadlocks from pg_stat_database where datname = current_database()"), 0);
 	free(fates);

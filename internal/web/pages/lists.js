@@ -1,8 +1,8 @@
 // What the views are put together from. Lists that the server pages, searches and filters; the address
 // has the view and its filters. Dialogs that say before what they will do.
 import { useEffect, useLayoutEffect, useRef, useState } from "./hooks.js";
-import { absolute, api, ApiError, html, query, save, span, useAct } from "./base.js";
-import { Copy, Dialog, Empty, Icon, More, Problem, say, Skeleton, Table } from "./parts.js";
+import { absolute, api, ApiError, html, query, save, span, useAct, useLoad } from "./base.js";
+import { Copy, Dialog, Empty, Icon, More, Part, Problem, say, Skeleton, Table } from "./parts.js";
 import { cell } from "./tokens.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
@@ -192,8 +192,11 @@ function meant({ many, list, type, none }, text) {
 }
 
 // A value as it stands on the page.
-export const valueOf = ({ value, options, many, type }) =>
+const valueOf = ({ value, options, many, type }) =>
   many ? value.map((one) => many[one] ?? one).join(", ") : options ? options[value ?? ""] : type === "number" ? value && span(value) : [value ?? ""].flat().join(", ");
+
+// The same where it is empty, too.
+export const standing = (f) => valueOf(f) || f.empty || t.none;
 
 function Many({ options, fixed, value, set, ...others }) {
   const chosen = (one) => value.split(" ").includes(one);
@@ -226,11 +229,16 @@ const Asked = ({ field: { name, label, options, many, fixed, list, none, empty, 
 // A refusal's sentence begins with the field that it is about, or its code does.
 const isAbout = (error, name) => error.words.split(/\W/)[0] === name || error.code?.startsWith(name);
 
+const allTyped = (fields) => Object.fromEntries(fields.map((f) => [f.name, typedOf(f)]));
+
 // `act` gets the fields that were changed. `changes`: at least one has to be. `typed`: what has to be
-// typed before `act` runs. `Done` shows what `act` gives, where it is there.
-export function Ask({ title, fields = [], happens, doIt, danger, typed, changes, act, Done, onClose }) {
-  const [first] = useState(() => Object.fromEntries(fields.map((f) => [f.name, typedOf(f)])));
+// typed before `act` runs. `Done` shows what `act` gives, where it is there. `again` reads the fields
+// anew, and what they are of, which `act` gets too. It runs before `act`, which doesn't when somebody
+// else has changed one of the same fields meanwhile.
+function Form({ fields, happens, doIt, danger, typed, changes, again, act, Done, onClose }) {
+  const [first, setFirst] = useState(() => allTyped(fields));
   const [values, set] = useState(first);
+  const [theirs, setTheirs] = useState([]);
   const [made, setMade] = useState(null);
   const given = {};
   for (const f of fields) {
@@ -238,39 +246,62 @@ export function Ask({ title, fields = [], happens, doIt, danger, typed, changes,
     if (JSON.stringify(now) !== JSON.stringify(meant(f, first[f.name]))) given[f.name] = now;
   }
   const { busy, error, run } = useAct(async () => {
-    const answer = await act(given);
+    setTheirs([]);
+    const { of, now } = again ? await again() : { now: [] };
+    const fresh = allTyped(now);
+    const clash = now.filter(({ name }) => name in given && fresh[name] !== first[name]);
+    if (clash.length > 0) {
+      setTheirs(clash);
+      setFirst(fresh);
+      set((v) => Object.fromEntries(now.map(({ name }) => [name, (name in given ? v : fresh)[name]])));
+      return;
+    }
+    const answer = await act(given, of);
     if (Done) setMade(answer);
     else onClose();
   });
+  const faults = Object.fromEntries(theirs.map((f) => [f.name, c.theirs(standing(f))]));
   const at = error && fields.find((f) => isAbout(error, f.name))?.name;
+  if (at) faults[at] = error.words;
   useLayoutEffect(() => {
-    if (at) document.querySelector(`dialog [name=${at}]`).focus();
-  }, [error]);
+    const one = fields.find((f) => faults[f.name]);
+    if (one) document.querySelector(`dialog [name=${one.name}]`).focus();
+  }, [error, theirs]);
   const all = typed ? [...fields, { name: "typed", label: c.typeIt(typed) }] : fields;
-  const ready = typed ? values.typed === typed : !changes || Object.keys(given).length > 0;
+  const ready = !busy && (typed ? values.typed === typed : !changes || Object.keys(given).length > 0);
   if (made)
-    return html`<${Dialog} title=${title} onClose=${onClose}>
-      <${Done} made=${made} />
-      <div class="dialog-foot"><button type="button" class="primary" onClick=${onClose}>${t.close}</button></div>
-    <//>`;
-  return html`<${Dialog} title=${title} onClose=${onClose}>
-    <form onSubmit=${(e) => (e.preventDefault(), ready && run())}>
-      ${happens && html`<div class="happens"><strong>${t.willHappen}</strong>${happens.map((text) => html`<p key=${text}>${text}</p>`)}</div>`}
-      ${all.map((f) => html`<${Asked} key=${f.name} field=${f} value=${values[f.name]} set=${(v) => set({ ...values, [f.name]: v })} fault=${at === f.name && error.words} />`)}
-      ${error && !at && html`<${Problem} error=${error} />`}
-      <div class="dialog-foot">
-        <button type="button" onClick=${onClose}>${t.cancel}</button>
-        <button type="submit" class=${danger ? "danger" : "primary"} disabled=${busy || !ready}>${doIt}</button>
-      </div>
-    </form>
-  <//>`;
+    return html`<${Done} made=${made} />
+      <div class="dialog-foot"><button type="button" class="primary" onClick=${onClose}>${t.close}</button></div>`;
+  return html`<form onSubmit=${(e) => (e.preventDefault(), ready && run())}>
+    ${happens && html`<div class="happens"><strong>${t.willHappen}</strong>${happens.map((text) => html`<p key=${text}>${text}</p>`)}</div>`}
+    ${all.map((f) => html`<${Asked} key=${f.name} field=${f} value=${values[f.name]} set=${(v) => set({ ...values, [f.name]: v })} fault=${faults[f.name]} />`)}
+    ${error && !at && html`<${Problem} error=${error} />`}
+    <div class="dialog-foot">
+      <button type="button" onClick=${onClose}>${t.cancel}</button>
+      <button type="submit" class=${danger ? "danger" : "primary"} disabled=${!ready}>${doIt}</button>
+    </div>
+  </form>`;
+}
+
+// The form of what `load` gives once the dialog is open. `fields` makes them of that.
+function LoadedForm({ load, fields, ...form }) {
+  const read = useLoad(load, []);
+  const again = async () => {
+    const of = await load();
+    return { of, now: fields(of) };
+  };
+  return html`<${Part} of=${read}>${(of) => html`<${Form} ...${form} fields=${fields(of)} again=${again} />`}<//>`;
 }
 
 // A button, and the dialog behind it. `what`: the name of what it acts on.
-export function AskButton({ label, icon, kind, what, ...ask }) {
+export function AskButton({ label, icon, kind, what, fields = [], ...form }) {
   const [open, set] = useState(false);
+  const close = () => set(false);
   return html`<button type="button" class=${kind} aria-haspopup="dialog" onClick=${() => set(true)}>
       ${icon && html`<${Icon} name=${icon} />`} ${label}
     </button>
-    ${open && html`<${Ask} title=${what ? c.actOn(label, what) : label} doIt=${label} ...${ask} onClose=${() => set(false)} />`}`;
+    ${open &&
+    html`<${Dialog} title=${what ? c.actOn(label, what) : label} onClose=${close}>
+      <${form.load ? LoadedForm : Form} doIt=${label} ...${form} fields=${fields} onClose=${close} />
+    <//>`}`;
 }

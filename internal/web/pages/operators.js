@@ -74,6 +74,7 @@ export const c = {
   madeText: "It is ready. These are its client’s ID and secret.",
   edit: "Edit",
   save: "Save",
+  theirs: (value) => `Somebody else has just changed this. Now: ${value}. Save again to put yours in its place.`,
   settings: "Settings",
   seconds: "Seconds",
   enable: "Enable",

@@ -4,7 +4,7 @@ import { absolute, api, html, span, useLoad } from "./base.js";
 import { Chip, Copy, Notice, Part, Time, Title } from "./parts.js";
 import { Sessions } from "./audit.js";
 import { Client } from "./clients.js";
-import { AskButton, ClientLink, Filters, link, List, MOST, OrganizationLink, Tiles, valueOf } from "./lists.js";
+import { AskButton, ClientLink, Filters, link, List, MOST, OrganizationLink, standing, Tiles } from "./lists.js";
 import { Secret } from "./secret.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
@@ -60,13 +60,23 @@ const clientSettings = (of) =>
     { name: "profile", label: c.profile, none: null, options: c.profiles },
   ]);
 
-const values = (fields) => fields.map((f) => [f.label, valueOf(f) || f.empty || t.none]);
+const values = (fields) => fields.map((f) => [f.label, standing(f)]);
 
+// `fields` makes them of what the API has when the form opens, and again before it is saved.
 const Edit = ({ of, fields, path, happens, changed, whole = (given) => given }) =>
-  html`<${AskButton} label=${c.edit} doIt=${c.save} what=${of.name} fields=${fields} happens=${[happens]} changes act=${(given) => api("PATCH", path, whole(given)).then(changed)} />`;
+  html`<${AskButton}
+    label=${c.edit}
+    doIt=${c.save}
+    what=${of.name}
+    load=${() => api("GET", path)}
+    fields=${fields}
+    happens=${[happens]}
+    changes
+    act=${(given, now) => api("PATCH", path, whole(given, now)).then(changed)}
+  />`;
 
 // The API takes both or none.
-const withIssuer = (of) => (given) => ("issuer" in given || "external_id" in given ? { issuer: of.issuer, external_id: of.external_id, ...given } : given);
+const withIssuer = (given, { issuer, external_id }) => ("issuer" in given || "external_id" in given ? { issuer, external_id, ...given } : given);
 
 // ---- ends ----
 
@@ -176,7 +186,7 @@ export function Organization({ id, filters, may }) {
     <${Title} title=${of?.name ?? id} text=${of ? html`<${State} of=${of} />` : ""}>
       ${of &&
       may.has("organizations") &&
-      html`<${PortalLink} organization=${id} has=${may} /><${Edit} of=${of} fields=${organizationSettings(of)} path=${path} happens=${c.editOrganizationHappens} whole=${withIssuer(of)} changed=${changed} />
+      html`<${PortalLink} organization=${id} has=${may} /><${Edit} of=${of} fields=${organizationSettings} path=${path} happens=${c.editOrganizationHappens} whole=${withIssuer} changed=${changed} />
         <${Disable} of=${of} path=${path} happens=${c.disableOrganizationHappens} changed=${changed} />
         <${Delete} of=${of} path=${path} typed=${of.slug} happens=${c.deleteOrganizationHappens} back=${["organizations"]} />`}
     <//>
@@ -212,7 +222,7 @@ export function OneClient({ organization, id, may }) {
     <${Title} title=${of?.name || id} text=${id}>
       ${of &&
       may.has("clients") &&
-      html`<${Edit} of=${of} fields=${clientSettings(of)} path=${path} happens=${c.editClientHappens} changed=${changed} />
+      html`<${Edit} of=${of} fields=${clientSettings} path=${path} happens=${c.editClientHappens} changed=${changed} />
         ${!of.default &&
         html`<${AskButton} label=${c.makeDefault} what=${of.name} happens=${[c.defaultHappens]} act=${() => api("PATCH", path, { default: true }).then(changed)} />`}
         <${Disable} of=${of} path=${path} happens=${c.disableClientHappens} changed=${changed} />

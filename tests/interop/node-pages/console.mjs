@@ -195,6 +195,7 @@ async function makes_an_organization(page, world) {
 async function changes_an_organization(page, world) {
   await open(page, "organizations/acme");
   await button(page, "Edit").click();
+  await dialog(page).getByText("What will happen").waitFor();
   await look(page, "console-edit-organization");
   await hasAllOf(page, "OrganizationChange", "disabled");
   check((await dialog(page).getByLabel("Allowed networks").inputValue()) === "192.0.2.0/24 2001:db8::/32", "the form has the networks");
@@ -320,6 +321,7 @@ async function edits_a_client(page, world) {
   }
   await page.locator(".tiles").getByText("at+jwt").waitFor();
   await button(page, "Edit").click();
+  await dialog(page).getByText("What will happen").waitFor();
   await hasAllOf(page, "ClientChange", "disabled", "default");
   check(await dialog(page).getByLabel("Key", { exact: true }).isChecked(), "the form has the methods");
   check((await dialog(page).getByLabel("Tokens must be bound to").inputValue()) === "dpop", "and the binding");
@@ -327,6 +329,77 @@ async function edits_a_client(page, world) {
   await dialog(page).getByLabel("Workload").uncheck();
   await dialog(page).getByLabel("Workload").check();
   check(await page.locator("dialog button[type=submit]").isDisabled(), "the same in other words can be saved");
+}
+
+// What another operator changes between the page, the form and the save is neither undone nor hidden.
+async function another_changes_it(page, world) {
+  const save = async (body) => {
+    await submit(page);
+    await gone(page);
+    check(JSON.stringify(world.changed.body) === JSON.stringify(body), `${JSON.stringify(world.changed.body)} is sent, not ${JSON.stringify(body)}`);
+    world.changed = null;
+  };
+  const field = (label) => dialog(page).getByLabel(label, { exact: label !== "Scopes" }); // which has a hint
+  world.client = { ...HELD };
+  await open(page, CLIENT);
+  await button(page, "Edit").waitFor();
+  // before the form opens
+  world.client = { ...HELD, roles: ["admin"], scopes: ["theirs:read"] };
+  world.slow = 3000;
+  await button(page, "Edit").click();
+  await dialog(page).getByRole("status", { name: "Loading" }).waitFor();
+  check((await page.locator("dialog form").count()) === 0, "the form is there before what it is of");
+  await look(page, "console-edit-loading");
+  await page.locator("dialog form").waitFor();
+  world.slow = 0;
+  check((await field("Scopes").inputValue()) === "theirs:read", "the form has what the page had");
+  await field("Resource server").check();
+  await save({ roles: ["admin", "resource_server"] });
+  // while it is open, in other members than the person's
+  await button(page, "Edit").click();
+  await field("Name").fill("Backend");
+  world.client = { ...world.client, token_lifetime: 1200 };
+  await save({ name: "Backend" });
+  // and in the same ones
+  await button(page, "Edit").click();
+  await field("Scopes").fill("mine:read");
+  await field("Certificate").uncheck();
+  await field("Name").fill("Frontend");
+  world.client = { ...world.client, scopes: ["others:read", "others:write"], auth_methods: ["key", "certificate", "workload"], token_lifetime: 60 };
+  await submit(page);
+  await dialog(page).getByRole("alert").getByText("Somebody else has just changed this. Now: others:read, others:write.").waitFor();
+  await dialog(page).getByRole("alert").getByText("Now: Key, Certificate, Workload.").waitFor();
+  await page.waitForFunction(() => document.activeElement.name === "scopes");
+  check((await page.getByRole("alert").count()) === 2, "a member that nobody else changed is said to be");
+  check(world.changed === null, `it is sent all the same: ${JSON.stringify(world.changed)}`);
+  check((await field("Scopes").inputValue()) === "mine:read" && (await field("Name").inputValue()) === "Frontend", "what was typed is lost");
+  check((await dialog(page).getByLabel("Token lifetime").inputValue()) === "60", "the rest is as old as before");
+  await look(page, "console-edit-clash");
+  await field("Workload").uncheck();
+  await save({ name: "Frontend", scopes: ["mine:read"], auth_methods: ["key"] });
+  // to what the person wants, too: nothing is left to send
+  await button(page, "Edit").click();
+  await field("Name").fill("Core");
+  world.client = { ...world.client, name: "Core" };
+  await submit(page);
+  await dialog(page).getByRole("alert").getByText("Now: Core.").waitFor();
+  check(await page.locator("dialog button[type=submit]").isDisabled(), "what is unchanged can be saved");
+  check(world.changed === null, "it is sent");
+  // it can't be read again
+  world.special = (method) => (method === "GET" ? problem(404, "client_not_found") : null);
+  await field("Name").fill("Gone");
+  await submit(page);
+  await dialog(page).getByRole("alert").first().waitFor();
+  check(world.changed === null, "it is sent unseen");
+  world.special = null;
+  await page.keyboard.press("Escape");
+  await gone(page);
+  // the half of the pair that the person leaves is the server's
+  await open(page, "organizations/acme");
+  await button(page, "Edit").click();
+  await field("External ID").fill("org_7");
+  world.organization = { issuer: "https://new.example.com" };
+  await save({ issuer: "https://new.example.com", external_id: "org_7" });
 }
 
 const REFUSALS = {
@@ -367,7 +440,7 @@ async function edits_by_keyboard(page, world) {
   await open(page, CLIENT);
   await button(page, "Edit").focus();
   await page.keyboard.press("Enter");
-  await page.locator("dialog[open]").waitFor();
+  await page.locator("dialog[open] form").waitFor();
   const seen = [];
   for (let i = 0; i < 30 && seen.at(-1) !== "profile"; i++) {
     await page.keyboard.press("Tab");
@@ -544,6 +617,7 @@ export async function consoleTests(given) {
   await run("a portal link", portal_link);
   await run("an organization's clients", clients);
   await run("a client's settings are edited", edits_a_client);
+  await run("what another operator changes", another_changes_it);
   await run("a refusal stands at its field", refuses_a_field);
   await run("a client is edited by keyboard", edits_by_keyboard);
   await run("clients of all organizations", every_client);

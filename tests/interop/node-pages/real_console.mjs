@@ -190,6 +190,20 @@ export async function consoleTests({ test, m2mctl, sql, confidential, shot, url,
     assert.equal(is("auth_methods, token_binding is null, profile is null, token_type is null"), "{secret,key}|t|t|t");
     await gives(secret, 200, "minos/1", client);
 
+    // another operator changes it while the form is open
+    const before = details("set_client").length;
+    await button(page, "Edit").click();
+    await dialog(page).getByLabel("Scopes").fill("orders:read");
+    m2mctl("client", "set", client, "--scope", "invoices:read", "--lifetime", "900");
+    await submit(page);
+    await dialog(page).getByRole("alert").getByText("Now: invoices:read.").waitFor();
+    assert.equal(details("set_client").length, before);
+    await shot(page, "real-console-clash");
+    await submit(page);
+    await gone(page);
+    assert.equal(is("scopes, token_lifetime"), "{orders:read}|900");
+    assert.deepEqual(JSON.parse(details("set_client").at(-1)), { scopes: ["orders:read"] });
+
     const organization = (columns) => is(columns, "organization", "slug = 'minos'");
     await go(page, "organizations/minos", organization("name"));
     await edit((d) => d.getByLabel("Issuer").fill("https://login.example.com"));
