@@ -53,6 +53,10 @@ revoke all on function m2m.signing_key_first(text, text, text, bytea, text) from
 
 -- ---- lists of very many clients ----
 
+-- Whoever reads the clients of an organization by their ids has them in that order from either index; else a planner may take this one and sort them all.
+create index client_in_organization on m2m.client (organization_id, client_id);
+drop index m2m.client_organization;
+
 -- When each client last got a token, for a page of a list: by the newest rows of its index, week after week back to what is counted, and then by the
 -- counts. As m2m.credentials_last_used, but for many clients at once and not told apart by credential; the order of the rows in the table stands for that
 -- of their times, so that a time may be some milliseconds early. It gives up after a while: null is then "not known".
