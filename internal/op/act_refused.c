@@ -114,7 +114,7 @@ bool op_record_refusal(struct op *op, act_recorded *done)
 		return false;
 	op->act.asked = true;
 	enum err err = store_record_refusal(op->env->store, &op->origin, op->err, done, op);
-	if (err != ERR_OK)
+	if (err != ERR_OK && err != ERR_RATE_LIMITED)
 		op->err = err;
 	return err == ERR_OK;
 }

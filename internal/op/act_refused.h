@@ -10,7 +10,8 @@
 void op_name_act(struct op *op);
 
 /* The op ends with a refusal that nothing has recorded: then it is recorded now, and `done` called
- * once it is. False: there is nothing to record, or it can't be, and op->err says so. */
+ * once it is. False: there is nothing to record, or no more of it, or it can't be, and op->err says
+ * so. */
 bool op_record_refusal(struct op *op, act_recorded *done);
 
 #endif

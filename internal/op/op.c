@@ -10,7 +10,7 @@
 #include "op/op_steps.h"
 
 /* What a token request takes. */
-#define OP_ARENA_FIRST 10240
+#define OP_ARENA_FIRST 10752
 /* A cap, not a size: most requests stay within the arena's first block. The largest answer is a
  * page of the platform's clients (ADMIN_PAGE_MAX). */
 #define OP_ARENA_MAX (4 * 1024 * 1024)

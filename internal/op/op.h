@@ -369,6 +369,9 @@ struct op {
 
 	void (*reply)(struct op *op, void *transport);
 	void *transport;
+	/* before the access line: makes the answer of an op that is granted. False: it found no
+	 * room, and the op fails. NULL: `reply` makes it. */
+	bool (*compose)(struct op *, void *transport);
 };
 
 /* What stands in a path where op_table.h has {organization} and its like; borrowed from the path,

@@ -141,6 +141,8 @@ static void op_finish(struct op *op)
 	doubt(op);
 	if (err_fault(op->err) == FAULT_OURS)
 		op->err = ERR_INTERNAL;
+	if (op->err == ERR_OK && op->compose != NULL && !op->compose(op, op->transport))
+		op->err = ERR_INTERNAL;
 	op->retry_after = retry_after(op);
 	if (op->env->limits != NULL)
 		op_settle(op);

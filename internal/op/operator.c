@@ -212,9 +212,11 @@ static void health_read(void *arg, enum err err, const struct operator_answer *a
 {
 	struct op *op = arg;
 	struct database_health *health = err == ERR_OK ? arena_alloc(op->arena, sizeof *health) : NULL;
-	if (health != NULL) {
+	if (health != NULL && op_console_of(op) != NULL) {
 		*health = *answer->health;
 		op->console->shown = (struct operator_answer){.health = health, .n = 1};
+	} else if (err == ERR_OK) {
+		err = ERR_NO_MEMORY;
 	}
 	op_resume(op, err);
 }

@@ -26,6 +26,12 @@ static inline bool rest_has_body(int status)
 	return status != 204 && status != 304;
 }
 
+/* Its body found room, if it is to have one. */
+static inline bool rest_is_whole(const struct rest_answer *a)
+{
+	return a->body.p != NULL || !rest_has_body(a->status);
+}
+
 /* an absent value adds nothing */
 void rest_answer_add(struct rest_answer *a, struct str name, struct str value);
 

@@ -324,3 +324,10 @@ void rest_encode(struct op *op, const char *allow, struct rest_answer *ret)
 	if (rest_is_for_browsers(op->spec))
 		rest_answer_add(ret, STR("Access-Control-Allow-Origin"), STR("*"));
 }
+
+void rest_encode_alone(const struct op *op, char *room, size_t n, struct rest_answer *ret)
+{
+	struct sbuf body = sbuf_fixed(room, n);
+	enum err err = op->err == ERR_OK ? ERR_INTERNAL : op->err;
+	rest_refusal_compose(&(struct rest_refusal){.err = err, .request_id = op->request_id, .retry_after = op->retry_after}, &body, ret);
+}

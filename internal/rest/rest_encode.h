@@ -10,6 +10,9 @@
  * takes, for 405. */
 void rest_encode(struct op *op, const char *allow, struct rest_answer *ret);
 
+/* The refusal of an op whose answer found no room in its arena: written to `room`. */
+void rest_encode_alone(const struct op *op, char *room, size_t n, struct rest_answer *ret);
+
 /* The documents that a page of any origin may read with its user's browser: they are the same
  * for everybody. */
 bool rest_is_for_browsers(const struct op_spec *spec);

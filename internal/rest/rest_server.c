@@ -50,6 +50,8 @@ struct rest_request {
 	const char *allow;
 	/* in the op's arena; NULL: the op says what is answered */
 	const struct web_answer *page;
+	struct rest_answer answer; /* of an op that is granted, once `composed` */
+	bool composed;
 	bool preflight;     /* a browser asks whether it may read the document */
 	enum conn_end last; /* why the connection ends with the answer; CONN_END_NONE: it goes on */
 };
@@ -112,6 +114,26 @@ static void answer_without_memory(struct rest_conn *conn)
 	rest_conn_answer(conn, rest_refusal_text(&refusal, true), STR_NONE, CONN_END_NO_MEMORY, NULL, NULL);
 }
 
+/* It is sent from a copy. */
+static void answer_without_room(struct rest_conn *conn, struct evhttp_request *req, struct op *op, enum conn_end last)
+{
+	char room[512], text[2048];
+	struct rest_answer a;
+	struct sbuf whole = sbuf_fixed(text, sizeof text);
+	rest_encode_alone(op, room, sizeof room, &a);
+	if (last != CONN_END_NONE)
+		rest_answer_add(&a, STR("Connection"), STR("close"));
+	if (req != NULL) {
+		rest_by_evhttp_send(req, &a);
+		rest_conn_flush(conn, last);
+	} else {
+		rest_answer_put_head(&a, &whole);
+		sbuf_put(&whole, a.body);
+		rest_conn_answer(conn, sbuf_str(&whole), STR_NONE, last, NULL, NULL);
+	}
+	op_free(op);
+}
+
 static void answer_in_place(struct rest_conn *conn, struct op *op, const struct rest_answer *a, enum conn_end last)
 {
 	struct sbuf head = sbuf_in(op->arena, HEAD_EXPECTED);
@@ -124,11 +146,28 @@ static void answer_in_place(struct rest_conn *conn, struct op *op, const struct 
 	}
 }
 
+static void encode(struct op *op, struct rest_request *r)
+{
+	if (op->err == ERR_OK && r->page != NULL)
+		rest_encode_page(op, r->page, &r->answer);
+	else if (r->preflight)
+		rest_encode_preflight(op, &r->answer);
+	else
+		rest_encode(op, r->allow, &r->answer);
+}
+
+static bool compose(struct op *op, void *transport)
+{
+	struct rest_request *r = transport;
+	encode(op, r);
+	r->composed = rest_is_whole(&r->answer);
+	return r->composed;
+}
+
 static void reply(struct op *op, void *transport)
 {
 	struct rest_request *r = transport; /* in the op's arena */
 	struct rest_conn *conn = r->conn;
-	struct rest_answer answer;
 	list_remove(&r->node);
 	if (r->last == CONN_END_NONE && r->server->draining)
 		r->last = CONN_END_DRAINED;
@@ -137,18 +176,18 @@ static void reply(struct op *op, void *transport)
 	if (op->err == ERR_OVERLOADED)
 		rest_conn_cool(conn);
 	enum conn_end last = r->last; /* the op, and with it r, may be gone before it is used */
-	if (op->err == ERR_OK && r->page != NULL)
-		rest_encode_page(op, r->page, &answer);
-	else if (r->preflight)
-		rest_encode_preflight(op, &answer);
-	else
-		rest_encode(op, r->allow, &answer);
+	if (!r->composed)
+		encode(op, r);
+	if (!rest_is_whole(&r->answer)) {
+		answer_without_room(conn, r->req, op, last);
+		return;
+	}
 	if (last != CONN_END_NONE)
-		rest_answer_add(&answer, STR("Connection"), STR("close"));
+		rest_answer_add(&r->answer, STR("Connection"), STR("close"));
 	if (r->req == NULL) {
-		answer_in_place(conn, op, &answer, last);
+		answer_in_place(conn, op, &r->answer, last);
 	} else {
-		answer_by_evhttp(r->req, op, &answer);
+		answer_by_evhttp(r->req, op, &r->answer);
 		rest_conn_flush(conn, last);
 	}
 }
@@ -239,6 +278,7 @@ static struct op *begin(struct rest_server *s, struct rest_conn *conn, struct ev
 	}
 	*r = (struct rest_request){.server = s, .conn = conn, .req = req};
 	op->transport = r;
+	op->compose = compose;
 	list_append(&s->working, &r->node);
 	return op;
 }

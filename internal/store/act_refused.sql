@@ -8,10 +8,14 @@ insert into m2m.admin_audit (
   )
 select $7::text, $8::text, o.organization_id, c.client_id, null,
   nullif(jsonb_strip_nulls(
-    case when o.slug = $9::text or o.organization_id = $10::uuid then '{}' else jsonb_build_object('slug', coalesce($9::text, $10::text)) end
-    || case when $13::text is null then '{}' else jsonb_build_object($13::text, $14::text) end), '{}'),
+    case when o.slug = $9::text or o.organization_id = $10::uuid then '{}' else jsonb_build_object('slug', left(coalesce($9::text, $10::text), 64)) end
+    || case when $13::text is null then '{}' else jsonb_build_object($13::text, left($14::text, 64)) end), '{}'),
   --: act_origin
 from (select) one
-left join lateral (select * from m2m.organization o where o.organization_id = coalesce($11::uuid, $10::uuid)
-    or $11::uuid is null and o.slug = $9::text and o.deleted_at is null limit 1) o on true
+-- each by its own key; of both at once a small table would be read whole
+left join lateral (
+    (select * from m2m.organization o where o.organization_id = coalesce($11::uuid, $10::uuid))
+    union all
+    (select * from m2m.organization o where $11::uuid is null and $10::uuid is null and o.slug = $9::text and o.deleted_at is null)
+    limit 1) o on true
 left join lateral (select * from m2m.client c where c.client_id = $12::text and c.organization_id = o.organization_id limit 1) c on true

@@ -6,6 +6,7 @@
 #include "sql/admin_statement.h"
 #include "sql/console.h"
 #include "sql/outcome.h"
+#include "store/act_bound.h"
 #include "store/store_parts.h"
 
 /* Ours, until it is answered. */
@@ -37,6 +38,13 @@ static bool is_refusal(enum err err)
 	return err == ERR_FORBIDDEN || err == ERR_ORGANIZATION_MOVING || err == ERR_ORGANIZATION_MOVED;
 }
 
+/* Of those that a right would have to open. Whoever asks for what moves may do it, and as many
+ * acts as they like. */
+static bool is_beyond_bound(struct store *s, const struct origin *o, enum err why)
+{
+	return why == ERR_FORBIDDEN && !act_bound_takes(&s->refused_acts, o, store_now_us(s));
+}
+
 static enum err send_refused(struct store *s, const struct origin *o, enum err why, pg_unit_done *done, void *arg)
 {
 	const struct named_act *act = o->act;
@@ -47,12 +55,17 @@ static enum err send_refused(struct store *s, const struct origin *o, enum err w
 	origin_put(&p, o);
 	pg_put_text(&p, str_of(act->action));
 	pg_put_text(&p, str_of(err_info(why)->code));
-	admin_put_org(&p, *act->organization);
+	admin_put_org(&p, act_bound_cut(*act->organization));
 	pg_put_uuid(&p, known ? act->organization_id : NULL);
 	pg_put_text(&p, *act->client_id);
 	pg_put_text(&p, act->about == NULL ? STR_NONE : str_of(act->about));
-	pg_put_text(&p, act->about == NULL ? STR_NONE : *act->what);
+	pg_put_text(&p, act->about == NULL ? STR_NONE : act_bound_cut(*act->what));
 	return pg_conn_send(s->serve_conn, STMT_ACT_REFUSED, &p, (int)s->config->request_timeout_ms, done, arg);
+}
+
+static enum err unrecorded(enum err err)
+{
+	return err == ERR_OVERLOADED ? err : ERR_STORE_UNAVAILABLE;
 }
 
 /* What isn't recorded isn't told either. */
@@ -60,13 +73,13 @@ static void recorded(void *arg, enum err err, const PGresult *r)
 {
 	struct asked *asked = arg;
 	(void)r;
-	answer(asked, err == ERR_OK ? asked->refused : ERR_STORE_UNAVAILABLE, NULL);
+	answer(asked, err == ERR_OK ? asked->refused : unrecorded(err), NULL);
 }
 
 static void relay(void *arg, enum err err, const PGresult *r)
 {
 	struct asked *asked = arg;
-	if (asked->of == NULL || !is_refusal(err)) {
+	if (asked->of == NULL || !is_refusal(err) || is_beyond_bound(asked->store, asked->of, err)) {
 		answer(asked, err, r);
 		return;
 	}
@@ -86,11 +99,13 @@ static void refusal_recorded(void *arg, enum err err, const PGresult *r)
 	struct refusal refusal = *(struct refusal *)arg;
 	(void)r;
 	free(arg);
-	refusal.done(refusal.arg, err == ERR_OK ? ERR_OK : ERR_STORE_UNAVAILABLE);
+	refusal.done(refusal.arg, err == ERR_OK ? ERR_OK : unrecorded(err));
 }
 
 enum err store_record_refusal(struct store *s, const struct origin *o, enum err why, act_recorded *done, void *arg)
 {
+	if (is_beyond_bound(s, o, why))
+		return ERR_RATE_LIMITED;
 	struct refusal *refusal = malloc(sizeof *refusal);
 	if (refusal == NULL)
 		return ERR_OVERLOADED;
@@ -134,7 +149,9 @@ enum err store_submit(struct store *s, const char *statement, bool writes, const
 
 enum err store_fault(enum err err)
 {
-	return err == ERR_STORE_UNAVAILABLE || err == ERR_ORGANIZATION_MOVING || err == ERR_ORGANIZATION_MOVED ? err : ERR_INTERNAL;
+	return err == ERR_STORE_UNAVAILABLE || err == ERR_OVERLOADED || err == ERR_ORGANIZATION_MOVING || err == ERR_ORGANIZATION_MOVED
+		       ? err
+		       : ERR_INTERNAL;
 }
 
 enum err store_outcome(enum err err, const PGresult *r)

@@ -117,11 +117,9 @@ static const struct pg_statement serve_statements[] = {
 };
 
 /* Whatever a gateway asks is about a few rows of tables that have an index for it, so one plan
- * of index look-ups is right at every size; a plan that was made for empty tables must not stay. A
- * page comes in its index's own order: an incremental sort would read the organization whole. */
+ * of index look-ups is right at every size; a plan that was made for empty tables must not stay. */
 #define INDEX_LOOKUPS                                                                                                                      \
-	"plan_cache_mode", "force_generic_plan", "enable_hashjoin", "off", "enable_mergejoin", "off", "enable_seqscan", "off",             \
-		"enable_incremental_sort", "off", "jit", "off"
+	"plan_cache_mode", "force_generic_plan", "enable_hashjoin", "off", "enable_mergejoin", "off", "enable_seqscan", "off", "jit", "off"
 
 #define LIMITS "client_connection_check_interval", "1s", "lock_timeout", "2s"
 static const char *const settings[] = {"timezone", "UTC", INDEX_LOOKUPS, LIMITS, NULL};

@@ -68,7 +68,8 @@ struct origin;
 typedef void act_recorded(void *arg, enum err err);
 /* Records that `o`'s act, for which no statement was sent, is refused: `why` is the outcome. `o` is
  * borrowed until `done`, which comes from the loop and tells STORE_UNAVAILABLE if it couldn't be.
- * Fails as any statement does; then `done` isn't called. */
+ * Fails as any statement does; then `done` isn't called. ERR_RATE_LIMITED: its actor had enough
+ * rows of them this minute (store/act_bound.h); it needs none. */
 MUST_CHECK enum err store_record_refusal(struct store *s, const struct origin *o, enum err why, act_recorded *done, void *arg);
 
 /* Both connections are up, the last write went through, and there is a key to sign with. */

@@ -6,6 +6,7 @@
 #include "crypto/digest.h"
 #include "sql/audit_writer.h"
 #include "sql/db_clock.h"
+#include "store/act_bound.h"
 #include "store/issue.h"
 #include "store/pg_conn.h"
 #include "store/store.h"
@@ -175,6 +176,7 @@ struct store {
 	struct issue_queue issue;
 	struct introspection_queue introspections;
 	struct denied_table *denied;
+	struct act_bound refused_acts;
 
 	/* the last write failed while the connection stayed: probe with a write until one goes
 	 * through */

@@ -377,6 +377,22 @@ Test(portal, each_right_opens_what_it_names_and_nothing_else)
 	cr_expect_eq(by_person("create_client", "forbidden"), 5);
 }
 
+/* However often and at whatever length it is asked. */
+Test(portal, what_a_session_may_not_do_doesn_t_fill_the_audit)
+{
+	char body[4096], slug[4000];
+	struct session s;
+	new_session("acme", "\"read\"", &s);
+	memset(slug, 'a', sizeof slug);
+	slug[sizeof slug - 1] = '\0';
+	snprintf(body, sizeof body, "{\"slug\":\"%s\"}", slug);
+	for (int i = 0; i < 60; i++)
+		expect_status(ask(&s, "POST", "/admin/organizations", body), 403);
+	int64_t rows = by_person("create_organization", "forbidden");
+	cr_expect(rows >= 10 && rows <= 20, "%ld rows", (long)rows);
+	cr_expect_eq(sql_int(world_db(&w), "select max(length(detail->>'slug')) from m2m.admin_audit where outcome = 'forbidden'"), 64);
+}
+
 Test(portal, a_session_is_of_one_organization)
 {
 	char path[160], wanted[64];

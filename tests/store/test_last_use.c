@@ -190,6 +190,14 @@ Test(last_use, of_many_clients_each_has_the_time_of_its_last_token)
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.clients_last_used(array['a', 'b', '%s'])", acme.client_id), 3);
 }
 
+/* Each writer fills a page of its own: the youngest row isn't the last of the table. */
+Test(last_use, of_rows_that_several_wrote_at_once_the_youngest_counts)
+{
+	used(1, "2 hours", "1", "192.0.2.1");
+	used(60, "9 hours", "1", "192.0.2.1");
+	expect_last(acme.client_id, "1 h");
+}
+
 Test(last_use, of_many_busy_clients_few_rows_are_read)
 {
 	used(20000, "3 hours", "1", "192.0.2.1");
@@ -197,7 +205,7 @@ Test(last_use, of_many_busy_clients_few_rows_are_read)
 	sql_exec(world_db(&w), "begin");
 	int64_t before = rows_read();
 	expect_last(acme.client_id, "2 h");
-	cr_expect_leq(rows_read() - before, 300, "%ld rows", (long)(rows_read() - before));
+	cr_expect_leq(rows_read() - before, 600, "%ld rows", (long)(rows_read() - before));
 	sql_exec(world_db(&w), "commit");
 }
 

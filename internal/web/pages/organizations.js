@@ -171,7 +171,7 @@ const clientColumns = (of) => [
   ...(of ? [] : [[c.organization, (m) => html`<${OrganizationLink} of=${m.organization} />`]]),
   [t.status, (m) => html`<${State} of=${m} />`],
   [t.created, (m) => html`<${Time} at=${m.created_at} />`],
-  of ? [t.ends, (m) => html`<${Time} at=${m.secret_expires_at} otherwise=${t.noEnd} />`] : [t.lastUsed, (m) => html`<${Time} at=${m.last_used_at} />`],
+  of ? [t.ends, (m) => html`<${Time} at=${m.secret_expires_at} otherwise=${t.noEnd} />`] : [t.lastUsed, (m) => html`<${Time} at=${m.last_used_at} otherwise="—" />`],
 ];
 
 const searchClients = [["search", c.searchClients, "search"]];

@@ -89,3 +89,14 @@ Test(health, a_log_that_can_t_be_written_is_told)
 	close(full);
 	close(fine);
 }
+
+Test(health, what_finds_no_room_is_a_lack_of_memory)
+{
+	struct op *op = new_op(OP_GET_HEALTH);
+	op->step += 2; /* an operator asks */
+	op_run(op);
+	cr_assert_eq(store.waiting, FAKE_HEALTH);
+	cr_assert_null(arena_alloc(op->arena, 8 << 20));
+	fake_operator(&store, ERR_OK, &(struct operator_answer){.health = &database, .n = 1});
+	answered(op, ERR_OVERLOADED);
+}

@@ -236,6 +236,21 @@ Test(op, a_full_arena_is_an_error_of_ours)
 	answered(op, ERR_INTERNAL);
 }
 
+static bool finds_no_room(struct op *op, void *transport)
+{
+	(void)op, (void)transport;
+	return false;
+}
+
+/* Nor is it told as granted, neither to the client nor in the log. */
+Test(op, an_answer_that_finds_no_room_is_an_error_of_ours)
+{
+	struct op *op = new_op(OP_JWKS);
+	op->compose = finds_no_room;
+	op_run(op);
+	answered(op, ERR_INTERNAL);
+}
+
 /* A registration whose claims found no room would be one without claims. */
 Test(op, what_was_not_decoded_whole_is_not_done)
 {

@@ -451,3 +451,26 @@ Test(rest_encode, what_was_made_is_201_what_is_gone_204_and_a_refusal_its_rows)
 	}
 	make(OP_GET_CLIENT_ID); /* for down */
 }
+
+/* What finds no room in the op's memory is told as our fault, from other memory. */
+Test(rest_encode, an_answer_without_room_is_none)
+{
+	char room[512];
+	make(OP_LIST_CLIENTS);
+	cr_assert_null(arena_alloc(op->arena, 8 << 20));
+	encoded(NULL);
+	cr_assert_eq(answer.status, 200);
+	cr_assert_not(rest_is_whole(&answer));
+	rest_encode_alone(op, room, sizeof room, &answer);
+	cr_assert(rest_is_whole(&answer));
+	cr_assert_eq(answer.status, 500);
+	header_is("Content-Type", "application/problem+json");
+	cr_expect(str_eq(answer.body,
+			 STR("{\"type\":\"about:blank\",\"title\":\"Internal Server Error\",\"status\":500,\"detail\":\"The service met a "
+			     "fault of its own.\",\"code\":\"internal\",\"request_id\":\"r-1\"}\n")),
+		  "%.*s", STR_ARG(answer.body));
+	op_free(op);
+	make(OP_DELETE_CLIENT);
+	encoded(NULL);
+	cr_assert(rest_is_whole(&answer), "204 wants no body");
+}
