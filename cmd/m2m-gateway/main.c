@@ -233,7 +233,6 @@ static int serve(struct config *config, const struct worker_shared *shared, cons
 		return complain(EXIT_FAILURE, sbuf_str(&why));
 	if (config_issuer_is_unreachable(config))
 		log_message(LOG_WARN, "issuer_unreachable", "%.*s: " CONFIG_ISSUER_ADVICE, STR_ARG(config->issuer));
-	announce_signatures(config);
 	if (config->pages && shared->web == NULL)
 		log_message(LOG_INFO, "no_pages", "M2M_PAGES is on, and this program was built without the pages");
 	int connections = INT_MAX;
@@ -251,6 +250,7 @@ static int serve(struct config *config, const struct worker_shared *shared, cons
 	announce("http", &config->http);
 	announce("grpc", &config->grpc);
 	announce("ops", &config->ops);
+	announce_signatures(config);
 
 	int signal_number = wait_for_signal(signals, -1, shared);
 	const char *name = sigabbrev_np(signal_number);
