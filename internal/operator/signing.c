@@ -160,6 +160,21 @@ static bool is_outcome(const PGresult *r, const char *outcome)
 	return str_eq(pg_str(r, 0, 0), str_of(outcome));
 }
 
+/* A new key, made before the lock is taken and so held for less, as the first of a statement's
+ * parameters. */
+static enum err make_key_locked(struct operator_db *db, const struct master_ring *ring, enum jwt_alg alg, struct new_key *ret,
+				struct pg_params *p)
+{
+	enum err err = make_key(db, ring, alg, ret);
+	if (err == ERR_OK)
+		err = operator_do(db, SQL_LOCK, NULL);
+	if (err != ERR_OK)
+		return err;
+	pg_params_init(p, db->a);
+	put_key(p, ret);
+	return ERR_OK;
+}
+
 struct ensure_task {
 	const struct master_ring *ring;
 	enum jwt_alg alg;
@@ -176,13 +191,9 @@ static enum err ensure(struct operator_db *db, void *arg)
 	enum err err = operator_exec(db, SQL_ANY, NULL, &any);
 	if (err != ERR_OK || pg_bool(any, 0, 0))
 		return err;
-	err = make_key(db, task->ring, task->alg, &key);
-	if (err == ERR_OK)
-		err = operator_do(db, SQL_LOCK, NULL);
+	err = make_key_locked(db, task->ring, task->alg, &key, &p);
 	if (err != ERR_OK)
 		return err;
-	pg_params_init(&p, db->a);
-	put_key(&p, &key);
 	err = operator_exec(db, SQL_FIRST, &p, &r);
 	if (err != ERR_OK || !is_outcome(r, "granted"))
 		return err;
@@ -214,13 +225,9 @@ static enum err rotate(struct operator_db *db, void *arg)
 	struct new_key key = {.kid = STR_NONE};
 	PG_RESULT r = NULL;
 	struct pg_params p;
-	enum err err = make_key(db, task->ring, task->alg, &key);
-	if (err == ERR_OK)
-		err = operator_do(db, SQL_LOCK, NULL);
+	enum err err = make_key_locked(db, task->ring, task->alg, &key, &p);
 	if (err != ERR_OK)
 		return err;
-	pg_params_init(&p, db->a);
-	put_key(&p, &key);
 	if (task->delay_s < 0)
 		pg_put_raw(&p, PG_INT8, STR_NONE);
 	else

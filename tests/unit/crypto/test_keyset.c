@@ -3,6 +3,7 @@
 #include "crypto/key_wrap.h"
 #include "crypto/keyset.h"
 #include "jwt_test.h"
+#include "mb_hooks.h"
 
 TestSuite(keyset, .init = jwt_up, .fini = jwt_down);
 
@@ -49,6 +50,25 @@ static void refused(const struct keyset_row *rows, size_t n, enum err want, stru
 
 	cr_assert_null(keyset_current(set));
 	keyset_free(set);
+}
+
+Test(keyset, a_key_whose_lanes_do_not_verify_is_told_of)
+{
+	bool here;
+	const char *version = multi_buffer_version(&here);
+	if (!here)
+		cr_skip_test("libcrypto_mb: %s", version);
+	struct keyset_row row = row_of(keys[JWT_RS256], true);
+	for (int lane = MB_NONE; lane <= 0; lane++) {
+		struct keyset *set;
+		struct keyset_fault fault;
+		mb_spoil(lane);
+		cr_assert_eq(keyset_build(&ring, SIGNING_MULTI_BUFFER, &row, 1, 42, &set, &fault), ERR_OK);
+		cr_assert_eq(fault.err, ERR_OK);
+		cr_assert_eq(fault.signs_simpler, lane != MB_NONE);
+		cr_assert_eq(signing_key_way(keyset_current(set)), lane == MB_NONE ? SIGNING_MULTI_BUFFER : SIGNING_SINGLE);
+		keyset_free(set);
+	}
 }
 
 Test(keyset, the_current_key_signs_and_all_verify)
