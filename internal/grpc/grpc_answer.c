@@ -100,6 +100,8 @@ static void respond_http(struct grpc_call *call, enum err err)
 
 void grpc_answer_error(struct grpc_call *call, const struct grpc_error *error)
 {
+	if (error->err == ERR_OVERLOADED)
+		grpc_conn_cool(call->conn);
 	call->status.details = grpc_encode_details(call->arena, error);
 	settle(call, err_info(error->err)->grpc, error->text);
 	respond(call, error->request_id, NULL, false);

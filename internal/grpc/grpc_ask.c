@@ -71,6 +71,11 @@ void grpc_conn_stream_gone(struct grpc_conn *c)
 	c->own_streams--;
 }
 
+void grpc_conn_cool(struct grpc_conn *c)
+{
+	cooling_begin(&c->server->cooling, &c->cooled);
+}
+
 struct list *grpc_conn_orphans(struct grpc_conn *c)
 {
 	return &c->orphans;

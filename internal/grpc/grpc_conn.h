@@ -33,6 +33,7 @@
 #include "base/list.h"
 #include "grpc/grpc_call.h"
 #include "loop/conn_end.h"
+#include "loop/cooling.h"
 #include "tls/tls.h"
 
 struct grpc_conn;
@@ -47,6 +48,8 @@ struct grpc_conn *grpc_conn_of_node(struct list *node);
 
 /* Time passes: ends what has taken too long. May free the connection. */
 void grpc_conn_tick(struct grpc_conn *c, int64_t now_us);
+/* One of the server's `cooling` cools no longer. May free the connection. */
+void grpc_conn_read_on(struct cooled *cooled);
 /* A farewell, for `why`: no new calls; it closes when the open ones are done. */
 void grpc_conn_drain(struct grpc_conn *c, enum conn_end why);
 /* The one exit: at once, for `why` unless another reason was decided before. */
@@ -76,6 +79,8 @@ struct peer *grpc_conn_peer(struct grpc_conn *c);
 /* A stream of the server's own methods. False: the connection has as many as it may. */
 bool grpc_conn_takes_stream(struct grpc_conn *c);
 void grpc_conn_stream_gone(struct grpc_conn *c);
+/* A call is refused for want of room (loop/cooling.h). */
+void grpc_conn_cool(struct grpc_conn *c);
 /* A call of this connection that goes on without a stream, since the store has begun with it;
  * its node goes into the list. And it has ended: then the node leaves the list by itself. */
 struct list *grpc_conn_orphans(struct grpc_conn *c);

@@ -20,6 +20,7 @@
 #include "grpc/grpc_frames.h"
 #include "grpc/grpc_phase.h"
 #include "loop/conn_end.h"
+#include "loop/cooling.h"
 #include "tls/tls_stream.h"
 
 struct grpc_conn {
@@ -44,6 +45,7 @@ struct grpc_conn {
 	struct list calls, orphans;
 	unsigned calls_open, own_streams, orphans_n;
 	bool waiting; /* nothing is read, until fewer orphans are left */
+	struct cooled cooled;
 	bool answered_since_ping;
 
 	struct grpc_budget work, resets;

@@ -51,6 +51,7 @@ void grpc_conn_end(struct grpc_conn *c, enum conn_end why)
 	conn_end_decide(&c->end, why);
 	grpc_conn_move(c, GRPC_GONE);
 	list_remove(&c->node);
+	cooling_end(&c->cooled);
 	grpc_conn_drop_calls(c);
 	while (!list_empty(&c->orphans))
 		grpc_call_forget_parent(grpc_call_of_conn_node(c->orphans.next));
@@ -174,22 +175,28 @@ static void answer_stranger(struct grpc_conn *c, struct str said)
 			evbuffer_add(c->out, text, sizeof text - 1);
 }
 
-/* Too many calls that were cancelled are still being worked on: what the client sends waits for
- * them. */
+/* What the client sends isn't worked on. */
+static bool is_held(const struct grpc_conn *c)
+{
+	return c->waiting || is_cooling(&c->cooled);
+}
+
+/* Where too many calls that were cancelled are still being worked on, what the client sends waits
+ * for them. */
 static bool must_wait(struct grpc_conn *c)
 {
-	if (c->orphans_n < grpc_server_conn_calls_max(c->server))
-		return false;
-	c->waiting = true;
-	set_reading(c, false);
-	return true;
+	if (c->orphans_n >= grpc_server_conn_calls_max(c->server))
+		c->waiting = true;
+	if (is_held(c))
+		set_reading(c, false);
+	return is_held(c);
 }
 
 /* Frame by frame, as far as the connection goes on. Returns how many bytes were worked on. */
 static size_t feed(struct grpc_conn *c, struct str in)
 {
 	size_t done = 0;
-	while (done < in.n && grpc_conn_reads(c) && !must_wait(c)) {
+	while (grpc_conn_reads(c) && !must_wait(c) && done < in.n) {
 		const struct str rest = str_from(in.p + done, in.n - done);
 		nghttp2_frame_hd hd;
 		bool begins = false;
@@ -276,21 +283,26 @@ static void read_on(struct grpc_conn *c)
 	bool fed = false;
 	if (c->waiting && c->orphans_n <= grpc_server_conn_calls_max(c->server) / 2)
 		c->waiting = false;
-	if (c->waiting || evbuffer_get_length(c->out) >= OUTPUT_MAX)
+	if (is_held(c) || evbuffer_get_length(c->out) >= OUTPUT_MAX)
 		return;
-	while (grpc_conn_reads(c) && !c->waiting && evbuffer_peek(c->in, -1, NULL, &piece, 1) > 0) {
+	while (grpc_conn_reads(c) && !is_held(c) && evbuffer_peek(c->in, -1, NULL, &piece, 1) > 0) {
 		evbuffer_drain(c->in, feed(c, str_from(piece.iov_base, piece.iov_len)));
 		fed = true;
 	}
 	if (!grpc_conn_reads(c))
 		evbuffer_drain(c->in, evbuffer_get_length(c->in));
-	if (!c->waiting && !c->reading) {
+	if (!is_held(c) && !c->reading) {
 		set_reading(c, true);
 		if (tls_stream_holds(&c->stream))
 			event_active(c->readable, EV_READ, 0);
 	}
 	if (fed)
 		flush(c);
+}
+
+void grpc_conn_read_on(struct cooled *cooled)
+{
+	read_on(LIST_OWNER(cooled, struct grpc_conn, cooled));
 }
 
 static void on_flush(evutil_socket_t fd, short what, void *arg)
@@ -325,7 +337,7 @@ static bool is_unread(const struct grpc_conn *c)
 static bool has_unread(const struct grpc_conn *c)
 {
 	char next;
-	return c->waiting || tls_stream_holds(&c->stream) || recv(c->stream.fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	return is_held(c) || tls_stream_holds(&c->stream) || recv(c->stream.fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 /* It is time for the last GOAWAY. Streams that the client opened before it knew are taken, so an
@@ -364,7 +376,7 @@ void grpc_conn_tick(struct grpc_conn *c, int64_t now_us)
 	if (c->calls_open == 0) {
 		if (now_us - c->idle_since_us > idle_us)
 			grpc_conn_drain(c, CONN_END_IDLE);
-	} else if (c->waiting) {
+	} else if (is_held(c)) {
 		return; /* its answer to a PING would not be read */
 	} else if (c->ping_us == 0 && now_us - c->received_us > idle_us) {
 		/* calls are open and the client is silent: is it there? */

@@ -106,6 +106,12 @@ void grpc_server_accept(struct grpc_server *s)
 
 /* ---- life ---- */
 
+static bool has_room(void *arg)
+{
+	const struct op_env *env = arg;
+	return issue_has_room(env->store);
+}
+
 struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env, struct tls *tls, const int *fds, unsigned n)
 {
 	struct grpc_server *s = calloc(1, sizeof *s);
@@ -133,9 +139,12 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 	s->methods[0] = (struct grpc_methods){grpc_health_methods, grpc_health_methods_n};
 	s->methods[1] = (struct grpc_methods){grpc_reflection_methods, grpc_reflection_methods_n};
 	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
+	enum err err = cooling_init(&s->cooling, base, grpc_conn_read_on);
+	s->cooling.has_room = has_room;
+	s->cooling.arg = env;
 	s->arena = arena_new(REFLECTION_MAX);
 	s->reflection = s->arena == NULL ? NULL : grpc_reflection_new(s->arena);
-	if (s->tick == NULL || s->reflection == NULL || peers_init(&s->peers) != ERR_OK ||
+	if (err != ERR_OK || s->tick == NULL || s->reflection == NULL || peers_init(&s->peers) != ERR_OK ||
 	    event_add(s->tick, &(struct timeval){0, TICK_MS * 1000}) != 0) {
 		grpc_server_free(s);
 		return NULL;
@@ -180,6 +189,7 @@ void grpc_server_free(struct grpc_server *s)
 		grpc_conn_end(grpc_conn_of_node(s->conns.next), CONN_END_STOPPED);
 	grpc_doorstep_clear(&s->doorstep);
 	accept_close(&s->listeners);
+	cooling_free(&s->cooling);
 	if (s->tick != NULL)
 		event_free(s->tick);
 	arena_free(s->arena);

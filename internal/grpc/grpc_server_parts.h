@@ -11,6 +11,7 @@
 #include "grpc/grpc_health.h"
 #include "grpc/grpc_server.h"
 #include "loop/accept.h"
+#include "loop/cooling.h"
 
 /* A table of the server's own methods. */
 struct grpc_methods {
@@ -33,6 +34,7 @@ struct grpc_server {
 	unsigned call_count, stream_count;
 	bool (*place)(void *arg, int fd); /* NULL: none */
 	void *place_arg;
+	struct cooling cooling;
 	struct list waiting, unread; /* of calls */
 	size_t backlog;
 	struct arena *arena; /* the reflection's */

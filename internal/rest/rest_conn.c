@@ -161,26 +161,35 @@ static void on_bury(evutil_socket_t fd, short what, void *arg)
 	rest_conns_bury(arg);
 }
 
+static void read_on(struct cooled *cooled)
+{
+	struct rest_conn *c = LIST_OWNER(cooled, struct rest_conn, cooled);
+	rest_exchange_again(c->stream.fd, EV_READ, c);
+}
+
+void rest_conn_cool(struct rest_conn *c)
+{
+	cooling_begin(&c->set->cooling, &c->cooled);
+}
+
 enum err rest_conns_init(struct rest_conns *set, struct event_base *base, struct tls *tls, const struct proxies *proxies, unsigned max,
 			 unsigned receive_timeout_ms)
 {
 	*set = (struct rest_conns){.base = base, .tls = tls, .proxies = proxies, .max = max, .receive_timeout_ms = receive_timeout_ms};
 	list_init(&set->all);
 	list_init(&set->gone);
-	list_init(&set->cooling);
 	enum err err = peers_init(&set->peers);
+	if (err == ERR_OK)
+		err = cooling_init(&set->cooling, base, read_on);
 	if (err != ERR_OK)
 		return err;
 	set->bury = event_new(base, -1, 0, on_bury, set);
-	set->warm = evtimer_new(base, rest_conns_warm, set);
-	return set->bury == NULL || set->warm == NULL ? ERR_NO_MEMORY : ERR_OK;
+	return set->bury == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
 void rest_conns_clear(struct rest_conns *set)
 {
-	if (set->warm != NULL)
-		event_free(set->warm);
-	set->warm = NULL;
+	cooling_free(&set->cooling);
 	if (set->bury == NULL)
 		return;
 	rest_conns_bury(set);

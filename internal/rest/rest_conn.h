@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "loop/accept.h"
 #include "loop/conn_end.h"
+#include "loop/cooling.h"
 #include "tls/tls_stream.h"
 
 struct rest_conn;
@@ -26,9 +27,8 @@ struct rest_conns {
 	struct tls *tls; /* NULL: plaintext */
 	const struct proxies *proxies;
 	struct list all, gone;
-	struct event *bury;  /* frees those that are gone */
-	struct list cooling; /* those that aren't read for a moment, in the order of time */
-	struct event *warm;
+	struct event *bury; /* frees those that are gone */
+	struct cooling cooling;
 	unsigned count;
 	unsigned held, max; /* those that are not over the limit; and the limit */
 	struct peers peers; /* what is fair when there is little room (base/peers.h) */
@@ -39,8 +39,6 @@ struct rest_conns {
 	 * bytes are gone after the call. NULL: evhttp gets all. */
 	bool (*take)(void *arg, struct rest_conn *c, struct str request);
 	void *take_arg;
-	/* Whether those that cool may be read again. NULL: not before their time. */
-	bool (*has_room)(void *arg);
 	/* Answers bytes that can't be served with rest_conn_answer, as the connection's last
 	 * answer; `why` is http_guard_feed's. */
 	void (*refuse)(void *arg, struct rest_conn *c, enum err why);
@@ -79,8 +77,7 @@ struct client_certificate *rest_conn_certificate(const struct rest_conn *c);
 void rest_conn_answer(struct rest_conn *c, struct str head, struct str body, enum conn_end last, evbuffer_ref_cleanup_cb release,
 		      void *owner);
 
-/* Before the answer to a request that is refused for want of room: the connection isn't read for a
- * moment, or until there is room. */
+/* Before the answer to a request that is refused for want of room (loop/cooling.h). */
 void rest_conn_cool(struct rest_conn *c);
 
 /* To be called after evhttp_send_reply for that request: sends the answer, or as much of it as

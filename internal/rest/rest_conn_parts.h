@@ -6,7 +6,6 @@
  *   rest_write     bytes to the socket
  *   rest_doorstep  who is at the other end, and its share of the connections
  *   rest_exchange  bytes from the socket -> a request -> its answer -> the next one
- *   rest_cooling   it isn't read for a moment
  *   rest_conn      its beginning, its timers, the set of all */
 #ifndef M2M_REST_REST_CONN_PARTS_H
 #define M2M_REST_REST_CONN_PARTS_H
@@ -49,9 +48,7 @@ struct rest_conn {
 	struct remote remote;
 	struct proxy_header *proxy_header; /* that hasn't come whole yet; else NULL */
 	struct peer *peer;                 /* NULL: attaching, or turned away */
-	/* among those that aren't read for a moment, and until when; 0: it is read */
-	struct list cooling;
-	int64_t cool_until_us;
+	struct cooled cooled;
 	/* since when it is seen to be idle, by who closes idle ones; 0: it wasn't */
 	int64_t idle_us;
 };
@@ -79,9 +76,6 @@ void rest_conns_bury(struct rest_conns *set);
 
 /* Its share of the connections (rest_doorstep.c takes it). */
 void rest_conn_leave_peer(struct rest_conn *c);
-
-/* It may be read again, or leaves (rest_cooling.c). */
-void rest_conn_warm(struct rest_conn *c);
 
 /* The receive timeout, from now on. */
 void rest_conn_begin_timer(struct rest_conn *c);
@@ -123,10 +117,5 @@ void rest_doorstep_turn_away(struct rest_conn *c);
 void rest_exchange_readable(evutil_socket_t fd, short what, void *conn);
 void rest_exchange_writable(evutil_socket_t fd, short what, void *conn);
 void rest_exchange_again(evutil_socket_t fd, short what, void *conn);
-
-/* ---- rest_cooling.c ---- */
-
-/* The loop's callback. */
-void rest_conns_warm(evutil_socket_t fd, short what, void *arg);
 
 #endif

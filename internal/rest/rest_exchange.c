@@ -52,7 +52,7 @@ static void follow_timer(struct rest_conn *c)
 
 static void read_on(struct rest_conn *c)
 {
-	if (c->intake != REST_PAUSED || c->cool_until_us != 0 || event_add(c->readable, NULL) != 0)
+	if (c->intake != REST_PAUSED || is_cooling(&c->cooled) || event_add(c->readable, NULL) != 0)
 		return;
 	c->intake = REST_READING;
 	if (tls_stream_holds(&c->stream))
@@ -328,7 +328,7 @@ void rest_exchange_readable(evutil_socket_t fd, short what, void *conn)
 {
 	(void)fd, (void)what;
 	struct rest_conn *c = conn;
-	if (c->cool_until_us != 0) {
+	if (is_cooling(&c->cooled)) {
 		read_later(c);
 		return;
 	}

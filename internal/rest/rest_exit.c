@@ -55,21 +55,13 @@ void rest_conn_leave_peer(struct rest_conn *c)
 	c->peer = NULL;
 }
 
-void rest_conn_warm(struct rest_conn *c)
-{
-	if (c->cool_until_us == 0)
-		return;
-	c->cool_until_us = 0;
-	list_remove(&c->cooling);
-}
-
 void rest_conn_forget(struct rest_conn *c)
 {
 	struct event *const events[] = {c->readable, c->writable, c->timer, c->again};
 	for (size_t i = 0; i < sizeof events / sizeof *events; i++)
 		if (events[i] != NULL)
 			event_del(events[i]);
-	rest_conn_warm(c);
+	cooling_end(&c->cooled);
 	rest_conn_move(c, REST_GONE);
 	conn_ends_note(&c->set->ends, c->end);
 	c->set->count--;

@@ -389,7 +389,8 @@ struct rest_server *rest_server_new(struct event_base *base, struct op_env *env,
 	s->shed.env = env;
 	s->conns.take = take;
 	s->conns.take_arg = s;
-	s->conns.has_room = has_room;
+	s->conns.cooling.has_room = has_room;
+	s->conns.cooling.arg = s;
 	s->conns.refuse = refuse;
 	const struct timeval idle = {env->config->idle_timeout_ms / 1000, (env->config->idle_timeout_ms % 1000) * 1000};
 	/* a queue: each request sets and clears it a few times */

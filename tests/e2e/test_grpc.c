@@ -445,6 +445,35 @@ Test(grpc_settings, a_full_queue_is_resource_exhausted_with_a_time_to_try_again)
 	expect_four_refusals_and_a_line_for_one();
 }
 
+Test(grpc_settings, a_connection_that_is_refused_for_want_of_room_is_not_read_for_a_moment)
+{
+	static struct h2 c;
+	static struct grpc_reply under_way, queued, reply;
+	env_set(&w.gateway_env, "M2M_QUEUE_MAX=1");
+	start();
+	expect_grpc(token(NULL), OK);
+	cr_assert(h2_open(&c, w.gateway.grpc));
+	pg_pause(&w.pg);
+	struct grpc_request q = token_request(NULL);
+	cr_assert(grpc_start(&c, &q, &under_way));
+	sleep_ms(200);
+	cr_assert(grpc_start(&c, &q, &queued));
+	sleep_ms(100);
+	static struct h2 refused;
+	cr_assert(h2_open(&refused, w.gateway.grpc));
+	struct grpc_request health = {.path = "/grpc.health.v1.Health/Check"};
+	expect_grpc(grpc_call_on(&refused, &health, &reply), OK);
+	int64_t begin_us = clock_mono_us();
+	expect_grpc(grpc_call_on(&refused, &q, &reply), RESOURCE_EXHAUSTED);
+	expect_grpc(grpc_call_on(&refused, &health, &reply), OK);
+	cr_assert_geq(clock_mono_us() - begin_us, 75000);
+	pg_resume(&w.pg);
+	cr_assert(grpc_wait(&c, &under_way, 5000) && grpc_wait(&c, &queued, 5000));
+	expect_grpc(grpc_call_on(&refused, &q, &reply), OK);
+	h2_close(&refused);
+	h2_close(&c);
+}
+
 /* More than 4 KiB of them: what libevent takes from a socket in a turn of the loop. */
 Test(grpc, the_calls_that_lie_in_the_socket_go_into_one_batch)
 {

@@ -355,7 +355,7 @@ Test(rest_conn_taken, who_asks_again_at_once_is_refused_now_and_then)
 {
 	const int64_t begin = clock_mono_us();
 	unsigned refused = 0;
-	conns.has_room = has_room;
+	conns.cooling.has_room = has_room;
 	const struct str request = STR("POST /full HTTP/1.1\r\n" HOST "\r\n");
 	do {
 		cr_assert_eq(send(client, request.p, request.n, MSG_NOSIGNAL), (ssize_t)request.n);
@@ -368,7 +368,7 @@ Test(rest_conn_taken, who_asks_again_at_once_is_refused_now_and_then)
 
 Test(rest_conn_taken, who_was_refused_is_served_again)
 {
-	conns.has_room = has_room;
+	conns.cooling.has_room = has_room;
 	say(STR("POST /full HTTP/1.1\r\n" HOST "\r\n"));
 	cr_assert_str_eq(hear(), BUSY);
 	say(STR("GET /a HTTP/1.1\r\n" HOST "\r\n"));
@@ -381,7 +381,7 @@ Test(rest_conn_taken, who_was_refused_is_served_again)
 
 Test(rest_conn_taken, who_was_refused_may_leave)
 {
-	conns.has_room = has_room;
+	conns.cooling.has_room = has_room;
 	say(STR("POST /full HTTP/1.1\r\n" HOST "\r\n"));
 	close(client);
 	while (conns.count > 0)
