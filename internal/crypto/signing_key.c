@@ -309,10 +309,20 @@ enum err signing_key_of_private(enum jwt_alg alg, EVP_PKEY *pkey, struct signing
 	return key_make(alg, pkey, KEY_PRIVATE, ret);
 }
 
+struct signing_key *signing_key_hold(struct signing_key *key)
+{
+	key->holders++;
+	return key;
+}
+
 void signing_key_free(struct signing_key *key)
 {
 	if (key == NULL)
 		return;
+	if (key->holders > 0) {
+		key->holders--;
+		return;
+	}
 	BIO_free(key->public_pem);
 	hasher_free(key->hasher);
 	EVP_PKEY_CTX_free(key->verify);

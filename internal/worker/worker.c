@@ -230,6 +230,7 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	w->hashing = shared->hashing;
 	w->env.hashing = hash_view_new(shared->hashing, w->base);
 	w->env.key_maker = key_maker_new(w->base);
+	w->env.signatures = signature_queue_new(w->base, config->signing_way);
 	w->env.started_us = clock_wall_us();
 	w->env.tls = w->tls;
 	w->env.certificate_expires = certificate_expires;
@@ -241,8 +242,8 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
 	w->flush = event_new(w->base, -1, 0, on_flush, w);
 	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->env.client_keys == NULL || w->env.certificates == NULL ||
-	    w->env.hasher == NULL || w->env.hashing == NULL || w->env.key_maker == NULL || w->command_event == NULL || w->tick == NULL ||
-	    w->flush == NULL)
+	    w->env.hasher == NULL || w->env.hashing == NULL || w->env.key_maker == NULL || w->env.signatures == NULL ||
+	    w->command_event == NULL || w->tick == NULL || w->flush == NULL)
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
@@ -310,6 +311,9 @@ void worker_free(struct worker *w)
 	struct key_maker *key_maker = w->env.key_maker;
 	w->env.key_maker = NULL;
 	key_maker_free(key_maker);
+	struct signature_queue *signatures = w->env.signatures;
+	w->env.signatures = NULL;
+	signature_queue_free(signatures);
 	store_free(w->store);
 	rest_server_free(w->rest);
 	worker_close_placing(w);
