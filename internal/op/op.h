@@ -131,6 +131,7 @@ struct op_env {
 	struct store *store;
 	struct trust_view *trust;
 	struct bearer_memo *memo;
+	struct shown_memo *shown; /* shown_memo.h */
 	struct verifier_ring *verifiers;
 	struct client_key_memo *client_keys;
 	struct certificate_memo *certificates; /* that proxies tell of */
