@@ -37,14 +37,9 @@ enum err dpop_key(const struct jwt *proof, struct signing_key **ret)
 	return err == ERR_MALFORMED ? ERR_MISMATCH : err;
 }
 
-enum err dpop_thumbprint(const struct signing_key *key, char jkt[THUMBPRINT_TEXT_LEN + 1])
+void dpop_thumbprint(const struct signing_key *key, char jkt[THUMBPRINT_TEXT_LEN + 1])
 {
-	uint8_t digest[SHA256_LEN];
-	enum err err = jwk_thumbprint(key->pkey, key->alg, digest);
-
-	if (err == ERR_OK)
-		put_text(digest, jkt);
-	return err;
+	put_text(key->thumbprint, jkt);
 }
 
 enum err dpop_verify(const struct jwt *proof, char jkt[THUMBPRINT_TEXT_LEN + 1])
@@ -56,7 +51,7 @@ enum err dpop_verify(const struct jwt *proof, char jkt[THUMBPRINT_TEXT_LEN + 1])
 		return err;
 	err = jwt_verify(key, proof);
 	if (err == ERR_OK)
-		err = dpop_thumbprint(key, jkt);
+		dpop_thumbprint(key, jkt);
 	signing_key_free(key);
 	return err;
 }

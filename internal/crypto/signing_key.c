@@ -112,13 +112,12 @@ static bool prepare(struct signing_key *key)
 static enum err make_kid(struct signing_key *key)
 {
 	char encoded[SHA256_LEN * 2];
-	uint8_t thumbprint[SHA256_LEN];
 	struct sbuf kid = sbuf_fixed(encoded, sizeof encoded);
 
-	enum err err = jwk_thumbprint(key->pkey, key->alg, thumbprint);
+	enum err err = jwk_thumbprint(key->pkey, key->alg, key->thumbprint);
 	if (err != ERR_OK)
 		return err;
-	sbuf_put_base64url(&kid, str_from(thumbprint, sizeof thumbprint));
+	sbuf_put_base64url(&kid, str_from(key->thumbprint, sizeof key->thumbprint));
 	memcpy(key->kid, kid.p, KID_LEN);
 	return ERR_OK;
 }

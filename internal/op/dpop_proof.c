@@ -152,11 +152,7 @@ enum err dpop_proof_read(struct arena *a, struct str field, struct jwt *ret_jwt,
 	enum err err = dpop_key(ret_jwt, &key);
 	if (err != ERR_OK)
 		return signature_fault(err, ret_why);
-	err = dpop_thumbprint(key, made.jkt);
-	if (err != ERR_OK) {
-		signing_key_free(key);
-		return err;
-	}
+	dpop_thumbprint(key, made.jkt);
 	*ret_key = key;
 	*ret = made;
 	return ERR_OK;
