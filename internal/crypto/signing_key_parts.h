@@ -34,7 +34,7 @@ struct signing_key {
 		enum { POINT_UNASKED, POINT_NONE, POINT_KNOWN } state;
 		uint64_t x[4], y[4];
 	} point;
-	unsigned holders; /* besides who made it: signing_key_hold */
+	unsigned holders;               /* besides who made it: signing_key_hold */
 	uint8_t thumbprint[SHA256_LEN]; /* RFC 7638 */
 	char kid[KID_LEN + 1];
 	/* base64url of {"alg","typ","kid"}, indexed by at_jwt, NUL-terminated */

@@ -1,5 +1,5 @@
-/* field -> jwt_parse_as -> dpop_key -> jwt_verify -> each claim by its rule -> the nonce, last, so that
- * nobody is sent for one who would be refused with it too. */
+/* field -> jwt_parse_as -> dpop_key -> jwt_verify -> each claim by its rule -> the nonce, last, so
+ * that nobody is sent for one who would be refused with it too. */
 #include "op/dpop_proof.h"
 
 #include "base/uri.h"

@@ -17,7 +17,8 @@ struct key_proof {
 	struct jwt jwt; /* in the op's arena, as all of it */
 	struct client_assertion claims;
 	struct str credential_id; /* of the key that has signed it; absent: not known yet */
-	/* while the signature waits for others to be verified with: of the key that may have made it */
+	/* while the signature waits for others to be verified with; credential_id is then of the
+	 * key that may have made it */
 	struct signature_question question;
 	bool verified; /* it doesn't any more, and credential_id says it */
 };

@@ -43,7 +43,7 @@ static void texts_of(struct own_token *t, struct str *ret[TEXTS])
 }
 
 /* They shall be found at `to`, one behind the other. */
-static void move_texts(struct own_token *t, char *to)
+static void move_texts(struct own_token *t, const char *to)
 {
 	struct str *texts[TEXTS];
 	texts_of(t, texts);

@@ -38,7 +38,9 @@ static enum err copy(struct arena *a, struct str s, struct str *ret)
 
 enum err form_decode(struct arena *a, struct str s, bool plus, struct str *ret)
 {
-	if (s.p != NULL && is_plain(s, plus))
+	if (s.p == NULL)
+		s = STR("");
+	if (is_plain(s, plus))
 		return copy(a, s, ret);
 	char *out = arena_alloc(a, s.n + 1);
 	size_t n = 0;
