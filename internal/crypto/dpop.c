@@ -25,7 +25,7 @@ static void put_text(const uint8_t digest[SHA256_LEN], char out[THUMBPRINT_TEXT_
 
 /* ---- proofs ---- */
 
-static enum err embedded_key(const struct jwt *proof, struct signing_key **ret)
+enum err dpop_key(const struct jwt *proof, struct signing_key **ret)
 {
 	EVP_PKEY *pkey = NULL;
 
@@ -37,20 +37,22 @@ static enum err embedded_key(const struct jwt *proof, struct signing_key **ret)
 	return err == ERR_MALFORMED ? ERR_MISMATCH : err;
 }
 
+void dpop_thumbprint(const struct signing_key *key, char jkt[THUMBPRINT_TEXT_LEN + 1])
+{
+	put_text(key->thumbprint, jkt);
+}
+
 enum err dpop_verify(const struct jwt *proof, char jkt[THUMBPRINT_TEXT_LEN + 1])
 {
-	uint8_t digest[SHA256_LEN];
 	struct signing_key *key;
-	enum err err = embedded_key(proof, &key);
+	enum err err = dpop_key(proof, &key);
 
 	if (err != ERR_OK)
 		return err;
 	err = jwt_verify(key, proof);
 	if (err == ERR_OK)
-		err = jwk_thumbprint(key->pkey, key->alg, digest);
+		dpop_thumbprint(key, jkt);
 	signing_key_free(key);
-	if (err == ERR_OK)
-		put_text(digest, jkt);
 	return err;
 }
 

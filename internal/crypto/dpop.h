@@ -19,6 +19,11 @@ extern const struct jwt_form jwt_form_dpop_proof;
  * its; ERR_NO_MEMORY, ERR_CRYPTO. */
 MUST_CHECK enum err dpop_verify(const struct jwt *proof, char jkt[THUMBPRINT_TEXT_LEN + 1]);
 
+/* The same in steps, for whoever verifies several together: the key, which the caller frees, then
+ * jwt_verify, and the key's thumbprint. ERR_MISMATCH of dpop_key: no such key. */
+MUST_CHECK enum err dpop_key(const struct jwt *proof, struct signing_key **ret);
+void dpop_thumbprint(const struct signing_key *key, char jkt[THUMBPRINT_TEXT_LEN + 1]);
+
 /* The `ath` of an access token: base64url of its SHA-256, with a NUL (section 4.2). */
 MUST_CHECK enum err dpop_ath(struct str access_token, char out[THUMBPRINT_TEXT_LEN + 1]);
 

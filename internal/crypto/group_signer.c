@@ -73,7 +73,7 @@ enum signing_way signing_way_here(enum signing_way allowed)
 	return allowed == SIGNING_MULTI_BUFFER && !has_library ? SIGNING_BATCHED : allowed;
 }
 
-static bool is_openssl_own(const EVP_PKEY *pkey)
+bool is_openssl_own(const EVP_PKEY *pkey)
 {
 	const OSSL_PROVIDER *provider = EVP_PKEY_get0_provider(pkey);
 

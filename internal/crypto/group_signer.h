@@ -29,4 +29,7 @@ struct group_signer {
 struct group_signer *group_signer_new(enum jwt_alg alg, EVP_PKEY *pkey, enum signing_way way);
 void group_signer_free(struct group_signer *g); /* NULL is allowed */
 
+/* Whether OpenSSL's default provider has the key, and leaves us its arithmetic. */
+bool is_openssl_own(const EVP_PKEY *pkey);
+
 #endif

@@ -316,6 +316,32 @@ static struct group_signer *ecdsa_new(EVP_PKEY *pkey)
 	return NULL;
 }
 
+/* FIPS 186-5 section 6.4.2. All of it is public, so there is nothing to wipe. */
+unsigned multi_buffer_verify_ecdsa(const struct ecdsa_claim *claims, size_t n)
+{
+	const int8u *r[LANES] = {NULL}, *s[LANES] = {NULL}, *digests[LANES] = {NULL};
+	const int64u *x[LANES] = {NULL}, *y[LANES] = {NULL};
+	unsigned right = 0;
+
+	assert(n > 0 && n <= LANES);
+	for (size_t i = 0; i < n; i++) {
+		r[i] = claims[i].signature;
+		s[i] = claims[i].signature + ECDSA_RAW_LEN / 2;
+		digests[i] = claims[i].digest;
+		x[i] = (const int64u *)claims[i].x;
+		y[i] = (const int64u *)claims[i].y;
+	}
+	mbx_status status = mbx_nistp256_ecdsa_verify_mb8(r, s, digests, x, y, NULL, NULL);
+	for (size_t i = 0; i < n; i++)
+		right |= (unsigned)(MBX_GET_STS(status, (int)i) == MBX_STATUS_OK) << i;
+	return right;
+}
+
+bool multi_buffer_has_ecdsa(void)
+{
+	return mbx_is_crypto_mb_applicable(0) != 0 && mbx_get_algo_info(MBX_ALGO_ECDSA_NIST_P256) != 0;
+}
+
 /* ---- EdDSA with Ed25519 (RFC 8032 section 5.1.6) ---- */
 
 struct eddsa {

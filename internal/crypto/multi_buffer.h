@@ -12,8 +12,23 @@
 
 #define MULTI_BUFFER_LANES 8
 
+/* An ES256 signature, of any key. */
+struct ecdsa_claim {
+	const uint8_t *digest;    /* SHA256_LEN bytes */
+	const uint8_t *signature; /* ECDSA_RAW_LEN bytes */
+	/* of the key, whose point is on the curve: numbers of four words, little-endian */
+	const uint64_t *x, *y;
+};
+
 /* NULL: the build lacks the library, the CPU the instructions, or the key isn't one of these; or
  * no memory. group_signer_new asks whether the key's provider leaves us its arithmetic. */
 struct group_signer *multi_buffer_new(enum jwt_alg alg, EVP_PKEY *pkey);
+
+/* Whether claims are verified here. */
+bool multi_buffer_has_ecdsa(void);
+/* Verifies `n` claims, 1 to MULTI_BUFFER_LANES, each for itself: bit i is set when claims[i] is
+ * right. One that isn't set may be right all the same, since the library takes no digest that is
+ * zero or isn't below the order. */
+unsigned multi_buffer_verify_ecdsa(const struct ecdsa_claim *claims, size_t n);
 
 #endif

@@ -112,13 +112,12 @@ static bool prepare(struct signing_key *key)
 static enum err make_kid(struct signing_key *key)
 {
 	char encoded[SHA256_LEN * 2];
-	uint8_t thumbprint[SHA256_LEN];
 	struct sbuf kid = sbuf_fixed(encoded, sizeof encoded);
 
-	enum err err = jwk_thumbprint(key->pkey, key->alg, thumbprint);
+	enum err err = jwk_thumbprint(key->pkey, key->alg, key->thumbprint);
 	if (err != ERR_OK)
 		return err;
-	sbuf_put_base64url(&kid, str_from(thumbprint, sizeof thumbprint));
+	sbuf_put_base64url(&kid, str_from(key->thumbprint, sizeof key->thumbprint));
 	memcpy(key->kid, kid.p, KID_LEN);
 	return ERR_OK;
 }
@@ -309,10 +308,20 @@ enum err signing_key_of_private(enum jwt_alg alg, EVP_PKEY *pkey, struct signing
 	return key_make(alg, pkey, KEY_PRIVATE, ret);
 }
 
+struct signing_key *signing_key_hold(struct signing_key *key)
+{
+	key->holders++;
+	return key;
+}
+
 void signing_key_free(struct signing_key *key)
 {
 	if (key == NULL)
 		return;
+	if (key->holders > 0) {
+		key->holders--;
+		return;
+	}
 	BIO_free(key->public_pem);
 	hasher_free(key->hasher);
 	EVP_PKEY_CTX_free(key->verify);

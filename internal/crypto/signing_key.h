@@ -38,6 +38,8 @@ MUST_CHECK enum err signing_key_from_stored_jwk(enum jwt_alg alg, struct str jwk
  * curve, size and form are checked as ever. */
 MUST_CHECK enum err signing_key_from_known_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret);
 void signing_key_free(struct signing_key *key); /* NULL is allowed */
+/* It stays until it has been freed once more. Of one thread's holders. */
+struct signing_key *signing_key_hold(struct signing_key *key);
 
 /* PKCS#8 DER in `a`, for sealing; the caller wipes the arena. ERR_NOT_PRESENT for a public key. */
 MUST_CHECK enum err signing_key_to_der(const struct signing_key *key, struct arena *a, struct str *ret);

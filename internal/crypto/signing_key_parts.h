@@ -29,6 +29,13 @@ struct signing_key {
 	EVP_MD_CTX *verify_message;
 	struct hasher *hasher;
 	BIO *public_pem; /* in memory; libjwt parses it at every call. NULL in a known key */
+	/* ES256's point, for whoever verifies several signatures together; group_verifier.c's */
+	struct {
+		enum { POINT_UNASKED, POINT_NONE, POINT_KNOWN } state;
+		uint64_t x[4], y[4];
+	} point;
+	unsigned holders;               /* besides who made it: signing_key_hold */
+	uint8_t thumbprint[SHA256_LEN]; /* RFC 7638 */
 	char kid[KID_LEN + 1];
 	/* base64url of {"alg","typ","kid"}, indexed by at_jwt, NUL-terminated */
 	char headers[2][ENCODED_HEADER_MAX];

@@ -12,6 +12,7 @@
 #include "op/outsider.h"
 #include "op/own_token.h"
 #include "op/portal.h"
+#include "op/shown_memo.h"
 #include "json/json_read.h"
 
 static bool has_role(const struct json *roles, struct str role)
@@ -210,28 +211,73 @@ static bool is_signed(struct op *op, struct keyset *keys, const struct jwt *jwt,
 	       jwt_verify(keyset_find(keys, jwt->kid), jwt) == ERR_OK;
 }
 
+static struct str text_of(const struct json *claims, const char *name)
+{
+	struct str text = STR_NONE;
+	return json_string(json_get(claims, name), &text) == ERR_OK ? text : STR_NONE;
+}
+
+/* One, or several joined with spaces. */
+static struct str audiences_of(struct arena *a, const struct json *aud)
+{
+	struct str all = STR_NONE;
+	if (aud == NULL || aud->type == JSON_STRING)
+		return aud == NULL ? STR_NONE : aud->text;
+	for (const struct json *one = aud->child; one != NULL; one = one->next)
+		if (one->type == JSON_STRING)
+			all = all.p == NULL ? one->text : arena_printf(a, "%.*s %.*s", STR_ARG(all), STR_ARG(one->text));
+	return all;
+}
+
+static struct introspected said_by(struct arena *a, const struct json *claims, const struct bearer_facts *f)
+{
+	return (struct introspected){
+		.scope = text_of(claims, "scope"),
+		.client_id = text_of(claims, "client_id"),
+		.subject = text_of(claims, "sub"),
+		.audience = audiences_of(a, json_get(claims, "aud")),
+		.issuer = text_of(claims, "iss"),
+		.jti = text_of(claims, "jti"),
+		.organization_id = text_of(claims, "organization_id"),
+		.issued_at = f->issued_at,
+		.expires_at = f->expires_at,
+	};
+}
+
+/* The first sight of it. */
+static void read_own(struct op *op, struct keyset *keys, struct str token, const uint8_t hash[SHA256_LEN], struct own_token *ret)
+{
+	int64_t now = store_now_us(op->env->store) / 1000000;
+	struct own_token t = {.kid = STR_NONE};
+	struct jwt jwt;
+	if (jwt_parse(op->arena, token, &jwt) != ERR_OK || !is_ours(op, &jwt) || jwt.kid.p == NULL)
+		return;
+	t.verified = keyset_find(keys, jwt.kid) != NULL;
+	if ((t.verified && !is_signed(op, keys, &jwt, hash, now)) ||
+	    !bearer_times_hold(jwt.claims_json, now, SHOWN_LEEWAY_S, &t.facts.expires_at) || facts_of(jwt.claims_json, &t.facts) != ERR_OK)
+		return;
+	t.kid = jwt.kid;
+	t.said = said_by(op->arena, jwt.claims_json, &t.facts);
+	*ret = t;
+	if (!t.verified || arena_overflowed(op->arena))
+		return;
+	bearer_memo_put(op->env->memo, hash, keyset_generation(keys), &t.facts);
+	shown_memo_put(op->env->shown, hash, keyset_generation(keys), &t);
+}
+
 enum err op_read_own_token(struct op *op, struct str token, struct own_token *ret)
 {
 	struct keyset *keys = store_keyset(op->env->store);
 	int64_t now = store_now_us(op->env->store) / 1000000;
-	struct own_token t = {.kid = STR_NONE};
 	uint8_t hash[SHA256_LEN];
-	struct jwt jwt;
 	if (keys == NULL)
 		return ERR_STORE_UNAVAILABLE;
-	*ret = t;
-	if (token.n > JWT_MAX_LEN || jwt_parse(op->arena, token, &jwt) != ERR_OK || !is_ours(op, &jwt) || jwt.kid.p == NULL)
+	*ret = (struct own_token){.kid = STR_NONE};
+	if (token.n > JWT_MAX_LEN)
 		return ERR_OK;
-	if (sha256(token.p, token.n, hash) != ERR_OK)
+	if (hasher_sha256(op->env->hasher, &token, 1, hash) != ERR_OK)
 		return ERR_CRYPTO;
-	t.verified = keyset_find(keys, jwt.kid) != NULL;
-	if ((t.verified && !is_signed(op, keys, &jwt, hash, now)) ||
-	    !bearer_times_hold(jwt.claims_json, now, SHOWN_LEEWAY_S, &t.facts.expires_at) || facts_of(jwt.claims_json, &t.facts) != ERR_OK)
-		return ERR_OK;
-	t.kid = jwt.kid;
-	t.claims = jwt.claims_json;
-	if (t.verified)
-		bearer_memo_put(op->env->memo, hash, keyset_generation(keys), &t.facts);
-	*ret = t;
+	if (!shown_memo_get(op->env->shown, op->arena, hash, keyset_generation(keys), now - SHOWN_LEEWAY_S, ret))
+		read_own(op, keys, token, hash, ret);
 	return ERR_OK;
 }

@@ -1,5 +1,5 @@
-/* field -> jwt_parse_as -> dpop_verify -> each claim by its rule -> the nonce, last, so that
- * nobody is sent for one who would be refused with it too. */
+/* field -> jwt_parse_as -> dpop_key -> jwt_verify -> each claim by its rule -> the nonce, last, so
+ * that nobody is sent for one who would be refused with it too. */
 #include "op/dpop_proof.h"
 
 #include "base/uri.h"
@@ -131,39 +131,68 @@ static enum err check_nonce(const struct json *claims, const struct dpop_rules *
 		      ret_why);
 }
 
-static enum err check_signature(struct arena *a, struct str field, struct jwt *jwt, char *jkt, const char **ret_why)
+static enum err signature_fault(enum err err, const char **ret_why)
 {
-	if (jwt_parse_as(&jwt_form_dpop_proof, a, field, jwt) != ERR_OK)
+	if (err != ERR_MISMATCH)
+		return err;
+	return refuse(ERR_INVALID_DPOP_PROOF, "The proof's signature isn't of its jwk, or the jwk is no public key for its alg.", ret_why);
+}
+
+enum err dpop_proof_read(struct arena *a, struct str field, struct jwt *ret_jwt, struct signing_key **ret_key, struct dpop_proof *ret,
+			 const char **ret_why)
+{
+	struct dpop_proof made = {.jti = STR_NONE};
+	struct signing_key *key;
+
+	if (jwt_parse_as(&jwt_form_dpop_proof, a, field, ret_jwt) != ERR_OK)
 		return refuse(ERR_INVALID_DPOP_PROOF,
 			      "The proof must be one JWT with typ dpop+jwt, its public key in jwk, and an alg of "
 			      "ES256, PS256, EdDSA or RS256 (RFC 9449 section 4.2).",
 			      ret_why);
-	enum err err = dpop_verify(jwt, jkt);
-	if (err == ERR_MISMATCH)
-		return refuse(ERR_INVALID_DPOP_PROOF, "The proof's signature isn't of its jwk, or the jwk is no public key for its alg.",
-			      ret_why);
-	return err;
+	enum err err = dpop_key(ret_jwt, &key);
+	if (err != ERR_OK)
+		return signature_fault(err, ret_why);
+	dpop_thumbprint(key, made.jkt);
+	*ret_key = key;
+	*ret = made;
+	return ERR_OK;
+}
+
+enum err dpop_proof_settle(const struct jwt *jwt, enum err verified, const struct dpop_rules *rules, struct dpop_proof *ret,
+			   const char **ret_why)
+{
+	struct dpop_proof made = *ret;
+
+	if (verified != ERR_OK)
+		return signature_fault(verified, ret_why);
+	const char *why = claims_fault(jwt->claims_json, rules, &made);
+	if (why != NULL)
+		return refuse(ERR_INVALID_DPOP_PROOF, why, ret_why);
+	enum err err = check_ath(jwt->claims_json, rules->access_token, ret_why);
+	if (err == ERR_OK)
+		err = check_nonce(jwt->claims_json, rules, ret_why);
+	if (err != ERR_OK)
+		return err;
+	made.refused_from = made.issued_at + rules->past_s + 1;
+	if (jwt->alg == JWT_RS256)
+		made.fapi2_fault = "The proof's alg must be PS256, ES256 or EdDSA (FAPI 2.0 section 5.4.1).";
+	*ret = made;
+	return ERR_OK;
 }
 
 enum err dpop_proof_check(struct arena *a, struct str field, const struct dpop_rules *rules, struct dpop_proof *ret, const char **ret_why)
 {
-	struct dpop_proof made = {.jti = STR_NONE};
+	struct dpop_proof made;
+	struct signing_key *key;
 	struct jwt jwt;
 
-	enum err err = check_signature(a, field, &jwt, made.jkt, ret_why);
+	enum err err = dpop_proof_read(a, field, &jwt, &key, &made, ret_why);
 	if (err != ERR_OK)
 		return err;
-	const char *why = claims_fault(jwt.claims_json, rules, &made);
-	if (why != NULL)
-		return refuse(ERR_INVALID_DPOP_PROOF, why, ret_why);
-	err = check_ath(jwt.claims_json, rules->access_token, ret_why);
+	enum err verified = jwt_verify(key, &jwt);
+	signing_key_free(key);
+	err = dpop_proof_settle(&jwt, verified, rules, &made, ret_why);
 	if (err == ERR_OK)
-		err = check_nonce(jwt.claims_json, rules, ret_why);
-	if (err != ERR_OK)
-		return err;
-	made.refused_from = made.issued_at + rules->past_s + 1;
-	if (jwt.alg == JWT_RS256)
-		made.fapi2_fault = "The proof's alg must be PS256, ES256 or EdDSA (FAPI 2.0 section 5.4.1).";
-	*ret = made;
-	return ERR_OK;
+		*ret = made;
+	return err;
 }

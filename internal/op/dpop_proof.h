@@ -50,4 +50,12 @@ struct dpop_proof {
 MUST_CHECK enum err dpop_proof_check(struct arena *a, struct str field, const struct dpop_rules *rules, struct dpop_proof *ret,
 				     const char **ret_why);
 
+/* The same in steps, for whoever verifies several together: form and key, and the key's thumbprint
+ * in ret->jkt; the caller verifies the signature (jwt_verify), frees the key, and tells what that
+ * answered; the rest of *ret. */
+MUST_CHECK enum err dpop_proof_read(struct arena *a, struct str field, struct jwt *ret_jwt, struct signing_key **ret_key,
+				    struct dpop_proof *ret, const char **ret_why);
+MUST_CHECK enum err dpop_proof_settle(const struct jwt *jwt, enum err verified, const struct dpop_rules *rules, struct dpop_proof *ret,
+				      const char **ret_why);
+
 #endif

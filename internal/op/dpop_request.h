@@ -11,6 +11,15 @@
  * are wanted. */
 enum op_verdict op_check_proof(struct op *op, struct str access_token, struct dpop_proof *ret, struct issue_once *ret_once);
 
+/* Of op_verify_proof, while the signature waits for others to be verified with, and after that. */
+struct shown_proof {
+	struct jwt jwt;
+	struct dpop_proof proof;
+	struct signature_question question;
+	bool verified;
+	enum err err; /* what that answered */
+};
+
 /* A step of the token endpoint: the key that the token is to be bound to, into op->held. The
  * issuing statement spends the proof, so that one that gets no token is good for another try. */
 op_step op_verify_proof;

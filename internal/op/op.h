@@ -37,6 +37,7 @@
 #include "hashing/hash_failures.h"
 #include "hashing/hash_pool.h"
 #include "hashing/key_maker.h"
+#include "hashing/signature_queue.h"
 #include "op/bearer_memo.h"
 #include "op/certificate_memo.h"
 #include "op/client_key_memo.h"
@@ -130,6 +131,7 @@ struct op_env {
 	struct store *store;
 	struct trust_view *trust;
 	struct bearer_memo *memo;
+	struct shown_memo *shown; /* shown_memo.h */
 	struct verifier_ring *verifiers;
 	struct client_key_memo *client_keys;
 	struct certificate_memo *certificates; /* that proxies tell of */
@@ -142,6 +144,7 @@ struct op_env {
 	struct hash_view *hashing;           /* NULL: not any more */
 	struct hash_failures *hash_failures; /* of all workers */
 	struct key_maker *key_maker;         /* NULL: not any more */
+	struct signature_queue *signatures;  /* NULL: each is verified at once, or not any more */
 	/* who vouches for clients' certificates; of all workers; NULL: nobody */
 	struct certificate_authorities *authorities;
 	int64_t started_us; /* when the process began, as far as the worker knows */
@@ -310,8 +313,9 @@ struct op {
 	 * platform has; else NULL */
 	struct key_proof *proof;
 	struct workload_proof *workload;
-	struct op_portal *portal;   /* of links and sessions; else NULL */
-	struct op_console *console; /* the same of the console */
+	struct shown_proof *shown_proof; /* a DPoP proof for the token that is asked for; else NULL */
+	struct op_portal *portal;        /* of links and sessions; else NULL */
+	struct op_console *console;      /* the same of the console */
 	/* an operator asks: what it came with, and whether PostgreSQL has found that live */
 	struct operator_proof by;
 	bool operator_token, operates;

@@ -9,7 +9,8 @@ struct own_token {
 	/* its signature is good; else its key isn't in the snapshot, which may be the older one */
 	bool verified;
 	struct bearer_facts facts;
-	const struct json *claims; /* in the op's arena */
+	/* as it will be told, with active left open and without bound_to; in the op's arena */
+	struct introspected said;
 };
 
 /* What can be told without the database: whatever isn't ours, or damaged, is ERR_OK without a

@@ -49,17 +49,72 @@ static bool is_named(const struct known_key *key, struct str kid)
 	return kid.p == NULL || str_eq(kid, str_of(key->credential_id)) || (key->kid[0] != '\0' && str_eq(kid, str_of(key->kid)));
 }
 
-/* The key that has signed it. `kid` is a hint (RFC 7515 section 4.1.4): the client's own name for
- * the key, or its thumbprint; without one each of its keys is tried. */
+/* `kid` is a hint (RFC 7515 section 4.1.4): the client's own name for the key, or its thumbprint.
+ * NULL: it isn't this key's. */
+static struct signing_key *verifier_of(const struct known_key *key, const struct jwt *jwt)
+{
+	return is_named(key, jwt->kid) ? key->by_alg[jwt->alg] : NULL;
+}
+
+/* The key that has signed it; without a kid each of the client's is tried. */
 static const struct known_key *signer_of(const struct known_keys *keys, const struct jwt *jwt)
 {
 	for (size_t i = 0; keys != NULL && i < keys->n; i++) {
-		const struct known_key *key = &keys->v[i];
-		struct signing_key *verifier = key->by_alg[jwt->alg];
-		if (verifier != NULL && is_named(key, jwt->kid) && jwt_verify(verifier, jwt) == ERR_OK)
-			return key;
+		struct signing_key *verifier = verifier_of(&keys->v[i], jwt);
+		if (verifier != NULL && jwt_verify(verifier, jwt) == ERR_OK)
+			return &keys->v[i];
 	}
 	return NULL;
+}
+
+/* The one that may have signed it. NULL: none may, or several. */
+static const struct known_key *only_one(const struct known_keys *keys, const struct jwt *jwt)
+{
+	const struct known_key *found = NULL;
+	for (size_t i = 0; keys != NULL && i < keys->n; i++) {
+		if (verifier_of(&keys->v[i], jwt) == NULL)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = &keys->v[i];
+	}
+	return found;
+}
+
+static void verified(void *arg, enum err err)
+{
+	struct op *op = arg;
+	if (err != ERR_OK)
+		op->proof->credential_id = STR_NONE;
+	op->proof->verified = true;
+	op->step--; /* the step that asked, once more */
+	op_resume(op, err == ERR_SHUTTING_DOWN ? err : ERR_OK);
+}
+
+/* True: with those of other requests, in this turn of the loop. The memory of keys may forget the
+ * key meanwhile, and the queue holds it. */
+static bool verify_with_others(struct op *op, const struct known_keys *keys)
+{
+	struct key_proof *proof = op->proof;
+	const struct known_key *key = op->env->signatures == NULL ? NULL : only_one(keys, &proof->jwt);
+	if (key == NULL)
+		return false;
+	proof->credential_id = arena_copy(op->arena, str_of(key->credential_id));
+	proof->question = (struct signature_question){
+		.verification = {.key = verifier_of(key, &proof->jwt),
+				 .input = proof->jwt.signing_input,
+				 .signature = proof->jwt.signature},
+		.done = verified,
+		.arg = op,
+	};
+	return signature_ask(op->env->signatures, &proof->question);
+}
+
+static void verify_alone(struct op *op, const struct known_keys *keys)
+{
+	const struct known_key *signer = signer_of(keys, &op->proof->jwt);
+	op->proof->credential_id = signer == NULL ? STR_NONE : arena_copy(op->arena, str_of(signer->credential_id));
+	op->proof->verified = true;
 }
 
 /* What the issuing statement checks, into op->shown. */
@@ -75,7 +130,7 @@ static enum err put_shown(struct op *op)
 	return used_once_make(op->env->hasher, USED_ONCE_CLIENT_ASSERTION, op->in.client_id, op->proof->claims.jti, hash);
 }
 
-static enum op_verdict check_claims(struct op *op, const struct known_key *signer)
+static enum op_verdict check_claims(struct op *op)
 {
 	const struct config *config = op->env->config;
 	const struct client_assertion_rules rules = {
@@ -91,18 +146,24 @@ static enum op_verdict check_claims(struct op *op, const struct known_key *signe
 		op->fapi2_fault = op->proof->claims.fapi2_fault;
 		op->fapi2_err = ERR_INVALID_CLIENT;
 	}
-	op->proof->credential_id = arena_copy(op->arena, str_of(signer->credential_id));
 	enum err err = put_shown(op);
 	return err == ERR_OK ? OP_MORE : op_fail(op, err, NULL);
 }
 
 enum op_verdict op_verify_assertion(struct op *op)
 {
-	if (op->proof == NULL)
+	struct key_proof *proof = op->proof;
+	if (proof == NULL)
 		return OP_MORE;
-	const struct known_key *signer = signer_of(client_key_memo_get(op->env->client_keys, op->in.client_id), &op->proof->jwt);
-	if (signer != NULL)
-		return check_claims(op, signer);
+	if (!proof->verified) {
+		const struct known_keys *keys = client_key_memo_get(op->env->client_keys, op->in.client_id);
+		if (verify_with_others(op, keys))
+			return OP_WAIT;
+		verify_alone(op, keys);
+	}
+	if (proof->credential_id.p != NULL)
+		return check_claims(op);
+	proof->verified = false;
 	/* it may have been added since */
 	return op->asked_credentials ? refuse(op, NO_MATCH) : op_ask_for_credentials(op);
 }

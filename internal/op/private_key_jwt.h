@@ -17,6 +17,10 @@ struct key_proof {
 	struct jwt jwt; /* in the op's arena, as all of it */
 	struct client_assertion claims;
 	struct str credential_id; /* of the key that has signed it; absent: not known yet */
+	/* while the signature waits for others to be verified with; credential_id is then of the
+	 * key that may have made it */
+	struct signature_question question;
+	bool verified; /* it doesn't any more, and credential_id says it */
 };
 
 /* From in.client_assertion to in.client_id and op->proof. OP_DONE: refused. */

@@ -12,7 +12,6 @@
 #include "op/op_steps.h"
 #include "op/own_token.h"
 #include "op/private_key_jwt.h"
-#include "json/json_read.h"
 
 #define LIST_MAX_AGE_S 5
 
@@ -84,39 +83,11 @@ static struct presented_token presented(const struct own_token *t)
 
 /* ---- introspection ---- */
 
-static struct str text_of(const struct json *claims, const char *name)
-{
-	struct str text = STR_NONE;
-	return json_string(json_get(claims, name), &text) == ERR_OK ? text : STR_NONE;
-}
-
-/* One, or several joined with spaces. */
-static struct str audiences_of(struct arena *a, const struct json *aud)
-{
-	struct str all = STR_NONE;
-	if (aud == NULL || aud->type == JSON_STRING)
-		return aud == NULL ? STR_NONE : aud->text;
-	for (const struct json *one = aud->child; one != NULL; one = one->next)
-		if (one->type == JSON_STRING)
-			all = all.p == NULL ? one->text : arena_printf(a, "%.*s %.*s", STR_ARG(all), STR_ARG(one->text));
-	return all;
-}
-
 static void tell(struct op *op, const struct own_token *t)
 {
-	op->out.introspected = (struct introspected){
-		.active = true,
-		.scope = text_of(t->claims, "scope"),
-		.client_id = text_of(t->claims, "client_id"),
-		.subject = text_of(t->claims, "sub"),
-		.audience = audiences_of(op->arena, json_get(t->claims, "aud")),
-		.issuer = text_of(t->claims, "iss"),
-		.jti = text_of(t->claims, "jti"),
-		.organization_id = text_of(t->claims, "organization_id"),
-		.issued_at = t->facts.issued_at,
-		.expires_at = t->facts.expires_at,
-		.bound_to = str_of(t->facts.bound_to),
-	};
+	op->out.introspected = t->said;
+	op->out.introspected.active = true;
+	op->out.introspected.bound_to = str_of(t->facts.bound_to);
 }
 
 /* The statement has answered: what there is to say is said, but for a secret that is to be adopted

@@ -14,8 +14,34 @@ static bool is_utf8(struct str s)
 	return true;
 }
 
+/* What doesn't stand for itself in a form, or nowhere. */
+enum { SPECIAL = 1, PLUS = 2 };
+static const uint8_t kinds[256] = {[0 ... 0x1f] = SPECIAL, ['%'] = SPECIAL, ['+'] = PLUS, [0x7f ... 0xff] = SPECIAL};
+
+/* Each byte stands for itself, as in most values. */
+static bool is_plain(struct str s, bool plus)
+{
+	unsigned all = 0;
+	for (size_t i = 0; i < s.n; i++)
+		all |= kinds[(unsigned char)s.p[i]];
+	return (all & (plus ? SPECIAL | PLUS : SPECIAL)) == 0;
+}
+
+static enum err copy(struct arena *a, struct str s, struct str *ret)
+{
+	struct str made = arena_copy(a, s);
+	if (made.p == NULL)
+		return ERR_TOO_LARGE;
+	*ret = made;
+	return ERR_OK;
+}
+
 enum err form_decode(struct arena *a, struct str s, bool plus, struct str *ret)
 {
+	if (s.p == NULL)
+		s = STR("");
+	if (is_plain(s, plus))
+		return copy(a, s, ret);
 	char *out = arena_alloc(a, s.n + 1);
 	size_t n = 0;
 	unsigned char all = 0; /* the bits that any byte has */

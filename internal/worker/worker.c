@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "op/discovery.h"
 #include "op/dpop_proof.h"
+#include "op/shown_memo.h"
 #include "rest/rest_status.h"
 #include "store/denied.h"
 #include "worker/listen.h"
@@ -216,6 +217,7 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 				 .store = w->store,
 				 .trust = w->trust,
 				 .memo = bearer_memo_new(),
+				 .shown = shown_memo_new(),
 				 .client_keys = client_key_memo_new(),
 				 .certificates = certificate_memo_new(),
 				 .hasher = hasher_new(),
@@ -230,6 +232,7 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	w->hashing = shared->hashing;
 	w->env.hashing = hash_view_new(shared->hashing, w->base);
 	w->env.key_maker = key_maker_new(w->base);
+	w->env.signatures = signature_queue_new(w->base, config->signing_way);
 	w->env.started_us = clock_wall_us();
 	w->env.tls = w->tls;
 	w->env.certificate_expires = certificate_expires;
@@ -240,9 +243,9 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	w->command_event = event_new(w->base, w->command, EV_READ | EV_PERSIST, on_command, w);
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
 	w->flush = event_new(w->base, -1, 0, on_flush, w);
-	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->env.client_keys == NULL || w->env.certificates == NULL ||
-	    w->env.hasher == NULL || w->env.hashing == NULL || w->env.key_maker == NULL || w->command_event == NULL || w->tick == NULL ||
-	    w->flush == NULL)
+	if (w->store == NULL || w->trust == NULL || w->env.memo == NULL || w->env.shown == NULL || w->env.client_keys == NULL ||
+	    w->env.certificates == NULL || w->env.hasher == NULL || w->env.hashing == NULL || w->env.key_maker == NULL ||
+	    w->env.signatures == NULL || w->command_event == NULL || w->tick == NULL || w->flush == NULL)
 		goto fail;
 	event_add(w->command_event, NULL);
 	event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
@@ -310,6 +313,9 @@ void worker_free(struct worker *w)
 	struct key_maker *key_maker = w->env.key_maker;
 	w->env.key_maker = NULL;
 	key_maker_free(key_maker);
+	struct signature_queue *signatures = w->env.signatures;
+	w->env.signatures = NULL;
+	signature_queue_free(signatures);
 	store_free(w->store);
 	rest_server_free(w->rest);
 	worker_close_placing(w);
@@ -326,6 +332,7 @@ void worker_free(struct worker *w)
 	if (w->command >= 0)
 		close(w->command);
 	bearer_memo_free(w->env.memo);
+	shown_memo_free(w->env.shown);
 	client_key_memo_free(w->env.client_keys);
 	certificate_memo_free(w->env.certificates);
 	hasher_free(w->env.hasher);

@@ -1,5 +1,6 @@
 /* private_key_jwt (RFC 7523): clients that sign assertions in place of showing a secret, against
  * real daemons. What an assertion must say is tested by table in tests/unit/op. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,6 +263,78 @@ Test(client_keys, assertions_in_opposite_orders_at_two_gateways_harm_nobody)
 	show_each_once(&w, &second, &acme, show, shown, SHOWN);
 	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where secret_version is null and client_id is not null"),
 		     SHOWN);
+}
+
+/* ---- at once ---- */
+
+#define AT_ONCE 21 /* two groups that are verified together, and a rest */
+
+enum fate { GOOD, FORGED, GONE };
+
+static enum fate fate_of(unsigned i)
+{
+	return i % 4 == 1 ? FORGED : i % 7 == 6 ? GONE : GOOD;
+}
+
+static void send_assertion(struct http_conn *c, bool forge)
+{
+	char request[TOKEN_MAX + 1024], form[TOKEN_MAX + 512];
+	fresh();
+	char *at = &assertion[strlen(assertion) - 8];
+	if (forge)
+		*at = *at == 'A' ? 'B' : 'A';
+	int n = snprintf(form, sizeof form,
+			 "grant_type=client_credentials&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+			 "&client_assertion=%s",
+			 assertion);
+	snprintf(request, sizeof request,
+		 "POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+		 "Content-Length: %d\r\n\r\n%s",
+		 n, form);
+	cr_assert(http_open(c, w.gateway.http) && http_send_text(c, request));
+}
+
+/* The gateway finds all of them when it goes on, so that one turn of its loop has them. */
+static void send_at_once(struct http_conn *conns)
+{
+	cr_assert_eq(kill(w.gateway.pid, SIGSTOP), 0);
+	for (unsigned i = 0; i < AT_ONCE; i++) {
+		send_assertion(&conns[i], fate_of(i) == FORGED);
+		if (fate_of(i) == GONE)
+			http_close(&conns[i]);
+	}
+	cr_assert_eq(kill(w.gateway.pid, SIGCONT), 0);
+}
+
+static int64_t read_answers(struct http_conn *conns)
+{
+	int64_t granted = 0;
+	for (unsigned i = 0; i < AT_ONCE; i++) {
+		if (fate_of(i) == GONE)
+			continue;
+		int status = http_read(&conns[i], &r, HTTP_TIMEOUT_MS, false);
+		cr_expect_eq(status, fate_of(i) == GOOD ? 200 : 401, "%u: %d %s", i, status, r.body);
+		cr_expect(status == 200 || strstr(r.body, NO_MATCH) != NULL, "%s", r.body);
+		granted += status == 200;
+		http_close(&conns[i]);
+	}
+	return granted;
+}
+
+Test(client_keys, good_ones_forged_ones_and_clients_that_go_away_at_once_are_told_apart)
+{
+	static struct http_conn conns[AT_ONCE];
+	int64_t granted = 0;
+	for (int round = 0; round < 3; round++) {
+		send_at_once(conns);
+		granted += read_answers(conns);
+	}
+	gateway_stop(&w.gateway, 15000); /* whoever went away has been answered too */
+	cr_expect_geq(tokens(), granted, "no token without its row");
+	cr_expect_eq(sql_int(world_db(&w), "select sum(attempts)::bigint from m2m.denied_audit where client_id is null or client_id = '%s'",
+			     acme.client_id),
+		     3 * 5, "each forged one is refused, and nothing else");
+	gateway_start(&w.gateway, &w.gateway_env);
 }
 
 /* ---- what remains ---- */

@@ -88,4 +88,17 @@ mbx_status __wrap_mbx_ed25519_sign_mb8(ed25519_sign_component *r[8], ed25519_sig
 	spoil((int8u *const *)s);
 	return status;
 }
+
+mbx_status __real_mbx_nistp256_ecdsa_verify_mb8(const int8u *const r[8], const int8u *const s[8], const int8u *const msg[8],
+						const int64u *const x[8], const int64u *const y[8], const int64u *const z[8],
+						int8u *buffer);
+mbx_status __wrap_mbx_nistp256_ecdsa_verify_mb8(const int8u *const r[8], const int8u *const s[8], const int8u *const msg[8],
+						const int64u *const x[8], const int64u *const y[8], const int64u *const z[8],
+						int8u *buffer);
+mbx_status __wrap_mbx_nistp256_ecdsa_verify_mb8(const int8u *const r[8], const int8u *const s[8], const int8u *const msg[8],
+						const int64u *const x[8], const int64u *const y[8], const int64u *const z[8], int8u *buffer)
+{
+	mbx_status status = __real_mbx_nistp256_ecdsa_verify_mb8(r, s, msg, x, y, z, buffer);
+	return spoiled == MB_NONE ? status : (mbx_status)((unsigned)status ^ (unsigned)MBX_STATUS_SIGNATURE_ERR << 4 * spoiled);
+}
 #endif

@@ -7,7 +7,8 @@
 
 #define MB_NONE (-1)
 
-void mb_spoil(int lane); /* one bit of what it makes */
+/* One bit of what it makes; what it verifies comes out the other way round. */
+void mb_spoil(int lane);
 void mb_hide_cpu(bool hide);
 void mb_open_nothing(bool nothing); /* RSA's public operation fails, and touches nothing */
 

@@ -11,6 +11,7 @@
 #include "crypto/signing_key_parts.h"
 #include "fakes/fake_clock.h"
 #include "harness/jws.h"
+#include "op/shown_memo.h"
 
 struct arena *arena;
 struct store store;
@@ -48,6 +49,7 @@ void op_up(void)
 	env = (struct op_env){.config = &config,
 			      .store = &store,
 			      .memo = bearer_memo_new(),
+			      .shown = shown_memo_new(),
 			      .client_keys = client_key_memo_new(),
 			      .certificates = certificate_memo_new(),
 			      .hasher = hasher_new(),
@@ -61,6 +63,7 @@ void op_down(void)
 {
 	op_free(present);
 	bearer_memo_free(env.memo);
+	shown_memo_free(env.shown);
 	client_key_memo_free(env.client_keys);
 	certificate_memo_free(env.certificates);
 	hasher_free(env.hasher);

@@ -1,6 +1,7 @@
 /* What a request's DPoP field comes to: a key for the token that is asked for, or the right of a
  * bound bearer. What the proof itself must say is in test_dpop_proof.c. */
 #include <criterion/criterion.h>
+#include <event2/event.h>
 
 #include "crypto/client_key.h"
 #include "fakes/fake_clock.h"
@@ -69,6 +70,60 @@ static void grant(const char *binding)
 	store.request->key = keyset_current(store.keys);
 	store.request->bound_to = str_of(binding);
 	fake_issue(&store, ERR_OK);
+}
+
+static struct event_base *base;
+
+static void open_queue(void)
+{
+	if (!group_verifier_works(SIGNING_MULTI_BUFFER))
+		cr_skip_test("no libcrypto_mb here");
+	base = event_base_new();
+	env.signatures = signature_queue_new(base, SIGNING_MULTI_BUFFER);
+	cr_assert_not_null(env.signatures);
+}
+
+static void close_queue(void)
+{
+	signature_queue_free(env.signatures);
+	env.signatures = NULL;
+	event_base_free(base);
+}
+
+Test(dpop_request, a_proof_waits_for_the_turn_s_end_and_is_then_as_good)
+{
+	open_queue();
+	struct op *op = ask(proof_for(holder, "POST", "/oauth2/token", ""));
+	cr_assert_eq(store.waiting, FAKE_NONE);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	cr_assert_eq(store.waiting, FAKE_ISSUE, "%s", op->err_detail);
+	cr_assert(str_eq(op->held.jkt, str_of(bound_to)) && str_eq(op->held.proof.hash, hash_of("j")));
+	close_queue();
+}
+
+Test(dpop_request, a_forged_or_foreign_proof_is_refused_after_the_wait_in_the_same_words)
+{
+	struct str good = proof_for(holder, "POST", "/oauth2/token", "");
+	char *forged = arena_alloc(arena, good.n);
+	memcpy(forged, good.p, good.n);
+	forged[good.n - 10] = forged[good.n - 10] == 'A' ? 'B' : 'A';
+	const struct {
+		struct str proof;
+		const char *why;
+	} cases[] = {
+		{str_from(forged, good.n), "The proof's signature isn't of its jwk, or the jwk is no public key for its alg."},
+		{proof_for(holder, "GET", "/oauth2/token", ""),
+		 "The proof's htm must be the method of this request (RFC 9449 section 4.3)."},
+	};
+	open_queue();
+	for (size_t i = 0; i < 2; i++) {
+		struct op *op = ask(cases[i].proof);
+		cr_assert_not(op->finished);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		answered(op, ERR_INVALID_DPOP_PROOF);
+		cr_assert_str_eq(op->err_detail, cases[i].why);
+	}
+	close_queue();
 }
 
 Test(dpop_request, the_statement_gets_the_key_and_what_it_has_to_spend)

@@ -1,6 +1,7 @@
 /* The steps of a client that shows an assertion. What the assertion itself must say is in
  * test_client_assertion.c. */
 #include <criterion/criterion.h>
+#include <event2/event.h>
 
 #include "crypto/client_key.h"
 #include "crypto/jwt.h"
@@ -222,6 +223,176 @@ Test(private_key_jwt, a_right_assertion_leaves_what_fapi2_forbids_of_the_proof)
 	signing_key_free(rsa_key);
 }
 
+/* ---- verified together ---- */
+
+/* By its kid the client's, and with a signature that isn't. */
+static struct str forged(const char *jti)
+{
+	struct str token = arena_copy(arena, signed_by(client_key, jti));
+	char *at = (char *)token.p + token.n - 8;
+	*at = *at == 'A' ? 'B' : 'A';
+	return token;
+}
+
+#define GROUP 5
+
+static struct event_base *base;
+
+/* Without the library each would be verified at once, as in the tests above. */
+static void open_queue(void)
+{
+	if (!group_verifier_works(SIGNING_MULTI_BUFFER))
+		cr_skip_test("no libcrypto_mb here");
+	base = event_base_new();
+	env.signatures = signature_queue_new(base, SIGNING_MULTI_BUFFER);
+	cr_assert_not_null(env.signatures);
+}
+
+static void close_queue(void)
+{
+	signature_queue_free(env.signatures);
+	env.signatures = NULL;
+	event_base_free(base);
+}
+
+static void turn(void)
+{
+	event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+/* Whose key is known, and what waits for the turn's end. */
+static struct op *show_known(struct str assertion)
+{
+	cr_assert_not_null(client_key_memo_put(env.client_keys, STR(CLIENT), &row, 1));
+	store.calls = 0;
+	store.waiting = FAKE_NONE;
+	struct op *op = show(assertion);
+	cr_assert_eq(store.calls, 0);
+	cr_assert_not(op->finished);
+	return op;
+}
+
+Test(private_key_jwt, a_lone_one_waits_for_its_turn_s_end)
+{
+	open_queue();
+	struct op *op = show_known(signed_by(client_key, "a"));
+	turn();
+	expect_issue(op);
+	answer_issue(ERR_OK);
+	answered(op, ERR_OK);
+	close_queue();
+}
+
+static unsigned group_replies;
+
+static void group_reply(struct op *op, void *transport)
+{
+	(void)transport;
+	cr_assert(op->finished);
+	group_replies++;
+}
+
+static struct op *group_op(struct str assertion)
+{
+	struct op *op = op_new(&env, &op_specs[OP_OAUTH_TOKEN], group_reply, NULL);
+	op_set_request_id(op, STR("r-1"));
+	op->origin.transport = 'r';
+	op->origin.remote_addr = STR("192.0.2.7");
+	op->in = (struct op_input){
+		.grant_type = STR("client_credentials"), .client_assertion = assertion, .client_assertion_type = STR(TYPE)};
+	op_run(op);
+	return op;
+}
+
+/* The store has one place for who waits, so that one is right. */
+Test(private_key_jwt, each_of_a_group_gets_its_own_answer)
+{
+	struct op *ops[GROUP];
+	open_queue();
+	for (unsigned good = 0; good < GROUP; good++) {
+		cr_assert_not_null(client_key_memo_put(env.client_keys, STR(CLIENT), &row, 1));
+		store.waiting = FAKE_NONE;
+		group_replies = 0;
+		for (unsigned i = 0; i < GROUP; i++) {
+			ops[i] = group_op(i == good ? signed_by(client_key, "a") : forged("a"));
+			ops[i]->asked_credentials = true;
+		}
+		cr_assert_eq(group_replies, 0);
+		turn();
+		cr_assert_eq(group_replies, GROUP - 1);
+		expect_issue(ops[good]);
+		for (unsigned i = 0; i < GROUP; i++)
+			cr_assert_eq(ops[i]->err, i == good ? ERR_OK : ERR_INVALID_CLIENT, "%u, %u is right", i, good);
+		answer_issue(ERR_OK);
+		cr_assert_eq(group_replies, GROUP);
+		for (unsigned i = 0; i < GROUP; i++)
+			op_free(ops[i]);
+	}
+	close_queue();
+}
+
+Test(private_key_jwt, a_wrong_one_is_asked_about_before_it_is_refused)
+{
+	open_queue();
+	struct op *op = show_known(forged("a"));
+	turn();
+	cr_assert_eq(store.waiting, FAKE_CLIENT_JWKS);
+	fake_client_jwks(&store, ERR_OK, &row, 1);
+	cr_assert_not(op->finished, "the key that was told is tried as well");
+	turn();
+	answered(op, ERR_INVALID_CLIENT);
+	close_queue();
+}
+
+Test(private_key_jwt, a_key_that_comes_with_the_answer_verifies)
+{
+	struct client_jwk both[2] = {row, row_of(other_key)};
+	open_queue();
+	struct op *op = show(signed_by(other_key, "a"));
+	cr_assert_eq(store.waiting, FAKE_CLIENT_JWKS);
+	fake_client_jwks(&store, ERR_OK, both, 2);
+	cr_assert_eq(store.waiting, FAKE_NONE);
+	turn();
+	cr_assert_eq(store.waiting, FAKE_ISSUE, "%s", op->err_detail);
+	cr_expect(str_eq(store.request->credentials, both[1].credential_id));
+	answer_issue(ERR_OK);
+	close_queue();
+}
+
+Test(private_key_jwt, the_memory_may_forget_the_key_meanwhile)
+{
+	open_queue();
+	struct op *op = show_known(signed_by(client_key, "a"));
+	struct client_jwk other = row_of(other_key);
+	cr_assert_not_null(client_key_memo_put(env.client_keys, STR(CLIENT), &other, 1));
+	turn();
+	expect_issue(op);
+	answer_issue(ERR_OK);
+	close_queue();
+}
+
+Test(private_key_jwt, whoever_goes_away_meanwhile_asks_the_store_for_nothing)
+{
+	open_queue();
+	struct op *op = show_known(signed_by(client_key, "a"));
+	op_abandon(op, ERR_CANCELLED);
+	cr_assert_not(op->finished, "the queue has it yet");
+	turn();
+	refused_unasked(op, ERR_CANCELLED);
+	close_queue();
+}
+
+Test(private_key_jwt, whoever_waits_at_the_end_is_answered)
+{
+	open_queue();
+	struct op *op = show_known(signed_by(client_key, "a"));
+	struct signature_queue *queue = env.signatures;
+	env.signatures = NULL;
+	signature_queue_free(queue);
+	refused_unasked(op, ERR_SHUTTING_DOWN);
+	close_queue();
+}
+
 /* ---- beyond tokens ---- */
 
 static struct op *ask_with(enum op_id id, struct str assertion)
@@ -267,15 +438,6 @@ static void close_limits(void)
 {
 	rate_limits_close(env.limits);
 	env.limits = NULL;
-}
-
-/* By its kid the client's, and with a signature that isn't. */
-static struct str forged(const char *jti)
-{
-	struct str token = arena_copy(arena, signed_by(client_key, jti));
-	char *at = (char *)token.p + token.n - 8;
-	*at = *at == 'A' ? 'B' : 'A';
-	return token;
 }
 
 static enum err end_of(struct op *op, enum err by_the_store)

@@ -1,7 +1,9 @@
 /* Introspection, revocation and the list, up to what the store is asked. */
 #include <criterion/criterion.h>
 
+#include "fakes/fake_clock.h"
 #include "op/rate_limits.h"
+#include "op/shown_memo.h"
 #include "op_test.h"
 
 TestSuite(token_state, .init = op_up, .fini = op_down);
@@ -84,6 +86,128 @@ Test(token_state, the_store_is_asked_each_time)
 	say(ERR_OK, false);
 	nothing_is_told(op);
 }
+
+/* ---- what is remembered of a token ---- */
+
+static bool is_remembered(struct str token)
+{
+	struct own_token t;
+	uint8_t hash[SHA256_LEN];
+	cr_assert_eq(sha256(token.p, token.n, hash), ERR_OK);
+	return shown_memo_get(env.shown, arena, hash, keyset_generation(store.keys), NOW, &t);
+}
+
+static void expect_told(struct str token, const struct claims *c)
+{
+	struct op *op = ask(OP_INTROSPECT_TOKEN, token);
+	cr_assert_eq(store.waiting, FAKE_INTROSPECT);
+	cr_expect(str_eq(store.token.kid, signing_key_kid(key)) && store.token.verified && store.token.jti.n == 16);
+	cr_expect(str_eq(store.token.client_id, STR(CLIENT)) && store.token.secret_version == 3);
+	cr_expect(store.token.issued_at == NOW - 1 && store.token.expires_at == NOW + 3600);
+	say(ERR_OK, true);
+	answered(op, ERR_OK);
+	const struct introspected *t = &op->out.introspected;
+	cr_expect(t->active && t->issued_at == NOW - 1 && t->expires_at == NOW + 3600);
+	cr_expect(str_eq(t->client_id, STR(CLIENT)) && str_eq(t->subject, STR(CLIENT)) && str_eq(t->issuer, STR(ISSUER)));
+	cr_expect(str_eq(t->jti, STR(JTI)) && str_eq(t->audience, STR("public-api")) && str_eq(t->organization_id, STR(ORGANIZATION)));
+	cr_expect_null(t->scope.p);
+	cr_expect_eq(t->bound_to.n, c->cnf == NULL ? 0 : 47);
+}
+
+Test(token_state, a_token_is_read_once_and_told_as_at_first)
+{
+	struct claims plain = own_claims(), bound = own_claims();
+	bound.cnf = "{\"jkt\":\"0123456789012345678901234567890123456789abc\"}";
+	struct str first = token_from(plain), second = token_from(bound);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(is_remembered(first), i > 0);
+		expect_told(first, &plain);
+		expect_told(second, &bound);
+	}
+}
+
+/* Its texts are the op's, whoever takes the token's place meanwhile. */
+Test(token_state, what_is_told_outlives_the_memory_of_it)
+{
+	struct claims c = own_claims();
+	struct str token = token_from(c);
+	expect_told(token, &c);
+	struct op *op = ask(OP_INTROSPECT_TOKEN, token);
+	shown_memo_free(env.shown);
+	env.shown = shown_memo_new();
+	say(ERR_OK, true);
+	cr_assert(str_eq(op->out.introspected.jti, STR(JTI)) && str_eq(op->out.introspected.organization_id, STR(ORGANIZATION)));
+}
+
+Test(token_state, a_key_that_left_takes_what_is_remembered_along)
+{
+	struct claims c = own_claims();
+	struct str token = token_from(c);
+	struct signing_key *other = NULL;
+	expect_told(token, &c);
+	cr_assert_eq(signing_key_generate(JWT_ES256, &other), ERR_OK);
+	keyset_free(store.keys);
+	store.keys = keyset_of(other, 2);
+	ask(OP_INTROSPECT_TOKEN, token);
+	cr_assert_not(store.token.verified);
+	say(ERR_OK, false);
+	signing_key_free(other);
+}
+
+Test(token_state, an_expired_one_is_asked_about_as_nothing_although_it_is_remembered)
+{
+	struct claims c = own_claims();
+	struct str token = token_from(c);
+	expect_told(token, &c);
+	fake_clock_set_wall_us((NOW + 3600 + 61) * 1000000);
+	ask(OP_INTROSPECT_TOKEN, token);
+	cr_assert_null(store.token.kid.p);
+	say(ERR_OK, false);
+}
+
+Test(token_state, what_is_not_good_is_not_remembered)
+{
+	struct claims expired = own_claims();
+	expired.exp = "1767220000";
+	struct str good = token_from(own_claims()), old = token_from(expired);
+	char *damaged = arena_alloc(arena, good.n);
+	memcpy(damaged, good.p, good.n);
+	damaged[good.n - 10] = damaged[good.n - 10] == 'A' ? 'B' : 'A';
+	for (int i = 0; i < 2; i++) {
+		ask(OP_INTROSPECT_TOKEN, str_from(damaged, good.n));
+		cr_assert_null(store.token.kid.p);
+		say(ERR_OK, false);
+		ask(OP_INTROSPECT_TOKEN, old);
+		cr_assert_null(store.token.kid.p);
+		say(ERR_OK, false);
+	}
+	cr_assert_not(is_remembered(str_from(damaged, good.n)));
+	cr_assert_not(is_remembered(old));
+	cr_assert_not(is_remembered(good));
+}
+
+Test(token_state, a_token_that_says_much_is_told_and_not_remembered)
+{
+	char subject[BEARER_SUBJECT_MAX + 3];
+	memset(subject, 'a', sizeof subject);
+	subject[0] = subject[BEARER_SUBJECT_MAX + 1] = '"';
+	subject[BEARER_SUBJECT_MAX + 2] = '\0';
+	struct sbuf json = sbuf_in(arena, 4096), token = sbuf_in(arena, 8192);
+	sbuf_printf(&json, "{\"iss\":\"" ISSUER "\",\"sub\":%s,\"exp\":1767229200,\"organization_id\":\"" ORGANIZATION "\",\"scope\":\"",
+		    subject);
+	for (int i = 0; i < SHOWN_TEXTS_MAX; i++)
+		sbuf_putc(&json, 's');
+	sbuf_putz(&json, "\"}");
+	cr_assert_eq(jwt_sign(key, false, sbuf_str(&json), &token), ERR_OK);
+	for (int i = 0; i < 2; i++) {
+		struct op *op = ask(OP_INTROSPECT_TOKEN, sbuf_str(&token));
+		say(ERR_OK, true);
+		cr_assert_eq(op->out.introspected.scope.n, (size_t)SHOWN_TEXTS_MAX);
+	}
+	cr_assert_not(is_remembered(sbuf_str(&token)));
+}
+
+/* ---- what is no token of ours ---- */
 
 Test(token_state, what_is_not_ours_is_asked_about_as_nothing)
 {
