@@ -2,7 +2,6 @@
 #include "grpc/grpc_conn.h"
 
 #include <assert.h>
-#include <event2/buffer.h>
 
 #include "base/clock.h"
 #include "base/reserve.h"
@@ -218,7 +217,8 @@ static int send_piece(nghttp2_session *session, nghttp2_frame *frame, const uint
 	struct grpc_conn *c = arg;
 	struct grpc_call *call = call_of(session, frame->hd.stream_id);
 	assert(call != NULL);
-	if (evbuffer_add(c->out, frame_header, GRPC_FRAME_HEAD) != 0 || (n > 0 && grpc_call_move_piece(call, c->out, n) != ERR_OK))
+	if (grpc_sink_put(&c->out, str_from(frame_header, GRPC_FRAME_HEAD)) != ERR_OK ||
+	    (n > 0 && grpc_call_move_piece(call, &c->out, n) != ERR_OK))
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include "grpc/grpc_conn.h"
 #include "grpc/grpc_frames.h"
 #include "grpc/grpc_phase.h"
+#include "grpc/grpc_sink.h"
 #include "loop/conn_end.h"
 #include "tls/tls_stream.h"
 
@@ -27,8 +28,8 @@ struct grpc_conn {
 	struct grpc_server *server;
 	struct tls_stream stream;
 	struct event *readable, *writable;
-	struct evbuffer *in;                    /* what was read and can't be worked on yet */
-	struct evbuffer *out;                   /* what the socket hasn't taken */
+	struct evbuffer *in; /* what was read and can't be worked on yet */
+	struct grpc_sink out;
 	bool reading;                           /* `readable` is watched */
 	struct client_certificate *certificate; /* shown in the handshake; NULL: none */
 	nghttp2_session *session;

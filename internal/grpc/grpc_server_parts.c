@@ -21,6 +21,11 @@ struct str grpc_server_chunk(struct grpc_server *s)
 	return str_from(s->chunk, sizeof s->chunk);
 }
 
+struct grpc_gathered *grpc_server_gathered(struct grpc_server *s)
+{
+	return &s->gathered;
+}
+
 struct grpc_health *grpc_server_health(struct grpc_server *s)
 {
 	return &s->health;

@@ -10,6 +10,7 @@
 #include "grpc/grpc_doorstep.h"
 #include "grpc/grpc_health.h"
 #include "grpc/grpc_server.h"
+#include "grpc/grpc_sink.h"
 #include "loop/accept.h"
 
 /* A table of the server's own methods. */
@@ -41,12 +42,15 @@ struct grpc_server {
 	struct grpc_methods methods[GRPC_METHODS]; /* the server's own */
 	struct conn_ends ends;                     /* why those connections that are gone are */
 	char chunk[16384];                         /* what one read takes */
+	struct grpc_gathered gathered;
 };
 
 struct op_env *grpc_server_env(struct grpc_server *s);
 struct event_base *grpc_server_base(struct grpc_server *s);
 /* Where a connection reads to, one after the other. */
 struct str grpc_server_chunk(struct grpc_server *s);
+/* Where a connection gathers what it writes. */
+struct grpc_gathered *grpc_server_gathered(struct grpc_server *s);
 
 /* One of the server's own methods; NULL if there is none at this path. */
 const struct grpc_method *grpc_server_method(struct grpc_server *s, struct str path);

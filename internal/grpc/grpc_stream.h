@@ -3,10 +3,9 @@
 #ifndef M2M_GRPC_GRPC_STREAM_H
 #define M2M_GRPC_GRPC_STREAM_H
 
-#include <event2/buffer.h>
-
 #include "grpc/grpc_conn.h"
 #include "grpc/grpc_reply.h"
+#include "grpc/grpc_sink.h"
 
 /* At a stream's first HEADERS. NULL: out of memory. */
 struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id, int64_t now_us);
@@ -46,7 +45,7 @@ void grpc_call_drain(struct grpc_call *call);
 /* How much of the body can go out now, `max` at most. 0 with *ret_end: that was all, and the
  * trailers are due; 0 without: more comes later. */
 size_t grpc_call_next_piece(struct grpc_call *call, size_t max, bool *ret_end);
-MUST_CHECK enum err grpc_call_move_piece(struct grpc_call *call, struct evbuffer *to, size_t n);
+MUST_CHECK enum err grpc_call_move_piece(struct grpc_call *call, struct grpc_sink *to, size_t n);
 /* The trailers, GRPC_TRAILERS_MAX at most, none if it wasn't gRPC; borrowed from the call. */
 size_t grpc_call_trailers(struct grpc_call *call, nghttp2_nv *ret);
 
