@@ -12,6 +12,7 @@
 #include "grpc/grpc_conn.h"
 #include "grpc/grpc_reflection.h"
 #include "grpc/grpc_server_parts.h"
+#include "grpc/grpc_stream.h"
 
 #define TICK_MS        100
 #define REFLECTION_MAX (1024 * 1024)
@@ -183,5 +184,6 @@ void grpc_server_free(struct grpc_server *s)
 	if (s->tick != NULL)
 		event_free(s->tick);
 	arena_free(s->arena);
+	grpc_call_free_spares(&s->spares);
 	free(s);
 }

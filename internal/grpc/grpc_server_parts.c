@@ -26,6 +26,11 @@ struct grpc_gathered *grpc_server_gathered(struct grpc_server *s)
 	return &s->gathered;
 }
 
+struct grpc_spares *grpc_server_spares(struct grpc_server *s)
+{
+	return &s->spares;
+}
+
 struct grpc_health *grpc_server_health(struct grpc_server *s)
 {
 	return &s->health;

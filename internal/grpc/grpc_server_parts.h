@@ -20,6 +20,13 @@ struct grpc_methods {
 };
 #define GRPC_METHODS 2 /* health and reflection */
 
+/* Calls that have gone, whose memory the next ones take. */
+#define GRPC_SPARES_MAX 256
+struct grpc_spares {
+	unsigned n;
+	struct grpc_call *calls[GRPC_SPARES_MAX];
+};
+
 struct grpc_server {
 	struct event_base *base;
 	struct op_env *env;
@@ -43,6 +50,7 @@ struct grpc_server {
 	struct conn_ends ends;                     /* why those connections that are gone are */
 	char chunk[16384];                         /* what one read takes */
 	struct grpc_gathered gathered;
+	struct grpc_spares spares;
 };
 
 struct op_env *grpc_server_env(struct grpc_server *s);
@@ -51,6 +59,7 @@ struct event_base *grpc_server_base(struct grpc_server *s);
 struct str grpc_server_chunk(struct grpc_server *s);
 /* Where a connection gathers what it writes. */
 struct grpc_gathered *grpc_server_gathered(struct grpc_server *s);
+struct grpc_spares *grpc_server_spares(struct grpc_server *s);
 
 /* One of the server's own methods; NULL if there is none at this path. */
 const struct grpc_method *grpc_server_method(struct grpc_server *s, struct str path);

@@ -9,6 +9,8 @@
 
 /* At a stream's first HEADERS. NULL: out of memory. */
 struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id, int64_t now_us);
+struct grpc_spares;
+void grpc_call_free_spares(struct grpc_spares *spares);
 struct grpc_call *grpc_call_of_conn_node(struct list *node);
 int32_t grpc_call_stream_id(const struct grpc_call *call);
 /* NULL: its stream has closed. */
