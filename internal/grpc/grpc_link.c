@@ -7,11 +7,11 @@
  * how much there is before it reads, and to watch the socket anew twice an answer. */
 #include <event2/buffer.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "crypto/digest.h"
 #include "grpc/grpc_conn_parts.h"
 #include "grpc/grpc_server_parts.h"
 #include "grpc/grpc_stream.h"
@@ -235,7 +235,7 @@ static enum conn_end read_once(struct grpc_conn *c, ssize_t *ret_n)
 	if (n < 0)
 		return CONN_END_LOST;
 	bool taken = take(c, str_from(chunk.p, (size_t)n));
-	crypto_wipe((char *)chunk.p, (size_t)n); /* a secret may be in there */
+	explicit_bzero((char *)chunk.p, (size_t)n); /* a secret may be in there */
 	return taken ? CONN_END_NONE : CONN_END_NO_MEMORY;
 }
 

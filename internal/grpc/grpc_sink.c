@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "crypto/digest.h"
-
 #define PIECES 16
 
 enum err grpc_sink_init(struct grpc_sink *s, struct grpc_gathered *gathered)
@@ -16,7 +14,7 @@ enum err grpc_sink_init(struct grpc_sink *s, struct grpc_gathered *gathered)
 /* Answers hold secrets. */
 static void forget_gathered(struct grpc_gathered *g)
 {
-	crypto_wipe(g->bytes, g->n);
+	explicit_bzero(g->bytes, g->n);
 	g->n = 0;
 }
 
