@@ -24,6 +24,18 @@ size_t grpc_call_trailers(struct grpc_call *call, nghttp2_nv *ret)
 	return call->not_grpc ? 0 : grpc_reply_trailers(ret, &call->status);
 }
 
+bool grpc_call_ends_well(const struct grpc_call *call)
+{
+	return call->phase == CALL_ENDED && !call->not_grpc && grpc_status_is_plain_ok(&call->status);
+}
+
+struct str grpc_call_take_literals(struct grpc_call *call)
+{
+	struct str literals = call->literals;
+	call->literals = STR_NONE;
+	return literals;
+}
+
 size_t grpc_call_next_piece(struct grpc_call *call, size_t max, bool *ret_end)
 {
 	size_t n = grpc_out_ready(&call->out, max);
@@ -52,14 +64,25 @@ static void send_headers(struct grpc_call *call, const nghttp2_nv *fields, size_
 		grpc_conn_reset(call->conn, call->stream_id, NGHTTP2_INTERNAL_ERROR);
 }
 
+static void respond(struct grpc_call *call, struct str request_id, const char *coding)
+{
+	uint8_t *literals = arena_room(call->arena, GRPC_LITERALS_MAX);
+	if (literals == NULL) {
+		grpc_conn_reset(call->conn, call->stream_id, NGHTTP2_INTERNAL_ERROR);
+		return;
+	}
+	call->literals = str_from(literals, grpc_reply_literals(literals, request_id, coding));
+	const nghttp2_nv status = grpc_reply_status_200();
+	send_headers(call, &status, 1, true);
+}
+
 /* An error before any message has its status in the HEADERS and nothing after (Trailers-Only). */
-static void respond(struct grpc_call *call, struct str request_id, const char *coding, bool body)
+static void respond_trailers_only(struct grpc_call *call, struct str request_id)
 {
 	nghttp2_nv fields[GRPC_HEADERS_MAX + GRPC_TRAILERS_MAX];
-	size_t n = grpc_reply_headers(fields, request_id, coding);
-	if (!body)
-		n += grpc_call_trailers(call, fields + n);
-	send_headers(call, fields, n, body);
+	size_t n = grpc_reply_headers(fields, request_id);
+	n += grpc_call_trailers(call, fields + n);
+	send_headers(call, fields, n, false);
 }
 
 static void settle(struct grpc_call *call, int status, struct str text)
@@ -99,7 +122,7 @@ void grpc_answer_error(struct grpc_call *call, const struct grpc_error *error)
 {
 	call->status.details = grpc_encode_details(call->arena, error);
 	settle(call, err_info(error->err)->grpc, error->text);
-	respond(call, error->request_id, NULL, false);
+	respond_trailers_only(call, error->request_id);
 }
 
 /* ---- what an operation answers ---- */
@@ -116,7 +139,7 @@ static void answer(struct grpc_call *call, struct op *op)
 	if (m != NULL) {
 		grpc_out_add(&call->out, m, message, free_op, op);
 		settle(call, RPC_OK, STR_NONE);
-		respond(call, op->request_id, call->gzip ? "gzip" : NULL, true);
+		respond(call, op->request_id, call->gzip ? "gzip" : NULL);
 		return;
 	}
 	if (op->err == ERR_OK)
@@ -154,7 +177,7 @@ void grpc_call_end(struct grpc_call *call, int status, struct str message)
 	if (call->responded)
 		grpc_conn_more(call->conn, call->stream_id);
 	else
-		respond(call, STR_NONE, NULL, false);
+		respond_trailers_only(call, STR_NONE);
 }
 
 struct sent {
@@ -184,7 +207,7 @@ bool grpc_call_send(struct grpc_call *call, struct str message)
 	if (call->responded)
 		grpc_conn_more(call->conn, call->stream_id);
 	else
-		respond(call, STR_NONE, NULL, true);
+		respond(call, STR_NONE, NULL);
 	return true;
 }
 

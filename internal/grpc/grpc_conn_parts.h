@@ -44,6 +44,8 @@ struct grpc_conn {
 
 	struct list calls, orphans;
 	unsigned calls_open, own_streams, orphans_n;
+	/* perhaps, after the first call: the next header block is for nghttp2 to make */
+	bool table_changed;
 	bool waiting; /* nothing is read, until fewer orphans are left */
 	bool answered_since_ping;
 
@@ -93,6 +95,8 @@ void grpc_guard_init(struct grpc_conn *c, int64_t now_us);
 
 /* NULL: out of memory. */
 nghttp2_session *grpc_conn_session(struct grpc_conn *c);
+/* A frame that nghttp2 has made goes out. */
+MUST_CHECK enum err grpc_conn_put_frame(struct grpc_conn *c, struct str frame);
 /* Ends all calls of one that is about to go. */
 void grpc_conn_drop_calls(struct grpc_conn *c);
 

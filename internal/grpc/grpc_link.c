@@ -114,7 +114,7 @@ static bool gather_frames(struct grpc_conn *c)
 	while (c->phase != GRPC_SILENT && c->phase <= GRPC_LEAVING && grpc_sink_length(&c->out) < OUTPUT_MAX) {
 		const uint8_t *bytes = NULL;
 		ssize_t n = nghttp2_session_mem_send(c->session, &bytes);
-		if (n < 0 || (n > 0 && grpc_sink_put(&c->out, str_from(bytes, (size_t)n)) != ERR_OK))
+		if (n < 0 || (n > 0 && grpc_conn_put_frame(c, str_from(bytes, (size_t)n)) != ERR_OK))
 			return false;
 		if (n == 0)
 			break;

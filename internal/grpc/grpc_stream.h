@@ -48,6 +48,10 @@ void grpc_call_drain(struct grpc_call *call);
  * trailers are due; 0 without: more comes later. */
 size_t grpc_call_next_piece(struct grpc_call *call, size_t max, bool *ret_end);
 MUST_CHECK enum err grpc_call_move_piece(struct grpc_call *call, struct grpc_sink *to, size_t n);
+/* The end of its HEADERS (grpc_reply_literals), once; else absent. */
+struct str grpc_call_take_literals(struct grpc_call *call);
+/* Its trailers may be grpc_reply_ok_frame. */
+bool grpc_call_ends_well(const struct grpc_call *call);
 /* The trailers, GRPC_TRAILERS_MAX at most, none if it wasn't gRPC; borrowed from the call. */
 size_t grpc_call_trailers(struct grpc_call *call, nghttp2_nv *ret);
 
