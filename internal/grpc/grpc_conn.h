@@ -45,6 +45,8 @@ struct grpc_conn;
 void grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct tls *tls, const struct remote *remote);
 struct grpc_conn *grpc_conn_of_node(struct list *node);
 
+/* Frames go out, of a connection that waited for it (grpc_server_flush_soon). May free it. */
+void grpc_conn_flush(struct list *awake);
 /* Time passes: ends what has taken too long. May free the connection. */
 void grpc_conn_tick(struct grpc_conn *c, int64_t now_us);
 /* A farewell, for `why`: no new calls; it closes when the open ones are done. */

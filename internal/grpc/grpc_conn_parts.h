@@ -25,16 +25,17 @@
 
 struct grpc_conn {
 	struct list node;
+	struct list awake; /* among those that flush at the end of this turn */
 	struct grpc_server *server;
 	struct tls_stream stream;
 	struct event *readable, *writable;
-	struct evbuffer *in; /* what was read and can't be worked on yet */
+	struct evbuffer *in; /* what was read and couldn't be worked on yet; NULL: never any */
 	struct grpc_sink out;
 	bool reading;                           /* `readable` is watched */
+	bool writing;                           /* perhaps `writable` is */
 	struct client_certificate *certificate; /* shown in the handshake; NULL: none */
 	nghttp2_session *session;
 	nghttp2_data_provider pieces; /* takes a call's answer, piece by piece */
-	struct event *flush;
 	enum grpc_phase phase;
 	bool shaking;      /* the TLS handshake goes on */
 	enum conn_end end; /* why it ends, once that is decided */

@@ -44,12 +44,12 @@ void grpc_conn_end(struct grpc_conn *c, enum conn_end why)
 	conn_end_decide(&c->end, why);
 	grpc_conn_move(c, GRPC_GONE);
 	list_remove(&c->node);
+	list_remove(&c->awake);
 	grpc_conn_drop_calls(c);
 	while (!list_empty(&c->orphans))
 		grpc_call_forget_parent(grpc_call_of_conn_node(c->orphans.next));
 	grpc_server_conn_gone(c->server, c->peer, c->end);
 	nghttp2_session_del(c->session);
-	free_event(c->flush);
 	free_event(c->readable);
 	free_event(c->writable);
 	if (c->in != NULL)
@@ -92,8 +92,15 @@ static void linger(struct grpc_conn *c)
 static void write_later(struct grpc_conn *c)
 {
 	const unsigned ms = grpc_server_env(c->server)->config->receive_timeout_ms;
+	c->writing = true;
 	if (event_pending(c->writable, EV_WRITE | EV_TIMEOUT, NULL) == 0)
 		event_add(c->writable, &(struct timeval){ms / 1000, (ms % 1000) * 1000});
+}
+
+static void write_no_more(struct grpc_conn *c)
+{
+	c->writing = false;
+	event_del(c->writable);
 }
 
 /* As much of the output as the socket takes; it is asked for nothing during the handshake. */
@@ -104,8 +111,8 @@ static enum err write_output(struct grpc_conn *c)
 	enum err err = grpc_sink_send(&c->out, &c->stream);
 	if (err == ERR_OVERLOADED)
 		write_later(c);
-	else if (err == ERR_OK && !c->stream.stuck)
-		event_del(c->writable);
+	else if (err == ERR_OK && !c->stream.stuck && c->writing)
+		write_no_more(c);
 	return err == ERR_OVERLOADED ? ERR_OK : err;
 }
 
@@ -200,14 +207,23 @@ static size_t feed(struct grpc_conn *c, struct str in)
 	return done;
 }
 
+static bool has_pending(const struct grpc_conn *c)
+{
+	return c->in != NULL && evbuffer_get_length(c->in) > 0;
+}
+
 /* What was read, behind what waits. False: out of memory. */
 static bool take(struct grpc_conn *c, struct str bytes)
 {
 	if (c->phase == GRPC_SILENT)
 		grpc_conn_move(c, GRPC_HEARD);
 	c->received_us = clock_mono_us();
-	size_t done = evbuffer_get_length(c->in) > 0 ? 0 : feed(c, bytes);
-	return !grpc_conn_reads(c) || done == bytes.n || evbuffer_add(c->in, bytes.p + done, bytes.n - done) == 0;
+	size_t done = has_pending(c) ? 0 : feed(c, bytes);
+	if (!grpc_conn_reads(c) || done == bytes.n)
+		return true;
+	if (c->in == NULL)
+		c->in = evbuffer_new();
+	return c->in != NULL && evbuffer_add(c->in, bytes.p + done, bytes.n - done) == 0;
 }
 
 /* Whether the handshake is over. What the client has shown is known then. */
@@ -268,11 +284,12 @@ static void read_on(struct grpc_conn *c)
 		c->waiting = false;
 	if (c->waiting || grpc_sink_length(&c->out) >= OUTPUT_MAX)
 		return;
-	while (grpc_conn_reads(c) && !c->waiting && evbuffer_peek(c->in, -1, NULL, &piece, 1) > 0) {
+	while (grpc_conn_reads(c) && !c->waiting && has_pending(c)) {
+		evbuffer_peek(c->in, -1, NULL, &piece, 1);
 		evbuffer_drain(c->in, feed(c, str_from(piece.iov_base, piece.iov_len)));
 		fed = true;
 	}
-	if (!grpc_conn_reads(c))
+	if (!grpc_conn_reads(c) && has_pending(c))
 		evbuffer_drain(c->in, evbuffer_get_length(c->in));
 	if (!c->waiting && !c->reading) {
 		set_reading(c, true);
@@ -283,10 +300,9 @@ static void read_on(struct grpc_conn *c)
 		flush(c);
 }
 
-static void on_flush(evutil_socket_t fd, short what, void *arg)
+void grpc_conn_flush(struct list *awake)
 {
-	(void)fd, (void)what;
-	struct grpc_conn *c = arg;
+	struct grpc_conn *c = LIST_OWNER(awake, struct grpc_conn, awake);
 	if (flush(c))
 		read_on(c);
 }
@@ -382,6 +398,7 @@ void grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struc
 		grpc_server_turn_away(server, fd, CONN_END_TOO_MANY);
 		return;
 	}
+	list_init(&c->awake);
 	list_init(&c->calls);
 	list_init(&c->orphans);
 	grpc_frames_init(&c->frames);
@@ -390,16 +407,13 @@ void grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struc
 	c->idle_since_us = c->received_us = clock_mono_us();
 	grpc_guard_init(c, c->received_us);
 	list_append(list, &c->node);
-	bool good = grpc_sink_init(&c->out, grpc_server_gathered(server)) == ERR_OK;
-	good = tls_stream_init(&c->stream, tls, TLS_GRPC, fd) == ERR_OK && good;
+	grpc_sink_init(&c->out, grpc_server_gathered(server));
+	bool good = tls_stream_init(&c->stream, tls, TLS_GRPC, fd) == ERR_OK;
 	c->shaking = tls_stream_shaking(&c->stream);
-	c->flush = event_new(base, -1, 0, on_flush, c);
 	c->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->writable = event_new(base, fd, EV_WRITE, on_writable, c);
-	c->in = evbuffer_new();
 	c->session = grpc_conn_session(c);
-	if (!good || c->flush == NULL || c->readable == NULL || c->writable == NULL || c->in == NULL || c->session == NULL ||
-	    event_add(c->readable, NULL) != 0)
+	if (!good || c->readable == NULL || c->writable == NULL || c->session == NULL || event_add(c->readable, NULL) != 0)
 		grpc_conn_end(c, CONN_END_NO_MEMORY);
 	else
 		c->reading = true;

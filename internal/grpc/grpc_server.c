@@ -99,6 +99,19 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		accept_enable(&s->listeners);
 }
 
+/* Those that are woken meanwhile have an event of their own. */
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct grpc_server *s = arg;
+	struct list now;
+	list_init(&now);
+	for (struct list *node; (node = list_pop(&s->awake)) != NULL;)
+		list_append(&now, node);
+	for (struct list *node; (node = list_pop(&now)) != NULL;)
+		grpc_conn_flush(node);
+}
+
 void grpc_server_accept(struct grpc_server *s)
 {
 	s->accepting = true;
@@ -121,6 +134,7 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 	s->env = env;
 	s->tls = tls;
 	list_init(&s->conns);
+	list_init(&s->awake);
 	list_init(&s->waiting);
 	list_init(&s->unread);
 	grpc_health_init(&s->health);
@@ -134,9 +148,10 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 	s->methods[0] = (struct grpc_methods){grpc_health_methods, grpc_health_methods_n};
 	s->methods[1] = (struct grpc_methods){grpc_reflection_methods, grpc_reflection_methods_n};
 	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
+	s->flush = event_new(base, -1, 0, on_flush, s);
 	s->arena = arena_new(REFLECTION_MAX);
 	s->reflection = s->arena == NULL ? NULL : grpc_reflection_new(s->arena);
-	if (s->tick == NULL || s->reflection == NULL || peers_init(&s->peers) != ERR_OK ||
+	if (s->tick == NULL || s->flush == NULL || s->reflection == NULL || peers_init(&s->peers) != ERR_OK ||
 	    event_add(s->tick, &(struct timeval){0, TICK_MS * 1000}) != 0) {
 		grpc_server_free(s);
 		return NULL;
@@ -183,6 +198,8 @@ void grpc_server_free(struct grpc_server *s)
 	accept_close(&s->listeners);
 	if (s->tick != NULL)
 		event_free(s->tick);
+	if (s->flush != NULL)
+		event_free(s->flush);
 	arena_free(s->arena);
 	grpc_call_free_spares(&s->spares);
 	free(s);

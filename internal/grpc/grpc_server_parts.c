@@ -31,6 +31,14 @@ struct grpc_spares *grpc_server_spares(struct grpc_server *s)
 	return &s->spares;
 }
 
+void grpc_server_flush_soon(struct grpc_server *s, struct list *conn)
+{
+	if (!list_empty(conn))
+		return;
+	list_append(&s->awake, conn);
+	event_active(s->flush, EV_WRITE, 0);
+}
+
 struct grpc_health *grpc_server_health(struct grpc_server *s)
 {
 	return &s->health;

@@ -34,7 +34,8 @@ struct grpc_server {
 	struct accept_set listeners; /* none: draining */
 	bool accepting;
 	struct grpc_doorstep doorstep;
-	struct event *tick;
+	struct event *tick, *flush;
+	struct list awake; /* connections that flush at the end of this turn */
 	struct list conns;
 	struct peers peers;
 	_Atomic unsigned conn_count, coming_count; /* connections: open, and to be taken */
@@ -60,6 +61,9 @@ struct str grpc_server_chunk(struct grpc_server *s);
 /* Where a connection gathers what it writes. */
 struct grpc_gathered *grpc_server_gathered(struct grpc_server *s);
 struct grpc_spares *grpc_server_spares(struct grpc_server *s);
+/* A connection's node, which leaves that list by itself: grpc_conn_flush is called once in this
+ * turn of the loop. */
+void grpc_server_flush_soon(struct grpc_server *s, struct list *conn);
 
 /* One of the server's own methods; NULL if there is none at this path. */
 const struct grpc_method *grpc_server_method(struct grpc_server *s, struct str path);

@@ -19,11 +19,10 @@ struct grpc_gathered {
 
 struct grpc_sink {
 	struct grpc_gathered *gathered; /* the server's; empty between two events of its loop */
-	struct evbuffer *waiting;       /* goes first */
+	struct evbuffer *waiting;       /* goes first; NULL: nothing waits */
 };
 
-/* ERR_NO_MEMORY: then it is to be cleared all the same. */
-MUST_CHECK enum err grpc_sink_init(struct grpc_sink *s, struct grpc_gathered *gathered);
+void grpc_sink_init(struct grpc_sink *s, struct grpc_gathered *gathered);
 void grpc_sink_clear(struct grpc_sink *s);
 
 size_t grpc_sink_length(const struct grpc_sink *s);
