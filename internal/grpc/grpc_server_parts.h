@@ -49,7 +49,7 @@ struct grpc_server {
 	struct grpc_health health;
 	struct grpc_methods methods[GRPC_METHODS]; /* the server's own */
 	struct conn_ends ends;                     /* why those connections that are gone are */
-	char chunk[16384];                         /* what one read takes */
+	char chunk[65536];                         /* what one read takes: a batch of calls */
 	struct grpc_gathered gathered;
 	struct grpc_spares spares;
 };

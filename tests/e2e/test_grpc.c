@@ -445,15 +445,17 @@ Test(grpc_settings, a_full_queue_is_resource_exhausted_with_a_time_to_try_again)
 	expect_four_refusals_and_a_line_for_one();
 }
 
-/* More than 4 KiB of them: what libevent takes from a socket in a turn of the loop. */
+/* More than 20 KiB of them, as of a client that has many calls on a connection. */
 Test(grpc, the_calls_that_lie_in_the_socket_go_into_one_batch)
 {
-	enum { CALLS = 10 };
+	enum { CALLS = 10, PADDING = 2000 };
 	static struct h2 c;
 	static struct grpc_reply calls[CALLS];
+	static char padding[PADDING + 32];
+	snprintf(padding, sizeof padding, "padding: %0*d\n", PADDING, 0);
 	expect_grpc(token(NULL), OK);
 	cr_assert(h2_open(&c, w.gateway.grpc));
-	struct grpc_request q = token_request(NULL);
+	struct grpc_request q = token_request(padding);
 	cr_assert_eq(grpc_call_on(&c, &q, &calls[0]), OK);
 	kill(w.gateway.pid, SIGSTOP);
 	cr_assert_eq(waitpid(w.gateway.pid, NULL, WUNTRACED), w.gateway.pid);
