@@ -1,6 +1,7 @@
 /* The inside of struct grpc_conn, for the files that it is made of. Each calls only those above
  * it in this list:
  *
+ *   grpc_sink    what goes out, gathered or waiting for the socket
  *   grpc_phase   the phases, and which may follow which
  *   grpc_budget  what a client's frames and resets may cost
  *   grpc_exit    the one function that moves a connection, and what decides its end

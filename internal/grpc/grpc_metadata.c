@@ -33,7 +33,8 @@ static void note_caller(struct grpc_metadata *m, struct arena *a, struct str nam
 
 struct kept {
 	struct str name;
-	size_t value, count; /* where in struct grpc_metadata; count 0: a repeated one changes nothing */
+	size_t value; /* where in struct grpc_metadata */
+	size_t count; /* likewise; 0: a repeated one changes nothing */
 };
 
 #define AT(member) offsetof(struct grpc_metadata, member)

@@ -1,6 +1,6 @@
 /* What a call has still to send: whole messages, sent in pieces as flow control allows, and by
- * reference where the socket may take them later. The memory of a message is let go (and so wiped, where it held a
- * secret) when its last byte has left for the socket, or when the call is gone. */
+ * reference where the socket may take them later. The memory of a message is let go (and so wiped,
+ * where it held a secret) when its last byte has left for the socket, or when the call is gone. */
 #ifndef M2M_GRPC_GRPC_OUT_H
 #define M2M_GRPC_GRPC_OUT_H
 

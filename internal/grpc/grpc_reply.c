@@ -18,10 +18,12 @@ static nghttp2_nv field_of(struct str name, struct str value, uint8_t flags)
 
 void grpc_status_set_code(struct grpc_status *s, int code)
 {
-	if (code >= 0 && code <= 9)
-		memcpy(s->code, (const char[]){(char)('0' + code), '\0'}, 2);
-	else
-		snprintf(s->code, sizeof s->code, "%d", code);
+	if (code >= 0 && code <= 9) {
+		s->code[0] = (char)('0' + code);
+		s->code[1] = '\0';
+		return;
+	}
+	snprintf(s->code, sizeof s->code, "%d", code);
 }
 
 nghttp2_nv grpc_reply_status_200(void)

@@ -29,8 +29,8 @@ size_t grpc_reply_headers(nghttp2_nv *ret, struct str request_id);
 size_t grpc_reply_trailers(nghttp2_nv *ret, const struct grpc_status *status);
 
 /* What follows :status in the HEADERS of an answer that has a body, as HPACK literals that neither
- * side keeps (RFC 7541 section 6.2). `coding`: of the message; NULL: none. They depend on nothing that was sent before, and are found in
- * no table. Returns how many bytes it wrote. */
+ * side keeps (RFC 7541 section 6.2): they depend on nothing that was sent before. `coding`: of the
+ * message; NULL: none. Returns how many bytes it wrote. */
 #define GRPC_REQUEST_ID_MAX 64
 #define GRPC_LITERALS_MAX   192
 size_t grpc_reply_literals(uint8_t out[GRPC_LITERALS_MAX], struct str request_id, const char *coding);
