@@ -168,7 +168,7 @@ Test(grpc_sink, a_message_that_waits_is_kept_until_its_last_piece_has_left)
 	static char bytes[30000];
 	struct grpc_out out;
 	struct grpc_message m;
-	char last[2];
+	char last[2] = {0};
 	size_t n = fill();
 	memset(bytes, 'm', sizeof bytes);
 	grpc_out_init(&out);
