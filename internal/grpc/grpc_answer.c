@@ -24,6 +24,18 @@ size_t grpc_call_trailers(struct grpc_call *call, nghttp2_nv *ret)
 	return call->not_grpc ? 0 : grpc_reply_trailers(ret, &call->status);
 }
 
+bool grpc_call_ends_well(const struct grpc_call *call)
+{
+	return call->phase == CALL_ENDED && !call->not_grpc && grpc_status_is_plain_ok(&call->status);
+}
+
+struct str grpc_call_take_literals(struct grpc_call *call)
+{
+	struct str literals = call->literals;
+	call->literals = STR_NONE;
+	return literals;
+}
+
 size_t grpc_call_next_piece(struct grpc_call *call, size_t max, bool *ret_end)
 {
 	size_t n = grpc_out_ready(&call->out, max);
@@ -31,7 +43,7 @@ size_t grpc_call_next_piece(struct grpc_call *call, size_t max, bool *ret_end)
 	return n;
 }
 
-enum err grpc_call_move_piece(struct grpc_call *call, struct evbuffer *to, size_t n)
+enum err grpc_call_move_piece(struct grpc_call *call, struct grpc_sink *to, size_t n)
 {
 	enum err err = grpc_out_move(&call->out, to, n);
 	if (err == ERR_OK && call->own_stream)
@@ -52,14 +64,25 @@ static void send_headers(struct grpc_call *call, const nghttp2_nv *fields, size_
 		grpc_conn_reset(call->conn, call->stream_id, NGHTTP2_INTERNAL_ERROR);
 }
 
+static void respond(struct grpc_call *call, struct str request_id, const char *coding)
+{
+	uint8_t *literals = arena_room(call->arena, GRPC_LITERALS_MAX);
+	if (literals == NULL) {
+		grpc_conn_reset(call->conn, call->stream_id, NGHTTP2_INTERNAL_ERROR);
+		return;
+	}
+	call->literals = str_from(literals, grpc_reply_literals(literals, request_id, coding));
+	const nghttp2_nv status = grpc_reply_status_200();
+	send_headers(call, &status, 1, true);
+}
+
 /* An error before any message has its status in the HEADERS and nothing after (Trailers-Only). */
-static void respond(struct grpc_call *call, struct str request_id, const char *coding, bool body)
+static void respond_trailers_only(struct grpc_call *call, struct str request_id)
 {
 	nghttp2_nv fields[GRPC_HEADERS_MAX + GRPC_TRAILERS_MAX];
-	size_t n = grpc_reply_headers(fields, request_id, coding);
-	if (!body)
-		n += grpc_call_trailers(call, fields + n);
-	send_headers(call, fields, n, body);
+	size_t n = grpc_reply_headers(fields, request_id);
+	n += grpc_call_trailers(call, fields + n);
+	send_headers(call, fields, n, false);
 }
 
 static void settle(struct grpc_call *call, int status, struct str text)
@@ -81,11 +104,6 @@ static void settle(struct grpc_call *call, int status, struct str text)
 	call->status.message = sbuf_str(&out);
 }
 
-static void keep(void *static_text)
-{
-	(void)static_text;
-}
-
 /* Not a gRPC request at all: HTTP's own status says so (PROTOCOL-HTTP2.md), and a line for the
  * person who sent it. */
 static void respond_http(struct grpc_call *call, enum err err)
@@ -93,9 +111,11 @@ static void respond_http(struct grpc_call *call, enum err err)
 	static const char text[] = "This port speaks gRPC: POST with content-type application/grpc.\n";
 	nghttp2_nv fields[GRPC_HEADERS_MAX];
 	char code[12];
-	bool body = grpc_out_add(&call->out, str_from(text, sizeof text - 1), keep, NULL) == ERR_OK;
+	struct grpc_message *m = malloc(sizeof *m);
+	if (m != NULL)
+		grpc_out_add(&call->out, m, str_from(text, sizeof text - 1), free, m);
 	settle(call, err_info(err)->grpc, STR_NONE);
-	send_headers(call, fields, grpc_reply_http(fields, err, code), body);
+	send_headers(call, fields, grpc_reply_http(fields, err, code), m != NULL);
 }
 
 void grpc_answer_error(struct grpc_call *call, const struct grpc_error *error)
@@ -104,7 +124,7 @@ void grpc_answer_error(struct grpc_call *call, const struct grpc_error *error)
 		grpc_conn_cool(call->conn);
 	call->status.details = grpc_encode_details(call->arena, error);
 	settle(call, err_info(error->err)->grpc, error->text);
-	respond(call, error->request_id, NULL, false);
+	respond_trailers_only(call, error->request_id);
 }
 
 /* ---- what an operation answers ---- */
@@ -117,9 +137,11 @@ static void free_op(void *op)
 static void answer(struct grpc_call *call, struct op *op)
 {
 	struct str message = op->err == ERR_OK ? grpc_encode(op, call->gzip) : STR_NONE;
-	if (message.p != NULL && grpc_out_add(&call->out, message, free_op, op) == ERR_OK) {
+	struct grpc_message *m = message.p == NULL ? NULL : arena_alloc(op->arena, sizeof *m);
+	if (m != NULL) {
+		grpc_out_add(&call->out, m, message, free_op, op);
 		settle(call, RPC_OK, STR_NONE);
-		respond(call, op->request_id, call->gzip ? "gzip" : NULL, true);
+		respond(call, op->request_id, call->gzip ? "gzip" : NULL);
 		return;
 	}
 	if (op->err == ERR_OK)
@@ -157,8 +179,13 @@ void grpc_call_end(struct grpc_call *call, int status, struct str message)
 	if (call->responded)
 		grpc_conn_more(call->conn, call->stream_id);
 	else
-		respond(call, STR_NONE, NULL, false);
+		respond_trailers_only(call, STR_NONE);
 }
+
+struct sent {
+	struct grpc_message message;
+	uint8_t bytes[];
+};
 
 bool grpc_call_send(struct grpc_call *call, struct str message)
 {
@@ -166,23 +193,23 @@ bool grpc_call_send(struct grpc_call *call, struct str message)
 		return false;
 	size_t n = GRPC_PREFIX_LEN + message.n;
 	bool room = call->out.n + n <= OUT_MAX && (n <= SMALL || *grpc_server_backlog(call->server) + n <= BACKLOG_MAX);
-	char *bytes = room ? malloc(n) : NULL;
-	if (bytes == NULL || grpc_out_add(&call->out, str_from(bytes, n), free, bytes) != ERR_OK) {
-		free(bytes);
+	struct sent *sent = room ? malloc(sizeof *sent + n) : NULL;
+	if (sent == NULL) {
 		grpc_call_end(call, RPC_RESOURCE_EXHAUSTED, STR("The client doesn't read what it asked for."));
 		return false;
 	}
 	const uint8_t prefix[GRPC_PREFIX_LEN] = {0, (uint8_t)(message.n >> 24), (uint8_t)(message.n >> 16), (uint8_t)(message.n >> 8),
 						 (uint8_t)message.n};
-	memcpy(bytes, prefix, sizeof prefix);
-	memcpy(bytes + sizeof prefix, message.p, message.n);
+	memcpy(sent->bytes, prefix, sizeof prefix);
+	memcpy(sent->bytes + sizeof prefix, message.p, message.n);
+	grpc_out_add(&call->out, &sent->message, str_from(sent->bytes, n), free, sent);
 	if (call->own_stream)
 		*grpc_server_backlog(call->server) += n;
 	grpc_call_wait_for_reader(call);
 	if (call->responded)
 		grpc_conn_more(call->conn, call->stream_id);
 	else
-		respond(call, STR_NONE, NULL, true);
+		respond(call, STR_NONE, NULL);
 	return true;
 }
 

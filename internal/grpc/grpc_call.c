@@ -104,9 +104,9 @@ struct grpc_call *grpc_call_in_the_way(struct grpc_server *server, struct peer *
 
 /* ---- birth and death ---- */
 
-struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id, int64_t now_us)
+static struct grpc_call *make(void)
 {
-	struct grpc_call *call = calloc(1, sizeof *call);
+	struct grpc_call *call = malloc(sizeof *call);
 	struct arena *arena = arena_new(ARENA_MAX);
 	if (call == NULL || arena == NULL) {
 		free(call);
@@ -114,7 +114,23 @@ struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id, int64
 		return NULL;
 	}
 	call->arena = arena;
-	arena_wipe_on_free(arena); /* a bearer is in there */
+	return call;
+}
+
+static void unmake(struct grpc_call *call)
+{
+	arena_free(call->arena);
+	free(call);
+}
+
+struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id, int64_t now_us)
+{
+	struct grpc_spares *spares = grpc_server_spares(grpc_conn_server(conn));
+	struct grpc_call *call = spares->n > 0 ? spares->calls[--spares->n] : make();
+	if (call == NULL)
+		return NULL;
+	*call = (struct grpc_call){.arena = call->arena};
+	arena_wipe_on_free(call->arena); /* a bearer is in there */
 	call->conn = conn;
 	call->server = grpc_conn_server(conn);
 	grpc_metadata_init(&call->metadata, &grpc_server_env(call->server)->config->proxies, grpc_conn_remote(conn));
@@ -139,6 +155,20 @@ static void drop_output(struct grpc_call *call)
 	grpc_out_drop(&call->out);
 }
 
+static bool keep_spare(struct grpc_spares *spares, struct grpc_call *call)
+{
+#ifdef M2M_ARENA_SEPARATE
+	(void)spares, (void)call; /* sanitizers shall see whatever uses it once more */
+	return false;
+#else
+	if (spares->n == GRPC_SPARES_MAX)
+		return false;
+	arena_reset(call->arena);
+	spares->calls[spares->n++] = call;
+	return true;
+#endif
+}
+
 void grpc_call_free(struct grpc_call *call)
 {
 	if (call->parent != NULL)
@@ -151,8 +181,14 @@ void grpc_call_free(struct grpc_call *call)
 	else
 		grpc_server_call_gone(call->server, call->peer);
 	grpc_reader_release(&call->reader);
-	arena_free(call->arena);
-	free(call);
+	if (!keep_spare(grpc_server_spares(call->server), call))
+		unmake(call);
+}
+
+void grpc_call_free_spares(struct grpc_spares *spares)
+{
+	while (spares->n > 0)
+		unmake(spares->calls[--spares->n]);
 }
 
 /* The call goes on without a stream until its op has been answered. */

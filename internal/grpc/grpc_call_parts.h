@@ -62,8 +62,9 @@ struct grpc_call {
 	struct list method_node;
 	void *method_data;
 
-	bool gzip;      /* the reply as the request was */
-	bool responded; /* HEADERS are on their way */
+	bool gzip;           /* the reply as the request was */
+	bool responded;      /* HEADERS are on their way */
+	struct str literals; /* which they end with; absent: not any more */
 	struct grpc_out out;
 	int64_t unread_us;         /* since when there is something in `out`; 0: there isn't */
 	struct grpc_status status; /* as it goes into the trailers */

@@ -2,7 +2,6 @@
 #include "grpc/grpc_conn.h"
 
 #include <assert.h>
-#include <event2/buffer.h>
 
 #include "base/clock.h"
 #include "base/reserve.h"
@@ -122,6 +121,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	case NGHTTP2_SETTINGS:
 		if (c->phase == GRPC_HEARD)
 			grpc_conn_move(c, GRPC_OPEN);
+		else if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
+			c->table_changed = true;
 		break;
 	case NGHTTP2_PING:
 		if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
@@ -189,7 +190,8 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
 static ssize_t next_piece(nghttp2_session *session, int32_t stream_id, uint8_t *buf, size_t max, uint32_t *flags,
 			  nghttp2_data_source *source, void *arg)
 {
-	(void)buf, (void)arg, (void)source;
+	(void)buf, (void)source;
+	const struct grpc_conn *c = arg;
 	struct grpc_call *call = call_of(session, stream_id);
 	if (call == NULL) /* it was dropped */
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -198,7 +200,9 @@ static ssize_t next_piece(nghttp2_session *session, int32_t stream_id, uint8_t *
 	if (n == 0 && !end)
 		return NGHTTP2_ERR_DEFERRED;
 	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-	if (end) {
+	if (end && n > 0 && !c->table_changed && grpc_call_ends_well(call)) {
+		*flags |= NGHTTP2_DATA_FLAG_EOF; /* send_piece puts the trailers behind it */
+	} else if (end) {
 		nghttp2_nv trailers[GRPC_TRAILERS_MAX];
 		size_t trailers_n = grpc_call_trailers(call, trailers);
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -211,16 +215,52 @@ static ssize_t next_piece(nghttp2_session *session, int32_t stream_id, uint8_t *
 	return (ssize_t)n;
 }
 
+static enum err put_head(struct grpc_conn *c, const nghttp2_frame_hd *hd)
+{
+	uint8_t head[GRPC_FRAME_HEAD];
+	grpc_frame_put_head(head, hd);
+	return grpc_sink_put(&c->out, str_from(head, sizeof head));
+}
+
 static int send_piece(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *frame_header, size_t n, nghttp2_data_source *source,
 		      void *arg)
 {
 	(void)source;
 	struct grpc_conn *c = arg;
 	struct grpc_call *call = call_of(session, frame->hd.stream_id);
+	uint8_t trailers[GRPC_OK_FRAME_LEN];
 	assert(call != NULL);
-	if (evbuffer_add(c->out, frame_header, GRPC_FRAME_HEAD) != 0 || (n > 0 && grpc_call_move_piece(call, c->out, n) != ERR_OK))
+	nghttp2_frame_hd hd = grpc_frame_head(frame_header);
+	bool well = (hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 && grpc_call_ends_well(call);
+	if (well)
+		hd.flags &= (uint8_t)~NGHTTP2_FLAG_END_STREAM;
+	if (put_head(c, &hd) != ERR_OK || (n > 0 && grpc_call_move_piece(call, &c->out, n) != ERR_OK))
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
-	return 0;
+	if (!well)
+		return 0;
+	grpc_reply_ok_frame(trailers, hd.stream_id);
+	return grpc_sink_put(&c->out, str_from(trailers, sizeof trailers)) == ERR_OK ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* What its HEADERS lack; absent: nothing, or it is another frame. */
+static struct str rest_of(struct grpc_conn *c, const nghttp2_frame_hd *hd)
+{
+	struct grpc_call *call = hd->type == NGHTTP2_HEADERS ? call_of(c->session, hd->stream_id) : NULL;
+	return call == NULL ? STR_NONE : grpc_call_take_literals(call);
+}
+
+enum err grpc_conn_put_frame(struct grpc_conn *c, struct str frame)
+{
+	nghttp2_frame_hd hd = grpc_frame_head((const uint8_t *)frame.p);
+	struct str rest = rest_of(c, &hd);
+	if (rest.p == NULL)
+		return grpc_sink_put(&c->out, frame);
+	assert((hd.flags & NGHTTP2_FLAG_END_HEADERS) != 0);
+	hd.length += rest.n;
+	enum err err = put_head(c, &hd);
+	if (err == ERR_OK)
+		err = grpc_sink_put(&c->out, str_from(frame.p + GRPC_FRAME_HEAD, frame.n - GRPC_FRAME_HEAD));
+	return err == ERR_OK ? grpc_sink_put(&c->out, rest) : err;
 }
 
 /* ---- the session ---- */

@@ -46,6 +46,8 @@ struct grpc_conn;
 void grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struct tls *tls, const struct remote *remote);
 struct grpc_conn *grpc_conn_of_node(struct list *node);
 
+/* Frames go out, of a connection that waited for it (grpc_server_flush_soon). May free it. */
+void grpc_conn_flush(struct list *awake);
 /* Time passes: ends what has taken too long. May free the connection. */
 void grpc_conn_tick(struct grpc_conn *c, int64_t now_us);
 /* One of the server's `cooling` cools no longer. May free the connection. */

@@ -1,6 +1,7 @@
 /* The inside of struct grpc_conn, for the files that it is made of. Each calls only those above
  * it in this list:
  *
+ *   grpc_sink    what goes out, gathered or waiting for the socket
  *   grpc_phase   the phases, and which may follow which
  *   grpc_budget  what a client's frames and resets may cost
  *   grpc_exit    the one function that moves a connection, and what decides its end
@@ -19,22 +20,24 @@
 #include "grpc/grpc_conn.h"
 #include "grpc/grpc_frames.h"
 #include "grpc/grpc_phase.h"
+#include "grpc/grpc_sink.h"
 #include "loop/conn_end.h"
 #include "loop/cooling.h"
 #include "tls/tls_stream.h"
 
 struct grpc_conn {
 	struct list node;
+	struct list awake; /* among those that flush at the end of this turn */
 	struct grpc_server *server;
 	struct tls_stream stream;
 	struct event *readable, *writable;
-	struct evbuffer *in;                    /* what was read and can't be worked on yet */
-	struct evbuffer *out;                   /* what the socket hasn't taken */
+	struct evbuffer *in; /* what was read and couldn't be worked on yet; NULL: never any */
+	struct grpc_sink out;
 	bool reading;                           /* `readable` is watched */
+	bool writing;                           /* perhaps `writable` is */
 	struct client_certificate *certificate; /* shown in the handshake; NULL: none */
 	nghttp2_session *session;
 	nghttp2_data_provider pieces; /* takes a call's answer, piece by piece */
-	struct event *flush;
 	enum grpc_phase phase;
 	bool shaking;      /* the TLS handshake goes on */
 	enum conn_end end; /* why it ends, once that is decided */
@@ -44,6 +47,8 @@ struct grpc_conn {
 
 	struct list calls, orphans;
 	unsigned calls_open, own_streams, orphans_n;
+	/* perhaps, after the first call: the next header block is for nghttp2 to make */
+	bool table_changed;
 	bool waiting; /* nothing is read, until fewer orphans are left */
 	struct cooled cooled;
 	bool answered_since_ping;
@@ -94,6 +99,8 @@ void grpc_guard_init(struct grpc_conn *c, int64_t now_us);
 
 /* NULL: out of memory. */
 nghttp2_session *grpc_conn_session(struct grpc_conn *c);
+/* A frame that nghttp2 has made goes out. */
+MUST_CHECK enum err grpc_conn_put_frame(struct grpc_conn *c, struct str frame);
 /* Ends all calls of one that is about to go. */
 void grpc_conn_drop_calls(struct grpc_conn *c);
 

@@ -33,7 +33,7 @@ static char *text_or_empty(struct arena *a, struct str s)
 static struct str pack(struct arena *a, const ProtobufCMessage *m, size_t reserve)
 {
 	size_t n = protobuf_c_message_get_packed_size(m);
-	uint8_t *bytes = arena_alloc(a, reserve + n);
+	uint8_t *bytes = arena_room(a, reserve + n);
 	if (bytes == NULL)
 		return STR_NONE;
 	protobuf_c_message_pack(m, bytes + reserve);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "grpc/grpc_conn_parts.h"
+#include "grpc/grpc_server_parts.h"
 
 void grpc_conn_move(struct grpc_conn *c, enum grpc_phase to)
 {
@@ -14,7 +15,7 @@ void grpc_conn_move(struct grpc_conn *c, enum grpc_phase to)
 
 void grpc_conn_wake(struct grpc_conn *c)
 {
-	event_active(c->flush, EV_WRITE, 0);
+	grpc_server_flush_soon(c->server, &c->awake);
 }
 
 static void submit_goaway(struct grpc_conn *c, uint32_t code, const char *text)

@@ -17,6 +17,10 @@ struct grpc_frames {
 	size_t left;   /* of the preface, or of the frame whose header was read */
 };
 
+/* A frame's header, and its fields written again. */
+nghttp2_frame_hd grpc_frame_head(const uint8_t p[GRPC_FRAME_HEAD]);
+void grpc_frame_put_head(uint8_t p[GRPC_FRAME_HEAD], const nghttp2_frame_hd *hd);
+
 /* At the beginning of a connection, before its preface. */
 void grpc_frames_init(struct grpc_frames *f);
 

@@ -1,24 +1,23 @@
 /* on_readable takes the socket's bytes to nghttp2, whose callbacks tell the calls; flush takes
  * nghttp2's frames to the socket. Frames are made once per turn of the loop, so that the answers
  * of a whole batch leave in one write. Only the functions that the loop itself calls (on_readable,
- * on_writable, on_flush, the tick) may end the connection, all through grpc_conn_end.
+ * on_writable, grpc_conn_flush, the tick) may end the connection, all through grpc_conn_end.
  *
  * The socket is polled here, as rest_conn.c does and for its reasons: a bufferevent asks the kernel
  * how much there is before it reads, and to watch the socket anew twice an answer. */
 #include <event2/buffer.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "crypto/digest.h"
 #include "grpc/grpc_conn_parts.h"
 #include "grpc/grpc_server_parts.h"
 #include "grpc/grpc_stream.h"
 
 /* Bytes for a socket that takes no more; nothing is read meanwhile. */
 #define OUTPUT_MAX (64 * 1024)
-#define PIECES     16
 /* TLS records that are read in a turn of the loop. */
 #define READS_MAX 4
 #define LINGER_US 1000000 /* for the client to read GOAWAY and close */
@@ -40,12 +39,6 @@ static void free_event(struct event *event)
 		event_free(event);
 }
 
-static void free_buffer(struct evbuffer *buffer)
-{
-	if (buffer != NULL)
-		evbuffer_free(buffer);
-}
-
 void grpc_conn_end(struct grpc_conn *c, enum conn_end why)
 {
 	conn_end_decide(&c->end, why);
@@ -57,14 +50,15 @@ void grpc_conn_end(struct grpc_conn *c, enum conn_end why)
 		grpc_call_forget_parent(grpc_call_of_conn_node(c->orphans.next));
 	grpc_server_conn_gone(c->server, c->peer, c->end);
 	nghttp2_session_del(c->session);
-	free_event(c->flush);
 	free_event(c->readable);
 	free_event(c->writable);
-	free_buffer(c->in);
-	free_buffer(c->out);
+	if (c->in != NULL)
+		evbuffer_free(c->in);
+	grpc_sink_clear(&c->out);
 	tls_stream_end(&c->stream);
 	close(c->stream.fd);
 	client_certificate_free(c->certificate);
+	list_remove(&c->awake); /* whoever ended above may have woken it */
 	free(c);
 }
 
@@ -99,36 +93,36 @@ static void linger(struct grpc_conn *c)
 static void write_later(struct grpc_conn *c)
 {
 	const unsigned ms = grpc_server_env(c->server)->config->receive_timeout_ms;
+	c->writing = true;
 	if (event_pending(c->writable, EV_WRITE | EV_TIMEOUT, NULL) == 0)
 		event_add(c->writable, &(struct timeval){ms / 1000, (ms % 1000) * 1000});
 }
 
-/* As much of the output as the socket takes. False: nobody is there. */
-static bool write_output(struct grpc_conn *c)
+static void write_no_more(struct grpc_conn *c)
 {
-	while (evbuffer_get_length(c->out) > 0) {
-		struct evbuffer_iovec pieces[PIECES];
-		int n = evbuffer_peek(c->out, -1, NULL, pieces, PIECES);
-		ssize_t taken = tls_stream_write(&c->stream, pieces, n < PIECES ? n : PIECES);
-		if (taken == TLS_STREAM_LATER) {
-			write_later(c);
-			return true;
-		}
-		if (taken < 0)
-			return false;
-		evbuffer_drain(c->out, (size_t)taken);
-	}
-	if (!c->stream.stuck)
-		event_del(c->writable);
-	return true;
+	c->writing = false;
+	event_del(c->writable);
+}
+
+/* As much of the output as the socket takes; it is asked for nothing during the handshake. */
+static enum err write_output(struct grpc_conn *c)
+{
+	if (c->shaking)
+		return grpc_sink_keep(&c->out);
+	enum err err = grpc_sink_send(&c->out, &c->stream);
+	if (err == ERR_OVERLOADED)
+		write_later(c);
+	else if (err == ERR_OK && !c->stream.stuck && c->writing)
+		write_no_more(c);
+	return err == ERR_OVERLOADED ? ERR_OK : err;
 }
 
 static bool gather_frames(struct grpc_conn *c)
 {
-	while (c->phase != GRPC_SILENT && c->phase <= GRPC_LEAVING && evbuffer_get_length(c->out) < OUTPUT_MAX) {
+	while (c->phase != GRPC_SILENT && c->phase <= GRPC_LEAVING && grpc_sink_length(&c->out) < OUTPUT_MAX) {
 		const uint8_t *bytes = NULL;
 		ssize_t n = nghttp2_session_mem_send(c->session, &bytes);
-		if (n < 0 || (n > 0 && evbuffer_add(c->out, bytes, (size_t)n) != 0))
+		if (n < 0 || (n > 0 && grpc_conn_put_frame(c, str_from(bytes, (size_t)n)) != ERR_OK))
 			return false;
 		if (n == 0)
 			break;
@@ -145,15 +139,16 @@ static bool flush(struct grpc_conn *c)
 			grpc_conn_end(c, CONN_END_NO_MEMORY);
 			return false;
 		}
-		full = evbuffer_get_length(c->out) >= OUTPUT_MAX;
-		if (!c->shaking && !write_output(c)) {
-			grpc_conn_end(c, CONN_END_LOST);
+		full = grpc_sink_length(&c->out) >= OUTPUT_MAX;
+		enum err err = write_output(c);
+		if (err != ERR_OK) {
+			grpc_conn_end(c, err == ERR_IO ? CONN_END_LOST : CONN_END_NO_MEMORY);
 			return false;
 		}
-	} while (full && evbuffer_get_length(c->out) == 0);
-	if (evbuffer_get_length(c->out) >= OUTPUT_MAX)
+	} while (full && grpc_sink_length(&c->out) == 0);
+	if (grpc_sink_length(&c->out) >= OUTPUT_MAX)
 		set_reading(c, false);
-	if (evbuffer_get_length(c->out) > 0 || c->phase == GRPC_LINGERING)
+	if (grpc_sink_length(&c->out) > 0 || c->phase == GRPC_LINGERING)
 		return true;
 	bool over = c->phase == GRPC_CLOSING || !nghttp2_session_want_write(c->session);
 	if (over && (!grpc_conn_reads(c) || !nghttp2_session_want_read(c->session)))
@@ -170,9 +165,11 @@ static void answer_stranger(struct grpc_conn *c, struct str said)
 				   "This port speaks gRPC, over HTTP/2 with prior knowledge only.\n";
 	conn_end_decide(&c->end, CONN_END_NOT_HTTP2);
 	grpc_conn_move(c, GRPC_CLOSING);
+	enum err ignored = ERR_OK; /* no memory: no answer */
 	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
 		if (str_starts(said, str_of(methods[i])))
-			evbuffer_add(c->out, text, sizeof text - 1);
+			ignored = grpc_sink_put(&c->out, str_from(text, sizeof text - 1));
+	(void)ignored;
 }
 
 /* Nothing more is read. */
@@ -217,14 +214,23 @@ static size_t feed(struct grpc_conn *c, struct str in)
 	return done;
 }
 
+static bool has_pending(const struct grpc_conn *c)
+{
+	return c->in != NULL && evbuffer_get_length(c->in) > 0;
+}
+
 /* What was read, behind what waits. False: out of memory. */
 static bool take(struct grpc_conn *c, struct str bytes)
 {
 	if (c->phase == GRPC_SILENT)
 		grpc_conn_move(c, GRPC_HEARD);
 	c->received_us = clock_mono_us();
-	size_t done = evbuffer_get_length(c->in) > 0 ? 0 : feed(c, bytes);
-	return !grpc_conn_reads(c) || done == bytes.n || evbuffer_add(c->in, bytes.p + done, bytes.n - done) == 0;
+	size_t done = has_pending(c) ? 0 : feed(c, bytes);
+	if (!grpc_conn_reads(c) || done == bytes.n)
+		return true;
+	if (c->in == NULL)
+		c->in = evbuffer_new();
+	return c->in != NULL && evbuffer_add(c->in, bytes.p + done, bytes.n - done) == 0;
 }
 
 /* Whether the handshake is over. What the client has shown is known then. */
@@ -252,7 +258,7 @@ static enum conn_end read_once(struct grpc_conn *c, ssize_t *ret_n)
 	if (n < 0)
 		return CONN_END_LOST;
 	bool taken = take(c, str_from(chunk.p, (size_t)n));
-	crypto_wipe((char *)chunk.p, (size_t)n); /* a secret may be in there */
+	explicit_bzero((char *)chunk.p, (size_t)n); /* a secret may be in there */
 	return taken ? CONN_END_NONE : CONN_END_NO_MEMORY;
 }
 
@@ -283,13 +289,14 @@ static void read_on(struct grpc_conn *c)
 	bool fed = false;
 	if (c->waiting && c->orphans_n <= grpc_server_conn_calls_max(c->server) / 2)
 		c->waiting = false;
-	if (is_held(c) || evbuffer_get_length(c->out) >= OUTPUT_MAX)
+	if (is_held(c) || grpc_sink_length(&c->out) >= OUTPUT_MAX)
 		return;
-	while (grpc_conn_reads(c) && !c->waiting && evbuffer_peek(c->in, -1, NULL, &piece, 1) > 0) {
+	while (grpc_conn_reads(c) && !c->waiting && has_pending(c)) {
+		evbuffer_peek(c->in, -1, NULL, &piece, 1);
 		evbuffer_drain(c->in, feed(c, str_from(piece.iov_base, piece.iov_len)));
 		fed = true;
 	}
-	if (!grpc_conn_reads(c))
+	if (!grpc_conn_reads(c) && has_pending(c))
 		evbuffer_drain(c->in, evbuffer_get_length(c->in));
 	if (!is_held(c) && !c->reading) {
 		set_reading(c, true);
@@ -305,10 +312,9 @@ void grpc_conn_read_on(struct cooled *cooled)
 	read_on(LIST_OWNER(cooled, struct grpc_conn, cooled));
 }
 
-static void on_flush(evutil_socket_t fd, short what, void *arg)
+void grpc_conn_flush(struct list *awake)
 {
-	(void)fd, (void)what;
-	struct grpc_conn *c = arg;
+	struct grpc_conn *c = LIST_OWNER(awake, struct grpc_conn, awake);
 	if (flush(c))
 		read_on(c);
 }
@@ -316,7 +322,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct grpc_conn *c = arg;
-	if (c->stream.stuck && evbuffer_get_length(c->out) == 0)
+	if (c->stream.stuck && grpc_sink_length(&c->out) == 0)
 		on_readable(fd, EV_READ, c); /* a handshake that had more to say than the socket took */
 	else if (what & EV_TIMEOUT)
 		grpc_conn_end(c, CONN_END_UNREAD);
@@ -329,7 +335,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 /* Nothing is read, since the client doesn't take what is for it. */
 static bool is_unread(const struct grpc_conn *c)
 {
-	return evbuffer_get_length(c->out) > 0 && !c->reading;
+	return grpc_sink_length(&c->out) > 0 && !c->reading;
 }
 
 /* What the client has sent lies unread, here or in the kernel: its answer to the PING may stand
@@ -404,6 +410,7 @@ void grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struc
 		grpc_server_turn_away(server, fd, CONN_END_TOO_MANY);
 		return;
 	}
+	list_init(&c->awake);
 	list_init(&c->calls);
 	list_init(&c->orphans);
 	grpc_frames_init(&c->frames);
@@ -412,16 +419,13 @@ void grpc_conn_open(struct grpc_server *server, struct list *list, int fd, struc
 	c->idle_since_us = c->received_us = clock_mono_us();
 	grpc_guard_init(c, c->received_us);
 	list_append(list, &c->node);
+	grpc_sink_init(&c->out, grpc_server_gathered(server));
 	bool good = tls_stream_init(&c->stream, tls, TLS_GRPC, fd) == ERR_OK;
 	c->shaking = tls_stream_shaking(&c->stream);
-	c->flush = event_new(base, -1, 0, on_flush, c);
 	c->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->writable = event_new(base, fd, EV_WRITE, on_writable, c);
-	c->in = evbuffer_new();
-	c->out = evbuffer_new();
 	c->session = grpc_conn_session(c);
-	if (!good || c->flush == NULL || c->readable == NULL || c->writable == NULL || c->in == NULL || c->out == NULL ||
-	    c->session == NULL || event_add(c->readable, NULL) != 0)
+	if (!good || c->readable == NULL || c->writable == NULL || c->session == NULL || event_add(c->readable, NULL) != 0)
 		grpc_conn_end(c, CONN_END_NO_MEMORY);
 	else
 		c->reading = true;

@@ -2,6 +2,9 @@
  * there once. What is asked for is copied, the rest only counts against the limit. */
 #include "grpc/grpc_metadata.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "op/op_input.h"
 
 /* RFC 9113 section 6.5.2: what each field counts beyond its bytes. */
@@ -28,6 +31,37 @@ static void note_caller(struct grpc_metadata *m, struct arena *a, struct str nam
 		caller->chain[chains] = arena_copy(a, caller->chain[chains]);
 }
 
+struct kept {
+	struct str name;
+	size_t value; /* where in struct grpc_metadata */
+	size_t count; /* likewise; 0: a repeated one changes nothing */
+};
+
+#define AT(member) offsetof(struct grpc_metadata, member)
+static const struct kept kept[] = {
+	{STR(":method"), AT(method), 0},
+	{STR(":path"), AT(path), 0},
+	{STR("content-type"), AT(content_type), 0},
+	{STR("grpc-encoding"), AT(encoding), 0},
+	{STR("grpc-accept-encoding"), AT(accept_encoding), 0},
+	{STR("grpc-timeout"), AT(timeout), 0},
+	{STR("authorization"), AT(authorization.value), AT(authorization.count)},
+	{STR("x-request-id"), AT(request_id.value), AT(request_id.count)},
+	{STR("traceparent"), AT(traceparent.value), AT(traceparent.count)},
+	{STR("idempotency-key"), AT(idempotency_key.value), AT(idempotency_key.count)},
+	{STR("user-agent"), AT(user_agent.value), AT(user_agent.count)},
+};
+#undef AT
+
+static void keep(struct grpc_metadata *m, struct arena *a, const struct kept *k, struct str value)
+{
+	struct str *to = (struct str *)(void *)((char *)m + k->value);
+	if (to->p == NULL)
+		*to = arena_copy(a, value);
+	if (k->count != 0)
+		++*(unsigned *)(void *)((char *)m + k->count);
+}
+
 void grpc_metadata_add(struct grpc_metadata *m, struct arena *a, struct str name, struct str value)
 {
 	m->size += name.n + value.n + FIELD_OVERHEAD;
@@ -37,32 +71,13 @@ void grpc_metadata_add(struct grpc_metadata *m, struct arena *a, struct str name
 	if (grpc_metadata_too_large(m) && !(str_eq(name, STR("x-request-id")) && value.n <= REQUEST_ID_MAX))
 		return;
 
-	note_caller(m, a, name, value);
-	const struct {
-		struct str name;
-		struct str *value;
-		unsigned *count; /* NULL: a repeated one changes nothing */
-	} kept[] = {
-		{STR(":method"), &m->method, NULL},
-		{STR(":path"), &m->path, NULL},
-		{STR("content-type"), &m->content_type, NULL},
-		{STR("grpc-encoding"), &m->encoding, NULL},
-		{STR("grpc-accept-encoding"), &m->accept_encoding, NULL},
-		{STR("grpc-timeout"), &m->timeout, NULL},
-		{STR("authorization"), &m->authorization.value, &m->authorization.count},
-		{STR("x-request-id"), &m->request_id.value, &m->request_id.count},
-		{STR("traceparent"), &m->traceparent.value, &m->traceparent.count},
-		{STR("idempotency-key"), &m->idempotency_key.value, &m->idempotency_key.count},
-		{STR("user-agent"), &m->user_agent.value, &m->user_agent.count},
-	};
+	if (forwarded_by_field(&m->caller))
+		note_caller(m, a, name, value);
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-		if (!str_eq(name, kept[i].name))
-			continue;
-		if (kept[i].value->p == NULL)
-			*kept[i].value = arena_copy(a, value);
-		if (kept[i].count != NULL)
-			++*kept[i].count;
-		return;
+		if (name.n == kept[i].name.n && memcmp(name.p, kept[i].name.p, name.n) == 0) {
+			keep(m, a, &kept[i], value);
+			return;
+		}
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "grpc/grpc_conn.h"
 #include "grpc/grpc_reflection.h"
 #include "grpc/grpc_server_parts.h"
+#include "grpc/grpc_stream.h"
 
 #define TICK_MS        100
 #define REFLECTION_MAX (1024 * 1024)
@@ -98,6 +99,19 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		accept_enable(&s->listeners);
 }
 
+/* Those that are woken meanwhile have an event of their own. */
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct grpc_server *s = arg;
+	struct list now;
+	list_init(&now);
+	for (struct list *node; (node = list_pop(&s->awake)) != NULL;)
+		list_append(&now, node);
+	for (struct list *node; (node = list_pop(&now)) != NULL;)
+		grpc_conn_flush(node);
+}
+
 void grpc_server_accept(struct grpc_server *s)
 {
 	s->accepting = true;
@@ -126,6 +140,7 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 	s->env = env;
 	s->tls = tls;
 	list_init(&s->conns);
+	list_init(&s->awake);
 	list_init(&s->waiting);
 	list_init(&s->unread);
 	grpc_health_init(&s->health);
@@ -139,12 +154,13 @@ struct grpc_server *grpc_server_new(struct event_base *base, struct op_env *env,
 	s->methods[0] = (struct grpc_methods){grpc_health_methods, grpc_health_methods_n};
 	s->methods[1] = (struct grpc_methods){grpc_reflection_methods, grpc_reflection_methods_n};
 	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
+	s->flush = event_new(base, -1, 0, on_flush, s);
 	enum err err = cooling_init(&s->cooling, base, grpc_conn_read_on);
 	s->cooling.has_room = has_room;
 	s->cooling.arg = env;
 	s->arena = arena_new(REFLECTION_MAX);
 	s->reflection = s->arena == NULL ? NULL : grpc_reflection_new(s->arena);
-	if (err != ERR_OK || s->tick == NULL || s->reflection == NULL || peers_init(&s->peers) != ERR_OK ||
+	if (err != ERR_OK || s->tick == NULL || s->flush == NULL || s->reflection == NULL || peers_init(&s->peers) != ERR_OK ||
 	    event_add(s->tick, &(struct timeval){0, TICK_MS * 1000}) != 0) {
 		grpc_server_free(s);
 		return NULL;
@@ -192,6 +208,9 @@ void grpc_server_free(struct grpc_server *s)
 	cooling_free(&s->cooling);
 	if (s->tick != NULL)
 		event_free(s->tick);
+	if (s->flush != NULL)
+		event_free(s->flush);
 	arena_free(s->arena);
+	grpc_call_free_spares(&s->spares);
 	free(s);
 }

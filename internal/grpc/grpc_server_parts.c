@@ -21,6 +21,24 @@ struct str grpc_server_chunk(struct grpc_server *s)
 	return str_from(s->chunk, sizeof s->chunk);
 }
 
+struct grpc_gathered *grpc_server_gathered(struct grpc_server *s)
+{
+	return &s->gathered;
+}
+
+struct grpc_spares *grpc_server_spares(struct grpc_server *s)
+{
+	return &s->spares;
+}
+
+void grpc_server_flush_soon(struct grpc_server *s, struct list *conn)
+{
+	if (!list_empty(conn))
+		return;
+	list_append(&s->awake, conn);
+	event_active(s->flush, EV_WRITE, 0);
+}
+
 struct grpc_health *grpc_server_health(struct grpc_server *s)
 {
 	return &s->health;

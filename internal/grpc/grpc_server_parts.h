@@ -10,6 +10,7 @@
 #include "grpc/grpc_doorstep.h"
 #include "grpc/grpc_health.h"
 #include "grpc/grpc_server.h"
+#include "grpc/grpc_sink.h"
 #include "loop/accept.h"
 #include "loop/cooling.h"
 
@@ -20,6 +21,13 @@ struct grpc_methods {
 };
 #define GRPC_METHODS 2 /* health and reflection */
 
+/* Calls that have gone, whose memory the next ones take. */
+#define GRPC_SPARES_MAX 256
+struct grpc_spares {
+	unsigned n;
+	struct grpc_call *calls[GRPC_SPARES_MAX];
+};
+
 struct grpc_server {
 	struct event_base *base;
 	struct op_env *env;
@@ -27,7 +35,8 @@ struct grpc_server {
 	struct accept_set listeners; /* none: draining */
 	bool accepting;
 	struct grpc_doorstep doorstep;
-	struct event *tick;
+	struct event *tick, *flush;
+	struct list awake; /* connections that flush at the end of this turn */
 	struct list conns;
 	struct peers peers;
 	_Atomic unsigned conn_count, coming_count; /* connections: open, and to be taken */
@@ -42,13 +51,21 @@ struct grpc_server {
 	struct grpc_health health;
 	struct grpc_methods methods[GRPC_METHODS]; /* the server's own */
 	struct conn_ends ends;                     /* why those connections that are gone are */
-	char chunk[16384];                         /* what one read takes */
+	char chunk[65536];                         /* what one read takes: a batch of calls */
+	struct grpc_gathered gathered;
+	struct grpc_spares spares;
 };
 
 struct op_env *grpc_server_env(struct grpc_server *s);
 struct event_base *grpc_server_base(struct grpc_server *s);
 /* Where a connection reads to, one after the other. */
 struct str grpc_server_chunk(struct grpc_server *s);
+/* Where a connection gathers what it writes. */
+struct grpc_gathered *grpc_server_gathered(struct grpc_server *s);
+struct grpc_spares *grpc_server_spares(struct grpc_server *s);
+/* A connection's node, which leaves that list by itself: grpc_conn_flush is called once in this
+ * turn of the loop. */
+void grpc_server_flush_soon(struct grpc_server *s, struct list *conn);
 
 /* One of the server's own methods; NULL if there is none at this path. */
 const struct grpc_method *grpc_server_method(struct grpc_server *s, struct str path);

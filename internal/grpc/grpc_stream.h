@@ -3,13 +3,14 @@
 #ifndef M2M_GRPC_GRPC_STREAM_H
 #define M2M_GRPC_GRPC_STREAM_H
 
-#include <event2/buffer.h>
-
 #include "grpc/grpc_conn.h"
 #include "grpc/grpc_reply.h"
+#include "grpc/grpc_sink.h"
 
 /* At a stream's first HEADERS. NULL: out of memory. */
 struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id, int64_t now_us);
+struct grpc_spares;
+void grpc_call_free_spares(struct grpc_spares *spares);
 struct grpc_call *grpc_call_of_conn_node(struct list *node);
 int32_t grpc_call_stream_id(const struct grpc_call *call);
 /* NULL: its stream has closed. */
@@ -46,7 +47,11 @@ void grpc_call_drain(struct grpc_call *call);
 /* How much of the body can go out now, `max` at most. 0 with *ret_end: that was all, and the
  * trailers are due; 0 without: more comes later. */
 size_t grpc_call_next_piece(struct grpc_call *call, size_t max, bool *ret_end);
-MUST_CHECK enum err grpc_call_move_piece(struct grpc_call *call, struct evbuffer *to, size_t n);
+MUST_CHECK enum err grpc_call_move_piece(struct grpc_call *call, struct grpc_sink *to, size_t n);
+/* The end of its HEADERS (grpc_reply_literals), once; else absent. */
+struct str grpc_call_take_literals(struct grpc_call *call);
+/* Its trailers may be grpc_reply_ok_frame. */
+bool grpc_call_ends_well(const struct grpc_call *call);
 /* The trailers, GRPC_TRAILERS_MAX at most, none if it wasn't gRPC; borrowed from the call. */
 size_t grpc_call_trailers(struct grpc_call *call, nghttp2_nv *ret);
 

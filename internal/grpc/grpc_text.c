@@ -41,6 +41,8 @@ enum err grpc_timeout_us(struct str text, int64_t *ret_us)
 
 bool grpc_content_type_ok(struct str type)
 {
+	if (str_eq(type, STR("application/grpc")))
+		return true;
 	struct str essence = str_trim(str_split(&type, ';'));
 	return str_eq_nocase(essence, STR("application/grpc")) || str_eq_nocase(essence, STR("application/grpc+proto"));
 }

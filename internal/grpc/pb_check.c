@@ -85,11 +85,13 @@ static bool wire_type_fits(const ProtobufCFieldDescriptor *field, unsigned wire_
 
 static bool is_text(struct str s)
 {
-	while (s.n > 0) {
-		size_t n = utf8_next(s);
-		if (n == 0 || s.p[0] == '\0')
+	for (size_t i = 0; i < s.n;) {
+		/* nearly all is ASCII */
+		bool ascii = (unsigned char)s.p[i] - 1U < 0x7f;
+		size_t n = ascii ? 1 : utf8_next(str_from(s.p + i, s.n - i));
+		if (n == 0 || s.p[i] == '\0')
 			return false;
-		s = str_from(s.p + n, s.n - n);
+		i += n;
 	}
 	return true;
 }

@@ -220,13 +220,19 @@ static struct str text_of(const struct json *claims, const char *name)
 /* One, or several joined with spaces. */
 static struct str audiences_of(struct arena *a, const struct json *aud)
 {
-	struct str all = STR_NONE;
 	if (aud == NULL || aud->type == JSON_STRING)
 		return aud == NULL ? STR_NONE : aud->text;
+	size_t n = 0;
 	for (const struct json *one = aud->child; one != NULL; one = one->next)
-		if (one->type == JSON_STRING)
-			all = all.p == NULL ? one->text : arena_printf(a, "%.*s %.*s", STR_ARG(all), STR_ARG(one->text));
-	return all;
+		n += one->type == JSON_STRING ? one->text.n + 1 : 0;
+	struct sbuf all = sbuf_in(a, n);
+	for (const struct json *one = aud->child; one != NULL; one = one->next) {
+		if (one->type != JSON_STRING)
+			continue;
+		sbuf_put(&all, all.n == 0 ? STR_NONE : STR(" "));
+		sbuf_put(&all, one->text);
+	}
+	return n == 0 ? STR_NONE : sbuf_str(&all);
 }
 
 static struct introspected said_by(struct arena *a, const struct json *claims, const struct bearer_facts *f)
@@ -257,7 +263,8 @@ static void read_own(struct op *op, struct keyset *keys, struct str token, const
 	    !bearer_times_hold(jwt.claims_json, now, SHOWN_LEEWAY_S, &t.facts.expires_at) || facts_of(jwt.claims_json, &t.facts) != ERR_OK)
 		return;
 	t.kid = jwt.kid;
-	t.said = said_by(op->arena, jwt.claims_json, &t.facts);
+	if (t.verified) /* else nothing of it is told */
+		t.said = said_by(op->arena, jwt.claims_json, &t.facts);
 	*ret = t;
 	if (!t.verified || arena_overflowed(op->arena))
 		return;

@@ -485,15 +485,17 @@ Test(grpc_settings, a_connection_that_is_refused_for_want_of_room_is_not_read_fo
 	h2_close(&c);
 }
 
-/* More than 4 KiB of them: what libevent takes from a socket in a turn of the loop. */
+/* More than 20 KiB of them, as of a client that has many calls on a connection. */
 Test(grpc, the_calls_that_lie_in_the_socket_go_into_one_batch)
 {
-	enum { CALLS = 10 };
+	enum { CALLS = 10, PADDING = 2000 };
 	static struct h2 c;
 	static struct grpc_reply calls[CALLS];
+	static char padding[PADDING + 32];
+	snprintf(padding, sizeof padding, "padding: %0*d\n", PADDING, 0);
 	expect_grpc(token(NULL), OK);
 	cr_assert(h2_open(&c, w.gateway.grpc));
-	struct grpc_request q = token_request(NULL);
+	struct grpc_request q = token_request(padding);
 	cr_assert_eq(grpc_call_on(&c, &q, &calls[0]), OK);
 	kill(w.gateway.pid, SIGSTOP);
 	cr_assert_eq(waitpid(w.gateway.pid, NULL, WUNTRACED), w.gateway.pid);
@@ -911,6 +913,33 @@ Test(grpc, a_call_may_come_byte_by_byte)
 	}
 	cr_assert(grpc_wait(&c, &g, 5000));
 	expect_grpc(g.status, OK);
+	h2_close(&c);
+}
+
+/* RFC 7541 section 4.2: the next header block begins with the table's new size, also where that
+ * block is the trailers of an answer that is half sent. */
+Test(grpc, a_client_may_change_its_table_amid_an_answer)
+{
+	static struct h2 c;
+	static const char window_of_100[] = "\0\4\0\0\0\x64", table_of_0[] = "\0\1\0\0\0\0";
+	struct grpc_request q = token_request(NULL);
+	struct h2_frame f;
+	cr_assert(h2_connect(&c, w.gateway.grpc, 0));
+	out.n = 0;
+	h2_put(&out, H2_PREFACE, sizeof H2_PREFACE - 1);
+	h2_put_frame(&out, NGHTTP2_SETTINGS, 0, 0, window_of_100, sizeof window_of_100 - 1);
+	cr_assert(h2_send(&c, &out));
+	cr_assert(grpc_start(&c, &q, &g));
+	cr_assert(h2_wait_frame(&c, NGHTTP2_DATA, &f, 5000));
+	cr_assert_eq(f.payload.n, 100);
+	cr_assert(h2_send_frame(&c, NGHTTP2_SETTINGS, 0, 0, table_of_0, sizeof table_of_0 - 1));
+	cr_assert_eq(nghttp2_hd_inflate_change_table_size(c.inflater, 0), 0);
+	out.n = 0;
+	h2_put_number(&out, NGHTTP2_WINDOW_UPDATE, g.stream, 10000);
+	cr_assert(h2_send(&c, &out));
+	cr_assert(grpc_wait(&c, &g, 5000));
+	expect_grpc(g.status, OK);
+	cr_assert_eq(g.blocks, 2);
 	h2_close(&c);
 }
 

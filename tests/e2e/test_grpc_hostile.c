@@ -350,6 +350,7 @@ Test(grpc_hostile, a_client_that_never_reads_is_cut_off)
 		for (unsigned n = 0; n < 100; n++, stream += 2)
 			grpc_put(&out, stream, &q);
 		open = h2_send(deaf, &out);
+		expect_neighbour_is_served(); /* meanwhile too; nor does it become idle */
 	}
 	cr_assert_not(open, "200,000 errors were written to a client that reads none");
 	expect_neighbour_is_served();

@@ -41,3 +41,14 @@ Test(grpc_frames, every_frame_is_told_in_pieces_of_any_size)
 		cr_assert_eq(seen, 3, "cut %zu", cut);
 	}
 }
+
+Test(grpc_frames, a_header_is_written_as_it_was_read)
+{
+	const uint8_t head[GRPC_FRAME_HEAD] = {1, 2, 3, NGHTTP2_DATA, 5, 0x7f, 7, 8, 9};
+	uint8_t again[GRPC_FRAME_HEAD];
+	nghttp2_frame_hd hd = grpc_frame_head(head);
+	cr_expect_eq(hd.length, 0x010203);
+	cr_expect_eq(hd.stream_id, 0x7f070809);
+	grpc_frame_put_head(again, &hd);
+	cr_expect_arr_eq(again, head, sizeof head);
+}
