@@ -21,7 +21,7 @@
 #define FORM "application/x-www-form-urlencoded"
 #define TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-/* Where RSA keys are kept: with the cluster that programs share, or else in this program's folder. */
+/* RSA keys are kept with the cluster that programs share, or else in this program's folder. */
 static void rsa_path(unsigned number, char out[TMP_PATH])
 {
 	const char *folder = getenv("M2M_TEST_CLUSTER");
