@@ -175,21 +175,21 @@ static void answer_stranger(struct grpc_conn *c, struct str said)
 			evbuffer_add(c->out, text, sizeof text - 1);
 }
 
-/* What the client sends isn't worked on. */
+/* Nothing more is read. */
 static bool is_held(const struct grpc_conn *c)
 {
 	return c->waiting || is_cooling(&c->cooled);
 }
 
-/* Where too many calls that were cancelled are still being worked on, what the client sends waits
- * for them. */
+/* Where too many calls that were cancelled are still being worked on, what was read waits for
+ * them. */
 static bool must_wait(struct grpc_conn *c)
 {
 	if (c->orphans_n >= grpc_server_conn_calls_max(c->server))
 		c->waiting = true;
 	if (is_held(c))
 		set_reading(c, false);
-	return is_held(c);
+	return c->waiting;
 }
 
 /* Frame by frame, as far as the connection goes on. Returns how many bytes were worked on. */
@@ -285,7 +285,7 @@ static void read_on(struct grpc_conn *c)
 		c->waiting = false;
 	if (is_held(c) || evbuffer_get_length(c->out) >= OUTPUT_MAX)
 		return;
-	while (grpc_conn_reads(c) && !is_held(c) && evbuffer_peek(c->in, -1, NULL, &piece, 1) > 0) {
+	while (grpc_conn_reads(c) && !c->waiting && evbuffer_peek(c->in, -1, NULL, &piece, 1) > 0) {
 		evbuffer_drain(c->in, feed(c, str_from(piece.iov_base, piece.iov_len)));
 		fed = true;
 	}

@@ -6,19 +6,19 @@
 
 #define COOLED(node_) LIST_OWNER(node_, struct cooled, node)
 
-static void look_again(struct cooling *set)
+/* False: memory is out, and nobody will look. */
+static bool will_look(struct cooling *set)
 {
 	const struct timeval soon = {0, LOOK_MS * 1000};
-	if (!list_empty(&set->all) && !evtimer_pending(set->look, NULL))
-		evtimer_add(set->look, &soon);
+	return evtimer_pending(set->look, NULL) || evtimer_add(set->look, &soon) == 0;
 }
 
 void cooling_begin(struct cooling *set, struct cooled *c)
 {
-	cooling_end(c);
+	if (is_cooling(c) || !will_look(set))
+		return;
 	c->until_us = clock_mono_us() + COOLING_US;
 	list_append(&set->all, &c->node);
-	look_again(set);
 }
 
 void cooling_end(struct cooled *c)
@@ -41,12 +41,11 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	struct cooling *set = arg;
 	int64_t now_us = clock_mono_us();
-	while (!list_empty(&set->all) && is_over(set, COOLED(set->all.next), now_us)) {
+	while (!list_empty(&set->all) && (is_over(set, COOLED(set->all.next), now_us) || !will_look(set))) {
 		struct cooled *c = COOLED(set->all.next);
 		cooling_end(c);
 		set->read_on(c);
 	}
-	look_again(set);
 }
 
 enum err cooling_init(struct cooling *set, struct event_base *base, void (*read_on)(struct cooled *c))

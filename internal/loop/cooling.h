@@ -36,7 +36,8 @@ MUST_CHECK enum err cooling_init(struct cooling *set, struct event_base *base, v
 /* When all of its connections have ended. One that wasn't made, but is all zeros, is allowed. */
 void cooling_free(struct cooling *set);
 
-/* From now on, also for one that cools already. Its owner reads no more until read_on. */
+/* Its owner reads no more until read_on, as long as is_cooling. One that cools already goes on
+ * doing so. Where memory is out, it doesn't cool. */
 void cooling_begin(struct cooling *set, struct cooled *c);
 /* Before the connection ends. */
 void cooling_end(struct cooled *c);

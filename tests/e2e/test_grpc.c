@@ -445,10 +445,13 @@ Test(grpc_settings, a_full_queue_is_resource_exhausted_with_a_time_to_try_again)
 	expect_four_refusals_and_a_line_for_one();
 }
 
+/* Those that came with the one that is refused first are refused with it, so what is behind them
+ * waits once, and not behind each. */
 Test(grpc_settings, a_connection_that_is_refused_for_want_of_room_is_not_read_for_a_moment)
 {
-	static struct h2 c;
-	static struct grpc_reply under_way, queued, reply;
+	enum { REFUSED = 40 };
+	static struct h2 c, refused;
+	static struct grpc_reply under_way, queued, reply, all[REFUSED];
 	env_set(&w.gateway_env, "M2M_QUEUE_MAX=1");
 	start();
 	expect_grpc(token(NULL), OK);
@@ -459,7 +462,6 @@ Test(grpc_settings, a_connection_that_is_refused_for_want_of_room_is_not_read_fo
 	sleep_ms(200);
 	cr_assert(grpc_start(&c, &q, &queued));
 	sleep_ms(100);
-	static struct h2 refused;
 	cr_assert(h2_open(&refused, w.gateway.grpc));
 	struct grpc_request health = {.path = "/grpc.health.v1.Health/Check"};
 	expect_grpc(grpc_call_on(&refused, &health, &reply), OK);
@@ -467,6 +469,15 @@ Test(grpc_settings, a_connection_that_is_refused_for_want_of_room_is_not_read_fo
 	expect_grpc(grpc_call_on(&refused, &q, &reply), RESOURCE_EXHAUSTED);
 	expect_grpc(grpc_call_on(&refused, &health, &reply), OK);
 	cr_assert_geq(clock_mono_us() - begin_us, 75000);
+	begin_us = clock_mono_us();
+	for (unsigned i = 0; i < REFUSED; i++)
+		cr_assert(grpc_start(&refused, &q, &all[i]));
+	expect_grpc(grpc_call_on(&refused, &health, &reply), OK);
+	cr_assert_lt(clock_mono_us() - begin_us, REFUSED * 75000 / 2);
+	for (unsigned i = 0; i < REFUSED; i++) {
+		cr_assert(grpc_wait(&refused, &all[i], 5000));
+		cr_assert_eq(all[i].status, RESOURCE_EXHAUSTED, "%s", all[i].fields);
+	}
 	pg_resume(&w.pg);
 	cr_assert(grpc_wait(&c, &under_way, 5000) && grpc_wait(&c, &queued, 5000));
 	expect_grpc(grpc_call_on(&refused, &q, &reply), OK);

@@ -1,4 +1,4 @@
-/* Compiled into each program, since a linker would leave hooks that nobody names in the library. */
+/* An object of each program, since a linker would leave hooks that nobody names in the library. */
 #include <criterion/hooks.h>
 
 #include "harness/shared.h"
