@@ -17,6 +17,7 @@
 #include "crypto/digest.h"
 #include "crypto/signing_key.h"
 #include "crypto/signing_key_parts.h"
+#include "harness/client_key.h"
 #include "harness/dpop.h"
 #include "harness/expect.h"
 #include "harness/jws.h"
@@ -42,13 +43,6 @@ static struct signing_key *auth0_key, *keycloak_key, *entra_key;
 static char issuers_path[TMP_PATH], auth0_path[TMP_PATH], keycloak_path[TMP_PATH], entra_path[TMP_PATH];
 
 /* ---- issuers ---- */
-
-static struct signing_key *new_key(enum jwt_alg alg)
-{
-	struct signing_key *key = NULL;
-	cr_assert_eq(signing_key_generate(alg, &key), ERR_OK);
-	return key;
-}
 
 static void publish(const char *path, const struct signing_key *key, const char *more, bool with_alg)
 {
@@ -87,9 +81,9 @@ static void open_world(void)
 	tmp_path(auth0_path, "auth0", ".json");
 	tmp_path(keycloak_path, "keycloak", ".json");
 	tmp_path(entra_path, "entra", ".json");
-	auth0_key = new_key(JWT_RS256);
-	keycloak_key = new_key(JWT_ES256);
-	entra_key = new_key(JWT_RS256);
+	auth0_key = key_new(JWT_RS256);
+	keycloak_key = key_new(JWT_ES256);
+	entra_key = key_new(JWT_RS256);
 	publish(auth0_path, auth0_key, "", true);
 	publish(keycloak_path, keycloak_key,
 		"{\"kid\":\"enc\",\"kty\":\"RSA\",\"alg\":\"RSA-OAEP\",\"use\":\"enc\",\"n\":\"AQAB\",\"e\":\"AQAB\",\"x5c\":[\"MII=\"]},",
@@ -398,7 +392,7 @@ Test(issuers, a_token_without_kid_is_taken_where_few_keys_fit)
 	more[0] = '\0';
 	for (int i = 0; i < 4; i++) {
 		struct sbuf jwk = sbuf_in(a, 1024);
-		others[i] = new_key(JWT_ES256);
+		others[i] = key_new(JWT_ES256);
 		cr_assert_eq(signing_key_public_jwk(others[i], &jwk), ERR_OK);
 		snprintf(more + strlen(more), 1024, "%s,", sbuf_str(&jwk).p);
 	}
@@ -437,8 +431,8 @@ Test(issuers, every_known_forgery_is_refused)
 	const char *good = auth0_claims(600, "\"admin\"", "");
 	const char *kid = format("%.*s", STR_ARG(signing_key_kid(auth0_key)));
 	char *jwks = tmp_read(auth0_path, NULL);
-	struct signing_key *stranger = new_key(JWT_RS256);
-	struct signing_key *stranger_ec = new_key(JWT_ES256);
+	struct signing_key *stranger = key_new(JWT_RS256);
+	struct signing_key *stranger_ec = key_new(JWT_ES256);
 	const char *as_auth0 = format("{\"alg\":\"RS256\",\"typ\":\"JWT\",\"kid\":\"%s\"}", kid);
 	struct sbuf jwk = sbuf_in(a, 4096);
 	cr_assert_eq(signing_key_public_jwk(stranger, &jwk), ERR_OK);
@@ -578,7 +572,7 @@ Test(issuers, a_tenant_can_t_speak_for_another)
 
 Test(issuers, files_are_read_again_when_they_change)
 {
-	struct signing_key *next = new_key(JWT_EDDSA);
+	struct signing_key *next = key_new(JWT_EDDSA);
 	const char *before = auth0("\"admin\"");
 	const char *after = compose(next, header_of(next, ""), auth0_claims(600, "\"admin\"", ""));
 	expect_status(get(&w, "/m2m/client-id", before, &r), 200);
@@ -621,7 +615,7 @@ static void https_files(struct https *s, const struct signing_key *key, const ch
 Test(issuers, keys_over_https_follow_the_issuer_and_outlive_an_outage)
 {
 	struct https s;
-	struct signing_key *next = new_key(JWT_ES256);
+	struct signing_key *next = key_new(JWT_ES256);
 	https_folder(s.dir);
 	s.port = free_port();
 	https_files(&s, auth0_key, "max-age=600");

@@ -11,6 +11,7 @@
 #include "crypto/digest.h"
 #include "crypto/signing_key.h"
 #include "crypto/signing_key_parts.h"
+#include "harness/client_key.h"
 #include "harness/expect.h"
 #include "harness/imported.h"
 #include "harness/jws.h"
@@ -53,7 +54,8 @@ static void open_world(void)
 {
 	a = arena_new(1 << 22);
 	cr_assert_eq(crypto_init(), ERR_OK);
-	cr_assert(signing_key_generate(JWT_RS256, &key) == ERR_OK && signing_key_generate(JWT_RS256, &next) == ERR_OK);
+	key = key_new(JWT_RS256);
+	next = key_new(JWT_RS256);
 	tmp_path(issuers_path, "issuers", ".json");
 	tmp_path(keys_path, "keys", ".json");
 	tmp_write(keys_path, key_set(key, "sig"));

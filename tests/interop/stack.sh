@@ -2,7 +2,8 @@
 # To be sourced: a private PostgreSQL, and on it a gateway for each signing algorithm.
 #
 #   stack_open DIR BIN     a cluster with the roles of the design, in DIR, which PostgreSQL's user
-#                          must be able to reach
+#                          must be able to reach; a copy of the one in the folder STACK_CLUSTER,
+#                          where that is set: the first to come leaves it there
 #   stack_serve ALG        a database whose signing key is of ALG, the organization demo, and a
 #                          gateway on a free port
 #   stack_organization X   another organization, whose credentials are exported from then on in
@@ -81,21 +82,38 @@ stack_start_cluster() {
 	stack_complain "PostgreSQL did not start"
 }
 
-stack_open() {
+stack_new_cluster() {
 	local owner=()
-	stack_dir=$1 stack_bin=$2
 	if ((EUID == 0)); then owner=(-o postgres); fi
 	install -d -m 700 "${owner[@]}" "$stack_dir/pg" &&
 		stack_as_postgres "$stack_pg_bin/initdb" -D "$stack_dir/pg" -A trust -U postgres -E UTF8 --locale=C.UTF-8 \
 			--no-sync --no-instructions >"$stack_dir/initdb.log" || stack_complain "initdb failed" || return
 	stack_start_cluster || return
-	stack_sql <<-SQL || return
+	stack_sql <<-SQL
 		create role m2m_owner login;
 		create role m2m_gateway login;
 		alter role m2m_gateway set synchronous_commit = on;
 		create role m2m_auditor nologin;
 		create role m2m_organization_auditor nologin;
 	SQL
+}
+
+# Whoever else comes first may have kept one in this moment.
+stack_keep_cluster() {
+	stack_pg_ctl stop -s -m fast && mkdir -p "$STACK_CLUSTER" && cp -a "$stack_dir/pg" "$STACK_CLUSTER/pg.$$" &&
+		rm -f "$STACK_CLUSTER/pg.$$/postgres.log" || return
+	mv -T "$STACK_CLUSTER/pg.$$" "$STACK_CLUSTER/pg" 2>/dev/null || rm -rf "$STACK_CLUSTER/pg.$$"
+	stack_start_cluster
+}
+
+stack_open() {
+	stack_dir=$1 stack_bin=$2
+	if [[ -d ${STACK_CLUSTER-}/pg ]]; then
+		mkdir -p "$stack_dir" && cp -a "$STACK_CLUSTER/pg" "$stack_dir/pg" && stack_start_cluster || return
+	else
+		stack_new_cluster || return
+		if [[ ${STACK_CLUSTER-} ]]; then stack_keep_cluster || return; fi
+	fi
 	(umask 077 && printf 'k1: %s\n' "$(head -c 32 /dev/urandom | base64 -w 0)" >"$stack_dir/master.keys")
 }
 

@@ -7,6 +7,9 @@
 #   skip NAME REASON              a test that can't be had here
 #   run_client NAME COMMAND...    a client's tests
 #   install_node FOLDER           the packages of ./FOLDER as its lock file has them, in $tmp/FOLDER
+#   java_jars FOLDER              sets `jars` to a folder with what ./FOLDER/pom.xml names;
+#                                 "${brief[@]}" are options of java for a program that ends soon,
+#                                 and of javac as -J
 #   go_tool NAME MODULE VERSION   sets `tool` to the path of a Go program, which is built when no
 #                                 earlier run has
 #   find_kustomize                sets `render` to the command that renders a folder of kustomize's
@@ -122,13 +125,65 @@ run_client() {
 	fi
 }
 
+# kept NAME FILE COMMAND...: sets `folder` to one that COMMAND has filled, for this FILE, kept from
+# run to run: the command gets an empty one as its last argument. Runs beside this one wait for it.
+kept() {
+	local fresh lock
+	folder=${XDG_CACHE_HOME:-$HOME/.cache}/m2m-gateway/$1-$(sha256sum "$2" | cut -c 1-16)
+	if [[ -e $folder ]]; then return; fi
+	mkdir -p "${folder%/*}"
+	exec {lock}>"$folder.lock"
+	flock "$lock"
+	if [[ ! -e $folder ]]; then
+		fresh=$folder.$$
+		rm -rf "$fresh" && mkdir "$fresh"
+		if ! "${@:3}" "$fresh" || ! mv "$fresh" "$folder"; then
+			rm -rf "$fresh"
+			folder=''
+		fi
+	fi
+	exec {lock}>&-
+	[[ $folder ]]
+}
+
+# shellcheck disable=SC2317 # kept calls it
+npm_ci() {
+	cp -R "$here/$1/." "$2" && job env -C "$2" npm ci --ignore-scripts --no-audit --no-fund >"$tmp/npm.out" 2>&1
+}
+
 # The packages are kept out of the checkout, and their own scripts are not run.
 install_node() {
+	local folder
 	cp -R "$here/$1" "$tmp/$1"
-	job env -C "$tmp/$1" npm ci --ignore-scripts --no-audit --no-fund >"$tmp/npm.out" 2>&1 && return
+	if kept "$1-$(node -p process.version)" "$here/$1/package-lock.json" npm_ci "$1"; then
+		ln -s "$folder/node_modules" "$tmp/$1/node_modules"
+		return
+	fi
 	result 'not ok' "npm installs the packages of $1 as locked"
 	remark "$tmp/npm.out"
 	return 1
+}
+
+# shellcheck disable=SC2317 # kept calls it
+maven_copy() {
+	job mvn -q -B -ntp -f "$here/$1/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+		"-DoutputDirectory=$2" >"$tmp/mvn.out" 2>&1
+}
+
+# What compiles for seconds only is never worth the second compiler.
+brief=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC)
+export MAVEN_OPTS=${brief[*]}
+
+# Maven only fetches: what pom.xml names, and what that needs. Fails where that can't be, and then
+# `why` tells it.
+java_jars() {
+	local program folder
+	for program in java javac mvn; do
+		why="there is no $program here"
+		command -v "$program" >/dev/null || return 1
+	done
+	why="Maven can't get the jars of $1"
+	kept "$1" "$here/$1/pom.xml" maven_copy "$1" && jars=$folder
 }
 
 # Kept from run to run, since building one takes half a minute; a run beside this one may be

@@ -6,6 +6,7 @@ import { ACTIVE_KID, answerConsole, CODE, LINK, NEXT_KID, ORGANIZATIONS } from "
 let tools;
 const check = (...args) => tools.check(...args);
 const look = (...args) => tools.look(...args);
+const lookInBoth = (...args) => tools.lookInBoth(...args);
 
 const open = (page, fragment) => page.goto(`${tools.base}/console${fragment ? `#${fragment}` : ""}`);
 const heading = (page, name) => page.getByRole("heading", { name, level: 1, exact: true }).waitFor();
@@ -44,12 +45,12 @@ const VIEWS = {
 
 const nameOf = (view) => view.replace(/\/m2m_.*/, "-client").replaceAll("/", "-");
 
-async function every_view(page, suffix) {
+async function every_view(page, size) {
   for (const [view, [title, text]] of Object.entries(VIEWS)) {
     await open(page, view);
     await heading(page, title);
     await page.getByRole("main").getByText(text).first().waitFor();
-    await look(page, `console-${nameOf(view)}-${suffix}`);
+    await lookInBoth(page, `console-${nameOf(view)}-${size}`);
   }
 }
 
@@ -456,13 +457,13 @@ async function edits_by_keyboard(page, world) {
   check(JSON.stringify(world.changed?.body) === '{"token_lifetime":900,"roles":["admin","member"]}', JSON.stringify(world.changed));
 }
 
-async function the_form(page, suffix) {
+async function the_form(page, size) {
   await open(page, CLIENT);
   await button(page, "Edit").click();
   await dialog(page).getByText("What will happen").waitFor();
-  await look(page, `console-edit-client-${suffix}`);
+  await lookInBoth(page, `console-edit-client-${size}`);
   await page.locator("dialog").evaluate((d) => d.scrollTo(0, d.scrollHeight));
-  await look(page, `console-edit-client-end-${suffix}`);
+  await lookInBoth(page, `console-edit-client-end-${size}`);
   check(await page.locator("dialog").evaluate((d) => d.scrollWidth <= d.clientWidth), "the form is too wide");
 }
 
@@ -599,13 +600,11 @@ export async function consoleTests(given) {
   tools = given;
   const world = { page: "console", answer: answerConsole };
   const run = (what, act, more = {}, options = {}) => tools.withPage(`console: ${what}`, { ...options, world: { ...world, signedIn: true, ...more } }, act);
-  for (const size of Object.keys(tools.SIZES))
-    for (const dark of [false, true]) {
-      const suffix = `${size}-${dark ? "dark" : "light"}`;
-      await run(`every view ${size}`, (page) => every_view(page, suffix), {}, { size, dark });
-      await run(`the form of a client ${size}`, (page) => the_form(page, suffix), {}, { size, dark });
-    }
-  await run("the code leaves the URL", code_leaves_the_url, { signedIn: false });
+  for (const size of Object.keys(tools.SIZES)) {
+    await run(`every view ${size}`, (page) => every_view(page, size), {}, { size, dark: size === "narrow" });
+    await run(`the form of a client ${size}`, (page) => the_form(page, size), {}, { size, dark: size === "narrow" });
+  }
+  await run("the code leaves the URL", code_leaves_the_url, { signedIn: false }, { fresh: true });
   await run("views have addresses", views_have_addresses);
   await run("all by keyboard", keyboard);
   await run("a session that only reads", rights, { may: ["read"] });
@@ -627,7 +626,7 @@ export async function consoleTests(given) {
   await run("an error is told and tried again", errors);
   await run("nothing there yet", empty, { empty: true });
   await run("slow", slow);
-  await run("offline", offline);
+  await run("offline", offline, {}, { fresh: true });
   await run("a failing gateway", async (page) => {
     await open(page);
     await page.getByText("Failing").first().waitFor();

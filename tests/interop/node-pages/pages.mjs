@@ -35,6 +35,8 @@ async function serve(world, route) {
   if (url.origin !== origin) {
     failures.push(`${name}: asks ${url.origin}`);
     await route.abort();
+  } else if (path === REST) {
+    await route.fulfill({ status: 200, headers: restHeaders, body: "" });
   } else if (OWN.test(path)) {
     await route.continue();
   } else {
@@ -45,14 +47,16 @@ async function serve(world, route) {
   }
 }
 
-// A page in a context of its own. Whatever the console says of an error, the policy's too, fails.
-async function withPage(browser, what, { world = {}, size = "wide", dark = false } = {}, act) {
-  if (!what.includes(only)) return;
-  name = what;
-  const all = { asked: [], may: undefined, ...world };
+// Where a page rests between two tests: an empty one of the same origin and with the same headers, so
+// that Chromium goes on with the process that it has. A new one costs as much as three pages.
+const REST = "/nothing-here";
+const like = (await fetch(`${base}/portal`)).headers;
+const restHeaders = Object.fromEntries(["content-type", "cross-origin-opener-policy"].flatMap((one) => (like.has(one) ? [[one, like.get(one)]] : [])));
+
+let world = {};
+async function newPage(browser) {
   const context = await browser.newContext({
-    viewport: SIZES[size],
-    colorScheme: dark ? "dark" : "light",
+    viewport: SIZES.wide,
     permissions: ["clipboard-read", "clipboard-write"],
     reducedMotion: "reduce",
     timezoneId: "Europe/Berlin",
@@ -60,31 +64,53 @@ async function withPage(browser, what, { world = {}, size = "wide", dark = false
   });
   const page = await context.newPage();
   page.setDefaultTimeout(20000);
-  page.on("pageerror", (error) => failures.push(`${what}: ${error.message}`));
+  page.on("pageerror", (error) => failures.push(`${name}: ${error.message}`));
   page.on("console", (m) => {
     const expected = /Failed to load resource.*(400|401|403|404|409|500|503|ERR_INTERNET_DISCONNECTED)/.test(m.text());
-    if (m.type() === "error" && !expected) failures.push(`${what}: console: ${m.text()}`);
+    if (m.type() === "error" && !expected) failures.push(`${name}: console: ${m.text()}`);
   });
   await page.addInitScript(() => {
     window.violations = [];
     addEventListener("securitypolicyviolation", (e) => window.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
   });
-  await page.route("**/*", (route) => serve(all, route));
-  try {
-    await act(page, all);
-    check((await page.evaluate(() => window.violations)).length === 0, `policy: ${await page.evaluate(() => window.violations.join(", "))}`);
-  } catch (error) {
-    failures.push(`${what}: ${error.message}`);
-    await page.screenshot({ path: `${folder}/failed-${failures.length}.png` }).catch(() => {});
-  }
-  await context.close();
+  await page.route("**/*", (route) => serve(world, route));
+  return page;
 }
 
-// axe in the page's own world, past the policy: through the debugger.
-async function accessible(page, what) {
-  const found = await page.evaluate(`(async () => { const module = undefined, define = undefined; ${axe};
-    const r = await axe.run(document, { resultTypes: ["violations"] });
-    return r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.target + " " + (n.any[0]?.message ?? "")).slice(0, 3).join(" | ")); })()`);
+// Tests share a page, whose documents are each test's own; nothing is stored, which a test looks at.
+// `fresh`: a page in a context of its own. Whatever the console says of an error, the policy's too,
+// fails.
+let shared = null;
+async function withPage(browser, what, { world: given = {}, size = "wide", dark = false, fresh = false } = {}, act) {
+  if (!what.includes(only)) return;
+  name = what;
+  world = { asked: [], may: undefined, ...given };
+  const page = fresh ? await newPage(browser) : (shared ??= await newPage(browser));
+  try {
+    await page.setViewportSize(SIZES[size]);
+    await page.emulateMedia({ colorScheme: dark ? "dark" : "light" });
+    await act(page, world);
+    check((await page.evaluate(() => window.violations)).length === 0, `policy: ${await page.evaluate(() => window.violations.join(", "))}`);
+    if (!fresh) await page.goto(base + REST);
+  } catch (error) {
+    failures.push(`${what}: ${error.message}`);
+    await page.screenshot({ path: `${folder}/failed-${failures.length}.png`, fullPage: true }).catch(() => {});
+    if (!fresh) await page.context().close();
+    shared = fresh ? shared : null;
+  }
+  if (fresh) await page.context().close();
+}
+
+// The rules of axe that look at colours.
+const COLOURS = ["color-contrast", "link-in-text-block"];
+
+// axe in the page's own world, past the policy: through the debugger, once a document.
+async function accessible(page, what, rules) {
+  if (await page.evaluate(() => !window.axe)) await page.evaluate(`{ const module = undefined, define = undefined; ${axe}; }`);
+  const found = await page.evaluate(async (values) => {
+    const r = await axe.run(document, { resultTypes: ["violations"], ...(values && { runOnly: { type: "rule", values } }) });
+    return r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.target + " " + (n.any[0]?.message ?? "")).slice(0, 3).join(" | "));
+  }, rules);
   check(found.length === 0, `${what}: axe: ${found.join("; ")}`);
 }
 
@@ -93,12 +119,22 @@ async function fits(page, what) {
   check(over <= 0, `${what}: the page is ${over} pixels too wide`);
 }
 
-const shot = (page, file, fullPage = true) => page.screenshot({ path: `${folder}/${file}.png`, fullPage });
-
-async function look(page, file) {
+// Of what a person sees without scrolling: the whole page is laid out anew for it, which costs as much
+// as axe.
+async function look(page, file, rules) {
   await fits(page, file);
-  await accessible(page, file);
-  await shot(page, file);
+  await accessible(page, file, rules);
+  await page.screenshot({ path: `${folder}/${file}.jpeg`, type: "jpeg", quality: 40 });
+}
+
+// In the theme that it was loaded in, and changed to the other: what has no colours is looked at
+// once.
+async function lookInBoth(page, file) {
+  for (const rules of [undefined, COLOURS]) {
+    const dark = await page.evaluate(() => matchMedia("(prefers-color-scheme: dark)").matches);
+    await look(page, `${file}-${dark ? "dark" : "light"}`, rules);
+    await page.emulateMedia({ colorScheme: dark ? "light" : "dark" });
+  }
 }
 
 const portal = async (page, code = "good") => {
@@ -350,7 +386,7 @@ async function docs(page, file) {
     check((await page.locator("#snippet").textContent()).includes("/oauth2/token"), `${language} names the URL`);
   }
   await page.getByRole("tab", { name: "Python" }).click();
-  await look(page, file);
+  await lookInBoth(page, file);
   await page.goto(`${base}/docs#rotate_secret`);
   await page.getByRole("tab", { name: "gRPC" }).click();
   check((await page.locator("#snippet").textContent()).includes("RotateClientSecret"), "gRPC has its method");
@@ -369,8 +405,7 @@ async function try_it(page, world) {
   await page.getByRole("button", { name: "Send" }).click();
   await page.getByText("It is a real one").waitFor();
   check(!world.rotated, "it is asked before something changes");
-  await accessible(page, "docs-ask");
-  await shot(page, "docs-ask", false);
+  await look(page, "docs-ask");
   await page.locator("dialog button.danger").click();
   await page.getByText(NEW_SECRET).waitFor();
   check(JSON.stringify(world.rotated) === '{"grace_seconds":3600}', `sent: ${JSON.stringify(world.rotated)}`);
@@ -410,36 +445,27 @@ const browser = await chromium.launch({
 await headers();
 name = "sources";
 for (const wrong of await wrongSources(base, sources)) check(false, wrong);
-await withPage(browser, "the code leaves the URL", {}, code_leaves_the_url);
-for (const size of Object.keys(SIZES))
-  for (const dark of [false, true]) {
-    const suffix = `${size}-${dark ? "dark" : "light"}`;
-    await withPage(browser, `the overview ${suffix}`, { size, dark }, async (page) => {
-      await signedIn(page);
-      await look(page, `portal-${suffix}`);
-    });
-    await withPage(browser, `tokens ${suffix}`, { size, dark }, async (page) => {
-      await signedIn(page);
-      await page.getByRole("button", { name: "Tokens" }).click();
-      await page.locator(".chart canvas").waitFor();
-      await look(page, `tokens-${suffix}`);
-    });
-    await withPage(browser, `acts ${suffix}`, { size, dark }, async (page) => {
-      await signedIn(page);
-      await page.getByRole("button", { name: "Activity" }).click();
-      await page.getByText("Rotated the secret").nth(1).waitFor();
-      await look(page, `acts-${suffix}`);
-    });
-    await withPage(browser, `a rotation ${suffix}`, { size, dark }, async (page) => {
-      await signedIn(page);
-      await page.getByRole("button", { name: "Rotate secret" }).first().click();
-      await accessible(page, `rotate-${suffix}`);
-      await shot(page, `rotate-${suffix}`, false);
-    });
-    await withPage(browser, `docs ${suffix}`, { size, dark, world: { signedIn: size === "wide" } }, (page) => docs(page, `docs-${suffix}`));
-  }
+await withPage(browser, "the code leaves the URL", { fresh: true }, code_leaves_the_url);
+for (const size of Object.keys(SIZES)) {
+  // each theme is the one that a page is loaded in, once
+  const dark = size === "narrow";
+  await withPage(browser, `the portal ${size}`, { size, dark }, async (page) => {
+    await signedIn(page);
+    await lookInBoth(page, `portal-${size}`);
+    await page.getByRole("button", { name: "Rotate secret" }).first().click();
+    await lookInBoth(page, `rotate-${size}`);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Tokens" }).click();
+    await page.locator(".chart canvas").waitFor();
+    await lookInBoth(page, `tokens-${size}`);
+    await page.getByRole("button", { name: "Activity" }).click();
+    await page.getByText("Rotated the secret").nth(1).waitFor();
+    await lookInBoth(page, `acts-${size}`);
+  });
+  await withPage(browser, `docs ${size}`, { size, dark, world: { signedIn: size === "wide" } }, (page) => docs(page, `docs-${size}`));
+}
 await withPage(browser, "a secret is shown and hidden", {}, reveal);
-await withPage(browser, "a secret is hidden after a minute", {}, hides_after_a_minute);
+await withPage(browser, "a secret is hidden after a minute", { fresh: true }, hides_after_a_minute);
 await withPage(browser, "a rotation says what happens", {}, rotate);
 await withPage(browser, "all by keyboard", {}, keyboard);
 await withPage(browser, "tokens are filtered and taken along", {}, tokens);
@@ -463,7 +489,7 @@ await withPage(browser, "no link", {}, async (page) => {
   await page.getByRole("heading", { name: "Open the portal from your product" }).waitFor();
 });
 await withPage(browser, "an error is told and tried again", {}, errors);
-await withPage(browser, "offline", {}, offline);
+await withPage(browser, "offline", { fresh: true }, offline);
 await withPage(browser, "slow", {}, slow);
 await withPage(browser, "a request is sent from the documentation", { world: { signedIn: true } }, try_it);
 await withPage(browser, "a request on a narrow screen", { size: "narrow", dark: true, world: { signedIn: true } }, async (page) => {
@@ -473,7 +499,7 @@ await withPage(browser, "a request on a narrow screen", { size: "narrow", dark: 
 });
 await withPage(browser, "the documentation without a session", {}, try_without_session);
 await withPage(browser, "every operation has a page", {}, every_operation);
-await consoleTests({ base, SIZES, check, fits, look, withPage: (...args) => withPage(browser, ...args) });
+await consoleTests({ base, SIZES, check, look, lookInBoth, withPage: (...args) => withPage(browser, ...args) });
 await browser.close();
 
 for (const failure of failures) console.log(`# ${failure}`);

@@ -71,9 +71,10 @@ const browser = await chromium.launch({
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 
-// Each test has a browser of its own in effect: nothing is shared but the executable. A line of the
-// console that tells of an error, the policy's too, fails it.
-async function test(name, act) {
+let faults = [];
+
+// A line of the console that tells of an error, the policy's too, fails the test.
+async function newPage() {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 860 },
     permissions: ["clipboard-read", "clipboard-write"],
@@ -81,25 +82,39 @@ async function test(name, act) {
     timezoneId: "Europe/Berlin",
   });
   const page = await context.newPage();
-  const faults = [];
   page.setDefaultTimeout(20000);
   page.on("pageerror", (error) => faults.push(error.message));
   page.on("console", (m) => {
     if (m.type() === "error" && !/Failed to load resource.*(400|401|403|404|409)/.test(m.text())) faults.push(m.text());
   });
   page.on("request", (request) => asked.push(request.url()));
+  return page;
+}
+
+// Tests share a page, since a new one costs as much as three loads of it; it rests without a session
+// at another document of the same origin. What one of them leaves to the next are the addresses that
+// it was on, which all are looked at.
+let shared = null;
+async function test(name, act) {
+  const page = (shared ??= await newPage());
+  const context = page.context();
+  faults = [];
   try {
     await act(page, context);
     assert.deepEqual(faults, []);
     await nothing_is_left(page, context);
+    await context.clearCookies();
+    for (const other of context.pages()) if (other !== page) await other.close();
+    await page.goto(`${url}/docs`);
     console.log(`ok - ${name}`);
   } catch (error) {
     await page.screenshot({ path: `${folder}/failed-${name.replaceAll(" ", "-")}.png`, fullPage: true }).catch(() => {});
     console.log(error.message, faults);
     console.log(`not ok - ${name}`);
     process.exitCode = 1;
+    shared = null;
+    await context.close();
   }
-  await context.close();
 }
 
 // A browser keeps nothing of it: neither where scripts store, nor among the pages that one was on.
@@ -114,7 +129,7 @@ async function nothing_is_left(page, context) {
   for (const cookie of cookies) assert.ok(cookie.name.startsWith("__Host-") && cookie.httpOnly && cookie.secure && cookie.sameSite === "Strict", JSON.stringify(cookie));
 }
 
-const shot = (page, file) => page.screenshot({ path: `${folder}/${file}.png`, fullPage: true });
+const shot = (page, file) => page.screenshot({ path: `${folder}/${file}.jpeg`, type: "jpeg", quality: 40 });
 
 async function open(page, ...may) {
   await page.goto(link(...may));

@@ -62,7 +62,7 @@ export async function consoleTests({ test, m2mctl, sql, confidential, shot, url,
   await test("console: denied attempts come, and are filtered", async (page) => {
     await open(page);
     // a gateway writes them once a minute
-    for (let n = 0; n < 900 && sql("select count(*) from m2m.denied_audit") === "0"; n++) await new Promise((done) => setTimeout(done, 100));
+    for (let n = 0; n < 90 && sql("select count(*) from m2m.denied_audit") === "0"; n++) await new Promise((done) => setTimeout(done, 1000));
     const reason = sql("select reason from m2m.denied_audit limit 1");
     await go(page, `denied?reason=${reason}&remote_addr=127.0.0.0/8`, "Denied attempts");
     await rows(page, "Denied attempts").first().waitFor();
