@@ -40,8 +40,8 @@ async function serve(world, route) {
   } else {
     check(request.headers()[`x-m2m-${world.page ?? "portal"}`] === "1", `${path} is asked without the header`);
     if (world.slow) await new Promise((done) => setTimeout(done, world.slow));
-    const { status, body } = (world.answer ?? answer)(world, request.method(), path, url, request.postDataJSON());
-    await route.fulfill({ status, contentType: "application/json", body: body === undefined ? "" : JSON.stringify(body) });
+    const { status, headers, body } = (world.answer ?? answer)(world, request.method(), path, url, request.postDataJSON(), request.headers());
+    await route.fulfill({ status, headers, contentType: "application/json", body: body === undefined ? "" : JSON.stringify(body) });
   }
 }
 
