@@ -143,20 +143,19 @@ Test(acts, the_platform_sees_those_of_all_and_of_one)
 
 static int try(const char *method, const char *path, const char *bearer, const char *body)
 {
-	return http_call(w.gateway.http,
-			 &(struct http_request){.method = method,
-						.path = path,
-						.bearer = bearer,
-						.type = body == NULL ? NULL : "application/json",
-						.body = body},
-			 &r);
+	return http_call(
+		w.gateway.http,
+		&(struct http_request){
+			.method = method, .path = path, .bearer = bearer, .type = body == NULL ? NULL : "application/json", .body = body},
+		&r);
 }
 
 /* The rows of forbidden acts: organization, action, actor, detail. */
 static const char *forbidden(void)
 {
-	return sql_text(world_db(&w), "select string_agg(concat_ws(' ', o.slug, a.action, a.actor, a.client_id, a.detail), '; ' order by a.at)"
-				      " from m2m.admin_audit a left join m2m.organization o using (organization_id) where a.outcome = 'forbidden'");
+	return sql_text(world_db(&w),
+			"select string_agg(concat_ws(' ', o.slug, a.action, a.actor, a.client_id, a.detail), '; ' order by a.at)"
+			" from m2m.admin_audit a left join m2m.organization o using (organization_id) where a.outcome = 'forbidden'");
 }
 
 /* It is its own organization's, whose admin sees it, whichever one was named. */

@@ -182,8 +182,9 @@ Test(org_move, nothing_of_a_frozen_organization_is_changed)
 Test(org_move, of_the_refusals_of_what_moves_the_first_ten_are_recorded)
 {
 	static char platform[TOKEN_MAX];
-	static const char count[] = "select count(*) from m2m.admin_audit where outcome = 'organization_moving' and action = 'set_organization'"
-				    " and organization_id = '%s'";
+	static const char count[] =
+		"select count(*) from m2m.admin_audit where outcome = 'organization_moving' and action = 'set_organization'"
+		" and organization_id = '%s'";
 	struct org other;
 	org_create(&source, "other", &other);
 	mint_platform(&source, "backend", platform);
