@@ -62,7 +62,7 @@ async function withPage(browser, what, { world = {}, size = "wide", dark = false
   page.setDefaultTimeout(20000);
   page.on("pageerror", (error) => failures.push(`${what}: ${error.message}`));
   page.on("console", (m) => {
-    const expected = /Failed to load resource.*(400|401|403|404|409|500|503|ERR_INTERNET_DISCONNECTED)/.test(m.text());
+    const expected = /Failed to load resource.*(400|401|403|404|409|412|500|503|ERR_INTERNET_DISCONNECTED)/.test(m.text());
     if (m.type() === "error" && !expected) failures.push(`${what}: console: ${m.text()}`);
   });
   await page.addInitScript(() => {

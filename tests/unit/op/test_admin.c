@@ -79,6 +79,20 @@ Test(admin, a_refusal_that_can_t_be_recorded_isn_t_told)
 	answered(op, ERR_STORE_UNAVAILABLE);
 }
 
+/* One that is beyond the bound on rows is told all the same. */
+Test(admin, a_refusal_that_the_store_doesn_t_take_is_told_or_not)
+{
+	store.refuse = ERR_OVERLOADED;
+	struct op *op = prepared(OP_GET_CLIENT_SECRET);
+	op_run(op);
+	answered(op, ERR_OVERLOADED);
+	store.refuse = ERR_RATE_LIMITED;
+	op = prepared(OP_GET_CLIENT_SECRET);
+	op_run(op);
+	answered(op, ERR_FORBIDDEN);
+	store.refuse = ERR_OK;
+}
+
 Test(admin, a_new_organization_s_answer_has_what_the_store_kept_the_verifier_of)
 {
 	struct op *op = prepared(OP_CREATE_ORGANIZATION);
