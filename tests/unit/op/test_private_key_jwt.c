@@ -103,24 +103,6 @@ Test(private_key_jwt, a_key_that_is_not_remembered_is_asked_for)
 	answered(op, ERR_OK);
 }
 
-/* Strangers may ask for keys as often as they like; the connection is others' too. */
-Test(private_key_jwt, no_more_than_256_questions_for_keys_wait)
-{
-	env.asking_for_keys = 256;
-	struct op *op = show(signed_by(client_key, "a"));
-	answered(op, ERR_OVERLOADED);
-	cr_assert_eq(store.waiting, FAKE_NONE);
-	env.asking_for_keys = 255;
-	op = show(signed_by(client_key, "a"));
-	cr_assert_eq(store.waiting, FAKE_CLIENT_JWKS);
-	cr_expect_eq(env.asking_for_keys, 256);
-	fake_client_jwks(&store, ERR_OK, &row, 1);
-	cr_expect_eq(env.asking_for_keys, 255);
-	expect_issue(op);
-	answer_issue(ERR_OK);
-	answered(op, ERR_OK);
-}
-
 Test(private_key_jwt, whoever_has_no_such_key_gets_one_answer)
 {
 	static const char *const jtis[] = {"a", "b"};
