@@ -5,10 +5,10 @@
 -- $17 whether it becomes the organization's default client (only one that isn't disabled afterwards
 -- can), $18 allowed_networks text[], $19 auth_methods text[], $20 token_binding and $21 profile
 -- ('none': none), $22 the entity-tags text[] of which it must have one, or null.
--- Answers (outcome, client_columns, its entity-tag). Outcome `organization_not_found`, `client_not_found`,
--- `precondition_failed`;
--- `default_client`: it stays that until another one becomes it; `conflict`: it is disabled and
--- can't become it; `profile_unmet`: together with what stays, it isn't what the profile wants.
+-- Answers (outcome, client_columns, its entity-tag). Outcome `organization_not_found`,
+-- `client_not_found`, `precondition_failed`; `default_client`: it stays that until another one
+-- becomes it; `conflict`: it is disabled and can't become it; `profile_unmet`: together with what
+-- stays, it isn't what the profile wants.
 with
 --: client_locked($7, $8, $9)
 , later as (

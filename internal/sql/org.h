@@ -36,7 +36,8 @@ struct org {
 	/* seconds from a secret's making to its end, at most; 0: as long as it is set to */
 	int32_t secret_max_age;
 	int64_t clients; /* how many it has; ORG_CLIENTS_MAX: so many or more; -1: not told */
-	struct str tag;  /* its entity-tag (RFC 9110 section 8.8.3), with quotes; absent: not told */
+	/* its entity-tag (RFC 9110 section 8.8.3), with quotes; absent: not told */
+	struct str tag;
 };
 #define ORG_CLIENTS_MAX 10000
 

@@ -38,7 +38,8 @@ static bool is_refusal(enum err err)
 	return err == ERR_FORBIDDEN || err == ERR_ORGANIZATION_MOVING || err == ERR_ORGANIZATION_MOVED;
 }
 
-/* Each has room of its own: the tokens of organizations, which are many, take none from operators. */
+/* Each has room of its own: the tokens of organizations, which are many, take none from
+ * operators. */
 static bool is_beyond_bound(struct store *s, const struct origin *o, enum err why)
 {
 	struct act_bound *bound = why != ERR_FORBIDDEN ? &s->moving_acts : o->act->below ? &s->members_acts : &s->refused_acts;

@@ -81,7 +81,8 @@ static void see(const char *path, struct seen *ret)
 	strcpy(ret->body, r.body);
 }
 
-/* A change that shows has another tag; one that doesn't hasn't. The answer to it has the new one. */
+/* A change that shows has another tag; one that doesn't hasn't. The answer to it has the new
+ * one. */
 static void changes(const char *path, const char *body, bool wanted)
 {
 	struct seen before, after;

@@ -455,8 +455,8 @@ Test(scarcity, rest_answers_or_closes)
 	      {"HEAD", head_of_keys, NULL, 0});
 }
 
-/* Each allocation in turn is the first of two that fail: how many answers weren't in the route's own
- * language, and named the request all the same. */
+/* Each allocation in turn is the first of two that fail: how many answers weren't in the route's
+ * own language, and named the request all the same. */
 static unsigned refusals_of_last_resort(const char *fields)
 {
 	unsigned n = 0;

@@ -141,8 +141,8 @@ static void each_algorithm_signs(const char *setting, const char *way)
 	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id = '%s'", acme.client_id), 4 * AT_ONCE);
 }
 
-/* What is signed together comes out wrong (harness/wrong_inverses.c): the key is found out when it is
- * loaded, signs one by one, and the operator is told. */
+/* What is signed together comes out wrong (harness/wrong_inverses.c): the key is found out when it
+ * is loaded, signs one by one, and the operator is told. */
 Test(signatures, a_key_whose_batches_do_not_verify_signs_one_by_one)
 {
 	char path[TMP_PATH], line[1024];

@@ -1,5 +1,5 @@
-/* LD_PRELOADed into the daemon: the inverses with which it signs ECDSA in batches come out wrong. What
- * libcrypto computes for itself, as for the same signatures one by one, stays right. */
+/* LD_PRELOADed into the daemon: the inverses with which it signs ECDSA in batches come out wrong.
+ * What libcrypto computes for itself, as for the same signatures one by one, stays right. */
 #include <dlfcn.h>
 #include <openssl/bn.h>
 #include <stdbool.h>

@@ -263,8 +263,8 @@ static int64_t looked_up_by_key(void)
 	return sql_int(world_db(&w), "select idx_scan from pg_stat_all_indexes where indexrelname like 'client_secret_by_key%%'");
 }
 
-/* A key that left the ring, and had very many secrets which ended with their grace: the console asks
- * every few seconds whether one of them still needs it. */
+/* A key that left the ring, and had very many secrets which ended with their grace: the console
+ * asks every few seconds whether one of them still needs it. */
 Test(plans, whether_a_key_that_left_is_still_needed_is_seen_by_one_secret)
 {
 	struct ctl_result ran;
