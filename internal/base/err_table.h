@@ -43,6 +43,7 @@
 	ERR(SECRET_ENDED,           "secret_ended",           409,  9, NULL,                     "The client's secret has ended; rotate it.") \
 	ERR(TOO_MANY_CREDENTIALS,   "too_many_credentials",   409,  9, NULL,                     "The client has 8 credentials of this kind already; remove one first.") \
 	ERR(SECRET_NOT_READABLE,    "secret_not_readable",    409,  9, NULL,                     "The secret was brought along from another product and can't be read; rotate it to get one that can.") \
+	ERR(PRECONDITION_FAILED,    "precondition_failed",    412, 10, NULL,                     "Somebody else has changed it since; read it again.") \
 	ERR(PROFILE_UNMET,          "profile_unmet",          409,  9, NULL,                     "Profile fapi2 wants a token_binding, and no auth_methods but key and certificate.") \
 	ERR(ORGANIZATION_MOVED,     "organization_moved",     421,  9, "invalid_request",        "The organization has moved to another installation.") \
 	ERR(RATE_LIMITED,           "rate_limited",           429,  8, "temporarily_unavailable","Too many requests; try again later.") \

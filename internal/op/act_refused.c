@@ -109,10 +109,11 @@ void op_name_act(struct op *op)
 
 bool op_record_refusal(struct op *op, act_recorded *done)
 {
-	bool above = op->operates || op->platform || op_is_session(op);
-	if (op->err != ERR_FORBIDDEN || op->origin.act == NULL || op->act.asked || !above || op->starved != starved_count())
+	bool verified = op->caller_known || op_is_session(op);
+	if (op->err != ERR_FORBIDDEN || op->origin.act == NULL || op->act.asked || !verified || op->starved != starved_count())
 		return false;
 	op->act.asked = true;
+	op->act.below = !op->platform && !op->operator_token && !op_is_session(op);
 	enum err err = store_record_refusal(op->env->store, &op->origin, op->err, done, op);
 	if (err != ERR_OK && err != ERR_RATE_LIMITED)
 		op->err = err;

@@ -4,6 +4,7 @@
  * client's secret are read.c's and rotate.c's, on behalf of the organization named here. */
 #include "base/clock.h"
 #include "op/admin_input.h"
+#include "op/op_input.h"
 #include "op/op_steps.h"
 #include "op/portal.h"
 
@@ -43,6 +44,14 @@ static void copy_client(struct arena *a, const struct client *from, struct clien
 	to->secret_created_by = arena_copy(a, from->secret_created_by);
 }
 
+/* Of one that is read, made or changed; a list has none. An act is answered in full. */
+static void show_tag(struct op *op, struct str tag)
+{
+	op->out.etag = arena_copy(op->arena, tag);
+	if (op->spec->id == OP_GET_ORGANIZATION || op->spec->id == OP_GET_CLIENT)
+		op_compare_etag(op);
+}
+
 static void take_orgs(void *arg, enum err err, const struct admin_answer *answer)
 {
 	struct op *op = arg;
@@ -56,6 +65,8 @@ static void take_orgs(void *arg, enum err err, const struct admin_answer *answer
 			admin_put_next_page(op, orgs[answer->n - 1].slug);
 		else if (answer->n == 1)
 			op->organization_id = orgs[0].organization_id;
+		if (answer->n == 1)
+			show_tag(op, answer->orgs[0].tag);
 	}
 	op_resume(op, err);
 }
@@ -75,6 +86,8 @@ static void take_clients(void *arg, enum err err, const struct admin_answer *ans
 			admin_put_next_page(op, clients[answer->n - 1].client_id);
 		if (answer->n > 0)
 			op->organization_id = clients[0].organization_id;
+		if (answer->n == 1)
+			show_tag(op, answer->clients[0].tag);
 	}
 	if (err == ERR_CONFLICT)
 		op->err_detail = "A disabled client can't be the organization's default.";
@@ -155,12 +168,13 @@ static enum op_verdict update_organization(struct op *op)
 	enum op_verdict verdict = admin_check_org_change(op);
 	if (verdict != OP_MORE)
 		return verdict;
+	op->in.org_change.if_match = op->in.if_match;
 	return wait_for(op, admin_org_change(op->env->store, &op->origin, op->in.organization, &op->in.org_change, take_orgs, op));
 }
 
 static enum op_verdict delete_organization(struct op *op)
 {
-	return wait_for(op, admin_org_delete(op->env->store, &op->origin, op->in.organization, take_orgs, op));
+	return wait_for(op, admin_org_delete(op->env->store, &op->origin, op->in.organization, &op->in.if_match, take_orgs, op));
 }
 
 /* ---- clients ---- */
@@ -240,13 +254,15 @@ static enum op_verdict update_client(struct op *op)
 	enum op_verdict verdict = admin_check_client(op, false);
 	if (verdict != OP_MORE)
 		return verdict;
+	op->in.client.if_match = op->in.if_match;
 	return wait_for(op, admin_client_change(op->env->store, &op->origin, op->in.organization, op->in.client_id, &op->in.client,
 						take_clients, op));
 }
 
 static enum op_verdict delete_client(struct op *op)
 {
-	return wait_for(op, admin_client_delete(op->env->store, &op->origin, op->in.organization, op->in.client_id, take_clients, op));
+	return wait_for(op, admin_client_delete(op->env->store, &op->origin, op->in.organization, op->in.client_id, &op->in.if_match,
+						take_clients, op));
 }
 
 /* The answer to a creation shows the first secret, as a rotation's shows the next. */

@@ -204,6 +204,9 @@ struct op_input {
 
 	struct str token;         /* that is asked about, or to be revoked */
 	struct str if_none_match; /* RFC 9110 section 13.1.2 */
+	/* entity-tags, one of which must be that of what is changed (section 13.1.1); not given:
+	 * any */
+	struct words if_match;
 
 	struct str page_token;
 	int32_t page_size; /* 0: not given; negative: none that can be */
@@ -258,8 +261,10 @@ struct op_output {
 	struct str document;       /* ready text; static or in the op's arena */
 	const char *document_type; /* its media type; NULL: application/json */
 	int32_t max_age;           /* seconds the document may be cached */
-	struct str etag;           /* of a document that is the caller's alone; absent: anyone's */
-	bool not_modified;         /* the caller has the document with that etag */
+	/* with quotes: of a document that is the caller's alone, absent: anyone's; of the one
+	 * organization or client that is shown, absent: none is */
+	struct str etag;
+	bool not_modified; /* the caller has what has that etag */
 	struct introspected introspected;
 
 	/* of lists, and of the platform's API; in the op's arena */

@@ -85,6 +85,24 @@ void op_set_idempotency_key(struct op *op, unsigned count, struct str value)
 		op_fail(op, ERR_INVALID_REQUEST, "The Idempotency-Key must be one value of 1 to 255 visible ASCII characters.");
 }
 
+/* RFC 9110 section 13.1.2: weak comparison, with any of the list. */
+static bool is_among(struct str tag, struct str given)
+{
+	for (struct str one; (one = str_split(&given, ',')).p != NULL;) {
+		one = str_trim(one);
+		if (str_starts(one, STR("W/")))
+			one = str_from(one.p + 2, one.n - 2);
+		if (str_eq(one, tag) || str_eq(one, STR("*")))
+			return true;
+	}
+	return false;
+}
+
+void op_compare_etag(struct op *op)
+{
+	op->out.not_modified = op->out.etag.p != NULL && is_among(op->out.etag, op->in.if_none_match);
+}
+
 static void put_name(struct sbuf *out, struct str name)
 {
 	static const char hex[] = "0123456789ABCDEF";

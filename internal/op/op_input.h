@@ -26,6 +26,9 @@ bool op_take_scheme(struct str *value, struct str scheme);
 /* Idempotency-Key: one value of 1 to 255 visible ASCII characters, or none. */
 void op_set_idempotency_key(struct op *op, unsigned count, struct str value);
 
+/* Whether the caller has what has out.etag: out.not_modified (RFC 9110 section 13.1.2). */
+void op_compare_etag(struct op *op);
+
 /* ERR_INVALID_REQUEST with a sentence that holds a name which the client chose: `before` name
  * `after`. The name is shown as at most 64 visible ASCII characters; quotes, backslashes and all
  * other bytes are percent-encoded, so that it fits an error_description (RFC 6749 section 5.2)

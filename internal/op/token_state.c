@@ -9,6 +9,7 @@
 #include "base/base64.h"
 #include "op/adoption.h"
 #include "op/client_auth.h"
+#include "op/op_input.h"
 #include "op/op_steps.h"
 #include "op/own_token.h"
 #include "op/private_key_jwt.h"
@@ -164,19 +165,6 @@ static enum err tag_of(struct arena *a, struct str text, struct str *ret)
 	return ret->p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-/* RFC 9110 section 13.1.2: weak comparison, with any of the list. */
-static bool is_among(struct str tag, struct str given)
-{
-	for (struct str one; (one = str_split(&given, ',')).p != NULL;) {
-		one = str_trim(one);
-		if (str_starts(one, STR("W/")))
-			one = str_from(one.p + 2, one.n - 2);
-		if (str_eq(one, tag) || str_eq(one, STR("*")))
-			return true;
-	}
-	return false;
-}
-
 static enum err show_list(struct op *op, struct str list)
 {
 	struct sbuf text = sbuf_in(op->arena, list.n + 2);
@@ -187,7 +175,7 @@ static enum err show_list(struct op *op, struct str list)
 	if (op->out.document.p == NULL)
 		return ERR_NO_MEMORY;
 	enum err err = tag_of(op->arena, op->out.document, &op->out.etag);
-	op->out.not_modified = err == ERR_OK && is_among(op->out.etag, op->in.if_none_match);
+	op_compare_etag(op);
 	return err;
 }
 

@@ -149,12 +149,7 @@ enum err operator_client_delete(struct operator_db *db, const struct client *cli
 	struct pg_params p;
 	PG_RESULT r = NULL;
 	pg_params_init(&p, db->a);
-	origin_put(&p, &origin);
-	admin_put_org(&p, organization_of(db, client));
-	pg_put_text(&p, client->client_id);
+	admin_put_client_delete(&p, &origin, organization_of(db, client), client->client_id, &(struct words){.v = NULL});
 	enum err err = operator_admin(db, sql_client_delete, &p, &r);
-	if (err == ERR_OK && str_eq(pg_str(r, 0, 0), STR("conflict")))
-		return operator_fail(db, ERR_CONFLICT, "the client %.*s was changed by somebody else in this moment; try again",
-				     STR_ARG(client->client_id));
 	return err == ERR_OK ? operator_admin_outcome(db, r, client->organization, client->client_id) : err;
 }

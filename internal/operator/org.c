@@ -105,8 +105,7 @@ enum err operator_org_delete(struct operator_db *db, struct str slug_or_id, stru
 	struct pg_params p;
 	PG_RESULT r = NULL;
 	pg_params_init(&p, db->a);
-	origin_put(&p, &origin);
-	admin_put_org(&p, slug_or_id);
+	admin_put_org_delete(&p, &origin, slug_or_id, &(struct words){.v = NULL});
 	enum err err = operator_admin(db, sql_org_delete, &p, &r);
 	return err == ERR_OK ? take_one(db, r, slug_or_id, ret) : err;
 }

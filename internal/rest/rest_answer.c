@@ -32,6 +32,8 @@ const char *rest_reason(int status)
 		return "Request Timeout";
 	case 409:
 		return "Conflict";
+	case 412:
+		return "Precondition Failed";
 	case 413:
 		return "Content Too Large";
 	case 414:

@@ -6,6 +6,7 @@
 #include "op/op_input.h"
 #include "rest/rest_audit.h"
 #include "rest/rest_body.h"
+#include "rest/rest_condition.h"
 #include "rest/rest_console.h"
 #include "rest/rest_decode_admin.h"
 #include "rest/rest_portal.h"
@@ -463,7 +464,7 @@ void rest_decode(const struct rest_message *m, struct op *op)
 		decode_grant(m, op, false);
 		break;
 	case OP_LIST_REVOCATIONS:
-		op->in.if_none_match = arena_copy(op->arena, m->headers[REST_IF_NONE_MATCH].value);
+		rest_take_conditions(m, op);
 		rest_decode_asking_client(op, m->query);
 		break;
 	case OP_ROTATE_SECRET:
@@ -507,12 +508,21 @@ void rest_decode(const struct rest_message *m, struct op *op)
 	case OP_OPEN_CONSOLE_SESSION:
 		decode_portal(m, op);
 		break;
-	case OP_CREATE_ORGANIZATION:
 	case OP_UPDATE_ORGANIZATION:
+	case OP_UPDATE_CLIENT:
+		rest_take_conditions(m, op);
+		decode_admin(m, op);
+		break;
+	case OP_CREATE_ORGANIZATION:
 	case OP_CREATE_CLIENT:
 	case OP_ADD_CREDENTIAL:
-	case OP_UPDATE_CLIENT:
 		decode_admin(m, op);
+		break;
+	case OP_GET_ORGANIZATION:
+	case OP_GET_CLIENT:
+	case OP_DELETE_ORGANIZATION:
+	case OP_DELETE_CLIENT:
+		rest_take_conditions(m, op);
 		break;
 	default:
 		break;

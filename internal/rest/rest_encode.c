@@ -210,7 +210,7 @@ static bool has_document(const struct op *op)
 static void add_caching(struct rest_answer *a, const struct op *op)
 {
 	/* RFC 9449 section 8.2: nobody gets a stale nonce out of a cache */
-	if (op->err == ERR_OK && op->out.etag.p != NULL && op->dpop_nonce.p == NULL) {
+	if (has_document(op) && op->out.etag.p != NULL && op->dpop_nonce.p == NULL) {
 		rest_answer_add(a, STR("Cache-Control"), arena_printf(op->arena, "max-age=%d", op->out.max_age));
 		rest_answer_add(a, STR("ETag"), op->out.etag);
 		return;
@@ -221,6 +221,8 @@ static void add_caching(struct rest_answer *a, const struct op *op)
 	}
 	rest_answer_add(a, STR("Cache-Control"), STR("no-store"));
 	rest_answer_add(a, STR("Pragma"), STR("no-cache")); /* RFC 6749 section 5.1 */
+	if (!has_document(op))
+		rest_answer_add(a, STR("ETag"), op->out.etag);
 }
 
 /* A text that ends its last line already goes out as it stands: the contract is not copied for

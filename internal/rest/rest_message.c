@@ -17,6 +17,8 @@ static struct str header_name(enum rest_header h)
 		return STR("dpop");
 	case REST_IDEMPOTENCY_KEY:
 		return STR("idempotency-key");
+	case REST_IF_MATCH:
+		return STR("if-match");
 	case REST_IF_NONE_MATCH:
 		return STR("if-none-match");
 	case REST_TRACEPARENT:

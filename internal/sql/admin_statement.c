@@ -110,6 +110,14 @@ void admin_put_org_change(struct pg_params *p, const struct origin *o, struct st
 	put_change(p, change->disabled);
 	put_networks(p, &change->networks);
 	pg_put_int4_or_null(p, change->secret_max_age, !change->has_secret_max_age);
+	put_words(p, &change->if_match);
+}
+
+void admin_put_org_delete(struct pg_params *p, const struct origin *o, struct str org, const struct words *if_match)
+{
+	origin_put(p, o);
+	admin_put_org(p, org);
+	put_words(p, if_match);
 }
 
 void admin_put_client_create(struct pg_params *p, const struct origin *o, const struct uuid *organization_id,
@@ -143,6 +151,16 @@ void admin_put_client_change(struct pg_params *p, const struct origin *o, struct
 	put_networks(p, &change->networks);
 	put_words(p, &change->auth_methods);
 	put_profile(p, change);
+	put_words(p, &change->if_match);
+}
+
+void admin_put_client_delete(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
+			     const struct words *if_match)
+{
+	origin_put(p, o);
+	admin_put_org(p, org);
+	pg_put_text(p, client_id);
+	put_words(p, if_match);
 }
 
 /* ---- rows ---- */
@@ -152,9 +170,22 @@ static struct str text(const PGresult *r, int row, int col, struct arena *a)
 	return arena_copy(a, pg_str(r, row, col));
 }
 
+/* Of a statement that tells it. */
+static struct str tag(const PGresult *r, int row, struct arena *a)
+{
+	int col = PQfnumber(r, "tag");
+	return col < 0 ? STR_NONE : text(r, row, col, a);
+}
+
 static struct str networks(const PGresult *r, int row, int col, struct arena *a)
 {
 	return pg_is_null(r, row, col) ? STR_NONE : pg_text_array_joined(r, row, col, a);
+}
+
+static int64_t clients(const PGresult *r, int row)
+{
+	int col = PQfnumber(r, "clients");
+	return col < 0 ? -1 : pg_int8(r, row, col);
 }
 
 void admin_take_org(const PGresult *r, int row, struct arena *a, struct org *ret)
@@ -170,7 +201,8 @@ void admin_take_org(const PGresult *r, int row, struct arena *a, struct org *ret
 		.disabled_at = pg_time_us(r, row, 8),
 		.networks = networks(r, row, 9, a),
 		.secret_max_age = pg_int4(r, row, 10),
-		.clients = PQnfields(r) > 11 ? pg_int8(r, row, 11) : -1,
+		.clients = clients(r, row),
+		.tag = tag(r, row, a),
 	};
 }
 
@@ -198,6 +230,7 @@ void admin_take_client(const PGresult *r, int row, struct arena *a, struct clien
 		.profile = text(r, row, 19, a),
 		.secret_expires_at = pg_time_us(r, row, 20),
 		.secret_created_by = text(r, row, 21, a),
+		.tag = tag(r, row, a),
 	};
 }
 

@@ -17,10 +17,14 @@ void admin_put_client_search(struct pg_params *p, const struct client_search *se
 void admin_put_org_create(struct pg_params *p, const struct origin *o, const struct uuid *organization_id, const struct org_spec *spec,
 			  const struct credential_new *fresh);
 void admin_put_org_change(struct pg_params *p, const struct origin *o, struct str org, const struct org_change *change);
+/* `if_match`: entity-tags, one of which it must have; not given: any. */
+void admin_put_org_delete(struct pg_params *p, const struct origin *o, struct str org, const struct words *if_match);
 void admin_put_client_create(struct pg_params *p, const struct origin *o, const struct uuid *organization_id,
 			     const struct client_spec *spec, const struct credential_new *fresh);
 void admin_put_client_change(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
 			     const struct client_spec *change);
+void admin_put_client_delete(struct pg_params *p, const struct origin *o, struct str org, struct str client_id,
+			     const struct words *if_match);
 
 /* Row `row`, copied into `a`. */
 void admin_take_org(const PGresult *r, int row, struct arena *a, struct org *ret);

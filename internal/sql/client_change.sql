@@ -4,22 +4,13 @@
 -- text[], $14 token_lifetime int4, $15 token_type ('default': none of its own), $16 disabled bool,
 -- $17 whether it becomes the organization's default client (only one that isn't disabled afterwards
 -- can), $18 allowed_networks text[], $19 auth_methods text[], $20 token_binding and $21 profile
--- ('none': none).
--- Answers (outcome, client_columns). Outcome `organization_not_found`, `client_not_found`;
--- `default_client`: it stays that until another one becomes it; `conflict`: it is disabled and
--- can't become it; `profile_unmet`: together with what stays, it isn't what the profile wants.
-with org as materialized (
-  -- one at a time for an organization: two that hand over its default would wait for each other in
-  -- the constraint
-  select o.organization_id, o.slug from m2m.organization o where
-    --: is_org(o, $7, $8)
-  for no key update
-)
-, present as materialized (
-  -- as it is once nobody else changes it: what stays counts too
-  select c.* from org join m2m.client c on c.organization_id = org.organization_id and c.client_id = $9::text and c.deleted_at is null
-  for no key update of c
-)
+-- ('none': none), $22 the entity-tags text[] of which it must have one, or null.
+-- Answers (outcome, client_columns, its entity-tag). Outcome `organization_not_found`,
+-- `client_not_found`, `precondition_failed`; `default_client`: it stays that until another one
+-- becomes it; `conflict`: it is disabled and can't become it; `profile_unmet`: together with what
+-- stays, it isn't what the profile wants.
+with
+--: client_locked($7, $8, $9)
 , later as (
   select
     --: word_changed($21, c.profile)
@@ -31,6 +22,7 @@ with org as materialized (
 , target as (
   select o.organization_id, o.slug, c.client_id, case
       --: client_named_cases
+      --: client_tag_case($22)
       when $17::bool is false and c.is_default then 'default_client'
       when $17::bool and coalesce($16::bool, c.disabled_at is not null) then 'conflict'
       -- what the constraint client_profile wants
@@ -38,6 +30,7 @@ with org as materialized (
         or later.token_binding is not null and coalesce(later.auth_methods <@ '{key,certificate}'::text[], false)) then 'profile_unmet'
       else 'granted' end as outcome
   from (select) one left join org o on true left join present c on true left join later on true
+    --: current_secret
 )
 , handed_over as (
   -- the constraint that allows one default looks at the statement's end
@@ -84,5 +77,8 @@ with org as materialized (
 )
 select target.result,
   --: client_columns(target, c, s)
+  ,
+  --: client_tag(target, c, s)
+  as tag
 from answer target left join changed c on true
   --: current_secret

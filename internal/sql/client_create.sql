@@ -4,7 +4,7 @@
 -- token_type or null, $15 key_id, $16 salt, $17 verifier, $18 hint, $19 allowed_networks text[] or
 -- null, $20 auth_methods text[] or null, $21 token_binding and $22 profile, each null or 'none' for
 -- none, and the secret's end: $23 seconds int4 or null, $24 time timestamptz or null.
--- Answers (outcome, client_columns). Outcome `organization_not_found`.
+-- Answers (outcome, client_columns, its entity-tag). Outcome `organization_not_found`.
 with target as materialized (
   -- locked, so that it isn't deleted in this moment
   select o.organization_id, o.slug, o.secret_max_age from m2m.organization o
@@ -48,4 +48,7 @@ with target as materialized (
 )
 select case when made.client_id is null then 'organization_not_found' else 'granted' end,
   --: client_columns(target, made, secret)
+  ,
+  --: client_tag(target, made, secret)
+  as tag
 from (select) one left join target on true left join made on true left join secret on true

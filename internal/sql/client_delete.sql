@@ -1,17 +1,21 @@
 -- Deletes a client.
--- $1 to $6 as the part act_origin has them, $7 slug or null, $8 id or null, $9 client_id.
+-- $1 to $6 as the part act_origin has them, $7 slug or null, $8 id or null, $9 client_id, $10
+-- the entity-tags text[] of which it must have one, or null.
 -- Answers (outcome, client_columns). Outcome `organization_not_found`, `client_not_found`,
--- `default_client`, `conflict`.
-with target as (
+-- `precondition_failed`, `default_client`.
+with
+--: client_locked($7, $8, $9)
+, target as (
   select o.organization_id, o.slug, c.client_id, case
       --: client_named_cases
+      --: client_tag_case($10)
       when c.is_default then 'default_client' else 'granted' end as outcome
-  from
-    --: client_named($7, $8, $9)
+  from (select) one left join org o on true left join present c on true
+    --: current_secret
 )
 , deleted as (
   update m2m.client c set disabled_at = coalesce(c.disabled_at, statement_timestamp()), deleted_at = statement_timestamp()
-  from target where c.client_id = target.client_id and c.deleted_at is null and not c.is_default and target.outcome = 'granted'
+  from target where c.client_id = target.client_id and target.outcome = 'granted'
   returning c.*
 )
 , ended as (
@@ -20,20 +24,15 @@ with target as (
 , keys_ended as (
   --: end_keys(deleted)
 )
-, answer as (
-  -- another one deleted it, or made it the default, after this statement had begun
-  select target.*, case when target.outcome = 'granted' and deleted.client_id is null then 'conflict' else target.outcome end as result
-  from target left join deleted on true
-)
 , recorded as (
   insert into m2m.admin_audit (
     --: act_columns
     )
-  select 'delete_client', result, organization_id, client_id, null, null,
+  select 'delete_client', outcome, organization_id, client_id, null, null,
     --: act_origin
-  from answer
+  from target
 )
-select target.result,
+select target.outcome,
   --: client_columns(target, c, s)
-from answer target left join deleted c on true
+from target left join deleted c on true
   --: current_secret

@@ -36,6 +36,8 @@ struct org {
 	/* seconds from a secret's making to its end, at most; 0: as long as it is set to */
 	int32_t secret_max_age;
 	int64_t clients; /* how many it has; ORG_CLIENTS_MAX: so many or more; -1: not told */
+	/* its entity-tag (RFC 9110 section 8.8.3), with quotes; absent: not told */
+	struct str tag;
 };
 #define ORG_CLIENTS_MAX 10000
 
@@ -61,6 +63,7 @@ struct client {
 	struct str auth_methods;
 	struct str token_binding; /* "dpop", "certificate", "any"; absent: none */
 	struct str profile;       /* "fapi2"; absent: none */
+	struct str tag;           /* as struct org's */
 };
 
 enum change { CHANGE_NONE, CHANGE_ON, CHANGE_OFF };
@@ -103,6 +106,7 @@ struct client_spec {
 	struct str token_binding;  /* "none", "dpop", "certificate", "any" */
 	struct str profile;        /* "none", "fapi2" */
 	struct secret_end secret;  /* of something new: its first secret's end */
+	struct words if_match;     /* of a change: entity-tags, one of which it must have */
 };
 
 struct org_spec {
@@ -120,6 +124,7 @@ struct org_change {
 	struct networks networks;
 	bool has_secret_max_age; /* it is given */
 	int32_t secret_max_age;  /* seconds; 0: none, which leaves the ends that are set */
+	struct words if_match;   /* as struct client_spec's */
 };
 
 /* The rules for what people and programs may ask for, the same over the API and on the command

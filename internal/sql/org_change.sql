@@ -2,17 +2,26 @@
 -- $1 to $6 as the part act_origin has them, $7 slug or null, $8 id or null, $9 name or null, $10
 -- whether issuer and external id change, $11 issuer or null, $12 external_id or null, $13 disabled
 -- bool or null, $14 allowed_networks text[] or null, $15 secret_max_age int4 (null: it stays, 0:
--- none).
--- Answers (outcome, org_columns). Outcome `organization_not_found`, `already_exists`.
+-- none), $16 the entity-tags text[] of which it must have one, or null.
+-- Answers (outcome, org_columns, its entity-tag). Outcome `organization_not_found`,
+-- `precondition_failed`, `already_exists`.
 --
 -- An age that is set also bounds the live secrets (m2m.bound_secrets); each that gets an earlier
 -- end so has a row of its own in the record. Ends stay when the age is taken away.
-with target as (
-  select o.organization_id, case when $10::bool and exists (select from m2m.organization x where x.issuer = $11::text
+with present as materialized (
+  -- as it is once nobody else changes it
+  select o.* from m2m.organization o where
+    --: is_org(o, $7, $8)
+  for no key update
+)
+, target as (
+  select o.organization_id, case
+    --: org_tag_case($16)
+    when $10::bool and exists (select from m2m.organization x where x.issuer = $11::text
       and x.external_id = $12::text and x.deleted_at is null and x.organization_id <> o.organization_id)
     then 'already_exists' else 'granted' end as outcome
-  from m2m.organization o where
-    --: is_org(o, $7, $8)
+  from present o
+    --: default_client(o)
 )
 , changed as (
   update m2m.organization o set name = coalesce($9::text, o.name),
@@ -59,5 +68,8 @@ with target as (
 )
 select answer.outcome,
   --: org_columns(changed, c)
+  ,
+  --: org_tag(changed, c)
+  as tag
 from answer left join changed on true
   --: default_client(changed)

@@ -6,7 +6,7 @@
 -- auth_methods text[] or null, $26 token_binding and $27 profile, each null or 'none' for none, $28
 -- secret_max_age int4 (0: none), and the secret's end: $29 seconds int4 or null, $30 time
 -- timestamptz or null.
--- Answers (outcome, org_columns). Outcome `already_exists`.
+-- Answers (outcome, org_columns, its entity-tag). Outcome `already_exists`.
 with made as (
   insert into m2m.organization (organization_id, slug, name, issuer, external_id, allowed_networks, secret_max_age)
   values ($7::uuid, $8::text, $9::text, coalesce($10::text, ''), $11::text,
@@ -56,4 +56,7 @@ with made as (
 )
 select case when made.slug is null then 'already_exists' else 'granted' end,
   --: org_columns(made, client)
+  ,
+  --: org_tag(made, client)
+  as tag
 from (select) one left join made on true left join client on true

@@ -13,7 +13,7 @@ with found as (
 )
 select 'granted',
   --: org_columns(o, c)
-  , (select count(*) from (select from m2m.client n where n.organization_id = o.organization_id and n.deleted_at is null limit 10000) n)
+  , (select count(*) from (select from m2m.client n where n.organization_id = o.organization_id and n.deleted_at is null limit 10000) n) as clients
 from (
   (select o.* from m2m.organization o
    where $3::text is null and o.deleted_at is null and o.slug collate "C" > coalesce($1::text, '')

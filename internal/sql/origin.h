@@ -23,6 +23,9 @@ struct named_act {
 	const char *about;                  /* a member of the detail; NULL: none */
 	const struct str *what;             /* its value; absent: none */
 	bool asked;                         /* the act's own statement was sent */
+	/* whoever asks is neither the platform nor an operator, and has nothing to do with another
+	 * organization: what was asked for is told in the detail alone */
+	bool below;
 };
 
 /* Strings are borrowed until the statement has answered. */

@@ -422,6 +422,46 @@ left join m2m.client_secret s on s.client_id = c.client_id and
 :c.token_lifetime, :c.token_type, :c.secret_version, :s.hint, :s.created_at, :c.created_at, :c.disabled_at,
 :c.allowed_networks::text[], coalesce(:c.auth_methods, '{secret}'), :c.token_binding, :c.profile, :s.expires_at, :s.created_by
 
+--= org_tag(o, c)
+-- The entity-tag of what is answered (RFC 9110 section 8.8.3): a strong one, made of all that
+-- org_columns says, whatever the session's settings are. It tells nothing that they don't.
+'"' || left(encode(sha256(record_send(row(
+  --: org_columns(:o, :c)
+  ))), 'hex'), 32) || '"'
+
+--= client_tag(o, c, s)
+-- The same of client_columns.
+'"' || left(encode(sha256(record_send(row(
+  --: client_columns(:o, :c, :s)
+  ))), 'hex'), 32) || '"'
+
+--= org_tag_case(tags)
+-- RFC 9110 section 13.1.1, of the rows `o`, which is locked, and `c`. `tags`: text[]; null: any.
+when :tags::text[] is not null and not
+  --: org_tag(o, c)
+  = any (:tags::text[]) then 'precondition_failed'
+
+--= client_tag_case(tags)
+-- The same of the rows `o` and `c`, which are locked, and `s`.
+when :tags::text[] is not null and not
+  --: client_tag(o, c, s)
+  = any (:tags::text[]) then 'precondition_failed'
+
+--= client_locked(slug, id, client)
+-- Two rows of a statement, `org` and `present`: an organization and its client, as they are once
+-- nobody else changes them. One at a time for an organization: two that hand over its default would
+-- wait for each other in the constraint.
+org as materialized (
+  select o.organization_id, o.slug from m2m.organization o where
+    --: is_org(o, :slug, :id)
+  for no key update
+)
+, present as materialized (
+  select c.* from org join m2m.client c
+    on c.organization_id = org.organization_id and c.client_id = :client::text and c.deleted_at is null
+  for no key update of c
+)
+
 --= client_named(slug, id, client)
 -- One row: an organization `o` and its client `c`, each null where it isn't there.
 (select) one left join m2m.organization o on

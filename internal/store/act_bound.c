@@ -12,20 +12,21 @@ static uint64_t mix(uint64_t h, const void *p, size_t n)
 }
 
 /* FNV-1a with a per-process key; actors are ours or the platform's, and few. */
-static uint64_t kind_of(const struct act_bound *b, const struct origin *o)
+static uint64_t kind_of(const struct act_bound *b, const struct origin *o, struct str named)
 {
 	uint64_t h = 14695981039346656037ULL ^ (uintptr_t)b;
 	h = mix(h, o->actor.p, o->actor.n);
 	h = mix(h, o->act->organization_id, sizeof *o->act->organization_id);
 	h = mix(h, o->act->action, strlen(o->act->action));
+	h = mix(h, named.p, named.n);
 	h ^= h >> 32;
 	return h == 0 ? 1 : h;
 }
 
-bool act_bound_takes(struct act_bound *b, const struct origin *o, int64_t now_us)
+bool act_bound_takes(struct act_bound *b, const struct origin *o, struct str named, int64_t now_us)
 {
 	int64_t minute = now_us / 60000000;
-	uint64_t kind = kind_of(b, o);
+	uint64_t kind = kind_of(b, o, named);
 	if (minute != b->minute)
 		*b = (struct act_bound){.minute = minute};
 	for (uint64_t i = kind, n = 0; n < ACT_BOUND_KINDS; i++, n++) {

@@ -20,8 +20,8 @@ struct act_bound {
 	} kinds[ACT_BOUND_KINDS];
 };
 
-/* True: it becomes a row. */
-bool act_bound_takes(struct act_bound *b, const struct origin *o, int64_t now_us);
+/* True: it becomes a row. `named`: what else tells one organization from another; may be absent. */
+bool act_bound_takes(struct act_bound *b, const struct origin *o, struct str named, int64_t now_us);
 
 /* The beginning of `s`, as many whole characters as fit; up to the first that isn't valid. */
 struct str act_bound_cut(struct str s);

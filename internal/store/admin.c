@@ -124,12 +124,12 @@ enum err admin_org_change(struct store *s, const struct origin *origin, struct s
 	return submit(s, STMT_ORG_CHANGE, &p, (struct call){.writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
 
-enum err admin_org_delete(struct store *s, const struct origin *origin, struct str org, admin_done *done, void *arg)
+enum err admin_org_delete(struct store *s, const struct origin *origin, struct str org, const struct words *if_match, admin_done *done,
+			  void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
-	origin_put(&p, origin);
-	admin_put_org(&p, org);
+	admin_put_org_delete(&p, origin, org, if_match);
 	return submit(s, STMT_ORG_DELETE, &p, (struct call){.writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
 
@@ -187,14 +187,12 @@ enum err admin_client_change(struct store *s, const struct origin *origin, struc
 		      (struct call){.rows = CLIENTS, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }
 
-enum err admin_client_delete(struct store *s, const struct origin *origin, struct str org, struct str client_id, admin_done *done,
-			     void *arg)
+enum err admin_client_delete(struct store *s, const struct origin *origin, struct str org, struct str client_id,
+			     const struct words *if_match, admin_done *done, void *arg)
 {
 	struct pg_params p;
 	store_params(s, &p);
-	origin_put(&p, origin);
-	admin_put_org(&p, org);
-	pg_put_text(&p, client_id);
+	admin_put_client_delete(&p, origin, org, client_id, if_match);
 	return submit(s, STMT_CLIENT_DELETE, &p,
 		      (struct call){.rows = CLIENTS, .writes = true, .none = ERR_INTERNAL, .done = done, .arg = arg});
 }

@@ -26,7 +26,8 @@ struct admin_answer {
 /* `a` is NULL unless `err` is ERR_OK. Errors, besides those of any statement:
  * ORGANIZATION_NOT_FOUND, CLIENT_NOT_FOUND, ALREADY_EXISTS (slug, or issuer and external id),
  * DEFAULT_CLIENT (a default client isn't deleted: another one must be made the default first, or
- * the organization deleted). */
+ * the organization deleted), PRECONDITION_FAILED (it has none of the entity-tags in if_match, which
+ * is held to what is there when it is changed). */
 typedef void admin_done(void *arg, enum err err, const struct admin_answer *a);
 
 /* In the order of their slugs, those behind `after` (absent: from the first). limit: 1 to
@@ -42,7 +43,8 @@ MUST_CHECK enum err admin_org_create(struct store *s, const struct origin *origi
 MUST_CHECK enum err admin_org_change(struct store *s, const struct origin *origin, struct str org, const struct org_change *change,
 				     admin_done *done, void *arg);
 /* Its clients go with it: their secrets end at once, and for good. */
-MUST_CHECK enum err admin_org_delete(struct store *s, const struct origin *origin, struct str org, admin_done *done, void *arg);
+MUST_CHECK enum err admin_org_delete(struct store *s, const struct origin *origin, struct str org, const struct words *if_match,
+				     admin_done *done, void *arg);
 
 /* In the order of their ids. `expiring`: seconds, those alone whose secret ends within them or has
  * ended; 0: all. */
@@ -59,7 +61,7 @@ MUST_CHECK enum err admin_client_change(struct store *s, const struct origin *or
 					const struct client_spec *change, admin_done *done, void *arg);
 /* Its secrets end at once. DEFAULT_CLIENT: it is the organization's default. */
 MUST_CHECK enum err admin_client_delete(struct store *s, const struct origin *origin, struct str org, struct str client_id,
-					admin_done *done, void *arg);
+					const struct words *if_match, admin_done *done, void *arg);
 
 /* The organization that a trusted outside issuer means: by (issuer, external_id), else, where
  * `external` is the id (uuid) of an organization that no other issuer's, that one. Disabled ones

@@ -38,11 +38,14 @@ static bool is_refusal(enum err err)
 	return err == ERR_FORBIDDEN || err == ERR_ORGANIZATION_MOVING || err == ERR_ORGANIZATION_MOVED;
 }
 
-/* Of those that a right would have to open. Whoever asks for what moves may do it, and as many
- * acts as they like. */
+/* Each has room of its own: the tokens of organizations, which are many, take none from
+ * operators. */
 static bool is_beyond_bound(struct store *s, const struct origin *o, enum err why)
 {
-	return why == ERR_FORBIDDEN && !act_bound_takes(&s->refused_acts, o, store_now_us(s));
+	struct act_bound *bound = why != ERR_FORBIDDEN ? &s->moving_acts : o->act->below ? &s->members_acts : &s->refused_acts;
+	/* what is refused since it moves is there: its name can't be made up */
+	struct str named = why != ERR_FORBIDDEN ? *o->act->organization : STR_NONE;
+	return !act_bound_takes(bound, o, named, store_now_us(s));
 }
 
 static enum err send_refused(struct store *s, const struct origin *o, enum err why, pg_unit_done *done, void *arg)
@@ -60,6 +63,7 @@ static enum err send_refused(struct store *s, const struct origin *o, enum err w
 	pg_put_text(&p, *act->client_id);
 	pg_put_text(&p, act->about == NULL ? STR_NONE : str_of(act->about));
 	pg_put_text(&p, act->about == NULL ? STR_NONE : act_bound_cut(*act->what));
+	pg_put_bool(&p, act->below);
 	return pg_conn_send(s->serve_conn, STMT_ACT_REFUSED, &p, (int)s->config->request_timeout_ms, done, arg);
 }
 

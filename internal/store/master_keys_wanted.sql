@@ -17,11 +17,13 @@ with recursive used as (
 )
 select
   (select string_agg(u.key_id, ', ' order by u.key_id) from used u
-    where u.key_id <> all ($1::text[]) and exists (select from m2m.client_secret s where s.key_id = u.key_id and
-    --: secret_may_be_live(s)
-    and
-    --: secret_is_live(s)
-    )),
+    where u.key_id <> all ($1::text[]) and (
+      -- of all that it has, the one that ends last, or never
+      select
+        --: secret_is_live(s)
+      from m2m.client_secret s where s.key_id = u.key_id and
+        --: secret_may_be_live(s)
+      order by s.expires_at desc limit 1)),
   (select string_agg(distinct k.seal_key_id, ', ') from m2m.signing_key k where k.state <> 'revoked' and k.seal_key_id <> all ($1::text[])),
   (select string_agg(k.key_id, ', ' order by k.key_id) from unnest($1::text[], $2::bytea[]) r(key_id, check_value)
     join m2m.key_check k on k.key_id = r.key_id where k.check_value <> r.check_value),

@@ -176,7 +176,8 @@ struct store {
 	struct issue_queue issue;
 	struct introspection_queue introspections;
 	struct denied_table *denied;
-	struct act_bound refused_acts;
+	/* of the platform and operators, of organizations' own tokens, and of what moves */
+	struct act_bound refused_acts, members_acts, moving_acts;
 
 	/* the last write failed while the connection stayed: probe with a write until one goes
 	 * through */

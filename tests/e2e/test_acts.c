@@ -24,6 +24,7 @@ static void open_world(void)
 {
 	world_prepare(&w, false);
 	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=8000");
+	env_set(&w.gateway_env, "M2M_WORKERS=1"); /* the bound on rows is each one's own */
 	org_create(&w, "acme", &acme);
 	org_create(&w, "other", &other);
 	gateway_start(&w.gateway, &w.gateway_env);
@@ -138,6 +139,72 @@ Test(acts, the_platform_sees_those_of_all_and_of_one)
 		 "insert into m2m.admin_audit (action, outcome, actor, transport) values ('rotate_key', 'granted', 'operator', 'c')");
 	expect_status(ask(ALL, "?action=rotate_key", platform), 200);
 	cr_expect(listed() == 1 && says("\"organization\":null"), "%s", r.body);
+}
+
+static int try(const char *method, const char *path, const char *bearer, const char *body)
+{
+	return http_call(
+		w.gateway.http,
+		&(struct http_request){
+			.method = method, .path = path, .bearer = bearer, .type = body == NULL ? NULL : "application/json", .body = body},
+		&r);
+}
+
+/* The rows of forbidden acts: organization, action, actor, detail. */
+static const char *forbidden(void)
+{
+	return sql_text(world_db(&w),
+			"select string_agg(concat_ws(' ', o.slug, a.action, a.actor, a.client_id, a.detail), '; ' order by a.at)"
+			" from m2m.admin_audit a left join m2m.organization o using (organization_id) where a.outcome = 'forbidden'");
+}
+
+/* It is its own organization's, whose admin sees it, whichever one was named. */
+Test(acts, what_an_organization_s_token_may_not_do_is_recorded)
+{
+	char token[TOKEN_MAX], path[256], wanted[1024];
+	client_token(&w, &acme, token);
+	expect_status(try("DELETE", "/admin/organizations/other", admin, NULL), 403);
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s", acme.client_id);
+	expect_status(try("PATCH", path, token, "{\"roles\":[\"admin\"]}"), 403);
+	expect_status(try("POST", "/admin/organizations", admin, "{\"slug\":\"third\"}"), 403);
+	expect_status(try("POST", "/admin/signing-keys/rotate", token, "{}"), 403);
+	snprintf(wanted, sizeof wanted,
+		 "acme delete_organization operator {\"slug\": \"other\"}; acme set_client %s %s; acme create_organization operator "
+		 "{\"slug\": \"third\"}; acme rotate_signing_key %s",
+		 acme.client_id, acme.client_id, acme.client_id);
+	cr_expect_str_eq(forbidden(), wanted);
+	expect_status(ask(ACTS, "?outcome=forbidden", admin), 200);
+	cr_expect_eq(listed(), 4, "%s", r.body);
+	expect_status(ask(ACTS, "?outcome=forbidden", other_admin), 200);
+	cr_expect_eq(listed(), 0, "%s", r.body);
+	/* nor what isn't an act */
+	expect_status(try("GET", "/admin/organizations", admin, NULL), 403);
+	cr_expect_str_eq(forbidden(), wanted);
+}
+
+Test(acts, of_what_an_organization_s_token_may_not_do_the_first_ten_are_recorded)
+{
+	for (int i = 0; i < 30; i++)
+		expect_status(try("DELETE", "/admin/organizations/other", admin, NULL), 403);
+	int64_t rows = sql_int(world_db(&w), "select count(*) from m2m.admin_audit where outcome = 'forbidden'");
+	/* the next minute may have begun */
+	cr_expect(rows == 10 || rows == 20, "%lld rows", (long long)rows);
+}
+
+/* Who shows nothing that verifies leaves no row, however often. */
+Test(acts, who_is_unknown_causes_no_row)
+{
+	char forged[TOKEN_MAX];
+	snprintf(forged, sizeof forged, "%s", admin);
+	char *last = strrchr(forged, '.') + 10;
+	*last = *last == 'A' ? 'B' : 'A';
+	const char *const bearers[] = {NULL, "nonsense", forged};
+	int64_t before = sql_int(world_db(&w), "select count(*) from m2m.admin_audit");
+	for (size_t i = 0; i < 3; i++) {
+		expect_status(try("DELETE", "/admin/organizations/acme", bearers[i], NULL), 401);
+		expect_status(try("POST", "/admin/organizations", bearers[i], "{\"slug\":\"third\"}"), 401);
+	}
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit"), before);
 }
 
 Test(acts, each_filter_leaves_what_it_says)

@@ -178,6 +178,27 @@ Test(org_move, nothing_of_a_frozen_organization_is_changed)
 	cr_expect_eq(sql_int(world_db(&source), "select count(*) from m2m.tokens_ended"), 0);
 }
 
+/* Whoever asks again and again doesn't fill the record, nor take another organization's room. */
+Test(org_move, of_the_refusals_of_what_moves_the_first_ten_are_recorded)
+{
+	static char platform[TOKEN_MAX];
+	static const char count[] =
+		"select count(*) from m2m.admin_audit where outcome = 'organization_moving' and action = 'set_organization'"
+		" and organization_id = '%s'";
+	struct org other;
+	org_create(&source, "other", &other);
+	mint_platform(&source, "backend", platform);
+	freeze(&source, "acme");
+	freeze(&source, "other");
+	for (int i = 0; i < 60; i++)
+		expect_moving(admin_call(&source, "PATCH", "/admin/organizations/acme", platform, "{\"name\":\"x\"}"));
+	int64_t rows = sql_int(world_db(&source), count, acme.id);
+	/* by each of two workers, and the next minute may have begun */
+	cr_expect(rows >= 10 && rows <= 40, "%lld rows", (long long)rows);
+	expect_moving(admin_call(&source, "PATCH", "/admin/organizations/other", platform, "{\"name\":\"x\"}"));
+	cr_expect_eq(sql_int(world_db(&source), count, other.id), 1);
+}
+
 /* ---- moved ---- */
 
 Test(org_move, an_organization_moves_with_what_it_has)

@@ -455,6 +455,31 @@ Test(scarcity, rest_answers_or_closes)
 	      {"HEAD", head_of_keys, NULL, 0});
 }
 
+/* Each allocation in turn is the first of two that fail: how many answers weren't in the route's
+ * own language, and named the request all the same. */
+static unsigned refusals_of_last_resort(const char *fields)
+{
+	unsigned n = 0;
+	bool met = true;
+	for (long before = 0; met && before < 4000; before++) {
+		scarcity_fail(before, 2);
+		enum end end = ask_http(token_request("1.1", fields));
+		met = scarcity_end() > 0;
+		cr_assert(end == DONE || end == REFUSED, "%s", said);
+		n += is_problem(&r, "overloaded") && strstr(r.body, "\"request_id\":\"scarce-1\"") != NULL;
+	}
+	cr_assert_not(met);
+	return n;
+}
+
+/* An answer that finds no room is sent from the stack, whichever way the request came. */
+Test(scarcity, an_answer_without_room_still_names_its_request)
+{
+	cr_expect_gt(refusals_of_last_resort("X-Request-Id: scarce-1\r\n"), 0);
+	cr_expect_gt(refusals_of_last_resort("X-Request-Id: scarce-1\r\nConnection: close\r\n"), 0);
+	expect_all_recorded();
+}
+
 Test(scarcity, members_and_operators_are_answered_or_cut_off)
 {
 	DEEDS({"bearer", verify, new_bearer, 211}, {"token of JSON", token_of_json, NULL, 3}, {"secret", read_secret, NULL, 3},

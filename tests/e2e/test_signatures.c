@@ -141,6 +141,24 @@ static void each_algorithm_signs(const char *setting, const char *way)
 	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.token_audit where client_id = '%s'", acme.client_id), 4 * AT_ONCE);
 }
 
+/* What is signed together comes out wrong (harness/wrong_inverses.c): the key is found out when it
+ * is loaded, signs one by one, and the operator is told. */
+Test(signatures, a_key_whose_batches_do_not_verify_signs_one_by_one)
+{
+	char path[TMP_PATH], line[1024];
+	env_set(&w.gateway_env, "M2M_SIGNATURES=batched");
+	env_set(&w.gateway_env, "LD_PRELOAD=%s", program_path("tests/wrong_inverses.so", path));
+	/* ours stands before the sanitizer's */
+	env_set(&w.gateway_env, "ASAN_OPTIONS=detect_leaks=1:exitcode=99:verify_asan_link_order=0");
+	gateway_start(&w.gateway, &w.gateway_env);
+	org_create(&w, "acme", &acme);
+	rotate_to("ES256");
+	expect_tokens("ES256");
+	cr_assert_eq(gateway_log_wait(&w.gateway, "signatures_unverified", 1, line, sizeof line), 1);
+	cr_expect(strstr(line, "\"level\":\"error\"") != NULL && strstr(line, "the key signs by single") != NULL, "%s", line);
+	cr_expect_eq(gateway_metric(&w, "m2m_signing_way{way=\"single\"}"), 1);
+}
+
 Test(signatures, each_algorithm_signs_one_by_one)
 {
 	each_algorithm_signs("single", "single");

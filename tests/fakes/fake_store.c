@@ -17,11 +17,19 @@ static enum err take_on(struct store *s, enum fake_call call)
 	return ERR_OK;
 }
 
+/* The real one does so before it sends an act's statement. */
+static void note_origin(struct store *s, const struct origin *origin)
+{
+	s->origin = origin;
+	if (origin != NULL && origin->act != NULL)
+		origin->act->asked = true;
+}
+
 static enum err take_on_credential(struct store *s, enum fake_call call, const struct bearer *bearer, const struct origin *origin,
 				   credential_done *done, void *arg)
 {
 	s->bearer = bearer;
-	s->origin = origin;
+	note_origin(s, origin);
 	s->done = done;
 	s->arg = arg;
 	return take_on(s, call);
@@ -92,7 +100,7 @@ enum err rotation_change(struct store *s, const struct bearer *bearer, const str
 			 const struct grace_change *change, rotation_done *done, void *arg)
 {
 	s->bearer = bearer;
-	s->origin = origin;
+	note_origin(s, origin);
 	s->client_id = client_id;
 	s->grace_change = *change;
 	s->rotation_done = done;
@@ -139,7 +147,7 @@ enum err secret_adopt(struct store *s, const struct secret_adoption *adoption, c
 		      void *arg)
 {
 	s->adoption = *adoption;
-	s->origin = origin;
+	note_origin(s, origin);
 	s->adopt_done = done;
 	s->arg = arg;
 	return take_on(s, FAKE_ADOPT);
@@ -181,7 +189,7 @@ void fake_used_once(struct store *s, enum err err)
 static enum err take_on_admin(struct store *s, enum fake_call call, const struct origin *origin, struct str org, struct str client_id,
 			      admin_done *done, void *arg)
 {
-	s->origin = origin;
+	note_origin(s, origin);
 	s->org = org;
 	s->client_id = client_id;
 	s->admin_done = done;
@@ -222,11 +230,14 @@ enum err admin_org_change(struct store *s, const struct origin *origin, struct s
 			  void *arg)
 {
 	s->org_change = change;
+	s->if_match = change->if_match;
 	return take_on_admin(s, FAKE_ORG_CHANGE, origin, org, STR_NONE, done, arg);
 }
 
-enum err admin_org_delete(struct store *s, const struct origin *origin, struct str org, admin_done *done, void *arg)
+enum err admin_org_delete(struct store *s, const struct origin *origin, struct str org, const struct words *if_match, admin_done *done,
+			  void *arg)
 {
+	s->if_match = *if_match;
 	return take_on_admin(s, FAKE_ORG_DELETE, origin, org, STR_NONE, done, arg);
 }
 
@@ -264,12 +275,14 @@ enum err admin_client_change(struct store *s, const struct origin *origin, struc
 			     const struct client_spec *change, admin_done *done, void *arg)
 {
 	s->client = *change;
+	s->if_match = change->if_match;
 	return take_on_admin(s, FAKE_CLIENT_CHANGE, origin, org, client_id, done, arg);
 }
 
-enum err admin_client_delete(struct store *s, const struct origin *origin, struct str org, struct str client_id, admin_done *done,
-			     void *arg)
+enum err admin_client_delete(struct store *s, const struct origin *origin, struct str org, struct str client_id,
+			     const struct words *if_match, admin_done *done, void *arg)
 {
+	s->if_match = *if_match;
 	return take_on_admin(s, FAKE_CLIENT_DELETE, origin, org, client_id, done, arg);
 }
 
@@ -450,7 +463,7 @@ enum err portal_link_make(struct store *s, const struct bearer *maker, const str
 {
 	(void)link_id, (void)code_hash;
 	s->bearer = maker;
-	s->origin = origin;
+	note_origin(s, origin);
 	s->org = org;
 	s->link = *spec;
 	s->may_pass_on_clients = clients;
@@ -461,7 +474,7 @@ enum err portal_open(struct store *s, const struct origin *origin, const uint8_t
 		     const uint8_t token_hash[SHA256_LEN], portal_done *done, void *arg)
 {
 	(void)code_hash, (void)session_id, (void)token_hash;
-	s->origin = origin;
+	note_origin(s, origin);
 	return take_on_portal(s, FAKE_PORTAL_OPEN, done, arg);
 }
 
@@ -489,7 +502,7 @@ enum err portal_end(struct store *s, const struct origin *origin, struct str org
 		    portal_done *done, void *arg)
 {
 	(void)session_id, (void)token_hash;
-	s->origin = origin;
+	note_origin(s, origin);
 	s->org = org;
 	return take_on_portal(s, FAKE_PORTAL_END, done, arg);
 }
@@ -513,7 +526,7 @@ enum err console_open(struct store *s, const struct origin *origin, const uint8_
 		      const uint8_t token_hash[SHA256_LEN], console_done *done, void *arg)
 {
 	(void)code_hash, (void)session_id, (void)token_hash;
-	s->origin = origin;
+	note_origin(s, origin);
 	return take_on_console(s, FAKE_CONSOLE_OPEN, done, arg);
 }
 
@@ -533,7 +546,7 @@ enum err console_list(struct store *s, int32_t limit, const struct console_sessi
 enum err console_end(struct store *s, const struct origin *origin, const struct uuid *session_id, console_done *done, void *arg)
 {
 	(void)session_id;
-	s->origin = origin;
+	note_origin(s, origin);
 	return take_on_console(s, FAKE_CONSOLE_END, done, arg);
 }
 
@@ -562,7 +575,7 @@ enum err signing_key_rotate(struct store *s, const struct origin *origin, const 
 			    void *arg)
 {
 	(void)key, (void)delay;
-	s->origin = origin;
+	note_origin(s, origin);
 	return take_on_operator(s, FAKE_SIGNING_KEY_ROTATE, done, arg);
 }
 
@@ -570,7 +583,7 @@ enum err signing_key_revoke(struct store *s, const struct origin *origin, struct
 			    const struct made_key *key, operator_done *done, void *arg)
 {
 	(void)kid, (void)known, (void)at_once, (void)key;
-	s->origin = origin;
+	note_origin(s, origin);
 	return take_on_operator(s, FAKE_SIGNING_KEY_REVOKE, done, arg);
 }
 

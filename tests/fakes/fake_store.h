@@ -123,6 +123,7 @@ struct store {
 	struct org_spec new_org;
 	const struct org_change *org_change;
 	struct client_spec client;
+	struct words if_match; /* of a change or a deletion */
 	admin_done *admin_done;
 	struct org_search org_search;
 	struct client_search client_search;

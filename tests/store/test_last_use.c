@@ -2,6 +2,7 @@
  * of the audit it reads for that. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/expect.h"
 #include "harness/world.h"
@@ -196,6 +197,37 @@ Test(last_use, of_rows_that_several_wrote_at_once_the_youngest_counts)
 	used(1, "2 hours", "1", "192.0.2.1");
 	used(60, "9 hours", "1", "192.0.2.1");
 	expect_last(acme.client_id, "1 h");
+}
+
+/* The search is for the pages of a list: after 30 ms it says of the clients that are left that it
+ * isn't known, not that they never were used. */
+Test(last_use, a_search_that_takes_long_is_given_up)
+{
+	char url[PG_URL];
+	static const char ask[] = "select last_used_at is null from m2m.clients_last_used(array['%s', 'm2m_none'])";
+	char question[256];
+	PGconn *db = world_db(&w); /* which looks at the connection each time */
+	/* week after week, from this one on, as far as there are any */
+	sql_exec(world_db(&w),
+		 "create table m2m.token_audit_20200106 partition of m2m.token_audit for values from ('2020-01-06') to ('2020-01-13')");
+	used(1, "200 hours", KEY, "192.0.2.1");
+	expect_last(acme.client_id, "199 h");
+	pg_url(&w.pg, "postgres", w.database, url);
+	PGconn *other = sql_open(url);
+	sql_exec(other, "begin; lock table m2m.token_audit in access exclusive mode");
+	snprintf(question, sizeof question, ask, acme.client_id);
+	cr_assert_eq(PQsendQuery(db, question), 1);
+	usleep(300000);
+	sql_exec(other, "commit");
+	PGresult *r = PQgetResult(db);
+	cr_assert_eq(PQresultStatus(r), PGRES_TUPLES_OK, "%s", PQerrorMessage(db));
+	cr_expect_eq(PQntuples(r), 2, "each client has its row");
+	for (int i = 0; i < PQntuples(r); i++)
+		cr_expect_str_eq(PQgetvalue(r, i, 0), "t");
+	PQclear(r);
+	cr_assert_null(PQgetResult(db));
+	PQfinish(other);
+	expect_last(acme.client_id, "199 h");
 }
 
 Test(last_use, of_many_busy_clients_few_rows_are_read)

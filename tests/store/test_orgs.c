@@ -461,10 +461,10 @@ Test(orgs, a_client_that_becomes_the_default_in_this_moment_is_not_deleted)
 	make_client("acme", second, NULL);
 	snprintf(statement, sizeof statement, "update m2m.client set is_default = client_id = '%s'", second);
 	cr_expect_eq(run_across(statement, (const char *const[]){"client", "delete", second, "--yes", NULL}), 1);
-	cr_expect(says(r.err, "try again"), "%s", r.err);
+	cr_expect(says(r.err, "is the organization's default client"), "%s", r.err);
 	cr_expect_eq(live_secrets(second), 1);
 	cr_expect_eq(acts("delete_client", "granted"), 0);
-	cr_expect_eq(acts("delete_client", "conflict"), 1);
+	cr_expect_eq(acts("delete_client", "default_client"), 1);
 }
 
 Test(orgs, what_is_deleted_in_this_moment_is_not_changed)

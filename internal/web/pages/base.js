@@ -30,11 +30,13 @@ let onEnded = () => {};
 export const whenSessionEnds = (f) => (onEnded = f);
 
 // `path` is relative to the page, which may lie below a prefix. The header tells the service that a
-// page of its own asks: no form and no other site can send it.
-export async function api(method, path, body, { key, quiet } = {}) {
+// page of its own asks: no form and no other site can send it. What has an ETag has it as `etag`; `match`
+// is the one that it must have still.
+export async function api(method, path, body, { key, match, quiet } = {}) {
   const headers = { Accept: "application/json", [inConsole ? "X-M2M-Console" : "X-M2M-Portal"]: "1" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
+  if (match) headers["If-Match"] = match;
   let answer;
   try {
     answer = await fetch(path, {
@@ -55,6 +57,9 @@ export async function api(method, path, body, { key, quiet } = {}) {
   } catch {
     // a proxy's own page
   }
+  const etag = answer.headers.get("ETag");
+  // a proxy that compresses answers makes it weak
+  if (etag && value) value.etag = etag.replace("W/", "");
   if (answer.ok) return value;
   if (answer.status === 401 && !quiet) onEnded();
   throw new ApiError(answer.status, value);

@@ -232,13 +232,14 @@ const isAbout = (error, name) => error.words.split(/\W/)[0] === name || error.co
 const allTyped = (fields) => Object.fromEntries(fields.map((f) => [f.name, typedOf(f)]));
 
 // `act` gets the fields that were changed. `changes`: at least one has to be. `typed`: what has to be
-// typed before `act` runs. `Done` shows what `act` gives, where it is there. `again` reads the fields
-// anew, and what they are of, which `act` gets too. It runs before `act`, which doesn't when somebody
-// else has changed one of the same fields meanwhile.
-function Form({ fields, happens, doIt, danger, typed, changes, again, act, Done, onClose }) {
+// typed before `act` runs. `Done` shows what `act` gives, where it is there. `act` also gets what the
+// fields are `of`, and is refused (412) when somebody else has changed that. Then it is read again, and
+// `act` has another try, unless one of the same fields was changed.
+function Form({ fields, of, again, happens, doIt, danger, typed, changes, act, Done, onClose }) {
   const [first, setFirst] = useState(() => allTyped(fields));
   const [values, set] = useState(first);
   const [theirs, setTheirs] = useState([]);
+  const [read, setRead] = useState(of);
   const [made, setMade] = useState(null);
   const given = {};
   for (const f of fields) {
@@ -247,16 +248,23 @@ function Form({ fields, happens, doIt, danger, typed, changes, again, act, Done,
   }
   const { busy, error, run } = useAct(async () => {
     setTheirs([]);
-    const { of, now } = again ? await again() : { now: [] };
-    const fresh = allTyped(now);
-    const clash = now.filter(({ name }) => name in given && fresh[name] !== first[name]);
-    if (clash.length > 0) {
-      setTheirs(clash);
-      setFirst(fresh);
-      set((v) => Object.fromEntries(now.map(({ name }) => [name, (name in given ? v : fresh)[name]])));
-      return;
+    let answer;
+    try {
+      answer = await act(given, read);
+    } catch (e) {
+      if (e.status !== 412) throw e;
+      const { of, now } = await again();
+      const fresh = allTyped(now);
+      const clash = now.filter(({ name }) => name in given && fresh[name] !== first[name]);
+      setRead(of);
+      if (clash.length > 0) {
+        setTheirs(clash);
+        setFirst(fresh);
+        set((v) => Object.fromEntries(now.map(({ name }) => [name, (name in given ? v : fresh)[name]])));
+        return;
+      }
+      answer = await act(given, of);
     }
-    const answer = await act(given, of);
     if (Done) setMade(answer);
     else onClose();
   });
@@ -290,7 +298,7 @@ function LoadedForm({ load, fields, ...form }) {
     const of = await load();
     return { of, now: fields(of) };
   };
-  return html`<${Part} of=${read}>${(of) => html`<${Form} ...${form} fields=${fields(of)} again=${again} />`}<//>`;
+  return html`<${Part} of=${read}>${(of) => html`<${Form} ...${form} fields=${fields(of)} of=${of} again=${again} />`}<//>`;
 }
 
 // A button, and the dialog behind it. `what`: the name of what it acts on.

@@ -62,7 +62,7 @@ const clientSettings = (of) =>
 
 const values = (fields) => fields.map((f) => [f.label, standing(f)]);
 
-// `fields` makes them of what the API has when the form opens, and again before it is saved.
+// `fields` makes them of what the API has. What is saved is what was read, or it is read again.
 const Edit = ({ of, fields, path, happens, changed, whole = (given) => given }) =>
   html`<${AskButton}
     label=${c.edit}
@@ -72,7 +72,7 @@ const Edit = ({ of, fields, path, happens, changed, whole = (given) => given }) 
     fields=${fields}
     happens=${[happens]}
     changes
-    act=${(given, now) => api("PATCH", path, whole(given, now)).then(changed)}
+    act=${(given, now) => api("PATCH", path, whole(given, now), { match: now.etag }).then(changed)}
   />`;
 
 // The API takes both or none.

@@ -82,6 +82,10 @@ const grant = (more) => ({ grant_type: 'client_credentials', client_id: id, clie
 
 const platform = bearer(PLATFORM_TOKEN);
 const operator = (body) => json(body, PLATFORM_TOKEN);
+const provided = (condition, tag, body) => {
+	const request = body ? operator(body) : platform;
+	return { ...request, headers: { ...request.headers, [condition]: tag } };
+};
 const organizations = '/admin/organizations';
 const organization = `${organizations}/{organization}`;
 const clients = `${organization}/clients`;
@@ -193,6 +197,8 @@ const answers = [
 	['POST', organizations, 403, json({ slug: 'other' })],
 	['POST', organizations, 415, { ...platform, body: 'slug=x' }],
 	['GET', organization, 200, platform],
+	['GET', organization, 304, provided('if-none-match', '*')],
+	['PATCH', organization, 412, provided('if-match', '"x"', { name: 'Another' })],
 	['PATCH', organization, 200, operator({ name: 'Other', external_id: null })],
 	['PATCH', organization, 400, operator({ slug: 'other' })],
 	['POST', clients, 201, operator({ name: 'second', roles: ['member'], scopes: ['a', 'b'], audiences: ['x', 'y'], token_lifetime: 60, token_type: 'at+jwt' })],
@@ -200,6 +206,8 @@ const answers = [
 	['GET', clients, 200, platform],
 	['GET', clients, 200, { ...platform, query: '?page_size=1' }],
 	['GET', one, 200, platform],
+	['GET', one, 304, provided('if-none-match', '*')],
+	['PATCH', one, 412, provided('if-match', '"x"', { name: 'another' })],
 	['PATCH', one, 200, operator({ token_type: null, scopes: [] })],
 	['PATCH', one, 400, operator({ token_lifetime: 59 })],
 	['PATCH', one, 409, operator({ default: true, disabled: true })],
@@ -220,6 +228,7 @@ const answers = [
 	['GET', `${credentials}/{credential_id}`, 200, platform],
 	['DELETE', `${credentials}/{credential_id}`, 204, platform],
 	['DELETE', `${credentials}/{credential_id}`, 404, platform],
+	['DELETE', one, 412, provided('if-match', '"x"')],
 	['DELETE', one, 204, platform],
 	['GET', one, 404, platform],
 	['DELETE', one, 404, platform],
@@ -277,6 +286,7 @@ const answers = [
 	['PATCH', organization, 200, operator({ disabled: true })],
 	['POST', links, 409, operator({ actor: 'Ada' })],
 	['POST', clients, 409, operator({})],
+	['DELETE', organization, 412, provided('if-match', '"x"')],
 	['DELETE', organization, 204, platform],
 	['GET', '/.well-known/jwks.json', 200, {}],
 	['GET', '/.well-known/oauth-authorization-server', 200, {}],

@@ -386,9 +386,31 @@ async function another_changes_it(page, world) {
   await dialog(page).getByRole("alert").getByText("Now: Core.").waitFor();
   check(await page.locator("dialog button[type=submit]").isDisabled(), "what is unchanged can be saved");
   check(world.changed === null, "it is sent");
+  await page.keyboard.press("Escape");
+  await gone(page);
+  // in the moment before the change arrives, in one of the person's members and in another
+  for (const [theirs, body] of [[{ scopes: ["theirs:read"] }, { scopes: ["late:read"] }], [{ token_lifetime: 77 }, { scopes: ["last:read"] }]]) {
+    await button(page, "Edit").click();
+    await field("Scopes").fill(body.scopes[0]);
+    world.special = (method) => {
+      if (method === "PATCH") [world.client, world.special] = [{ ...world.client, ...theirs }, null];
+    };
+    await submit(page);
+    if (theirs.scopes) {
+      await dialog(page).getByRole("alert").getByText("Now: theirs:read.").waitFor();
+      check(world.changed === null, `it is put in the other's place: ${JSON.stringify(world.changed)}`);
+      await submit(page);
+    }
+    await gone(page);
+    check(JSON.stringify(world.changed.body) === JSON.stringify(body), JSON.stringify(world.changed));
+    world.changed = null;
+  }
+  check(world.client.token_lifetime === 77, "what the other has changed is lost");
   // it can't be read again
-  world.special = (method) => (method === "GET" ? problem(404, "client_not_found") : null);
+  await button(page, "Edit").click();
   await field("Name").fill("Gone");
+  world.client = { ...world.client, name: "Theirs" };
+  world.special = (method) => (method === "GET" ? problem(404, "client_not_found") : null);
   await submit(page);
   await dialog(page).getByRole("alert").first().waitFor();
   check(world.changed === null, "it is sent unseen");

@@ -149,28 +149,35 @@ function audit(what, url) {
   return page(url, what, rows.length, (i) => rows[i]);
 }
 
-function below(world, method, path, url, body) {
+// What can be changed has a tag, of what was changed so far, and may be changed on condition of it.
+function tagged(world, name, given, method, body, whole) {
+  const tag = () => `"${Buffer.from(JSON.stringify(world[name] ?? {})).toString("hex")}"`;
+  if (given["if-match"] && given["if-match"] !== tag()) return problem(412, "precondition_failed");
+  if (method !== "GET") world.changed = { method, path: world.path, body };
+  if (method === "DELETE") return none;
+  if (method === "PATCH") world[name] = { ...world[name], ...body };
+  return { ...ok({ ...whole, ...world[name] }), headers: { etag: tag() } };
+}
+
+function below(world, method, path, url, body, given) {
   const [, slug, what, id, part] = path.match(/^\/admin\/organizations\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?(?:\/(\w+))?/);
   const one = { ...organization(0), ...world.organization };
-  if (!what) {
-    if (method === "PATCH") world.organization = { ...world.organization, ...body };
-    if (slug !== one.slug && slug !== one.organization_id) return problem(404, "organization_not_found");
-    return method === "DELETE" ? none : ok({ ...one, ...world.organization });
-  }
+  if (!what) return slug === one.slug || slug === one.organization_id ? tagged(world, "organization", given, method, body, one) : problem(404, "organization_not_found");
   if (what === "portal-links") return ok({ url: LINK, expires_at: at(0.002) }, 201);
   if (what === "portal-sessions") return method === "DELETE" ? none : ok({ sessions: world.empty ? [] : [0, 1].map((i) => seat(i, "portal")) });
   if (!id && method === "POST") return ok({ ...clientOf(7), ...body, client_secret: SECRET }, 201);
   if (!id) return page(url, "clients", ...searched(url, world.empty ? 0 : 120, clientOf, (m) => [m.client_id, m.name]));
-  if (!part && method === "PATCH") world.client = { ...world.client, ...body };
-  if (!part) return method === "DELETE" ? none : ok({ ...clientOf(0), client_id: id, ...world.client });
+  if (!part) return tagged(world, "client", given, method, body, { ...clientOf(0), client_id: id });
   if (part === "secret") return ok({ client_id: id, client_secret: SECRET, version: 3, created_at: at(-0.2), expires_at: null });
   if (part === "credentials") return ok(held[MAIN]);
   return ok({ client_id: id, previous_secrets: [] });
 }
 
-export function answerConsole(world, method, path, url, body) {
+export function answerConsole(world, method, path, url, body, given) {
+  const settings = method !== "POST" && /^\/admin\/organizations\/[^/]+(\/clients\/[^/]+)?$/.test(path);
   world.asked.push(`${method} ${path}${url.search}`);
-  if (method !== "GET") world.changed = { method, path, body };
+  world.path = path;
+  if (method !== "GET" && !settings) world.changed = { method, path, body };
   const special = world.special?.(method, path);
   if (special) return special;
   switch (path) {
@@ -196,7 +203,7 @@ export function answerConsole(world, method, path, url, body) {
     default:
   }
   if (path.startsWith("/admin/audit/")) return world.empty ? ok({ [path.slice(13)]: [], next_page_token: null }) : audit(path.slice(13), url);
-  if (path.startsWith("/admin/organizations/")) return below(world, method, path, url, body);
+  if (path.startsWith("/admin/organizations/")) return below(world, method, path, url, body, given);
   if (/^\/admin\/signing-keys\/[^/]+\/revoke$/.test(path)) return ok({ ...keys()[1], state: "revoked" });
   if (path.startsWith("/admin/console-sessions/")) return none;
   return problem(404, "not_found");

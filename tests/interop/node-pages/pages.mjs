@@ -42,8 +42,8 @@ async function serve(world, route) {
   } else {
     check(request.headers()[`x-m2m-${world.page ?? "portal"}`] === "1", `${path} is asked without the header`);
     if (world.slow) await new Promise((done) => setTimeout(done, world.slow));
-    const { status, body } = (world.answer ?? answer)(world, request.method(), path, url, request.postDataJSON());
-    await route.fulfill({ status, contentType: "application/json", body: body === undefined ? "" : JSON.stringify(body) });
+    const { status, headers, body } = (world.answer ?? answer)(world, request.method(), path, url, request.postDataJSON(), request.headers());
+    await route.fulfill({ status, headers, contentType: "application/json", body: body === undefined ? "" : JSON.stringify(body) });
   }
 }
 
@@ -66,7 +66,7 @@ async function newPage(browser) {
   page.setDefaultTimeout(20000);
   page.on("pageerror", (error) => failures.push(`${name}: ${error.message}`));
   page.on("console", (m) => {
-    const expected = /Failed to load resource.*(400|401|403|404|409|500|503|ERR_INTERNET_DISCONNECTED)/.test(m.text());
+    const expected = /Failed to load resource.*(400|401|403|404|409|412|500|503|ERR_INTERNET_DISCONNECTED)/.test(m.text());
     if (m.type() === "error" && !expected) failures.push(`${name}: console: ${m.text()}`);
   });
   await page.addInitScript(() => {

@@ -61,11 +61,11 @@ public class Main {
 		var made = operator.createOrganization(new OrganizationSpec().slug("java").client(wanted), null, null);
 		var page = operator.listOrganizations(null, null, 100, null, null, null);
 		check("list", page.getOrganizations().stream().anyMatch(o -> o.getSlug().equals("java")));
-		var changed = operator.updateClient("java", made.getClientId(), new ClientChange().name("renamed")._default(true), null, null);
+		var changed = operator.updateClient("java", made.getClientId(), new ClientChange().name("renamed")._default(true), null, null, null);
 		check("change", changed.getName().equals("renamed") && changed.getTokenLifetime() == 600 && changed.getScopes().size() == 2);
-		changed = operator.updateClient("java", made.getClientId(), new ClientChange().tokenType(null), null, null);
+		changed = operator.updateClient("java", made.getClientId(), new ClientChange().tokenType(null), null, null, null);
 		check("null", changed.getTokenType() == null);
-		operator.deleteOrganization("java", null, null);
+		operator.deleteOrganization("java", null, null, null);
 	}
 
 	static void readsTheDocuments() throws ApiException {

@@ -28,6 +28,22 @@ static void answer_org(int64_t disabled_at)
 	fake_admin(&store, ERR_OK, &answer);
 }
 
+/* An act is answered once its refusal is recorded, anything else at once. */
+static void forbidden(struct op *op)
+{
+	store.calls = 0;
+	op_run(op);
+	if (op->act.action == NULL) {
+		refused_unasked(op, ERR_FORBIDDEN);
+		return;
+	}
+	cr_assert_not(op->finished);
+	cr_assert_eq(store.refusal, ERR_FORBIDDEN);
+	cr_assert_eq(op->act.below, !op->platform);
+	fake_recorded(&store, ERR_OK);
+	answered(op, ERR_FORBIDDEN);
+}
+
 Test(admin, every_operation_wants_the_platform_s_role)
 {
 	for (size_t i = 0; i < OP_COUNT; i++) {
@@ -35,14 +51,12 @@ Test(admin, every_operation_wants_the_platform_s_role)
 			continue;
 		struct op *op = new_op((enum op_id)i);
 		op->in.bearer = token_from(operator_claims());
-		store.calls = 0;
-		op_run(op);
-		refused_unasked(op, ERR_FORBIDDEN);
+		forbidden(op);
 		op = new_op((enum op_id)i);
 		op->in.bearer = token_from(client_claims());
-		op_run(op);
-		refused_unasked(op, ERR_FORBIDDEN);
+		forbidden(op);
 		op = new_op((enum op_id)i);
+		store.calls = 0;
 		op_run(op);
 		refused_unasked(op, ERR_MISSING_TOKEN);
 	}
@@ -53,17 +67,7 @@ Test(admin, a_platform_token_opens_no_organization_s_route)
 	for (size_t i = 0; i < OP_COUNT; i++) {
 		if (op_specs[i].who != OP_BY_MEMBER && op_specs[i].who != OP_BY_ADMIN)
 			continue;
-		struct op *op = prepared((enum op_id)i);
-		op_run(op);
-		if (op->act.action == NULL) {
-			refused_unasked(op, ERR_FORBIDDEN);
-			continue;
-		}
-		/* an act is answered once its refusal is recorded */
-		cr_assert_not(op->finished);
-		cr_assert_eq(store.refusal, ERR_FORBIDDEN);
-		fake_recorded(&store, ERR_OK);
-		answered(op, ERR_FORBIDDEN);
+		forbidden(prepared((enum op_id)i));
 	}
 }
 
@@ -73,6 +77,20 @@ Test(admin, a_refusal_that_can_t_be_recorded_isn_t_told)
 	op_run(op);
 	fake_recorded(&store, ERR_STORE_UNAVAILABLE);
 	answered(op, ERR_STORE_UNAVAILABLE);
+}
+
+/* One that is beyond the bound on rows is told all the same. */
+Test(admin, a_refusal_that_the_store_doesn_t_take_is_told_or_not)
+{
+	store.refuse = ERR_OVERLOADED;
+	struct op *op = prepared(OP_GET_CLIENT_SECRET);
+	op_run(op);
+	answered(op, ERR_OVERLOADED);
+	store.refuse = ERR_RATE_LIMITED;
+	op = prepared(OP_GET_CLIENT_SECRET);
+	op_run(op);
+	answered(op, ERR_FORBIDDEN);
+	store.refuse = ERR_OK;
 }
 
 Test(admin, a_new_organization_s_answer_has_what_the_store_kept_the_verifier_of)

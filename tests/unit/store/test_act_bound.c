@@ -8,6 +8,7 @@
 
 static struct act_bound bound;
 static struct uuid organization;
+static struct str named;
 
 static unsigned taken(const char *actor, const char *action, int64_t now_us, unsigned asked)
 {
@@ -15,7 +16,7 @@ static unsigned taken(const char *actor, const char *action, int64_t now_us, uns
 	const struct origin origin = {.actor = str_of(actor), .act = &act};
 	unsigned n = 0;
 	for (unsigned i = 0; i < asked; i++)
-		n += act_bound_takes(&bound, &origin, now_us);
+		n += act_bound_takes(&bound, &origin, named, now_us);
 	return n;
 }
 
@@ -32,6 +33,8 @@ Test(act_bound, each_actor_and_action_has_its_own)
 	cr_expect_eq(taken("a", "read_secret", 0, 20), 10);
 	cr_expect_eq(taken("b", "rotate_secret", 0, 20), 10);
 	organization.b[0] = 1;
+	cr_expect_eq(taken("a", "rotate_secret", 0, 20), 10);
+	named = STR("acme");
 	cr_expect_eq(taken("a", "rotate_secret", 0, 20), 10);
 }
 
