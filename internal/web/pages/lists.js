@@ -256,13 +256,11 @@ function Form({ fields, of, again, happens, doIt, danger, typed, changes, act, D
       const { of, now } = await again();
       const fresh = allTyped(now);
       const clash = now.filter(({ name }) => name in given && fresh[name] !== first[name]);
+      // whatever comes of another try, the form is of what was read last
       setRead(of);
-      if (clash.length > 0) {
-        setTheirs(clash);
-        setFirst(fresh);
-        set((v) => Object.fromEntries(now.map(({ name }) => [name, (name in given ? v : fresh)[name]])));
-        return;
-      }
+      setFirst(fresh);
+      set((v) => ({ ...v, ...Object.fromEntries(Object.entries(fresh).filter(([name]) => !(name in given))) }));
+      if (clash.length > 0) return setTheirs(clash);
       answer = await act(given, of);
     }
     if (Done) setMade(answer);

@@ -406,6 +406,23 @@ async function another_changes_it(page, world) {
     world.changed = null;
   }
   check(world.client.token_lifetime === 77, "what the other has changed is lost");
+  // the other try fails: the form has what was read before it
+  await button(page, "Edit").click();
+  await field("Scopes").fill("mine:again");
+  let tries = 0;
+  world.special = (method) => {
+    if (method !== "PATCH") return null;
+    if (tries++ === 0) world.client = { ...world.client, token_lifetime: 88 };
+    return tries === 2 ? problem(503, "overloaded") : null;
+  };
+  await submit(page);
+  await dialog(page).getByText("The service is busy").waitFor();
+  world.special = null;
+  check(tries === 2 && world.changed === null, "it isn't tried again");
+  check((await dialog(page).getByLabel("Token lifetime").inputValue()) === "88", "what the other has changed isn't shown");
+  check((await field("Scopes").inputValue()) === "mine:again", "what was typed is lost");
+  await save({ scopes: ["mine:again"] });
+  check(world.client.token_lifetime === 88, "what the other has changed is overwritten");
   // it can't be read again
   await button(page, "Edit").click();
   await field("Name").fill("Gone");
