@@ -1,5 +1,7 @@
 #include "op/act_refused.h"
 
+#include <string.h>
+
 #include "base/starved.h"
 #include "op/portal.h"
 
@@ -107,13 +109,22 @@ void op_name_act(struct op *op)
 	op->origin.act = &op->act;
 }
 
+/* Whose refusals are recorded. Of an outside issuer's bearer the organization isn't known where
+ * none is wanted, and of an operator's token whether it is live where it opens nothing. */
+static bool is_somebody(const struct op *op)
+{
+	static const struct uuid unknown;
+	if (!op->caller_known || op_is_session(op) || op->platform)
+		return op->caller_known;
+	return !op->operator_token && (op->caller.client_id.p != NULL || memcmp(&op->organization_id, &unknown, sizeof unknown) != 0);
+}
+
 bool op_record_refusal(struct op *op, act_recorded *done)
 {
-	bool verified = op->caller_known || op_is_session(op);
-	if (op->err != ERR_FORBIDDEN || op->origin.act == NULL || op->act.asked || !verified || op->starved != starved_count())
+	if (op->err != ERR_FORBIDDEN || op->origin.act == NULL || op->act.asked || !is_somebody(op) || op->starved != starved_count())
 		return false;
 	op->act.asked = true;
-	op->act.below = !op->platform && !op->operator_token && !op_is_session(op);
+	op->act.below = op->platform || op_is_session(op) ? NULL : &op->caller;
 	enum err err = store_record_refusal(op->env->store, &op->origin, op->err, done, op);
 	if (err != ERR_OK && err != ERR_RATE_LIMITED)
 		op->err = err;

@@ -13,6 +13,8 @@ struct operator_proof {
 	struct uuid jti;                /* of the token that isn't a session's */
 };
 
+struct bearer;
+
 /* What an act is, for when it is refused and its own statement doesn't record that. What is pointed
  * to is read then. */
 struct named_act {
@@ -23,9 +25,10 @@ struct named_act {
 	const char *about;                  /* a member of the detail; NULL: none */
 	const struct str *what;             /* its value; absent: none */
 	bool asked;                         /* the act's own statement was sent */
-	/* whoever asks is neither the platform nor an operator, and has nothing to do with another
-	 * organization: what was asked for is told in the detail alone */
-	bool below;
+	/* the bearer of whoever is neither the platform nor an operator, and has nothing to do with
+	 * another organization: what was asked for is told in the detail alone, and nothing is
+	 * recorded unless it is live; NULL: somebody else's, who was found live */
+	const struct bearer *below;
 };
 
 /* Strings are borrowed until the statement has answered. */

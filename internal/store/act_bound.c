@@ -1,8 +1,6 @@
 #include "store/act_bound.h"
 
-#include <string.h>
-
-#include "base/utf8.h"
+#include "base/visible.h"
 
 static uint64_t mix(uint64_t h, const void *p, size_t n)
 {
@@ -17,7 +15,6 @@ static uint64_t kind_of(const struct act_bound *b, const struct origin *o, struc
 	uint64_t h = 14695981039346656037ULL ^ (uintptr_t)b;
 	h = mix(h, o->actor.p, o->actor.n);
 	h = mix(h, o->act->organization_id, sizeof *o->act->organization_id);
-	h = mix(h, o->act->action, strlen(o->act->action));
 	h = mix(h, named.p, named.n);
 	h ^= h >> 32;
 	return h == 0 ? 1 : h;
@@ -44,8 +41,8 @@ bool act_bound_takes(struct act_bound *b, const struct origin *o, struct str nam
 
 struct str act_bound_cut(struct str s)
 {
-	size_t n = 0;
-	for (size_t next; n < s.n && (next = utf8_next(str_from(s.p + n, s.n - n))) > 0 && n + next <= ACT_BOUND_TEXT;)
-		n += next;
+	size_t n = s.n < ACT_BOUND_TEXT ? s.n : ACT_BOUND_TEXT;
+	while (n > 0 && !text_is_visible(str_from(s.p, n), ""))
+		n--;
 	return s.p == NULL ? s : str_from(s.p, n);
 }

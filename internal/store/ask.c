@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sql/admin_statement.h"
+#include "sql/bearer.h"
 #include "sql/console.h"
 #include "sql/outcome.h"
 #include "store/act_bound.h"
@@ -42,7 +43,7 @@ static bool is_refusal(enum err err)
  * operators. */
 static bool is_beyond_bound(struct store *s, const struct origin *o, enum err why)
 {
-	struct act_bound *bound = why != ERR_FORBIDDEN ? &s->moving_acts : o->act->below ? &s->members_acts : &s->refused_acts;
+	struct act_bound *bound = why != ERR_FORBIDDEN ? &s->moving_acts : o->act->below != NULL ? &s->members_acts : &s->refused_acts;
 	/* what is refused since it moves is there: its name can't be made up */
 	struct str named = why != ERR_FORBIDDEN ? *o->act->organization : STR_NONE;
 	return !act_bound_takes(bound, o, named, store_now_us(s));
@@ -52,9 +53,12 @@ static enum err send_refused(struct store *s, const struct origin *o, enum err w
 {
 	const struct named_act *act = o->act;
 	static const struct uuid none;
+	static const struct bearer nobody;
+	const struct bearer *bearer = act->below == NULL ? &nobody : act->below;
 	bool known = memcmp(act->organization_id, &none, sizeof none) != 0;
 	struct pg_params p;
 	store_params(s, &p);
+	bearer_put(&p, bearer);
 	origin_put(&p, o);
 	pg_put_text(&p, str_of(act->action));
 	pg_put_text(&p, str_of(err_info(why)->code));
@@ -63,7 +67,8 @@ static enum err send_refused(struct store *s, const struct origin *o, enum err w
 	pg_put_text(&p, *act->client_id);
 	pg_put_text(&p, act->about == NULL ? STR_NONE : str_of(act->about));
 	pg_put_text(&p, act->about == NULL ? STR_NONE : act_bound_cut(*act->what));
-	pg_put_bool(&p, act->below);
+	pg_put_bool(&p, act->below != NULL);
+	bearer_put_proof(&p, bearer);
 	return pg_conn_send(s->serve_conn, STMT_ACT_REFUSED, &p, (int)s->config->request_timeout_ms, done, arg);
 }
 

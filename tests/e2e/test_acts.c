@@ -184,11 +184,33 @@ Test(acts, what_an_organization_s_token_may_not_do_is_recorded)
 
 Test(acts, of_what_an_organization_s_token_may_not_do_the_first_ten_are_recorded)
 {
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < 15; i++) {
 		expect_status(try("DELETE", "/admin/organizations/other", admin, NULL), 403);
+		expect_status(try("POST", "/admin/organizations", admin, "{\"slug\":\"third\"}"), 403);
+	}
 	int64_t rows = sql_int(world_db(&w), "select count(*) from m2m.admin_audit where outcome = 'forbidden'");
 	/* the next minute may have begun */
 	cr_expect(rows == 10 || rows == 20, "%lld rows", (long long)rows);
+}
+
+/* What its bearer was obtained with has ended, its organization is disabled, or it comes from where
+ * it may not: it isn't anybody's act. */
+Test(acts, who_isn_t_let_in_causes_no_row)
+{
+	char token[TOKEN_MAX], path[256];
+	client_token(&w, &acme, token);
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/rotate", acme.client_id);
+	expect_status(try("POST", path, platform, "{\"grace_seconds\":0}"), 200);
+	expect_status(try("DELETE", "/admin/organizations/other", token, NULL), 403);
+	world_ctl(&w, &ran, "org", "set", "acme", "--allow-network", "192.0.2.0/24");
+	expect_status(try("DELETE", "/admin/organizations/other", admin, NULL), 403);
+	world_ctl(&w, &ran, "org", "set", "acme", "--allow-network", "any");
+	world_ctl(&w, &ran, "org", "disable", "acme");
+	expect_status(try("DELETE", "/admin/organizations/other", admin, NULL), 403);
+	cr_expect_str_eq(forbidden(), "");
+	world_ctl(&w, &ran, "org", "enable", "acme");
+	expect_status(try("DELETE", "/admin/organizations/other", admin, NULL), 403);
+	cr_expect_str_eq(forbidden(), "acme delete_organization operator {\"slug\": \"other\"}");
 }
 
 /* Who shows nothing that verifies leaves no row, however often. */

@@ -39,7 +39,7 @@ static void forbidden(struct op *op)
 	}
 	cr_assert_not(op->finished);
 	cr_assert_eq(store.refusal, ERR_FORBIDDEN);
-	cr_assert_eq(op->act.below, !op->platform);
+	cr_assert_eq(op->act.below == NULL, op->platform);
 	fake_recorded(&store, ERR_OK);
 	answered(op, ERR_FORBIDDEN);
 }

@@ -27,10 +27,10 @@ Test(act_bound, the_first_ten_of_a_minute_are_rows)
 	cr_expect_eq(taken("a", "rotate_secret", 2 * MINUTE_US, 100), 10);
 }
 
-Test(act_bound, each_actor_and_action_has_its_own)
+Test(act_bound, each_actor_of_each_organization_has_its_own)
 {
 	cr_expect_eq(taken("a", "rotate_secret", 0, 20), 10);
-	cr_expect_eq(taken("a", "read_secret", 0, 20), 10);
+	cr_expect_eq(taken("a", "read_secret", 0, 20), 0, "of another action");
 	cr_expect_eq(taken("b", "rotate_secret", 0, 20), 10);
 	organization.b[0] = 1;
 	cr_expect_eq(taken("a", "rotate_secret", 0, 20), 10);
@@ -65,5 +65,9 @@ Test(act_bound, a_text_is_cut_between_its_characters)
 	cut_is(SIXTY_THREE "\xc3\xa4", 63);
 	cut_is("ab\xff!", 2);
 	cut_is("", 0);
+	cut_is("acme\xe2\x80\xaetxt.exe", 4); /* right to left */
+	cut_is("acme\xe2\x80\x8b", 4);        /* no width */
+	cut_is("a\033[2J", 1);
+	cut_is("\n", 0);
 	cr_expect_null(act_bound_cut(STR_NONE).p);
 }
