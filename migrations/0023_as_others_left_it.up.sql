@@ -2,3 +2,21 @@ set local role m2m_owner;
 
 -- client_secret_by_key_and_end (0022) answers whatever this one did.
 drop index m2m.client_secret_by_key;
+
+-- A statement that waited for a row sees that as it is then, and the rest as it was when the
+-- statement began. These see what has committed when they run, which is once the row is locked.
+
+-- A version of a client's secret, as it is shown.
+create function m2m.secret_now(client text, secret_version int)
+returns table (hint text, created_at timestamptz, expires_at timestamptz, created_by text)
+language sql volatile strict rows 1 set search_path = pg_catalog, pg_temp as $$
+	select s.hint, s.created_at, s.expires_at, s.created_by from m2m.client_secret s
+	where s.client_id = secret_now.client collate "C" and s.version = secret_now.secret_version
+$$;
+-- An organization's default client; null: none.
+create function m2m.default_client_now(organization uuid) returns text
+language sql volatile strict set search_path = pg_catalog, pg_temp as $$
+	select c.client_id from m2m.client c where c.organization_id = default_client_now.organization and c.is_default and c.deleted_at is null
+$$;
+revoke all on function m2m.secret_now(text, int), m2m.default_client_now(uuid) from public;
+grant execute on function m2m.secret_now(text, int), m2m.default_client_now(uuid) to m2m_gateway;

@@ -30,7 +30,7 @@ with
         or later.token_binding is not null and coalesce(later.auth_methods <@ '{key,certificate}'::text[], false)) then 'profile_unmet'
       else 'granted' end as outcome
   from (select) one left join org o on true left join present c on true left join later on true
-    --: current_secret
+    --: current_secret_now
 )
 , handed_over as (
   -- the constraint that allows one default looks at the statement's end
@@ -81,4 +81,4 @@ select target.result,
   --: client_tag(target, c, s)
   as tag
 from answer target left join changed c on true
-  --: current_secret
+  --: current_secret_now

@@ -11,7 +11,7 @@ with
       --: client_tag_case($10)
       when c.is_default then 'default_client' else 'granted' end as outcome
   from (select) one left join org o on true left join present c on true
-    --: current_secret
+    --: current_secret_now
 )
 , deleted as (
   update m2m.client c set disabled_at = coalesce(c.disabled_at, statement_timestamp()), deleted_at = statement_timestamp()

@@ -21,7 +21,7 @@ with present as materialized (
       and x.external_id = $12::text and x.deleted_at is null and x.organization_id <> o.organization_id)
     then 'already_exists' else 'granted' end as outcome
   from present o
-    --: default_client(o)
+    --: default_client_now(o)
 )
 , changed as (
   update m2m.organization o set name = coalesce($9::text, o.name),
@@ -72,4 +72,4 @@ select answer.outcome,
   --: org_tag(changed, c)
   as tag
 from answer left join changed on true
-  --: default_client(changed)
+  --: default_client_now(changed)

@@ -13,7 +13,7 @@ with present as materialized (
       --: org_tag_case($9)
       else 'granted' end as outcome
   from present o
-    --: default_client(o)
+    --: default_client_now(o)
 )
 , deleted as (
   update m2m.organization o set disabled_at = coalesce(o.disabled_at, statement_timestamp()), deleted_at = statement_timestamp()

@@ -407,9 +407,17 @@ $1::text, $2::uuid, $3::"char", $4::text::inet, $5::text, $6::text
 --= default_client(o)
 left join m2m.client c on c.organization_id = :o.organization_id and c.is_default and c.deleted_at is null
 
+--= default_client_now(o)
+-- The same of a row `o` that is locked, as it is since.
+left join lateral (select m2m.default_client_now(:o.organization_id) as client_id) c on true
+
 --= current_secret
 left join m2m.client_secret s on s.client_id = c.client_id and
   --: secret_is_current(s, c)
+
+--= current_secret_now
+-- The same of a row `c` that is locked, as it is since: whoever was waited for may have rotated.
+left join lateral m2m.secret_now(c.client_id, c.secret_version) s on true
 
 --= org_columns(o, c)
 -- 1 to 10 of what is answered: an organization, and its default client's id.
