@@ -49,12 +49,35 @@ static bool take_tags(struct op *op, struct str list, struct words *ret)
 	return all > 0;
 }
 
-void rest_take_conditions(const struct rest_message *m, struct op *op)
+void rest_take_if_none_match(const struct rest_message *m, struct op *op)
+{
+	op->in.if_none_match = arena_copy(op->arena, m->headers[REST_IF_NONE_MATCH].value);
+}
+
+static bool takes_if_match(const struct op_spec *spec)
+{
+	switch (spec->id) {
+	case OP_UPDATE_ORGANIZATION:
+	case OP_UPDATE_CLIENT:
+	case OP_DELETE_ORGANIZATION:
+	case OP_DELETE_CLIENT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void rest_take_if_match(const struct rest_message *m, struct op *op)
 {
 	struct str if_match = m->headers[REST_IF_MATCH].value;
 	unsigned given = m->headers[REST_IF_MATCH].count;
-	op->in.if_none_match = arena_copy(op->arena, m->headers[REST_IF_NONE_MATCH].value);
-	if (given == 0 || (given == 1 && str_eq(if_match, STR("*"))))
+	if (given == 0 || str_eq(str_of(op->spec->method), STR("GET")))
+		return;
+	if (!takes_if_match(op->spec)) {
+		op_fail(op, ERR_INVALID_REQUEST, "The operation takes no If-Match.");
+		return;
+	}
+	if (given == 1 && str_eq(if_match, STR("*")))
 		return;
 	if (given > 1 || !take_tags(op, if_match, &op->in.if_match))
 		op_fail(op, ERR_INVALID_REQUEST, "If-Match must be one header, with * or up to 32 entity-tags (RFC 9110 section 8.8.3).");

@@ -5,8 +5,11 @@
 #include "op/op.h"
 #include "rest/rest_message.h"
 
-/* Into in.if_match and in.if_none_match. ERR_INVALID_REQUEST for an If-Match that isn't
- * well-formed: what is to be done on a condition isn't done without one. */
-void rest_take_conditions(const struct rest_message *m, struct op *op);
+/* Into in.if_none_match. */
+void rest_take_if_none_match(const struct rest_message *m, struct op *op);
+
+/* Into in.if_match; GET passes it over. ERR_INVALID_REQUEST where it isn't well-formed, or the
+ * operation takes none: what is to be done on a condition isn't done without one. */
+void rest_take_if_match(const struct rest_message *m, struct op *op);
 
 #endif

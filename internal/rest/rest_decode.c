@@ -452,6 +452,8 @@ void rest_decode(const struct rest_message *m, struct op *op)
 		decode_proof(m, op);
 	if (op->err == ERR_OK && !takes_query(op->spec))
 		rest_refuse_query(op, m->query);
+	if (op->err == ERR_OK)
+		rest_take_if_match(m, op);
 	if (op->err != ERR_OK)
 		return;
 	switch (op->spec->id) {
@@ -464,7 +466,7 @@ void rest_decode(const struct rest_message *m, struct op *op)
 		decode_grant(m, op, false);
 		break;
 	case OP_LIST_REVOCATIONS:
-		rest_take_conditions(m, op);
+		rest_take_if_none_match(m, op);
 		rest_decode_asking_client(op, m->query);
 		break;
 	case OP_ROTATE_SECRET:
@@ -510,9 +512,6 @@ void rest_decode(const struct rest_message *m, struct op *op)
 		break;
 	case OP_UPDATE_ORGANIZATION:
 	case OP_UPDATE_CLIENT:
-		rest_take_conditions(m, op);
-		decode_admin(m, op);
-		break;
 	case OP_CREATE_ORGANIZATION:
 	case OP_CREATE_CLIENT:
 	case OP_ADD_CREDENTIAL:
@@ -520,9 +519,7 @@ void rest_decode(const struct rest_message *m, struct op *op)
 		break;
 	case OP_GET_ORGANIZATION:
 	case OP_GET_CLIENT:
-	case OP_DELETE_ORGANIZATION:
-	case OP_DELETE_CLIENT:
-		rest_take_conditions(m, op);
+		rest_take_if_none_match(m, op);
 		break;
 	default:
 		break;
