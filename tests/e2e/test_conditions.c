@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/expect.h"
 #include "harness/world.h"
@@ -267,10 +268,42 @@ Test(conditions, what_is_no_condition_is_refused)
 	expect_status(on("PATCH", client, "{\"name\":\"two\"}", many), 400);
 }
 
+/* Who sends one where none is taken believes in it. */
+Test(conditions, where_none_is_taken_none_is_believed_in)
+{
+	static const struct {
+		const char *method, *path, *body;
+	} acts[] = {
+		{"POST", "/admin/organizations", "{\"slug\":\"beta\"}"},
+		{"POST", ORG "/clients", "{}"},
+		{"POST", ORG "/portal-links", "{\"actor\":\"Ada\",\"may\":[\"reveal\"]}"},
+		{"POST", "CLIENT/rotate", "{}"},
+		{"PATCH", "CLIENT/rotation", "{\"grace_seconds\":60}"},
+		{"DELETE", "CLIENT/rotation", NULL},
+		{"POST", "CLIENT/credentials", "{}"},
+		{"POST", "/m2m/rotate", "{}"},
+		{"DELETE", "/m2m/rotation", NULL},
+	};
+	int64_t before = sql_int(world_db(&w), "select count(*) from m2m.admin_audit");
+	for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
+		char path[512];
+		bool is_client = strncmp(acts[i].path, "CLIENT", 6) == 0;
+		snprintf(path, sizeof path, "%s%s", is_client ? client : "", acts[i].path + (is_client ? 6 : 0));
+		expect_status(on(acts[i].method, path, acts[i].body, "*"), 400);
+		cr_expect(is_problem(&r, "invalid_request") && strstr(r.body, "If-Match") != NULL, "%s: %s", path, r.body);
+	}
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.admin_audit"), before);
+	/* and what changes nothing needs none */
+	expect_status(on("GET", client, NULL, "x"), 200);
+	expect_status(on("GET", ORG, NULL, "\"other\""), 200);
+	expect_status(on("GET", "/oauth2/revocations", NULL, "x"), 200);
+}
+
 /* ---- histories ---- */
 
 struct writer {
 	pthread_t id;
+	const char *method;
 	const char *path;
 	const char *if_match; /* a header line */
 	int number, status;
@@ -284,7 +317,7 @@ static void *write_one(void *arg)
 	struct writer *me = arg;
 	char body[64];
 	snprintf(body, sizeof body, "{\"name\":\"writer %d\"}", me->number);
-	me->status = call("PATCH", me->path, body, me->if_match, &me->reply);
+	me->status = call(me->method, me->path, strcmp(me->method, "PATCH") == 0 ? body : NULL, me->if_match, &me->reply);
 	return NULL;
 }
 
@@ -298,7 +331,7 @@ static void one_writer_wins(const char *path)
 		read_tag(path, tag);
 		snprintf(header, sizeof header, "If-Match: %s\r\n", tag);
 		for (int i = 0; i < WRITERS; i++) {
-			writers[i] = (struct writer){.path = path, .if_match = header, .number = i};
+			writers[i] = (struct writer){.method = "PATCH", .path = path, .if_match = header, .number = i};
 			cr_assert_eq(pthread_create(&writers[i].id, NULL, write_one, &writers[i]), 0);
 		}
 		for (int i = 0; i < WRITERS; i++) {
@@ -324,4 +357,85 @@ Test(conditions, of_those_who_read_the_same_client_one_changes_it)
 Test(conditions, of_those_who_read_the_same_organization_one_changes_it)
 {
 	one_writer_wins(ORG);
+}
+
+/* ---- what another one has yet to commit ---- */
+
+static PGconn *open_other(void)
+{
+	char url[PG_URL];
+	pg_url(&w.pg, "m2m_gateway", w.database, url);
+	PGconn *other = sql_open(url);
+	sql_exec(other, "begin");
+	return other;
+}
+
+/* It waits for the other one, who then commits. */
+static struct writer *behind(PGconn *other, const char *method, const char *path, const char *if_match)
+{
+	struct writer *me = &writers[0];
+	*me = (struct writer){.method = method, .path = path, .if_match = if_match};
+	cr_assert_eq(pthread_create(&me->id, NULL, write_one, me), 0);
+	int64_t waits = 0;
+	for (int tries = 0; tries < 200 && waits == 0; tries++) {
+		usleep(20000);
+		waits = sql_int(world_db(&w), "select count(*) from pg_stat_activity where datname = current_database() and "
+					      "wait_event_type = 'Lock'");
+	}
+	cr_expect_eq(waits, 1);
+	sql_exec(other, "commit");
+	PQfinish(other);
+	cr_assert_eq(pthread_join(me->id, NULL), 0);
+	return me;
+}
+
+/* The answer is what is read then. */
+static void told_as_it_is(const char *path, const struct writer *me)
+{
+	char told[TAG_MAX];
+	struct seen now;
+	cr_assert_eq(me->status, 200, "%s", me->reply.body);
+	http_header(&me->reply, "ETag", told, sizeof told);
+	see(path, &now);
+	cr_expect_str_eq(me->reply.body, now.body);
+	cr_expect_str_eq(told, now.tag);
+}
+
+static PGconn *rotate_beside(int version)
+{
+	PGconn *other = open_other();
+	sql_exec(other, "update m2m.client set secret_version = %d where client_id = '%s'", version, acme.client_id);
+	sql_exec(other,
+		 "insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)"
+		 " select client_id, %d, key_id, sha256('salt %d'), sha256('verifier %d'), 'new%d' from m2m.client_secret"
+		 " where client_id = '%s' and version = 1",
+		 version, version, version, version, acme.client_id);
+	return other;
+}
+
+Test(conditions, who_waited_for_a_rotation_is_told_of_its_secret)
+{
+	char tag[TAG_MAX], header[128];
+	told_as_it_is(client, behind(rotate_beside(2), "PATCH", client, NULL));
+	read_tag(client, tag);
+	snprintf(header, sizeof header, "If-Match: %s\r\n", tag);
+	cr_expect_eq(behind(rotate_beside(3), "PATCH", client, header)->status, 412);
+}
+
+static PGconn *hand_over_beside(void)
+{
+	PGconn *other = open_other();
+	sql_exec(other, "select 1 from m2m.organization where slug = 'acme' for no key update");
+	sql_exec(other, "update m2m.client set is_default = not is_default where organization_id = '%s'", acme.id);
+	return other;
+}
+
+Test(conditions, who_waited_for_a_hand_over_is_told_of_the_new_default)
+{
+	char tag[TAG_MAX], header[128];
+	expect_status(call("POST", ORG "/clients", "{\"name\":\"second\"}", NULL, &r), 201);
+	told_as_it_is(ORG, behind(hand_over_beside(), "PATCH", ORG, NULL));
+	read_tag(ORG, tag);
+	snprintf(header, sizeof header, "If-Match: %s\r\n", tag);
+	cr_expect_eq(behind(hand_over_beside(), "DELETE", ORG, header)->status, 412);
 }
