@@ -187,6 +187,7 @@ Test(acts, of_what_an_organization_s_token_may_not_do_the_first_ten_are_recorded
 	for (int i = 0; i < 15; i++) {
 		expect_status(try("DELETE", "/admin/organizations/other", admin, NULL), 403);
 		expect_status(try("POST", "/admin/organizations", admin, "{\"slug\":\"third\"}"), 403);
+		expect_status(try("POST", "/admin/signing-keys/rotate", admin, "{}"), 403);
 	}
 	int64_t rows = sql_int(world_db(&w), "select count(*) from m2m.admin_audit where outcome = 'forbidden'");
 	/* the next minute may have begun */
