@@ -42,20 +42,6 @@ void dpop_thumbprint(const struct signing_key *key, char jkt[THUMBPRINT_TEXT_LEN
 	put_text(key->thumbprint, jkt);
 }
 
-enum err dpop_verify(const struct jwt *proof, char jkt[THUMBPRINT_TEXT_LEN + 1])
-{
-	struct signing_key *key;
-	enum err err = dpop_key(proof, &key);
-
-	if (err != ERR_OK)
-		return err;
-	err = jwt_verify(key, proof);
-	if (err == ERR_OK)
-		dpop_thumbprint(key, jkt);
-	signing_key_free(key);
-	return err;
-}
-
 enum err dpop_ath(struct str access_token, char out[THUMBPRINT_TEXT_LEN + 1])
 {
 	uint8_t digest[SHA256_LEN];

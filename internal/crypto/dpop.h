@@ -12,16 +12,12 @@
 /* typ dpop+jwt, and the public key in the header's jwk (section 4.2). */
 extern const struct jwt_form jwt_form_dpop_proof;
 
-/* Checks the signature with the key that the proof embeds (section 4.3, points 5 to 7), which is
- * for `alg` and without a private part. Anybody sends proofs, so nothing that costs more than a
- * signature is asked of the key: one that protects nothing harms its owner alone. jkt: its RFC
- * 7638 thumbprint in base64url, with a NUL. ERR_MISMATCH: no such key, or the signature isn't
- * its; ERR_NO_MEMORY, ERR_CRYPTO. */
-MUST_CHECK enum err dpop_verify(const struct jwt *proof, char jkt[THUMBPRINT_TEXT_LEN + 1]);
-
-/* The same in steps, for whoever verifies several together: the key, which the caller frees, then
- * jwt_verify, and the key's thumbprint. ERR_MISMATCH of dpop_key: no such key. */
+/* The key that the proof embeds (section 4.3, points 5 to 7), which is for `alg` and without a
+ * private part; jwt_verify tells whether it signed the proof. Anybody sends proofs, so nothing that
+ * costs more than a signature is asked of the key: one that protects nothing harms its owner alone.
+ * The caller frees it. ERR_MISMATCH: no such key; ERR_NO_MEMORY, ERR_CRYPTO. */
 MUST_CHECK enum err dpop_key(const struct jwt *proof, struct signing_key **ret);
+/* Its RFC 7638 thumbprint in base64url, with a NUL. */
 void dpop_thumbprint(const struct signing_key *key, char jkt[THUMBPRINT_TEXT_LEN + 1]);
 
 /* The `ath` of an access token: base64url of its SHA-256, with a NUL (section 4.2). */

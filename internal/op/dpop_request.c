@@ -54,7 +54,6 @@ enum op_verdict op_check_proof(struct op *op, struct str access_token, struct dp
 static void verified(void *arg, enum err err)
 {
 	struct op *op = arg;
-	op->shown_proof->verified = true;
 	op->shown_proof->err = err;
 	op->step--; /* the step that asked, once more */
 	op_resume(op, err == ERR_SHUTTING_DOWN ? err : ERR_OK);
@@ -72,7 +71,6 @@ static enum op_verdict verify(struct op *op, struct signing_key *key)
 	if (op->env->signatures != NULL && signature_ask(op->env->signatures, &shown->question))
 		return OP_WAIT;
 	shown->err = jwt_verify(key, &shown->jwt);
-	shown->verified = true;
 	return OP_MORE;
 }
 

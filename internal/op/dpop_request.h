@@ -16,7 +16,6 @@ struct shown_proof {
 	struct jwt jwt;
 	struct dpop_proof proof;
 	struct signature_question question;
-	bool verified;
 	enum err err; /* what that answered */
 };
 

@@ -1,8 +1,10 @@
 /* HTTP/2 that no honest client sends. Each abuse ends in a stream error, GOAWAY or a closed
  * connection in bounded time, costs the daemon bounded memory, and does another client no harm. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/expect.h"
@@ -656,6 +658,71 @@ Test(grpc_hostile, cancelled_calls_under_way_hold_the_reading_back)
 	cr_assert_not(read_on, "a hundred cancelled calls are under way");
 	cr_assert(h2_wait_frame(&c, NGHTTP2_PING, &f, 5000));
 	cr_assert_eq(grpc_call_on(&c, &get_id, &g), OK);
+}
+
+#define BATCH      16 /* calls that a connection may have, of CONNECTIONS */
+#define BEHIND     3
+#define QUEUE      "m2m_issue_queue_depth"
+#define SENT       "m2m_batch_tokens_sum"
+#define ISSUED     "m2m_tokens_issued_total"
+#define LOST_CONNS "m2m_connections_ended_total{listener=\"grpc\",reason=\"lost\"}"
+
+static void expect_metric(const char *name, long value)
+{
+	for (unsigned tries = 0; gateway_metric(&w, name) != value && tries < 100; tries++)
+		sleep_ms(50);
+	cr_assert_eq(gateway_metric(&w, name), value, "%s is %ld, not %ld", name, gateway_metric(&w, name), value);
+}
+
+/* In one write. Returns the first one's stream. */
+static uint32_t ask_for_tokens(unsigned n)
+{
+	struct grpc_request q = {.path = GRPC_TOKEN, .bearer = admin, .message = token_message(acme.client_id, acme.secret)};
+	uint32_t first = c.stream;
+	out.n = 0;
+	for (unsigned i = 0; i < n; i++, c.stream += 2)
+		grpc_put(&out, c.stream, &q);
+	cr_assert(h2_send(&c, &out));
+	return first;
+}
+
+/* What the gateway reads in one turn of its loop: a connection's last frames, and its loss. */
+static void send_at_once_and_break(void)
+{
+	cr_assert_eq(kill(w.gateway.pid, SIGSTOP), 0);
+	cr_assert_eq(waitpid(w.gateway.pid, NULL, WUNTRACED), w.gateway.pid);
+	cr_assert(h2_send(&c, &out));
+	h2_abort(&c);
+	cr_assert_eq(kill(w.gateway.pid, SIGCONT), 0);
+}
+
+/* All calls that it may have are cancelled while their batch is on its way, so it waits for them to
+ * end; and others end with it, which the batch hasn't taken. */
+Test(grpc_hostile, a_connection_that_waits_for_cancelled_calls_may_break)
+{
+	PGconn *db = world_db(&w);
+	cr_assert_eq(c.max_streams, BATCH, "%u", c.max_streams);
+	sql_exec(db, "begin");
+	sql_exec(db, "lock table m2m.client in access exclusive mode");
+	uint32_t stream = ask_for_tokens(BATCH);
+	expect_metric(SENT, BATCH);
+	expect_metric(QUEUE, 0);
+	out.n = 0;
+	for (unsigned i = 0; i < BATCH - 1; i++, stream += 2)
+		put_reset(stream);
+	cr_assert(h2_send(&c, &out));
+	ask_for_tokens(BEHIND);
+	expect_metric(QUEUE, BEHIND);
+	out.n = 0;
+	for (unsigned i = 0; i < 5; i++) /* their answers meet the loss */
+		h2_put_frame(&out, NGHTTP2_PING, 0, 0, "12345678", 8);
+	put_reset(stream);
+	send_at_once_and_break();
+	expect_metric(LOST_CONNS, 1);
+	expect_metric(QUEUE, 0);
+	sql_exec(db, "rollback");
+	expect_metric(ISSUED, BATCH); /* and none of those behind */
+	expect_neighbour_is_served();
 }
 
 /* ---- resets that the client makes the gateway send (CVE-2025-8671) ---- */

@@ -206,31 +206,124 @@ Test(group_verifier, every_count_answers_as_each_alone)
 	}
 }
 
-static void set_number(uint8_t *to, const char *text)
+static enum err read_point(const uint8_t x[32], const uint8_t y[32], struct signing_key **ret)
 {
-	memcpy(to, unhex(text).p, ECDSA_RAW_LEN / 2);
+	char x_text[44] = "", y_text[44] = "";
+	struct sbuf xs = sbuf_fixed(x_text, sizeof x_text), ys = sbuf_fixed(y_text, sizeof y_text);
+	sbuf_put_base64url(&xs, str_from(x, 32));
+	sbuf_put_base64url(&ys, str_from(y, 32));
+	struct str jwk = arena_printf(arena, "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}", x_text, y_text);
+	return signing_key_from_known_jwk(JWT_ES256, jwk, ret);
 }
 
-Test(group_verifier, numbers_outside_of_the_order_are_refused)
+/* ---- numbers that are the same modulo the order ---- */
+
+static EC_GROUP *curve;
+static BN_CTX *ctx;
+static BIGNUM *number[8];
+
+static void curve_up(void)
 {
-	static const char *const numbers[] = {"0000000000000000000000000000000000000000000000000000000000000000", ORDER,
-					      "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632552",
-					      "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"};
-	skip_where_there_is_none();
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-		for (size_t half = 0; half < 2; half++) {
-			uint8_t keep[SIGNATURE_MAX];
-			memcpy(keep, signatures[3], sizeof keep);
-			set_number(signatures[3] + half * 32, numbers[i]);
-			expect_as_alone(LANES, numbers[i]);
-			cr_assert_eq(verifications[3].err, ERR_MISMATCH);
-			set_number(signatures[3], numbers[i]);
-			set_number(signatures[3] + 32, numbers[i]);
-			expect_as_alone(LANES, numbers[i]);
-			cr_assert_eq(verifications[3].err, ERR_MISMATCH);
-			memcpy(signatures[3], keep, sizeof keep);
-		}
+	up();
+	curve = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+	ctx = BN_CTX_new();
+	for (size_t i = 0; i < sizeof number / sizeof *number; i++)
+		number[i] = BN_new();
 }
+
+static void curve_down(void)
+{
+	for (size_t i = 0; i < sizeof number / sizeof *number; i++)
+		BN_free(number[i]);
+	BN_CTX_free(ctx);
+	EC_GROUP_free(curve);
+	down();
+}
+
+TestSuite(group_order, .init = curve_up, .fini = curve_down);
+
+static struct signing_key *key_of_point(const EC_POINT *point)
+{
+	struct signing_key *key = NULL;
+	uint8_t x[32], y[32];
+	cr_assert_eq(EC_POINT_get_affine_coordinates(curve, point, number[0], number[1], ctx), 1);
+	cr_assert(BN_bn2binpad(number[0], x, 32) == 32 && BN_bn2binpad(number[1], y, 32) == 32);
+	cr_assert_eq(read_point(x, y, &key), ERR_OK);
+	cr_assert(group_verifier_takes(key));
+	return key;
+}
+
+/* The key whose signature of `input` is (r, s): (s R - e G) / r, where R is the first point with
+ * an x from *r on (SEC 1 section 4.1.6). *r becomes that x modulo the order. */
+static struct signing_key *key_that_signed(struct str input, BIGNUM *r, const BIGNUM *s)
+{
+	const BIGNUM *order = EC_GROUP_get0_order(curve);
+	BIGNUM *e = number[2], *of_g = number[3], *of_r = number[4];
+	EC_POINT *point = EC_POINT_new(curve);
+	uint8_t digest[SHA256_LEN];
+	while (EC_POINT_set_compressed_coordinates(curve, point, r, 0, ctx) != 1)
+		cr_assert_eq(BN_add_word(r, 1), 1);
+	cr_assert_eq(sha256(input.p, input.n, digest), ERR_OK);
+	cr_assert(BN_bin2bn(digest, sizeof digest, e) != NULL && BN_nnmod(r, r, order, ctx) == 1);
+	cr_assert(BN_mod_inverse(of_r, r, order, ctx) != NULL && BN_mod_mul(of_g, e, of_r, order, ctx) == 1 &&
+		  BN_sub(of_g, order, of_g) == 1 && BN_mod_mul(of_r, s, of_r, order, ctx) == 1);
+	cr_assert_eq(EC_POINT_mul(curve, point, of_g, point, of_r, ctx), 1);
+	struct signing_key *key = key_of_point(point);
+	EC_POINT_free(point);
+	return key;
+}
+
+/* By the library, by OpenSSL and in a group; `signature` is verifications[3]'s. */
+static void expect_says(bool taken, const BIGNUM *r, const BIGNUM *s, const char *what)
+{
+	const struct verification *v = &verifications[3];
+	cr_assert(BN_bn2binpad(r, signatures[3], 32) == 32 && BN_bn2binpad(s, signatures[3] + 32, 32) == 32, "%s", what);
+	cr_assert_eq(sha256(v->input.p, v->input.n, digests[3]), ERR_OK);
+	const struct ecdsa_claim one = {digests[3], signatures[3], v->key->point.x, v->key->point.y};
+	cr_expect_eq(multi_buffer_verify_ecdsa(&one, 1), taken, "the library: %s", what);
+	cr_expect_eq(alone(3), taken ? ERR_OK : ERR_MISMATCH, "OpenSSL: %s", what);
+	verify_together(group, LANES);
+	for (size_t i = 0; i < LANES; i++)
+		cr_expect_eq(verifications[i].err, i == 3 && !taken ? ERR_MISMATCH : ERR_OK, "%s: lane %zu", what, i);
+}
+
+/* Of a right signature whose numbers are so small that with the order they still have 256 bits. */
+static void expect_order_is_looked_at(BIGNUM *r, const BIGNUM *s)
+{
+	const BIGNUM *order = EC_GROUP_get0_order(curve);
+	BIGNUM *r_over = number[5], *s_over = number[6], *zero = number[7];
+	verifications[3].key = key_that_signed(verifications[3].input, r, s);
+	cr_assert(BN_add(r_over, r, order) == 1 && BN_add(s_over, s, order) == 1);
+	BN_zero(zero);
+	expect_says(true, r, s, "r, s");
+	expect_says(false, r_over, s, "r + n, s");
+	expect_says(false, r, s_over, "r, s + n");
+	expect_says(false, r_over, s_over, "r + n, s + n");
+	expect_says(false, zero, zero, "0, 0");
+	expect_says(false, order, order, "n, n");
+	expect_says(false, zero, order, "0, n");
+	expect_says(false, order, zero, "n, 0");
+	expect_says(false, zero, s, "0, s");
+	expect_says(false, r, zero, "r, 0");
+	signing_key_free(verifications[3].key);
+}
+
+Test(group_order, numbers_outside_of_the_order_are_refused)
+{
+	BIGNUM *r = BN_new(), *s = BN_new();
+	skip_where_there_is_none();
+	for (unsigned i = 1; i < 5; i++) {
+		cr_assert(BN_set_word(r, i) == 1 && BN_set_word(s, i * i) == 1);
+		expect_order_is_looked_at(r, s);
+	}
+	/* a point whose x is beyond the order: r is the rest of it */
+	cr_assert(BN_add(r, EC_GROUP_get0_order(curve), BN_value_one()) == 1);
+	expect_order_is_looked_at(r, s);
+	BN_free(r);
+	BN_free(s);
+}
+
+/* ---- other forms ---- */
 
 /* RFC 7518 doesn't want the lower one of s and its negative. */
 Test(group_verifier, the_other_s_is_taken_as_openssl_takes_it)
@@ -262,16 +355,11 @@ Test(group_verifier, a_signature_of_another_length_is_none)
 Test(group_verifier, a_point_that_is_not_on_the_curve_is_no_key)
 {
 	struct signing_key *made = NULL;
-	char x[44] = "", y[44] = "";
 	struct str point = unhex(ecdsa_vector_public);
 	uint8_t other[32];
 	memcpy(other, point.p + 33, sizeof other);
 	other[31] ^= 1;
-	struct sbuf xs = sbuf_fixed(x, sizeof x), ys = sbuf_fixed(y, sizeof y);
-	sbuf_put_base64url(&xs, str_from(point.p + 1, 32));
-	sbuf_put_base64url(&ys, str_from(other, 32));
-	struct str jwk = arena_printf(arena, "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}", x, y);
-	cr_assert_neq(signing_key_from_known_jwk(JWT_ES256, jwk, &made), ERR_OK);
+	cr_assert_neq(read_point((const uint8_t *)point.p + 1, other, &made), ERR_OK);
 }
 
 /* ---- where it isn't used ---- */

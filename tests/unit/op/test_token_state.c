@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "fakes/fake_clock.h"
+#include "op/own_token.h"
 #include "op/rate_limits.h"
 #include "op/shown_memo.h"
 #include "op_test.h"
@@ -205,6 +206,50 @@ Test(token_state, a_token_that_says_much_is_told_and_not_remembered)
 		cr_assert_eq(op->out.introspected.scope.n, (size_t)SHOWN_TEXTS_MAX);
 	}
 	cr_assert_not(is_remembered(sbuf_str(&token)));
+}
+
+/* ---- as many audiences as a token can name ---- */
+
+#define AUDIENCES 3000
+#define ROOM      (20 * JWT_MAX_LEN) /* of an op, for the token as it is read and as it is told */
+
+static struct str token_for_many(struct signing_key *signer)
+{
+	struct sbuf json = sbuf_in(arena, 16384), token = sbuf_in(arena, 32768);
+	sbuf_putz(&json,
+		  "{\"iss\":\"" ISSUER "\",\"sub\":\"x\",\"exp\":1767229200,\"organization_id\":\"" ORGANIZATION "\",\"aud\":[\"a\"");
+	for (int i = 1; i < AUDIENCES; i++)
+		sbuf_putz(&json, ",\"a\"");
+	sbuf_putz(&json, "]}");
+	cr_assert_eq(jwt_sign(signer, false, sbuf_str(&json), &token), ERR_OK);
+	return sbuf_str(&token);
+}
+
+Test(token_state, many_audiences_are_told_in_little_memory)
+{
+	struct op *op = ask(OP_INTROSPECT_TOKEN, token_for_many(key));
+	cr_assert(store.token.verified);
+	say(ERR_OK, true);
+	answered(op, ERR_OK);
+	cr_assert_eq(op->out.introspected.audience.n, 2 * AUDIENCES - 1);
+	cr_assert_lt(arena_used(op->arena), ROOM, "%zu", arena_used(op->arena));
+}
+
+/* Whoever has no key of ours can name as many: they are read, and nothing is made of them. */
+Test(token_state, nothing_is_made_of_what_an_unknown_key_says)
+{
+	struct signing_key *unknown = NULL;
+	cr_assert_eq(signing_key_generate(JWT_ES256, &unknown), ERR_OK);
+	struct op *op = ask(OP_INTROSPECT_TOKEN, token_for_many(unknown));
+	cr_assert_eq(store.waiting, FAKE_INTROSPECT);
+	cr_assert(str_eq(store.token.kid, signing_key_kid(unknown)) && !store.token.verified);
+	cr_assert_null(op->own_token->said.audience.p);
+	cr_assert_null(op->own_token->said.subject.p);
+	say(ERR_OK, false);
+	answered(op, ERR_OK);
+	nothing_is_told(op);
+	cr_assert_lt(arena_used(op->arena), ROOM, "%zu", arena_used(op->arena));
+	signing_key_free(unknown);
 }
 
 /* ---- what is no token of ours ---- */
