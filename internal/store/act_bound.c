@@ -1,5 +1,7 @@
 #include "store/act_bound.h"
 
+#include <string.h>
+
 #include "base/visible.h"
 
 static uint64_t mix(uint64_t h, const void *p, size_t n)
@@ -16,6 +18,8 @@ static uint64_t kind_of(const struct act_bound *b, const struct origin *o, struc
 	h = mix(h, o->actor.p, o->actor.n);
 	h = mix(h, o->act->organization_id, sizeof *o->act->organization_id);
 	h = mix(h, named.p, named.n);
+	if (o->act->below == NULL)
+		h = mix(h, o->act->action, strlen(o->act->action));
 	h ^= h >> 32;
 	return h == 0 ? 1 : h;
 }

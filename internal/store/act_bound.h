@@ -1,5 +1,6 @@
-/* How many refused acts become rows: of one actor of an organization the first few of each minute,
- * whatever they are, so that nobody fills the disk by asking for what they may not. */
+/* How many refused acts become rows, so that nobody fills the disk by asking for what they may not:
+ * of an organization's bearer the first few of each minute; of what moves, and of the platform,
+ * sessions and operators, the first few of each action. */
 #ifndef M2M_STORE_ACT_BOUND_H
 #define M2M_STORE_ACT_BOUND_H
 
@@ -8,8 +9,8 @@
 
 #include "sql/origin.h"
 
-#define ACT_BOUND_ROWS  10  /* a minute, of one actor of an organization */
-#define ACT_BOUND_KINDS 256 /* a power of two; of more actors no row is written */
+#define ACT_BOUND_ROWS  10  /* a minute, of one actor, or of one action of theirs */
+#define ACT_BOUND_KINDS 256 /* a power of two; of more actors and actions no row is written */
 #define ACT_BOUND_TEXT  64  /* bytes of whatever the request named */
 
 struct act_bound {

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "sql/bearer.h"
 #include "store/act_bound.h"
 
 #define MINUTE_US INT64_C(60000000)
@@ -9,10 +10,11 @@
 static struct act_bound bound;
 static struct uuid organization;
 static struct str named;
+static const struct bearer *below;
 
 static unsigned taken(const char *actor, const char *action, int64_t now_us, unsigned asked)
 {
-	struct named_act act = {.action = action, .organization_id = &organization};
+	struct named_act act = {.action = action, .organization_id = &organization, .below = below};
 	const struct origin origin = {.actor = str_of(actor), .act = &act};
 	unsigned n = 0;
 	for (unsigned i = 0; i < asked; i++)
@@ -27,14 +29,25 @@ Test(act_bound, the_first_ten_of_a_minute_are_rows)
 	cr_expect_eq(taken("a", "rotate_secret", 2 * MINUTE_US, 100), 10);
 }
 
-Test(act_bound, each_actor_of_each_organization_has_its_own)
+Test(act_bound, each_actor_and_action_has_its_own)
 {
 	cr_expect_eq(taken("a", "rotate_secret", 0, 20), 10);
-	cr_expect_eq(taken("a", "read_secret", 0, 20), 0, "of another action");
+	cr_expect_eq(taken("a", "read_secret", 0, 20), 10);
 	cr_expect_eq(taken("b", "rotate_secret", 0, 20), 10);
 	organization.b[0] = 1;
 	cr_expect_eq(taken("a", "rotate_secret", 0, 20), 10);
 	named = STR("acme");
+	cr_expect_eq(taken("a", "rotate_secret", 0, 20), 10);
+}
+
+Test(act_bound, of_an_organization_s_bearer_all_actions_count_together)
+{
+	static const struct bearer bearer;
+	below = &bearer;
+	cr_expect_eq(taken("a", "rotate_secret", 0, 6), 6);
+	cr_expect_eq(taken("a", "read_secret", 0, 20), 4);
+	cr_expect_eq(taken("b", "rotate_secret", 0, 20), 10);
+	organization.b[0] = 1;
 	cr_expect_eq(taken("a", "rotate_secret", 0, 20), 10);
 }
 
