@@ -1,7 +1,18 @@
 set local role m2m_owner;
 
--- client_secret_by_key_and_end (0022) answers whatever this one did.
-drop index m2m.client_secret_by_key;
+-- client_secret_by_key_and_end (0022) answers whatever this one did. Where somebody reads the secrets
+-- for long just now it stays, since tokens would have to wait with us.
+do $$
+declare
+	before text := current_setting('lock_timeout');
+begin
+	set local lock_timeout = '200ms';
+	drop index m2m.client_secret_by_key;
+	perform set_config('lock_timeout', before, true);
+exception when lock_not_available then
+	raise notice 'index client_secret_by_key stays';
+end
+$$;
 
 -- A statement that waited for a row sees that as it is then, and the rest as it was when the
 -- statement began. These see what has committed when they run, which is once the row is locked.

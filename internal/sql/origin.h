@@ -27,7 +27,8 @@ struct named_act {
 	bool asked;                         /* the act's own statement was sent */
 	/* the bearer of whoever is neither the platform nor an operator, and has nothing to do with
 	 * another organization: what was asked for is told in the detail alone, and nothing is
-	 * recorded unless it is live; NULL: somebody else's, who was found live */
+	 * recorded unless it is live; NULL: a session's or an operator's, found live, or the
+	 * platform's, whose token lasts until it expires */
 	const struct bearer *below;
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/visible.h"
+#include "sql/bearer.h"
 
 static uint64_t mix(uint64_t h, const void *p, size_t n)
 {
@@ -18,8 +19,13 @@ static uint64_t kind_of(const struct act_bound *b, const struct origin *o, struc
 	h = mix(h, o->actor.p, o->actor.n);
 	h = mix(h, o->act->organization_id, sizeof *o->act->organization_id);
 	h = mix(h, named.p, named.n);
-	if (o->act->below == NULL)
+	if (o->act->below == NULL) {
 		h = mix(h, o->act->action, strlen(o->act->action));
+	} else {
+		/* a secret that has ended takes no rows from the one in its place */
+		const struct str *tag = &o->act->below->secret_tag;
+		h = mix(h, tag->p, tag->n);
+	}
 	h ^= h >> 32;
 	return h == 0 ? 1 : h;
 }

@@ -1,6 +1,7 @@
 /* How many refused acts become rows, so that nobody fills the disk by asking for what they may not:
- * of an organization's bearer the first few of each minute; of what moves, and of the platform,
- * sessions and operators, the first few of each action. */
+ * of an organization's bearer, by the secret that it was obtained with, the first few of each
+ * minute; of what moves, and of the platform, sessions and operators, the first few of each
+ * action. */
 #ifndef M2M_STORE_ACT_BOUND_H
 #define M2M_STORE_ACT_BOUND_H
 

@@ -51,6 +51,16 @@ Test(act_bound, of_an_organization_s_bearer_all_actions_count_together)
 	cr_expect_eq(taken("a", "rotate_secret", 0, 20), 10);
 }
 
+Test(act_bound, a_secret_that_has_ended_takes_no_row_from_the_next_one)
+{
+	const struct bearer first = {.secret_tag = STR("12345678")}, next = {.secret_tag = STR("12345679")};
+	below = &first;
+	cr_expect_eq(taken("a", "rotate_secret", 0, 20), 10);
+	below = &next;
+	cr_expect_eq(taken("a", "rotate_secret", 0, 20), 10);
+	below = NULL;
+}
+
 Test(act_bound, of_ever_so_many_actors_no_more_are_rows_than_there_is_room_for)
 {
 	unsigned n = 0;
