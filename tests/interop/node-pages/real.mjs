@@ -85,7 +85,7 @@ async function newPage() {
   page.setDefaultTimeout(20000);
   page.on("pageerror", (error) => faults.push(error.message));
   page.on("console", (m) => {
-    if (m.type() === "error" && !/Failed to load resource.*(400|401|403|404|409)/.test(m.text())) faults.push(m.text());
+    if (m.type() === "error" && !/Failed to load resource.*(400|401|403|404|409|412)/.test(m.text())) faults.push(m.text());
   });
   page.on("request", (request) => asked.push(request.url()));
   return page;
@@ -310,6 +310,7 @@ await served("the database counts the tokens, over time and by client, address a
   await page.locator(".sums tr", { hasText: "127.0.0.1" }).waitFor();
   await page.getByLabel("Client").selectOption(id);
   await button(page, "By version").click();
+  await page.locator(".sums tr", { hasText: "Version" }).first().waitFor();
   const counted = await page.locator(".sums tr").allTextContents();
   const wanted = sql(`select 'Version ' || secret_version || count(*) from m2m.token_audit where secret_version is not null group by secret_version`).split("\n");
   for (const row of wanted) assert.ok(counted.includes(row), `${row} is not among ${counted}`);
