@@ -10,7 +10,8 @@ begin
 	drop index m2m.client_secret_by_key;
 	perform set_config('lock_timeout', before, true);
 exception when lock_not_available then
-	raise notice 'index client_secret_by_key stays';
+	raise warning 'the index client_secret_by_key stays, since somebody reads the secrets: drop index concurrently m2m.client_secret_by_key'
+		' when nobody does';
 end
 $$;
 

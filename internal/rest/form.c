@@ -14,17 +14,14 @@ static bool is_utf8(struct str s)
 	return true;
 }
 
-/* What doesn't stand for itself in a form, or nowhere. */
-enum { SPECIAL = 1, PLUS = 2 };
-static const uint8_t kinds[256] = {[0 ... 0x1f] = SPECIAL, ['%'] = SPECIAL, ['+'] = PLUS, [0x7f ... 0xff] = SPECIAL};
-
 /* Each byte stands for itself, as in most values. */
 static bool is_plain(struct str s, bool plus)
 {
-	unsigned all = 0;
+	const char space = plus ? '+' : '%';
+	bool plain = true;
 	for (size_t i = 0; i < s.n; i++)
-		all |= kinds[(unsigned char)s.p[i]];
-	return (all & (plus ? SPECIAL | PLUS : SPECIAL)) == 0;
+		plain &= (unsigned char)(s.p[i] - 0x20) < 0x5f && s.p[i] != '%' && s.p[i] != space;
+	return plain;
 }
 
 static enum err copy(struct arena *a, struct str s, struct str *ret)

@@ -416,20 +416,39 @@ static void expect_four_refusals_and_a_line_for_one(void)
 	cr_assert_eq(gateway_log_wait(&w.gateway, "\"outcome\":\"overloaded\"", 1, NULL, 0), 1, "see %s", w.gateway.log);
 }
 
-Test(grpc_settings, a_full_queue_is_resource_exhausted_with_a_time_to_try_again)
+/* Two calls: the database has one and doesn't answer, the other one is all that may wait. */
+struct full_queue {
+	struct h2 c;
+	struct grpc_reply under_way, waiting;
+};
+
+static void fill_queue(struct full_queue *full)
 {
-	static struct h2 c;
-	static struct grpc_reply under_way, queued;
 	env_set(&w.gateway_env, "M2M_QUEUE_MAX=1");
 	start();
 	expect_grpc(token(NULL), OK);
-	cr_assert(h2_open(&c, w.gateway.grpc));
+	cr_assert(h2_open(&full->c, w.gateway.grpc));
 	pg_pause(&w.pg);
 	struct grpc_request q = token_request(NULL);
-	cr_assert(grpc_start(&c, &q, &under_way));
+	cr_assert(grpc_start(&full->c, &q, &full->under_way));
 	sleep_ms(200);
-	cr_assert(grpc_start(&c, &q, &queued));
+	cr_assert(grpc_start(&full->c, &q, &full->waiting));
 	sleep_ms(100);
+}
+
+static void empty_queue(struct full_queue *full)
+{
+	pg_resume(&w.pg);
+	cr_assert(grpc_wait(&full->c, &full->under_way, 5000) && grpc_wait(&full->c, &full->waiting, 5000));
+	cr_assert_eq(full->under_way.status, OK, "%s", full->under_way.fields);
+	cr_assert_eq(full->waiting.status, OK, "%s", full->waiting.fields);
+	h2_close(&full->c);
+}
+
+Test(grpc_settings, a_full_queue_is_resource_exhausted_with_a_time_to_try_again)
+{
+	static struct full_queue full;
+	fill_queue(&full);
 	for (int i = 0; i < 3; i++) {
 		expect_grpc(token(NULL), RESOURCE_EXHAUSTED);
 		cr_assert_eq(expect_error(RESOURCE_EXHAUSTED, "overloaded").retry_seconds, 1, "%s", g.fields);
@@ -437,11 +456,7 @@ Test(grpc_settings, a_full_queue_is_resource_exhausted_with_a_time_to_try_again)
 	expect_grpc(token("x-request-id: nightly-7\n"), RESOURCE_EXHAUSTED);
 	expect_error(RESOURCE_EXHAUSTED, "overloaded");
 	expect_field("x-request-id", "nightly-7");
-	pg_resume(&w.pg);
-	cr_assert(grpc_wait(&c, &under_way, 5000) && grpc_wait(&c, &queued, 5000));
-	cr_assert_eq(under_way.status, OK, "%s", under_way.fields);
-	cr_assert_eq(queued.status, OK, "%s", queued.fields);
-	h2_close(&c);
+	empty_queue(&full);
 	expect_four_refusals_and_a_line_for_one();
 }
 
@@ -450,18 +465,11 @@ Test(grpc_settings, a_full_queue_is_resource_exhausted_with_a_time_to_try_again)
 Test(grpc_settings, a_connection_that_is_refused_for_want_of_room_is_not_read_for_a_moment)
 {
 	enum { REFUSED = 40 };
-	static struct h2 c, refused;
-	static struct grpc_reply under_way, queued, reply, all[REFUSED];
-	env_set(&w.gateway_env, "M2M_QUEUE_MAX=1");
-	start();
-	expect_grpc(token(NULL), OK);
-	cr_assert(h2_open(&c, w.gateway.grpc));
-	pg_pause(&w.pg);
+	static struct full_queue full;
+	static struct h2 refused;
+	static struct grpc_reply reply, all[REFUSED];
+	fill_queue(&full);
 	struct grpc_request q = token_request(NULL);
-	cr_assert(grpc_start(&c, &q, &under_way));
-	sleep_ms(200);
-	cr_assert(grpc_start(&c, &q, &queued));
-	sleep_ms(100);
 	cr_assert(h2_open(&refused, w.gateway.grpc));
 	struct grpc_request health = {.path = "/grpc.health.v1.Health/Check"};
 	expect_grpc(grpc_call_on(&refused, &health, &reply), OK);
@@ -478,11 +486,9 @@ Test(grpc_settings, a_connection_that_is_refused_for_want_of_room_is_not_read_fo
 		cr_assert(grpc_wait(&refused, &all[i], 5000));
 		cr_assert_eq(all[i].status, RESOURCE_EXHAUSTED, "%s", all[i].fields);
 	}
-	pg_resume(&w.pg);
-	cr_assert(grpc_wait(&c, &under_way, 5000) && grpc_wait(&c, &queued, 5000));
+	empty_queue(&full);
 	expect_grpc(grpc_call_on(&refused, &q, &reply), OK);
 	h2_close(&refused);
-	h2_close(&c);
 }
 
 /* More than 20 KiB of them, as of a client that has many calls on a connection. */

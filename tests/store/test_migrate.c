@@ -292,6 +292,7 @@ Test(migrate, a_rotation_under_way_holds_nobody_up_and_leaves_an_index)
 	PGconn *rotation = sql_open(url);
 	sql_exec(rotation, "begin; select count(*) from m2m.client_secret");
 	expect_exit(0, "migrate", "up");
+	cr_expect(says(r.err, "client_secret_by_key stays"), "%s", r.err);
 	cr_expect_eq(sql_int(world_db(&w), "%s", old), 1);
 	cr_expect_str_eq(sql_state(rotation, "update m2m.client_secret set hint = 'x'"), "00000");
 	sql_exec(rotation, "commit");

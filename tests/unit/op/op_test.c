@@ -259,3 +259,28 @@ void tell_row(struct issue_request *r)
 	r->granted_scope = STR("api");
 	r->granted_audience = STR("public-api");
 }
+
+/* ---- signatures that are verified together ---- */
+
+static struct event_base *base;
+
+void open_signatures(void)
+{
+	if (!group_verifier_works(SIGNING_MULTI_BUFFER))
+		cr_skip_test("no libcrypto_mb here");
+	base = event_base_new();
+	env.signatures = signature_queue_new(base, SIGNING_MULTI_BUFFER);
+	cr_assert_not_null(env.signatures);
+}
+
+void end_turn(void)
+{
+	event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+void close_signatures(void)
+{
+	signature_queue_free(env.signatures);
+	env.signatures = NULL;
+	event_base_free(base);
+}

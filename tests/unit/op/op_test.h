@@ -57,6 +57,12 @@ struct credential credential_of(const char *key_id, int32_t version);
 /* What the issuing statement tells of a granted request: version 3, and now. */
 void tell_row(struct issue_request *r);
 
+/* env.signatures, whose questions wait until end_turn. Without libcrypto_mb, where each is verified
+ * at once, the test is skipped. */
+void open_signatures(void);
+void end_turn(void);
+void close_signatures(void);
+
 /* What was logged since op_up. */
 const char *logged(void);
 

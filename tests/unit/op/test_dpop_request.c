@@ -72,33 +72,15 @@ static void grant(const char *binding)
 	fake_issue(&store, ERR_OK);
 }
 
-static struct event_base *base;
-
-static void open_queue(void)
-{
-	if (!group_verifier_works(SIGNING_MULTI_BUFFER))
-		cr_skip_test("no libcrypto_mb here");
-	base = event_base_new();
-	env.signatures = signature_queue_new(base, SIGNING_MULTI_BUFFER);
-	cr_assert_not_null(env.signatures);
-}
-
-static void close_queue(void)
-{
-	signature_queue_free(env.signatures);
-	env.signatures = NULL;
-	event_base_free(base);
-}
-
 Test(dpop_request, a_proof_waits_for_the_turn_s_end_and_is_then_as_good)
 {
-	open_queue();
+	open_signatures();
 	struct op *op = ask(proof_for(holder, "POST", "/oauth2/token", ""));
 	cr_assert_eq(store.waiting, FAKE_NONE);
-	event_base_loop(base, EVLOOP_NONBLOCK);
+	end_turn();
 	cr_assert_eq(store.waiting, FAKE_ISSUE, "%s", op->err_detail);
 	cr_assert(str_eq(op->held.jkt, str_of(bound_to)) && str_eq(op->held.proof.hash, hash_of("j")));
-	close_queue();
+	close_signatures();
 }
 
 Test(dpop_request, a_forged_or_foreign_proof_is_refused_after_the_wait_in_the_same_words)
@@ -115,15 +97,15 @@ Test(dpop_request, a_forged_or_foreign_proof_is_refused_after_the_wait_in_the_sa
 		{proof_for(holder, "GET", "/oauth2/token", ""),
 		 "The proof's htm must be the method of this request (RFC 9449 section 4.3)."},
 	};
-	open_queue();
+	open_signatures();
 	for (size_t i = 0; i < 2; i++) {
 		struct op *op = ask(cases[i].proof);
 		cr_assert_not(op->finished);
-		event_base_loop(base, EVLOOP_NONBLOCK);
+		end_turn();
 		answered(op, ERR_INVALID_DPOP_PROOF);
 		cr_assert_str_eq(op->err_detail, cases[i].why);
 	}
-	close_queue();
+	close_signatures();
 }
 
 Test(dpop_request, the_statement_gets_the_key_and_what_it_has_to_spend)

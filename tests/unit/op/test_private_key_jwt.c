@@ -236,30 +236,6 @@ static struct str forged(const char *jti)
 
 #define GROUP 5
 
-static struct event_base *base;
-
-/* Without the library each would be verified at once, as in the tests above. */
-static void open_queue(void)
-{
-	if (!group_verifier_works(SIGNING_MULTI_BUFFER))
-		cr_skip_test("no libcrypto_mb here");
-	base = event_base_new();
-	env.signatures = signature_queue_new(base, SIGNING_MULTI_BUFFER);
-	cr_assert_not_null(env.signatures);
-}
-
-static void close_queue(void)
-{
-	signature_queue_free(env.signatures);
-	env.signatures = NULL;
-	event_base_free(base);
-}
-
-static void turn(void)
-{
-	event_base_loop(base, EVLOOP_NONBLOCK);
-}
-
 /* Whose key is known, and what waits for the turn's end. */
 static struct op *show_known(struct str assertion)
 {
@@ -274,13 +250,13 @@ static struct op *show_known(struct str assertion)
 
 Test(private_key_jwt, a_lone_one_waits_for_its_turn_s_end)
 {
-	open_queue();
+	open_signatures();
 	struct op *op = show_known(signed_by(client_key, "a"));
-	turn();
+	end_turn();
 	expect_issue(op);
 	answer_issue(ERR_OK);
 	answered(op, ERR_OK);
-	close_queue();
+	close_signatures();
 }
 
 static unsigned group_replies;
@@ -308,7 +284,7 @@ static struct op *group_op(struct str assertion)
 Test(private_key_jwt, each_of_a_group_gets_its_own_answer)
 {
 	struct op *ops[GROUP];
-	open_queue();
+	open_signatures();
 	for (unsigned good = 0; good < GROUP; good++) {
 		cr_assert_not_null(client_key_memo_put(env.client_keys, STR(CLIENT), &row, 1));
 		store.waiting = FAKE_NONE;
@@ -318,7 +294,7 @@ Test(private_key_jwt, each_of_a_group_gets_its_own_answer)
 			ops[i]->asked_credentials = true;
 		}
 		cr_assert_eq(group_replies, 0);
-		turn();
+		end_turn();
 		cr_assert_eq(group_replies, GROUP - 1);
 		expect_issue(ops[good]);
 		for (unsigned i = 0; i < GROUP; i++)
@@ -328,69 +304,69 @@ Test(private_key_jwt, each_of_a_group_gets_its_own_answer)
 		for (unsigned i = 0; i < GROUP; i++)
 			op_free(ops[i]);
 	}
-	close_queue();
+	close_signatures();
 }
 
 Test(private_key_jwt, a_wrong_one_is_asked_about_before_it_is_refused)
 {
-	open_queue();
+	open_signatures();
 	struct op *op = show_known(forged("a"));
-	turn();
+	end_turn();
 	cr_assert_eq(store.waiting, FAKE_CLIENT_JWKS);
 	fake_client_jwks(&store, ERR_OK, &row, 1);
 	cr_assert_not(op->finished, "the key that was told is tried as well");
-	turn();
+	end_turn();
 	answered(op, ERR_INVALID_CLIENT);
-	close_queue();
+	close_signatures();
 }
 
 Test(private_key_jwt, a_key_that_comes_with_the_answer_verifies)
 {
 	struct client_jwk both[2] = {row, row_of(other_key)};
-	open_queue();
+	open_signatures();
 	struct op *op = show(signed_by(other_key, "a"));
 	cr_assert_eq(store.waiting, FAKE_CLIENT_JWKS);
 	fake_client_jwks(&store, ERR_OK, both, 2);
 	cr_assert_eq(store.waiting, FAKE_NONE);
-	turn();
+	end_turn();
 	cr_assert_eq(store.waiting, FAKE_ISSUE, "%s", op->err_detail);
 	cr_expect(str_eq(store.request->credentials, both[1].credential_id));
 	answer_issue(ERR_OK);
-	close_queue();
+	close_signatures();
 }
 
 Test(private_key_jwt, the_memory_may_forget_the_key_meanwhile)
 {
-	open_queue();
+	open_signatures();
 	struct op *op = show_known(signed_by(client_key, "a"));
 	struct client_jwk other = row_of(other_key);
 	cr_assert_not_null(client_key_memo_put(env.client_keys, STR(CLIENT), &other, 1));
-	turn();
+	end_turn();
 	expect_issue(op);
 	answer_issue(ERR_OK);
-	close_queue();
+	close_signatures();
 }
 
 Test(private_key_jwt, whoever_goes_away_meanwhile_asks_the_store_for_nothing)
 {
-	open_queue();
+	open_signatures();
 	struct op *op = show_known(signed_by(client_key, "a"));
 	op_abandon(op, ERR_CANCELLED);
 	cr_assert_not(op->finished, "the queue has it yet");
-	turn();
+	end_turn();
 	refused_unasked(op, ERR_CANCELLED);
-	close_queue();
+	close_signatures();
 }
 
 Test(private_key_jwt, whoever_waits_at_the_end_is_answered)
 {
-	open_queue();
+	open_signatures();
 	struct op *op = show_known(signed_by(client_key, "a"));
 	struct signature_queue *queue = env.signatures;
 	env.signatures = NULL;
 	signature_queue_free(queue);
 	refused_unasked(op, ERR_SHUTTING_DOWN);
-	close_queue();
+	close_signatures();
 }
 
 /* ---- beyond tokens ---- */
