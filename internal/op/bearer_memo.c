@@ -1,58 +1,41 @@
-/* 512 sets of 4: the first bytes of the SHA-256 choose the set. */
 #include "op/bearer_memo.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#define SETS 512
-#define WAYS 4
-
-struct entry {
-	uint8_t hash[SHA256_LEN];
-	uint64_t generation; /* 0: free */
-	struct bearer_facts facts;
-};
+#include "op/token_index.h"
 
 struct bearer_memo {
-	struct entry sets[SETS][WAYS];
+	struct token_index *index;
+	struct bearer_facts facts[TOKEN_INDEX_PLACES];
 };
 
 struct bearer_memo *bearer_memo_new(void)
 {
-	return calloc(1, sizeof(struct bearer_memo));
-}
-void bearer_memo_free(struct bearer_memo *m)
-{
-	free(m);
+	struct bearer_memo *m = calloc(1, sizeof *m);
+	if (m != NULL)
+		m->index = token_index_new();
+	if (m == NULL || m->index == NULL) {
+		free(m);
+		return NULL;
+	}
+	return m;
 }
 
-static struct entry *set_of(struct bearer_memo *m, const uint8_t hash[SHA256_LEN])
+void bearer_memo_free(struct bearer_memo *m)
 {
-	return m->sets[(hash[0] << 8 | hash[1]) % SETS];
+	if (m == NULL)
+		return;
+	token_index_free(m->index);
+	free(m);
 }
 
 const struct bearer_facts *bearer_memo_get(struct bearer_memo *m, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t now)
 {
-	struct entry *set = set_of(m, hash);
-	for (int i = 0; i < WAYS; i++)
-		if (set[i].generation == generation && set[i].facts.expires_at > now && memcmp(set[i].hash, hash, SHA256_LEN) == 0)
-			return &set[i].facts;
-	return NULL;
+	int place = token_index_find(m->index, hash, generation, now);
+	return place < 0 ? NULL : &m->facts[place];
 }
 
 void bearer_memo_put(struct bearer_memo *m, const uint8_t hash[SHA256_LEN], uint64_t generation, const struct bearer_facts *facts)
 {
-	struct entry *set = set_of(m, hash);
-	struct entry *victim = &set[0];
-	for (int i = 0; i < WAYS; i++) {
-		if (set[i].generation != generation || memcmp(set[i].hash, hash, SHA256_LEN) == 0) {
-			victim = &set[i];
-			break;
-		}
-		if (set[i].facts.expires_at < victim->facts.expires_at)
-			victim = &set[i];
-	}
-	memcpy(victim->hash, hash, SHA256_LEN);
-	victim->generation = generation;
-	victim->facts = *facts;
+	m->facts[token_index_take(m->index, hash, generation, facts->expires_at)] = *facts;
 }

@@ -1,8 +1,7 @@
 /* Bearers whose signature one worker has verified, by their SHA-256, until they expire: a
  * signature is checked once, not at every request. It remembers what the token says, nothing
- * else: no credential check, no role, no revocation; those are asked in SQL each time. Bounded:
- * a set-associative table; the entry that expires first makes room. An entry counts only under
- * the key set's generation that verified it, so a key that leaves makes it miss. */
+ * else: no credential check, no role, no revocation; those are asked in SQL each time. How many,
+ * and for how long, token_index says. */
 #ifndef M2M_OP_BEARER_MEMO_H
 #define M2M_OP_BEARER_MEMO_H
 

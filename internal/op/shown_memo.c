@@ -1,36 +1,43 @@
-/* 512 sets of 4: the first bytes of the SHA-256 choose the set. The texts of an entry lie in one
- * piece, in the order of texts_of. */
+/* The texts of an entry lie in one piece, in the order of texts_of. */
 #include "op/shown_memo.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SETS  512
-#define WAYS  4
+#include "op/token_index.h"
+
 #define TEXTS 8
 
 struct entry {
-	uint8_t hash[SHA256_LEN];
-	uint64_t generation; /* 0: free */
 	struct own_token token;
-	char *texts;
+	char *texts; /* NULL: free */
 	size_t texts_n;
 };
 
 struct shown_memo {
-	struct entry sets[SETS][WAYS];
+	struct token_index *index;
+	struct entry entries[TOKEN_INDEX_PLACES];
 };
 
 struct shown_memo *shown_memo_new(void)
 {
-	return calloc(1, sizeof(struct shown_memo));
+	struct shown_memo *m = calloc(1, sizeof *m);
+	if (m != NULL)
+		m->index = token_index_new();
+	if (m == NULL || m->index == NULL) {
+		free(m);
+		return NULL;
+	}
+	return m;
 }
 
 void shown_memo_free(struct shown_memo *m)
 {
-	for (size_t i = 0; m != NULL && i < SETS; i++)
-		for (size_t j = 0; j < WAYS; j++)
-			free(m->sets[i][j].texts);
+	if (m == NULL)
+		return;
+	for (size_t i = 0; i < TOKEN_INDEX_PLACES; i++)
+		free(m->entries[i].texts);
+	token_index_free(m->index);
 	free(m);
 }
 
@@ -55,21 +62,13 @@ static void move_texts(struct own_token *t, const char *to)
 	}
 }
 
-static const struct entry *find(const struct shown_memo *m, const uint8_t hash[SHA256_LEN], uint64_t generation)
-{
-	const struct entry *set = m->sets[(hash[0] << 8 | hash[1]) % SETS];
-	for (int i = 0; i < WAYS; i++)
-		if (set[i].generation == generation && memcmp(set[i].hash, hash, SHA256_LEN) == 0)
-			return &set[i];
-	return NULL;
-}
-
 bool shown_memo_get(const struct shown_memo *m, struct arena *a, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t now,
 		    struct own_token *ret)
 {
-	const struct entry *e = find(m, hash, generation);
-	if (e == NULL || e->token.facts.expires_at <= now)
+	int place = token_index_find(m->index, hash, generation, now);
+	if (place < 0)
 		return false;
+	const struct entry *e = &m->entries[place];
 	char *texts = arena_room(a, e->texts_n);
 	if (texts == NULL)
 		return false;
@@ -77,19 +76,6 @@ bool shown_memo_get(const struct shown_memo *m, struct arena *a, const uint8_t h
 	*ret = e->token;
 	move_texts(ret, texts);
 	return true;
-}
-
-static struct entry *victim_of(struct shown_memo *m, const uint8_t hash[SHA256_LEN], uint64_t generation)
-{
-	struct entry *set = m->sets[(hash[0] << 8 | hash[1]) % SETS];
-	struct entry *victim = &set[0];
-	for (int i = 0; i < WAYS; i++) {
-		if (set[i].generation != generation || memcmp(set[i].hash, hash, SHA256_LEN) == 0)
-			return &set[i];
-		if (set[i].token.facts.expires_at < victim->token.facts.expires_at)
-			victim = &set[i];
-	}
-	return victim;
 }
 
 /* NULL: too many, or out of memory. */
@@ -115,14 +101,13 @@ static char *copy_texts(struct own_token *t, size_t *ret_n)
 
 void shown_memo_put(struct shown_memo *m, const uint8_t hash[SHA256_LEN], uint64_t generation, const struct own_token *t)
 {
-	struct entry *e = victim_of(m, hash, generation);
 	struct own_token kept = *t;
 	size_t n = 0;
 	char *texts = copy_texts(&kept, &n);
 	if (texts == NULL)
 		return;
 	move_texts(&kept, texts);
+	struct entry *e = &m->entries[token_index_take(m->index, hash, generation, kept.facts.expires_at)];
 	free(e->texts);
-	*e = (struct entry){.generation = generation, .token = kept, .texts = texts, .texts_n = n};
-	memcpy(e->hash, hash, SHA256_LEN);
+	*e = (struct entry){.token = kept, .texts = texts, .texts_n = n};
 }

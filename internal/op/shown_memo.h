@@ -1,8 +1,7 @@
 /* Tokens of ours that were shown to be told of, as one worker has read them, by their SHA-256: each
  * is taken apart, and its signature checked, once and not at every question. It remembers what the
- * token says, nothing else: what the token is worth is asked in SQL each time. Bounded: a
- * set-associative table; the entry that expires first makes room. An entry counts only under the
- * key set's generation that verified it, so a key that leaves makes it miss. Private to op/. */
+ * token says, nothing else: what the token is worth is asked in SQL each time. How many, and for how
+ * long, token_index says. Private to op/. */
 #ifndef M2M_OP_SHOWN_MEMO_H
 #define M2M_OP_SHOWN_MEMO_H
 

@@ -258,9 +258,9 @@ when (not t.verified and
   is true) then 'stale_key'
 
 --= token_lookups
-left join lateral (select * from m2m.client tc
+left join lateral (select tc.client_id from m2m.client tc
   where tc.client_id = t.client_id and tc.organization_id = t.organization_id and tc.disabled_at is null limit 1) tc on true
-left join lateral (select * from m2m.organization own
+left join lateral (select own.organization_id from m2m.organization own
   where own.organization_id = t.organization_id and own.disabled_at is null limit 1) own on true
 
 --= token_is_active

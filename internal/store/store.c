@@ -72,7 +72,7 @@ static const struct pg_statement serve_statements[] = {
 	{STMT_CLIENT_CREDENTIAL_LIST, sql_client_credential_list},
 	{STMT_CLIENT_CREDENTIAL_ADD, sql_client_credential_add},
 	{STMT_CLIENT_CREDENTIAL_REMOVE, sql_client_credential_remove},
-	{STMT_INTROSPECT_BY_CLIENTS, sql_introspect_by_clients},
+	{STMT_INTROSPECT_BY_SECRETS, sql_introspect_by_secrets},
 	{STMT_INTROSPECT_BY_CREDENTIALS, sql_introspect_by_credentials},
 	{STMT_INTROSPECT_BY_BEARER, sql_introspect_by_bearer},
 	{STMT_TOKEN_REVOKE, sql_token_revoke},

@@ -56,7 +56,7 @@
 #define STMT_CLIENT_CREDENTIAL_ADD    "key_add"
 #define STMT_CLIENT_CREDENTIAL_REMOVE "key_remove"
 
-#define STMT_INTROSPECT_BY_CLIENTS     "introspect_by_clients"
+#define STMT_INTROSPECT_BY_SECRETS     "introspect_by_secrets"
 #define STMT_INTROSPECT_BY_CREDENTIALS "introspect_by_credentials"
 #define STMT_INTROSPECT_BY_BEARER      "introspect_by_bearer"
 #define STMT_TOKEN_REVOKE              "token_revoke"

@@ -141,7 +141,8 @@ struct introspection {
 	struct presented_token token;
 	token_state_done *done;
 	void *arg;
-	uint32_t wire_version;
+	uint32_t asked_by; /* its caller's place in the batch, from 1 */
+	uint32_t wire_asked_by, wire_version;
 	uint64_t wire_iat, wire_exp;
 };
 #define INTROSPECTION(node_) LIST_OWNER(node_, struct introspection, node)
@@ -201,6 +202,12 @@ static struct str col_exp(struct introspection *i)
 	return str_from(&i->wire_exp, sizeof i->wire_exp);
 }
 
+static struct str col_caller(struct introspection *i)
+{
+	i->wire_asked_by = htobe32(i->asked_by);
+	return str_from(&i->wire_asked_by, sizeof i->wire_asked_by);
+}
+
 static struct str col_auth_method(struct introspection *i)
 {
 	return method_of(&i->caller);
@@ -229,40 +236,72 @@ struct column {
 	column_of *value;
 };
 
-/* In the order of $1 to $11, and of $13 to $17. */
-static const struct column columns[] = {
-	{PG_TEXT, col_asked_by},     {PG_BYTEA, col_verifiers}, {PG_TEXT, col_remote_addr}, {PG_TEXT, col_kid},
-	{PG_BOOL, col_verified},     {PG_UUID, col_jti},        {PG_TEXT, col_client_id},   {PG_INT4, col_version},
-	{PG_UUID, col_organization}, {PG_INT8, col_iat},        {PG_INT8, col_exp},
+/* In the order of $1 to $3, of $4 to $11, and of $13 and what follows. */
+static const struct column caller_columns[] = {{PG_TEXT, col_asked_by}, {PG_BYTEA, col_verifiers}, {PG_TEXT, col_remote_addr}};
+static const struct column token_columns[] = {
+	{PG_TEXT, col_kid},     {PG_BOOL, col_verified},     {PG_UUID, col_jti}, {PG_TEXT, col_client_id},
+	{PG_INT4, col_version}, {PG_UUID, col_organization}, {PG_INT8, col_iat}, {PG_INT8, col_exp},
 };
+static const struct column secret_columns[] = {{PG_INT4, col_caller}};
 static const struct column credential_columns[] = {
 	{PG_CHAR, col_auth_method}, {PG_TEXT, col_credentials}, {PG_BYTEA, col_used_once}, {PG_INT8, col_used_until}, {PG_BOOL, col_fapi2},
 };
 
-static void put_columns(struct pg_params *p, const struct list *asked, const struct column *c, size_t columns_n)
+struct batch {
+	struct introspection *v[BATCH_MAX];
+	size_t n;
+};
+
+static void put_columns(struct pg_params *p, const struct batch *b, const struct column *c, size_t columns_n)
 {
 	struct str column[BATCH_MAX];
 	for (size_t k = 0; k < columns_n; k++) {
-		size_t n = 0;
-		LIST_EACH (it, asked)
-			column[n++] = c[k].value(INTROSPECTION(it));
-		pg_put_array(p, c[k].type, column, n);
+		for (size_t i = 0; i < b->n; i++)
+			column[i] = c[k].value(b->v[i]);
+		pg_put_array(p, c[k].type, column, b->n);
+	}
+}
+#define PUT_COLUMNS(p, batch, columns) put_columns(p, batch, columns, sizeof(columns) / sizeof *(columns))
+
+static bool same_caller(const struct token_caller *a, const struct token_caller *b)
+{
+	return str_eq(a->client_id, b->client_id) && str_eq(a->verifiers, b->verifiers) &&
+	       str_eq(a->origin->remote_addr, b->origin->remote_addr);
+}
+
+/* One question of each caller, and at each question the place of its caller among them. */
+static void tell_callers_apart(struct batch *all, struct batch *callers)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		size_t k = 0;
+		while (k < callers->n && !same_caller(&all->v[i]->caller, &callers->v[k]->caller))
+			k++;
+		if (k == callers->n)
+			callers->v[callers->n++] = all->v[i];
+		all->v[i]->asked_by = (uint32_t)k + 1;
 	}
 }
 
 /* Answers the statement, the least that can check them all. */
 static const char *put_batch(struct store *s, struct pg_params *p)
 {
-	const struct list *asked = &s->introspections.flying;
+	struct batch all = {.n = 0}, callers = {.n = 0};
 	bool credentials = s->config->fapi2;
-	LIST_EACH (it, asked)
+	LIST_EACH (it, &s->introspections.flying) {
+		all.v[all.n++] = INTROSPECTION(it);
 		credentials = credentials || INTROSPECTION(it)->caller.shown.credentials.p != NULL;
-	store_params(s, p);
-	put_columns(p, asked, columns, sizeof columns / sizeof *columns);
-	master_ring_put(p, &s->config->ring);
+	}
 	if (!credentials)
-		return STMT_INTROSPECT_BY_CLIENTS;
-	put_columns(p, asked, credential_columns, sizeof credential_columns / sizeof *credential_columns);
+		tell_callers_apart(&all, &callers);
+	store_params(s, p);
+	PUT_COLUMNS(p, credentials ? &all : &callers, caller_columns);
+	PUT_COLUMNS(p, &all, token_columns);
+	master_ring_put(p, &s->config->ring);
+	if (!credentials) {
+		PUT_COLUMNS(p, &all, secret_columns);
+		return STMT_INTROSPECT_BY_SECRETS;
+	}
+	PUT_COLUMNS(p, &all, credential_columns);
 	pg_put_bool(p, s->config->fapi2);
 	return STMT_INTROSPECT_BY_CREDENTIALS;
 }

@@ -1,6 +1,6 @@
 /* What becomes of a token: is it good now, may it be taken back, what was taken back. Each is one
  * statement over the serving connection, which decides whether the caller may ask, too
- * (introspect.sql, token_revoke.sql, revocations.sql). Nothing of an answer is remembered. */
+ * (introspect_by_*.sql, token_revoke.sql, revocations.sql). Nothing of an answer is remembered. */
 #ifndef M2M_STORE_TOKEN_STATE_H
 #define M2M_STORE_TOKEN_STATE_H
 

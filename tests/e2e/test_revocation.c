@@ -218,11 +218,11 @@ Test(revocation, resource_servers_admins_and_the_platform_may_ask)
 }
 
 /* Introspections of many callers travel in one statement: each of these has its own answer. */
-#define CROWD 12
+#define CROWD 14
 
 struct one_of_crowd {
 	pthread_t id;
-	const char *basic, *shown;
+	const char *basic, *shown, *from; /* its address */
 	int status, wrong;
 	const char *begins; /* its answer */
 	struct http_reply answer;
@@ -235,7 +235,7 @@ static void *ask_in_crowd(void *arg)
 	char form[TOKEN_MAX + 16];
 	snprintf(form, sizeof form, "token=%s", one->shown);
 	const struct http_request q = {.path = INTROSPECT, .basic = one->basic, .type = FORM, .body = form};
-	one->wrong = http_open(&one->conn, w.gateway.http) ? 0 : 1;
+	one->wrong = http_open_from(&one->conn, one->from, w.gateway.http) ? 0 : 1;
 	for (int i = 0; i < 60 && one->wrong == 0; i++)
 		one->wrong = http_call_on(&one->conn, &q, &one->answer) != one->status ||
 			     strncmp(one->answer.body, one->begins, strlen(one->begins)) != 0;
@@ -246,20 +246,25 @@ static void *ask_in_crowd(void *arg)
 Test(revocation, of_many_that_ask_at_once_each_gets_its_own_answer)
 {
 	static struct one_of_crowd crowd[CROWD];
-	char theirs[TOKEN_MAX], wrong[SECRET_MAX], guess[128], begins[2][256], roleless[128];
+	char theirs[TOKEN_MAX], wrong[SECRET_MAX], guess[128], begins[2][256], roleless[128], client[64];
 	wrong_secret(wrong);
 	client_token(&w, &other, theirs);
+	snprintf(client, sizeof client, "%.26s", api);
+	world_ctl(&w, &ran, "client", "set", client, "--allow-network", "127.0.0.1/32");
 	snprintf(guess, sizeof guess, "%.26s:%s", api, wrong);
 	snprintf(roleless, sizeof roleless, "%s:%s", other.client_id, other.secret);
 	snprintf(begins[0], sizeof begins[0], "{\"active\":true,\"scope\":\"api\",\"client_id\":\"%s\"", acme.client_id);
 	snprintf(begins[1], sizeof begins[1], "{\"active\":true,\"scope\":\"api\",\"client_id\":\"%s\"", other.client_id);
-	const struct one_of_crowd kinds[] = {{.basic = api, .shown = token, .status = 200, .begins = begins[0]},
-					     {.basic = api, .shown = theirs, .status = 200, .begins = begins[1]},
-					     {.basic = api, .shown = "x", .status = 200, .begins = INACTIVE},
-					     {.basic = guess, .shown = token, .status = 401, .begins = "{\"error\":\"invalid_client\""},
-					     {.basic = roleless, .shown = theirs, .status = 403, .begins = "{\"type\""}};
+	const struct one_of_crowd kinds[] = {
+		{.basic = api, .shown = token, .status = 200, .begins = begins[0]},
+		{.basic = api, .shown = token, .from = "127.0.0.2", .status = 403, .begins = "{\"error\":\"unauthorized_client\""},
+		{.basic = api, .shown = theirs, .status = 200, .begins = begins[1]},
+		{.basic = api, .shown = "x", .status = 200, .begins = INACTIVE},
+		{.basic = guess, .shown = token, .status = 401, .begins = "{\"error\":\"invalid_client\""},
+		{.basic = roleless, .shown = theirs, .status = 403, .begins = "{\"type\""}};
 	for (size_t i = 0; i < CROWD; i++) {
 		crowd[i] = kinds[i % (sizeof kinds / sizeof *kinds)];
+		crowd[i].from = crowd[i].from == NULL ? "127.0.0.1" : crowd[i].from;
 		cr_assert_eq(pthread_create(&crowd[i].id, NULL, ask_in_crowd, &crowd[i]), 0);
 	}
 	for (size_t i = 0; i < CROWD; i++) {

@@ -165,3 +165,26 @@ Test(form, a_plus_is_a_space_only_where_asked)
 	cr_assert_eq(form_decode(arena, STR("%zz"), false, &s), ERR_MALFORMED);
 	cr_assert(str_eq(s, STR("a+b+")), "untouched on failure");
 }
+
+/* A value of n letters, one of which is `c`; decoded as a loop over its bytes would. */
+static void one_among_letters(size_t n, size_t at, unsigned char c)
+{
+	char text[20] = "abcdefghijklmnopqrs";
+	struct str s = STR("untouched");
+	text[at] = (char)c;
+	arena_reset(arena);
+	enum err err = form_decode(arena, str_from(text, n), true, &s);
+	bool refused = c < 0x20 || c == 0x7f || c >= 0x80 || c == '%';
+	cr_assert_eq(err, refused ? ERR_MALFORMED : ERR_OK, "%02x at %zu of %zu", c, at, n);
+	if (c == '+')
+		text[at] = ' ';
+	cr_assert(str_eq(s, refused ? STR("untouched") : str_from(text, n)), "%02x at %zu of %zu", c, at, n);
+}
+
+Test(form, each_byte_counts_wherever_it_stands)
+{
+	for (size_t n = 1; n <= 19; n++)
+		for (size_t at = 0; at < n; at++)
+			for (unsigned c = 0; c < 256; c++)
+				one_among_letters(n, at, (unsigned char)c);
+}
