@@ -2,6 +2,7 @@
 #include "crypto/group_verifier.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -54,7 +55,13 @@ static bool claim(const struct verification *v, uint8_t digest[SHA256_LEN], stru
 	return true;
 }
 
-/* The right ones, as multi_buffer_verify_ecdsa has them. */
+static atomic_uint_fast64_t together;
+
+uint64_t signatures_verified_together(void)
+{
+	return atomic_load_explicit(&together, memory_order_relaxed);
+}
+
 static void verify_claims(struct verification *const *group, size_t n)
 {
 	uint8_t digests[VERIFY_GROUP_MAX][SHA256_LEN];
@@ -71,6 +78,8 @@ static void verify_claims(struct verification *const *group, size_t n)
 	for (size_t i = 0; i < claims_n; i++)
 		if ((right >> i & 1) != 0)
 			of[i]->err = ERR_OK;
+	if (claims_n >= VERIFY_GROUP_MIN)
+		atomic_fetch_add_explicit(&together, claims_n, memory_order_relaxed);
 }
 
 void verify_together(struct verification *const *group, size_t n)

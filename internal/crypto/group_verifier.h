@@ -31,4 +31,7 @@ bool group_verifier_takes(struct signing_key *key);
  * takes. */
 void verify_together(struct verification *const *group, size_t n);
 
+/* How many this process has given to libcrypto_mb so. */
+uint64_t signatures_verified_together(void);
+
 #endif

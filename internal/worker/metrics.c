@@ -248,6 +248,8 @@ static void put_keys(const struct worker *w, struct sbuf *out)
 		sbuf_printf(out, "m2m_signing_way{way=\"%s\"} 1\n", signing_way_name(signing_key_way(current)));
 	put(out, "m2m_signature_fallbacks_total", "counter", "Groups of signatures that went wrong together, and were made one by one.",
 	    signing_fallbacks());
+	put(out, "m2m_signatures_verified_together_total", "counter",
+	    "Signatures of assertions and DPoP proofs that were verified several in a call.", signatures_verified_together());
 }
 
 static void put_tls(struct tls *tls, struct sbuf *out)

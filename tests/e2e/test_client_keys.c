@@ -267,7 +267,8 @@ Test(client_keys, assertions_in_opposite_orders_at_two_gateways_harm_nobody)
 
 /* ---- at once ---- */
 
-#define AT_ONCE 21 /* two groups that are verified together, and a rest */
+#define TOGETHER "m2m_signatures_verified_together_total"
+#define AT_ONCE  21 /* two groups that are verified together, and a rest */
 
 enum fate { GOOD, FORGED, GONE };
 
@@ -324,11 +325,13 @@ static int64_t read_answers(struct http_conn *conns)
 Test(client_keys, good_ones_forged_ones_and_clients_that_go_away_at_once_are_told_apart)
 {
 	static struct http_conn conns[AT_ONCE];
-	int64_t granted = 0;
+	int64_t granted = 0, together = gateway_metric(&w, TOGETHER);
 	for (int round = 0; round < 3; round++) {
 		send_at_once(conns);
 		granted += read_answers(conns);
 	}
+	together = gateway_metric(&w, TOGETHER) - together;
+	cr_expect(gateway_has_crypto_mb(&w.gateway) ? together > 0 : together == 0, "%lld were verified together", (long long)together);
 	gateway_stop(&w.gateway, 15000); /* whoever went away has been answered too */
 	cr_expect_geq(tokens(), granted, "no token without its row");
 	cr_expect_eq(sql_int(world_db(&w), "select sum(attempts)::bigint from m2m.denied_audit where client_id is null or client_id = '%s'",

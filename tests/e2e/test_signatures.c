@@ -96,14 +96,6 @@ static void rotate_to(const char *alg)
 	cr_assert(signs(alg), "%s never took over", alg);
 }
 
-/* What the log says of the machine: "no IFMA", "not built in", or a version. */
-static bool library_is_here(void)
-{
-	char line[1024];
-	cr_assert_eq(gateway_log_wait(&w.gateway, "\"event\":\"signatures\"", 1, line, sizeof line), 1);
-	return strstr(line, "\"libcrypto_mb\":\"n") == NULL;
-}
-
 static void expect_way(const char *way)
 {
 	char metric[128], logged[64], line[1024];
@@ -129,7 +121,7 @@ static void each_algorithm_signs(const char *setting, const char *way)
 		env_set(&w.gateway_env, "M2M_SIGNATURES=%s", setting);
 	gateway_start(&w.gateway, &w.gateway_env);
 	org_create(&w, "acme", &acme);
-	way = way != NULL ? way : library_is_here() ? "multi-buffer" : "batched";
+	way = way != NULL ? way : gateway_has_crypto_mb(&w.gateway) ? "multi-buffer" : "batched";
 	expect_way(way);
 	for (size_t i = 0; i < sizeof algs / sizeof *algs; i++) {
 		if (i > 0)

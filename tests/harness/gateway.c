@@ -88,6 +88,14 @@ bool gateway_wait_listening(struct gateway *g, int timeout_ms)
 	return true;
 }
 
+/* "no IFMA" and "not built in" begin alike; else it is a version. */
+bool gateway_has_crypto_mb(const struct gateway *g)
+{
+	char line[1024];
+	require(gateway_log_wait(g, "\"event\":\"signatures\"", 1, line, sizeof line) == 1, "the log doesn't tell of signatures");
+	return strstr(line, "\"libcrypto_mb\":\"n") == NULL;
+}
+
 int gateway_ops_status(const struct gateway *g, const char *path)
 {
 	struct http_reply r;

@@ -45,6 +45,9 @@ unsigned gateway_log_count(const struct gateway *g, const char *text, char *line
  * answer. */
 unsigned gateway_log_wait(const struct gateway *g, const char *text, unsigned n, char *line, size_t cap);
 
+/* Whether build and CPU have libcrypto_mb, as its log says at the start. */
+bool gateway_has_crypto_mb(const struct gateway *g);
+
 /* The status of a path of the ops listener. */
 int gateway_ops_status(const struct gateway *g, const char *path);
 /* True when the path answers `status` within the time. */
