@@ -1,5 +1,6 @@
 /* A new snapshot of the signing keys while the worker's loop goes on: polls that the test answers,
- * and a thread that it holds up. keyset_build and pthread_create come by here first (ld's --wrap). */
+ * and a thread that it holds up. keyset_build and pthread_create come by here first (ld's
+ * --wrap). */
 #include <criterion/criterion.h>
 #include <endian.h>
 #include <errno.h>
