@@ -1,6 +1,6 @@
 /* One worker's snapshot of the signing keys: the one to sign with, those to verify with, and the
- * JWKS document to publish. Immutable once built; a change in the database makes a new snapshot
- * with the next generation. */
+ * JWKS document to publish. Immutable once built, which another thread may do; a change in the
+ * database makes a new snapshot with the next generation. */
 #ifndef M2M_CRYPTO_KEYSET_H
 #define M2M_CRYPTO_KEYSET_H
 

@@ -1,5 +1,5 @@
-/* A signing key: private (ours) or public only. Parsed once; used by one thread, since its
- * signature contexts are reused.
+/* A signing key: private (ours) or public only. Parsed once; used by one thread at a time, since
+ * its signature contexts are reused.
  *
  * kid: the first 16 characters of the base64url RFC 7638 SHA-256 thumbprint: short because every
  * audit row carries it. */
@@ -28,8 +28,8 @@ MUST_CHECK enum err signing_key_generate(enum jwt_alg alg, struct signing_key **
 MUST_CHECK enum err signing_key_from_der(enum jwt_alg alg, struct str pkcs8, struct signing_key **ret);
 MUST_CHECK enum err signing_key_from_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret);
 /* The same for keys that were checked when they were made, and that the caller holds against a kid
- * of then, which is a hash of the public part. A loop that reads them would stand still for the
- * check (see below). */
+ * of then, which is a hash of the public part. Requests that wait for a key would wait for the
+ * check too (see below). */
 MUST_CHECK enum err signing_key_from_stored_der(enum jwt_alg alg, struct str pkcs8, struct signing_key **ret);
 MUST_CHECK enum err signing_key_from_stored_jwk(enum jwt_alg alg, struct str jwk_json, struct signing_key **ret);
 /* The same without the arithmetic that tells a sound key from one that protects nothing: it costs

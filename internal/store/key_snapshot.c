@@ -1,6 +1,6 @@
-/* The poll of the signing keys: rows -> a keyset that the store and a batch in flight share, the
- * list for the metrics, what time it is for the database, and whether clients were brought
- * along. */
+/* The poll of the signing keys: rows -> the loader -> a keyset that the store and a batch in flight
+ * share; the list for the metrics, what time it is for the database, and whether clients were
+ * brought along. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,16 +41,13 @@ static enum err fingerprint(struct arena *a, const struct keyset_row *rows, int 
 	return s.p == NULL ? ERR_NO_MEMORY : sha256(s.p, s.n, out);
 }
 
-static enum err take_keys(struct store *s, const PGresult *r)
+/* NULL: out of memory. What the rows borrow is the result's. */
+static struct keyset_row *read_rows(struct key_reading *reading, const PGresult *r)
 {
 	int n = PQntuples(r);
-	struct arena *a = arena_new(1 << 20);
-	struct keyset_row *rows = a == NULL ? NULL : arena_alloc(a, (size_t)n * sizeof *rows);
-	struct shared_keyset *fresh = calloc(1, sizeof *fresh);
-	enum err err = ERR_NO_MEMORY;
-	if (rows == NULL || fresh == NULL)
-		goto done;
-	for (int i = 0; i < n; i++)
+	reading->arena = arena_new(1 << 20);
+	struct keyset_row *rows = reading->arena == NULL ? NULL : arena_alloc(reading->arena, (size_t)n * sizeof *rows);
+	for (int i = 0; rows != NULL && i < n; i++)
 		rows[i] = (struct keyset_row){
 			.kid = pg_str(r, i, 0),
 			.alg = pg_str(r, i, 1),
@@ -59,31 +56,43 @@ static enum err take_keys(struct store *s, const PGresult *r)
 			.wrap_key_id = pg_str(r, i, 4),
 			.current = pg_bool(r, i, 5),
 		};
-	uint8_t print[SHA256_LEN];
-	err = fingerprint(a, rows, n, print);
-	if (err != ERR_OK || (s->keys != NULL && crypto_equal(print, s->keys_fingerprint, sizeof print)))
-		goto done;
-	struct keyset_fault fault;
-	err = keyset_build(&s->config->ring, s->config->signing_way, rows, (size_t)n, s->generation + 1, &fresh->set, &fault);
-	if (err != ERR_OK)
-		goto done;
-	if (fault.err != ERR_OK)
-		log_message(LOG_ERROR, "signing_key_unusable", "%s: key %.*s", err_info(fault.err)->code, STR_ARG(fault.kid));
-	if (fault.signs_simpler)
+	bool read = rows != NULL && fingerprint(reading->arena, rows, n, reading->fingerprint) == ERR_OK;
+	return read ? rows : NULL;
+}
+
+static void forget_rows(struct key_reading *reading)
+{
+	PQclear(reading->result);
+	arena_free(reading->arena);
+	*reading = (struct key_reading){.result = NULL};
+}
+
+static void tell_faults(const struct keyset_fault *fault, struct keyset *set)
+{
+	if (fault->err != ERR_OK)
+		log_message(LOG_ERROR, "signing_key_unusable", "%s: key %.*s", err_info(fault->err)->code, STR_ARG(fault->kid));
+	if (fault->signs_simpler)
 		log_message(LOG_ERROR, "signatures_unverified",
 			    "signatures that were made together don't verify, or can't be made: the key signs by %s",
-			    signing_way_name(signing_key_way(keyset_current(fresh->set))));
-	s->why_no_key = fault.err == ERR_KEY_MISSING ? ERR_KEY_MISSING : ERR_STALE_KEY;
+			    signing_way_name(signing_key_way(keyset_current(set))));
+}
+
+/* A batch in flight keeps the snapshot whose key it named. */
+static enum err take_snapshot(struct store *s, struct keyset *set, const struct keyset_fault *fault)
+{
+	struct shared_keyset *fresh = calloc(1, sizeof *fresh);
+	if (fresh == NULL) {
+		keyset_free(set);
+		return ERR_NO_MEMORY;
+	}
+	fresh->set = set;
+	s->why_no_key = fault->err == ERR_KEY_MISSING ? ERR_KEY_MISSING : ERR_STALE_KEY;
 	s->generation++;
-	memcpy(s->keys_fingerprint, print, sizeof print);
+	memcpy(s->keys_fingerprint, s->reading.fingerprint, sizeof s->keys_fingerprint);
 	keyset_drop(s->keys);
 	s->keys = keyset_hold(fresh);
-	fresh = NULL;
 	atomic_fetch_add_explicit(&s->counters.key_reloads, 1, memory_order_relaxed);
-done:
-	free(fresh);
-	arena_free(a);
-	return err;
+	return ERR_OK;
 }
 
 static void copy_word(char *to, size_t cap, struct str from)
@@ -130,27 +139,72 @@ int64_t store_now_us(const struct store *s)
 	return s->clock.known ? db_clock_now_us(&s->clock, clock_mono_us()) : clock_wall_us();
 }
 
+/* Who asked meanwhile may know of a change that came after these rows were read. They are read
+ * once more, and once only: a database that goes on refusing the key that it calls current must
+ * not keep anybody waiting. */
+static void reload_ended(struct store *s)
+{
+	bool again = s->keys_asked && !s->keys_repeated;
+	s->keys_loading = s->keys_asked = false;
+	s->keys_repeated = again;
+	if (again)
+		store_reload_keys(s);
+	if (s->keys_loading)
+		return;
+	s->keys_repeated = false;
+	s->keys_answered(s);
+}
+
+static void snapshot_built(void *arg, enum err err, struct keyset *set, const struct keyset_fault *fault)
+{
+	struct store *s = arg;
+	if (err == ERR_OK)
+		tell_faults(fault, set);
+	if (err == ERR_OK)
+		err = take_snapshot(s, set, fault);
+	s->keys_usable = err == ERR_OK && keyset_current(s->keys->set) != NULL;
+	forget_rows(&s->reading);
+	reload_ended(s);
+}
+
+/* True: they differ from those of the present snapshot, and snapshot_built follows. */
+static bool build_snapshot(struct store *s, const PGresult *r)
+{
+	struct key_reading *reading = &s->reading;
+	const struct keyset_row *rows = read_rows(reading, r);
+	bool known = rows != NULL && s->keys != NULL && crypto_equal(reading->fingerprint, s->keys_fingerprint, SHA256_LEN);
+	if (rows == NULL || known) {
+		s->keys_usable = known && keyset_current(s->keys->set) != NULL;
+		forget_rows(reading);
+		return false;
+	}
+	reading->result = pg_conn_take_result(s->serve_conn);
+	key_loader_begin(s->key_loader,
+			 &(struct key_load){&s->config->ring, s->config->signing_way, rows, (size_t)PQntuples(r), s->generation + 1},
+			 snapshot_built, s);
+	return true;
+}
+
 static void keys_answered(void *arg, enum err err, const PGresult *r)
 {
 	struct store *s = arg;
-	s->keys_loading = false;
-	if (err == ERR_OK && PQntuples(r) > 0)
+	if (err == ERR_OK && PQntuples(r) > 0) {
 		db_clock_note(&s->clock, s->keys_sent_us, clock_mono_us(), pg_time_us(r, 0, 8));
-	if (err == ERR_OK && PQntuples(r) > 0)
 		tell_skew(s);
-	if (err == ERR_OK && PQntuples(r) > 0)
 		s->has_foreign = pg_bool(r, 0, 9);
+	}
 	if (err == ERR_OK)
 		know_keys(s, r);
-	if (err == ERR_OK)
-		s->keys_usable = take_keys(s, r) == ERR_OK && keyset_current(s->keys->set) != NULL;
-	s->keys_answered(s);
+	if (err != ERR_OK || !build_snapshot(s, r))
+		reload_ended(s);
 }
 
 void store_reload_keys(struct store *s)
 {
-	if (s->keys_loading)
+	if (s->keys_loading) {
+		s->keys_asked = true;
 		return;
+	}
 	struct pg_params p;
 	store_params(s, &p);
 	s->keys_sent_us = clock_mono_us();
@@ -158,6 +212,19 @@ void store_reload_keys(struct store *s)
 	s->keys_loading = pg_conn_send(s->serve_conn, STMT_KEYS, &p, (int)s->config->request_timeout_ms, keys_answered, s) == ERR_OK;
 	if (!s->keys_loading)
 		s->next_keys_us = 0;
+}
+
+enum err key_snapshot_init(struct store *s)
+{
+	s->key_loader = key_loader_new(s->base);
+	return s->key_loader == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+void key_snapshot_free(struct store *s)
+{
+	key_loader_free(s->key_loader);
+	forget_rows(&s->reading);
+	keyset_drop(s->keys);
 }
 
 struct keyset *store_keyset(struct store *s)

@@ -320,9 +320,7 @@ static void serve_up(void *arg)
 static void serve_down(void *arg)
 {
 	struct store *s = arg;
-	s->keys_loading = false;
 	s->next_keys_us = 0;
-	issue_keys_reloaded(s);
 }
 
 static void issue_up(void *arg)
@@ -363,6 +361,8 @@ struct store *store_new(struct event_base *base, const struct config *config)
 	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
 	enum err err = issue_queue_init(s);
 	if (err == ERR_OK)
+		err = key_snapshot_init(s);
+	if (err == ERR_OK)
 		err = denied_init(s);
 	if (err == ERR_OK)
 		err = introspection_queue_init(s);
@@ -392,7 +392,7 @@ void store_free(struct store *s)
 	issue_queue_free(s);
 	introspection_queue_free(s);
 	denied_free(s);
-	keyset_drop(s->keys);
+	key_snapshot_free(s);
 	arena_free(s->scratch);
 	free(s);
 }

@@ -8,6 +8,7 @@
 #include "sql/db_clock.h"
 #include "store/act_bound.h"
 #include "store/issue.h"
+#include "store/key_loader.h"
 #include "store/pg_conn.h"
 #include "store/store.h"
 
@@ -100,6 +101,13 @@ struct shared_keyset {
 struct shared_keyset *keyset_hold(struct shared_keyset *k);
 void keyset_drop(struct shared_keyset *k); /* NULL is allowed */
 
+/* Rows that are being made a snapshot, which borrows from them until it is there. */
+struct key_reading {
+	PGresult *result;
+	struct arena *arena;
+	uint8_t fingerprint[SHA256_LEN];
+};
+
 /* A batch that has left or whose commit is known, until its last request is answered: what these
  * borrow. */
 struct issue_batch {
@@ -162,12 +170,17 @@ struct store {
 	struct store_key known[STORE_KEYS_MAX];
 	unsigned known_n;
 	uint64_t generation;
+	struct key_loader *key_loader;
+	struct key_reading reading;
+	/* from a poll's sending until what it brought is in its place, or nothing came of it */
 	bool keys_loading;
+	bool keys_asked;                        /* meanwhile somebody asked anew */
+	bool keys_repeated;                     /* this poll is for them */
 	void (*keys_answered)(struct store *s); /* the issuing queue goes on: issue_keys_reloaded */
 	int64_t keys_sent_us;
 	struct db_clock clock; /* as the polls of the keys tell it */
 	bool skew_told;
-	bool keys_usable; /* the last poll gave a key to sign with */
+	bool keys_usable; /* the last snapshot has a key to sign with */
 	bool has_foreign; /* as of the last poll: store_has_foreign */
 	/* what a request is answered while there is none: ERR_STALE_KEY, or ERR_KEY_MISSING when
 	 * the ring lacks what it is wrapped with */
@@ -191,7 +204,11 @@ struct store {
 
 /* NULL: no memory. It has no connections yet, and no more of its parts. */
 struct store *store_without_keys(struct event_base *base, const struct config *config);
-/* Polls the signing keys now. `keys_answered` follows, whatever came of it. */
+MUST_CHECK enum err key_snapshot_init(struct store *s);
+void key_snapshot_free(struct store *s);
+/* Polls the signing keys now, or once more behind the poll that is under way. `keys_answered`
+ * follows when their snapshot is in its place, whatever came of it; unless keys_loading is false
+ * now, since nothing could be sent. */
 void store_reload_keys(struct store *s);
 /* A result of a write: keeps readiness true to it. */
 void store_note_write(struct store *s, enum err err);

@@ -36,7 +36,7 @@ struct store *store_seam_new(struct event_base *base, const struct config *confi
 	s->issue_conn = issuing;
 	s->serve_conn = serving;
 	s->scratch = arena_new(SCRATCH);
-	if (s->scratch == NULL || store_seam_renew_queue(s, ret) != ERR_OK) {
+	if (s->scratch == NULL || key_snapshot_init(s) != ERR_OK || store_seam_renew_queue(s, ret) != ERR_OK) {
 		store_seam_free(s);
 		return NULL;
 	}
@@ -57,7 +57,7 @@ void store_seam_end_queue(struct store *s)
 void store_seam_free(struct store *s)
 {
 	store_seam_end_queue(s);
-	keyset_drop(s->keys);
+	key_snapshot_free(s);
 	arena_free(s->scratch);
 	free(s);
 }
@@ -82,6 +82,11 @@ enum err store_seam_renew_queue(struct store *s, struct store_seam *ret)
 	if (err == ERR_OK)
 		hand_out(s, ret);
 	return err;
+}
+
+void store_seam_poll(struct store *s)
+{
+	store_reload_keys(s);
 }
 
 void store_seam_tick(struct store *s)

@@ -30,6 +30,9 @@ void store_seam_free(struct store *s);
  * it is freed. */
 MUST_CHECK enum err store_seam_sign_with(struct store *s, struct keyset *set);
 
+/* The poll of the signing keys, which otherwise comes by the tick. */
+void store_seam_poll(struct store *s);
+
 /* The queue's end, which answers everything that waits. */
 void store_seam_end_queue(struct store *s);
 /* A new queue, as the config now says. */

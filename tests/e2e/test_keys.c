@@ -1,5 +1,7 @@
 /* Signing keys and master keys while the service runs: two daemons on one database, and a
  * verifier that keeps the JWKS for as long as its headers allow, as stock ones do. */
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,8 @@
 #include "crypto/digest.h"
 #include "crypto/jwks.h"
 #include "crypto/jwt.h"
+#include "crypto/master_ring.h"
+#include "crypto/wrapped_key.h"
 #include "harness/base64.h"
 #include "harness/expect.h"
 #include "harness/proc.h"
@@ -155,6 +159,58 @@ Test(keys, a_rotation_under_load_fails_no_token_at_any_verifier)
 	cr_assert_gt(v[0].verified, 100);
 	cr_assert_eq(sql_int(world_db(&w), "select count(distinct kid) from m2m.token_audit where client_id = '%s'", acme.client_id), 5);
 	cr_assert_eq(sql_int(world_db(&w), "select count(*) from m2m.signing_keys where state = 'retired'"), 4);
+	for (int i = 0; i < 2; i++)
+		jwks_free(v[i].set);
+}
+
+/* m2mctl makes RSA keys of 2048 bits; larger ones are put into the table. */
+static void publish_rsa_4096(char kid[64])
+{
+	struct arena *a = arena_new(1 << 18);
+	struct sbuf jwk = sbuf_in(a, 2048);
+	struct master_ring ring;
+	struct signing_key *key;
+	struct str wrapped;
+	unsigned char *der = NULL;
+	char *ring_text = tmp_read(shared_master_keys(), NULL);
+	cr_assert_eq(master_ring_parse(str_of(ring_text), &ring, NULL), ERR_OK);
+	EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)4096);
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey);
+	int n = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+	cr_assert_gt(n, 0);
+	cr_assert_eq(signing_key_from_der(JWT_RS256, str_from(der, (size_t)n), &key), ERR_OK);
+	cr_assert_eq(signing_key_public_jwk(key, &jwk), ERR_OK);
+	cr_assert_eq(wrapped_key_make(a, &ring.keys[0], key, &wrapped), ERR_OK);
+	snprintf(kid, 64, "%.*s", STR_ARG(signing_key_kid(key)));
+	char *hex = arena_alloc(a, wrapped.n * 2 + 1);
+	for (size_t i = 0; i < wrapped.n; i++)
+		snprintf(hex + 2 * i, 3, "%02x", (unsigned char)wrapped.p[i]);
+	sql_exec(world_db(&w),
+		 "insert into m2m.signing_key (kid, alg, state, public_jwk, sealed, seal_key_id, active_from) "
+		 "values ('%s', 'RS256', 'next', '%.*s', '\\x%s', '%s', clock_timestamp() + interval '%d seconds')",
+		 kid, STR_ARG(sbuf_str(&jwk)), hex, ring.keys[0].key_id, 5 + MAX_AGE + 1);
+	signing_key_free(key);
+	OPENSSL_free(der);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	EVP_PKEY_free(pkey);
+	free(ring_text);
+	arena_free(a);
+}
+
+Test(keys, an_rsa_4096_key_takes_over_under_load_and_fails_no_token)
+{
+	char kid[64];
+	gateway_start(&second, &w.gateway_env);
+	struct verifier v[2] = {{.port = w.gateway.http}, {.port = second.http}};
+	publish_rsa_4096(kid);
+	run_load(v, 20000, not_yet, kid);
+	cr_assert(signs(kid), "it never took over");
+	run_load(v, 1500, NULL, NULL);
+	cr_assert_eq(v[0].failed + v[1].failed, 0, "%s%s", v[0].first_failure, v[1].first_failure);
+	cr_assert_gt(sql_int(world_db(&w), "select count(*) from m2m.token_audit where kid = '%s'", kid), 10);
+	cr_assert_gt(sql_int(world_db(&w), "select count(*) from m2m.token_audit where kid <> '%s'", kid), 100);
+	cr_assert_eq(gateway_log_count(&w.gateway, "signing_key_unusable", NULL, 0), 0);
+	cr_assert_eq(gateway_log_count(&w.gateway, "signatures_unverified", NULL, 0), 0);
 	for (int i = 0; i < 2; i++)
 		jwks_free(v[i].set);
 }

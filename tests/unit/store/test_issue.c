@@ -1,7 +1,6 @@
-/* The issuing queue against a connection that obeys the test. These pg_conn_* are found before
- * the library's; the loop is real, and nothing of it waits. */
+/* The issuing queue against a connection that obeys the test; the loop is real, and nothing of it
+ * waits. */
 #include <criterion/criterion.h>
-#include <endian.h>
 #include <event2/event.h>
 #include <sched.h>
 #include <stdio.h>
@@ -14,21 +13,11 @@
 #include "crypto/digest.h"
 #include "crypto/key_wrap.h"
 #include "store/store_seam.h"
+#include "unit/store/fake_conn.h"
 
 #define REQUESTS 4
 #define MANY     70 /* more than two groups */
 #define HOUR_MS  3600000
-
-struct pg_conn {
-	unsigned sent, in_flight;
-	bool down, refuses;
-	int timeout_ms;
-	const char *statement;
-	PGresult *result;
-	pg_unit_ran *ran;
-	pg_unit_done *done;
-	void *arg;
-};
 
 static struct pg_conn issuing, serving;
 static struct arena *arena;
@@ -40,79 +29,6 @@ static struct signing_key *key;
 static struct issue_request requests[MANY];
 static unsigned done_count[MANY];
 static const struct origin origin = {.transport = 'g'};
-
-/* ---- the connection ---- */
-
-struct pg_conn *pg_conn_new(struct event_base *base, const struct pg_open_spec *spec, const struct pg_conn_events *events,
-			    unsigned units_max)
-{
-	(void)base, (void)spec, (void)events, (void)units_max;
-	return NULL;
-}
-
-void pg_conn_start(struct pg_conn *c)
-{
-	(void)c;
-}
-
-void pg_conn_free(struct pg_conn *c)
-{
-	(void)c;
-}
-
-bool pg_conn_is_up(const struct pg_conn *c)
-{
-	return !c->down;
-}
-
-unsigned pg_conn_in_flight(const struct pg_conn *c)
-{
-	return c->in_flight;
-}
-
-const char *pg_conn_down_reason(const struct pg_conn *c)
-{
-	(void)c;
-	return "database_unreachable";
-}
-
-PGresult *pg_conn_take_result(struct pg_conn *c)
-{
-	PGresult *r = c->result;
-	c->result = NULL;
-	return r;
-}
-
-enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms, pg_unit_ran *ran,
-				pg_unit_done *done, void *arg)
-{
-	cr_assert_eq(c->in_flight, 0);
-	cr_assert_gt(timeout_ms, 0);
-	c->timeout_ms = timeout_ms;
-	cr_assert(pg_params_ok(params));
-	if (c->down || c->refuses)
-		return ERR_STORE_UNAVAILABLE;
-	c->statement = statement;
-	c->sent++;
-	c->in_flight = 1;
-	c->ran = ran;
-	c->done = done;
-	c->arg = arg;
-	return ERR_OK;
-}
-
-enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms, pg_unit_done *done,
-		      void *arg)
-{
-	return pg_conn_send_and_watch(c, statement, params, timeout_ms, NULL, done, arg);
-}
-
-enum err pg_conn_send_guarded(struct pg_conn *c, const struct pg_query *guard, const struct pg_query *q, int timeout_ms, pg_unit_done *done,
-			      void *arg)
-{
-	(void)guard;
-	return pg_conn_send_and_watch(c, q->statement, q->params, timeout_ms, NULL, done, arg);
-}
 
 /* ---- who else wants the core ---- */
 
@@ -130,42 +46,15 @@ int sched_yield(void)
 
 /* ---- answers ---- */
 
-struct row {
-	int64_t ord;
-	const char *outcome;
-};
-
-static PGresult *result_of(const struct row *rows, int n)
+static void answer_rows(const struct issue_row *rows, int n)
 {
-	enum { ORD, OUTCOME, COLUMNS = 10 };
-	char nothing[] = "", word[32];
-	PGresAttDesc columns[COLUMNS];
-	PGresult *r = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
-	for (int c = 0; c < COLUMNS; c++)
-		columns[c] = (PGresAttDesc){.name = nothing, .format = 1};
-	cr_assert_eq(PQsetResultAttrs(r, COLUMNS, columns), 1);
-	for (int row = 0; row < n; row++) {
-		uint64_t ord = htobe64((uint64_t)rows[row].ord);
-		cr_assert_eq(PQsetvalue(r, row, ORD, (char *)&ord, sizeof ord), 1);
-		cr_assert_eq(PQsetvalue(r, row, OUTCOME, word, snprintf(word, sizeof word, "%s", rows[row].outcome)), 1);
-		for (int c = OUTCOME + 1; c < COLUMNS; c++)
-			cr_assert_eq(PQsetvalue(r, row, c, NULL, -1), 1);
-	}
-	return r;
-}
-
-static void answer_rows(const struct row *rows, int n)
-{
-	issuing.in_flight = 0;
-	issuing.result = result_of(rows, n);
-	issuing.done(issuing.arg, ERR_OK, issuing.result);
-	PQclear(pg_conn_take_result(&issuing));
+	fake_conn_answer(&issuing, issue_result(rows, n));
 }
 
 /* The statement has run; its commit isn't known. */
-static void run_rows(const struct row *rows, int n)
+static void run_rows(const struct issue_row *rows, int n)
 {
-	PGresult *r = result_of(rows, n);
+	PGresult *r = issue_result(rows, n);
 	issuing.ran(issuing.arg, r);
 	PQclear(r);
 }
@@ -173,9 +62,9 @@ static void run_rows(const struct row *rows, int n)
 /* Every row of the batch has this outcome. */
 static void answer_batch(int rows, const char *outcome)
 {
-	struct row all[MANY];
+	struct issue_row all[MANY];
 	for (int i = 0; i < rows; i++)
-		all[i] = (struct row){i + 1, outcome};
+		all[i] = (struct issue_row){i + 1, outcome};
 	answer_rows(all, rows);
 }
 
@@ -373,14 +262,14 @@ Test(issue, rows_belong_to_requests_by_their_ord_in_whatever_order_they_come)
 	submit(0);
 	submit(1);
 	turn();
-	answer_rows((struct row[]){{2, "invalid_client"}, {1, "invalid_scope"}}, 2);
+	answer_rows((struct issue_row[]){{2, "invalid_client"}, {1, "invalid_scope"}}, 2);
 	done_is(1, 1, 0);
 	cr_assert_eq(requests[0].err, ERR_INVALID_SCOPE);
 	cr_assert_eq(requests[1].err, ERR_INVALID_CLIENT);
 }
 
 /* What isn't known to be recorded isn't issued; and whoever came later is served. */
-static void refuses_result(const struct row *rows, int n)
+static void refuses_result(const struct issue_row *rows, int n)
 {
 	submit(0);
 	submit(1);
@@ -406,7 +295,7 @@ static void refuses_result(const struct row *rows, int n)
 
 Test(issue, a_request_without_a_row_fails_its_batch)
 {
-	refuses_result((struct row[]){{1, "granted"}}, 1);
+	refuses_result((struct issue_row[]){{1, "granted"}}, 1);
 }
 
 Test(issue, so_does_a_result_without_rows)
@@ -416,27 +305,27 @@ Test(issue, so_does_a_result_without_rows)
 
 Test(issue, so_does_a_request_with_two_rows)
 {
-	refuses_result((struct row[]){{1, "granted"}, {1, "granted"}}, 2);
+	refuses_result((struct issue_row[]){{1, "granted"}, {1, "granted"}}, 2);
 }
 
 Test(issue, so_does_a_row_too_many)
 {
-	refuses_result((struct row[]){{1, "granted"}, {2, "granted"}, {2, "granted"}}, 3);
+	refuses_result((struct issue_row[]){{1, "granted"}, {2, "granted"}, {2, "granted"}}, 3);
 }
 
 Test(issue, so_does_a_row_before_the_first_request)
 {
-	refuses_result((struct row[]){{0, "granted"}, {1, "granted"}}, 2);
+	refuses_result((struct issue_row[]){{0, "granted"}, {1, "granted"}}, 2);
 }
 
 Test(issue, so_does_a_row_behind_the_last_request)
 {
-	refuses_result((struct row[]){{1, "granted"}, {3, "granted"}}, 2);
+	refuses_result((struct issue_row[]){{1, "granted"}, {3, "granted"}}, 2);
 }
 
 Test(issue, so_does_a_row_far_from_any_request)
 {
-	refuses_result((struct row[]){{1, "granted"}, {INT64_MIN, "granted"}}, 2);
+	refuses_result((struct issue_row[]){{1, "granted"}, {INT64_MIN, "granted"}}, 2);
 }
 
 /* ---- answering ---- */
@@ -640,7 +529,7 @@ Test(issue, a_lone_request_with_a_slow_signature_is_told_when_its_row_is_written
 	static const enum jwt_alg slow[] = {JWT_RS256, JWT_PS256};
 	for (unsigned i = 0; i < sizeof slow / sizeof *slow; i++) {
 		struct issue_request *r = send_alone(slow[i]);
-		run_rows((struct row[]){{1, "granted"}}, 1);
+		run_rows((struct issue_row[]){{1, "granted"}}, 1);
 		cr_assert_eq(written_count, i + 1);
 		done_is(i, 0, 0);
 		cr_assert_eq(atomic_load(&store_counters(store)->tokens_issued), i, "it isn't yet");
@@ -656,7 +545,7 @@ Test(issue, a_lone_request_with_a_slow_signature_is_told_when_its_row_is_written
 Test(issue, it_is_done_with_an_error_if_the_commit_fails)
 {
 	struct issue_request *r = send_alone(JWT_RS256);
-	run_rows((struct row[]){{1, "granted"}}, 1);
+	run_rows((struct issue_row[]){{1, "granted"}}, 1);
 	issuing.in_flight = 0;
 	issuing.done(issuing.arg, ERR_STORE_UNAVAILABLE, NULL);
 	done_is(1, 0, 0);
@@ -669,7 +558,7 @@ Test(issue, it_is_done_with_an_error_if_the_commit_fails)
 Test(issue, one_that_is_refused_is_not_told_before)
 {
 	send_alone(JWT_RS256);
-	run_rows((struct row[]){{1, "invalid_client"}}, 1);
+	run_rows((struct issue_row[]){{1, "invalid_client"}}, 1);
 	cr_assert_eq(written_count, 0);
 	answer_batch(1, "invalid_client");
 	done_is(1, 0, 0);
@@ -678,7 +567,7 @@ Test(issue, one_that_is_refused_is_not_told_before)
 Test(issue, nor_is_anyone_by_rows_that_do_not_fit)
 {
 	send_alone(JWT_RS256);
-	run_rows((struct row[]){{2, "granted"}}, 1);
+	run_rows((struct issue_row[]){{2, "granted"}}, 1);
 	cr_assert_eq(written_count, 0);
 }
 
@@ -687,7 +576,7 @@ Test(issue, nor_while_others_wait_for_the_commit)
 {
 	send_alone(JWT_RS256);
 	submit(1);
-	run_rows((struct row[]){{1, "granted"}}, 1);
+	run_rows((struct issue_row[]){{1, "granted"}}, 1);
 	cr_assert_eq(written_count, 0);
 	answer_batch(1, "granted");
 	done_is(1, 0, 0);
@@ -1236,7 +1125,7 @@ static void answer(const char *outcome)
 	if (issuing.in_flight == 0)
 		return;
 	if (strcmp(issuing.statement, store_seam_seal_statement) == 0)
-		answer_rows((struct row[]){{1, "-"}}, 1); /* what it has isn't looked at */
+		answer_rows((struct issue_row[]){{1, "-"}}, 1); /* what it has isn't looked at */
 	else
 		answer_batch(in_batch(), outcome);
 }
