@@ -78,8 +78,7 @@ static void verify_claims(struct verification *const *group, size_t n)
 	for (size_t i = 0; i < claims_n; i++)
 		if ((right >> i & 1) != 0)
 			of[i]->err = ERR_OK;
-	if (claims_n >= VERIFY_GROUP_MIN)
-		atomic_fetch_add_explicit(&together, claims_n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&together, (unsigned)__builtin_popcount(right), memory_order_relaxed);
 }
 
 void verify_together(struct verification *const *group, size_t n)

@@ -31,7 +31,7 @@ bool group_verifier_takes(struct signing_key *key);
  * takes. */
 void verify_together(struct verification *const *group, size_t n);
 
-/* How many this process has given to libcrypto_mb so. */
+/* How many libcrypto_mb has found right so, in this process. */
 uint64_t signatures_verified_together(void);
 
 #endif

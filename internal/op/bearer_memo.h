@@ -40,8 +40,8 @@ struct bearer_facts {
 
 struct bearer_memo;
 
-struct bearer_memo *bearer_memo_new(void); /* NULL: out of memory */
-void bearer_memo_free(struct bearer_memo *m);
+struct bearer_memo *bearer_memo_new(void);    /* NULL: out of memory */
+void bearer_memo_free(struct bearer_memo *m); /* NULL is allowed */
 
 /* NULL: not remembered, expired at `now` (seconds since 1970), or verified under another
  * generation. Valid until the next put. */

@@ -15,29 +15,19 @@ struct entry {
 };
 
 struct shown_memo {
-	struct token_index *index;
+	struct token_index index;
 	struct entry entries[TOKEN_INDEX_PLACES];
 };
 
 struct shown_memo *shown_memo_new(void)
 {
-	struct shown_memo *m = calloc(1, sizeof *m);
-	if (m != NULL)
-		m->index = token_index_new();
-	if (m == NULL || m->index == NULL) {
-		free(m);
-		return NULL;
-	}
-	return m;
+	return calloc(1, sizeof(struct shown_memo));
 }
 
 void shown_memo_free(struct shown_memo *m)
 {
-	if (m == NULL)
-		return;
-	for (size_t i = 0; i < TOKEN_INDEX_PLACES; i++)
+	for (size_t i = 0; m != NULL && i < TOKEN_INDEX_PLACES; i++)
 		free(m->entries[i].texts);
-	token_index_free(m->index);
 	free(m);
 }
 
@@ -65,8 +55,8 @@ static void move_texts(struct own_token *t, const char *to)
 bool shown_memo_get(const struct shown_memo *m, struct arena *a, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t now,
 		    struct own_token *ret)
 {
-	int place = token_index_find(m->index, hash, generation, now);
-	if (place < 0)
+	size_t place = 0;
+	if (!token_index_find(&m->index, hash, generation, now, &place))
 		return false;
 	const struct entry *e = &m->entries[place];
 	char *texts = arena_room(a, e->texts_n);
@@ -107,7 +97,7 @@ void shown_memo_put(struct shown_memo *m, const uint8_t hash[SHA256_LEN], uint64
 	if (texts == NULL)
 		return;
 	move_texts(&kept, texts);
-	struct entry *e = &m->entries[token_index_take(m->index, hash, generation, kept.facts.expires_at)];
+	struct entry *e = &m->entries[token_index_take(&m->index, hash, generation, kept.facts.expires_at)];
 	free(e->texts);
 	*e = (struct entry){.token = kept, .texts = texts, .texts_n = n};
 }

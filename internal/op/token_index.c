@@ -2,56 +2,37 @@
  * memory, however large what is kept at the places. */
 #include "op/token_index.h"
 
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
 
-struct set {
-	uint64_t generation[TOKEN_INDEX_WAYS]; /* 0: free */
-	int64_t expires_at[TOKEN_INDEX_WAYS];
-	uint8_t hash[TOKEN_INDEX_WAYS][SHA256_LEN];
-};
-
-struct token_index {
-	struct set sets[TOKEN_INDEX_SETS];
-};
-
-struct token_index *token_index_new(void)
+static size_t set_of(const uint8_t hash[SHA256_LEN])
 {
-	return calloc(1, sizeof(struct token_index));
+	return (size_t)(hash[0] << 8 | hash[1]) % TOKEN_INDEX_SETS;
 }
 
-void token_index_free(struct token_index *i)
-{
-	free(i);
-}
-
-static int number_of(const uint8_t hash[SHA256_LEN])
-{
-	return (hash[0] << 8 | hash[1]) % TOKEN_INDEX_SETS;
-}
-
-static bool is_at(const struct set *s, int way, const uint8_t hash[SHA256_LEN])
+static bool is_at(const struct token_set *s, size_t way, const uint8_t hash[SHA256_LEN])
 {
 	return memcmp(s->hash[way], hash, SHA256_LEN) == 0;
 }
 
-int token_index_find(const struct token_index *i, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t now)
+bool token_index_find(const struct token_index *i, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t now, size_t *ret_place)
 {
-	int number = number_of(hash);
-	const struct set *s = &i->sets[number];
-	for (int way = 0; way < TOKEN_INDEX_WAYS; way++)
-		if (s->generation[way] == generation && s->expires_at[way] > now && is_at(s, way, hash))
-			return number * TOKEN_INDEX_WAYS + way;
-	return -1;
+	const struct token_set *s = &i->sets[set_of(hash)];
+	for (size_t way = 0; way < TOKEN_INDEX_WAYS; way++)
+		if (s->generation[way] == generation && s->expires_at[way] > now && is_at(s, way, hash)) {
+			*ret_place = set_of(hash) * TOKEN_INDEX_WAYS + way;
+			return true;
+		}
+	return false;
 }
 
-static int victim_of(const struct set *s, const uint8_t hash[SHA256_LEN], uint64_t generation)
+static size_t victim_of(const struct token_set *s, const uint8_t hash[SHA256_LEN], uint64_t generation)
 {
-	int victim = 0;
-	for (int way = 0; way < TOKEN_INDEX_WAYS; way++)
+	size_t victim = 0;
+	for (size_t way = 0; way < TOKEN_INDEX_WAYS; way++)
 		if (is_at(s, way, hash))
 			return way;
-	for (int way = 0; way < TOKEN_INDEX_WAYS; way++) {
+	for (size_t way = 0; way < TOKEN_INDEX_WAYS; way++) {
 		if (s->generation[way] != generation)
 			return way;
 		if (s->expires_at[way] < s->expires_at[victim])
@@ -60,13 +41,13 @@ static int victim_of(const struct set *s, const uint8_t hash[SHA256_LEN], uint64
 	return victim;
 }
 
-int token_index_take(struct token_index *i, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t expires_at)
+size_t token_index_take(struct token_index *i, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t expires_at)
 {
-	int number = number_of(hash);
-	struct set *s = &i->sets[number];
-	int way = victim_of(s, hash, generation);
+	assert(generation != 0);
+	struct token_set *s = &i->sets[set_of(hash)];
+	size_t way = victim_of(s, hash, generation);
 	s->generation[way] = generation;
 	s->expires_at[way] = expires_at;
 	memcpy(s->hash[way], hash, SHA256_LEN);
-	return number * TOKEN_INDEX_WAYS + way;
+	return set_of(hash) * TOKEN_INDEX_WAYS + way;
 }

@@ -5,6 +5,8 @@
 #ifndef M2M_OP_TOKEN_INDEX_H
 #define M2M_OP_TOKEN_INDEX_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "crypto/digest.h"
@@ -13,16 +15,22 @@
 #define TOKEN_INDEX_WAYS   8   /* a thousand tokens seldom put more into one set */
 #define TOKEN_INDEX_PLACES (TOKEN_INDEX_SETS * TOKEN_INDEX_WAYS)
 
-struct token_index;
+struct token_set {
+	uint64_t generation[TOKEN_INDEX_WAYS]; /* 0: free */
+	int64_t expires_at[TOKEN_INDEX_WAYS];  /* seconds since 1970 */
+	uint8_t hash[TOKEN_INDEX_WAYS][SHA256_LEN];
+};
 
-struct token_index *token_index_new(void);    /* NULL: out of memory */
-void token_index_free(struct token_index *i); /* NULL is allowed */
+/* All zero: empty. */
+struct token_index {
+	struct token_set sets[TOKEN_INDEX_SETS];
+};
 
-/* Its place, below TOKEN_INDEX_PLACES; -1: it has none, has expired at `now` (seconds since 1970),
- * or was verified under another generation. */
-int token_index_find(const struct token_index *i, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t now);
+/* Finds its place, below TOKEN_INDEX_PLACES. False: it has none, has expired at `now` (seconds since
+ * 1970), or was verified under another generation. */
+bool token_index_find(const struct token_index *i, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t now, size_t *ret_place);
 /* Gives it a place, the one that it had or another token's, which has none from then on.
  * `generation` isn't 0. */
-int token_index_take(struct token_index *i, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t expires_at);
+size_t token_index_take(struct token_index *i, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t expires_at);
 
 #endif

@@ -19,8 +19,8 @@ static bool is_utf8(struct str s)
 
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte)) /* of a word's eight bytes */
 
-/* A word whose bytes have their high bits clear, unless one of w's bytes is a control character or
- * beyond ASCII, or is `a` or `b`. */
+/* Zero, unless one of w's bytes is a control character or beyond ASCII, or is `a` or `b`. Which bits
+ * are set tells nothing: a byte that is borrowed from may be flagged too. */
 static uint64_t special_of(uint64_t w, unsigned char a, unsigned char b)
 {
 	uint64_t control = (w - EACH(0x20)) | (w + EACH(1)); /* below 0x20; 0x7f */

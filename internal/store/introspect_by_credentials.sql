@@ -1,5 +1,6 @@
 -- Introspection (RFC 7662) of many tokens at once, by clients some of which show another credential
--- than a secret. Each shows its own: what may be used once is used up by the question that shows it.
+-- than a secret, or where all are held to FAPI 2.0. Each question has its caller: what may be used
+-- once is used up by the one that shows it.
 --
 -- Arrays of one length: $1 client_id text[], $2 verifiers bytea[] and $3 remote_addr text[] of who
 -- asks; $4 kid text[], $5 verified bool[], $6 jti uuid[], $7 client_id text[], $8 version int4[],
@@ -10,7 +11,7 @@
 -- place, from 1. Outcome `stale_key`: the gateway shall read the keys again.
 with shown as (
   -- unnested in the select list, as in issue.sql
-  select unnest($1::text[]) as asked_by, unnest($2::bytea[]) as verifiers, unnest($3::text[]) as remote_addr,
+  select unnest($1::text[]) as asker, unnest($2::bytea[]) as verifiers, unnest($3::text[]) as remote_addr,
     unnest($4::text[]) as kid, unnest($5::bool[]) as verified, unnest($6::uuid[]) as jti, unnest($7::text[]) as client_id,
     unnest($8::int4[]) as version, unnest($9::uuid[]) as organization_id, unnest($10::int8[]) as iat, unnest($11::int8[]) as exp,
     generate_series(1::int8, cardinality($1::text[])) as ord,
@@ -26,7 +27,7 @@ with shown as (
     --: token_is_active
     as active, t.ord, t.used_once, t.used_until
   from shown t
-  cross join lateral (select t.asked_by as client_id, t.verifiers, t.remote_addr, t.auth_method, t.credentials, t.used_once,
+  cross join lateral (select t.asker as client_id, t.verifiers, t.remote_addr, t.auth_method, t.credentials, t.used_once,
     t.used_until, t.fapi2) asked
   --: client_lookups($12)
   --: token_lookups

@@ -8,8 +8,9 @@
 -- $13 asked_by int4[], the place of its caller, from 1. $12 ring text[].
 -- Answers (outcome, organization_id of the caller, active, ord) for each token, in any order; ord is
 -- its place, from 1. Outcome `stale_key`: the gateway shall read the keys again.
-with caller as materialized (
-  -- one row: what becomes of each caller, by its place
+with verdicts as materialized (
+  -- One row of arrays: a row for each caller would be looked for anew at each token, since the
+  -- gateway's sessions don't join by hash.
   select array_agg(verdict.outcome order by verdict.ord) as outcomes, array_agg(verdict.organization_id order by verdict.ord) as organizations
   from (
     select asked.ord, c.organization_id, case
@@ -29,11 +30,12 @@ with caller as materialized (
     unnest($7::text[]) as client_id, unnest($8::int4[]) as version, unnest($9::uuid[]) as organization_id,
     unnest($10::int8[]) as iat, unnest($11::int8[]) as exp, generate_series(1::int8, cardinality($4::text[])) as ord
 )
-select case when caller.outcomes[t.asked_by] <> 'granted' then caller.outcomes[t.asked_by]
+-- A place without a caller has the outcome null, which the gateway takes for a fault.
+select case when (verdicts.outcomes[t.asked_by] = 'granted') is not true then verdicts.outcomes[t.asked_by]
     --: stale_key_case
     else 'granted' end,
-  caller.organizations[t.asked_by],
+  verdicts.organizations[t.asked_by],
   --: token_is_active
   , t.ord
-from caller cross join shown t
+from verdicts cross join shown t
 --: token_lookups

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sql/outcome.h"
+#include "store/callers.h"
 #include "store/store_parts.h"
 
 struct call {
@@ -133,7 +134,7 @@ enum err token_revocations(struct store *s, const struct token_caller *caller, t
 /* ---- introspections that travel together ---- */
 
 /* What the parameters of one batch have room for in the store's scratch arena. */
-#define BATCH_MAX 128
+#define BATCH_MAX CALLERS_MAX
 
 struct introspection {
 	struct list node;
@@ -141,26 +142,28 @@ struct introspection {
 	struct presented_token token;
 	token_state_done *done;
 	void *arg;
-	uint32_t asked_by; /* its caller's place in the batch, from 1 */
+	uint32_t asked_by; /* its caller's place among the batch's callers */
 	uint32_t wire_asked_by, wire_version;
 	uint64_t wire_iat, wire_exp;
 };
 #define INTROSPECTION(node_) LIST_OWNER(node_, struct introspection, node)
 
 typedef struct str column_of(struct introspection *i);
+typedef struct str caller_column_of(const struct token_caller *c);
 
-static struct str col_asked_by(struct introspection *i)
+static struct str col_caller_id(const struct token_caller *c)
 {
-	return i->caller.client_id;
+	return c->client_id;
 }
-static struct str col_verifiers(struct introspection *i)
+static struct str col_verifiers(const struct token_caller *c)
 {
-	return i->caller.verifiers;
+	return c->verifiers;
 }
-static struct str col_remote_addr(struct introspection *i)
+static struct str col_remote_addr(const struct token_caller *c)
 {
-	return i->caller.origin->remote_addr;
+	return c->origin->remote_addr;
 }
+
 static struct str col_kid(struct introspection *i)
 {
 	return i->token.kid;
@@ -202,7 +205,7 @@ static struct str col_exp(struct introspection *i)
 	return str_from(&i->wire_exp, sizeof i->wire_exp);
 }
 
-static struct str col_caller(struct introspection *i)
+static struct str col_asked_by(struct introspection *i)
 {
 	i->wire_asked_by = htobe32(i->asked_by);
 	return str_from(&i->wire_asked_by, sizeof i->wire_asked_by);
@@ -235,14 +238,18 @@ struct column {
 	enum pg_oid type;
 	column_of *value;
 };
+struct caller_column {
+	enum pg_oid type;
+	caller_column_of *value;
+};
 
 /* In the order of $1 to $3, of $4 to $11, and of $13 and what follows. */
-static const struct column caller_columns[] = {{PG_TEXT, col_asked_by}, {PG_BYTEA, col_verifiers}, {PG_TEXT, col_remote_addr}};
+static const struct caller_column caller_columns[] = {{PG_TEXT, col_caller_id}, {PG_BYTEA, col_verifiers}, {PG_TEXT, col_remote_addr}};
 static const struct column token_columns[] = {
 	{PG_TEXT, col_kid},     {PG_BOOL, col_verified},     {PG_UUID, col_jti}, {PG_TEXT, col_client_id},
 	{PG_INT4, col_version}, {PG_UUID, col_organization}, {PG_INT8, col_iat}, {PG_INT8, col_exp},
 };
-static const struct column secret_columns[] = {{PG_INT4, col_caller}};
+static const struct column secret_columns[] = {{PG_INT4, col_asked_by}};
 static const struct column credential_columns[] = {
 	{PG_CHAR, col_auth_method}, {PG_TEXT, col_credentials}, {PG_BYTEA, col_used_once}, {PG_INT8, col_used_until}, {PG_BOOL, col_fapi2},
 };
@@ -263,47 +270,55 @@ static void put_columns(struct pg_params *p, const struct batch *b, const struct
 }
 #define PUT_COLUMNS(p, batch, columns) put_columns(p, batch, columns, sizeof(columns) / sizeof *(columns))
 
-static bool same_caller(const struct token_caller *a, const struct token_caller *b)
+static void put_callers(struct pg_params *p, const struct callers *callers)
 {
-	return str_eq(a->client_id, b->client_id) && str_eq(a->verifiers, b->verifiers) &&
-	       str_eq(a->origin->remote_addr, b->origin->remote_addr);
+	struct str column[CALLERS_MAX];
+	for (size_t k = 0; k < sizeof caller_columns / sizeof *caller_columns; k++) {
+		for (size_t i = 0; i < callers->n; i++)
+			column[i] = caller_columns[k].value(callers->v[i]);
+		pg_put_array(p, caller_columns[k].type, column, callers->n);
+	}
 }
 
-/* One question of each caller, and at each question the place of its caller among them. */
-static void tell_callers_apart(struct batch *all, struct batch *callers)
+static void put_by_secrets(struct store *s, struct pg_params *p, const struct batch *b)
 {
-	for (size_t i = 0; i < all->n; i++) {
-		size_t k = 0;
-		while (k < callers->n && !same_caller(&all->v[i]->caller, &callers->v[k]->caller))
-			k++;
-		if (k == callers->n)
-			callers->v[callers->n++] = all->v[i];
-		all->v[i]->asked_by = (uint32_t)k + 1;
-	}
+	struct callers callers = {.n = 0};
+	for (size_t i = 0; i < b->n; i++)
+		b->v[i]->asked_by = callers_place(&callers, &b->v[i]->caller);
+	put_callers(p, &callers);
+	PUT_COLUMNS(p, b, token_columns);
+	master_ring_put(p, &s->config->ring);
+	PUT_COLUMNS(p, b, secret_columns);
+}
+
+/* Each shows a credential of its own. */
+static void put_by_credentials(struct store *s, struct pg_params *p, const struct batch *b)
+{
+	struct callers callers = {.n = b->n};
+	for (size_t i = 0; i < b->n; i++)
+		callers.v[i] = &b->v[i]->caller;
+	put_callers(p, &callers);
+	PUT_COLUMNS(p, b, token_columns);
+	master_ring_put(p, &s->config->ring);
+	PUT_COLUMNS(p, b, credential_columns);
+	pg_put_bool(p, s->config->fapi2);
 }
 
 /* Answers the statement, the least that can check them all. */
 static const char *put_batch(struct store *s, struct pg_params *p)
 {
-	struct batch all = {.n = 0}, callers = {.n = 0};
+	struct batch b = {.n = 0};
 	bool credentials = s->config->fapi2;
 	LIST_EACH (it, &s->introspections.flying) {
-		all.v[all.n++] = INTROSPECTION(it);
+		b.v[b.n++] = INTROSPECTION(it);
 		credentials = credentials || INTROSPECTION(it)->caller.shown.credentials.p != NULL;
 	}
-	if (!credentials)
-		tell_callers_apart(&all, &callers);
 	store_params(s, p);
-	PUT_COLUMNS(p, credentials ? &all : &callers, caller_columns);
-	PUT_COLUMNS(p, &all, token_columns);
-	master_ring_put(p, &s->config->ring);
-	if (!credentials) {
-		PUT_COLUMNS(p, &all, secret_columns);
-		return STMT_INTROSPECT_BY_SECRETS;
-	}
-	PUT_COLUMNS(p, &all, credential_columns);
-	pg_put_bool(p, s->config->fapi2);
-	return STMT_INTROSPECT_BY_CREDENTIALS;
+	if (credentials)
+		put_by_credentials(s, p, &b);
+	else
+		put_by_secrets(s, p, &b);
+	return credentials ? STMT_INTROSPECT_BY_CREDENTIALS : STMT_INTROSPECT_BY_SECRETS;
 }
 
 /* It is in no list any more. */

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/reserve.h"
+#include "crypto/group_verifier.h"
 #include "loop/accept.h"
 #include "worker/process_metrics.h"
 #include "worker/worker_parts.h"
@@ -249,7 +250,7 @@ static void put_keys(const struct worker *w, struct sbuf *out)
 	put(out, "m2m_signature_fallbacks_total", "counter", "Groups of signatures that went wrong together, and were made one by one.",
 	    signing_fallbacks());
 	put(out, "m2m_signatures_verified_together_total", "counter",
-	    "Signatures of assertions and DPoP proofs that were verified several in a call.", signatures_verified_together());
+	    "Signatures of assertions and DPoP proofs that libcrypto_mb found right, several in a call.", signatures_verified_together());
 }
 
 static void put_tls(struct tls *tls, struct sbuf *out)

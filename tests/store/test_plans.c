@@ -187,9 +187,9 @@ Test(plans, so_is_a_token_that_is_asked_about_or_revoked)
 	for (int tries = 0; tries < 100 && plans_of("with shown as", "Insert on used_once") < 1; tries++)
 		usleep(100000);
 	cr_expect_eq(plans_of("with dec as", "Insert on revoked_token"), 1);
-	cr_expect_eq(plans_of("with (dec|shown|caller) as", revoked_by_jti), 2);
-	cr_expect_eq(plans_of("with (dec|shown|caller) as", "tokens_ended_pkey on [^\n]*\n\\s*Index Cond: \\(\\(organization_id = "), 2);
-	nothing_is_read_whole("with (dec|shown|caller) as");
+	cr_expect_eq(plans_of("with (dec|shown|verdicts) as", revoked_by_jti), 2);
+	cr_expect_eq(plans_of("with (dec|shown|verdicts) as", "tokens_ended_pkey on [^\n]*\n\\s*Index Cond: \\(\\(organization_id = "), 2);
+	nothing_is_read_whole("with (dec|shown|verdicts) as");
 }
 
 static void operate(const char *method, const char *path, const char *bearer, const char *body, int status)

@@ -368,8 +368,10 @@ Test(group_verifier, what_a_lane_wrongly_refuses_openssl_takes)
 {
 	skip_where_there_is_none();
 	for (int lane = 0; lane < LANES; lane++) {
+		uint64_t before = signatures_verified_together();
 		mb_spoil(lane);
 		verify_together(group, LANES);
+		cr_assert_eq(signatures_verified_together() - before, LANES - 1);
 		for (size_t i = 0; i < LANES; i++)
 			cr_assert_eq(verifications[i].err, ERR_OK, "lane %d", lane);
 	}

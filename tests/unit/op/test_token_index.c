@@ -6,20 +6,7 @@
 
 #define WAYS TOKEN_INDEX_WAYS
 
-static struct token_index *token_index;
-
-static void up(void)
-{
-	token_index = token_index_new();
-	cr_assert_not_null(token_index);
-}
-
-static void down(void)
-{
-	token_index_free(token_index);
-}
-
-TestSuite(token_index, .init = up, .fini = down);
+static struct token_index token_index; /* each test is a process, and has an empty one */
 
 /* Hashes with the same first bytes share a set. */
 struct hash {
@@ -30,17 +17,19 @@ static struct hash hash_of(uint16_t set, uint8_t tail)
 	return (struct hash){{(uint8_t)(set >> 8), (uint8_t)set, [SHA256_LEN - 1] = tail}};
 }
 
-static int put(struct hash h, uint64_t generation, int64_t expires_at)
-{
-	int place = token_index_take(token_index, h.b, generation, expires_at);
-	cr_assert(place >= 0 && place < TOKEN_INDEX_PLACES);
-	cr_assert_eq(token_index_find(token_index, h.b, generation, expires_at - 1), place);
-	return place;
-}
-
 static bool has(struct hash h, uint64_t generation)
 {
-	return token_index_find(token_index, h.b, generation, 0) >= 0;
+	size_t place = 0;
+	return token_index_find(&token_index, h.b, generation, 0, &place);
+}
+
+static size_t put(struct hash h, uint64_t generation, int64_t expires_at)
+{
+	size_t place = token_index_take(&token_index, h.b, generation, expires_at), found = SIZE_MAX;
+	cr_assert_lt(place, TOKEN_INDEX_PLACES);
+	cr_assert(token_index_find(&token_index, h.b, generation, expires_at - 1, &found) && found == place);
+	cr_assert_not(token_index_find(&token_index, h.b, generation, expires_at, &found), "it has expired");
+	return place;
 }
 
 Test(token_index, the_one_that_expires_first_makes_room)
@@ -65,7 +54,7 @@ Test(token_index, an_older_generation_makes_room_first)
 
 Test(token_index, the_same_token_again_takes_its_own_place)
 {
-	int places[WAYS];
+	size_t places[WAYS];
 	for (uint8_t i = 0; i < WAYS; i++)
 		places[i] = put(hash_of(7, i), 1, 100 + i);
 	cr_assert_eq(put(hash_of(7, 2), 1, 900), places[2]);
@@ -78,8 +67,8 @@ Test(token_index, each_place_is_one_tokens)
 {
 	static bool taken[TOKEN_INDEX_PLACES];
 	for (unsigned i = 0; i < TOKEN_INDEX_PLACES; i++) {
-		int place = put(hash_of((uint16_t)(i % TOKEN_INDEX_SETS), (uint8_t)(i / TOKEN_INDEX_SETS)), 1, 100);
-		cr_assert_not(taken[place], "%d", place);
+		size_t place = put(hash_of((uint16_t)(i % TOKEN_INDEX_SETS), (uint8_t)(i / TOKEN_INDEX_SETS)), 1, 100);
+		cr_assert_not(taken[place], "%zu", place);
 		taken[place] = true;
 	}
 }
