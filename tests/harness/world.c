@@ -12,17 +12,17 @@
 #include "harness/require.h"
 #include "json/json_read.h"
 
-static void make_database(struct world *w)
+#define FILLED_DATABASE "m2m_filled"
+
+static void make_database(const struct pg *pg, const char *name, const char *template)
 {
 	char url[PG_URL];
-	static unsigned count;
-	snprintf(w->database, sizeof w->database, "m2m_%d_%u", (int)getpid(), count++);
-	pg_url(&w->pg, "postgres", "postgres", url);
+	pg_url(pg, "postgres", "postgres", url);
 	PGconn *db = sql_open(url);
 	/* Another test may be copying the same database in this moment. */
 	const char *state = "";
 	for (int tries = 0; tries < 50; tries++) {
-		state = sql_state(db, "create database %s template " TEMPLATE_DATABASE " owner m2m_owner", w->database);
+		state = sql_state(db, "create database %s template %s strategy file_copy owner m2m_owner", name, template);
 		if (strcmp(state, "55006") != 0)
 			break;
 		sleep_ms(100);
@@ -47,8 +47,18 @@ static void gateway_settings(struct world *w)
 	env_set(e, "M2M_SHUTDOWN_DELAY_MS=0"); /* no balancer has to notice */
 }
 
-void world_prepare(struct world *w, bool own_cluster)
+static void take_database(struct world *w, const char *name, const char *template)
 {
+	snprintf(w->database, sizeof w->database, "%s", name);
+	make_database(&w->pg, name, template);
+	shared_ctl_env(&w->pg, name, &w->ctl_env);
+	gateway_settings(w);
+}
+
+static void prepare(struct world *w, bool own_cluster, const char *template)
+{
+	static unsigned count;
+	char name[64];
 	*w = (struct world){.own_cluster = own_cluster};
 	if (own_cluster) {
 		pg_copy(&w->pg, shared_cluster_dir());
@@ -56,9 +66,52 @@ void world_prepare(struct world *w, bool own_cluster)
 	} else {
 		shared_cluster(&w->pg);
 	}
-	make_database(w);
-	shared_ctl_env(&w->pg, w->database, &w->ctl_env);
-	gateway_settings(w);
+	snprintf(name, sizeof name, "m2m_%d_%u", (int)getpid(), count++);
+	take_database(w, name, template);
+}
+
+void world_prepare(struct world *w, bool own_cluster)
+{
+	prepare(w, own_cluster, TEMPLATE_DATABASE);
+}
+
+/* Opens the file of the variables. */
+static FILE *open_kept(const char *mode)
+{
+	char path[TMP_PATH];
+	snprintf(path, sizeof path, "%s/filled", tmp_dir());
+	FILE *file = fopen(path, mode);
+	require(file != NULL, "can't open %s", path);
+	return file;
+}
+
+void world_fill(void)
+{
+	static struct world w;
+	shared_cluster(&w.pg);
+	take_database(&w, FILLED_DATABASE, TEMPLATE_DATABASE);
+	world_filling.make(&w);
+	if (w.db != NULL)
+		PQfinish(w.db);
+	FILE *file = open_kept("wx");
+	for (const struct kept *k = world_filling.kept; k->at != NULL; k++)
+		require(fwrite(k->at, k->n, 1, file) == 1, "can't keep what was made");
+	require(fclose(file) == 0, "can't keep what was made");
+}
+
+void world_prepare_filled(struct world *w, bool own_cluster)
+{
+	FILE *file = open_kept("r");
+	for (const struct kept *k = world_filling.kept; k->at != NULL; k++)
+		require(fread(k->at, k->n, 1, file) == 1, "what was made is not there");
+	fclose(file);
+	prepare(w, own_cluster, FILLED_DATABASE);
+}
+
+void world_open_filled(struct world *w)
+{
+	world_prepare_filled(w, false);
+	gateway_start(&w->gateway, &w->gateway_env);
 }
 
 void world_open(struct world *w)
