@@ -81,18 +81,12 @@ static atomic_int newest;
 static atomic_bool stop;
 static atomic_uint faults; /* answers that no history explains */
 
-static void make_people(struct world *all)
-{
-	org_create(all, "acme", &acme);
-	mint(all, "acme", "admin", admin);
-}
-
-WORLD_FILLED(make_people, KEPT(acme), KEPT(admin));
-
 static void open_world(void)
 {
-	world_prepare_filled(&w, true);
+	world_prepare(&w, true);
 	gateway_start(&w.gateway, &w.gateway_env);
+	org_create(&w, "acme", &acme);
+	mint(&w, "acme", "admin", admin);
 }
 
 static void close_world(void)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include "base/base64.h"
 #include "crypto/secret.h"
@@ -75,14 +76,32 @@ void world_prepare(struct world *w, bool own_cluster)
 	prepare(w, own_cluster, TEMPLATE_DATABASE);
 }
 
-/* Opens the file of the variables. */
-static FILE *open_kept(const char *mode)
+static const struct kept *next_kept(const struct kept *k)
+{
+	return k < world_filling.kept + KEPT_MAX && k->at != NULL ? k : NULL;
+}
+
+/* With secrets among them, and so for nobody else. */
+static void keep_variables(void)
 {
 	char path[TMP_PATH];
-	snprintf(path, sizeof path, "%s/filled", tmp_dir());
-	FILE *file = fopen(path, mode);
-	require(file != NULL, "can't open %s", path);
-	return file;
+	tmp_path(path, "filled", "");
+	FILE *file = fopen(path, "we");
+	require(file != NULL && fchmod(fileno(file), 0600) == 0, "can't write %s", path);
+	for (const struct kept *k = world_filling.kept; next_kept(k) != NULL; k++)
+		require(fwrite(k->at, k->n, 1, file) == 1, "can't write %s", path);
+	require(fclose(file) == 0, "can't write %s", path);
+	setenv("HARNESS_FILLED", path, 1);
+}
+
+static void take_variables(void)
+{
+	const char *path = getenv("HARNESS_FILLED");
+	FILE *file = path == NULL ? NULL : fopen(path, "re");
+	require(file != NULL, "this program's runner has made nothing (WORLD_FILLED)");
+	for (const struct kept *k = world_filling.kept; next_kept(k) != NULL; k++)
+		require(fread(k->at, k->n, 1, file) == 1, "can't read %s", path);
+	fclose(file);
 }
 
 void world_fill(void)
@@ -92,19 +111,13 @@ void world_fill(void)
 	take_database(&w, FILLED_DATABASE, TEMPLATE_DATABASE);
 	world_filling.make(&w);
 	if (w.db != NULL)
-		PQfinish(w.db);
-	FILE *file = open_kept("wx");
-	for (const struct kept *k = world_filling.kept; k->at != NULL; k++)
-		require(fwrite(k->at, k->n, 1, file) == 1, "can't keep what was made");
-	require(fclose(file) == 0, "can't keep what was made");
+		PQfinish(w.db); /* a database with connections can't be copied */
+	keep_variables();
 }
 
 void world_prepare_filled(struct world *w, bool own_cluster)
 {
-	FILE *file = open_kept("r");
-	for (const struct kept *k = world_filling.kept; k->at != NULL; k++)
-		require(fread(k->at, k->n, 1, file) == 1, "what was made is not there");
-	fclose(file);
+	take_variables();
 	prepare(w, own_cluster, FILLED_DATABASE);
 }
 

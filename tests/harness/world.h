@@ -31,6 +31,8 @@ struct org {
 	char secret[SECRET_MAX];
 };
 
+#define KEPT_MAX 8
+
 /* What the tests of a program begin with. Criterion's runner makes it once, where each test would
  * start m2mctl for every organization and token. `make` gets a world without a gateway; the
  * variables that it sets are given to each test that takes a filled world:
@@ -41,7 +43,7 @@ struct world_filling {
 	struct kept {
 		void *at;
 		size_t n;
-	} kept[8];
+	} kept[KEPT_MAX];
 };
 /* defined by programs that have one */
 extern const struct world_filling world_filling __attribute__((weak));
