@@ -20,17 +20,23 @@ static char admin[TOKEN_MAX], other_admin[TOKEN_MAX], platform[TOKEN_MAX];
 static struct http_reply r;
 static struct ctl_result ran;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	org_create(all, "other", &other);
+	mint(all, "acme", "admin", admin);
+	mint(all, "other", "admin", other_admin);
+	mint_platform(all, "backend", platform);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(other), KEPT(admin), KEPT(other_admin), KEPT(platform));
+
 static void open_world(void)
 {
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=8000");
 	env_set(&w.gateway_env, "M2M_WORKERS=1"); /* the bound on rows is each one's own */
-	org_create(&w, "acme", &acme);
-	org_create(&w, "other", &other);
 	gateway_start(&w.gateway, &w.gateway_env);
-	mint(&w, "acme", "admin", admin);
-	mint(&w, "other", "admin", other_admin);
-	mint_platform(&w, "backend", platform);
 }
 
 static void close_world(void)

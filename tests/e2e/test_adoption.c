@@ -26,12 +26,18 @@ static char admin[TOKEN_MAX], platform[TOKEN_MAX];
 static struct http_reply r;
 static struct grpc_reply g;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	mint(all, "acme", "admin", admin);
+	mint_platform(all, "backend", platform);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(admin), KEPT(platform));
+
 static void open_world(void)
 {
-	world_open(&w);
-	org_create(&w, "acme", &acme);
-	mint(&w, "acme", "admin", admin);
-	mint_platform(&w, "backend", platform);
+	world_open_filled(&w);
 }
 
 static void close_world(void)

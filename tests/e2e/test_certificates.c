@@ -24,9 +24,18 @@ static struct identity server, authority, stranger_authority, one;
 static char token[TOKEN_MAX], admin[TOKEN_MAX];
 static struct http_reply r;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	org_create(all, "globex", &globex);
+	mint(all, "acme", "admin", admin);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(globex), KEPT(admin));
+
 static void prepare(void)
 {
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	cr_assert_eq(crypto_init(), ERR_OK);
 	pki_self_signed(&server, "/CN=gateway");
 	pki_self_signed(&authority, "/CN=clients authority");
@@ -37,9 +46,6 @@ static void prepare(void)
 static void begin(void)
 {
 	gateway_start(&w.gateway, &w.gateway_env);
-	org_create(&w, "acme", &acme);
-	org_create(&w, "globex", &globex);
-	mint(&w, "acme", "admin", admin);
 }
 
 /* Over TLS, with the operator's listener in the clear for the harness. */

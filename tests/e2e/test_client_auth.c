@@ -27,17 +27,23 @@ static struct http_reply r;
 static struct grpc_reply g;
 static struct ctl_result ran;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	org_create(all, "api", &api);
+	mint(all, "acme", "admin", admin);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(api), KEPT(admin));
+
 static void open_world(void)
 {
-	world_open(&w);
-	org_create(&w, "acme", &acme);
-	org_create(&w, "api", &api);
+	world_open_filled(&w);
 	world_ctl(&w, &ran, "client", "set", "--org", "api", "--role", "resource_server");
 	client_key_make(&key, JWT_ES256);
 	client_key_make(&api_key, JWT_ES256);
 	client_key_add(&w, &acme, &key);
 	client_key_add(&w, &api, &api_key);
-	mint(&w, "acme", "admin", admin);
 	client_token(&w, &acme, token);
 }
 

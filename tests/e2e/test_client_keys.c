@@ -25,10 +25,16 @@ static struct client_key_pair key;
 static char assertion[TOKEN_MAX], token[TOKEN_MAX];
 static struct http_reply r;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+}
+
+WORLD_FILLED(make_people, KEPT(acme));
+
 static void open_world(void)
 {
-	world_open(&w);
-	org_create(&w, "acme", &acme);
+	world_open_filled(&w);
 	client_key_make(&key, JWT_ES256);
 	client_key_add(&w, &acme, &key);
 }

@@ -20,11 +20,17 @@ static struct org acme;
 static struct http_reply r;
 static char platform[TOKEN_MAX], client[256];
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	mint_platform(all, "backend", platform);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(platform));
+
 static void open_world(void)
 {
-	world_open(&w);
-	org_create(&w, "acme", &acme);
-	mint_platform(&w, "backend", platform);
+	world_open_filled(&w);
 	snprintf(client, sizeof client, ORG "/clients/%s", acme.client_id);
 }
 

@@ -19,12 +19,18 @@ static struct http_reply r;
 static struct ctl_result ran;
 static const char origin[] = "https://issuer.test";
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	org_create(all, "other", &other);
+	mint_platform(all, "backend", platform);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(other), KEPT(platform));
+
 static void open_world(void)
 {
-	world_open(&w);
-	org_create(&w, "acme", &acme);
-	org_create(&w, "other", &other);
-	mint_platform(&w, "backend", platform);
+	world_open_filled(&w);
 	world_ctl(&w, &ran, "token", "mint", "--operator", "--subject", "ops", "--output", "text");
 	snprintf(operates, sizeof operates, "%.*s", (int)strcspn(ran.out, "\n"), ran.out);
 }

@@ -13,11 +13,17 @@ static char admin[TOKEN_MAX], token[TOKEN_MAX];
 static struct http_reply r;
 static struct ctl_result ran;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	mint(all, "acme", "admin", admin);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(admin));
+
 static void open_world(void)
 {
-	world_open(&w);
-	org_create(&w, "acme", &acme);
-	mint(&w, "acme", "admin", admin);
+	world_open_filled(&w);
 	client_token(&w, &acme, token);
 }
 

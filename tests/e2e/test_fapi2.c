@@ -29,10 +29,16 @@ static char assertion[TOKEN_MAX];
 static struct http_reply r;
 static struct ctl_result ran;
 
+static void make_orgs(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	org_create(all, "other", &other);
+}
+
+WORLD_FILLED(make_orgs, KEPT(acme), KEPT(other));
+
 static void people(void)
 {
-	org_create(&w, "acme", &acme);
-	org_create(&w, "other", &other);
 	client_key_make(&key, JWT_ES256);
 	client_key_make(&rsa, JWT_RS256);
 	client_key_make(&others_key, JWT_ES256);
@@ -43,7 +49,7 @@ static void people(void)
 
 static void open_world(void)
 {
-	world_open(&w);
+	world_open_filled(&w);
 	people();
 	world_ctl(&w, &ran, "client", "set", "--org", "acme", "--auth-method", "key", "--token-binding", "any", "--profile", "fapi2");
 }
@@ -51,7 +57,7 @@ static void open_world(void)
 /* Every client is held to it, whatever it is set to. */
 static void open_installation(void)
 {
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	env_set(&w.gateway_env, "M2M_PROFILE=fapi2");
 	gateway_start(&w.gateway, &w.gateway_env);
 	people();
@@ -81,7 +87,7 @@ static void certify(struct party *p, const struct identity *authority, const cha
 static void open_variants(void)
 {
 	struct identity server, authority;
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	pki_self_signed(&server, "/CN=gateway");
 	pki_self_signed(&authority, "/CN=clients authority");
 	chmod(server.key, 0600);

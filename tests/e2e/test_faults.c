@@ -32,12 +32,19 @@ static void prepare(void)
 	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=%d", TIMEOUT_MS);
 }
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	mint(all, "acme", "admin", admin);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(admin));
+
 static void open_world(void)
 {
-	prepare();
+	world_prepare_filled(&w, true);
+	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=%d", TIMEOUT_MS);
 	gateway_start(&w.gateway, &w.gateway_env);
-	org_create(&w, "acme", &acme);
-	mint(&w, "acme", "admin", admin);
 }
 
 static void close_world(void)

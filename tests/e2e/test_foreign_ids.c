@@ -36,9 +36,18 @@ static struct ctl_result r;
 		cr_assert_eq(got_, want, "%s answered %d, not %d: %s%s", #call, got_, want, reply.head, reply.body);                       \
 	} while (0)
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	mint(all, "acme", "admin", admin);
+	mint_platform(all, "backend", platform);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(admin), KEPT(platform));
+
 static void prepare(void)
 {
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 }
 
 static void close_world(void)
@@ -52,12 +61,9 @@ TestSuite(foreign_ids, .init = prepare, .fini = close_world, .timeout = 180);
 static void begin(void)
 {
 	char hash[BCRYPT_MAX];
-	org_create(&w, "acme", &acme);
 	for (size_t i = 0; i < IDS; i++)
 		import_client(&w, "acme", ids[i], bcrypt_of(SECRET, 4, hash));
 	gateway_start(&w.gateway, &w.gateway_env);
-	mint(&w, "acme", "admin", admin);
-	mint_platform(&w, "backend", platform);
 }
 
 static struct org org_of(const char *client_id)

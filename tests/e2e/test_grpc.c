@@ -41,9 +41,18 @@ static struct grpc_reply g; /* the last answer over gRPC */
 static struct http_reply r; /* and over REST */
 static struct ctl_result ran;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	mint(all, "acme", "admin", admin);
+	mint(all, "acme", "member", member);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(admin), KEPT(member));
+
 static void prepare(void)
 {
-	world_prepare(&w, true);
+	world_prepare_filled(&w, true);
 	/* one queue, so that a test knows what waits behind what */
 	env_set(&w.gateway_env, "M2M_WORKERS=1");
 	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=15000");
@@ -52,9 +61,6 @@ static void prepare(void)
 static void start(void)
 {
 	gateway_start(&w.gateway, &w.gateway_env);
-	org_create(&w, "acme", &acme);
-	mint(&w, "acme", "admin", admin);
-	mint(&w, "acme", "member", member);
 }
 
 static void open_world(void)

@@ -62,9 +62,17 @@ static void expect_stranger_is_served(void)
 	free(stranger);
 }
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	mint(all, "acme", "admin", admin);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(admin));
+
 static void open_world(void)
 {
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	env_set(&w.gateway_env, "M2M_RECEIVE_TIMEOUT_MS=%d", RECEIVE_MS);
 	env_set(&w.gateway_env, "M2M_IDLE_TIMEOUT_MS=%d", 3 * RECEIVE_MS);
 	env_set(&w.gateway_env, "M2M_MAX_CONNECTIONS=%d", CONNECTIONS);
@@ -72,8 +80,6 @@ static void open_world(void)
 	/* else the sanitizer keeps what was freed, and nothing could be said about memory */
 	env_set(&w.gateway_env, "ASAN_OPTIONS=detect_leaks=1:exitcode=99:quarantine_size_mb=1");
 	gateway_start(&w.gateway, &w.gateway_env);
-	org_create(&w, "acme", &acme);
-	mint(&w, "acme", "admin", admin);
 	cr_assert(h2_open(&other, w.gateway.grpc));
 	expect_neighbour_is_served();
 	cr_assert(h2_open(&c, w.gateway.grpc));

@@ -21,16 +21,22 @@ static struct org acme;
 static char admin[TOKEN_MAX];
 static struct http_reply r;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	mint(all, "acme", "admin", admin);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(admin));
+
 static void open_world(void)
 {
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	env_set(&w.gateway_env, "M2M_RECEIVE_TIMEOUT_MS=%d", RECEIVE_MS);
 	env_set(&w.gateway_env, "M2M_IDLE_TIMEOUT_MS=%d", 2 * RECEIVE_MS);
 	env_set(&w.gateway_env, "M2M_MAX_CONNECTIONS=%d", CONNECTIONS);
 	env_set(&w.gateway_env, "M2M_WORKERS=1");
 	gateway_start(&w.gateway, &w.gateway_env);
-	org_create(&w, "acme", &acme);
-	mint(&w, "acme", "admin", admin);
 }
 
 static void expect_serves(void)

@@ -72,9 +72,22 @@ static const char *list_of(const char *auth0_more, const char *entra_more)
 	return text;
 }
 
-static void open_world(void)
+static void make_orgs(struct world *all)
 {
 	struct ctl_result ran;
+	world_ctl(all, &ran, "org", "create", "acme", "--issuer", AUTH0, "--external-id", "org_abc123", "--output", "env");
+	ctl_value(&ran, "M2M_CLIENT_ID", acme.client_id, sizeof acme.client_id);
+	ctl_value(&ran, "M2M_CLIENT_SECRET", acme.secret, sizeof acme.secret);
+	ctl_value(&ran, "M2M_ORGANIZATION_ID", acme.id, sizeof acme.id);
+	world_ctl(all, &ran, "org", "create", "other", "--issuer", KEYCLOAK, "--external-id", "other-inc", "--output", "env");
+	ctl_value(&ran, "M2M_CLIENT_ID", other.client_id, sizeof other.client_id);
+	ctl_value(&ran, "M2M_ORGANIZATION_ID", other.id, sizeof other.id);
+}
+
+WORLD_FILLED(make_orgs, KEPT(acme), KEPT(other));
+
+static void open_world(void)
+{
 	a = arena_new(1 << 22);
 	cr_assert_eq(crypto_init(), ERR_OK);
 	tmp_path(issuers_path, "issuers", ".json");
@@ -91,16 +104,9 @@ static void open_world(void)
 	publish(entra_path, entra_key, "", false);
 	tmp_write(issuers_path, list_of("", ""));
 
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	env_set(&w.gateway_env, "M2M_TRUSTED_ISSUERS_FILE=%s", issuers_path);
 	gateway_start(&w.gateway, &w.gateway_env);
-	world_ctl(&w, &ran, "org", "create", "acme", "--issuer", AUTH0, "--external-id", "org_abc123", "--output", "env");
-	ctl_value(&ran, "M2M_CLIENT_ID", acme.client_id, sizeof acme.client_id);
-	ctl_value(&ran, "M2M_CLIENT_SECRET", acme.secret, sizeof acme.secret);
-	ctl_value(&ran, "M2M_ORGANIZATION_ID", acme.id, sizeof acme.id);
-	world_ctl(&w, &ran, "org", "create", "other", "--issuer", KEYCLOAK, "--external-id", "other-inc", "--output", "env");
-	ctl_value(&ran, "M2M_CLIENT_ID", other.client_id, sizeof other.client_id);
-	ctl_value(&ran, "M2M_ORGANIZATION_ID", other.id, sizeof other.id);
 }
 
 static void close_world(void)

@@ -27,17 +27,23 @@ static char admin[TOKEN_MAX];
 static struct http_reply r;
 static struct grpc_reply g;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	org_create(all, "globex", &globex);
+	mint(all, "acme", "admin", admin);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(globex), KEPT(admin));
+
 static void start(void)
 {
 	gateway_start(&w.gateway, &w.gateway_env);
-	org_create(&w, "acme", &acme);
-	org_create(&w, "globex", &globex);
-	mint(&w, "acme", "admin", admin);
 }
 
 static void prepare(void)
 {
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 }
 
 static void close_world(void)

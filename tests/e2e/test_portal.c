@@ -20,13 +20,19 @@ static struct http_reply r;
 static struct ctl_result ran;
 static const char origin[] = "https://issuer.test";
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	org_create(all, "other", &other);
+	mint_platform(all, "backend", platform);
+	mint(all, "acme", "admin", admin);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(other), KEPT(platform), KEPT(admin));
+
 static void open_world(void)
 {
-	world_open(&w);
-	org_create(&w, "acme", &acme);
-	org_create(&w, "other", &other);
-	mint_platform(&w, "backend", platform);
-	mint(&w, "acme", "admin", admin);
+	world_open_filled(&w);
 }
 
 static void close_world(void)

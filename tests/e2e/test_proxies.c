@@ -23,9 +23,17 @@ static char admin[TOKEN_MAX];
 static struct http_reply r;
 static struct grpc_reply g;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	mint(all, "acme", "admin", admin);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(admin));
+
 static void prepare(void)
 {
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	env_set(&w.gateway_env, "M2M_TRUSTED_PROXIES=127.0.1.0/24,unix");
 }
 
@@ -33,8 +41,6 @@ static void start(const char *forwarded)
 {
 	env_set(&w.gateway_env, "M2M_FORWARDED=%s", forwarded);
 	gateway_start(&w.gateway, &w.gateway_env);
-	org_create(&w, "acme", &acme);
-	mint(&w, "acme", "admin", admin);
 }
 
 static void close_world(void)

@@ -35,29 +35,30 @@ static struct http_reply r;
 static struct grpc_reply g;
 static struct ctl_result ran;
 
-static void make_api(void)
+static void make_api(struct world *all)
 {
 	char id[64], secret[SECRET_MAX];
-	org_create(&w, "other", &other);
-	world_ctl(&w, &ran, "client", "create", "--org", "other", "--role", "resource_server", "--output", "env");
+	org_create(all, "other", &other);
+	world_ctl(all, &ran, "client", "create", "--org", "other", "--role", "resource_server", "--output", "env");
 	ctl_value(&ran, "M2M_CLIENT_ID", id, sizeof id);
 	ctl_value(&ran, "M2M_CLIENT_SECRET", secret, sizeof secret);
 	snprintf(api, sizeof api, "%s:%s", id, secret);
 }
 
-static void people(void)
+static void make_people(struct world *all)
 {
-	org_create(&w, "acme", &acme);
+	org_create(all, "acme", &acme);
 	snprintf(mine, sizeof mine, "%s:%s", acme.client_id, acme.secret);
-	make_api();
-	mint(&w, "acme", "admin", admin);
-	client_token(&w, &acme, token);
+	make_api(all);
+	mint(all, "acme", "admin", admin);
 }
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(other), KEPT(mine), KEPT(api), KEPT(admin));
 
 static void open_world(void)
 {
-	world_open(&w);
-	people();
+	world_open_filled(&w);
+	client_token(&w, &acme, token);
 }
 
 static void close_world(void)
@@ -559,11 +560,11 @@ Test(revocation, grpc_has_the_same_answers)
 
 static void limited_world(void)
 {
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	env_set(&w.gateway_env, "M2M_CLIENT_RATE=1");
 	env_set(&w.gateway_env, "M2M_CLIENT_BURST=4");
 	gateway_start(&w.gateway, &w.gateway_env);
-	people();
+	client_token(&w, &acme, token);
 }
 
 Test(revocation, wrong_secrets_are_limited_and_right_ones_are_not, .init = limited_world)

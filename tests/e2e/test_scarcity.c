@@ -39,20 +39,26 @@ static char bearer[TOKEN_MAX]; /* one that no worker has seen */
 static struct http_conn conn;
 static struct http_reply r;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	mint(all, "acme", "admin", admin);
+	mint_platform(all, "backend", platform);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(admin), KEPT(platform));
+
 static void begin(void)
 {
 	env_set(&w.gateway_env, "M2M_WORKERS=1");
 	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=%d", DATABASE_MS);
 	scarcity_prepare(&w.gateway_env);
 	gateway_start(&w.gateway, &w.gateway_env);
-	org_create(&w, "acme", &acme);
-	mint(&w, "acme", "admin", admin);
-	mint_platform(&w, "backend", platform);
 }
 
 static void open_world(void)
 {
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	begin();
 }
 
@@ -649,7 +655,7 @@ static void open_credentials(void)
 	snprintf(text, sizeof text, "{\"keys\":[%s]}", platform_key.jwk);
 	tmp_write(keys_path, text);
 	write_issuers(0);
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	env_set(&w.gateway_env, "M2M_TRUSTED_ISSUERS_FILE=%s", issuers_path);
 	env_set(&w.gateway_env, "M2M_TRUSTED_PROXIES=127.0.0.1/32");
 	env_set(&w.gateway_env, "M2M_FORWARDED=x-forwarded-for");

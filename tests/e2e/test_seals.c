@@ -21,10 +21,16 @@ static struct grpc_reply g;
 static struct ctl_result out;
 static struct load load;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+}
+
+WORLD_FILLED(make_people, KEPT(acme));
+
 static void open_world(void)
 {
-	world_open(&w);
-	org_create(&w, "acme", &acme);
+	world_open_filled(&w);
 }
 
 static void close_world(void)

@@ -19,13 +19,19 @@ static struct org acme, other;
 static char admin[TOKEN_MAX], other_admin[TOKEN_MAX];
 static struct http_reply r;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	org_create(all, "other", &other);
+	mint(all, "acme", "admin", admin);
+	mint(all, "other", "admin", other_admin);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(other), KEPT(admin), KEPT(other_admin));
+
 static void open_world(void)
 {
-	world_open(&w);
-	org_create(&w, "acme", &acme);
-	org_create(&w, "other", &other);
-	mint(&w, "acme", "admin", admin);
-	mint(&w, "other", "admin", other_admin);
+	world_open_filled(&w);
 }
 
 static void close_world(void)

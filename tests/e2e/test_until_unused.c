@@ -20,12 +20,18 @@ static struct org acme;
 static char admin[TOKEN_MAX];
 static struct http_reply r;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	mint(all, "acme", "admin", admin);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(admin));
+
 static void open_world(void)
 {
-	world_open(&w);
+	world_open_filled(&w);
 	gateway_start(&second, &w.gateway_env);
-	org_create(&w, "acme", &acme);
-	mint(&w, "acme", "admin", admin);
 }
 
 static void close_world(void)

@@ -43,6 +43,14 @@ static void publish(const char *path)
 	tmp_write(path, text);
 }
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	org_create(all, "other", &other);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(other));
+
 static void open_world(void)
 {
 	char issuers[TMP_PATH], keys[TMP_PATH], text[4096];
@@ -61,12 +69,10 @@ static void open_world(void)
 		 "{\"spiffe_trust_domain\":\"example.org\",\"jwks_file\":\"%s\",\"workloads\":true}]",
 		 keys, keys, keys, keys, keys, keys);
 	tmp_write(issuers, text);
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	without_issuers = w.gateway_env;
 	env_set(&w.gateway_env, "M2M_TRUSTED_ISSUERS_FILE=%s", issuers);
 	gateway_start(&w.gateway, &w.gateway_env);
-	org_create(&w, "acme", &acme);
-	org_create(&w, "other", &other);
 }
 
 static void close_world(void)

@@ -50,6 +50,13 @@ static const char *key_set(const struct signing_key *k, const char *use)
 	return format("{\"keys\":[%.*s,\"use\":\"%s\",\"kid\":\"%.*s\"}]}", (int)(alg - jwk.p), jwk.p, use, STR_ARG(signing_key_kid(k)));
 }
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+}
+
+WORLD_FILLED(make_people, KEPT(acme));
+
 static void open_world(void)
 {
 	a = arena_new(1 << 22);
@@ -67,10 +74,9 @@ static void open_world(void)
 			 "{\"issuer\":\"https://login.microsoftonline.test/{tenantid}/v2.0\",\"workloads\":true,\"jwks_file\":\"%s\"},"
 			 "{\"spiffe_trust_domain\":\"example.org\",\"workloads\":true,\"jwks_file\":\"%s\"}]",
 			 keys_path, keys_path, keys_path, keys_path, keys_path, keys_path));
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	env_set(&w.gateway_env, "M2M_TRUSTED_ISSUERS_FILE=%s", issuers_path);
 	gateway_start(&w.gateway, &w.gateway_env);
-	org_create(&w, "acme", &acme);
 }
 
 static void close_world(void)

@@ -110,18 +110,22 @@ static void copy_first(void)
 		proc_run((const char *const[]){"rm", "-rf", folder, NULL});
 }
 
-void shared_prepare(bool keep_running, const char *settings)
+void shared_prepare(const struct cluster_choice *choice, void (*fill)(void))
 {
 	char port[8];
 	require_in_runner();
 	tmp_prepare();
-	snprintf(cluster.extra, sizeof cluster.extra, "%s", settings);
+	snprintf(cluster.extra, sizeof cluster.extra, "%s", choice->settings);
 	copy_first();
-	if (keep_running)
+	if (choice->keep_running || fill != NULL)
 		pg_start(&cluster);
 	snprintf(port, sizeof port, "%u", cluster.port);
 	setenv("HARNESS_PG_PORT", port, 1);
 	setenv("HARNESS_PG_DIR", cluster.dir, 1);
+	if (fill != NULL)
+		fill();
+	if (!choice->keep_running)
+		pg_stop(&cluster);
 }
 
 void shared_finish(bool keep_files)

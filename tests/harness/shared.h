@@ -16,7 +16,9 @@
 
 #define TEMPLATE_DATABASE "m2m_template"
 
-void shared_prepare(bool keep_running, const char *settings);
+struct cluster_choice;
+/* `fill` makes what each test finds (world.h); NULL: nothing. */
+void shared_prepare(const struct cluster_choice *choice, void (*fill)(void));
 void shared_finish(bool keep_files);
 
 /* In a test: the running cluster. Not to be stopped or crashed. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include "base/base64.h"
 #include "crypto/secret.h"
@@ -12,17 +13,17 @@
 #include "harness/require.h"
 #include "json/json_read.h"
 
-static void make_database(struct world *w)
+#define FILLED_DATABASE "m2m_filled"
+
+static void make_database(const struct pg *pg, const char *name, const char *template)
 {
 	char url[PG_URL];
-	static unsigned count;
-	snprintf(w->database, sizeof w->database, "m2m_%d_%u", (int)getpid(), count++);
-	pg_url(&w->pg, "postgres", "postgres", url);
+	pg_url(pg, "postgres", "postgres", url);
 	PGconn *db = sql_open(url);
 	/* Another test may be copying the same database in this moment. */
 	const char *state = "";
 	for (int tries = 0; tries < 50; tries++) {
-		state = sql_state(db, "create database %s template " TEMPLATE_DATABASE " owner m2m_owner", w->database);
+		state = sql_state(db, "create database %s template %s strategy file_copy owner m2m_owner", name, template);
 		if (strcmp(state, "55006") != 0)
 			break;
 		sleep_ms(100);
@@ -47,8 +48,18 @@ static void gateway_settings(struct world *w)
 	env_set(e, "M2M_SHUTDOWN_DELAY_MS=0"); /* no balancer has to notice */
 }
 
-void world_prepare(struct world *w, bool own_cluster)
+static void take_database(struct world *w, const char *name, const char *template)
 {
+	snprintf(w->database, sizeof w->database, "%s", name);
+	make_database(&w->pg, name, template);
+	shared_ctl_env(&w->pg, name, &w->ctl_env);
+	gateway_settings(w);
+}
+
+static void prepare(struct world *w, bool own_cluster, const char *template)
+{
+	static unsigned count;
+	char name[64];
 	*w = (struct world){.own_cluster = own_cluster};
 	if (own_cluster) {
 		pg_copy(&w->pg, shared_cluster_dir());
@@ -56,9 +67,64 @@ void world_prepare(struct world *w, bool own_cluster)
 	} else {
 		shared_cluster(&w->pg);
 	}
-	make_database(w);
-	shared_ctl_env(&w->pg, w->database, &w->ctl_env);
-	gateway_settings(w);
+	snprintf(name, sizeof name, "m2m_%d_%u", (int)getpid(), count++);
+	take_database(w, name, template);
+}
+
+void world_prepare(struct world *w, bool own_cluster)
+{
+	prepare(w, own_cluster, TEMPLATE_DATABASE);
+}
+
+static const struct kept *next_kept(const struct kept *k)
+{
+	return k < world_filling.kept + KEPT_MAX && k->at != NULL ? k : NULL;
+}
+
+/* With secrets among them, and so for nobody else. */
+static void keep_variables(void)
+{
+	char path[TMP_PATH];
+	tmp_path(path, "filled", "");
+	FILE *file = fopen(path, "we");
+	require(file != NULL && fchmod(fileno(file), 0600) == 0, "can't write %s", path);
+	for (const struct kept *k = world_filling.kept; next_kept(k) != NULL; k++)
+		require(fwrite(k->at, k->n, 1, file) == 1, "can't write %s", path);
+	require(fclose(file) == 0, "can't write %s", path);
+	setenv("HARNESS_FILLED", path, 1);
+}
+
+static void take_variables(void)
+{
+	const char *path = getenv("HARNESS_FILLED");
+	FILE *file = path == NULL ? NULL : fopen(path, "re");
+	require(file != NULL, "this program's runner has made nothing (WORLD_FILLED)");
+	for (const struct kept *k = world_filling.kept; next_kept(k) != NULL; k++)
+		require(fread(k->at, k->n, 1, file) == 1, "can't read %s", path);
+	fclose(file);
+}
+
+void world_fill(void)
+{
+	static struct world w;
+	shared_cluster(&w.pg);
+	take_database(&w, FILLED_DATABASE, TEMPLATE_DATABASE);
+	world_filling.make(&w);
+	if (w.db != NULL)
+		PQfinish(w.db); /* a database with connections can't be copied */
+	keep_variables();
+}
+
+void world_prepare_filled(struct world *w, bool own_cluster)
+{
+	take_variables();
+	prepare(w, own_cluster, FILLED_DATABASE);
+}
+
+void world_open_filled(struct world *w)
+{
+	world_prepare_filled(w, false);
+	gateway_start(&w->gateway, &w->gateway_env);
 }
 
 void world_open(struct world *w)

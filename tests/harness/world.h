@@ -31,11 +31,39 @@ struct org {
 	char secret[SECRET_MAX];
 };
 
+#define KEPT_MAX 8
+
+/* What the tests of a program begin with. Criterion's runner makes it once, where each test would
+ * start m2mctl for every organization and token. `make` gets a world without a gateway; the
+ * variables that it sets are given to each test that takes a filled world:
+ *
+ *     WORLD_FILLED(make, KEPT(acme), KEPT(admin)); */
+struct world_filling {
+	void (*make)(struct world *w);
+	struct kept {
+		void *at;
+		size_t n;
+	} kept[KEPT_MAX];
+};
+/* defined by programs that have one */
+extern const struct world_filling world_filling __attribute__((weak));
+/* for shared_hooks.c */
+void world_fill(void);
+
+#define KEPT(variable)                                                                                                                     \
+	{                                                                                                                                  \
+		&(variable), sizeof(variable)                                                                                              \
+	}
+#define WORLD_FILLED(function, ...) const struct world_filling world_filling = {.make = (function), .kept = {__VA_ARGS__}}
+
 /* A database of its own, on the shared cluster or on a cluster of its own, and the settings for
  * both programs; no gateway yet. */
 void world_prepare(struct world *w, bool own_cluster);
 /* world_prepare on the shared cluster, and a gateway. */
 void world_open(struct world *w);
+/* The same, with all that WORLD_FILLED's function made, and the variables that it set. */
+void world_prepare_filled(struct world *w, bool own_cluster);
+void world_open_filled(struct world *w);
 /* Stops what runs; fails the test if the gateway doesn't end as it should. */
 void world_close(struct world *w);
 

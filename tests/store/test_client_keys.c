@@ -26,11 +26,17 @@ static void put_file(const struct client_key_pair *k)
 	tmp_write(file, k->jwk);
 }
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	org_create(all, "other", &other);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(other));
+
 static void open_world(void)
 {
-	world_prepare(&w, false);
-	org_create(&w, "acme", &acme);
-	org_create(&w, "other", &other);
+	world_prepare_filled(&w, false);
 	client_key_make(&key, JWT_ES256);
 	put_file(&key);
 }

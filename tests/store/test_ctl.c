@@ -16,11 +16,17 @@ static struct world w;
 static struct org acme;
 static struct ctl_result r;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+}
+
+WORLD_FILLED(make_people, KEPT(acme));
+
 static void open_world(void)
 {
-	world_prepare(&w, false);
+	world_prepare_filled(&w, false);
 	env_set(&w.ctl_env, "M2M_JWKS_MAX_AGE=60");
-	org_create(&w, "acme", &acme);
 }
 
 static void close_world(void)

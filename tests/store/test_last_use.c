@@ -15,10 +15,16 @@ static struct org acme;
 #define KEY         "keykeykeykeykeykeykeykeykeykeykeykeykeykeyk"
 #define CERTIFICATE "tls_client_auth_san_dns:host.example"
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+}
+
+WORLD_FILLED(make_people, KEPT(acme));
+
 static void open_world(void)
 {
-	world_prepare(&w, false);
-	org_create(&w, "acme", &acme);
+	world_prepare_filled(&w, false);
 	sql_exec(world_db(&w), "set timezone = 'UTC'");
 	sql_exec(world_db(&w), "update m2m.token_usage_until set until = date_trunc('day', now()) - interval '15 days'");
 	sql_exec(world_db(&w), "update m2m.client_secret set created_at = now() - interval '20 days', expires_at = now() + interval '1 "

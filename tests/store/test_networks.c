@@ -19,11 +19,17 @@ SHARED_CLUSTER("");
 static struct world w;
 static struct org acme, other;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	org_create(all, "other", &other);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(other));
+
 static void open_world(void)
 {
-	world_prepare(&w, false);
-	org_create(&w, "acme", &acme);
-	org_create(&w, "other", &other);
+	world_prepare_filled(&w, false);
 }
 
 static void close_world(void)

@@ -14,10 +14,16 @@ static struct world w;
 static struct org acme;
 static struct ctl_result r;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+}
+
+WORLD_FILLED(make_people, KEPT(acme));
+
 static void open_world(void)
 {
-	world_prepare(&w, false);
-	org_create(&w, "acme", &acme);
+	world_prepare_filled(&w, false);
 }
 
 static void close_world(void)

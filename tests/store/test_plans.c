@@ -18,10 +18,16 @@ static struct world w;
 static struct org acme;
 static struct http_reply r;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+}
+
+WORLD_FILLED(make_people, KEPT(acme));
+
 static void open_world(void)
 {
-	world_open(&w);
-	org_create(&w, "acme", &acme);
+	world_open_filled(&w);
 }
 
 static void close_world(void)

@@ -11,11 +11,17 @@ static struct world w;
 static struct org acme;
 static PGconn *gateway;
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+}
+
+WORLD_FILLED(make_people, KEPT(acme));
+
 static void open_world(void)
 {
 	char url[PG_URL];
-	world_prepare(&w, false);
-	org_create(&w, "acme", &acme);
+	world_prepare_filled(&w, false);
 	pg_url(&w.pg, "m2m_gateway", w.database, url);
 	gateway = sql_open(url);
 }

@@ -65,11 +65,17 @@ static void map(const char *login, const struct org *o)
 	sql_exec(world_db(&w), "insert into m2m.organization_auditor values ('%s', '%s')", login, o->id);
 }
 
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+	org_create(all, "other", &other);
+}
+
+WORLD_FILLED(make_people, KEPT(acme), KEPT(other));
+
 static void prepare(void)
 {
-	world_prepare(&w, false);
-	org_create(&w, "acme", &acme);
-	org_create(&w, "other", &other);
+	world_prepare_filled(&w, false);
 	add_rows(&acme);
 	add_rows(&other);
 	add_counts(&acme);

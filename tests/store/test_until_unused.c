@@ -20,10 +20,16 @@ static PGconn *open_as_gateway(void)
 }
 
 /* Version 1 was replaced ten hours ago, ends once it is unused for two, and after thirty days. */
+static void make_people(struct world *all)
+{
+	org_create(all, "acme", &acme);
+}
+
+WORLD_FILLED(make_people, KEPT(acme));
+
 static void open_world(void)
 {
-	world_prepare(&w, false);
-	org_create(&w, "acme", &acme);
+	world_prepare_filled(&w, false);
 	PGconn *db = world_db(&w);
 	sql_exec(db, "set timezone = 'UTC'");
 	sql_exec(db, "update m2m.token_usage_until set until = date_trunc('day', now()) - interval '15 days'");
