@@ -1,7 +1,7 @@
 /* Tokens of ours that were shown to be told of, as one worker has read them, by their SHA-256: each
  * is taken apart, and its signature checked, once and not at every question. It remembers what the
- * token says, nothing else: what the token is worth is asked in SQL each time. How many, and for how
- * long, token_index says. Private to op/. */
+ * token says, nothing else: what the token is worth is asked in SQL each time. How many, and for
+ * how long, token_index says. Private to op/. */
 #ifndef M2M_OP_SHOWN_MEMO_H
 #define M2M_OP_SHOWN_MEMO_H
 

@@ -26,8 +26,8 @@ struct token_index {
 	struct token_set sets[TOKEN_INDEX_SETS];
 };
 
-/* Finds its place, below TOKEN_INDEX_PLACES. False: it has none, has expired at `now` (seconds since
- * 1970), or was verified under another generation. */
+/* Finds its place, below TOKEN_INDEX_PLACES. False: it has none, has expired at `now` (seconds
+ * since 1970), or was verified under another generation. */
 bool token_index_find(const struct token_index *i, const uint8_t hash[SHA256_LEN], uint64_t generation, int64_t now, size_t *ret_place);
 /* Gives it a place, the one that it had or another token's, which has none from then on.
  * `generation` isn't 0. */

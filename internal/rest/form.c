@@ -19,15 +19,15 @@ static bool is_utf8(struct str s)
 
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte)) /* of a word's eight bytes */
 
-/* Zero, unless one of w's bytes is a control character or beyond ASCII, or is `a` or `b`. Which bits
- * are set tells nothing: a byte that is borrowed from may be flagged too. */
+/* Zero, unless one of w's bytes is a control character or beyond ASCII, or is `a` or `b`. Which
+ * bits are set tells nothing: a byte that is borrowed from may be flagged too. */
 static uint64_t special_of(uint64_t w, unsigned char a, unsigned char b)
 {
 	uint64_t control = (w - EACH(0x20)) | (w + EACH(1)); /* below 0x20; 0x7f */
 	return (w | control | ((w ^ EACH(a)) - EACH(1)) | ((w ^ EACH(b)) - EACH(1))) & EACH(0x80);
 }
 
-/* Each byte stands for itself, as in most values. Eight at a time: tokens and assertions are long. */
+/* Each byte stands for itself, as in most values. Eight at a time, since tokens are long. */
 static bool is_plain(struct str s, bool plus)
 {
 	const unsigned char space = plus ? '+' : '%';

@@ -6,8 +6,8 @@
 -- caller. Of one length too: $4 kid text[], $5 verified bool[], $6 jti uuid[], $7 client_id text[],
 -- $8 version int4[], $9 organization_id uuid[], $10 iat int8[], $11 exp int8[] of each token, and
 -- $13 asked_by int4[], the place of its caller, from 1. $12 ring text[].
--- Answers (outcome, organization_id of the caller, active, ord) for each token, in any order; ord is
--- its place, from 1. Outcome `stale_key`: the gateway shall read the keys again.
+-- Answers (outcome, organization_id of the caller, active, ord) for each token, in any order; ord
+-- is its place, from 1. Outcome `stale_key`: the gateway shall read the keys again.
 with verdicts as materialized (
   -- One row of arrays: a row for each caller would be looked for anew at each token, since the
   -- gateway's sessions don't join by hash.

@@ -3,7 +3,8 @@
 #
 #   stack_open DIR BIN     a cluster with the roles of the design, in DIR, which PostgreSQL's user
 #                          must be able to reach; a copy of the one in the folder STACK_CLUSTER,
-#                          where that is set: the first to come leaves it there
+#                          where that is set: the first to come leaves it there, with a migrated
+#                          database
 #   stack_serve ALG        a database whose signing key is of ALG, the organization demo, and a
 #                          gateway on a free port
 #   stack_organization X   another organization, whose credentials are exported from then on in
@@ -20,7 +21,7 @@
 # M2M_TLS_KEY_FILE are set before stack_serve. Functions print to stderr what went wrong, and fail.
 
 stack_pg_bin=${PG_BIN:-$("$(dirname "${BASH_SOURCE[0]}")/../../deploy/pg_bin")} || exit 1
-stack_dir='' stack_bin='' stack_pg_port='' stack_cluster='' stack_gateway='' stack_ops='' stack_log='' stack_child=''
+stack_template='' stack_dir='' stack_bin='' stack_pg_port='' stack_cluster='' stack_gateway='' stack_ops='' stack_log='' stack_child=''
 
 # Others' settings would be refused as unknown, or speak of some other server.
 for variable in "${!M2M_@}" "${!PG@}"; do unset "$variable"; done
@@ -98,21 +99,30 @@ stack_new_cluster() {
 	SQL
 }
 
+# The schema alone: without master keys `migrate up` makes no signing key.
+stack_make_template() {
+	stack_sql <<<'create database m2m_template owner m2m_owner' &&
+		M2M_ADMIN_DATABASE_URL=postgresql://m2m_owner@127.0.0.1:$stack_pg_port/m2m_template "$stack_bin/m2mctl" migrate up \
+			>"$stack_dir/template.log" 2>&1
+}
+
 # Whoever else comes first may have kept one in this moment.
 stack_keep_cluster() {
-	stack_pg_ctl stop -s -m fast && mkdir -p "$STACK_CLUSTER" && cp -a "$stack_dir/pg" "$STACK_CLUSTER/pg.$$" &&
+	stack_make_template && stack_pg_ctl stop -s -m fast && mkdir -p "$STACK_CLUSTER" && cp -a "$stack_dir/pg" "$STACK_CLUSTER/pg.$$" &&
 		rm -f "$STACK_CLUSTER/pg.$$/postgres.log" || return
 	mv -T "$STACK_CLUSTER/pg.$$" "$STACK_CLUSTER/pg" 2>/dev/null || rm -rf "$STACK_CLUSTER/pg.$$"
 	stack_start_cluster
 }
 
 stack_open() {
-	stack_dir=$1 stack_bin=$2
+	stack_dir=$1 stack_bin=$2 stack_template=''
+	# partitions are those of the time when they were made
+	if [[ ${STACK_CLUSTER-} && ! ${FAKETIME-}${FAKETIME_TIMESTAMP_FILE-} ]]; then stack_template='template m2m_template'; fi
 	if [[ -d ${STACK_CLUSTER-}/pg ]]; then
 		mkdir -p "$stack_dir" && cp -a "$STACK_CLUSTER/pg" "$stack_dir/pg" && stack_start_cluster || return
 	else
 		stack_new_cluster || return
-		if [[ ${STACK_CLUSTER-} ]]; then stack_keep_cluster || return; fi
+		if [[ $stack_template ]]; then stack_keep_cluster || return; fi
 	fi
 	(umask 077 && printf 'k1: %s\n' "$(head -c 32 /dev/urandom | base64 -w 0)" >"$stack_dir/master.keys")
 }
@@ -183,7 +193,7 @@ stack_serve() {
 	export M2M_SIGNING_ALG=$1 M2M_MASTER_KEYS_FILE=$stack_dir/master.keys
 	export M2M_DATABASE_URL=postgresql://m2m_gateway@127.0.0.1:$stack_pg_port/$database
 	export M2M_ADMIN_DATABASE_URL=postgresql://m2m_owner@127.0.0.1:$stack_pg_port/$database
-	stack_sql <<<"create database $database owner m2m_owner" || return
+	stack_sql <<<"create database $database owner m2m_owner $stack_template" || return
 	"$stack_bin/m2mctl" migrate up >"$stack_dir/migrate.log" || return
 	stack_credentials demo && stack_start_gateway && stack_admin_token demo
 }

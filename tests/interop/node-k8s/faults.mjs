@@ -1,5 +1,4 @@
 // What is wrong with Kubernetes objects, as a list of words; check.mjs says what each list is about.
-import {execFileSync} from "node:child_process";
 import {writeFileSync} from "node:fs";
 import {createRequire} from "node:module";
 import {dirname, join} from "node:path";
@@ -16,17 +15,26 @@ function modelOf(object) {
 	return (packages[group] ? `@kubernetes-models/${packages[group]}/` : "kubernetes-models/") + (group === "" ? "" : group + "/") + version;
 }
 
+const ts = require("typescript");
+const options = {noEmit: true, strict: true, skipLibCheck: true, target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.Node16,
+	moduleResolution: ts.ModuleResolutionKind.Node16};
+const host = ts.createCompilerHost(options);
+
+// The models are read once: they are what a compilation costs.
+const {getSourceFile} = host;
+const models = new Map();
+host.getSourceFile = (path, ...rest) => {
+	if (dirname(path) === here) return getSourceFile(path, ...rest);
+	if (!models.has(path)) models.set(path, getSourceFile(path, ...rest));
+	return models.get(path);
+};
+
 export function typeFaults(objects, label) {
 	const file = join(here, `${label}.ts`);
 	const lines = objects.map((o, i) => `import type {I${o.kind} as T${i}} from "${modelOf(o)}";\nexport const o${i}: T${i} = ${JSON.stringify(o)};\n`);
 	writeFileSync(file, lines.join(""));
-	try {
-		execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "--noEmit", "--strict", "--skipLibCheck", "--target", "es2022",
-			"--module", "node16", "--moduleResolution", "node16", file], {encoding: "utf8"});
-		return [];
-	} catch (e) {
-		return e.stdout.split("\n").filter((line) => line !== "");
-	}
+	const faults = ts.getPreEmitDiagnostics(ts.createProgram([file], options, host));
+	return ts.formatDiagnostics(faults, host).split("\n").filter((line) => line !== "");
 }
 
 // --- restricted: https://kubernetes.io/docs/concepts/security/pod-security-standards/ ---

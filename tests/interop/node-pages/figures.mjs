@@ -2,7 +2,7 @@
 //
 //   node figures.mjs CHROMIUM LOADS LINK   LINK opens a portal session
 import { createServer } from "node:http";
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 
 const [executablePath, loads, link] = process.argv.slice(2);
 const base = link.split("/portal#")[0];
@@ -42,10 +42,7 @@ const sum = (names) => names.reduce((n, name) => n + sizes.get(name), 0);
 
 // ---- paints ----
 
-const browser = await chromium.launch({
-  executablePath,
-  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
+const browser = await launch(executablePath);
 
 async function session() {
   const context = await browser.newContext();

@@ -6,8 +6,8 @@
 // Screenshots go to FOLDER, SOURCES has the pages' modules. WORDS: only what has them in its name.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
 import { answer, NEW_SECRET, problem, SECRET } from "./answers.mjs";
+import { launchForTests, withoutBlur } from "./browser.mjs";
 import { consoleTests } from "./console.mjs";
 import { wrongSources } from "./sources.mjs";
 
@@ -26,25 +26,43 @@ function check(good, what) {
   if (!good) failures.push(`${name}: ${what}`);
 }
 
+// What the gateway answers itself; Chromium keeps assets from page to page, as it does for anyone.
+// Everything else is made up.
 const OWN = /^\/(portal|console|docs|openapi\.json|assets\/[^/]+)$/;
+const MADE_UP = ["portal/*", "console/*", "m2m/*", "admin/*", "nothing-here"];
 
-async function serve(world, route) {
-  const request = route.request();
+const isMadeUp = (path) => MADE_UP.some((pattern) => (pattern.endsWith("*") ? path.startsWith(`/${pattern.slice(0, -1)}`) : path === `/${pattern}`));
+
+function asksOnlyForOurs(request) {
   const url = new URL(request.url());
   const path = url.pathname.slice(prefix.length);
-  if (url.origin !== origin) {
-    failures.push(`${name}: asks ${url.origin}`);
-    await route.abort();
-  } else if (path === REST) {
-    await route.fulfill({ status: 200, headers: restHeaders, body: "" });
-  } else if (OWN.test(path)) {
-    await route.continue();
-  } else {
-    check(request.headers()[`x-m2m-${world.page ?? "portal"}`] === "1", `${path} is asked without the header`);
-    if (world.slow) await new Promise((done) => setTimeout(done, world.slow));
-    const { status, headers, body } = (world.answer ?? answer)(world, request.method(), path, url, request.postDataJSON(), request.headers());
-    await route.fulfill({ status, headers, contentType: "application/json", body: body === undefined ? "" : JSON.stringify(body) });
-  }
+  if (/^(data|blob):/.test(url.protocol)) return;
+  if (url.origin !== origin) failures.push(`${name}: asks ${url.origin}`);
+  else if (!OWN.test(path) && !isMadeUp(path)) failures.push(`${name}: asks for ${path}`);
+}
+
+// What answers.mjs and its like say of a request, as [status, headers, body].
+async function madeUp(world, request) {
+  const url = new URL(request.url);
+  const path = url.pathname.slice(prefix.length);
+  if (path === REST) return [200, restHeaders, ""];
+  const asked = Object.fromEntries(Object.entries(request.headers).map(([field, value]) => [field.toLowerCase(), value]));
+  check(asked[`x-m2m-${world.page ?? "portal"}`] === "1", `${path} is asked without the header`);
+  if (world.slow) await new Promise((done) => setTimeout(done, world.slow));
+  const body = request.postData ? JSON.parse(request.postData) : null;
+  const answered = (world.answer ?? answer)(world, request.method, path, url, body, asked);
+  return [answered.status, { ...answered.headers, "content-type": "application/json" }, answered.body === undefined ? "" : JSON.stringify(answered.body)];
+}
+
+// Chromium is told itself which requests stop here: page.route() stops all, and keeps nothing.
+async function answerFor(page) {
+  const devtools = await page.context().newCDPSession(page);
+  devtools.on("Fetch.requestPaused", async ({ requestId, request }) => {
+    const [responseCode, headers, body] = await madeUp(world, request);
+    const responseHeaders = Object.entries(headers).map(([field, value]) => ({ name: field, value }));
+    await devtools.send("Fetch.fulfillRequest", { requestId, responseCode, responseHeaders, body: Buffer.from(body).toString("base64") }).catch(() => {}); // the page may be gone
+  });
+  await devtools.send("Fetch.enable", { patterns: MADE_UP.map((pattern) => ({ urlPattern: `${base}/${pattern}` })) });
 }
 
 // Where a page rests between two tests: an empty one of the same origin and with the same headers, so
@@ -73,7 +91,9 @@ async function newPage(browser) {
     window.violations = [];
     addEventListener("securitypolicyviolation", (e) => window.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
   });
-  await page.route("**/*", (route) => serve(world, route));
+  await page.addInitScript(withoutBlur);
+  page.on("request", asksOnlyForOurs);
+  await answerFor(page);
   return page;
 }
 
@@ -124,7 +144,7 @@ async function fits(page, what) {
 async function look(page, file, rules) {
   await fits(page, file);
   await accessible(page, file, rules);
-  await page.screenshot({ path: `${folder}/${file}.jpeg`, type: "jpeg", quality: 40 });
+  await page.screenshot({ path: `${folder}/${file}.jpeg`, type: "jpeg", quality: 40, caret: "initial" });
 }
 
 // In the theme that it was loaded in, and changed to the other: what has no colours is looked at
@@ -429,18 +449,27 @@ async function try_without_session(page) {
 async function every_operation(page) {
   await page.goto(`${base}/docs`);
   await page.locator("#op-title").waitFor();
-  for (const link of await page.locator(".side li a").all()) {
-    await link.click();
-    const wanted = await link.textContent();
-    await page.waitForFunction((text) => document.getElementById("op-title").textContent === text, wanted);
-    await fits(page, wanted);
-  }
+  // all within the page: each click and look of Playwright's costs more than what it leads to
+  const told = await page.evaluate(async () => {
+    const wrong = [];
+    const links = [...document.querySelectorAll(".side li a")];
+    for (const link of links) {
+      link.scrollIntoView({ block: "nearest" });
+      const box = link.getBoundingClientRect();
+      if (!link.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2))) wrong.push(`${link.textContent} can't be clicked`);
+      link.click();
+      const until = performance.now() + 20000;
+      while (document.getElementById("op-title").textContent !== link.textContent && performance.now() < until) await new Promise(requestAnimationFrame);
+      if (document.getElementById("op-title").textContent !== link.textContent) wrong.push(`${link.textContent} has no page`);
+      const over = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+      if (over > 0) wrong.push(`${link.textContent}: the page is ${over} pixels too wide`);
+    }
+    return { wrong, links: links.length };
+  });
+  check(told.links > 40 && told.wrong.length === 0, `${told.links} operations: ${told.wrong.join("; ")}`);
 }
 
-const browser = await chromium.launch({
-  executablePath,
-  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
+const browser = await launchForTests(executablePath);
 
 await headers();
 name = "sources";

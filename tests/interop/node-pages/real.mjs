@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createPrivateKey, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { launchForTests, withoutBlur } from "./browser.mjs";
 import { consoleTests } from "./real_console.mjs";
 
 const [executablePath, folder] = process.argv.slice(2);
@@ -66,10 +66,7 @@ async function tokenByKey(privateKey) {
 
 // ---- pages ----
 
-const browser = await chromium.launch({
-  executablePath,
-  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
+const browser = await launchForTests(executablePath);
 
 let faults = [];
 
@@ -83,6 +80,7 @@ async function newPage() {
   });
   const page = await context.newPage();
   page.setDefaultTimeout(20000);
+  await page.addInitScript(withoutBlur);
   page.on("pageerror", (error) => faults.push(error.message));
   page.on("console", (m) => {
     if (m.type() === "error" && !/Failed to load resource.*(400|401|403|404|409|412)/.test(m.text())) faults.push(m.text());
@@ -129,7 +127,7 @@ async function nothing_is_left(page, context) {
   for (const cookie of cookies) assert.ok(cookie.name.startsWith("__Host-") && cookie.httpOnly && cookie.secure && cookie.sameSite === "Strict", JSON.stringify(cookie));
 }
 
-const shot = (page, file) => page.screenshot({ path: `${folder}/${file}.jpeg`, type: "jpeg", quality: 40 });
+const shot = (page, file) => page.screenshot({ path: `${folder}/${file}.jpeg`, type: "jpeg", quality: 40, caret: "initial" });
 
 async function open(page, ...may) {
   await page.goto(link(...may));
