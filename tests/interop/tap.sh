@@ -127,11 +127,13 @@ run_client() {
 
 # kept NAME FILE COMMAND...: sets `folder` to one that COMMAND has filled, for this FILE, kept from
 # run to run: the command gets an empty one as its last argument. Runs beside this one wait for it.
+# One that nobody has used for sixty days goes when another is filled.
 kept() {
 	local fresh lock
 	folder=${XDG_CACHE_HOME:-$HOME/.cache}/m2m-gateway/$1-$(sha256sum "$2" | cut -c 1-16)
-	if [[ -e $folder ]]; then return; fi
+	if touch -c "$folder" && [[ -e $folder ]]; then return; fi
 	mkdir -p "${folder%/*}"
+	find "${folder%/*}" -mindepth 1 -maxdepth 1 -regextype posix-egrep -regex '.*-[0-9a-f]{16}' -type d -mtime +60 -exec rm -rf {} +
 	exec {lock}>"$folder.lock"
 	flock "$lock"
 	if [[ ! -e $folder ]]; then
