@@ -122,7 +122,10 @@ struct issue_queue {
 	/* committed or refused, in order; each is signed and answered as time allows */
 	struct list answered;
 	struct list stale; /* refused with stale_key once; go out again after the reload */
-	unsigned waiting_count, answered_count;
+	unsigned waiting_count, stale_count, answered_count;
+	/* the key that we have is no longer current: nothing goes out until it was reloaded, which
+	 * is under way (keys_loading) */
+	bool refused;
 	int64_t sent_us; /* when the batch in flight left */
 	/* how long batches lately took there and back, on the average */
 	int64_t trip_us;

@@ -377,16 +377,43 @@ Test(key_snapshot, a_database_that_refuses_its_own_key_keeps_nobody_waiting)
 {
 	load(&old_row);
 	submit(0);
-	answer_batch("stale_key");
-	submit(1);
+	store_seam_poll(store);
 	answer_batch("stale_key");
 	answer_poll(&old_row);
-	cr_assert_eq(serving.in_flight, 1, "it is read once more for the second");
+	cr_assert_eq(serving.in_flight, 1, "it is read once more, since the poll began before the refusal");
 	store_seam_poll(store);
 	answer_poll(&old_row);
 	cr_assert_eq(serving.in_flight, 0, "and not again");
 	event_base_loop(loop, EVLOOP_NONBLOCK);
-	cr_assert_eq(issuing.in_flight, 1);
+	answer_batch("stale_key");
+	cr_assert_eq(answered, 1);
+	cr_assert_eq(requests[0].err, ERR_STALE_KEY);
+	cr_assert_eq(serving.in_flight, 0);
+}
+
+Test(key_snapshot, nothing_is_sent_between_a_refusal_and_the_reload)
+{
+	load(&old_row);
+	unsigned polls = serving.sent;
+	submit(0);
+	held = true;
+	answer_batch("stale_key");
+	submit(1);
+	cr_assert_eq(issuing.sent, 1, "before the poll is answered");
+	answer_poll(&new_row);
+	wait_for(&begun);
+	event_base_loop(loop, EVLOOP_NONBLOCK);
+	cr_assert_eq(issuing.sent, 1, "while the key loads");
+	cr_assert(issue_is_full(store), "what was refused counts");
+	let_go();
+	wait_until_signs(&new_row);
+	event_base_loop(loop, EVLOOP_NONBLOCK);
+	cr_assert_eq(issuing.sent, 2);
+	cr_assert_eq(serving.sent, polls + 1, "one poll does");
+	fake_conn_answer(&issuing, issue_result((struct issue_row[]){{1, "granted"}, {2, "granted"}}, 2));
+	event_base_loop(loop, EVLOOP_NONBLOCK);
+	for (unsigned i = 0; i < 2; i++)
+		token_verifies(i, &new_row);
 }
 
 Test(key_snapshot, a_connection_that_is_lost_during_the_load_takes_no_key_with_it)
