@@ -31,7 +31,7 @@ static struct keyset_row old_row, new_row, third_row;
 
 /* ---- the thread ---- */
 
-static bool held, lacks_threads;
+static bool held, lacks_threads, lacks_memory;
 static sem_t go, begun, built;
 static pid_t builder;
 static int64_t build_us;
@@ -56,7 +56,7 @@ enum err __wrap_keyset_build(const struct master_ring *ring, enum signing_way wa
 	while (waits && sem_wait(&go) != 0)
 		;
 	int64_t began_us = cpu_us();
-	enum err err = __real_keyset_build(ring, way, rows, n, generation, ret, ret_fault);
+	enum err err = lacks_memory ? ERR_NO_MEMORY : __real_keyset_build(ring, way, rows, n, generation, ret, ret_fault);
 	build_us = cpu_us() - began_us;
 	builder = gettid();
 	builds++;
@@ -431,7 +431,23 @@ Test(key_snapshot, a_connection_that_is_lost_during_the_load_takes_no_key_with_i
 	cr_assert_eq(builds, 2, "the same rows are no new keys");
 }
 
-/* ---- without a thread, and the end ---- */
+/* ---- without memory or a thread, and the end ---- */
+
+Test(key_snapshot, what_there_was_no_memory_for_is_read_at_the_next_poll)
+{
+	load(&old_row);
+	lacks_memory = true;
+	store_seam_poll(store);
+	answer_poll(&new_row);
+	wait_for(&built);
+	while (store_ready(store))
+		event_base_loop(loop, EVLOOP_ONCE);
+	lacks_memory = false;
+	store_seam_poll(store);
+	answer_poll(&new_row);
+	wait_until_signs(&new_row);
+	cr_assert(store_ready(store));
+}
 
 Test(key_snapshot, without_a_thread_the_loop_builds_it_itself)
 {
