@@ -8,10 +8,12 @@
 #include <openssl/x509.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "crypto/digest.h"
 #include "crypto/jwt.h"
 #include "crypto/key_wrap.h"
@@ -451,13 +453,23 @@ Test(key_snapshot, what_there_was_no_memory_for_is_read_at_the_next_poll)
 
 Test(key_snapshot, without_a_thread_the_loop_builds_it_itself)
 {
+	int log[2];
+	char line[1024] = "";
 	load(&old_row);
+	cr_assert_eq(pipe(log), 0);
+	log_set_fd(log[1]);
 	lacks_threads = true;
 	store_seam_poll(store);
 	answer_poll(&new_row);
 	cr_assert(signs(&old_row), "not from inside the call");
 	wait_until_signs(&new_row);
 	cr_assert_eq(builder, gettid());
+	log_set_fd(STDERR_FILENO);
+	close(log[1]);
+	cr_assert_gt(read(log[0], line, sizeof line - 1), 0);
+	close(log[0]);
+	cr_assert_not_null(strstr(line, "\"event\":\"threads_scarce\""), "%s", line);
+	cr_assert_not_null(strstr(line, "pids.max"), "%s", line);
 }
 
 Test(key_snapshot, an_end_during_the_load_waits_for_it)
