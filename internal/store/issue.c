@@ -68,8 +68,8 @@ static void release_batch(struct issue_batch *b)
 
 static void send_batch(struct store *s);
 
-/* A batch or a seal in flight ends, and so do a reload of the keys and the answering of a batch: each
- * comes back to the pump. */
+/* A batch or a seal in flight ends, and so do a reload of the keys and the answering of a batch:
+ * each comes back to the pump. */
 static bool blocked(const struct issue_queue *q)
 {
 	return !list_empty(&q->flying) || q->sealing || q->refused || (q->batches[0].keys != NULL && q->batches[1].keys != NULL);
