@@ -12,6 +12,8 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 
+#include "base/starved.h"
+
 #define NUMBER_LEN (ECDSA_RAW_LEN / 2)
 
 /* Arithmetic modulo a prime. */
@@ -71,7 +73,11 @@ static bool init(struct ecdsa_batch *b, const EVP_PKEY *pkey)
 struct ecdsa_batch *ecdsa_batch_new(const EVP_PKEY *pkey)
 {
 	struct ecdsa_batch *b = calloc(1, sizeof *b);
-	if (b != NULL && init(b, pkey))
+	if (b == NULL) {
+		starved_note();
+		return NULL;
+	}
+	if (init(b, pkey))
 		return b;
 	ERR_clear_error();
 	ecdsa_batch_free(b);

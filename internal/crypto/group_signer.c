@@ -7,6 +7,7 @@
 
 #include <openssl/provider.h>
 
+#include "base/starved.h"
 #include "crypto/ecdsa_batch.h"
 #include "crypto/multi_buffer.h"
 
@@ -40,9 +41,13 @@ static void free_batch(struct group_signer *g)
 
 static struct group_signer *batched_new(enum jwt_alg alg, const EVP_PKEY *pkey)
 {
-	struct batched *b = alg == JWT_ES256 ? calloc(1, sizeof *b) : NULL;
-	if (b == NULL)
+	if (alg != JWT_ES256)
 		return NULL;
+	struct batched *b = calloc(1, sizeof *b);
+	if (b == NULL) {
+		starved_note();
+		return NULL;
+	}
 	b->batch = ecdsa_batch_new(pkey);
 	if (b->batch == NULL) {
 		free(b);

@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 
+#include "base/starved.h"
 #include "crypto/algorithms.h"
 
 struct hasher {
@@ -13,9 +14,12 @@ struct hasher {
 struct hasher *hasher_new(void)
 {
 	struct hasher *h = calloc(1, sizeof *h);
-	if (h != NULL)
-		h->ctx = EVP_MD_CTX_new();
-	if (h != NULL && h->ctx != NULL)
+	if (h == NULL) {
+		starved_note();
+		return NULL;
+	}
+	h->ctx = EVP_MD_CTX_new();
+	if (h->ctx != NULL)
 		return h;
 	free(h);
 	return NULL;

@@ -223,24 +223,35 @@ enum err signing_key_generate(enum jwt_alg alg, struct signing_key **ret)
 	}
 }
 
-/* A private part that belongs to another public part would sign tokens that nobody can verify.
- *
- * OpenSSL gives an RSA key's blinding to the thread of its first signature, and has others take a
- * lock and memory at each of theirs. So a twin signs here, where a thread may only load the key. */
-static bool signs_what_it_verifies(struct signing_key *key)
+static bool probe(struct signing_key *signer, struct signing_key *verifier)
 {
 	uint8_t signature[SIGNATURE_MAX];
 	size_t n;
-	struct signing_key twin = *key;
-	EVP_PKEY *pkey = signing_key_is_slow(key) ? EVP_PKEY_dup(key->pkey) : NULL;
 
-	if (pkey != NULL)
-		twin.sign = prepared(pkey, key->alg, EVP_PKEY_sign_init);
-	bool signs = (twin.sign != NULL || pkey == NULL) && signing_key_sign(&twin, STR("probe"), signature, &n) == ERR_OK &&
-		     signing_key_verify(key, STR("probe"), str_from(signature, n)) == ERR_OK;
-	if (pkey != NULL)
-		EVP_PKEY_CTX_free(twin.sign);
+	return signing_key_sign(signer, STR("probe"), signature, &n) == ERR_OK &&
+	       signing_key_verify(verifier, STR("probe"), str_from(signature, n)) == ERR_OK;
+}
+
+/* OpenSSL gives an RSA key's blinding to the thread of its first signature, and has others take a
+ * lock and memory at each of theirs. So a twin signs here, where a thread may only load the key. */
+static bool twin_signs(struct signing_key *key)
+{
+	struct signing_key twin = *key;
+	EVP_PKEY *pkey = EVP_PKEY_dup(key->pkey);
+
+	twin.sign = pkey == NULL ? NULL : prepared(pkey, key->alg, EVP_PKEY_sign_init);
+	bool signs = twin.sign != NULL && probe(&twin, key);
+	EVP_PKEY_CTX_free(twin.sign);
 	EVP_PKEY_free(pkey);
+	return signs;
+}
+
+/* A private part that belongs to another public part would sign tokens that nobody can verify. The
+ * slow ones are RSA's. */
+static bool signs_what_it_verifies(struct signing_key *key)
+{
+	bool signs = signing_key_is_slow(key) ? twin_signs(key) : probe(key, key);
+
 	ERR_clear_error();
 	return signs;
 }

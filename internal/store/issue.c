@@ -40,9 +40,15 @@ static void move_all(struct list *from, struct list *to)
 		put(to, ISSUE_REQUEST(n));
 }
 
+/* Requests that no statement carries. */
+static unsigned depth(const struct issue_queue *q)
+{
+	return q->waiting_count + q->stale_count;
+}
+
 static void depth_changed(struct store *s)
 {
-	atomic_store_explicit(&s->counters.queue_depth, s->issue.waiting_count, memory_order_relaxed);
+	atomic_store_explicit(&s->counters.queue_depth, depth(&s->issue), memory_order_relaxed);
 }
 
 static struct issue_batch *free_batch(struct issue_queue *q)
@@ -62,11 +68,11 @@ static void release_batch(struct issue_batch *b)
 
 static void send_batch(struct store *s);
 
-/* A batch or a seal in flight ends, and so does the answering of a batch: each comes back to the
- * pump. */
+/* A batch or a seal in flight ends, and so do a reload of the keys and the answering of a batch:
+ * each comes back to the pump. */
 static bool blocked(const struct issue_queue *q)
 {
-	return !list_empty(&q->flying) || q->sealing || (q->batches[0].keys != NULL && q->batches[1].keys != NULL);
+	return !list_empty(&q->flying) || q->sealing || q->refused || (q->batches[0].keys != NULL && q->batches[1].keys != NULL);
 }
 
 static struct issue_load load(const struct store *s, enum issue_moment moment)
@@ -160,7 +166,7 @@ static void on_overdue(evutil_socket_t fd, short what, void *arg)
 	list_init(&failed);
 	q->overdue_us = INT64_MAX;
 	q->waiting_count -= take_overdue(s, &q->waiting, now_us, &failed);
-	take_overdue(s, &q->stale, now_us, &failed);
+	q->stale_count -= take_overdue(s, &q->stale, now_us, &failed);
 	depth_changed(s);
 	finish_all(&failed, ERR_STORE_UNAVAILABLE);
 }
@@ -208,7 +214,7 @@ static void send_batch(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
 	struct issue_batch *batch = free_batch(q);
-	assert(list_empty(&q->flying) && !q->sealing && q->waiting_count > 0 && batch != NULL);
+	assert(list_empty(&q->flying) && !q->sealing && !q->refused && q->waiting_count > 0 && batch != NULL);
 	struct list failed;
 	int64_t now_us = clock_mono_us(), until_us;
 	list_init(&failed);
@@ -320,18 +326,18 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 	answer_some(arg);
 }
 
-/* The batch's requests, each to where it goes on. True: some wait for a reload of the keys. */
-static bool sort_answered(struct store *s, struct list *requests, struct issue_batch *batch)
+/* The batch's requests, each to where it goes on. */
+static void sort_answered(struct store *s, struct list *requests, struct issue_batch *batch)
 {
 	struct issue_queue *q = &s->issue;
-	bool reload = false;
 	for (struct list *n; (n = list_pop(requests)) != NULL;) {
 		struct issue_request *req = ISSUE_REQUEST(n);
 		if (req->err == ERR_STALE_KEY && !req->last_try) {
 			req->last_try = true;
 			put(&q->stale, req);
+			q->stale_count++;
 			watch(s, sendable_until(s, req));
-			reload = true;
+			q->refused = true;
 			continue;
 		}
 		if (req->err == ERR_OK)
@@ -341,7 +347,7 @@ static bool sort_answered(struct store *s, struct list *requests, struct issue_b
 		put(&q->answered, req);
 		q->answered_count++;
 	}
-	return reload;
+	depth_changed(s);
 }
 
 static void batch_failed(struct store *s, struct list *requests, struct issue_batch *batch)
@@ -426,26 +432,34 @@ static void batch_answered(void *arg, enum err err, const PGresult *r)
 	}
 	batch->result = pg_conn_take_result(s->issue_conn); /* what was read is borrowed from it */
 	atomic_fetch_add_explicit(&s->counters.seals, 1, memory_order_relaxed);
-	bool reload = sort_answered(s, &answered, batch);
+	assert(!q->refused);
+	sort_answered(s, &answered, batch);
 	if (batch->left == 0)
 		release_batch(batch);
 	go_on(s);
 	event_add(q->prepare, &(struct timeval){0, 0});
-	if (reload) {
+	if (q->refused) {
 		store_reload_keys(s);
 		if (!s->keys_loading)
 			issue_keys_reloaded(s);
 	}
 }
 
+/* Those that were refused came first, and go first. */
+static void take_stale_up(struct issue_queue *q)
+{
+	move_all(&q->waiting, &q->stale);
+	move_all(&q->stale, &q->waiting);
+	q->waiting_count += q->stale_count;
+	q->stale_count = 0;
+}
+
 void issue_keys_reloaded(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
-	if (list_empty(&q->stale))
-		return;
-	for (struct list *n; (n = list_pop(&q->stale)) != NULL; q->waiting_count++)
-		put(&q->waiting, ISSUE_REQUEST(n));
-	depth_changed(s);
+	q->refused = false;
+	if (!list_empty(&q->stale))
+		take_stale_up(q);
 	pump(s, ISSUE_ARRIVED);
 }
 
@@ -457,7 +471,7 @@ void issue_connection_changed(struct store *s)
 	list_init(&failed);
 	move_all(&s->issue.waiting, &failed);
 	move_all(&s->issue.stale, &failed);
-	s->issue.waiting_count = 0;
+	s->issue.waiting_count = s->issue.stale_count = 0;
 	depth_changed(s);
 	finish_all(&failed, ERR_STORE_UNAVAILABLE);
 }
@@ -526,12 +540,12 @@ bool issue_ended(struct store *s)
 
 bool issue_is_full(const struct store *s)
 {
-	return s->issue.waiting_count >= s->config->queue_max;
+	return depth(&s->issue) >= s->config->queue_max;
 }
 
 bool issue_has_room(const struct store *s)
 {
-	return s->issue.waiting_count <= s->config->queue_max / 2;
+	return depth(&s->issue) <= s->config->queue_max / 2;
 }
 
 enum err issue_submit(struct store *s, struct issue_request *r)
@@ -560,10 +574,11 @@ bool issue_withdraw(struct store *s, struct issue_request *r)
 		return false;
 	}
 	list_remove(&r->node);
-	if (r->queue == &q->waiting) {
+	if (r->queue == &q->waiting)
 		q->waiting_count--;
-		depth_changed(s);
-	}
+	else
+		q->stale_count--;
+	depth_changed(s);
 	r->queue = NULL;
 	return true;
 }

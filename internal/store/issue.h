@@ -21,7 +21,8 @@
  * sends the next batch or schedules that, and a lost connection fails all that wait.
  *
  * A batch that names a signing key which is no longer current is refused as a whole (stale_key);
- * its requests wait for the reloaded keys and go out once more. */
+ * its requests wait for the reloaded keys and go out once more. No other batch goes out meanwhile:
+ * it would be refused too. */
 #ifndef M2M_STORE_ISSUE_H
 #define M2M_STORE_ISSUE_H
 

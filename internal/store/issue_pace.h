@@ -32,12 +32,13 @@ struct issue_load {
 	enum issue_moment moment;
 	unsigned waiting;   /* requests that no statement carries yet */
 	unsigned batch_max; /* that one statement takes */
-	bool blocked;       /* a batch or a seal is in flight, or two batches are being answered */
-	bool scheduled;     /* a later sending is on its way */
-	bool crowded;       /* gateway and PostgreSQL share the cores */
-	unsigned to_sign;   /* tokens that have committed and aren't signed */
-	int64_t token_us;   /* how long one takes, on the average */
-	int64_t trip_us;    /* how long a batch takes there and back, on the average */
+	/* a batch or a seal is in flight, two batches are being answered, or the key is reloaded */
+	bool blocked;
+	bool scheduled;   /* a later sending is on its way */
+	bool crowded;     /* gateway and PostgreSQL share the cores */
+	unsigned to_sign; /* tokens that have committed and aren't signed */
+	int64_t token_us; /* how long one takes, on the average */
+	int64_t trip_us;  /* how long a batch takes there and back, on the average */
 };
 
 enum issue_pace {

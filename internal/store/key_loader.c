@@ -3,8 +3,11 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 struct key_loader {
 	struct event *built;
@@ -85,7 +88,13 @@ void key_loader_begin(struct key_loader *l, const struct key_load *load, keys_lo
 	l->done = done;
 	l->arg = arg;
 	l->busy = true;
-	l->threaded = pthread_create(&l->thread, NULL, build, l) == 0;
-	if (!l->threaded)
-		build(l);
+	int error = pthread_create(&l->thread, NULL, build, l);
+	l->threaded = error == 0;
+	if (l->threaded)
+		return;
+	log_message(LOG_WARN, "threads_scarce",
+		    "a thread can't be started: %s; see RLIMIT_NPROC (ulimit -u) and pids.max of the control group;"
+		    " a worker stands still meanwhile, to load the signing keys itself",
+		    strerror(error));
+	build(l);
 }

@@ -33,8 +33,8 @@ struct key_loader *key_loader_new(struct event_base *base);
 void key_loader_free(struct key_loader *l);
 
 /* None is under way. `done` comes from the loop, once, and not from inside the call. Where no
- * thread is to be had the snapshot is built inside the call: better a loop that stands still
- * than a key that nobody has. */
+ * thread is to be had the log says so, and the snapshot is built inside the call: better a loop
+ * that stands still than a key that nobody has. */
 void key_loader_begin(struct key_loader *l, const struct key_load *load, keys_loaded *done, void *arg);
 
 #endif

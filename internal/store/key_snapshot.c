@@ -152,7 +152,7 @@ static void reload_ended(struct store *s)
 	if (s->keys_loading)
 		return;
 	s->keys_repeated = false;
-	s->keys_answered(s);
+	s->keys_reloaded(s);
 }
 
 static void snapshot_built(void *arg, enum err err, struct keyset *set, const struct keyset_fault *fault)

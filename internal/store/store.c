@@ -343,7 +343,7 @@ struct store *store_without_keys(struct event_base *base, const struct config *c
 {
 	struct store *s = calloc(1, sizeof *s);
 	if (s != NULL)
-		*s = (struct store){.base = base, .config = config, .why_no_key = ERR_STALE_KEY, .keys_answered = issue_keys_reloaded};
+		*s = (struct store){.base = base, .config = config, .why_no_key = ERR_STALE_KEY, .keys_reloaded = issue_keys_reloaded};
 	return s;
 }
 

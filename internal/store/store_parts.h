@@ -122,7 +122,10 @@ struct issue_queue {
 	/* committed or refused, in order; each is signed and answered as time allows */
 	struct list answered;
 	struct list stale; /* refused with stale_key once; go out again after the reload */
-	unsigned waiting_count, answered_count;
+	unsigned waiting_count, stale_count, answered_count;
+	/* the key that we have is no longer current: nothing goes out until it was reloaded, which
+	 * is under way (keys_loading) */
+	bool refused;
 	int64_t sent_us; /* when the batch in flight left */
 	/* how long batches lately took there and back, on the average */
 	int64_t trip_us;
@@ -176,7 +179,7 @@ struct store {
 	bool keys_loading;
 	bool keys_asked;                        /* meanwhile somebody asked anew */
 	bool keys_repeated;                     /* this poll is for them */
-	void (*keys_answered)(struct store *s); /* the issuing queue goes on: issue_keys_reloaded */
+	void (*keys_reloaded)(struct store *s); /* the issuing queue goes on: issue_keys_reloaded */
 	int64_t keys_sent_us;
 	struct db_clock clock; /* as the polls of the keys tell it */
 	bool skew_told;
@@ -206,7 +209,7 @@ struct store {
 struct store *store_without_keys(struct event_base *base, const struct config *config);
 MUST_CHECK enum err key_snapshot_init(struct store *s);
 void key_snapshot_free(struct store *s);
-/* Polls the signing keys now, or once more behind the poll that is under way. `keys_answered`
+/* Polls the signing keys now, or once more behind the poll that is under way. `keys_reloaded`
  * follows when their snapshot is in its place, whatever came of it; unless keys_loading is false
  * now, since nothing could be sent. */
 void store_reload_keys(struct store *s);

@@ -6,10 +6,13 @@
 #include "base/cgroup.h"
 #include "base/log.h"
 
-/* Descriptors of everything but clients and operators. A worker has two listeners, epoll, its
- * command, a pipe, two connections to PostgreSQL with what dialing them takes; the process its
- * standard streams, the files that it rereads, the issuers' and the collector's connections. */
-#define DESCRIPTORS_A_WORKER 14
+/* Descriptors of everything but clients and operators. A worker has sixteen: epoll, libevent's two
+ * for signals, two listeners, the two ends of the pipe for connections that others hand over, two
+ * sockets to PostgreSQL, and seven eventfds (its commands, two dials, trust view, hash view, key
+ * maker, key loader). While it dials, each dial may have a file or a look-up open besides its
+ * socket. The process has its standard streams, the files that it rereads, the issuers' and the
+ * collector's connections. */
+#define DESCRIPTORS_A_WORKER 18
 #define DESCRIPTORS_PROCESS  32
 /* Below this many there is no use in serving. */
 #define CLIENTS_LEAST 32

@@ -17,6 +17,7 @@
 #include "crypto/wrapped_key.h"
 #include "harness/base64.h"
 #include "harness/expect.h"
+#include "harness/load.h"
 #include "harness/proc.h"
 #include "harness/require.h"
 #include "harness/world.h"
@@ -197,15 +198,39 @@ static void publish_rsa_4096(char kid[64])
 	arena_free(a);
 }
 
+/* Batches whose tokens were all refused: their seal is all that there is of them. */
+static int64_t refused_batches(void)
+{
+	return sql_int(world_db(&w), "select count(*) from m2m.audit_seal s where batch_id is not null"
+				     " and not exists (select from m2m.token_audit t where t.batch_id = s.batch_id)");
+}
+
+/* Eight connections ask without a pause while the two workers load the key. */
 Test(keys, an_rsa_4096_key_takes_over_under_load_and_fails_no_token)
 {
+	static struct load loads[2];
 	char kid[64];
+	env_set(&w.gateway_env, "M2M_WORKERS=1");
+	gateway_stop(&w.gateway, 20000);
+	gateway_start(&w.gateway, &w.gateway_env);
 	gateway_start(&second, &w.gateway_env);
 	struct verifier v[2] = {{.port = w.gateway.http}, {.port = second.http}};
 	publish_rsa_4096(kid);
+	run_load(v, 4500, not_yet, kid);
+	int64_t refused = refused_batches();
+	load_start(&loads[0], &acme, w.gateway.http);
+	load_start(&loads[1], &acme, second.http);
 	run_load(v, 20000, not_yet, kid);
 	cr_assert(signs(kid), "it never took over");
 	run_load(v, 1500, NULL, NULL);
+	for (int i = 0; i < 2; i++) {
+		load_stop(&loads[i]);
+		cr_assert_eq(loads[i].unavailable + loads[i].broken + loads[i].unexpected, 0, "%u, %u and %u tokens were refused",
+			     loads[i].unavailable, loads[i].broken, loads[i].unexpected);
+		cr_assert_eq(load_unrecorded(&loads[i], world_db(&w)), 0);
+		load_free(&loads[i]);
+	}
+	cr_assert_leq(refused_batches() - refused, 2, "each worker learns it from one batch, and sends no other until it has the key");
 	cr_assert_eq(v[0].failed + v[1].failed, 0, "%s%s", v[0].first_failure, v[1].first_failure);
 	cr_assert_gt(sql_int(world_db(&w), "select count(*) from m2m.token_audit where kid = '%s'", kid), 10);
 	cr_assert_gt(sql_int(world_db(&w), "select count(*) from m2m.token_audit where kid <> '%s'", kid), 100);

@@ -1,6 +1,8 @@
 /* The daemon as a process among others: descriptors, threads, signals, standard streams. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -177,7 +179,42 @@ static void expect_no_start(int code, const char *sentence)
 Test(process, too_few_descriptors_are_an_error_at_the_start)
 {
 	gateway_launch_by(&w.gateway, &w.gateway_env, "ulimit -n 100; exec \"$0\"");
-	expect_no_start(1, "RLIMIT_NOFILE (ulimit -n) is 100; with M2M_WORKERS=2 at least 216 are needed");
+	expect_no_start(1, "RLIMIT_NOFILE (ulimit -n) is 100; with M2M_WORKERS=2 at least 232 are needed");
+}
+
+static unsigned descriptors(void)
+{
+	char path[64];
+	unsigned n = 0;
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)w.gateway.pid);
+	DIR *all = opendir(path);
+	cr_assert_not_null(all);
+	while (readdir(all) != NULL)
+		n++;
+	closedir(all);
+	return n;
+}
+
+/* The fewest, since our own questions come and go. */
+static unsigned descriptors_of(unsigned workers)
+{
+	unsigned fewest = UINT_MAX;
+	env_set(&w.gateway_env, "M2M_WORKERS=%u", workers);
+	gateway_start(&w.gateway, &w.gateway_env);
+	for (int i = 0; i < 20; i++) {
+		unsigned now = descriptors();
+		fewest = now < fewest ? now : fewest;
+		sleep_ms(20);
+	}
+	gateway_stop(&w.gateway, 20000);
+	return fewest;
+}
+
+/* What limits.c keeps for each worker, but for the two that dialing takes. */
+Test(process, a_worker_has_the_descriptors_that_are_kept_for_it)
+{
+	unsigned one = descriptors_of(1);
+	cr_assert_eq(descriptors_of(3) - one, 2 * (18 - 2));
 }
 
 /* ---- threads ---- */

@@ -1,7 +1,9 @@
 #include <criterion/criterion.h>
 
+#include "crypto/crypto_memory.h"
 #include "crypto/key_wrap.h"
 #include "crypto/keyset.h"
+#include "failing_memory.h"
 #include "jwt_test.h"
 #include "mb_hooks.h"
 
@@ -221,4 +223,41 @@ Test(keyset, of_two_current_rows_the_first_signs)
 
 	cr_assert(str_eq(signing_key_kid(keyset_current(set)), rows[0].kid));
 	keyset_free(set);
+}
+
+/* ---- without memory ---- */
+
+/* Before OpenSSL's first allocation. */
+__attribute__((constructor)) static void count_failures(void)
+{
+	crypto_count_failures();
+}
+
+/* A row that there was no memory for is read again; a damaged one isn't until it changes. */
+static void no_row_looks_damaged_without_memory(enum jwt_alg alg, unsigned stride)
+{
+	const struct keyset_row row = row_of(keys[alg], true);
+	bool failed = true;
+	unsigned before = 0;
+
+	for (; failed; before += stride) {
+		struct keyset *set = NULL;
+		struct keyset_fault fault = {.err = ERR_OK};
+		memory_fail_after(before);
+		enum err err = keyset_build(&ring, SIGNING_MULTI_BUFFER, &row, 1, 42, &set, &fault);
+		failed = memory_end();
+		cr_assert_eq(err, failed ? ERR_NO_MEMORY : ERR_OK, "%s behind %u allocations: %s, and the row: %s", jwt_alg_name(alg),
+			     before, err_info(err)->code, err_info(fault.err)->code);
+		cr_assert_eq(fault.err, ERR_OK);
+		cr_assert_eq(set == NULL, failed);
+		keyset_free(set);
+	}
+	cr_assert_gt(before, 1000, "OpenSSL's allocations come by");
+}
+
+Test(keyset, a_lack_of_memory_is_no_damage)
+{
+	no_row_looks_damaged_without_memory(JWT_ES256, 23);
+	no_row_looks_damaged_without_memory(JWT_EDDSA, 23);
+	no_row_looks_damaged_without_memory(JWT_RS256, 41);
 }

@@ -820,12 +820,10 @@ Test(issue, keys_that_are_no_longer_current_leave_nothing_to_sign_and_nobody_gat
 {
 	commit_while_some_wait(SHORT, 1, 1, each_count_done, "stale_key");
 	done_is(0, 0, 0);
-	cr_assert_eq(issuing.sent, 2);
 	end_reload();
-	answer_batch(1, "granted");
 	turn();
-	cr_assert_eq(issuing.sent, 3);
-	answer_batch(1, "granted");
+	cr_assert_eq(issuing.sent, 2);
+	answer_batch(2, "granted");
 	done_is(1, 1, 0);
 }
 
@@ -949,8 +947,9 @@ Test(issue, one_that_waits_for_reloaded_keys_is_taken_out)
 	turn();
 	answer_batch(2, "stale_key");
 	done_is(0, 0, 0);
+	cr_assert_eq(depth(), 2);
 	cr_assert(issue_withdraw(store, first));
-	cr_assert_eq(depth(), 0, "it wasn't counted");
+	cr_assert_eq(depth(), 1);
 	end_reload();
 	cr_assert_eq(depth(), 1);
 	turn();
@@ -982,6 +981,94 @@ Test(issue, a_stale_key_is_tried_once_more_for_whoever_waits)
 	answer_batch(1, "stale_key");
 	done_is(1, 0, 0);
 	cr_assert_eq(r->err, ERR_STALE_KEY);
+}
+
+Test(issue, no_batch_goes_out_with_a_key_that_was_refused)
+{
+	submit(0);
+	turn();
+	submit(1);
+	answer_batch(1, "stale_key");
+	turn();
+	submit(2);
+	turn();
+	cr_assert_eq(issuing.sent, 1);
+	end_reload();
+	turn();
+	cr_assert_eq(issuing.sent, 2);
+	answer_batch(2, "granted");
+	done_is(1, 1, 0); /* who was refused has come first */
+	turn();
+	answer_batch(1, "granted");
+	done_is(1, 1, 1);
+	cr_assert(store_idle(store));
+}
+
+Test(issue, those_that_came_since_go_out_also_when_nobody_waits_who_was_refused)
+{
+	struct issue_request *refused = submit(0);
+	turn();
+	answer_batch(1, "stale_key");
+	cr_assert(issue_withdraw(store, refused));
+	submit(1);
+	turn();
+	cr_assert_eq(issuing.sent, 1);
+	end_reload();
+	turn();
+	answer_batch(1, "granted");
+	done_is(0, 1, 0);
+}
+
+Test(issue, those_that_were_refused_take_room)
+{
+	submit(0);
+	submit(1);
+	turn();
+	answer_batch(2, "stale_key");
+	cr_assert(issue_has_room(store));
+	submit(2);
+	cr_assert_not(issue_has_room(store));
+	submit(3);
+	cr_assert(issue_is_full(store));
+	cr_assert(issue_withdraw(store, &requests[0]));
+	cr_assert_not(issue_is_full(store));
+	store_seam_connection_changed(store);
+	cr_assert_eq(depth(), 0);
+	cr_assert(issue_has_room(store));
+}
+
+/* Nobody would end the wait. */
+Test(issue, where_the_keys_can_not_be_asked_for_the_key_is_tried_again_at_once)
+{
+	serving.refuses = true;
+	submit(0);
+	turn();
+	submit(1);
+	answer_batch(1, "stale_key");
+	turn();
+	answer_batch(2, "stale_key");
+	done_is(1, 0, 0);
+	cr_assert_eq(requests[0].err, ERR_STALE_KEY);
+	turn();
+	answer_batch(1, "stale_key");
+	done_is(1, 1, 0);
+	cr_assert_eq(requests[1].err, ERR_STALE_KEY);
+	cr_assert(store_idle(store));
+}
+
+Test(issue, one_that_came_during_a_reload_waits_no_longer_than_others)
+{
+	submit(0);
+	turn();
+	answer_batch(1, "stale_key");
+	struct issue_request *late = submit_due_in(1, HOUR_MS / 4 - 1);
+	turn();
+	done_is(0, 1, 0);
+	cr_assert_eq(late->err, ERR_STORE_UNAVAILABLE);
+	end_reload();
+	turn();
+	answer_batch(1, "granted");
+	done_is(1, 1, 0);
 }
 
 Test(issue, a_stale_key_is_not_tried_again_for_nobody)
@@ -1156,7 +1243,7 @@ static void reload_ends(void)
 static void nobody_is_stuck(void)
 {
 	if (*seam.waiting_count > 0)
-		cr_assert(issuing.in_flight > 0 || event_pending(seam.send, EV_TIMEOUT, NULL) ||
+		cr_assert(issuing.in_flight > 0 || serving.in_flight > 0 || event_pending(seam.send, EV_TIMEOUT, NULL) ||
 			  event_pending(seam.answer, EV_TIMEOUT, NULL));
 	if (!list_empty(seam.answered))
 		cr_assert(event_pending(seam.answer, EV_TIMEOUT, NULL));
@@ -1201,6 +1288,7 @@ static void something_happens(void)
 	case 11:
 		issuing.down = false;
 		issuing.refuses = rand() % 8 == 0;
+		serving.refuses = rand() % 8 == 0;
 		break;
 	case 12:
 		if (rand() % 8 == 0)
@@ -1213,7 +1301,7 @@ static void something_happens(void)
 
 static void all_end(void)
 {
-	issuing.down = issuing.refuses = false;
+	issuing.down = issuing.refuses = serving.refuses = false;
 	for (int i = 0; i < 100 && !store_idle(store); i++) {
 		answer("granted");
 		reload_ends();

@@ -8,10 +8,12 @@
 #include <openssl/x509.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "crypto/digest.h"
 #include "crypto/jwt.h"
 #include "crypto/key_wrap.h"
@@ -31,7 +33,7 @@ static struct keyset_row old_row, new_row, third_row;
 
 /* ---- the thread ---- */
 
-static bool held, lacks_threads;
+static bool held, lacks_threads, lacks_memory;
 static sem_t go, begun, built;
 static pid_t builder;
 static int64_t build_us;
@@ -51,11 +53,12 @@ enum err __wrap_keyset_build(const struct master_ring *ring, enum signing_way wa
 enum err __wrap_keyset_build(const struct master_ring *ring, enum signing_way way, const struct keyset_row *rows, size_t n,
 			     uint64_t generation, struct keyset **ret, struct keyset_fault *ret_fault)
 {
+	bool waits = held; /* `begun` lets the test change it */
 	sem_post(&begun);
-	while (held && sem_wait(&go) != 0)
+	while (waits && sem_wait(&go) != 0)
 		;
 	int64_t began_us = cpu_us();
-	enum err err = __real_keyset_build(ring, way, rows, n, generation, ret, ret_fault);
+	enum err err = lacks_memory ? ERR_NO_MEMORY : __real_keyset_build(ring, way, rows, n, generation, ret, ret_fault);
 	build_us = cpu_us() - began_us;
 	builder = gettid();
 	builds++;
@@ -376,16 +379,43 @@ Test(key_snapshot, a_database_that_refuses_its_own_key_keeps_nobody_waiting)
 {
 	load(&old_row);
 	submit(0);
-	answer_batch("stale_key");
-	submit(1);
+	store_seam_poll(store);
 	answer_batch("stale_key");
 	answer_poll(&old_row);
-	cr_assert_eq(serving.in_flight, 1, "it is read once more for the second");
+	cr_assert_eq(serving.in_flight, 1, "it is read once more, since the poll began before the refusal");
 	store_seam_poll(store);
 	answer_poll(&old_row);
 	cr_assert_eq(serving.in_flight, 0, "and not again");
 	event_base_loop(loop, EVLOOP_NONBLOCK);
-	cr_assert_eq(issuing.in_flight, 1);
+	answer_batch("stale_key");
+	cr_assert_eq(answered, 1);
+	cr_assert_eq(requests[0].err, ERR_STALE_KEY);
+	cr_assert_eq(serving.in_flight, 0);
+}
+
+Test(key_snapshot, nothing_is_sent_between_a_refusal_and_the_reload)
+{
+	load(&old_row);
+	unsigned polls = serving.sent;
+	submit(0);
+	held = true;
+	answer_batch("stale_key");
+	submit(1);
+	cr_assert_eq(issuing.sent, 1, "before the poll is answered");
+	answer_poll(&new_row);
+	wait_for(&begun);
+	event_base_loop(loop, EVLOOP_NONBLOCK);
+	cr_assert_eq(issuing.sent, 1, "while the key loads");
+	cr_assert(issue_is_full(store), "what was refused counts");
+	let_go();
+	wait_until_signs(&new_row);
+	event_base_loop(loop, EVLOOP_NONBLOCK);
+	cr_assert_eq(issuing.sent, 2);
+	cr_assert_eq(serving.sent, polls + 1, "one poll does");
+	fake_conn_answer(&issuing, issue_result((struct issue_row[]){{1, "granted"}, {2, "granted"}}, 2));
+	event_base_loop(loop, EVLOOP_NONBLOCK);
+	for (unsigned i = 0; i < 2; i++)
+		token_verifies(i, &new_row);
 }
 
 Test(key_snapshot, a_connection_that_is_lost_during_the_load_takes_no_key_with_it)
@@ -403,17 +433,43 @@ Test(key_snapshot, a_connection_that_is_lost_during_the_load_takes_no_key_with_i
 	cr_assert_eq(builds, 2, "the same rows are no new keys");
 }
 
-/* ---- without a thread, and the end ---- */
+/* ---- without memory or a thread, and the end ---- */
+
+Test(key_snapshot, what_there_was_no_memory_for_is_read_at_the_next_poll)
+{
+	load(&old_row);
+	lacks_memory = true;
+	store_seam_poll(store);
+	answer_poll(&new_row);
+	wait_for(&built);
+	while (store_ready(store))
+		event_base_loop(loop, EVLOOP_ONCE);
+	lacks_memory = false;
+	store_seam_poll(store);
+	answer_poll(&new_row);
+	wait_until_signs(&new_row);
+	cr_assert(store_ready(store));
+}
 
 Test(key_snapshot, without_a_thread_the_loop_builds_it_itself)
 {
+	int log[2];
+	char line[1024] = "";
 	load(&old_row);
+	cr_assert_eq(pipe(log), 0);
+	log_set_fd(log[1]);
 	lacks_threads = true;
 	store_seam_poll(store);
 	answer_poll(&new_row);
 	cr_assert(signs(&old_row), "not from inside the call");
 	wait_until_signs(&new_row);
 	cr_assert_eq(builder, gettid());
+	log_set_fd(STDERR_FILENO);
+	close(log[1]);
+	cr_assert_gt(read(log[0], line, sizeof line - 1), 0);
+	close(log[0]);
+	cr_assert_not_null(strstr(line, "\"event\":\"threads_scarce\""), "%s", line);
+	cr_assert_not_null(strstr(line, "pids.max"), "%s", line);
 }
 
 Test(key_snapshot, an_end_during_the_load_waits_for_it)
