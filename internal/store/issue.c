@@ -434,15 +434,15 @@ static void batch_answered(void *arg, enum err err, const PGresult *r)
 	atomic_fetch_add_explicit(&s->counters.seals, 1, memory_order_relaxed);
 	assert(!q->refused);
 	sort_answered(s, &answered, batch);
+	bool fresher = batch->keys != s->keys;
 	if (batch->left == 0)
 		release_batch(batch);
 	go_on(s);
 	event_add(q->prepare, &(struct timeval){0, 0});
-	if (q->refused) {
+	if (q->refused && !fresher)
 		store_reload_keys(s);
-		if (!s->keys_loading)
-			issue_keys_reloaded(s);
-	}
+	if (q->refused && (fresher || !s->keys_loading))
+		issue_keys_reloaded(s);
 }
 
 /* Those that were refused came first, and go first. */

@@ -24,6 +24,7 @@ static void hand_out(struct store *s, struct store_seam *ret)
 		.token_us = &q->token_us,
 		.written_us = &q->written_us,
 		.ending = &q->ending,
+		.refused = &q->refused,
 	};
 }
 

@@ -16,7 +16,7 @@ struct store_seam {
 	struct event *send, *answer;
 	unsigned *waiting_count, *crowded;
 	int64_t *trip_us, *token_us, *written_us;
-	bool *ending;
+	bool *ending, *refused;
 };
 
 /* `config`, the loop and both connections are borrowed; nothing is connected or asked by itself.

@@ -131,9 +131,12 @@ run_client() {
 kept() {
 	local fresh lock
 	folder=${XDG_CACHE_HOME:-$HOME/.cache}/m2m-gateway/$1-$(sha256sum "$2" | cut -c 1-16)
-	if touch -c "$folder" && [[ -e $folder ]]; then return; fi
+	if [[ -e $folder ]]; then
+		touch "$folder" 2>/dev/null || true
+		return
+	fi
 	mkdir -p "${folder%/*}"
-	find "${folder%/*}" -mindepth 1 -maxdepth 1 -regextype posix-egrep -regex '.*-[0-9a-f]{16}' -type d -mtime +60 -exec rm -rf {} +
+	find "${folder%/*}" -mindepth 1 -maxdepth 1 -regextype posix-egrep -regex '.*-[0-9a-f]{16}(\.[0-9]+)?' -type d -mtime +60 -exec rm -rf {} +
 	exec {lock}>"$folder.lock"
 	flock "$lock"
 	if [[ ! -e $folder ]]; then
