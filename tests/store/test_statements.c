@@ -73,6 +73,36 @@ Test(statements, each_file_is_shown_as_statements_that_postgresql_takes)
 	globfree(&files);
 }
 
+/* ---- a question whose caller isn't where it says ---- */
+
+/* What introspect_by_secrets.sql makes of one token, "null" for null. */
+static const char *outcome_of_caller(const char *clients, const char *verifiers, const char *addresses, const char *asked_by)
+{
+	static char outcome[64];
+	const char *const values[] = {
+		clients,  verifiers,      addresses,      "{kid}", "{t}",   "{00000000-0000-0000-0000-000000000001}", "{client}", "{1}",
+		"{NULL}", "{1700000000}", "{4000000000}", "{k1}",  asked_by};
+	char *text = strdup(shown(M2M_SOURCE_DIR "/internal/store/introspect_by_secrets.sql"));
+	*strstr(text, "\n;\n") = '\0';
+	PGresult *r = PQexecParams(world_db(&w), text, sizeof values / sizeof *values, NULL, values, NULL, NULL, 0);
+	free(text);
+	cr_assert_eq(PQresultStatus(r), PGRES_TUPLES_OK, "%s", PQresultErrorMessage(r));
+	cr_assert_eq(PQntuples(r), 1);
+	snprintf(outcome, sizeof outcome, "%s", PQgetisnull(r, 0, 0) ? "null" : PQgetvalue(r, 0, 0));
+	PQclear(r);
+	return outcome;
+}
+
+/* The gateway takes null for a fault of its own (sql/outcome.h). */
+Test(statements, nobody_is_granted_without_a_verdict)
+{
+	static const char *const nowhere[] = {"{0}", "{2}", "{-1}", "{NULL}"};
+	for (size_t i = 0; i < sizeof nowhere / sizeof *nowhere; i++)
+		cr_expect_str_eq(outcome_of_caller("{nobody}", "{x}", "{127.0.0.1}", nowhere[i]), "null", "%s", nowhere[i]);
+	cr_expect_str_eq(outcome_of_caller("{}", "{}", "{}", "{1}"), "null");
+	cr_expect_str_eq(outcome_of_caller("{nobody}", "{x}", "{127.0.0.1}", "{1}"), "invalid_client");
+}
+
 /* ---- what embed_statements.cmake makes of a file ---- */
 
 static const char *made_of(const char *text)
