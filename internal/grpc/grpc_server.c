@@ -100,16 +100,20 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Those that are woken meanwhile have an event of their own. */
-static void on_flush(evutil_socket_t fd, short what, void *arg)
+void grpc_server_flush(struct grpc_server *s)
 {
-	(void)fd, (void)what;
-	struct grpc_server *s = arg;
 	struct list now;
 	list_init(&now);
 	for (struct list *node; (node = list_pop(&s->awake)) != NULL;)
 		list_append(&now, node);
 	for (struct list *node; (node = list_pop(&now)) != NULL;)
 		grpc_conn_flush(node);
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	grpc_server_flush(arg);
 }
 
 void grpc_server_accept(struct grpc_server *s)

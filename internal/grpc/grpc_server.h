@@ -37,6 +37,10 @@ void grpc_server_announce(struct grpc_server *s, bool coming);
 /* Connections that are open or coming. From any thread. */
 unsigned grpc_server_load(const struct grpc_server *s);
 
+/* What was answered in this turn of the loop leaves now, not at its end. It may end connections,
+ * so it isn't for within an answer. */
+void grpc_server_flush(struct grpc_server *s);
+
 /* Stops accepting and sends GOAWAY on every connection: first the notice that new streams go
  * elsewhere, then, once clients have seen it, the last stream that counts. A connection closes
  * when its last call has been answered. */

@@ -63,8 +63,8 @@ struct str grpc_server_chunk(struct grpc_server *s);
 /* Where a connection gathers what it writes. */
 struct grpc_gathered *grpc_server_gathered(struct grpc_server *s);
 struct grpc_spares *grpc_server_spares(struct grpc_server *s);
-/* A connection's node, which leaves that list by itself: grpc_conn_flush is called once in this
- * turn of the loop. */
+/* A connection's node, which leaves that list by itself: grpc_conn_flush is called once, by the
+ * end of this turn of the loop (grpc_server_flush). */
 void grpc_server_flush_soon(struct grpc_server *s, struct list *conn);
 
 /* One of the server's own methods; NULL if there is none at this path. */

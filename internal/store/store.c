@@ -373,6 +373,12 @@ struct store *store_new(struct event_base *base, const struct config *config)
 	return s;
 }
 
+void store_tell_answered(struct store *s, void (*answered)(void *arg), void *arg)
+{
+	s->answered = answered;
+	s->answered_arg = arg;
+}
+
 void store_start(struct store *s)
 {
 	pg_conn_start(s->issue_conn);

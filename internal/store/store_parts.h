@@ -195,6 +195,9 @@ struct store {
 	/* of the platform and operators, of organizations' own tokens, and of what moves */
 	struct act_bound refused_acts, members_acts, moving_acts;
 
+	void (*answered)(void *arg); /* store_tell_answered; NULL: nobody gathers answers */
+	void *answered_arg;
+
 	/* the last write failed while the connection stayed: probe with a write until one goes
 	 * through */
 	bool write_refused;

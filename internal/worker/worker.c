@@ -189,6 +189,11 @@ static void *run(void *arg)
 	return NULL;
 }
 
+static void answers_leave(void *grpc)
+{
+	grpc_server_flush(grpc);
+}
+
 static int64_t certificate_expires(void *tls)
 {
 	struct tls_state state;
@@ -257,6 +262,7 @@ struct worker *worker_new(const struct config *config, const struct worker_share
 	grpc->n = 0;
 	if (w->grpc == NULL || !worker_open_placing(w))
 		goto fail;
+	store_tell_answered(w->store, answers_leave, w->grpc);
 	return w;
 fail:
 	listen_close(http);
@@ -316,6 +322,9 @@ void worker_free(struct worker *w)
 	struct signature_queue *signatures = w->env.signatures;
 	w->env.signatures = NULL;
 	signature_queue_free(signatures);
+	/* what a connection sends behind an answer would find the store gone */
+	if (w->store != NULL)
+		store_tell_answered(w->store, NULL, NULL);
 	store_free(w->store);
 	rest_server_free(w->rest);
 	worker_close_placing(w);

@@ -34,11 +34,14 @@ static const struct origin origin = {.transport = 'g'};
 
 static unsigned yields;
 static useconds_t yield_us;
+static unsigned left; /* how often gathered answers did */
+static unsigned left_at_yield;
 
 /* Found before the C library's. */
 int sched_yield(void)
 {
 	yields++;
+	left_at_yield = left;
 	if (yield_us > 0)
 		usleep(yield_us);
 	return (int)syscall(SYS_sched_yield);
@@ -464,6 +467,68 @@ Test(issue, slow_ones_come_three_at_a_time)
 	cr_assert(store_idle(store));
 }
 
+static void note_left(void *done)
+{
+	left++;
+	cr_assert_gt(*(const unsigned *)done, 0U, "there is something to send");
+}
+
+static unsigned left_at_group[MANY];
+
+static void note_what_has_left(struct issue_request *const *group, unsigned n)
+{
+	left_at_group[groups] = left;
+	note_group(group, n);
+	usleep(300);
+}
+
+/* Else clients would have nothing to do until the last token of a slice is signed. */
+Test(issue, what_was_gathered_leaves_before_the_next_group_is_signed)
+{
+	sign_with(JWT_ES256);
+	store_tell_answered(store, note_left, &members);
+	commit_batch(MANY, note_what_has_left);
+	cr_assert_eq(groups, MANY / SIGNING_GROUP_MAX + 1);
+	for (unsigned i = 0; i < groups; i++)
+		cr_assert_eq(left_at_group[i], i);
+	cr_assert_eq(left, groups);
+}
+
+/* It may be that the slice ends amid them. */
+Test(issue, slow_ones_leave_by_the_slice)
+{
+	sign_with(JWT_RS256);
+	store_tell_answered(store, note_left, &members);
+	for (int i = 0; i < 100 && (i == 0 || left != 1); i++) {
+		left = groups = 0;
+		commit_batch(7, note_what_has_left);
+	}
+	cr_assert_eq(groups, 3);
+	cr_assert_eq(left, 1);
+}
+
+/* A write for each would cost a connection with many calls more than it gains. Nothing else may
+ * take the core meanwhile. */
+Test(issue, what_is_signed_in_no_time_leaves_together)
+{
+	store_tell_answered(store, note_left, &members);
+	for (int i = 0; i < 100 && (i == 0 || left != 1); i++) {
+		left = groups = 0;
+		commit_batch(REQUESTS, note_group);
+	}
+	cr_assert_eq(groups, REQUESTS);
+	cr_assert_eq(left, 1);
+}
+
+Test(issue, where_nobody_gathers_answers_any_more_nobody_is_told)
+{
+	store_tell_answered(store, note_left, &members);
+	store_tell_answered(store, NULL, NULL);
+	commit_batch(REQUESTS, note_group);
+	cr_assert_eq(members, REQUESTS);
+	cr_assert_eq(left, 0);
+}
+
 /* Two batches are answered, neither of them a whole group. */
 static void answer_two_batches(bool another_key)
 {
@@ -714,6 +779,15 @@ Test(issue, where_cores_are_short_tokens_go_out_first_and_the_next_batch_in_the_
 	answer_batch(1, "granted");
 	done_is(1, 1, 0);
 	cr_assert(store_idle(store));
+}
+
+/* Whoever is to ask again in time must have got its token. */
+Test(issue, where_cores_are_short_what_was_gathered_leaves_before_the_core_is_given_away)
+{
+	store_tell_answered(store, note_left, &done_count[0]);
+	commit_while_some_wait(SHORT, 1, 1, each_note_sent, "granted");
+	cr_assert_eq(yields, 1);
+	cr_assert_eq(left_at_yield, 1);
 }
 
 static void commit_of_the_first(evutil_socket_t fd, short what, void *arg)
