@@ -21,6 +21,7 @@ struct tls_stream {
 	unsigned long error; /* OpenSSL's, that ended it; 0: none */
 	/* what was asked last goes on when the socket can be written to, whatever it was */
 	bool stuck;
+	bool halfway; /* perhaps a part of a record was read, and its rest is still to come */
 };
 
 #define TLS_STREAM_LATER  (-1) /* nothing now: try again when the socket can be read (written) */
