@@ -15,7 +15,7 @@ enum err tls_stream_init(struct tls_stream *s, struct tls *t, enum tls_listener 
 	if (!tls_speaks(t, listener))
 		return ERR_OK;
 	s->ssl = tls_session(t, listener);
-	if (s->ssl == NULL || SSL_set_fd(s->ssl, fd) != 1) {
+	if (s->ssl == NULL || tls_session_on(t, s->ssl, &s->fd) != ERR_OK) {
 		SSL_free(s->ssl);
 		s->ssl = NULL;
 		return ERR_NO_MEMORY;

@@ -2,7 +2,8 @@
  * moved now, in as few system calls as that takes. For a transport that polls its sockets
  * itself; tls_bufferevent is for those that have libevent do it.
  *
- * The socket is the caller's, from before init until after end. */
+ * The socket is the caller's, from before init until after end. A stream stays where it was
+ * made. */
 #ifndef M2M_TLS_TLS_STREAM_H
 #define M2M_TLS_TLS_STREAM_H
 
