@@ -1,4 +1,4 @@
-/* Bytes over TLS, however they come, and the buffers that are kept for them. */
+/* Bytes over TLS, however they come, and the buffers that OpenSSL takes for them. */
 #include <criterion/criterion.h>
 
 #include <openssl/err.h>
