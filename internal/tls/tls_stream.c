@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "crypto/digest.h"
 #include "tls/tls_session.h"
 
 #define RECORD_MAX 16384 /* RFC 8446 section 5.1 */
@@ -132,7 +133,7 @@ static ssize_t write_record(struct tls_stream *s, const struct iovec *pieces, in
 	s->stuck = false;
 	forget_errors();
 	int returned = SSL_write_ex(s->ssl, record, length, &taken);
-	explicit_bzero(record, length);
+	crypto_wipe(record, length);
 	if (returned == 1) {
 		give_buffers_back(s);
 		return (ssize_t)taken;
