@@ -20,7 +20,7 @@ static struct str canonical(const char *hash, char *space)
 	return s;
 }
 
-/* It opens with its secret, and its stored spelling, which is left in `space`, gives itself again. */
+/* It opens with its secret, and its stored spelling, left in `space`, gives itself again. */
 static struct str kept(const char *hash, const char *secret, char space[FOREIGN_HASH_MAX])
 {
 	char again[FOREIGN_HASH_MAX];
