@@ -6,6 +6,9 @@
 -- PostgreSQL looks it up by its index, for one row at a time. With a plain join it may as well read
 -- the whole table (or index) first while that is small. It goes on doing so when a million more
 -- have been imported, until it has analyzed the table.
+--
+-- What a batch looks up names its columns. With `*` PostgreSQL sets up each column of the table for
+-- every statement, and copies it for every row, read or not.
 
 -- ---- which credentials are live: this is the one place that says so ----
 
@@ -73,7 +76,7 @@ and
 --: secret_is_live(:s)
 
 --= secret_lookup(a, ring)
-left join lateral (select * from m2m.client_secret s where
+left join lateral (select s.client_id, s.version, s.verifier, s.unused_for from m2m.client_secret s where
   --: live_secret(:a, s)
   and s.verifier = substr(:a.verifiers, 32 * array_position(:ring::text[], s.key_id) - 31, 32) limit 1) s on true
 
@@ -117,7 +120,7 @@ and
 --: credential_is_live(k)
 
 --= credential_lookup(a)
-left join lateral (select * from m2m.client_credential k where
+left join lateral (select k.client_id, k.credential_id, k.kind, k.tag from m2m.client_credential k where
   --: live_credential(:a)
   limit 1) k on true
 
@@ -212,8 +215,10 @@ when not (
 
 --= client_lookups(ring)
 -- Of a row `asked`: what was shown, and remote_addr text or null.
-left join lateral (select * from m2m.client c where c.client_id = asked.client_id and c.disabled_at is null limit 1) c on true
-left join lateral (select * from m2m.organization o where o.organization_id = c.organization_id and o.disabled_at is null limit 1) o on true
+left join lateral (select c.client_id, c.organization_id, c.roles, c.allowed_networks, c.auth_methods, c.profile
+  from m2m.client c where c.client_id = asked.client_id and c.disabled_at is null limit 1) c on true
+left join lateral (select o.organization_id, o.allowed_networks, o.moving
+  from m2m.organization o where o.organization_id = c.organization_id and o.disabled_at is null limit 1) o on true
 --: secret_lookup(asked, :ring)
 --? not secrets
 --: credential_lookup(asked)

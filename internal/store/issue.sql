@@ -152,24 +152,27 @@ with req as (
       when not coalesce(string_to_array(req.audience, ' ') <@ c.audiences, true) then 'invalid_target'
       else 'granted' end as outcome
   from req
-  left join lateral (select * from m2m.client c where c.client_id = req.client_id and c.disabled_at is null limit 1) c on true
+  left join lateral (select c.client_id, c.organization_id, c.scopes, c.audiences, c.token_lifetime, c.token_type,
+      c.allowed_networks, c.auth_methods, c.token_binding, c.profile
+    from m2m.client c where c.client_id = req.client_id and c.disabled_at is null limit 1) c on true
   -- The few organizations that are disabled (a deleted one is too), have networks or move are an
   -- index of their own.
-  left join lateral (select * from m2m.organization o
+  left join lateral (select o.disabled_at, o.allowed_networks, o.moving, o.moved_to from m2m.organization o
     where o.organization_id = c.organization_id
       and (o.disabled_at is not null or o.allowed_networks is not null or o.moving is not null) limit 1) o on true
 --? not alone
   --: secret_lookup(req, $12)
 --? end
 --? bearer
-  left join lateral (select * from m2m.client bc where bc.client_id = req.bearer_client and bc.disabled_at is null limit 1) bc on true
-  left join lateral (select * from m2m.client_secret bs where
+  left join lateral (select bc.organization_id, bc.roles, bc.allowed_networks
+    from m2m.client bc where bc.client_id = req.bearer_client and bc.disabled_at is null limit 1) bc on true
+  left join lateral (select bs.version from m2m.client_secret bs where
     --: bearer_secret_is_live(bs, req.bearer_client, req.bearer_version, req.bearer_tag, req.bearer_iat)
     limit 1) bs on true
-  left join lateral (select * from m2m.client_credential bk where
+  left join lateral (select bk.client_id from m2m.client_credential bk where
     --: bearer_credential_is_live(bk, req.bearer_client, req.bearer_version, req.bearer_tag)
     limit 1) bk on true
-  left join lateral (select * from m2m.organization bo
+  left join lateral (select bo.organization_id, bo.allowed_networks from m2m.organization bo
     where bo.organization_id = coalesce(bc.organization_id, req.bearer_organization) and bo.disabled_at is null limit 1) bo on true
 --? end
 --? proof

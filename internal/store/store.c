@@ -117,9 +117,11 @@ static const struct pg_statement serve_statements[] = {
 };
 
 /* Whatever a gateway asks is about a few rows of tables that have an index for it, so one plan
- * of index look-ups is right at every size; a plan that was made for empty tables must not stay. */
+ * of index look-ups is right at every size; a plan that was made for empty tables must not stay.
+ * To remember what was looked up (memoize) costs a batch of many clients more than it saves. */
 #define INDEX_LOOKUPS                                                                                                                      \
-	"plan_cache_mode", "force_generic_plan", "enable_hashjoin", "off", "enable_mergejoin", "off", "enable_seqscan", "off", "jit", "off"
+	"plan_cache_mode", "force_generic_plan", "enable_hashjoin", "off", "enable_mergejoin", "off", "enable_seqscan", "off",             \
+		"enable_memoize", "off", "jit", "off"
 
 #define LIMITS "client_connection_check_interval", "1s", "lock_timeout", "2s"
 static const char *const settings[] = {"timezone", "UTC", INDEX_LOOKUPS, LIMITS, NULL};

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "tls/context.h"
+#include "tls/socket_bio.h"
 #include "tls/tls_session.h"
 
 #define PEM_MAX (64 * 1024)
@@ -27,6 +28,7 @@ struct tls {
 	const struct config *config;
 	pthread_mutex_t lock; /* over contexts and expires; held for an instant once a connection */
 	SSL_CTX *contexts[TLS_LISTENERS];
+	BIO_METHOD *socket;
 	int64_t expires;
 	uint8_t used[SHA256_LEN]; /* of the texts in use */
 	int64_t made_us;
@@ -121,6 +123,11 @@ enum err tls_open(const struct config *config, struct tls **ret, struct sbuf *fa
 		return ERR_NO_MEMORY;
 	t->config = config;
 	pthread_mutex_init(&t->lock, NULL);
+	t->socket = socket_bio_method();
+	if (t->socket == NULL) {
+		tls_close(t);
+		return ERR_NO_MEMORY;
+	}
 	if (!read_texts(config, texts)) {
 		sbuf_printf(faults, "M2M_TLS_CERT, M2M_TLS_KEY or M2M_TLS_CLIENT_CA can't be read: %s\n", strerror(errno));
 		tls_close(t);
@@ -143,6 +150,7 @@ void tls_close(struct tls *t)
 		return;
 	for (int i = 0; i < TLS_LISTENERS; i++)
 		SSL_CTX_free(t->contexts[i]);
+	BIO_meth_free(t->socket);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 }
@@ -242,6 +250,15 @@ SSL *tls_session(struct tls *t, enum tls_listener listener)
 	SSL *ssl = SSL_new(context);
 	SSL_CTX_free(context);
 	return ssl;
+}
+
+enum err tls_session_on(struct tls *t, SSL *ssl, int *fd)
+{
+	BIO *bio = socket_bio_new(t->socket, fd);
+	if (bio == NULL)
+		return ERR_NO_MEMORY;
+	SSL_set_bio(ssl, bio, bio);
+	return ERR_OK;
 }
 
 enum err tls_client_certificate(SSL *ssl, struct client_certificate **ret)

@@ -11,6 +11,9 @@
 bool tls_speaks(const struct tls *t, enum tls_listener listener);
 /* A server's session under the present certificate. NULL: out of memory. */
 SSL *tls_session(struct tls *t, enum tls_listener listener);
+/* Puts the session on a socket, whose number is borrowed for as long as the session lives.
+ * ERR_NO_MEMORY. */
+MUST_CHECK enum err tls_session_on(struct tls *t, SSL *ssl, int *fd);
 /* The client's, once the handshake has ended; *ret is NULL where it showed none. The caller frees
  * it. As client_certificate_from_chain. */
 MUST_CHECK enum err tls_client_certificate(SSL *ssl, struct client_certificate **ret);

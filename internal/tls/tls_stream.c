@@ -16,7 +16,7 @@ enum err tls_stream_init(struct tls_stream *s, struct tls *t, enum tls_listener 
 	if (!tls_speaks(t, listener))
 		return ERR_OK;
 	s->ssl = tls_session(t, listener);
-	if (s->ssl == NULL || SSL_set_fd(s->ssl, fd) != 1) {
+	if (s->ssl == NULL || tls_session_on(t, s->ssl, &s->fd) != ERR_OK) {
 		SSL_free(s->ssl);
 		s->ssl = NULL;
 		return ERR_NO_MEMORY;
@@ -53,8 +53,32 @@ bool tls_stream_holds(const struct tls_stream *s)
 	return s->ssl != NULL && SSL_has_pending(s->ssl) == 1;
 }
 
-/* What a call that moved nothing means. SSL_get_error asks the thread's error queue too, so it
- * was cleared before the call: another connection's error is none of this one's. */
+/* SSL_get_error asks the thread's error queue too, and another connection's error is none of this
+ * one's. Clearing the queue costs much more than a look. */
+static void forget_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
+/* Between records a connection holds no buffer, and those that OpenSSL takes next are the ones that
+ * another connection has just used, still in the cache.
+ *
+ * SSL_MODE_RELEASE_BUFFERS does so too, but SSL_OP_CLEANSE_PLAINTEXT then wipes all 16 KiB of a
+ * buffer with each record, which takes longer than all else that OpenSSL does for it. Data that was
+ * handed out is wiped already, and the rest of a buffer tells nothing.
+ *
+ * SSL_free_buffers of some versions doesn't see each record that came in part (CVE-2024-4741). */
+static void give_buffers_back(const struct tls_stream *s)
+{
+	if (s->halfway || SSL_has_pending(s->ssl) == 1)
+		return;
+	SSL_clear_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+	SSL_free_buffers(s->ssl);
+	SSL_set_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
+/* What a call that moved nothing means. The queue of errors was empty before the call. */
 static ssize_t explain(struct tls_stream *s, int returned)
 {
 	int why = SSL_get_error(s->ssl, returned);
@@ -85,9 +109,15 @@ ssize_t tls_stream_read(struct tls_stream *s, void *bytes, size_t n)
 	}
 	size_t taken = 0;
 	s->stuck = false;
-	ERR_clear_error();
+	forget_errors();
 	int returned = SSL_read_ex(s->ssl, bytes, n, &taken);
-	return returned == 1 ? (ssize_t)taken : explain(s, returned);
+	s->halfway = returned != 1;
+	if (returned != 1)
+		return explain(s, returned);
+	/* until now OpenSSL did: it may have ended a handshake, and nothing was asked */
+	SSL_clear_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
+	give_buffers_back(s);
+	return (ssize_t)taken;
 }
 
 /* As one record, since a record costs more than its bytes' copying. They may be secrets. */
@@ -101,11 +131,13 @@ static ssize_t write_record(struct tls_stream *s, const struct iovec *pieces, in
 		length += part;
 	}
 	s->stuck = false;
-	ERR_clear_error();
+	forget_errors();
 	int returned = SSL_write_ex(s->ssl, record, length, &taken);
 	crypto_wipe(record, length);
-	if (returned == 1)
+	if (returned == 1) {
+		give_buffers_back(s);
 		return (ssize_t)taken;
+	}
 	ssize_t why = explain(s, returned);
 	return why == 0 ? TLS_STREAM_BROKEN : why;
 }

@@ -2,7 +2,8 @@
  * moved now, in as few system calls as that takes. For a transport that polls its sockets
  * itself; tls_bufferevent is for those that have libevent do it.
  *
- * The socket is the caller's, from before init until after end. */
+ * The socket is the caller's, from before init until after end. A stream stays where it was
+ * made. */
 #ifndef M2M_TLS_TLS_STREAM_H
 #define M2M_TLS_TLS_STREAM_H
 
@@ -21,6 +22,7 @@ struct tls_stream {
 	unsigned long error; /* OpenSSL's, that ended it; 0: none */
 	/* what was asked last goes on when the socket can be written to, whatever it was */
 	bool stuck;
+	bool halfway; /* perhaps a part of a record was read, and its rest is still to come */
 };
 
 #define TLS_STREAM_LATER  (-1) /* nothing now: try again when the socket can be read (written) */
