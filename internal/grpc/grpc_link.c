@@ -1,6 +1,6 @@
 /* on_readable takes the socket's bytes to nghttp2, whose callbacks tell the calls; flush takes
- * nghttp2's frames to the socket. Frames are made behind some tokens (grpc_server_flush),
- * else once per turn of the loop, so that a connection's answers leave in one write. Only
+ * nghttp2's frames to the socket. Frames are made once per turn of the loop, and behind its tokens
+ * (grpc_server_flush), so that a connection's answers leave in one write. Only
  * on_readable, on_writable, grpc_conn_flush and the tick, which no call calls, may end the
  * connection, all through grpc_conn_end.
  *

@@ -14,7 +14,6 @@
 
 #define SEAL_IDLE_US 1000000
 #define SLICE_US     3000 /* of signing in one turn of the loop */
-#define GATHER_US    250  /* in which answers leave together; those of RSA: a slice */
 
 /* Fails one by itself; whatever is left of a group goes together. */
 static void finish(struct issue_request *r, enum err err)
@@ -296,41 +295,28 @@ static int64_t averaged(int64_t average, int64_t now)
 	return average == 0 ? now : average + (now - average) / 8;
 }
 
-static void let_leave(struct store *s, bool *gathered)
-{
-	if (*gathered && s->answered != NULL)
-		s->answered(s->answered_arg);
-	*gathered = false;
-}
-
 /* Until the time is up: a signature takes up to a third of a millisecond, a batch has hundreds,
  * and others wait for this loop too. */
 static void answer_some(struct store *s)
 {
 	struct issue_queue *q = &s->issue;
 	int64_t now_us = clock_mono_us();
-	int64_t until_us = now_us + SLICE_US, left_us = now_us;
-	bool gathered = false;
+	int64_t until_us = now_us + SLICE_US;
 	while (!list_empty(&q->answered) && now_us < until_us) {
 		int64_t begun_us = now_us;
 		struct issue_request *group[SIGNING_GROUP_MAX];
 		unsigned n = take_group(q, group);
 		assert(n > 0);
-		const bool slow = signing_key_is_slow(keyset_current(group[0]->batch->keys->set));
 		for (unsigned i = 0; i < n; i++)
 			group[i]->batch->left--;
 		group[0]->done(group, n); /* they borrow from their batches until then */
-		gathered = true;
 		release_answered(q);
 		pump(s, ISSUE_SIGNED);
 		now_us = clock_mono_us();
 		q->token_us = averaged(q->token_us, (now_us - begun_us) / n);
-		if (slow || now_us - left_us < GATHER_US)
-			continue;
-		let_leave(s, &gathered);
-		left_us = now_us;
 	}
-	let_leave(s, &gathered);
+	if (s->answered != NULL)
+		s->answered(s->answered_arg);
 	if (!list_empty(&q->answered))
 		event_add(q->answer, &(struct timeval){0, 0});
 }

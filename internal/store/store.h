@@ -61,10 +61,8 @@ bool store_check(const struct config *config, int *ret_connections, struct sbuf 
 /* `config` is borrowed. NULL: out of memory. Nothing is connected before store_start. */
 struct store *store_new(struct event_base *base, const struct config *config);
 void store_start(struct store *s);
-/* From now on `answered` is called behind tokens: answers that a transport gathers leave while
- * others are signed, and before the core is given away. Groups (issue.h) that take little time
- * leave together, and RSA's by the slice, since each wake-up of a client takes from signing. NULL:
- * none any more. */
+/* From now on `answered` is called behind the tokens of one turn of the loop, before the core is
+ * given away: what a transport has gathered of them leaves. NULL: nobody is told any more. */
 void store_tell_answered(struct store *s, void (*answered)(void *arg), void *arg);
 /* Answers everything that waits with ERR_STORE_UNAVAILABLE, then frees. NULL is allowed. */
 void store_free(struct store *s);

@@ -1,12 +1,9 @@
 /* The four operations over gRPC: what they answer, how errors, deadlines and cancellation look
  * on the wire, what HTTP/2 and gRPC framing may do, and how connections end. */
-#include <linux/tcp.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <zlib.h>
@@ -976,43 +973,6 @@ Test(grpc, several_calls_may_come_in_one_write)
 		cr_assert(grpc_wait(&c, &calls[i], 5000));
 		cr_assert_eq(calls[i].status, OK, "%u: %s", i, calls[i].fields);
 	}
-	h2_close(&c);
-}
-
-static unsigned segments_of(const struct h2 *c)
-{
-	struct tcp_info info;
-	socklen_t n = sizeof info;
-	cr_assert_eq(getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n), 0);
-	return info.tcpi_data_segs_in;
-}
-
-/* OpenSSL signs tokens of EdDSA one by one: the client has work while it signs the others. */
-Test(grpc_settings, answers_leave_as_they_are_signed)
-{
-	enum { CALLS = 48, WRITES = 3 };
-	static struct h2 c;
-	static struct grpc_reply calls[CALLS];
-	world_ctl(&w, &ran, "key", "rotate", "--alg", "EdDSA");
-	sql_exec(world_db(&w), "update m2m.signing_key set active_from = clock_timestamp() where state = 'next'");
-	env_set(&w.gateway_env, "M2M_SIGNATURES=single");
-	start();
-	struct grpc_request q = token_request(NULL);
-	cr_assert(h2_open(&c, w.gateway.grpc));
-	expect_grpc(grpc_call_on(&c, &q, &g), OK);
-	unsigned before = segments_of(&c);
-	out.n = 0;
-	for (unsigned i = 0; i < CALLS; i++) {
-		grpc_follow(&c, &calls[i]);
-		grpc_put(&out, calls[i].stream, &q);
-	}
-	cr_assert(h2_send(&c, &out));
-	for (unsigned i = 0; i < CALLS; i++) {
-		cr_assert(grpc_wait(&c, &calls[i], 5000));
-		cr_assert_eq(calls[i].status, OK, "%u: %s", i, calls[i].fields);
-	}
-	unsigned segments = segments_of(&c) - before;
-	cr_assert_geq(segments, (unsigned)WRITES);
 	h2_close(&c);
 }
 

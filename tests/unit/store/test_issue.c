@@ -473,43 +473,9 @@ static void note_left(void *done)
 	cr_assert_gt(*(const unsigned *)done, 0U, "there is something to send");
 }
 
-static unsigned left_at_group[MANY];
-
-static void note_what_has_left(struct issue_request *const *group, unsigned n)
-{
-	left_at_group[groups] = left;
-	note_group(group, n);
-	usleep(300);
-}
-
-/* Else clients would have nothing to do until the last token of a slice is signed. */
-Test(issue, what_was_gathered_leaves_before_the_next_group_is_signed)
-{
-	sign_with(JWT_ES256);
-	store_tell_answered(store, note_left, &members);
-	commit_batch(MANY, note_what_has_left);
-	cr_assert_eq(groups, MANY / SIGNING_GROUP_MAX + 1);
-	for (unsigned i = 0; i < groups; i++)
-		cr_assert_eq(left_at_group[i], i);
-	cr_assert_eq(left, groups);
-}
-
-/* It may be that the slice ends amid them. */
-Test(issue, slow_ones_leave_by_the_slice)
-{
-	sign_with(JWT_RS256);
-	store_tell_answered(store, note_left, &members);
-	for (int i = 0; i < 100 && (i == 0 || left != 1); i++) {
-		left = groups = 0;
-		commit_batch(7, note_what_has_left);
-	}
-	cr_assert_eq(groups, 3);
-	cr_assert_eq(left, 1);
-}
-
-/* A write for each would cost a connection with many calls more than it gains. Nothing else may
- * take the core meanwhile. */
-Test(issue, what_is_signed_in_no_time_leaves_together)
+/* A write for each would cost a connection with many calls more than it gains. The slice may end
+ * amid them, where something else takes the core. */
+Test(issue, what_was_gathered_leaves_once_a_slice)
 {
 	store_tell_answered(store, note_left, &members);
 	for (int i = 0; i < 100 && (i == 0 || left != 1); i++) {
