@@ -1,8 +1,8 @@
 /* on_readable takes the socket's bytes to nghttp2, whose callbacks tell the calls; flush takes
  * nghttp2's frames to the socket. Frames are made once per turn of the loop, and behind its tokens
- * (grpc_server_flush), so that a connection's answers leave in one write. Only
- * on_readable, on_writable, grpc_conn_flush and the tick, which no call calls, may end the
- * connection, all through grpc_conn_end.
+ * (grpc_server_flush), so that a connection's answers leave in one write. Only what no call calls
+ * may end the connection: on_readable, on_writable, grpc_conn_flush, grpc_conn_read_on, the tick
+ * and the server's end, all through grpc_conn_end.
  *
  * The socket is polled here, as rest_conn.c does and for its reasons: a bufferevent asks the kernel
  * how much there is before it reads, and to watch the socket anew twice an answer. */

@@ -27,11 +27,46 @@ enum err tls_stream_init(struct tls_stream *s, struct tls *t, enum tls_listener 
 	return ERR_OK;
 }
 
+/* Since 3.2 OpenSSL's record layer has a copy of the mode, which is renewed when a mode is set. */
+static void release_buffers(const struct tls_stream *s, bool by_itself)
+{
+	if (!by_itself)
+		SSL_clear_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
+	SSL_set_mode(s->ssl, by_itself ? SSL_MODE_RELEASE_BUFFERS : 0);
+}
+
+/* Between records a connection holds no buffer, and those that OpenSSL takes next are the ones that
+ * another connection has just used, still in the cache.
+ *
+ * SSL_MODE_RELEASE_BUFFERS does so too, but SSL_OP_CLEANSE_PLAINTEXT then wipes all 16 KiB of a
+ * buffer with each record that is read, which takes longer than all else that OpenSSL does for it.
+ * Data that was handed out is wiped already, and the rest of a buffer tells nothing. With that
+ * option SSL_free_buffers of 3.2 and later also crashes where there is no buffer.
+ *
+ * SSL_free_buffers of some versions doesn't see each record that came in part (CVE-2024-4741). */
+static void give_buffers_back(const struct tls_stream *s)
+{
+	if (s->halfway || SSL_has_pending(s->ssl) == 1)
+		return;
+	SSL_clear_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+	SSL_free_buffers(s->ssl);
+	SSL_set_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
+/* A record is decrypted where it lies before its tag is found wrong, and the buffer is freed as it
+ * is. SSL_free_buffers wipes it, but not one that it believes in use. */
+static void wipe_what_broke(const struct tls_stream *s)
+{
+	if (s->error != 0 && SSL_alloc_buffers(s->ssl) == 1)
+		SSL_free_buffers(s->ssl);
+}
+
 void tls_stream_end(struct tls_stream *s)
 {
 	if (s->ssl == NULL)
 		return;
 	tls_bye(s->tls, s->ssl, s->fd, s->error);
+	wipe_what_broke(s);
 	SSL_free(s->ssl);
 	s->ssl = NULL;
 	s->stuck = false;
@@ -59,23 +94,6 @@ static void forget_errors(void)
 {
 	if (ERR_peek_error() != 0)
 		ERR_clear_error();
-}
-
-/* Between records a connection holds no buffer, and those that OpenSSL takes next are the ones that
- * another connection has just used, still in the cache.
- *
- * SSL_MODE_RELEASE_BUFFERS does so too, but SSL_OP_CLEANSE_PLAINTEXT then wipes all 16 KiB of a
- * buffer with each record, which takes longer than all else that OpenSSL does for it. Data that was
- * handed out is wiped already, and the rest of a buffer tells nothing.
- *
- * SSL_free_buffers of some versions doesn't see each record that came in part (CVE-2024-4741). */
-static void give_buffers_back(const struct tls_stream *s)
-{
-	if (s->halfway || SSL_has_pending(s->ssl) == 1)
-		return;
-	SSL_clear_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
-	SSL_free_buffers(s->ssl);
-	SSL_set_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
 /* What a call that moved nothing means. The queue of errors was empty before the call. */
@@ -115,7 +133,7 @@ ssize_t tls_stream_read(struct tls_stream *s, void *bytes, size_t n)
 	if (returned != 1)
 		return explain(s, returned);
 	/* until now OpenSSL did: it may have ended a handshake, and nothing was asked */
-	SSL_clear_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
+	release_buffers(s, false);
 	give_buffers_back(s);
 	return (ssize_t)taken;
 }
@@ -132,14 +150,19 @@ static ssize_t write_record(struct tls_stream *s, const struct iovec *pieces, in
 	}
 	s->stuck = false;
 	forget_errors();
+	release_buffers(s, true);
 	int returned = SSL_write_ex(s->ssl, record, length, &taken);
+	release_buffers(s, false);
 	crypto_wipe(record, length);
 	if (returned == 1) {
 		give_buffers_back(s);
 		return (ssize_t)taken;
 	}
 	ssize_t why = explain(s, returned);
-	return why == 0 ? TLS_STREAM_BROKEN : why;
+	/* half a handshake message (a KeyUpdate): the socket can be written to all the time, and an
+	 * honest client sends the rest with it */
+	bool wants_to_read = why == TLS_STREAM_LATER && !s->stuck;
+	return why == 0 || wants_to_read ? TLS_STREAM_BROKEN : why;
 }
 
 ssize_t tls_stream_write(struct tls_stream *s, const struct iovec *pieces, int n)

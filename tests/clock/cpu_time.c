@@ -1,7 +1,8 @@
 /* cpu_time FILE COMMAND...: runs the command and writes into FILE how many seconds of CPU time it
  * took, with all that it started. A daemon whose parent has ended becomes this program's child, and
- * so it is counted too (PR_SET_CHILD_SUBREAPER). One that is still running isn't. Ends as the
- * command did. */
+ * so it is counted too (PR_SET_CHILD_SUBREAPER). One that is still running isn't. Hands SIGTERM,
+ * SIGINT and SIGHUP on to the command, whose group may be its own, and ends as it did. */
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -24,8 +25,15 @@ static void write_time(const char *path)
 	fclose(file);
 }
 
-/* Waits for every child that ends, until `command` has. */
-static int reap(pid_t command)
+static volatile pid_t command;
+
+static void hand_on(int signal)
+{
+	kill(command, signal);
+}
+
+/* Waits for every child that ends, until the command has. */
+static int reap(void)
 {
 	int status = 0;
 	pid_t ended;
@@ -34,7 +42,34 @@ static int reap(pid_t command)
 	} while (ended > 0 && ended != command);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
+	if (ended < 0)
+		return 126;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* The command, once signals can be handed on to it. */
+static void start(char **argv)
+{
+	const struct sigaction on = {.sa_handler = hand_on, .sa_flags = SA_RESTART};
+	sigset_t handed, before;
+	sigemptyset(&handed);
+	sigaddset(&handed, SIGTERM);
+	sigaddset(&handed, SIGINT);
+	sigaddset(&handed, SIGHUP);
+	signal(SIGCHLD, SIG_DFL); /* else nobody could be waited for */
+	sigprocmask(SIG_BLOCK, &handed, &before);
+	command = fork();
+	if (command != 0) {
+		sigaction(SIGTERM, &on, NULL);
+		sigaction(SIGINT, &on, NULL);
+		sigaction(SIGHUP, &on, NULL);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (command == 0) {
+		execvp(argv[0], argv);
+		perror(argv[0]);
+		_exit(127);
+	}
 }
 
 int main(int argc, char **argv)
@@ -43,13 +78,8 @@ int main(int argc, char **argv)
 		fputs("usage: cpu_time FILE COMMAND...\n", stderr);
 		return 2;
 	}
-	pid_t command = fork();
-	if (command == 0) {
-		execvp(argv[2], argv + 2);
-		perror(argv[2]);
-		_exit(127);
-	}
-	int status = command < 0 ? 126 : reap(command);
+	start(argv + 2);
+	int status = command < 0 ? 126 : reap();
 	write_time(argv[1]);
 	return status;
 }

@@ -128,6 +128,35 @@ Test(plans, so_is_everything_that_a_client_may_ask)
 	nothing_is_read_whole(caller);
 }
 
+/* How often m2m.credentials_last_used, which reads the audit, was called: by its own statement. */
+static int64_t questions_of_last_use(void)
+{
+	return plans_of("\\s*select u.kind, u.credential_id, u.secret_version, case when b.newer", ".");
+}
+
+static void wait_for_questions(int64_t n)
+{
+	for (int tries = 0; tries < 100 && questions_of_last_use() < n; tries++)
+		usleep(100000);
+	usleep(100000); /* there may be more */
+	cr_expect_eq(questions_of_last_use(), n);
+}
+
+Test(plans, one_question_tells_when_all_credentials_were_last_used)
+{
+	char token[TOKEN_MAX], platform[TOKEN_MAX];
+	mint(&w, "acme", "admin", token);
+	mint_platform(&w, "backend", platform);
+	for (int i = 0; i < 3; i++)
+		expect_status(rotate(&w, token, 60, &r), 200);
+	expect_status(get(&w, "/m2m/secrets", token, &r), 200);
+	wait_for_questions(1);
+	char path[128];
+	snprintf(path, sizeof path, "/admin/organizations/acme/clients/%s/credentials", acme.client_id);
+	expect_status(get(&w, path, platform, &r), 200);
+	wait_for_questions(2);
+}
+
 /* Acts of one organization, of one client and of all are found from the youngest on, by an index
  * each. */
 Test(plans, so_are_acts)

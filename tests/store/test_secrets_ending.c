@@ -42,7 +42,7 @@ TestSuite(secrets_ending, .init = open_world, .fini = close_world, .timeout = 18
 static void plan_as_the_gateway(void)
 {
 	sql_exec(world_db(&w), "set plan_cache_mode = force_generic_plan; set enable_hashjoin = off; set enable_mergejoin = off;"
-			       " set enable_seqscan = off; set jit = off");
+			       " set enable_seqscan = off; set enable_memoize = off; set jit = off");
 }
 
 Test(secrets_ending, the_count_reads_no_more_than_its_bound_and_the_index_alone)

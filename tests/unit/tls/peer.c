@@ -1,6 +1,7 @@
 #include "peer.h"
 
 #include <criterion/criterion.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -10,6 +11,9 @@
 #include <unistd.h>
 
 #include "crypto/digest.h"
+
+#define RECORD_MAX 16384 /* RFC 8446 section 5.1 */
+#define BUFFER_MAX 20000 /* OpenSSL's for one; libcrypto has a larger block of its own */
 
 /* ---- what OpenSSL allocates ---- */
 
@@ -75,7 +79,7 @@ unsigned peer_record_buffers(void)
 {
 	unsigned n = 0;
 	for (const struct block *b = blocks.next; b != &blocks; b = b->next)
-		n += b->n >= 16384 && !b->clients;
+		n += b->n >= RECORD_MAX && b->n < BUFFER_MAX && !b->clients;
 	return n;
 }
 
@@ -133,6 +137,48 @@ void peer_listen(void)
 
 /* ---- a client ---- */
 
+static uint8_t traffic_secret[SHA256_LEN]; /* of the client that opened last */
+
+static void keep_secret(const SSL *ssl, const char *line)
+{
+	(void)ssl;
+	const char *hex = strrchr(line, ' ');
+	if (hex == NULL || strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) != 0)
+		return;
+	for (size_t i = 0; i < sizeof traffic_secret; i++)
+		cr_assert_eq(sscanf(hex + 1 + 2 * i, "%2hhx", &traffic_secret[i]), 1);
+}
+
+/* HKDF-Expand-Label with an empty context, RFC 8446 section 7.1. */
+static void derive(const char *label, uint8_t *key, uint8_t n)
+{
+	uint8_t info[64] = {0, n, (uint8_t)(6 + strlen(label))}, hash[SHA256_LEN];
+	size_t length = 3 + (size_t)snprintf((char *)info + 3, sizeof info - 3, "tls13 %s", label);
+	info[length + 1] = 1; /* behind the context's length */
+	cr_assert_not_null(HMAC(EVP_sha256(), traffic_secret, sizeof traffic_secret, info, length + 2, hash, NULL));
+	memcpy(key, hash, n);
+}
+
+void peer_send_handshake(struct peer *p, uint8_t sequence, const char *bytes, uint8_t n)
+{
+	enum { HEAD = 5, TAG = 16, HANDSHAKE = 22 };
+	uint8_t record[64] = {23, 3, 3, 0, (uint8_t)(n + 1 + TAG)}, key[16], iv[12], inner[32];
+	int written = 0;
+	memcpy(inner, bytes, n);
+	inner[n] = HANDSHAKE;
+	derive("key", key, sizeof key);
+	derive("iv", iv, sizeof iv);
+	iv[sizeof iv - 1] ^= sequence;
+	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+	cr_assert_eq(EVP_EncryptInit_ex(c, EVP_aes_128_gcm(), NULL, key, iv), 1);
+	cr_assert_eq(EVP_EncryptUpdate(c, NULL, &written, record, HEAD), 1);
+	cr_assert_eq(EVP_EncryptUpdate(c, record + HEAD, &written, inner, n + 1), 1);
+	cr_assert_eq(EVP_EncryptFinal_ex(c, record + HEAD + written, &written), 1);
+	cr_assert_eq(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, TAG, record + HEAD + n + 1), 1);
+	EVP_CIPHER_CTX_free(c);
+	cr_assert_eq(send(p->fd, record, HEAD + n + 1U + TAG, MSG_NOSIGNAL), HEAD + n + 1 + TAG);
+}
+
 size_t peer_send(struct peer *p, size_t n)
 {
 	char *bytes = NULL;
@@ -165,6 +211,8 @@ void peer_open(struct peer *p, int version)
 	if (context == NULL)
 		context = SSL_CTX_new(TLS_client_method());
 	SSL_CTX_set_options(context, SSL_OP_CLEANSE_PLAINTEXT);
+	SSL_CTX_set_keylog_callback(context, keep_secret);
+	SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256");
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	*p = (struct peer){.fd = pair[1], .ssl = SSL_new(context), .in = BIO_new(BIO_s_mem()), .out = BIO_new(BIO_s_mem())};
 	BIO_set_mem_eof_return(p->in, -1);

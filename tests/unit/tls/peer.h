@@ -26,6 +26,9 @@ void peer_close(struct peer *p);
 void peer_say(struct peer *p, const char *text);
 /* Sends at most n of the bytes that the session has made; returns how many are left. */
 size_t peer_send(struct peer *p, size_t n);
+/* Sends bytes of handshake messages, of TLS 1.3, as the client's record number `sequence`; at most
+ * 31. The session doesn't know of it. */
+void peer_send_handshake(struct peer *p, uint8_t sequence, const char *bytes, uint8_t n);
 /* What the gateway has sent, up to n bytes of it decrypted; returns how many. */
 size_t peer_hear(struct peer *p, char *bytes, size_t n);
 

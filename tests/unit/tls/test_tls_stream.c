@@ -122,6 +122,22 @@ Test(tls_stream, keys_may_be_updated_in_between)
 	peer_close(&one);
 }
 
+/* OpenSSL then wants to read where it shall write; to wait until it may write would be forever. */
+Test(tls_stream, half_a_key_update_breaks_it_when_something_is_written)
+{
+	peer_open(&one, TLS1_3_VERSION);
+	cr_assert(peer_exchange(&one, "GET", "200"));
+	peer_say(&one, "GET");
+	peer_send(&one, PEER_BUFFER);
+	peer_send_handshake(&one, 2, "\x18\0\0\1", 4);
+	cr_assert_eq(peer_read(&one, bytes), 3);
+	cr_assert_eq(peer_read(&one, bytes), TLS_STREAM_LATER);
+	char answer[] = "200";
+	const struct iovec piece = {answer, 3};
+	cr_assert_eq(tls_stream_write(&one.stream, &piece, 1), TLS_STREAM_BROKEN);
+	peer_close(&one);
+}
+
 Test(tls_stream, nobody_renegotiates)
 {
 	peer_open(&one, TLS1_2_VERSION);
@@ -131,6 +147,7 @@ Test(tls_stream, nobody_renegotiates)
 	peer_send(&one, PEER_BUFFER);
 	cr_assert_lt(peer_read(&one, bytes), 0);
 	cr_assert_eq(peer_hear(&one, bytes, sizeof bytes), 0);
+	cr_assert_eq(ERR_GET_REASON(ERR_peek_last_error()), SSL_R_NO_RENEGOTIATION);
 	cr_assert_neq(SSL_do_handshake(one.ssl), 1);
 	peer_close(&one);
 }
@@ -251,6 +268,32 @@ Test(tls_stream, no_buffer_has_what_was_read)
 		peer_look_for("this-is-a-secret");
 		cr_assert(peer_exchange(&one, "client_secret=this-is-a-secret", "200"));
 		cr_assert(peer_exchange(&one, "client_secret=this-is-a-secret", "this-is-a-secret"));
+		peer_close(&one);
+		cr_assert_not(peer_has_found());
+	}
+}
+
+/* Nor what was read in part, or had come behind it, or was changed on its way. */
+Test(tls_stream, no_buffer_has_what_was_not_read)
+{
+	EACH_VERSION(v)
+	{
+		peer_open(&one, *v);
+		peer_look_for("this-is-a-secret");
+		peer_say(&one, "client_secret=this-is-a-secret");
+		peer_say(&one, "client_secret=this-is-a-secret");
+		peer_send(&one, PEER_BUFFER);
+		cr_assert_eq(tls_stream_read(&one.stream, bytes, 30), 30);
+		peer_close(&one);
+		cr_assert_not(peer_has_found());
+		peer_open(&one, *v);
+		cr_assert(peer_exchange(&one, "GET", "200"));
+		peer_say(&one, "client_secret=this-is-a-secret");
+		char *record = NULL;
+		long n = BIO_get_mem_data(one.out, &record);
+		record[n - 1] ^= 1;
+		peer_send(&one, PEER_BUFFER);
+		cr_assert_eq(peer_read(&one, bytes), TLS_STREAM_BROKEN);
 		peer_close(&one);
 		cr_assert_not(peer_has_found());
 	}
