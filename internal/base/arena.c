@@ -43,11 +43,9 @@ static size_t max_size(size_t a, size_t b)
 
 static struct block *block_add(struct arena *a, size_t size)
 {
-	struct block *b = malloc(sizeof *b + size);
-	if (b == NULL) {
-		starved_note();
+	struct block *b = starved_unless(malloc(sizeof *b + size));
+	if (b == NULL)
 		return NULL;
-	}
 
 	*b = (struct block){.size = size};
 	if (a->first == NULL)
@@ -80,11 +78,9 @@ struct arena *arena_new(size_t cap)
 
 struct arena *arena_new_sized(size_t first, size_t cap)
 {
-	struct arena *a = calloc(1, sizeof *a);
-	if (a == NULL) {
-		starved_note();
+	struct arena *a = starved_unless(calloc(1, sizeof *a));
+	if (a == NULL)
 		return NULL;
-	}
 
 	a->cap = cap;
 	if (!SEPARATE && block_add(a, min_size(cap, first)) == NULL) {

@@ -1,10 +1,19 @@
 #include "base/starved.h"
 
+#include <stddef.h>
+
 static _Thread_local unsigned long failures;
 
 void starved_note(void)
 {
 	failures++;
+}
+
+void *starved_unless(void *allocated)
+{
+	if (allocated == NULL)
+		starved_note();
+	return allocated;
 }
 
 unsigned long starved_count(void)

@@ -9,6 +9,9 @@
 /* An allocation of this thread has failed. */
 void starved_note(void);
 
+/* Gives `allocated` back; notes a failure where that is NULL. */
+void *starved_unless(void *allocated);
+
 /* How many have, since the thread began. Two equal answers: none has failed in between. */
 unsigned long starved_count(void);
 

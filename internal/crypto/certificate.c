@@ -13,6 +13,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/base64.h"
+#include "base/starved.h"
 #include "crypto/certificate_dn.h"
 
 #define NAME_MAX_LEN 2048
@@ -39,7 +40,7 @@ static bool seconds_of(const ASN1_TIME *time, int64_t *ret)
 /* Takes `x509` over; `der` is what the thumbprint is of. */
 static enum err certificate_make(X509 *x509, struct str der, struct certificate **ret)
 {
-	struct certificate *c = calloc(1, sizeof *c);
+	struct certificate *c = starved_unless(calloc(1, sizeof *c));
 	uint8_t digest[SHA256_LEN];
 	enum err err = ERR_NO_MEMORY;
 

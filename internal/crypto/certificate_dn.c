@@ -9,6 +9,8 @@
 
 #include <openssl/err.h>
 
+#include "base/starved.h"
+
 #define RDN_MAX       16 /* attributes of one RDN */
 #define TYPE_MAX      128
 #define VALUE_MAX     1024
@@ -130,7 +132,7 @@ static enum err rdn_add(struct rdn *rdn, const ASN1_OBJECT *type, const ASN1_TYP
 	sbuf_putc(&out, '=');
 	if (!put_value(value, &out) || out.overflow)
 		return ERR_MALFORMED;
-	rdn->attributes[rdn->n] = strdup(text);
+	rdn->attributes[rdn->n] = starved_unless(strdup(text));
 	if (rdn->attributes[rdn->n] == NULL)
 		return ERR_NO_MEMORY;
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): rdn_clear frees it, sorted or not */

@@ -15,6 +15,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "base/sbuf.h"
+#include "base/starved.h"
 #include "crypto/certificate.h"
 
 #define X5T             "x5t#S256:"
@@ -119,7 +120,7 @@ struct client_certificate {
 /* Takes `own` over. */
 static enum err make(struct certificate *own, struct client_certificate **ret)
 {
-	struct client_certificate *c = calloc(1, sizeof *c);
+	struct client_certificate *c = starved_unless(calloc(1, sizeof *c));
 	if (c == NULL) {
 		certificate_free(own);
 		return ERR_NO_MEMORY;
@@ -295,7 +296,7 @@ static void read_names(struct client_certificate *c)
 	struct sbuf all = sbuf_in(a, 256);
 	for (int kind = 0; a != NULL && kind < CERTIFICATE_NAME_COUNT; kind++)
 		put_names(c, (enum certificate_name)kind, a, &all);
-	char *copy = a == NULL || arena_overflowed(a) || all.overflow ? NULL : malloc(all.n + 1);
+	char *copy = a == NULL || arena_overflowed(a) || all.overflow ? NULL : starved_unless(malloc(all.n + 1));
 	if (copy != NULL)
 		c->names = str_from(memcpy(copy, all.p, all.n), all.n);
 	arena_free(a);

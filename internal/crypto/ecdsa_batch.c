@@ -72,11 +72,9 @@ static bool init(struct ecdsa_batch *b, const EVP_PKEY *pkey)
 
 struct ecdsa_batch *ecdsa_batch_new(const EVP_PKEY *pkey)
 {
-	struct ecdsa_batch *b = calloc(1, sizeof *b);
-	if (b == NULL) {
-		starved_note();
+	struct ecdsa_batch *b = starved_unless(calloc(1, sizeof *b));
+	if (b == NULL)
 		return NULL;
-	}
 	if (init(b, pkey))
 		return b;
 	ERR_clear_error();

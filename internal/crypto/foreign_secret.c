@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include "base/starved.h"
 #include "crypto/digest.h"
 #include "crypto/foreign_hash.h"
 
@@ -50,7 +51,7 @@ enum err foreign_hash_canonical(struct str hash, char *out, struct str *ret)
 static enum err crypt_verify(const struct foreign_hash *h, struct str secret)
 {
 	char phrase[FOREIGN_MAX + 1] = {0}, setting[FOREIGN_HASH_MAX + 1] = {0};
-	struct crypt_data *data = calloc(1, sizeof *data);
+	struct crypt_data *data = starved_unless(calloc(1, sizeof *data));
 	if (data == NULL)
 		return ERR_NO_MEMORY;
 	memcpy(phrase, secret.p, secret.n);

@@ -43,11 +43,9 @@ static struct group_signer *batched_new(enum jwt_alg alg, const EVP_PKEY *pkey)
 {
 	if (alg != JWT_ES256)
 		return NULL;
-	struct batched *b = calloc(1, sizeof *b);
-	if (b == NULL) {
-		starved_note();
+	struct batched *b = starved_unless(calloc(1, sizeof *b));
+	if (b == NULL)
 		return NULL;
-	}
 	b->batch = ecdsa_batch_new(pkey);
 	if (b->batch == NULL) {
 		free(b);

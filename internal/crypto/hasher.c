@@ -13,11 +13,9 @@ struct hasher {
 
 struct hasher *hasher_new(void)
 {
-	struct hasher *h = calloc(1, sizeof *h);
-	if (h == NULL) {
-		starved_note();
+	struct hasher *h = starved_unless(calloc(1, sizeof *h));
+	if (h == NULL)
 		return NULL;
-	}
 	h->ctx = EVP_MD_CTX_new();
 	if (h->ctx != NULL)
 		return h;

@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 
 #include "base/arena.h"
+#include "base/starved.h"
 #include "crypto/signing_key_parts.h"
 #include "json/json_read.h"
 
@@ -83,7 +84,7 @@ enum err jwks_parse(struct str text, struct jwks **ret, unsigned *ret_skipped)
 	if (text.n > JWKS_TEXT_MAX)
 		return ERR_TOO_LARGE;
 	struct arena *a = arena_new(JSON_CAP);
-	struct jwks *set = calloc(1, sizeof *set);
+	struct jwks *set = starved_unless(calloc(1, sizeof *set));
 	enum err err = a == NULL || set == NULL ? ERR_NO_MEMORY : json_parse(a, text, limits, &document);
 	if (err == ERR_OK)
 		err = read_set(document, set, &skipped);

@@ -5,10 +5,17 @@
 
 #include <openssl/err.h>
 
+#include "base/starved.h"
 #include "crypto/digest.h"
 #include "crypto/ecdsa_form.h"
 #include "crypto/group_signer.h"
 #include "crypto/signing_key_parts.h"
+
+/* OpenSSL may not notice that it had no memory: 3.0 renews half of a blinding so. */
+static enum err unless_starved(enum err err, unsigned long since)
+{
+	return err == ERR_OK && starved_count() != since ? ERR_CRYPTO : err;
+}
 
 /* A copy of the keyed context costs no fetch; the context itself would be spent by its first
  * message. */
@@ -45,10 +52,12 @@ static enum err sign_digest(struct signing_key *key, struct str input, uint8_t *
 	size_t n = sizeof made;
 
 	enum err err = hasher_sha256(key->hasher, &input, 1, digest);
-	if (err == ERR_OK && EVP_PKEY_sign(key->sign, made, &n, digest, sizeof digest) != 1)
-		err = ERR_CRYPTO;
 	if (err != ERR_OK)
 		return err;
+	if (key->sign_failed && !signing_key_sign_anew(key))
+		return ERR_CRYPTO;
+	if (EVP_PKEY_sign(key->sign, made, &n, digest, sizeof digest) != 1)
+		return ERR_CRYPTO;
 	if (key->alg == JWT_ES256) {
 		if (ecdsa_der_to_raw(made, n, signature) != ERR_OK)
 			return ERR_CRYPTO;
@@ -84,10 +93,13 @@ static enum err verify_digest(struct signing_key *key, struct str input, struct 
 
 enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t signature[SIGNATURE_MAX], size_t *ret_n)
 {
+	unsigned long starved = starved_count();
 	if (!key->private)
 		return ERR_NOT_PRESENT;
 	enum err err = key->sign_message != NULL ? sign_message(key->sign_message, input, signature, ret_n)
 						 : sign_digest(key, input, signature, ret_n);
+	err = unless_starved(err, starved);
+	key->sign_failed = err != ERR_OK;
 	if (err != ERR_OK)
 		ERR_clear_error();
 	return err;
@@ -98,16 +110,16 @@ enum err signing_key_sign_together(struct signing_key *key, const struct str *in
 {
 	uint8_t digests[SIGNING_GROUP_MAX][SHA256_LEN];
 	struct str digested[SIGNING_GROUP_MAX] = {STR_NONE};
+	unsigned long starved = starved_count();
 
-	if (key->alg == JWT_EDDSA)
-		return key->together->sign(key->together, inputs, n, signatures, lengths);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; key->alg != JWT_EDDSA && i < n; i++) {
 		digested[i] = str_from(digests[i], SHA256_LEN);
 		enum err err = hasher_sha256(key->hasher, &inputs[i], 1, digests[i]);
 		if (err != ERR_OK)
 			return err;
 	}
-	return key->together->sign(key->together, digested, n, signatures, lengths);
+	enum err err = key->together->sign(key->together, key->alg == JWT_EDDSA ? inputs : digested, n, signatures, lengths);
+	return unless_starved(err, starved);
 }
 
 static atomic_uint_fast64_t fallbacks;

@@ -13,6 +13,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "base/starved.h"
 #include "crypto/algorithms.h"
 #include "crypto/digest.h"
 #include "crypto/ecdsa_form.h"
@@ -108,6 +109,23 @@ static bool prepare(struct signing_key *key)
 	return key->verify != NULL && (!key->private || key->sign != NULL);
 }
 
+bool signing_key_sign_anew(struct signing_key *key)
+{
+	EVP_PKEY *pkey = EVP_PKEY_dup(key->pkey);
+	EVP_PKEY_CTX *sign = pkey == NULL ? NULL : prepared(pkey, key->alg, EVP_PKEY_sign_init);
+
+	if (sign == NULL) {
+		EVP_PKEY_free(pkey);
+		return false;
+	}
+	EVP_PKEY_CTX_free(key->sign);
+	EVP_PKEY_free(key->pkey);
+	key->sign = sign;
+	key->pkey = pkey;
+	key->sign_failed = false;
+	return true;
+}
+
 /* RFC 7638 section 3. */
 static enum err make_kid(struct signing_key *key)
 {
@@ -158,7 +176,7 @@ static bool is_to_be_checked(enum key_kind kind)
 /* Takes `pkey` over, also on failure. */
 static enum err key_make(enum jwt_alg alg, EVP_PKEY *pkey, enum key_kind kind, struct signing_key **ret)
 {
-	struct signing_key *key = calloc(1, sizeof *key);
+	struct signing_key *key = starved_unless(calloc(1, sizeof *key));
 	enum err err = ERR_NO_MEMORY;
 
 	if (key == NULL) {

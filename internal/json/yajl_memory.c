@@ -23,11 +23,9 @@ static struct piece *piece_of(void *bytes)
 static void *take(void *ctx, size_t size)
 {
 	struct yajl_memory *m = ctx;
-	struct piece *piece = malloc(sizeof *piece + size);
-	if (piece == NULL) {
-		starved_note();
+	struct piece *piece = starved_unless(malloc(sizeof *piece + size));
+	if (piece == NULL)
 		longjmp(m->out, 1);
-	}
 	piece->size = size;
 	list_append(&m->pieces, &piece->node);
 	return piece->bytes;

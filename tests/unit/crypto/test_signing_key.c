@@ -6,9 +6,11 @@
 #include <openssl/x509.h>
 
 #include "base/base64.h"
+#include "base/starved.h"
 #include "crypto/jwt.h"
 #include "crypto/signing_key_parts.h"
 #include "crypto_test.h"
+#include "failing_memory.h"
 #include "json/json_read.h"
 
 #define P256_POINT_LEN 65 /* stands at the end of a P-256 key's PKCS#8 DER */
@@ -432,4 +434,71 @@ Test(signing_key, a_public_key_has_no_private_text)
 	cr_expect_eq(signing_key_private_jwk(public, &out), ERR_NOT_PRESENT);
 	signing_key_free(public);
 	signing_key_free(key);
+}
+
+/* ---- without memory ---- */
+
+#define BLINDED_ALIKE 32 /* signatures of an RSA key, behind which OpenSSL draws its blinding again */
+
+static void expect_right(struct signing_key *key, enum err err, const uint8_t *signature, size_t n, unsigned before)
+{
+	if (err == ERR_OK)
+		cr_assert_eq(signing_key_verify(key, STR("text"), str_from(signature, n)), ERR_OK, "%s, behind %u allocations",
+			     jwt_alg_name(key->alg), before);
+}
+
+/* From a fresh blinding on some are made with memory, then one without, then another one with. */
+static void no_signature_is_wrong(enum jwt_alg alg, unsigned good)
+{
+	struct signing_key *key = generated(alg);
+	uint8_t signature[SIGNATURE_MAX];
+	bool failed = true;
+	size_t n = 0;
+	unsigned before = 0;
+	for (; failed; before++) {
+		cr_assert(good == 0 || signing_key_sign_anew(key));
+		for (unsigned i = 0; i < good; i++)
+			cr_assert_eq(signing_key_sign(key, STR("text"), signature, &n), ERR_OK);
+		memory_fail_after(before);
+		enum err err = signing_key_sign(key, STR("text"), signature, &n);
+		failed = memory_end();
+		cr_assert(failed || err == ERR_OK);
+		expect_right(key, err, signature, n, before);
+		err = signing_key_sign(key, STR("text"), signature, &n);
+		cr_assert_eq(err, ERR_OK);
+		expect_right(key, err, signature, n, before);
+	}
+	cr_assert_gt(before, 1, "OpenSSL's allocations come by");
+	signing_key_free(key);
+}
+
+Test(signing_key, a_lack_of_memory_spoils_no_signature)
+{
+	no_signature_is_wrong(JWT_ES256, 0);
+	no_signature_is_wrong(JWT_EDDSA, 0);
+	no_signature_is_wrong(JWT_RS256, 0);
+	no_signature_is_wrong(JWT_PS256, 0);
+	no_signature_is_wrong(JWT_RS256, BLINDED_ALIKE);
+}
+
+/* Else whoever asks for it takes a client's key for a damaged one. */
+Test(signing_key, a_key_that_there_is_no_memory_for_is_noted)
+{
+	for (int alg = 0; alg < JWT_ALG_COUNT; alg++) {
+		struct signing_key *key = generated((enum jwt_alg)alg);
+		struct str jwk = jwk_of(key);
+		bool failed = true;
+		for (unsigned before = 0; failed; before++) {
+			struct signing_key *public = NULL;
+			unsigned long starved = starved_count();
+			memory_fail_after(before);
+			enum err err = signing_key_from_known_jwk((enum jwt_alg)alg, jwk, &public);
+			failed = memory_end();
+			cr_assert(failed || err == ERR_OK);
+			cr_assert(!failed || starved_count() > starved, "%s, behind %u allocations", jwt_alg_name((enum jwt_alg)alg),
+				  before);
+			signing_key_free(public);
+		}
+		signing_key_free(key);
+	}
 }
