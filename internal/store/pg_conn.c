@@ -210,17 +210,23 @@ static void flush(struct pg_conn *c)
 		event_add(c->writable, NULL);
 }
 
+/* The server's failures have an SQLSTATE, and libpq's own have none. A sync that libpq has no memory
+ * for is lost: then it says so once, and gives each unit behind it the next one's answer. */
+static bool is_out_of_step(const PGresult *r)
+{
+	return PQresultStatus(r) == PGRES_FATAL_ERROR && PQresultErrorField(r, PG_DIAG_SQLSTATE) == NULL;
+}
+
 static void finish_head(struct pg_conn *c)
 {
 	struct unit u = take_head(c);
 	rearm_deadline(c);
 	histogram_note(c->events.round_trips, &histogram_microseconds, (uint64_t)(clock_mono_us() - u.sent_us));
-	enum err err = u.result == NULL ? ERR_STORE_UNAVAILABLE : pg_err(u.result);
+	enum err err = pg_err(u.result);
 	if (err == ERR_INTERNAL || err == ERR_STORE_UNAVAILABLE) {
 		char line[PG_LINE];
-		const char *message = u.result == NULL ? "no result" : PQresultErrorMessage(u.result);
 		log_message(err == ERR_INTERNAL ? LOG_ERROR : LOG_WARN, "database_statement_failed", "%s",
-			    pg_first_line(c->pg, message, line));
+			    pg_first_line(c->pg, PQresultErrorMessage(u.result), line));
 	}
 	c->answering = u.result;
 	u.done(u.arg, err, u.result);
@@ -254,17 +260,12 @@ static void keep_result(struct unit *u, PGresult *r)
 	u->result = r;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+/* NULL, or why no result can be told from another's any more, until the units are failed. A unit's
+ * callbacks may send more, but never close: only this file does. One NULL stands between a
+ * statement's results and its sync; a second one in a row means that there is nothing more to be
+ * had now. */
+static const char *take_results(struct pg_conn *c)
 {
-	(void)fd, (void)what;
-	struct pg_conn *c = arg;
-	if (PQconsumeInput(c->pg) != 1) {
-		go_down(c, PQerrorMessage(c->pg));
-		return;
-	}
-	/* A unit's callbacks may send more, but never closes: only this file does. One NULL
-	 * stands between a statement's results and its sync; a second one in a row means that
-	 * there is nothing more to be had now. */
 	int nulls = 0;
 	while (c->unit_count > 0 && nulls < 2 && !PQisBusy(c->pg)) {
 		PGresult *r = PQgetResult(c->pg);
@@ -273,15 +274,31 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 			continue;
 		if (PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
 			PQclear(r);
+			if (head_unit(c)->result == NULL)
+				return "a statement was answered without a result";
 			finish_head(c);
 			continue;
 		}
 		keep_result(head_unit(c), r);
+		if (is_out_of_step(r))
+			return PQresultErrorMessage(r);
 	}
-	if (c->unit_count > 0)
-		tell_ran(head_unit(c));
-	if (PQstatus(c->pg) != CONNECTION_OK)
+	return NULL;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct pg_conn *c = arg;
+	if (PQconsumeInput(c->pg) != 1) {
 		go_down(c, PQerrorMessage(c->pg));
+		return;
+	}
+	const char *fault = take_results(c);
+	if (fault == NULL && c->unit_count > 0)
+		tell_ran(head_unit(c));
+	if (fault != NULL || PQstatus(c->pg) != CONNECTION_OK)
+		go_down(c, fault != NULL ? fault : PQerrorMessage(c->pg));
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)

@@ -15,7 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
+#include "crypto/digest.h"
+#include "crypto/jwks.h"
+#include "crypto/jwt.h"
 #include "harness/client_key.h"
 #include "harness/dpop.h"
 #include "harness/expect.h"
@@ -33,20 +37,23 @@ SHARED_CLUSTER("");
 #define RECOVERY_MS 15000
 
 static struct world w;
-static struct org acme;
-static char admin[TOKEN_MAX], platform[TOKEN_MAX];
+static struct org acme, other;
+static char admin[TOKEN_MAX], others_admin[TOKEN_MAX], platform[TOKEN_MAX];
 static char bearer[TOKEN_MAX]; /* one that no worker has seen */
+static struct jwks *published;
 static struct http_conn conn;
 static struct http_reply r;
 
 static void make_people(struct world *all)
 {
 	org_create(all, "acme", &acme);
+	org_create(all, "other", &other);
 	mint(all, "acme", "admin", admin);
+	mint(all, "other", "admin", others_admin);
 	mint_platform(all, "backend", platform);
 }
 
-WORLD_FILLED(make_people, KEPT(acme), KEPT(admin), KEPT(platform));
+WORLD_FILLED(make_people, KEPT(acme), KEPT(other), KEPT(admin), KEPT(others_admin), KEPT(platform));
 
 static void begin(void)
 {
@@ -54,6 +61,9 @@ static void begin(void)
 	env_set(&w.gateway_env, "M2M_REQUEST_TIMEOUT_MS=%d", DATABASE_MS);
 	scarcity_prepare(&w.gateway_env);
 	gateway_start(&w.gateway, &w.gateway_env);
+	cr_assert_eq(crypto_init(), ERR_OK);
+	expect_status(get(&w, "/.well-known/jwks.json", NULL, &r), 200);
+	cr_assert_eq(jwks_parse(str_of(r.body), &published, NULL), ERR_OK);
 }
 
 static void open_world(void)
@@ -64,6 +74,7 @@ static void open_world(void)
 
 static void close_world(void)
 {
+	jwks_free(published);
 	world_close(&w);
 }
 
@@ -74,11 +85,24 @@ TestSuite(scarcity, .init = open_world, .fini = close_world, .timeout = 600);
 static char granted[256 * 1024]; /* jti,jti */
 static unsigned granted_n;
 
+/* A failure may spoil what is signed later. */
+static void expect_verifies(const char *token)
+{
+	struct arena *a = arena_new(1 << 18);
+	struct jwt jwt;
+	cr_assert_eq(jwt_parse(a, str_of(token), &jwt), ERR_OK, "%s", token);
+	struct signing_key *key = jwks_find(published, jwt.kid);
+	cr_assert_not_null(key, "%s", token);
+	cr_assert_eq(jwt_verify(key, &jwt), ERR_OK, "the signature is wrong: %s", token);
+	arena_free(a);
+}
+
 static void note_granted(const char *token)
 {
 	char jti[64];
 	size_t n = strlen(granted);
 	granted_n++;
+	expect_verifies(token);
 	snprintf(granted + n, sizeof granted - n, "%s%s", n == 0 ? "" : ",", claim_text(token, "jti", jti, sizeof jti));
 }
 
@@ -247,6 +271,35 @@ static enum end verify(void)
 static enum end read_secret(void)
 {
 	return ask_with("GET", "/m2m/client-secret", admin, "", "");
+}
+
+#define SIDE_BY_SIDE 4
+
+/* Of two organizations in turns, whose statements are under way together. */
+static enum end read_secrets_side_by_side(void)
+{
+	static struct http_conn c[SIDE_BY_SIDE];
+	char text[8192];
+	enum end end = DONE;
+	for (int i = 0; i < SIDE_BY_SIDE; i++) {
+		snprintf(text, sizeof text, "GET /m2m/client-secret HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n",
+			 i % 2 == 0 ? admin : others_admin);
+		if (!http_open(&c[i], w.gateway.http))
+			end = REFUSED;
+		else
+			http_send_text(&c[i], text);
+	}
+	for (int i = 0; i < SIDE_BY_SIDE; i++) {
+		http_read(&c[i], &r, ANSWER_MS, false);
+		http_close(&c[i]);
+		enum end one = judge();
+		if (one == DONE && strstr(r.body, i % 2 == 0 ? acme.client_id : other.client_id) == NULL)
+			one = WRONG;
+		if (one == WRONG)
+			return one;
+		end = one == DONE ? end : one;
+	}
+	return end;
 }
 
 static enum end rotate_secret(void)
@@ -491,6 +544,11 @@ Test(scarcity, members_and_operators_are_answered_or_cut_off)
 	DEEDS({"bearer", verify, new_bearer, 211}, {"token of JSON", token_of_json, NULL, 3}, {"secret", read_secret, NULL, 3},
 	      {"rotate", rotate_secret, NULL, 0}, {"list tokens", list_tokens, NULL, 5}, {"make organization", make_organization, NULL, 0},
 	      {"list organizations", list_organizations, NULL, 5}, {"metrics", scrape, NULL, 0}, {"readyz", probe, NULL, 0});
+}
+
+Test(scarcity, no_answer_goes_to_somebody_else)
+{
+	DEEDS({"secrets side by side", read_secrets_side_by_side, NULL, 0});
 }
 
 Test(scarcity, grpc_answers_or_closes)
