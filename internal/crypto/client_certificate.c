@@ -293,10 +293,12 @@ static void put_names(const struct client_certificate *c, enum certificate_name 
 static void read_names(struct client_certificate *c)
 {
 	struct arena *a = arena_new(NAMES_ARENA_MAX);
+	if (a == NULL)
+		return;
 	struct sbuf all = sbuf_in(a, 256);
-	for (int kind = 0; a != NULL && kind < CERTIFICATE_NAME_COUNT; kind++)
+	for (int kind = 0; kind < CERTIFICATE_NAME_COUNT; kind++)
 		put_names(c, (enum certificate_name)kind, a, &all);
-	char *copy = a == NULL || arena_overflowed(a) || all.overflow ? NULL : starved_unless(malloc(all.n + 1));
+	char *copy = arena_overflowed(a) || all.overflow ? NULL : starved_unless(malloc(all.n + 1));
 	if (copy != NULL)
 		c->names = str_from(memcpy(copy, all.p, all.n), all.n);
 	arena_free(a);
