@@ -64,11 +64,17 @@ enum err jwt_verify_libjwt(struct signing_key *key, const struct jwt *jwt)
 		return ERR_MISMATCH;
 	errno = 0;
 	int failure = jwt_decode(&decoded, token, (const unsigned char *)pem.p, (int)pem.n);
-	if (failure != 0 && errno == ENOMEM) /* jansson says so in no other way */
-		starved_note();
+	/* libjwt and jansson may say so in no other way. Where libjwt has no memory for its copy of
+	 * the key, it even calls an empty token decoded. */
+	bool starved = failure == ENOMEM || errno == ENOMEM;
 	ERR_clear_error();
+	if (starved) {
+		starved_note();
+		jwt_free(decoded);
+		return ERR_NO_MEMORY;
+	}
 	if (failure != 0)
-		return failure == ENOMEM ? ERR_NO_MEMORY : ERR_MISMATCH;
+		return ERR_MISMATCH;
 	bool same_alg = jwt_get_alg(decoded) == libjwt_algs[key->alg];
 	jwt_free(decoded);
 	return same_alg ? ERR_OK : ERR_MISMATCH;
