@@ -6,6 +6,7 @@
  * without a failure: first that allocation alone, then with all behind it. A deed with a stride
  * above one skips allocations in the quick tier. Then the same deeds meet failures at random
  * rates. */
+#include <dirent.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -849,6 +850,7 @@ Test(scarcity, failures_at_random_rates_end_with_the_failures)
 /* ---- the reserve ---- */
 
 #define CROWD 3000
+#define MANY  300
 
 static long reserve_used_now(void)
 {
@@ -869,6 +871,29 @@ static bool reserve_is_given_back(void)
 	return reserve_used_now() <= kept;
 }
 
+/* Files that it has open: each connection that it took on is one. */
+static unsigned open_files(void)
+{
+	char path[64];
+	unsigned n = 0;
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)w.gateway.pid);
+	DIR *folder = opendir(path);
+	cr_assert_not_null(folder);
+	while (readdir(folder) != NULL)
+		n++;
+	closedir(folder);
+	return n;
+}
+
+/* It takes them on until half of the reserve is gone, drops some and takes on others: at that time
+ * it has a few hundred. */
+static void wait_until_many_are_there(void)
+{
+	int64_t until_us = clock_mono_us() + RECOVERY_MS * INT64_C(1000);
+	while (open_files() < MANY && clock_mono_us() < until_us)
+		sleep_ms(5);
+}
+
 /* Without any memory for a while, connections live on the reserve: when half of it is gone
  * nobody new is served, and all is as before once they are gone. */
 Test(scarcity, a_reserve_that_runs_low_is_kept_for_who_is_there)
@@ -885,7 +910,7 @@ Test(scarcity, a_reserve_that_runs_low_is_kept_for_who_is_there)
 		if (n % 100 == 0)
 			sleep_ms(20);
 	}
-	sleep_ms(1500);
+	wait_until_many_are_there();
 	cr_assert_gt(scarcity_end(), 0);
 	cr_assert(lives(), "the gateway is dead; see %s", w.gateway.log);
 	long used = reserve_used_now();
