@@ -210,8 +210,8 @@ static void flush(struct pg_conn *c)
 		event_add(c->writable, NULL);
 }
 
-/* The server's failures have an SQLSTATE, and libpq's own have none. A sync that libpq has no memory
- * for is lost: then it says so once, and gives each unit behind it the next one's answer. */
+/* The server's failures have an SQLSTATE, and libpq's own have none. A sync that libpq has no
+ * memory for is lost: then it says so once, and gives each unit behind it the next one's answer. */
 static bool is_out_of_step(const PGresult *r)
 {
 	return PQresultStatus(r) == PGRES_FATAL_ERROR && PQresultErrorField(r, PG_DIAG_SQLSTATE) == NULL;

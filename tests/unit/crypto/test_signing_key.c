@@ -438,7 +438,7 @@ Test(signing_key, a_public_key_has_no_private_text)
 
 /* ---- without memory ---- */
 
-#define BLINDED_ALIKE 32 /* signatures of an RSA key, behind which OpenSSL draws its blinding again */
+#define BLINDED_ALIKE 32 /* signatures of an RSA key: then OpenSSL draws its blinding again */
 
 static void expect_right(struct signing_key *key, enum err err, const uint8_t *signature, size_t n, unsigned before)
 {
@@ -447,7 +447,7 @@ static void expect_right(struct signing_key *key, enum err err, const uint8_t *s
 			     jwt_alg_name(key->alg), before);
 }
 
-/* From a fresh blinding on some are made with memory, then one without, then another one with. */
+/* From a fresh blinding on some are made with memory, then one without, and another with it. */
 static void no_signature_is_wrong(enum jwt_alg alg, unsigned good)
 {
 	struct signing_key *key = generated(alg);
