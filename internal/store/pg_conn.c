@@ -25,6 +25,7 @@ enum stage { CONNECTING, TALKING, ABANDONED };
 
 struct unit {
 	int64_t sent_us, deadline_us;
+	unsigned unanswered;  /* of its statements */
 	pg_unit_ran *ran; /* NULL: nobody asks, or has been told */
 	pg_unit_done *done;
 	void *arg;
@@ -210,9 +211,8 @@ static void flush(struct pg_conn *c)
 		event_add(c->writable, NULL);
 }
 
-/* The server's failures have an SQLSTATE, and libpq's own have none. A sync that libpq has no
- * memory for is lost: then it says so once, and gives each unit behind it the next one's answer. */
-static bool is_out_of_step(const PGresult *r)
+/* The server's failures have an SQLSTATE. */
+static bool is_libpqs(const PGresult *r)
 {
 	return PQresultStatus(r) == PGRES_FATAL_ERROR && PQresultErrorField(r, PG_DIAG_SQLSTATE) == NULL;
 }
@@ -260,30 +260,42 @@ static void keep_result(struct unit *u, PGresult *r)
 	u->result = r;
 }
 
-/* NULL, or why no result can be told from another's any more, until the units are failed. A unit's
- * callbacks may send more, but never close: only this file does. One NULL stands between a
- * statement's results and its sync; a second one in a row means that there is nothing more to be
- * had now. */
+/* The head unit's. A sync that libpq has no memory for is lost, and each unit behind it is given the
+ * next one's answer. Mostly libpq fails by itself at the next result, but not where that is the
+ * server's refusal. NULL, or why no answer can be told from another's any more, until the units are
+ * failed. */
+static const char *take_result(struct pg_conn *c, PGresult *r)
+{
+	struct unit *head = head_unit(c);
+	bool is_sync = PQresultStatus(r) == PGRES_PIPELINE_SYNC, is_failure = is_libpqs(r);
+	if (is_sync != (head->unanswered == 0)) {
+		PQclear(r);
+		return is_sync ? "a statement has no answer" : "there are more answers than statements";
+	}
+	if (is_sync) {
+		PQclear(r);
+		finish_head(c);
+		return NULL;
+	}
+	head->unanswered--;
+	keep_result(head, r);
+	return is_failure ? PQresultErrorMessage(head->result) : NULL;
+}
+
+/* As take_result. A unit's callbacks may send more, but never close: only this file does. One NULL
+ * stands between a statement's results and its sync; a second one in a row means that there is
+ * nothing more to be had now. */
 static const char *take_results(struct pg_conn *c)
 {
+	const char *fault = NULL;
 	int nulls = 0;
-	while (c->unit_count > 0 && nulls < 2 && !PQisBusy(c->pg)) {
+	while (fault == NULL && c->unit_count > 0 && nulls < 2 && !PQisBusy(c->pg)) {
 		PGresult *r = PQgetResult(c->pg);
 		nulls = r == NULL ? nulls + 1 : 0;
-		if (r == NULL)
-			continue;
-		if (PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
-			PQclear(r);
-			if (head_unit(c)->result == NULL)
-				return "a statement was answered without a result";
-			finish_head(c);
-			continue;
-		}
-		keep_result(head_unit(c), r);
-		if (is_out_of_step(r))
-			return PQresultErrorMessage(r);
+		if (r != NULL)
+			fault = take_result(c, r);
 	}
-	return NULL;
+	return fault;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -386,6 +398,7 @@ static enum err send_unit(struct pg_conn *c, const struct pg_query *guard, const
 		event_active(c->timer, EV_TIMEOUT, 0);
 		return ERR_STORE_UNAVAILABLE;
 	}
+	u.unanswered = guard == NULL ? 1 : 2;
 	u.sent_us = clock_mono_us();
 	u.deadline_us = u.sent_us + (int64_t)timeout_ms * 1000;
 	hurry(c, u.deadline_us);
