@@ -20,3 +20,8 @@ unsigned long starved_count(void)
 {
 	return failures;
 }
+
+enum err starved_err(enum err err, unsigned long since)
+{
+	return starved_count() == since ? err : ERR_NO_MEMORY;
+}

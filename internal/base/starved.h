@@ -6,6 +6,8 @@
 #ifndef M2M_BASE_STARVED_H
 #define M2M_BASE_STARVED_H
 
+#include "base/err.h"
+
 /* An allocation of this thread has failed. */
 void starved_note(void);
 
@@ -14,5 +16,9 @@ void *starved_unless(void *allocated);
 
 /* How many have, since the thread began. Two equal answers: none has failed in between. */
 unsigned long starved_count(void);
+
+/* `err`; ERR_NO_MEMORY where one has failed since starved_count() was `since`: then no other verdict
+ * can be believed, ERR_OK neither. */
+MUST_CHECK enum err starved_err(enum err err, unsigned long since);
 
 #endif

@@ -82,12 +82,6 @@ static enum err write_jwks(struct keyset *set)
 	return err;
 }
 
-/* What there was no memory for looks damaged, or signs in a simpler way. */
-static enum err unless_starved(enum err err, unsigned long since)
-{
-	return starved_count() == since ? err : ERR_NO_MEMORY;
-}
-
 enum err keyset_build(const struct master_ring *ring, enum signing_way way, const struct keyset_row *rows, size_t n, uint64_t generation,
 		      struct keyset **ret, struct keyset_fault *ret_fault)
 {
@@ -102,13 +96,14 @@ enum err keyset_build(const struct master_ring *ring, enum signing_way way, cons
 	struct keyset_fault fault = {.err = ERR_OK};
 	bool signs_simpler = false;
 	for (size_t i = 0; i < n; i++) {
-		err = unless_starved(add_row(set, ring, way, &rows[i], &signs_simpler), starved);
+		/* what there was no memory for looks damaged, or signs in a simpler way */
+		err = starved_err(add_row(set, ring, way, &rows[i], &signs_simpler), starved);
 		if (err == ERR_NO_MEMORY)
 			goto fail;
 		if (err == ERR_KEY_MISSING || (err != ERR_OK && fault.err == ERR_OK))
 			fault = (struct keyset_fault){.err = err, .kid = rows[i].kid};
 	}
-	err = unless_starved(write_jwks(set), starved);
+	err = starved_err(write_jwks(set), starved);
 	if (err != ERR_OK)
 		goto fail;
 	fault.signs_simpler = signs_simpler;

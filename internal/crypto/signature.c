@@ -9,13 +9,8 @@
 #include "crypto/digest.h"
 #include "crypto/ecdsa_form.h"
 #include "crypto/group_signer.h"
+#include "crypto/signing_context.h"
 #include "crypto/signing_key_parts.h"
-
-/* OpenSSL may not notice that it had no memory: 3.0 renews half of a blinding so. */
-static enum err unless_starved(enum err err, unsigned long since)
-{
-	return err == ERR_OK && starved_count() != since ? ERR_CRYPTO : err;
-}
 
 /* A copy of the keyed context costs no fetch; the context itself would be spent by its first
  * message. */
@@ -54,7 +49,7 @@ static enum err sign_digest(struct signing_key *key, struct str input, uint8_t *
 	enum err err = hasher_sha256(key->hasher, &input, 1, digest);
 	if (err != ERR_OK)
 		return err;
-	if (key->sign_failed && !signing_key_sign_anew(key))
+	if (key->sign_failed && !signing_context_renew(key))
 		return ERR_CRYPTO;
 	if (EVP_PKEY_sign(key->sign, made, &n, digest, sizeof digest) != 1)
 		return ERR_CRYPTO;
@@ -98,7 +93,8 @@ enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t sig
 		return ERR_NOT_PRESENT;
 	enum err err = key->sign_message != NULL ? sign_message(key->sign_message, input, signature, ret_n)
 						 : sign_digest(key, input, signature, ret_n);
-	err = unless_starved(err, starved);
+	/* OpenSSL may not notice that it had no memory: 3.0 renews half of a blinding so */
+	err = starved_err(err, starved);
 	key->sign_failed = err != ERR_OK;
 	if (err != ERR_OK)
 		ERR_clear_error();
@@ -119,7 +115,7 @@ enum err signing_key_sign_together(struct signing_key *key, const struct str *in
 			return err;
 	}
 	enum err err = key->together->sign(key->together, key->alg == JWT_EDDSA ? inputs : digested, n, signatures, lengths);
-	return unless_starved(err, starved);
+	return starved_err(err, starved);
 }
 
 static atomic_uint_fast64_t fallbacks;

@@ -18,6 +18,7 @@
 #include "crypto/digest.h"
 #include "crypto/ecdsa_form.h"
 #include "crypto/group_signer.h"
+#include "crypto/signing_context.h"
 #include "crypto/signing_key_parts.h"
 
 #define RSA_BITS              2048
@@ -59,71 +60,19 @@ static bool public_part_is_sound(EVP_PKEY *pkey)
 	return sound;
 }
 
-/* RFC 7518 section 3.5: the salt is as long as the digest, and a signature with another length
- * is none. */
-static bool set_padding(EVP_PKEY_CTX *ctx, int padding)
-{
-	if (padding == 0)
-		return true;
-	return EVP_PKEY_CTX_set_rsa_padding(ctx, padding) == 1 &&
-	       (padding != RSA_PKCS1_PSS_PADDING || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1);
-}
-
-/* A context that `init` makes ready for any number of SHA-256 digests. NULL on failure. */
-static EVP_PKEY_CTX *prepared(EVP_PKEY *pkey, enum jwt_alg alg, int (*init)(EVP_PKEY_CTX *))
-{
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-
-	if (ctx != NULL && init(ctx) == 1 && set_padding(ctx, jwt_alg_rsa_padding(alg)) &&
-	    EVP_PKEY_CTX_set_signature_md(ctx, crypto_algorithms()->sha256) == 1)
-		return ctx;
-	EVP_PKEY_CTX_free(ctx);
-	return NULL;
-}
-
-typedef int message_init(EVP_MD_CTX *, EVP_PKEY_CTX **, const EVP_MD *, ENGINE *, EVP_PKEY *);
-
-/* The same for whole messages, which EdDSA digests itself. */
-static EVP_MD_CTX *prepared_message(EVP_PKEY *pkey, message_init *init)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-
-	if (ctx != NULL && init(ctx, NULL, NULL, NULL, pkey) == 1)
-		return ctx;
-	EVP_MD_CTX_free(ctx);
-	return NULL;
-}
-
 static bool prepare(struct signing_key *key)
 {
 	key->hasher = hasher_new();
 	if (key->hasher == NULL)
 		return false;
 	if (key->alg == JWT_EDDSA) {
-		key->verify_message = prepared_message(key->pkey, EVP_DigestVerifyInit);
-		key->sign_message = key->private ? prepared_message(key->pkey, EVP_DigestSignInit) : NULL;
+		key->verify_message = signing_context_of_messages(key->pkey, EVP_DigestVerifyInit);
+		key->sign_message = key->private ? signing_context_of_messages(key->pkey, EVP_DigestSignInit) : NULL;
 		return key->verify_message != NULL && (!key->private || key->sign_message != NULL);
 	}
-	key->verify = prepared(key->pkey, key->alg, EVP_PKEY_verify_init);
-	key->sign = key->private ? prepared(key->pkey, key->alg, EVP_PKEY_sign_init) : NULL;
+	key->verify = signing_context_of_digests(key->pkey, key->alg, EVP_PKEY_verify_init);
+	key->sign = key->private ? signing_context_of_digests(key->pkey, key->alg, EVP_PKEY_sign_init) : NULL;
 	return key->verify != NULL && (!key->private || key->sign != NULL);
-}
-
-bool signing_key_sign_anew(struct signing_key *key)
-{
-	EVP_PKEY *pkey = EVP_PKEY_dup(key->pkey);
-	EVP_PKEY_CTX *sign = pkey == NULL ? NULL : prepared(pkey, key->alg, EVP_PKEY_sign_init);
-
-	if (sign == NULL) {
-		EVP_PKEY_free(pkey);
-		return false;
-	}
-	EVP_PKEY_CTX_free(key->sign);
-	EVP_PKEY_free(key->pkey);
-	key->sign = sign;
-	key->pkey = pkey;
-	key->sign_failed = false;
-	return true;
 }
 
 /* RFC 7638 section 3. */
@@ -257,7 +206,7 @@ static bool twin_signs(struct signing_key *key)
 	struct signing_key twin = *key;
 	EVP_PKEY *pkey = EVP_PKEY_dup(key->pkey);
 
-	twin.sign = pkey == NULL ? NULL : prepared(pkey, key->alg, EVP_PKEY_sign_init);
+	twin.sign = pkey == NULL ? NULL : signing_context_of_digests(pkey, key->alg, EVP_PKEY_sign_init);
 	bool signs = twin.sign != NULL && probe(&twin, key);
 	EVP_PKEY_CTX_free(twin.sign);
 	EVP_PKEY_free(pkey);

@@ -21,7 +21,7 @@ struct signing_key {
 	bool private;
 	/* NULL in a public key. OpenSSL lets one initialised context sign any number of digests */
 	EVP_PKEY_CTX *sign;
-	bool sign_failed; /* signing_key_sign_anew, before it signs again */
+	bool sign_failed; /* the last signature: signing_context_renew before the next */
 	EVP_PKEY_CTX *verify;
 	struct group_signer *together; /* signing_key_prepare_group made it; else NULL */
 	/* EdDSA's in their place, which take the message itself: keyed, to be copied for each
@@ -53,12 +53,6 @@ MUST_CHECK enum err signing_key_of_private(enum jwt_alg alg, EVP_PKEY *pkey, str
 /* Signs the bytes in the form JOSE wants (RFC 7518 sections 3.3 to 3.5, RFC 8037 section 3.1).
  * ERR_NOT_PRESENT for a public key, ERR_CRYPTO. */
 MUST_CHECK enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t signature[SIGNATURE_MAX], size_t *ret_n);
-
-/* After a signature that failed. OpenSSL blinds what an RSA key signs by a factor and the factor's
- * inverse, and changes both for each signature. A lack of memory in between leaves two that don't
- * belong together, and every signature behind it is wrong. A copy of the key has no such pair yet.
- * False: out of memory. */
-bool signing_key_sign_anew(struct signing_key *key);
 
 /* The same for each of `n` inputs, 1 to signing_key_group(key), into signatures[i] of lengths[i]
  * bytes. On an error there is none of them. */

@@ -36,6 +36,7 @@ struct tls {
 	unsigned times_refused;
 	_Atomic uint64_t reloads, handshakes_failed;
 	_Atomic bool stale;
+	_Atomic bool spoiled; /* the contexts' keys may be: tls_note_starved */
 };
 
 static const struct config_pem *pem_of(const struct config *c, int i)
@@ -93,7 +94,8 @@ static bool take_texts(struct tls *t, const struct str texts[PEMS], struct sbuf 
 	SSL_CTX *fresh[TLS_LISTENERS] = {NULL};
 	bool good = true;
 	for (int i = 0; i < TLS_LISTENERS && good; i++)
-		good = (fresh[i] = context_new((enum tls_listener)i, texts[CHAIN], texts[KEY], &clients, why)) != NULL;
+		good = (fresh[i] = context_new((enum tls_listener)i, texts[CHAIN], texts[KEY], &clients, why)) != NULL &&
+		       SSL_CTX_set_app_data(fresh[i], t) == 1;
 	if (good) {
 		pthread_mutex_lock(&t->lock);
 		for (int i = 0; i < TLS_LISTENERS; i++) {
@@ -175,12 +177,14 @@ static void take_change(struct tls *t, const struct str texts[PEMS], const uint8
 	char sentence[256];
 	struct sbuf why = sbuf_fixed(sentence, sizeof sentence);
 	bool changed = memcmp(digest, t->used, SHA256_LEN) != 0;
-	if (!changed && clock_mono_us() - t->made_us < CONTEXT_LIFE_US) {
+	bool spoiled = atomic_exchange_explicit(&t->spoiled, false, memory_order_relaxed);
+	if (!changed && !spoiled && clock_mono_us() - t->made_us < CONTEXT_LIFE_US) {
 		atomic_store_explicit(&t->stale, false, memory_order_relaxed);
 		t->times_refused = 0;
 		return;
 	}
 	if (!take_texts(t, texts, &why)) {
+		atomic_store_explicit(&t->spoiled, spoiled, memory_order_relaxed);
 		refuse(t, digest, sentence);
 		return;
 	}
@@ -232,6 +236,13 @@ bool tls_state(struct tls *t, struct tls_state *ret)
 }
 
 /* ---- for connections ---- */
+
+void tls_note_starved(SSL *ssl)
+{
+	struct tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	if (t != NULL)
+		atomic_store_explicit(&t->spoiled, true, memory_order_relaxed);
+}
 
 bool tls_speaks(const struct tls *t, enum tls_listener listener)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/starved.h"
 #include "crypto/digest.h"
 #include "tls/tls_session.h"
 
@@ -128,7 +129,10 @@ ssize_t tls_stream_read(struct tls_stream *s, void *bytes, size_t n)
 	size_t taken = 0;
 	s->stuck = false;
 	forget_errors();
+	unsigned long starved = starved_count();
 	int returned = SSL_read_ex(s->ssl, bytes, n, &taken);
+	if (starved_count() != starved)
+		tls_note_starved(s->ssl);
 	s->halfway = returned != 1;
 	if (returned != 1)
 		return explain(s, returned);

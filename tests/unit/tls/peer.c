@@ -10,7 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/starved.h"
 #include "crypto/digest.h"
+#include "tls/tls_session.h"
 
 #define RECORD_MAX 16384 /* RFC 8446 section 5.1 */
 #define BUFFER_MAX 20000 /* OpenSSL's for one; libcrypto has a larger block of its own */
@@ -27,6 +29,7 @@ static struct block blocks = {.next = &blocks, .prev = &blocks};
 static char looked_for[64];
 static bool found;
 static bool is_client; /* its session is at work */
+static bool starving;
 
 static bool has_it(const struct block *b)
 {
@@ -36,6 +39,8 @@ static bool has_it(const struct block *b)
 static void *take(size_t n, const char *file, int line)
 {
 	(void)file, (void)line;
+	if (starving && !is_client)
+		starved_note();
 	struct block *b = malloc(sizeof *b + n);
 	if (b == NULL)
 		return NULL;
@@ -101,11 +106,12 @@ bool peer_has_found(void)
 static struct tls *listener;
 static struct config config;
 
+/* Kept, since tls_look reads it again. */
 static struct str text_of(BIO *bio)
 {
 	char *text = NULL;
 	long n = BIO_get_mem_data(bio, &text);
-	return str_from(text, (size_t)n);
+	return str_from(strndup(text, (size_t)n), (size_t)n);
 }
 
 void peer_listen(void)
@@ -279,4 +285,19 @@ bool peer_exchange(struct peer *p, const char *request, const char *text)
 	peer_send(p, PEER_BUFFER);
 	ssize_t n = peer_read(p, bytes);
 	return n == (ssize_t)strlen(request) && memcmp(bytes, request, (size_t)n) == 0 && peer_answer(p, text);
+}
+
+void peer_starve(bool on)
+{
+	starving = on;
+}
+
+bool peer_contexts_differ(const struct peer *p)
+{
+	tls_look(listener);
+	SSL *later = tls_session(listener, TLS_HTTP);
+	cr_assert_not_null(later);
+	bool differ = SSL_get_SSL_CTX(later) != SSL_get_SSL_CTX(p->stream.ssl);
+	SSL_free(later);
+	return differ;
 }

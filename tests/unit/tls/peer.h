@@ -29,6 +29,10 @@ size_t peer_send(struct peer *p, size_t n);
 /* Sends bytes of handshake messages, of TLS 1.3, as the client's record number `sequence`; at most
  * 31. The session doesn't know of it. */
 void peer_send_handshake(struct peer *p, uint8_t sequence, const char *bytes, uint8_t n);
+/* While `on`, each of the gateway's allocations counts as failed, and is there all the same. */
+void peer_starve(bool on);
+/* Whether those that come from now on are served by other contexts than `p` is. */
+bool peer_contexts_differ(const struct peer *p);
 /* What the gateway has sent, up to n bytes of it decrypted; returns how many. */
 size_t peer_hear(struct peer *p, char *bytes, size_t n);
 

@@ -298,3 +298,23 @@ Test(tls_stream, no_buffer_has_what_was_not_read)
 		cr_assert_not(peer_has_found());
 	}
 }
+
+Test(tls_stream, a_key_that_may_be_spoiled_is_read_anew)
+{
+	EACH_VERSION(v)
+	{
+		struct peer other;
+		peer_open(&one, *v);
+		cr_assert_not(peer_contexts_differ(&one));
+		peer_starve(true);
+		peer_open(&other, *v);
+		peer_starve(false);
+		cr_assert(peer_contexts_differ(&one));
+		peer_close(&other);
+		peer_open(&other, *v);
+		cr_assert_not(peer_contexts_differ(&other));
+		cr_assert(peer_exchange(&other, "POST /oauth2/token", "HTTP/1.1 200 OK"));
+		peer_close(&other);
+		peer_close(&one);
+	}
+}
