@@ -73,7 +73,7 @@ static bool encodes_as(X509 *x509, struct str der)
 	return same;
 }
 
-enum err certificate_from_der(struct str der, struct certificate **ret)
+static enum err read_der(struct str der, struct certificate **ret)
 {
 	const uint8_t *p = (const uint8_t *)der.p;
 
@@ -82,12 +82,30 @@ enum err certificate_from_der(struct str der, struct certificate **ret)
 	X509 *x509 = d2i_X509(NULL, &p, (long)der.n);
 	if (x509 == NULL || !encodes_as(x509, der)) {
 		X509_free(x509);
-		ERR_clear_error();
 		return ERR_MALFORMED;
 	}
-	enum err err = certificate_make(x509, der, ret);
+	certificate_decode_extensions(x509);
+	return certificate_make(x509, der, ret);
+}
+
+enum err certificate_from_der(struct str der, struct certificate **ret)
+{
+	struct certificate *read = NULL;
+	unsigned long starved = starved_count();
+	enum err err = starved_err(read_der(der, &read), starved);
+
 	ERR_clear_error();
+	if (err == ERR_OK)
+		*ret = read;
+	else
+		certificate_free(read);
 	return err;
+}
+
+void certificate_decode_extensions(X509 *x509)
+{
+	int ignored = X509_check_purpose(x509, -1, 0);
+	(void)ignored;
 }
 
 /* For a PEM block that says it is encrypted OpenSSL would ask at the terminal. */
@@ -111,13 +129,14 @@ static size_t count_of(struct str text, const char *what)
 enum err certificate_from_pem(struct str pem, struct certificate **ret)
 {
 	unsigned char *der = NULL;
+	unsigned long starved = starved_count();
 
 	if (pem.n > PEM_MAX || count_of(pem, "-----BEGIN ") != 1)
 		return ERR_MALFORMED;
 	BIO *in = BIO_new_mem_buf(pem.p, (int)pem.n);
 	X509 *x509 = in == NULL ? NULL : PEM_read_bio_X509(in, NULL, no_passphrase, NULL);
 	int n = x509 == NULL ? 0 : i2d_X509(x509, &der);
-	enum err err = n > 0 ? certificate_from_der(str_from(der, (size_t)n), ret) : ERR_MALFORMED;
+	enum err err = n > 0 ? certificate_from_der(str_from(der, (size_t)n), ret) : starved_err(ERR_MALFORMED, starved);
 
 	OPENSSL_free(der);
 	X509_free(x509);

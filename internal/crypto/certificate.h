@@ -23,6 +23,10 @@ void certificate_free(struct certificate *c); /* NULL is allowed */
 /* OpenSSL's own, which lives as long as `c`. */
 struct x509_st *certificate_x509(const struct certificate *c);
 
+/* OpenSSL decodes them once and keeps what came of it; what it had no memory for stays missing or
+ * invalid. So they are decoded where starved_count() can tell. */
+void certificate_decode_extensions(struct x509_st *x509);
+
 /* x5t#S256 (RFC 8705 section 3.1): base64url of the DER's SHA-256, NUL-terminated; lives as long
  * as `c`. */
 struct str certificate_thumbprint(const struct certificate *c);

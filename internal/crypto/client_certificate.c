@@ -63,6 +63,7 @@ static bool add_all(X509_STORE *store, BIO *in)
 	unsigned n = 0;
 	bool taken = true;
 	for (X509 *ca; taken && (ca = PEM_read_bio_X509(in, NULL, no_passphrase, NULL)) != NULL; n++) {
+		certificate_decode_extensions(ca);
 		taken = X509_STORE_add_cert(store, ca) == 1;
 		X509_free(ca);
 	}
@@ -74,9 +75,11 @@ enum err certificate_authorities_set(struct certificate_authorities *set, struct
 	BIO *in = BIO_new_mem_buf(pem.p, (int)pem.n);
 	X509_STORE *fresh = X509_STORE_new();
 	enum err err = in == NULL || fresh == NULL ? ERR_NO_MEMORY : ERR_OK;
+	unsigned long starved = starved_count();
 	ERR_clear_error();
 	if (err == ERR_OK && !add_all(fresh, in))
 		err = ERR_MALFORMED;
+	err = starved_err(err, starved);
 	ERR_clear_error();
 	BIO_free(in);
 	if (err != ERR_OK) {
@@ -138,6 +141,13 @@ enum err client_certificate_from_chain(X509 *own, STACK_OF(X509) * chain, struct
 	struct client_certificate *made = NULL;
 	unsigned char *der = NULL;
 	int n = i2d_X509(own, &der);
+	unsigned long starved = starved_count();
+	for (int i = 0; chain != NULL && i < sk_X509_num(chain); i++)
+		certificate_decode_extensions(sk_X509_value(chain, i));
+	if (starved_count() != starved) {
+		OPENSSL_free(der);
+		return ERR_NO_MEMORY;
+	}
 	enum err err = n > 0 ? certificate_from_der(str_from(der, (size_t)n), &read) : ERR_NO_MEMORY;
 	OPENSSL_free(der);
 	if (err == ERR_OK)
@@ -267,10 +277,11 @@ static bool vouched(struct client_certificate *c, struct certificate_authorities
 	uint64_t generation = atomic_load_explicit(&set->generation, memory_order_acquire);
 	if (is_fresh(c, generation, now))
 		return c->vouched;
+	unsigned long starved = starved_count();
 	X509_STORE *store = take_store(set);
 	c->until = INT64_MAX;
 	c->vouched = store != NULL && is_vouched_for(c, store, now, &c->until);
-	c->judged = true;
+	c->judged = starved_count() == starved;
 	c->generation = generation;
 	c->judged_at = now;
 	X509_STORE_free(store);
@@ -292,13 +303,15 @@ static void put_names(const struct client_certificate *c, enum certificate_name 
 /* Once. Where there was no memory they are absent, and asked for again. */
 static void read_names(struct client_certificate *c)
 {
+	unsigned long starved = starved_count();
 	struct arena *a = arena_new(NAMES_ARENA_MAX);
 	if (a == NULL)
 		return;
 	struct sbuf all = sbuf_in(a, 256);
 	for (int kind = 0; kind < CERTIFICATE_NAME_COUNT; kind++)
 		put_names(c, (enum certificate_name)kind, a, &all);
-	char *copy = arena_overflowed(a) || all.overflow ? NULL : starved_unless(malloc(all.n + 1));
+	bool complete = starved_count() == starved && !arena_overflowed(a) && !all.overflow;
+	char *copy = !complete ? NULL : starved_unless(malloc(all.n + 1));
 	if (copy != NULL)
 		c->names = str_from(memcpy(copy, all.p, all.n), all.n);
 	arena_free(a);

@@ -83,11 +83,13 @@ enum err jwks_parse(struct str text, struct jwks **ret, unsigned *ret_skipped)
 	unsigned skipped = 0;
 	if (text.n > JWKS_TEXT_MAX)
 		return ERR_TOO_LARGE;
+	unsigned long starved = starved_count();
 	struct arena *a = arena_new(JSON_CAP);
 	struct jwks *set = starved_unless(calloc(1, sizeof *set));
 	enum err err = a == NULL || set == NULL ? ERR_NO_MEMORY : json_parse(a, text, limits, &document);
 	if (err == ERR_OK)
 		err = read_set(document, set, &skipped);
+	err = starved_err(err, starved); /* or a key of it would count as one that isn't for us */
 	arena_free(a);
 	ERR_clear_error();
 	if (err != ERR_OK) {

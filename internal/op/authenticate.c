@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/starved.h"
 #include "crypto/jwt.h"
 #include "op/bearer_times.h"
 #include "op/console.h"
@@ -279,6 +280,7 @@ enum err op_read_own_token(struct op *op, struct str token, struct own_token *re
 	uint8_t hash[SHA256_LEN];
 	if (keys == NULL)
 		return ERR_STORE_UNAVAILABLE;
+	unsigned long starved = starved_count();
 	*ret = (struct own_token){.kid = STR_NONE};
 	if (token.n > JWT_MAX_LEN)
 		return ERR_OK;
@@ -286,5 +288,6 @@ enum err op_read_own_token(struct op *op, struct str token, struct own_token *re
 		return ERR_CRYPTO;
 	if (!shown_memo_get(op->env->shown, op->arena, hash, keyset_generation(keys), now - SHOWN_LEEWAY_S, ret))
 		read_own(op, keys, token, hash, ret);
-	return ERR_OK;
+	/* or a good token would be called none of ours, and wouldn't be revoked */
+	return ret->kid.p == NULL ? starved_err(ERR_OK, starved) : ERR_OK;
 }

@@ -68,7 +68,8 @@ static void put_without_secrets(const PGconn *pg, struct str text, struct sbuf *
 	struct str secrets[SECRETS_MAX];
 	PQconninfoOption *options = pg == NULL ? NULL : PQconninfo((PGconn *)(uintptr_t)pg);
 	size_t n = options == NULL ? 0 : find_secrets(pg, options, secrets);
-	put_line(text, secrets, n, out);
+	bool unknown = pg != NULL && options == NULL; /* out of memory */
+	put_line(unknown ? STR("there is no memory to tell the secrets in the message") : text, secrets, n, out);
 	for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
 		if (o->val != NULL && o->dispchar[0] == '*')
 			crypto_wipe(o->val, strlen(o->val));

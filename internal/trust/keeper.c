@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/starved.h"
 #include "trust/trust_parts.h"
 
 #define LOOK_US 1000000
@@ -67,19 +68,22 @@ static bool replace_list(struct trust *t, struct issuer_list *list)
 	return true;
 }
 
-static void take_list(struct trust *t, struct str text)
+/* False: there is no memory for it now. */
+static bool take_list(struct trust *t, struct str text)
 {
 	char faults[2048];
 	struct sbuf why = sbuf_fixed(faults, sizeof faults);
 	struct issuer_list *list = NULL;
-	if (issuer_list_parse(text, t->config->issuer, &list, &why) != ERR_OK) {
-		log_message(LOG_ERROR, "trusted_issuers_unusable", "the issuers stay as they were: %s", faults);
-		return;
-	}
-	if (replace_list(t, list))
+	unsigned long starved = starved_count();
+	enum err err = starved_err(issuer_list_parse(text, t->config->issuer, &list, &why), starved);
+	if (err == ERR_OK && replace_list(t, list)) {
 		log_message(LOG_INFO, "trusted_issuers_loaded", "%zu issuers", list->n);
-	else
-		issuer_list_free(list);
+		return true;
+	}
+	issuer_list_free(list);
+	if (err != ERR_OK && err != ERR_NO_MEMORY)
+		log_message(LOG_ERROR, "trusted_issuers_unusable", "the issuers stay as they were: %s", faults);
+	return err != ERR_OK && err != ERR_NO_MEMORY;
 }
 
 static void look_at_list(struct trust *t)
@@ -96,8 +100,9 @@ static void look_at_list(struct trust *t)
 		return;
 	}
 	if (sha256(text.p, text.n, digest) == ERR_OK && memcmp(digest, t->list_seen, sizeof digest) != 0) {
+		if (!take_list(t, text))
+			memset(digest, 0, sizeof digest); /* at the next look */
 		memcpy(t->list_seen, digest, sizeof digest);
-		take_list(t, text);
 	}
 	free((char *)text.p);
 }

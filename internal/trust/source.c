@@ -56,13 +56,24 @@ static void complain(struct source *s, const char *why)
 	log_end(&line);
 }
 
+/* A file's text would count as taken otherwise. */
+static bool not_now(struct source *s)
+{
+	memset(s->seen, 0, sizeof s->seen);
+	complain(s, "out of memory");
+	return false;
+}
+
 /* A copy of `text`, if it is a JWK Set. */
 static bool take_set(struct source *s, struct str text, uint64_t version)
 {
 	struct jwks *set = NULL;
 	unsigned skipped = 0;
 	struct log_line line;
-	if (jwks_parse(text, &set, &skipped) != ERR_OK) {
+	enum err err = jwks_parse(text, &set, &skipped);
+	if (err == ERR_NO_MEMORY)
+		return not_now(s);
+	if (err != ERR_OK) {
 		complain(s, "what was read is not a usable JWK Set (RFC 7517 section 5)");
 		return false;
 	}
@@ -72,12 +83,8 @@ static bool take_set(struct source *s, struct str text, uint64_t version)
 	if (str_eq(text, s->keys.text))
 		return false;
 	char *copy = malloc(text.n + 1);
-	if (copy == NULL) {
-		/* a file's: or this text would count as taken */
-		memset(s->seen, 0, sizeof s->seen);
-		complain(s, "out of memory");
-		return false;
-	}
+	if (copy == NULL)
+		return not_now(s);
 	memcpy(copy, text.p, text.n);
 	free(s->text);
 	s->text = copy;
