@@ -25,8 +25,8 @@ enum stage { CONNECTING, TALKING, ABANDONED };
 
 struct unit {
 	int64_t sent_us, deadline_us;
-	unsigned unanswered;  /* of its statements */
-	pg_unit_ran *ran; /* NULL: nobody asks, or has been told */
+	unsigned unanswered; /* of its statements */
+	pg_unit_ran *ran;    /* NULL: nobody asks, or has been told */
 	pg_unit_done *done;
 	void *arg;
 	PGresult *result;

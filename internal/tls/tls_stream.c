@@ -131,8 +131,11 @@ ssize_t tls_stream_read(struct tls_stream *s, void *bytes, size_t n)
 	forget_errors();
 	unsigned long starved = starved_count();
 	int returned = SSL_read_ex(s->ssl, bytes, n, &taken);
-	if (starved_count() != starved)
+	if (starved_count() != starved) { /* a certificate that was decoded may lack its key */
 		tls_note_starved(s->ssl);
+		s->halfway = true;
+		return TLS_STREAM_BROKEN;
+	}
 	s->halfway = returned != 1;
 	if (returned != 1)
 		return explain(s, returned);

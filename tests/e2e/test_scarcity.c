@@ -274,33 +274,50 @@ static enum end read_secret(void)
 	return ask_with("GET", "/m2m/client-secret", admin, "", "");
 }
 
-#define SIDE_BY_SIDE 4
+#define SECRET "/m2m/client-secret"
+#define TOKENS "/m2m/audit/tokens" /* which PostgreSQL refuses, where forbid_lists was called */
 
-/* Of two organizations in turns, whose statements are under way together. */
-static enum end read_secrets_side_by_side(void)
+/* Requests whose statements are under way together, of two organizations in turns. */
+static enum end side_by_side(const char *const *paths, size_t n)
 {
-	static struct http_conn c[SIDE_BY_SIDE];
+	static struct http_conn c[8];
 	char text[8192];
 	enum end end = DONE;
-	for (int i = 0; i < SIDE_BY_SIDE; i++) {
-		snprintf(text, sizeof text, "GET /m2m/client-secret HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n",
+	for (size_t i = 0; i < n; i++) {
+		snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", paths[i],
 			 i % 2 == 0 ? admin : others_admin);
 		if (!http_open(&c[i], w.gateway.http))
 			end = REFUSED;
 		else
 			http_send_text(&c[i], text);
 	}
-	for (int i = 0; i < SIDE_BY_SIDE; i++) {
+	for (size_t i = 0; i < n; i++) {
+		bool is_secret = strcmp(paths[i], SECRET) == 0;
 		http_read(&c[i], &r, ANSWER_MS, false);
 		http_close(&c[i]);
 		enum end one = judge();
-		if (one == DONE && strstr(r.body, i % 2 == 0 ? acme.client_id : other.client_id) == NULL)
-			one = WRONG;
-		if (one == WRONG)
+		if (one == DONE && (!is_secret || strstr(r.body, i % 2 == 0 ? acme.client_id : other.client_id) == NULL))
+			return WRONG;
+		if (one != REFUSED && one != DONE)
 			return one;
-		end = one == DONE ? end : one;
+		end = one == REFUSED && !(r.status == 500 && !is_secret) ? REFUSED : end;
 	}
 	return end;
+}
+
+static void forbid_lists(void)
+{
+	sql_exec(world_db(&w), "alter table m2m.token_audit rename column user_agent to unknown");
+}
+
+static enum end read_secrets(void)
+{
+	return side_by_side((const char *const[]){SECRET, SECRET, SECRET, SECRET}, 4);
+}
+
+static enum end read_secrets_beside_a_refusal(void)
+{
+	return side_by_side((const char *const[]){SECRET, TOKENS, SECRET, SECRET}, 4);
 }
 
 static enum end rotate_secret(void)
@@ -551,7 +568,13 @@ Test(scarcity, members_and_operators_are_answered_or_cut_off)
 
 Test(scarcity, no_answer_goes_to_somebody_else)
 {
-	DEEDS({"secrets side by side", read_secrets_side_by_side, NULL, 0});
+	DEEDS({"secrets side by side", read_secrets, NULL, 0});
+}
+
+Test(scarcity, no_answer_goes_to_somebody_else_past_a_refusal)
+{
+	forbid_lists();
+	DEEDS({"secrets beside a refusal", read_secrets_beside_a_refusal, NULL, 0});
 }
 
 Test(scarcity, grpc_answers_or_closes)
@@ -626,6 +649,28 @@ static enum end introspect_with_key(void)
 	return post("/oauth2/introspect", "", show_key("token=x"));
 }
 
+static const char *ask_about_bearer(void)
+{
+	static char text[2 * TOKEN_MAX];
+	snprintf(text, sizeof text, "token=%s&client_id=%s&client_secret=%s", bearer, acme.client_id, acme.secret);
+	return text;
+}
+
+/* A good token isn't called none of ours. */
+static enum end introspect_bearer(void)
+{
+	enum end end = post("/oauth2/introspect", "", ask_about_bearer());
+	return end == DONE && strstr(r.body, "\"active\":true") == NULL ? WRONG : end;
+}
+
+static enum end revoke_bearer(void)
+{
+	char jti[64];
+	enum end end = post("/oauth2/revoke", "", ask_about_bearer());
+	claim_text(bearer, "jti", jti, sizeof jti);
+	return end == DONE && sql_int(world_db(&w), "select count(*) from m2m.revoked_token where jti = '%s'", jti) != 1 ? WRONG : end;
+}
+
 /* One that no worker remembers. */
 static void new_key(void)
 {
@@ -655,7 +700,7 @@ static void new_workload_id(void)
 			       " 'base64'), '+/=', '-_') where kind = 'workload' and issuer = '" PLATFORM "'");
 }
 
-/* By a proxy, in fields that no worker has seen. */
+/* By a proxy, in fields that no worker has seen until they were good for a token. */
 static enum end token_of_certificate(void)
 {
 	static char own[6000], chain[6000], fields[16384], body[128];
@@ -663,9 +708,11 @@ static enum end token_of_certificate(void)
 	pki_field(&certificate, own, sizeof own);
 	pki_field(&above, chain, sizeof chain);
 	snprintf(fields, sizeof fields, "X-Forwarded-For: 192.0.2.1\r\nClient-Cert: %s\r\nClient-Cert-Chain: %s,%*s%s\r\n", own, chain,
-		 (int)(n++ % 1000), "", chain);
+		 (int)(n % 1000), "", chain);
 	snprintf(body, sizeof body, "grant_type=client_credentials&client_id=%s", acme.client_id);
-	return post("/oauth2/token", fields, body);
+	enum end end = post("/oauth2/token", fields, body);
+	n += end == DONE;
+	return end;
 }
 
 static enum end add_workload(void)
@@ -744,7 +791,8 @@ Test(scarcity_credentials, keys_and_proofs_are_answered_or_cut_off)
 {
 	DEEDS({"token of a key", token_of_key, NULL, 7}, {"token of a new key", token_of_key, new_key, 31},
 	      {"token with a proof", bind_token, NULL, 13}, {"bearer with a proof", bearer_with_proof, NULL, 13},
-	      {"introspect with a key", introspect_with_key, NULL, 13});
+	      {"introspect with a key", introspect_with_key, NULL, 13}, {"introspect", introspect_bearer, new_bearer, 3},
+	      {"revoke", revoke_bearer, new_bearer, 3});
 }
 
 Test(scarcity_credentials, workloads_and_certificates_are_answered_or_cut_off)
@@ -753,6 +801,18 @@ Test(scarcity_credentials, workloads_and_certificates_are_answered_or_cut_off)
 	      {"token of a workload that changed", token_of_workload, new_workload_id, 31}, {"token of a grant", token_of_grant, NULL, 13},
 	      {"token of a certificate", token_of_certificate, NULL, 97}, {"add a workload", add_workload, end_workloads, 3});
 	end_workloads();
+}
+
+/* The last list that was taken is the one that stands there. */
+static void expect_issuers(const char *said_of_them, unsigned rate)
+{
+	char line[512] = "";
+	int64_t until_us = clock_mono_us() + RECOVERY_MS * INT64_C(1000);
+	while (strstr(line, said_of_them) == NULL && clock_mono_us() < until_us) {
+		sleep_ms(50);
+		gateway_log_count(&w.gateway, "\"trusted_issuers_loaded\"", line, sizeof line);
+	}
+	cr_assert_not_null(strstr(line, said_of_them), "one in %u: %s", rate, line);
 }
 
 /* The list and the keys are looked at once a second. */
@@ -769,6 +829,9 @@ Test(scarcity_credentials, issuers_that_are_reread_meanwhile_are_there_again)
 		cr_assert_gt(scarcity_end(), 0);
 		cr_assert(lives(), "one in %u: the gateway is dead; see %s", rates[i], w.gateway.log);
 		expect_recovery(&d, rates[i]);
+		expect_issuers("\"4 issuers\"", rates[i]);
+		write_issuers(0);
+		expect_issuers("\"1 issuers\"", rates[i]);
 	}
 	expect_all_recorded();
 }

@@ -1,6 +1,7 @@
 /* What a client's certificate is worth, and to whom: of certificates that the test makes. */
 #include <criterion/criterion.h>
 
+#include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -8,6 +9,7 @@
 
 #include "crypto/client_certificate.h"
 #include "crypto_test.h"
+#include "failing_memory.h"
 
 #define BEGIN INT64_C(1700000000)
 #define END   INT64_C(1800000000)
@@ -239,4 +241,68 @@ Test(client_certificate, a_field_is_read_as_the_handshakes)
 	cr_expect_eq(client_certificate_from_field(STR(":AAAA:"), NULL, 0, &c), ERR_MALFORMED);
 	cr_expect_eq(client_certificate_from_field(STR("::"), NULL, 0, &c), ERR_MALFORMED);
 	client_certificate_free(same);
+}
+
+/* ---- without memory ---- */
+
+/* As a connection of its own shows it. */
+static STACK_OF(X509) * chain_of(const struct made *with)
+{
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	sk_X509_push(chain, X509_dup(with->x509));
+	return chain;
+}
+
+/* NULL: there was no memory. */
+static struct client_certificate *shown_in(STACK_OF(X509) * chain, const struct made *made)
+{
+	struct client_certificate *c = NULL;
+	enum err err = client_certificate_from_chain(made->x509, chain, &c);
+	sk_X509_pop_free(chain, X509_free);
+	cr_assert(err == ERR_OK || err == ERR_NO_MEMORY, "%s", err_info(err)->code);
+	return c;
+}
+
+enum step { TRUSTING, SHOWING, JUDGING, STEPS };
+
+/* Where memory fails in one of the steps, that one is done again if it says so. What it had to do
+ * without matters to nothing later. */
+static bool fail_in(enum step step, unsigned before, struct str authority, const struct made *made)
+{
+	bool failed[STEPS] = {false};
+	STACK_OF(X509) *chain = chain_of(&intermediate);
+	memory_fail_after(step == TRUSTING ? before : UINT_MAX);
+	enum err err = certificate_authorities_set(set, authority);
+	failed[TRUSTING] = memory_end();
+	cr_assert(err == ERR_OK || err == ERR_NO_MEMORY, "%s", err_info(err)->code);
+	if (err != ERR_OK)
+		trust(&root);
+	memory_fail_after(step == SHOWING ? before : UINT_MAX);
+	struct client_certificate *c = shown_in(chain, made);
+	failed[SHOWING] = memory_end();
+	if (c == NULL)
+		c = shown_in(chain_of(&intermediate), made);
+	memory_fail_after(step == JUDGING ? before : UINT_MAX);
+	bool named = has_name(c, NOW);
+	failed[JUDGING] = memory_end();
+	cr_assert(named || failed[JUDGING]);
+	cr_assert(has_name(c, NOW), "in step %d, behind %u allocations", step, before);
+	client_certificate_free(c);
+	return failed[step];
+}
+
+Test(client_certificate, a_lack_of_memory_is_no_verdict_that_stays)
+{
+	/* extensions are decoded early in a verification */
+	static const unsigned strides[STEPS] = {7, 5, 31}, dense[STEPS] = {0, 0, 200};
+	struct made below = make(&intermediate, "leaf", "clientAuth", END);
+	BIO *out = BIO_new(BIO_s_mem());
+	char *text = NULL;
+	PEM_write_bio_X509(out, root.x509);
+	long n = BIO_get_mem_data(out, &text);
+	for (int step = 0; step < STEPS; step++)
+		for (unsigned before = 0; fail_in((enum step)step, before, str_from(text, (size_t)n), &below);)
+			before += before < dense[step] ? 1 : strides[step];
+	BIO_free(out);
+	unmake(&below);
 }

@@ -4,6 +4,7 @@
 #include "base/sbuf.h"
 #include "crypto/jwks.h"
 #include "crypto/signing_key_parts.h"
+#include "failing_memory.h"
 #include "jwt_test.h"
 
 TestSuite(jwks, .init = jwt_up, .fini = jwt_down);
@@ -302,4 +303,20 @@ Test(jwks, a_token_without_kid_gets_the_keys_of_its_algorithm)
 	cr_expect_null(jwks_find(set, STR("")), "a key without kid has no empty one");
 	cr_expect_null(jwks_find(set, STR_NONE));
 	jwks_free(set);
+}
+
+/* Else it would be kept until the issuer changes it. */
+Test(jwks, a_set_is_read_whole_or_there_was_no_memory_for_it)
+{
+	struct str text = set_of(key(JWT_RS256, ",\"kid\":\"a\""), key(JWT_ES256, ",\"kid\":\"b\""), key(JWT_EDDSA, ",\"kid\":\"c\""));
+	bool failed = true;
+	for (unsigned before = 0; failed; before += 7) {
+		struct jwks *set = NULL;
+		memory_fail_after(before);
+		enum err err = jwks_parse(text, &set, NULL);
+		failed = memory_end();
+		cr_assert_eq(err, failed ? ERR_NO_MEMORY : ERR_OK, "behind %u allocations: %s", before, err_info(err)->code);
+		cr_assert_eq(set == NULL, failed);
+		jwks_free(set);
+	}
 }
