@@ -17,8 +17,8 @@ void *starved_unless(void *allocated);
 /* How many have, since the thread began. Two equal answers: none has failed in between. */
 unsigned long starved_count(void);
 
-/* `err`; ERR_NO_MEMORY where one has failed since starved_count() was `since`: then no other verdict
- * can be believed, ERR_OK neither. */
+/* `err`; ERR_NO_MEMORY where one has failed since starved_count() was `since`: then no other
+ * verdict can be believed, ERR_OK neither. */
 MUST_CHECK enum err starved_err(enum err err, unsigned long since);
 
 #endif

@@ -260,10 +260,10 @@ static void keep_result(struct unit *u, PGresult *r)
 	u->result = r;
 }
 
-/* The head unit's. A sync that libpq has no memory for is lost, and each unit behind it is given the
- * next one's answer. Mostly libpq fails by itself at the next result, but not where that is the
- * server's refusal. NULL, or why no answer can be told from another's any more, until the units are
- * failed. */
+/* The head unit's. A sync that libpq has no memory for is lost, and each unit behind it is given
+ * the next one's answer. Mostly libpq fails by itself at the next result, but not where that is
+ * the server's refusal. NULL, or why no answer can be told from another's any more, until the units
+ * are failed. */
 static const char *take_result(struct pg_conn *c, PGresult *r)
 {
 	struct unit *head = head_unit(c);
