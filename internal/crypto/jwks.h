@@ -16,7 +16,7 @@ struct jwks;
  * are skipped and counted. A key without "alg", as Entra ID publishes them, is pinned to its
  * type's plain one: RSA to RS256, P-256 to ES256, Ed25519 to EdDSA. ERR_MALFORMED: no JWK Set,
  * or two usable keys under one kid; ERR_TOO_LARGE: more than JWKS_KEYS_MAX keys or JWKS_TEXT_MAX
- * bytes. *ret_skipped may be NULL. */
+ * bytes; ERR_NO_MEMORY. *ret_skipped may be NULL. */
 MUST_CHECK enum err jwks_parse(struct str text, struct jwks **ret, unsigned *ret_skipped);
 void jwks_free(struct jwks *set); /* NULL is allowed */
 

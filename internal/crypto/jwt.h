@@ -61,7 +61,7 @@ bool kid_well_formed(struct str s);
 MUST_CHECK enum err jwt_verify(struct signing_key *key, const struct jwt *jwt);
 
 /* The same answer from libjwt (what it can't read, at+jwt, PS256 and EdDSA, goes to jwt_verify,
- * and so does what a known key is to verify). */
+ * and so does what a known key is to verify). ERR_NO_MEMORY. */
 MUST_CHECK enum err jwt_verify_libjwt(struct signing_key *key, const struct jwt *jwt);
 
 /* A token that lacks its signature: header.claims at the end of `out`, which has to stay as it

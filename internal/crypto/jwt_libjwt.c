@@ -64,20 +64,17 @@ enum err jwt_verify_libjwt(struct signing_key *key, const struct jwt *jwt)
 		return ERR_MISMATCH;
 	errno = 0;
 	int failure = jwt_decode(&decoded, token, (const unsigned char *)pem.p, (int)pem.n);
-	/* libjwt and jansson may say so in no other way. Where libjwt has no memory for its copy of
-	 * the key, it even calls an empty token decoded. */
+	/* libjwt and jansson may say so in no other way */
 	bool starved = failure == ENOMEM || errno == ENOMEM;
+	/* libjwt calls an empty token decoded where it has no memory for its copy of the key */
+	bool right = failure == 0 && jwt_get_alg(decoded) == libjwt_algs[key->alg];
 	ERR_clear_error();
-	if (starved) {
-		starved_note();
-		jwt_free(decoded);
-		return ERR_NO_MEMORY;
-	}
-	if (failure != 0)
-		return ERR_MISMATCH;
-	bool same_alg = jwt_get_alg(decoded) == libjwt_algs[key->alg];
 	jwt_free(decoded);
-	return same_alg ? ERR_OK : ERR_MISMATCH;
+	if (right)
+		return ERR_OK;
+	if (starved)
+		starved_note();
+	return starved ? ERR_NO_MEMORY : ERR_MISMATCH;
 }
 
 /* The compact token, or NULL. The caller frees it. */

@@ -51,7 +51,8 @@ MUST_CHECK enum err signing_key_of_known(enum jwt_alg alg, EVP_PKEY *pkey, struc
 MUST_CHECK enum err signing_key_of_private(enum jwt_alg alg, EVP_PKEY *pkey, struct signing_key **ret);
 
 /* Signs the bytes in the form JOSE wants (RFC 7518 sections 3.3 to 3.5, RFC 8037 section 3.1).
- * ERR_NOT_PRESENT for a public key, ERR_CRYPTO. */
+ * ERR_NOT_PRESENT for a public key; ERR_NO_MEMORY, also where OpenSSL made one without noticing;
+ * ERR_CRYPTO. */
 MUST_CHECK enum err signing_key_sign(struct signing_key *key, struct str input, uint8_t signature[SIGNATURE_MAX], size_t *ret_n);
 
 /* The same for each of `n` inputs, 1 to signing_key_group(key), into signatures[i] of lengths[i]
@@ -59,7 +60,8 @@ MUST_CHECK enum err signing_key_sign(struct signing_key *key, struct str input, 
 MUST_CHECK enum err signing_key_sign_all(struct signing_key *key, const struct str *inputs, size_t n, uint8_t (*signatures)[SIGNATURE_MAX],
 					 size_t *lengths);
 
-/* All of them in one call of key->together, which is there and takes so many. ERR_CRYPTO. */
+/* All of them in one call of key->together, which is there and takes so many. ERR_NO_MEMORY,
+ * ERR_CRYPTO. */
 MUST_CHECK enum err signing_key_sign_together(struct signing_key *key, const struct str *inputs, size_t n,
 					      uint8_t (*signatures)[SIGNATURE_MAX], size_t *lengths);
 
