@@ -268,18 +268,16 @@ static const char *take_result(struct pg_conn *c, PGresult *r)
 {
 	struct unit *head = head_unit(c);
 	bool is_sync = PQresultStatus(r) == PGRES_PIPELINE_SYNC, is_failure = is_libpqs(r);
-	if (is_sync != (head->unanswered == 0)) {
-		PQclear(r);
-		return is_sync ? "a statement has no answer" : "there are more answers than statements";
-	}
+	bool fits = is_sync == (head->unanswered == 0);
 	if (is_sync) {
 		PQclear(r);
-		finish_head(c);
-		return NULL;
+		if (fits)
+			finish_head(c);
+		return fits ? NULL : "a statement has no answer";
 	}
-	head->unanswered--;
+	head->unanswered -= fits;
 	keep_result(head, r);
-	return is_failure ? PQresultErrorMessage(head->result) : NULL;
+	return fits && !is_failure ? NULL : PQresultErrorMessage(head->result);
 }
 
 /* As take_result. A unit's callbacks may send more, but never close: only this file does. One NULL

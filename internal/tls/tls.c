@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/starved.h"
 #include "crypto/digest.h"
 #include "tls/context.h"
 #include "tls/socket_bio.h"
@@ -87,15 +88,17 @@ static enum err digest_of(const struct str texts[PEMS], uint8_t ret[SHA256_LEN])
 	return sha256(each, sizeof each, ret);
 }
 
-/* All listeners change, or none. */
+/* All listeners change, or none. What was read without memory is none: a certificate may lack its
+ * key, and nothing says so. */
 static bool take_texts(struct tls *t, const struct str texts[PEMS], struct sbuf *why)
 {
+	unsigned long starved = starved_count();
 	const struct context_clients clients = {t->config->client_certs, texts[CLIENTS]};
 	SSL_CTX *fresh[TLS_LISTENERS] = {NULL};
 	bool good = true;
 	for (int i = 0; i < TLS_LISTENERS && good; i++)
-		good = (fresh[i] = context_new((enum tls_listener)i, texts[CHAIN], texts[KEY], &clients, why)) != NULL &&
-		       SSL_CTX_set_app_data(fresh[i], t) == 1;
+		good = (fresh[i] = context_new((enum tls_listener)i, texts[CHAIN], texts[KEY], &clients, why)) != NULL;
+	good = good && starved_count() == starved;
 	if (good) {
 		pthread_mutex_lock(&t->lock);
 		for (int i = 0; i < TLS_LISTENERS; i++) {
@@ -135,10 +138,11 @@ enum err tls_open(const struct config *config, struct tls **ret, struct sbuf *fa
 		tls_close(t);
 		return ERR_MALFORMED;
 	}
+	unsigned long starved = starved_count();
 	bool good = digest_of(texts, t->used) == ERR_OK && take_texts(t, texts, &why);
 	wipe_texts(texts);
 	if (!good) {
-		sbuf_printf(faults, "%s\n", sentence);
+		sbuf_printf(faults, "%s\n", starved_count() == starved ? sentence : "out of memory");
 		tls_close(t);
 		return ERR_MALFORMED;
 	}
@@ -183,9 +187,12 @@ static void take_change(struct tls *t, const struct str texts[PEMS], const uint8
 		t->times_refused = 0;
 		return;
 	}
+	unsigned long starved = starved_count();
 	if (!take_texts(t, texts, &why)) {
-		atomic_store_explicit(&t->spoiled, spoiled, memory_order_relaxed);
-		refuse(t, digest, sentence);
+		if (spoiled)
+			tls_note_starved(t);
+		if (starved_count() == starved) /* else at the next look */
+			refuse(t, digest, sentence);
 		return;
 	}
 	memcpy(t->used, digest, SHA256_LEN);
@@ -237,11 +244,9 @@ bool tls_state(struct tls *t, struct tls_state *ret)
 
 /* ---- for connections ---- */
 
-void tls_note_starved(SSL *ssl)
+void tls_note_starved(struct tls *t)
 {
-	struct tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	if (t != NULL)
-		atomic_store_explicit(&t->spoiled, true, memory_order_relaxed);
+	atomic_store_explicit(&t->spoiled, true, memory_order_relaxed);
 }
 
 bool tls_speaks(const struct tls *t, enum tls_listener listener)

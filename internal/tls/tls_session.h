@@ -12,9 +12,9 @@ bool tls_speaks(const struct tls *t, enum tls_listener listener);
 /* A server's session under the present certificate. NULL: out of memory. */
 SSL *tls_session(struct tls *t, enum tls_listener listener);
 
-/* There was no memory for something amid what the session did. If its key signed meanwhile, what it
- * signs later may be wrong, as signing_context_renew tells: tls_look reads the key anew. */
-void tls_note_starved(SSL *ssl);
+/* There was no memory for something amid a handshake. If the key signed meanwhile, what it signs
+ * later may be wrong, as signing_context_renew tells: tls_look reads it anew. */
+void tls_note_starved(struct tls *t);
 /* Puts the session on a socket, whose number is borrowed for as long as the session lives.
  * ERR_NO_MEMORY. */
 MUST_CHECK enum err tls_session_on(struct tls *t, SSL *ssl, int *fd);

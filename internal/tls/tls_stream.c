@@ -115,6 +115,19 @@ static ssize_t explain(struct tls_stream *s, int returned)
 	return TLS_STREAM_BROKEN;
 }
 
+/* A handshake without memory. A certificate that was decoded in it may lack its key. */
+static ssize_t starve(struct tls_stream *s, int returned, void *bytes, size_t taken)
+{
+	tls_note_starved(s->tls);
+	s->halfway = true;
+	if (returned == 1)
+		crypto_wipe(bytes, taken);
+	else
+		(void)explain(s, returned);
+	s->stuck = false;
+	return TLS_STREAM_BROKEN;
+}
+
 static ssize_t explain_errno(void)
 {
 	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? TLS_STREAM_LATER : TLS_STREAM_BROKEN;
@@ -130,12 +143,10 @@ ssize_t tls_stream_read(struct tls_stream *s, void *bytes, size_t n)
 	s->stuck = false;
 	forget_errors();
 	unsigned long starved = starved_count();
+	bool shaking = !SSL_is_init_finished(s->ssl);
 	int returned = SSL_read_ex(s->ssl, bytes, n, &taken);
-	if (starved_count() != starved) { /* a certificate that was decoded may lack its key */
-		tls_note_starved(s->ssl);
-		s->halfway = true;
-		return TLS_STREAM_BROKEN;
-	}
+	if (shaking && starved_count() != starved)
+		return starve(s, returned, bytes, taken);
 	s->halfway = returned != 1;
 	if (returned != 1)
 		return explain(s, returned);

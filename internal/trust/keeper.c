@@ -99,10 +99,9 @@ static void look_at_list(struct trust *t)
 		memcpy(t->list_seen, digest, sizeof digest);
 		return;
 	}
-	if (sha256(text.p, text.n, digest) == ERR_OK && memcmp(digest, t->list_seen, sizeof digest) != 0) {
-		if (!take_list(t, text))
-			memset(digest, 0, sizeof digest); /* at the next look */
+	if (sha256(text.p, text.n, digest) == ERR_OK && (t->list_again || memcmp(digest, t->list_seen, sizeof digest) != 0)) {
 		memcpy(t->list_seen, digest, sizeof digest);
+		t->list_again = !take_list(t, text);
 	}
 	free((char *)text.p);
 }

@@ -56,10 +56,9 @@ static void complain(struct source *s, const char *why)
 	log_end(&line);
 }
 
-/* A file's text would count as taken otherwise. */
 static bool not_now(struct source *s)
 {
-	memset(s->seen, 0, sizeof s->seen);
+	s->again = true;
 	complain(s, "out of memory");
 	return false;
 }
@@ -112,9 +111,13 @@ bool source_look(struct source *s, uint64_t version)
 		return false;
 	}
 	bool taken = false;
-	if (sha256(text.p, text.n, digest) == ERR_OK && memcmp(digest, s->seen, sizeof digest) != 0) {
+	bool known = sha256(text.p, text.n, digest) != ERR_OK || memcmp(digest, s->seen, sizeof digest) == 0;
+	if (!known) {
 		memcpy(s->seen, digest, sizeof digest);
 		s->complained = false; /* whatever is wrong now is something new */
+	}
+	if (!known || s->again) {
+		s->again = false;
 		taken = take_set(s, text, version);
 	}
 	free((char *)text.p);

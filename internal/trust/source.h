@@ -18,6 +18,7 @@ struct source {
 	char *text;                       /* the last good set */
 	struct key_text keys;             /* borrows text */
 	uint8_t seen[SHA256_LEN];         /* what was last read from the file, good or not */
+	bool again;                       /* for want of memory it wasn't taken */
 	/* about the present state, which is not said again and again */
 	bool complained;
 

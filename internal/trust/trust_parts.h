@@ -25,6 +25,7 @@ struct trust {
 
 	struct issuer_list *list;
 	uint8_t list_seen[SHA256_LEN]; /* what was last read from the file */
+	bool list_again;               /* for want of memory it wasn't taken */
 	struct source **sources;       /* one for each entry of the list (lock) */
 	size_t n;                      /* (lock) */
 	uint64_t versions;             /* of key sets, ever */

@@ -209,10 +209,18 @@ static void receive(struct peer *p)
 	is_client = false;
 }
 
-void peer_open(struct peer *p, int version)
+/* The client's next flight. */
+static void shake(struct peer *p)
+{
+	is_client = true;
+	SSL_do_handshake(p->ssl);
+	is_client = false;
+	peer_send(p, PEER_BUFFER);
+}
+
+void peer_begin(struct peer *p, int version)
 {
 	static SSL_CTX *context;
-	char byte[1];
 	int pair[2];
 	if (context == NULL)
 		context = SSL_CTX_new(TLS_client_method());
@@ -227,11 +235,13 @@ void peer_open(struct peer *p, int version)
 	SSL_set_max_proto_version(p->ssl, version);
 	SSL_set_connect_state(p->ssl);
 	cr_assert_eq(tls_stream_init(&p->stream, listener, TLS_HTTP, pair[0]), ERR_OK);
-	while (!SSL_is_init_finished(p->ssl) || tls_stream_shaking(&p->stream)) {
-		is_client = true;
-		SSL_do_handshake(p->ssl);
-		is_client = false;
-		peer_send(p, PEER_BUFFER);
+	shake(p);
+}
+
+void peer_open(struct peer *p, int version)
+{
+	char byte[1];
+	for (peer_begin(p, version); !SSL_is_init_finished(p->ssl) || tls_stream_shaking(&p->stream); shake(p)) {
 		cr_assert_eq(tls_stream_read(&p->stream, byte, sizeof byte), TLS_STREAM_LATER);
 		receive(p);
 	}

@@ -18,6 +18,8 @@ struct peer {
 
 /* Once a program. */
 void peer_listen(void);
+/* One whose handshake begins: its first flight is there to be read. */
+void peer_begin(struct peer *p, int version);
 /* One whose handshake is over. `version`: TLS1_2_VERSION or TLS1_3_VERSION. */
 void peer_open(struct peer *p, int version);
 void peer_close(struct peer *p);
