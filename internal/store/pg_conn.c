@@ -268,15 +268,17 @@ static const char *take_result(struct pg_conn *c, PGresult *r)
 {
 	struct unit *head = head_unit(c);
 	bool is_sync = PQresultStatus(r) == PGRES_PIPELINE_SYNC, is_failure = is_libpqs(r);
-	bool fits = is_sync == (head->unanswered == 0);
+	bool is_answer = head->unanswered > 0;
 	if (is_sync) {
 		PQclear(r);
-		if (fits)
+		if (!is_answer)
 			finish_head(c);
-		return fits ? NULL : "a statement has no answer";
+		return is_answer ? "a statement has no answer" : NULL;
 	}
-	head->unanswered -= fits;
+	head->unanswered -= is_answer;
 	keep_result(head, r);
+	/* one more than there are statements: its commit has failed, unless another unit has */
+	bool fits = is_answer || c->unit_count == 1;
 	return fits && !is_failure ? NULL : PQresultErrorMessage(head->result);
 }
 
