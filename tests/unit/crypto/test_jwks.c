@@ -310,7 +310,7 @@ Test(jwks, a_set_is_read_whole_or_there_was_no_memory_for_it)
 {
 	struct str text = set_of(key(JWT_RS256, ",\"kid\":\"a\""), key(JWT_ES256, ",\"kid\":\"b\""), key(JWT_EDDSA, ",\"kid\":\"c\""));
 	bool failed = true;
-	for (unsigned before = 0; failed; before += 7) {
+	for (unsigned before = 0; failed; before += 29) {
 		struct jwks *set = NULL;
 		memory_fail_after(before);
 		enum err err = jwks_parse(text, &set, NULL);
