@@ -7,7 +7,8 @@
  * A unit is done when its sync has been answered, that is when its transaction has committed:
  * the result's rows arrive before that, and are had before that only by who asks for them
  * (pg_conn_send_and_watch). A unit that isn't answered in its time brings the connection down,
- * since what stands behind it can't be answered either; nothing is ever cancelled. Private to
+ * since what stands behind it can't be answered either; nothing is ever cancelled. So does an
+ * answer that may be another unit's, which libpq gives when it runs out of memory. Private to
  * store/. */
 #ifndef M2M_STORE_PG_CONN_H
 #define M2M_STORE_PG_CONN_H

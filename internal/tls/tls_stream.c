@@ -143,7 +143,7 @@ ssize_t tls_stream_read(struct tls_stream *s, void *bytes, size_t n)
 	s->stuck = false;
 	forget_errors();
 	unsigned long starved = starved_count();
-	bool shaking = !SSL_is_init_finished(s->ssl);
+	bool shaking = tls_stream_shaking(s);
 	int returned = SSL_read_ex(s->ssl, bytes, n, &taken);
 	if (shaking && starved_count() != starved)
 		return starve(s, returned, bytes, taken);

@@ -1,5 +1,4 @@
 /* The daemon as a process among others: descriptors, threads, signals, standard streams. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
@@ -182,19 +181,6 @@ Test(process, too_few_descriptors_are_an_error_at_the_start)
 	expect_no_start(1, "RLIMIT_NOFILE (ulimit -n) is 100; with M2M_WORKERS=2 at least 232 are needed");
 }
 
-static unsigned descriptors(void)
-{
-	char path[64];
-	unsigned n = 0;
-	snprintf(path, sizeof path, "/proc/%d/fd", (int)w.gateway.pid);
-	DIR *all = opendir(path);
-	cr_assert_not_null(all);
-	while (readdir(all) != NULL)
-		n++;
-	closedir(all);
-	return n;
-}
-
 /* The fewest, since our own questions come and go. */
 static unsigned descriptors_of(unsigned workers)
 {
@@ -202,7 +188,7 @@ static unsigned descriptors_of(unsigned workers)
 	env_set(&w.gateway_env, "M2M_WORKERS=%u", workers);
 	gateway_start(&w.gateway, &w.gateway_env);
 	for (int i = 0; i < 20; i++) {
-		unsigned now = descriptors();
+		unsigned now = gateway_open_files(&w.gateway);
 		fewest = now < fewest ? now : fewest;
 		sleep_ms(20);
 	}

@@ -6,7 +6,6 @@
  * without a failure: first that allocation alone, then with all behind it. A deed with a stride
  * above one skips allocations in the quick tier. Then the same deeds meet failures at random
  * rates. */
-#include <dirent.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -928,26 +927,12 @@ static bool reserve_is_given_back(void)
 	return reserve_used_now() <= kept;
 }
 
-/* Files that it has open: each connection that it took on is one. */
-static unsigned open_files(void)
-{
-	char path[64];
-	unsigned n = 0;
-	snprintf(path, sizeof path, "/proc/%d/fd", (int)w.gateway.pid);
-	DIR *folder = opendir(path);
-	cr_assert_not_null(folder);
-	while (readdir(folder) != NULL)
-		n++;
-	closedir(folder);
-	return n;
-}
-
 /* It takes them on until half of the reserve is gone, drops some and takes on others: at that time
  * it has a few hundred. */
 static void wait_until_many_are_there(void)
 {
 	int64_t until_us = clock_mono_us() + RECOVERY_MS * INT64_C(1000);
-	while (open_files() < MANY && clock_mono_us() < until_us)
+	while (gateway_open_files(&w.gateway) < MANY && clock_mono_us() < until_us)
 		sleep_ms(5);
 }
 

@@ -1,5 +1,6 @@
 #include "harness/gateway.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,6 +155,19 @@ void gateway_kill(struct gateway *g)
 {
 	proc_kill(g->pid);
 	g->pid = 0;
+}
+
+unsigned gateway_open_files(const struct gateway *g)
+{
+	char path[64];
+	unsigned n = 0;
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)g->pid);
+	DIR *folder = opendir(path);
+	require(folder != NULL, "can't read %s", path);
+	while (readdir(folder) != NULL)
+		n++;
+	closedir(folder);
+	return n;
 }
 
 size_t gateway_resident(const struct gateway *g)

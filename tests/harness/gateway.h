@@ -56,6 +56,9 @@ bool gateway_wait_ops(const struct gateway *g, const char *path, int status, int
 /* Fails the test when the file holds a sanitizer's report. */
 void require_no_sanitizer_report(const char *log);
 
+/* The files that the process has open, now: each connection is one. */
+unsigned gateway_open_files(const struct gateway *g);
+
 /* The process's resident memory in bytes, now. */
 size_t gateway_resident(const struct gateway *g);
 
