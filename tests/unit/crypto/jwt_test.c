@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "crypto/signing_key_parts.h"
+#include "fakes/private_key.h"
 #include "harness/jws.h"
 
 struct signing_key *keys[JWT_ALG_COUNT];
@@ -33,62 +34,14 @@ const struct known_token known_tokens[JWT_ALG_COUNT] = {
 					"hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"},
 };
 
-/* Made for these tests, since a fresh pair takes a tenth of a second each time. PKCS#8, base64. */
-static const char rs256_key[] =
-	"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDf9QfFms5bmvnzn0jKhnuppb5VeD4o0O+KTsbpTw/raFt+iDnNdUmEVcqa8kUhwpe7Qg2i"
-	"Q5RB0RYVGENh02j58KLEhP940QBBwXMk3DdPOMDblJ8ela0sg1j9Rg88PFnIkkRSDCsFxfIRafhxq2pX2EQxKv/8B/Uv5RQDZaS5miTKoa4mxkBsOMOntzxr"
-	"IijixymwVZwFDAk8tkBIOxeauk4q4ARKLVrH3BKnL2dzdy+h7wBJJPzRiiMG9yer+P/78gbvKCukMcWdzfcQEBWaN95VQ1I7XGD4XxSp5eMoUjOdGVNiNb8m"
-	"mOgvvMFJjrei/3OuEZ6EZ8YSMKdsu3DPAgMBAAECggEADnsL8Rl03VR0c+2pKbsvVMVMPL+FGWOFEYbNcrlzeI+rVs+dGS1LvxxC+OjQUoIACJIZSpQfCnBo"
-	"Ap4qgTFHuN130MgesqOk5huJg+kfRGaRhcEi1rnr1BR8FQhKJOVsEr1uYHW79GgbokedUlA4lIx9wEYc/iFPl7SyqhOQ5pUzZAM4H7RpKuaqYC3GW+KYIKOU"
-	"VZDP3t7UPyrgIqJgtlrtkp4NBDER/fGQt126Dd76Uz/RwEccB0qh3tcteSGkLY2I+4689qB0/T3EBkGnDit5+dQ2t+ukLejPGJRvPm3HQ4cRhcMGgnsyB8RD"
-	"vkIj3beZpbFS0VathpKQBDENKQKBgQD/Ge9s/ZS+MVgKMEpFuFVoBYGHTBR9nEJfALydJXtJhd11EFq1kCt63shDohligSlf0KEMRKuVz6DkUy+bibzZU5yt"
-	"TU2X3xkH0hptiAa2kdjk4H+yIxd5B3puFQgkI8MaDDSxUTiK+7FYCHbOBJKmwUTIdYDMF5XqfJXMO+cWdwKBgQDgvwHuVt0PH9plBMCxm0WUHUwZo1jN9VtQ"
-	"R5EqN/QSTcsfB2R+xT0orVNSwSex5yfkCs8V/nD8iRsLr2WJ4TlDQFmL814nyjTTkAcxcquANcy0sAxMoEwmSLv+EPPeMvwp8xrClCxHf9UyZQ7SpSORijFb"
-	"uuDWnS48xhS76WMWaQKBgDbAaETqQCx6Br1ZE/fW0m3bEKvrRlKXYR9m1xSbYNSs6JUhh3aElPBwNGdfuTcNJcYszwQFERa8U3nt6L/nViMG8Q+5EbhQ59xn"
-	"2cg8c8RnlTe6f23KXlVZp4tM9ExdaJiEmiKcnhgmYS/V0TnyfU9RF+Q2ZAhp34FOcBA/ox+NAoGALU3zurLh7vmR0clKesL9HKVnQMfPz/zEwoMavTL4TXRH"
-	"HOMlm/RwprGB2W28bb1WKj8PjbRz3ERbIljiFBBFtcvUAUU21riJO5iOCqa98aNmt4nBgPTTROhmlQmfz0vhzycFXvH1lxgqxvTeLxJBAEamOoKKbljTCEc5"
-	"yMN8SPkCgYEA9LR8uyfSa+m2cclkK8iEC1L5DohLEsvTzjfeXpHL1gSx5P5BIpDzOyxgeOdkOYVSrq3YLKISKhEagwDVNEw699tMrJ7zED2N+zDYOTuDkURB"
-	"mp85hSCNbRD+rL48067IIvqUDfytvs/UrY5uGfMN5fTt77YXmyKWhp8KECTEBK0=";
-static const char ps256_key[] =
-	"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQCsEyFAtlf0d4QGcwTaxG9scHBzFnsHITB/D40Xj33R7e0CaOBeRbsl3HkBhhyAniWcPEYb"
-	"Cq2lJNauYPcR1DwAO8wigq+DVCpBw+DlW4nmNoqmHsrcmAIiJhWGZCgKxC4Ofbyoh9rH2OsERGOR75LlSxpPbSrTVPQ8PiFFI7iA8FkLx9jbY2dOw+Idih5Y"
-	"cotKvICAcbhlNbrJQiEKeGSoWOG36S9sEsjmWkViDEPvH0D9RRsexyLwLtPobppREfKVH2g5Jmda+ShHtBP6LijjFMvnKVSw7zcf0qNwEz/QomjCUiR3Tgqo"
-	"ZYpn5NEHjPWSq55rMhibIcSeijXs79dZAgMBAAECggEAAeOzYqYl7NinndkDOYI87XpGF9NsPimsgkap0FOKaITV7If5h7t5CLtFJmHCPBzQcajdRbR+L+Ep"
-	"zNAigmL71i5R6WKZOgZRcPetR2N0Dg+1Aco2hMnUAys7IwbEREr/bPgPO2QDgFyGxx0XoU15xdQHac4bcWbeSC+P9rYD04GbfnJ1mU75j+rA2Uf89FElr+cz"
-	"gvb3zat0s78HgzjEENyJXrXtqELzSoaDtL/Y95NZvAVNF/OkbHo5YojEEyBXDwFqTt4HuaIuFryJEHsWPYCRlAmEhTs1AEpW9Vzro45v/Dog18iIqgVIqKcb"
-	"3hwS5UgBMQE10YlgFoUXTvwUwQKBgQDkh5TTdtDTRGbnZY5hePo1WodevgfBaDtLEMnQCWZcGcTD0aqRJWa5A5btceMU5bpNe6QHTDZRQVuNWWHTKW88HOs3"
-	"SLjwJc4BvMbBO/rRZ+npoeZ1F5NRL3w9YV3bW+q+2kE5JVsDI8KBjaydfO5BOiS3LaG8kWeR+6DAmhi4GQKBgQDAwkrtpAvMa15DaTNIb+i/k09ah63zBqs9"
-	"n2WXqa51Azmhvy9S7MPJ/ceTEzoMg0GIm4qJQqxu7BfwJ74TdIGEw+WjhUYUNYN5GrDrCetnR6cvyM6Gk0Zh05RA5j3c4ecYhyF7EiNAPUjsgTBpiU6HClgL"
-	"TOVPofW9dQCNtZkBQQKBgQDMP9lmPpVZnZMTUZM1zvhh4y2GIfWwiMYlyzV0eFJCEs3n7mayH2l2Bp1ITzeUH9apFc5+r0EE0pNO/AoQvsGqSnZ4DMkt6bv7"
-	"lYtWfZMoweUwaQEeuhlywCwcd/945Ogj99G/j4GOhtF7FPKoN1aCecMC7QfXD2Yv9WOxgIiDUQKBgEfEDsGLYhkpoF7YvA8sGyu4XMMH4Ouqf/bhcaGVuy41"
-	"lS9zTttA62Q46CUJ84LVG4EQ5/NSr4BcxkzTfyEfL1mO1eCbrgu4IMrl9RiNCOfa9ZQE31+bVYj2jSvcjQu/z5qCNSTtC9LO/mePccbZKDN+1mjeqEGNu0Be"
-	"X2ZjRiQBAoGAUUACd/uJdUnaRK4Gw81jFI/RpzYqSBWA3qeoA/8zZu2FMeQBwjt99f25hN4yFBLor2pKkRIh/VWmWK+wvrVRCE6ftMlAbcCMpKX3NZT1BBie"
-	"IVHAIbTLWpD7tDj8D2ZVfHWtEP3d1958wRLBqxWhrF6uTDjNdR48HjjYUBd4XGQ=";
-
-static struct str fixed_der(const char *base64)
-{
-	size_t cap = BASE64_DECODED_MAX(strlen(base64)), n = 0;
-	char *der = arena_alloc(arena, cap);
-	cr_assert_eq(base64_decode(str_of(base64), der, cap, &n), ERR_OK);
-	return str_from(der, n);
-}
-
-static struct str fresh_der(enum jwt_alg alg)
-{
-	struct signing_key *made = NULL;
-	struct str der;
-	cr_assert_eq(signing_key_generate(alg, &made), ERR_OK);
-	cr_assert_eq(signing_key_to_der(made, arena, &der), ERR_OK);
-	signing_key_free(made);
-	return der;
-}
-
 /* From its DER, as a gateway has it. */
 static struct signing_key *key_of(enum jwt_alg alg)
 {
-	struct signing_key *key = NULL;
-	struct str der = alg == JWT_RS256 ? fixed_der(rs256_key) : alg == JWT_PS256 ? fixed_der(ps256_key) : fresh_der(alg);
+	struct signing_key *made = private_key(alg), *key = NULL;
+	struct str der;
+	cr_assert_eq(signing_key_to_der(made, arena, &der), ERR_OK);
 	cr_assert_eq(signing_key_from_der(alg, der, &key), ERR_OK);
+	signing_key_free(made);
 	signing_key_prepare_group(key, SIGNING_BATCHED);
 	return key;
 }

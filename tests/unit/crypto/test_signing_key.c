@@ -12,6 +12,7 @@
 #include "crypto/signing_key_parts.h"
 #include "crypto_test.h"
 #include "failing_memory.h"
+#include "fakes/private_key.h"
 #include "json/json_read.h"
 
 #define P256_POINT_LEN 65 /* stands at the end of a P-256 key's PKCS#8 DER */
@@ -287,11 +288,10 @@ Test(signing_key, one_prepared_context_signs_and_verifies_many_times)
 Test(signing_key, a_known_key_verifies_what_the_checked_one_does)
 {
 	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++) {
-		struct signing_key *private, *known;
+		struct signing_key *private = private_key(alg), *known;
 		struct sbuf jwk = sbuf_in(arena, 1024), token = sbuf_in(arena, 1024);
 		struct jwt jwt;
 
-		cr_assert_eq(signing_key_generate(alg, &private), ERR_OK);
 		cr_assert_eq(signing_key_public_jwk(private, &jwk), ERR_OK);
 		cr_assert_eq(signing_key_from_known_jwk(alg, sbuf_str(&jwk), &known), ERR_OK);
 		cr_assert_eq(jwt_sign(private, false, STR("{}"), &token), ERR_OK);
@@ -342,7 +342,7 @@ static struct str private_text(const struct signing_key *key, enum err (*put)(co
 Test(signing_key, its_pem_is_the_same_key)
 {
 	for (int alg = 0; alg < JWT_ALG_COUNT; alg++) {
-		struct signing_key *key = generated((enum jwt_alg)alg), *read = NULL;
+		struct signing_key *key = private_key((enum jwt_alg)alg), *read = NULL;
 		struct str pem = private_text(key, signing_key_private_pem);
 		cr_assert(str_starts(pem, STR("-----BEGIN PRIVATE KEY-----\n")));
 		BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
@@ -384,7 +384,7 @@ Test(signing_key, an_rsa_key_s_private_jwk_has_its_numbers)
 	BIGNUM *v[COUNT], *product = BN_new();
 	BN_CTX *numbers = BN_CTX_new();
 	const struct json *jwk = NULL;
-	struct signing_key *key = generated(JWT_RS256);
+	struct signing_key *key = private_key(JWT_RS256);
 	cr_assert_eq(
 		json_parse(arena, private_text(key, signing_key_private_jwk), (struct json_limits){.max_depth = 2, .max_values = 32}, &jwk),
 		ERR_OK);
@@ -451,7 +451,7 @@ static void expect_right(struct signing_key *key, enum err err, const uint8_t *s
 /* From a fresh blinding on some are made with memory, then one without, and another with it. */
 static void no_signature_is_wrong(enum jwt_alg alg, unsigned good)
 {
-	struct signing_key *key = generated(alg);
+	struct signing_key *key = private_key(alg);
 	uint8_t signature[SIGNATURE_MAX];
 	bool failed = true;
 	size_t n = 0;
@@ -486,7 +486,7 @@ Test(signing_key, a_lack_of_memory_spoils_no_signature)
 Test(signing_key, a_key_that_there_is_no_memory_for_is_noted)
 {
 	for (int alg = 0; alg < JWT_ALG_COUNT; alg++) {
-		struct signing_key *key = generated((enum jwt_alg)alg);
+		struct signing_key *key = private_key((enum jwt_alg)alg);
 		struct str jwk = jwk_of(key);
 		bool failed = true;
 		for (unsigned before = 0; failed; before += before < 50 ? 1 : 17) {

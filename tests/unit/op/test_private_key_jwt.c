@@ -5,6 +5,7 @@
 
 #include "crypto/client_key.h"
 #include "crypto/jwt.h"
+#include "fakes/private_key.h"
 #include "op_test.h"
 
 #define TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -183,27 +184,25 @@ Test(private_key_jwt, the_memory_of_keys_is_bounded)
 /* Whose client it is, the worker doesn't know: it tells, and the statement decides. */
 Test(private_key_jwt, what_fapi2_forbids_is_told_to_the_statement)
 {
-	struct signing_key *rsa_key = NULL;
-	cr_assert_eq(signing_key_generate(JWT_RS256, &rsa_key), ERR_OK);
-	struct client_jwk rsa_row = row_of(rsa_key);
-	struct op *op = show(signed_by(rsa_key, "a"));
+	struct signing_key *rsa = private_key(JWT_RS256);
+	struct client_jwk rsa_row = row_of(rsa);
+	struct op *op = show(signed_by(rsa, "a"));
 	fake_client_jwks(&store, ERR_OK, &rsa_row, 1);
 	cr_assert_eq(store.waiting, FAKE_ISSUE, "%s", op->err_detail);
 	cr_expect_not(store.request->fapi2);
 	answer_issue(ERR_PROFILE_VIOLATED);
 	answered(op, ERR_INVALID_CLIENT);
 	cr_expect_str_eq(op->err_detail, "The assertion's alg must be PS256, ES256 or EdDSA (FAPI 2.0 Security Profile section 5.4.1).");
-	op = show(signed_by(rsa_key, "b"));
+	op = show(signed_by(rsa, "b"));
 	answer_issue(ERR_OK); /* of a client without the profile */
 	answered(op, ERR_OK);
-	signing_key_free(rsa_key);
+	signing_key_free(rsa);
 }
 
 /* An assertion that does all makes up for no proof that doesn't. */
 Test(private_key_jwt, a_right_assertion_leaves_what_fapi2_forbids_of_the_proof)
 {
-	struct signing_key *rsa_key = NULL;
-	cr_assert_eq(signing_key_generate(JWT_RS256, &rsa_key), ERR_OK);
+	struct signing_key *rsa = private_key(JWT_RS256);
 	config.public_url = STR(ISSUER);
 	struct op *op = new_op(OP_OAUTH_TOKEN);
 	op->in = (struct op_input){.grant_type = STR("client_credentials"),
@@ -212,7 +211,7 @@ Test(private_key_jwt, a_right_assertion_leaves_what_fapi2_forbids_of_the_proof)
 				   .client_assertion = signed_by(client_key, "a"),
 				   .path = STR("/oauth2/token")};
 	op->in.dpop = proof_by(
-		rsa_key,
+		rsa,
 		arena_printf(arena, "{\"htm\":\"POST\",\"htu\":\"" ISSUER "/oauth2/token\",\"iat\":%lld,\"jti\":\"j\"}", (long long)NOW).p);
 	op_run(op);
 	fake_client_jwks(&store, ERR_OK, &row, 1);
@@ -220,7 +219,7 @@ Test(private_key_jwt, a_right_assertion_leaves_what_fapi2_forbids_of_the_proof)
 	cr_expect_not(store.request->fapi2);
 	answer_issue(ERR_PROFILE_VIOLATED);
 	answered(op, ERR_INVALID_DPOP_PROOF);
-	signing_key_free(rsa_key);
+	signing_key_free(rsa);
 }
 
 /* ---- verified together ---- */

@@ -1,0 +1,111 @@
+#include "fakes/private_key.h"
+
+#include <criterion/criterion.h>
+
+#include "base/base64.h"
+#include "crypto/digest.h"
+#include "crypto/signing_key_parts.h"
+
+/* PKCS#8, base64. Each was made for these tests. */
+static const char *const texts[] = {
+	[RSA_KEY_2048] =
+		"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDf9QfFms5bmvnzn0jKhnuppb5VeD4o0O+KTsbpTw/raFt+iDnNdUmEVcqa8kUhwpe7Qg2i"
+		"Q5RB0RYVGENh02j58KLEhP940QBBwXMk3DdPOMDblJ8ela0sg1j9Rg88PFnIkkRSDCsFxfIRafhxq2pX2EQxKv/8B/Uv5RQDZaS5miTKoa4mxkBsOMOntzxr"
+		"IijixymwVZwFDAk8tkBIOxeauk4q4ARKLVrH3BKnL2dzdy+h7wBJJPzRiiMG9yer+P/78gbvKCukMcWdzfcQEBWaN95VQ1I7XGD4XxSp5eMoUjOdGVNiNb8m"
+		"mOgvvMFJjrei/3OuEZ6EZ8YSMKdsu3DPAgMBAAECggEADnsL8Rl03VR0c+2pKbsvVMVMPL+FGWOFEYbNcrlzeI+rVs+dGS1LvxxC+OjQUoIACJIZSpQfCnBo"
+		"Ap4qgTFHuN130MgesqOk5huJg+kfRGaRhcEi1rnr1BR8FQhKJOVsEr1uYHW79GgbokedUlA4lIx9wEYc/iFPl7SyqhOQ5pUzZAM4H7RpKuaqYC3GW+KYIKOU"
+		"VZDP3t7UPyrgIqJgtlrtkp4NBDER/fGQt126Dd76Uz/RwEccB0qh3tcteSGkLY2I+4689qB0/T3EBkGnDit5+dQ2t+ukLejPGJRvPm3HQ4cRhcMGgnsyB8RD"
+		"vkIj3beZpbFS0VathpKQBDENKQKBgQD/Ge9s/ZS+MVgKMEpFuFVoBYGHTBR9nEJfALydJXtJhd11EFq1kCt63shDohligSlf0KEMRKuVz6DkUy+bibzZU5yt"
+		"TU2X3xkH0hptiAa2kdjk4H+yIxd5B3puFQgkI8MaDDSxUTiK+7FYCHbOBJKmwUTIdYDMF5XqfJXMO+cWdwKBgQDgvwHuVt0PH9plBMCxm0WUHUwZo1jN9VtQ"
+		"R5EqN/QSTcsfB2R+xT0orVNSwSex5yfkCs8V/nD8iRsLr2WJ4TlDQFmL814nyjTTkAcxcquANcy0sAxMoEwmSLv+EPPeMvwp8xrClCxHf9UyZQ7SpSORijFb"
+		"uuDWnS48xhS76WMWaQKBgDbAaETqQCx6Br1ZE/fW0m3bEKvrRlKXYR9m1xSbYNSs6JUhh3aElPBwNGdfuTcNJcYszwQFERa8U3nt6L/nViMG8Q+5EbhQ59xn"
+		"2cg8c8RnlTe6f23KXlVZp4tM9ExdaJiEmiKcnhgmYS/V0TnyfU9RF+Q2ZAhp34FOcBA/ox+NAoGALU3zurLh7vmR0clKesL9HKVnQMfPz/zEwoMavTL4TXRH"
+		"HOMlm/RwprGB2W28bb1WKj8PjbRz3ERbIljiFBBFtcvUAUU21riJO5iOCqa98aNmt4nBgPTTROhmlQmfz0vhzycFXvH1lxgqxvTeLxJBAEamOoKKbljTCEc5"
+		"yMN8SPkCgYEA9LR8uyfSa+m2cclkK8iEC1L5DohLEsvTzjfeXpHL1gSx5P5BIpDzOyxgeOdkOYVSrq3YLKISKhEagwDVNEw699tMrJ7zED2N+zDYOTuDkURB"
+		"mp85hSCNbRD+rL48067IIvqUDfytvs/UrY5uGfMN5fTt77YXmyKWhp8KECTEBK0=",
+	[RSA_KEY_2048_OTHER] =
+		"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQCsEyFAtlf0d4QGcwTaxG9scHBzFnsHITB/D40Xj33R7e0CaOBeRbsl3HkBhhyAniWcPEYb"
+		"Cq2lJNauYPcR1DwAO8wigq+DVCpBw+DlW4nmNoqmHsrcmAIiJhWGZCgKxC4Ofbyoh9rH2OsERGOR75LlSxpPbSrTVPQ8PiFFI7iA8FkLx9jbY2dOw+Idih5Y"
+		"cotKvICAcbhlNbrJQiEKeGSoWOG36S9sEsjmWkViDEPvH0D9RRsexyLwLtPobppREfKVH2g5Jmda+ShHtBP6LijjFMvnKVSw7zcf0qNwEz/QomjCUiR3Tgqo"
+		"ZYpn5NEHjPWSq55rMhibIcSeijXs79dZAgMBAAECggEAAeOzYqYl7NinndkDOYI87XpGF9NsPimsgkap0FOKaITV7If5h7t5CLtFJmHCPBzQcajdRbR+L+Ep"
+		"zNAigmL71i5R6WKZOgZRcPetR2N0Dg+1Aco2hMnUAys7IwbEREr/bPgPO2QDgFyGxx0XoU15xdQHac4bcWbeSC+P9rYD04GbfnJ1mU75j+rA2Uf89FElr+cz"
+		"gvb3zat0s78HgzjEENyJXrXtqELzSoaDtL/Y95NZvAVNF/OkbHo5YojEEyBXDwFqTt4HuaIuFryJEHsWPYCRlAmEhTs1AEpW9Vzro45v/Dog18iIqgVIqKcb"
+		"3hwS5UgBMQE10YlgFoUXTvwUwQKBgQDkh5TTdtDTRGbnZY5hePo1WodevgfBaDtLEMnQCWZcGcTD0aqRJWa5A5btceMU5bpNe6QHTDZRQVuNWWHTKW88HOs3"
+		"SLjwJc4BvMbBO/rRZ+npoeZ1F5NRL3w9YV3bW+q+2kE5JVsDI8KBjaydfO5BOiS3LaG8kWeR+6DAmhi4GQKBgQDAwkrtpAvMa15DaTNIb+i/k09ah63zBqs9"
+		"n2WXqa51Azmhvy9S7MPJ/ceTEzoMg0GIm4qJQqxu7BfwJ74TdIGEw+WjhUYUNYN5GrDrCetnR6cvyM6Gk0Zh05RA5j3c4ecYhyF7EiNAPUjsgTBpiU6HClgL"
+		"TOVPofW9dQCNtZkBQQKBgQDMP9lmPpVZnZMTUZM1zvhh4y2GIfWwiMYlyzV0eFJCEs3n7mayH2l2Bp1ITzeUH9apFc5+r0EE0pNO/AoQvsGqSnZ4DMkt6bv7"
+		"lYtWfZMoweUwaQEeuhlywCwcd/945Ogj99G/j4GOhtF7FPKoN1aCecMC7QfXD2Yv9WOxgIiDUQKBgEfEDsGLYhkpoF7YvA8sGyu4XMMH4Ouqf/bhcaGVuy41"
+		"lS9zTttA62Q46CUJ84LVG4EQ5/NSr4BcxkzTfyEfL1mO1eCbrgu4IMrl9RiNCOfa9ZQE31+bVYj2jSvcjQu/z5qCNSTtC9LO/mePccbZKDN+1mjeqEGNu0Be"
+		"X2ZjRiQBAoGAUUACd/uJdUnaRK4Gw81jFI/RpzYqSBWA3qeoA/8zZu2FMeQBwjt99f25hN4yFBLor2pKkRIh/VWmWK+wvrVRCE6ftMlAbcCMpKX3NZT1BBie"
+		"IVHAIbTLWpD7tDj8D2ZVfHWtEP3d1958wRLBqxWhrF6uTDjNdR48HjjYUBd4XGQ=",
+	[RSA_KEY_3072] =
+		"MIIG/QIBADANBgkqhkiG9w0BAQEFAASCBucwggbjAgEAAoIBgQC5zksPHzcPJiS9VS1/swsK6io7wGlz7iLrcNx9mrmcgF/Tp19uu2wwz3rDbdB8FO0+bBwS"
+		"o5IyQkzV2Ri5eiUone38Twk5qq4BuewU/YpxjY7G/ElX9F2d4j/bLXVozqC3dY7ERoeSZ4yfKi0qosJlp0MV8s8Qddkz9dy6i5jnTYAm9xvESWOv65A2cnLi"
+		"HaE79g8wV/5MM1/8HjPM9go41Ik/x5UiKN8l8xNIsfYckucWp6MMvCiO4NQbwiSOHY3ffjby6KQfPjmb0YcSr9Sy09aQGRGScT9XKopBFt9OrBta5FsCE86G"
+		"O/Eeu1n7bfy7MkZsPt8TUUsawwi1YDKDE8H+sp6CTiuOuv+yZ1480HrcY8XFymOFR00uXjvEeQksPp2dHoW+zMCaxikT321JPu4jtwKT8eI7xFhjK3r8Teep"
+		"MH7OVp0jUVcam9KnzQ/9mTtBunHIcrcp0rrytBJ3wFKZbyd1jeGH+NUz1DZpRNlLyOCRP5p0bvwlQLO2grcCAwEAAQKCAYAKc6LAPoLD3OLrLYvqJ4GjAwoO"
+		"I2QrK8WWFdqpTBdNyODbEIqrOWq8Eie3L4mvOSQhQ0aO+9mA7z7QNq6P3GGTt9KHw1BjCIlSOomfoqVzfsF9yvo7MtlDRNNPum5kz162AyxdORRuNVnxKBez"
+		"UsV5n1+EMAzawa5OoHFiovCebjsbtgG/WFt9rVQG5Ag3VPBZZZ10HDcHRUqMbYx/ZoWrrbTsvAbVDZSD13kJuUz9TXwnR5XB5SGo69eymgihX+MfFtJsObLy"
+		"wGriPG73kHXH6t43VRRsiOr5I7IScW9yO9TV+15f0nLd6Xb+3hnJTPq7PRwJZ+Fw0Pmsaf2oN9Ns1iXfFSbl2SFuEUof7SzEeXeGj9uTpPeuzdBMKdleOo+u"
+		"C2l7ChaERNGlTgITJYJd/bQh70KL+gPkJqTn7XVJ2qJ8A5nwXYgkxT7COLoJzdUir3h2QnLIRyxcsaMa5eg8tkV+7Kam/tdDDk8twKRBr/cPmu9pxAc2Ipoe"
+		"lSQwK20CgcEA4ZX1G5Cpl784LeLVjNreH8I0QspVtzr8UOWSYsIWpnpuESKL9OZgkOpkbXzkzP9iaTi4tx4Y4A8SHzm++/WLupFb941zofGgfYWTnqBihdvY"
+		"ADNHDOpyzNi2zsE/Pawefh438HpItMomUoENKncCzI4a/bpDEWN7qquOhPn0O8+XGl8+SesqbKAjoO4n29hhsoVDhTz4rGNsYDm0rQUlI+/WOy4kJZpl9ALB"
+		"K+eJhCfb3NoPV7GW/vS4T1bTH3FdAoHBANLbVw13Nzm60inAo5CioMlluDte7kxhLUARkOkGWytIRo+RPmOuMpg1ME+IF0RkZHyxaxbfyWGDZSfdK27NP/85"
+		"m7nI2E8ntn1ii+bTv0oNq5K6MKJEpN7MmwcZN4weItoTyqWxSix3EFN5aFt2IUKHFMv2ZTfd0UD1KRp6omcyE/V7dYEWqHnVYO2CdLLlX3mHF99Jfg8cnYmb"
+		"QrgxeD0s7ySkIwmSUJDDDm/A7Ql8WiJfash4ux+FSeYlILLfIwKBwG9y4Kd/runThPPWj16JexgBoEQnJnXh5GorIUk9TmdtMReyE6cocijmRDt7aqaEvZ/y"
+		"b/+4FN4NVAytQNfGFgRUcDU7YxdtArdA2Q+TeVlcpbhjnQSah6EAqEA5ZP8ZG+9/Cm/6WhVHketM6q5CIdXhlyAnd58NoTlOjJjRzIIIK0TSLTnjvw/vheqp"
+		"/nM00f+aqyMWXlz8ubxIhiS81/6LLTILt7wELb6B5eHFAEGUV6Ei8lWG3WyUhsJbyO5N2QKBwQCVVL4MTVgRTJw28bVlY6fXunCFq6+87D2t2EL2pYe/2YoP"
+		"d1/mHKK8ZT73tHw19ZutK8GaC5eFthbX6q0t5bLjQJtnMjTvqkJ1/mryaRhai9/tJGv5IABbwjAxEMzkMRuhss6cFjlf0FsBo0QjMkBP63bxFGmO7UubY4Ve"
+		"uWd3CmJUQsFvUOq0jkf9LZ0UbZn2aZSgkF30ueFgaVMRPAfZ247qNkySJMtmGp6IyuuVAjqbiVQI8mgj5LP3iGfmBl0CgcBxliXPlwsg2oU3O8MiXmg53s7v"
+		"QhOgoZZS0JN8SRqIrc0x4lhTUtowHWGPjXzDujl3le1AYf1KvdNuqlDBwF4IyJkLtOoztpKbTgLciGq+6jwKdmRgmLcHmNCCIEQ2DmA27C8DtNZqMlZuUbvc"
+		"L04u35wWyggs9vNAnGceB/I9YzvXG+3txUtfidGy6N33lgjLd6/EAU26ANqKTaVMFRYcjTMwiKOdKYPpNxI9N9jYyvAUAgh37Y9MpF/lkQ3BXVk=",
+	[RSA_KEY_4096] =
+		"MIIJQgIBADANBgkqhkiG9w0BAQEFAASCCSwwggkoAgEAAoICAQC19Xlrbn+NMBd5veHjZPuLAgP1KxeJOGYSI0KrpeyUA2NGt9ZzEmnAsnRqRIi2JV7lu7SF"
+		"lQ9mwRtEY+R/BR3SyoTSPtxY8rVPdKWKo5S8JQK0XdF6ASX7bSe4Q2Sb6gBHLS02qSUAsKOrRIvKTHwgw4a4UaEV1Whx/75rcoXwojSONbCpc1mW6VcpAR7P"
+		"+Wsb+H0oNgdRnCK8k/VO7nSDFSD6h21c/wFZZZVgIi7fDe+9lGnykrAjwY5OXrRd8ebgL3sFaj9nsQAXZ75uN3bHoRGGHaRwEtuLOh6zTLNMClpKnrorBEn7"
+		"5L/M8JZdmoGiLItr8n//h5BdjSI44FVKrT5x9TG8pcBTvsL57WSDLjilaRvH/mZ2uhX9nx15OwOEKUWyNA0Hc7FIfgYAljDPytcw4ctE/1bbYD8F4YQErHlf"
+		"vgbSQfXp5pUmBoMujJmHwrSjLG1hvyokiDhz4OHPDRgBXcGqcsbjCsylQ9qLGhT/eNwf4aywQHncn8nsWhEx4o1hRoxjBmRguY3JzFsTaeS32Hw/Wd+hglpY"
+		"prrh05IOdFt4k7h2EMipM4lNv43QAUdSdaiCfbIebGbLeDWVISmsFJkGGL/yAcMSSPeMXeFRhlpRzg4Z03iCUr30WMF9VaVisOkDCGT5INhs+rjuUjHb4S7U"
+		"4F4hGD1ywUQJFwIDAQABAoICADoIbo9LELdRDUuwueiyfl+ZZvW8pqcHK9bBFDR2mPukEPevDmBpEP16bRKvhQLC7H9M3Ih2QBE/qZioW2n/kcF3AeGkVtav"
+		"ohATXfDXt0pCa5hnC7Zjw19rMu3b4KyxdyE8UV1LmRedPrYTCJqexkAU3FTRBBVYmRUyweK3Bez3btekXBHPTlWJWlkjmFYwcG7dU92NTcxDhfirH+PqvZJJ"
+		"HNmKc+DjG+UNNxUQEe7mHP5T5W6ORktBIkfwgIot6rq5qfzSJCLIGwVb+ypf2ixVPKePsLBl80t2X/BDmDO6YY3HDg1GMup5zIpqeSqlao70sgrdruEqtWqA"
+		"5tdJBSpfUnWM9eIfX+WjCm42UyzhzQl/rouGBmaf3r8Zv+XA8r9UvvJ3CWkUBLUPa0shsljMlwMJKJAXnxqFahz37fIQ7hLO2cHo/vB4pRcq5NDhxcWd2xKU"
+		"Ph1iAkRJa/fVPnX0geb09SktE1AZNE6j6xKxd86q/Eqg2EP/tDx1lL/cWwh1nilgqrqgoRTMu4nilA4ATTOOlPHFRHlYJ/DW9sj2s8wR2fnni7bS4wUWkgho"
+		"5nDqiahJsAuGDUtaRKqbyB+LYo2hf0OdtyRJ9PA+e3TGlcrve7+cZawgtFFd0iaO0ohT/VXs+tnpIE24xR8cD2ZrXhNfWYNRPAFLNycRa/jRAoIBAQD0mUok"
+		"2L2lFfobKbvTwpyv8f/zXIFCivWWXoVgL6xvwZJOSVCDT5Z8+MkVyepJN6/T4TAVY9+UxugdW/y3vWi/4XnpCqIkDTj8siJBUdAL3Npk76Hc6U1VawL8tj9h"
+		"S1nhb4PevlLmHEg180ssVp0yjFKrFzLt1/75G5xmt44BTrfCJAZ3k0YAcpxNvhpgJUbwjIjE4YrW2Gvp9Y3eSItx7wOU72wawAet8PeVROkgIVuuFrihCAqc"
+		"LcIv1wuIDmYWtD1phnyssBhT+HtpMXnKgypPukzlJazMUcS1Y+HucgY8J50OofG05p+fHdfvWIwOk90T7+8yDPX2qiWVq/Q9AoIBAQC+cLmXn6CO1fB4KuzQ"
+		"yn+suFAcEck803ADliszvzEK8GvMjgP/B0TBvXT+wPeYkmj/gxm1QsKq30nlCaj+h82ji/jHrWCbtMrJJFiMcAGcENNvvZorYH4iE+fQPTxMKydcmfiZS4ck"
+		"EM8loSMfKVBYIepslbQVxTN++DOcMHSftiVdcjW2Zy3iQiSqUayOKUyOLNp/QT59ta5/Bn9mZY1Bzudusb2gze1pQyFe4lnbn2HeN8rahq827AgTgdmnEyFg"
+		"5rwlalBvI5frjarLvYIgZ5Cy59myyDuRQAsdsD3bovrgsN7DHcH8e9c6UJe5dUW+A5Fv+zustWvO5f51wMPjAoIBADzlHOxneW9sNUQl87kYrmGvYgV4dkXW"
+		"yqWRCquTst5v1rjez8ihO9oJJibiig2Ia6HYYlww7SzhCFCm4hfsc/OxcuRt3UgUcqeWwah5cc5CQaz3a9jPzI0Dg07fIJBcbhgN50rBH2piiCfGVmTHe4Nm"
+		"I/6sW+WS7Muf8CQydowkyOLwjRuf8sGRxxAjz/U30p14n2REsogigVtR4uwAK5dF5iJiKQvP2xmW8EydR1zUcTq6NWUB14JicgHvC9PnocrtPIzVCp0Dikr9"
+		"hdv+kU+1sAcBXrt90bNceBigsVLn2F2JjzRhZQegkwTOLUBNTzEh5txb07UmPOYYHhtRIBECggEAFGwaOvxPR4IBy6EuzCUrE+agEKKHphI2jOvprh7ur3Gg"
+		"3crM+uhYoz4h8b/XzXDF+cChXSLPpWtUjU8/5CvEDanQ//jDx27X4EIZjNXmFkpnoi/+/G/YlubzkQ1ADhsCmZeZZTcIQwHadPqWvZy8lPbuIL7dFQiUwST0"
+		"w+ceWpI554972xetf/n/3JPtoUEkiIqe0863WNvG3rBfsSdqwofhoalF4Jy0vPkJ9xbm8/pfkGkDQ/P1jjo5k331TUlr5uxXeNuxzHlQrV3/1uF3tunkRos+"
+		"eUGnwafQiVqBB7CunrHY8aubRewx5HsICkddN0dCrXOPrrG14fYgF5iYaQKCAQEAzKYZO3vJ9Dx1cimD09hR4xnw44mf28rzZf64c65/IoqtlQZcTbGjE147"
+		"DvjV7cOzw+l8aMSO9V25Yp01H/FJse7WeuDeboylv1vjetc+++P7NBbevBeXYYl4/fqsU7XNOUeBoBhJRIeh1rkDPX+nxWPpHYwp9ocxDfyYI1QPahfFt8/G"
+		"orYeb3RwokrfupCU9ThMgiYzpDRElI8l1eMnD+aW7bWQ9CGOjAX+i/uRfKziquVjPelCokc9RGB6H6G46VE8pzYlU9wLMDkF33TWK/ox+Z4wYsLpuuGHmLXU"
+		"g7XbLui8rI5Pp6DMhm7wQqY9bjawSO5xKwP1lvFuJEJ+dw==",
+};
+
+EVP_PKEY *rsa_key(enum rsa_key which)
+{
+	uint8_t der[4096];
+	const uint8_t *p = der;
+	size_t n = 0;
+	cr_assert_eq(base64_decode(str_of(texts[which]), (char *)der, sizeof der, &n), ERR_OK);
+	EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &p, (long)n);
+	cr_assert_not_null(key);
+	return key;
+}
+
+struct signing_key *private_key(enum jwt_alg alg)
+{
+	struct signing_key *key = NULL;
+	if (alg == JWT_RS256 || alg == JWT_PS256)
+		cr_assert_eq(signing_key_of_private(alg, rsa_key(alg == JWT_RS256 ? RSA_KEY_2048 : RSA_KEY_2048_OTHER), &key), ERR_OK);
+	else
+		cr_assert_eq(signing_key_generate(alg, &key), ERR_OK);
+	return key;
+}
