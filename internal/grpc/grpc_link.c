@@ -244,11 +244,9 @@ static enum err greet(struct grpc_conn *c, ssize_t n)
 	return tls_stream_certificate(&c->stream, &c->certificate) == ERR_NO_MEMORY ? ERR_NO_MEMORY : ERR_OK;
 }
 
-/* Why the connection ends now; CONN_END_NONE: it goes on. */
-static enum conn_end read_once(struct grpc_conn *c, ssize_t *ret_n)
+/* What was read is taken in. Why the connection ends now; CONN_END_NONE: it goes on. */
+static enum conn_end note_read(struct grpc_conn *c, const char *bytes, ssize_t n)
 {
-	struct str chunk = grpc_server_chunk(c->server);
-	ssize_t n = *ret_n = tls_stream_read(&c->stream, (char *)chunk.p, chunk.n);
 	enum err err = c->shaking ? greet(c, n) : ERR_OK;
 	if (n == 0)
 		return CONN_END_CLIENT_CLOSED;
@@ -258,9 +256,17 @@ static enum conn_end read_once(struct grpc_conn *c, ssize_t *ret_n)
 		return CONN_END_NONE;
 	if (n < 0)
 		return CONN_END_LOST;
-	bool taken = take(c, str_from(chunk.p, (size_t)n));
-	explicit_bzero((char *)chunk.p, (size_t)n); /* a secret may be in there */
-	return taken ? CONN_END_NONE : CONN_END_NO_MEMORY;
+	return take(c, str_from(bytes, (size_t)n)) ? CONN_END_NONE : CONN_END_NO_MEMORY;
+}
+
+static enum conn_end read_once(struct grpc_conn *c, ssize_t *ret_n)
+{
+	struct str chunk = grpc_server_chunk(c->server);
+	ssize_t n = *ret_n = tls_stream_read(&c->stream, (char *)chunk.p, chunk.n);
+	enum conn_end end = note_read(c, chunk.p, n);
+	if (n > 0)
+		explicit_bzero((char *)chunk.p, (size_t)n); /* a secret may be in there */
+	return end;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)

@@ -338,13 +338,15 @@ void rest_exchange_readable(evutil_socket_t fd, short what, void *conn)
 	int reads = 0;
 	do {
 		n = tls_stream_read(&c->stream, c->set->chunk, sizeof c->set->chunk);
-		if (c->phase == REST_GREETING && !greet(c, n))
+		bool greeted = c->phase != REST_GREETING || greet(c, n);
+		if (greeted && n != TLS_STREAM_LATER)
+			note_read(c, n);
+		if (n > 0)
+			crypto_wipe(c->set->chunk, (size_t)n); /* a secret may be in there */
+		if (!greeted)
 			return;
 		if (n == TLS_STREAM_LATER)
 			break;
-		note_read(c, n);
-		if (n > 0)
-			crypto_wipe(c->set->chunk, (size_t)n); /* a secret may be in there */
 	} while (c->phase != REST_GONE && c->intake == REST_READING && ++reads < READS_MAX &&
 		 (n == sizeof c->set->chunk || tls_stream_holds(&c->stream)));
 	if (c->phase == REST_GONE)
