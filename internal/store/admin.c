@@ -73,7 +73,7 @@ static void answered(void *arg, enum err err, const PGresult *r)
 	arena_free(a);
 }
 
-static enum err submit(struct store *s, const char *statement, const struct pg_params *p, struct call call)
+static enum err submit(struct store *s, enum statement statement, const struct pg_params *p, struct call call)
 {
 	return store_submit(s, statement, call.writes, p, answered, &call, sizeof call);
 }

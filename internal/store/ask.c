@@ -128,7 +128,7 @@ enum err store_record_refusal(struct store *s, const struct origin *o, enum err 
 /* ---- asking ---- */
 
 /* Who acts as an operator is held live in the act's own transaction. */
-static enum err send_held(struct store *s, const char *statement, const struct pg_params *p, struct asked *asked)
+static enum err send_held(struct store *s, enum statement statement, const struct pg_params *p, struct asked *asked)
 {
 	int timeout_ms = (int)s->config->request_timeout_ms;
 	if (p->by == NULL)
@@ -140,7 +140,7 @@ static enum err send_held(struct store *s, const char *statement, const struct p
 				    timeout_ms, relay, asked);
 }
 
-enum err store_submit(struct store *s, const char *statement, bool writes, const struct pg_params *p, pg_unit_done *answered,
+enum err store_submit(struct store *s, enum statement statement, bool writes, const struct pg_params *p, pg_unit_done *answered,
 		      const void *call, size_t n)
 {
 	struct asked *asked = malloc(sizeof *asked + n);

@@ -204,7 +204,7 @@ static enum err send_taken(struct store *s, unsigned n, int timeout_ms)
 	struct pg_params p;
 	arena_reset(q->arena);
 	pg_params_init(&p, q->arena);
-	const char *statement = issue_statement_put(s, &q->flying, signing_key_kid(key), &p);
+	enum statement statement = issue_statement_put(s, &q->flying, signing_key_kid(key), &p);
 	pg_unit_ran *written = n == 1 && signing_key_is_slow(key) ? batch_written : NULL;
 	return pg_conn_send_and_watch(s->issue_conn, statement, &p, timeout_ms, written, batch_answered, s);
 }

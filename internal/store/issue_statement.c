@@ -187,7 +187,7 @@ static void put_no_bearers(struct pg_params *p)
 }
 
 /* The least statement that can check them all. */
-static const char *statement_for(const struct store *s, const struct list *requests)
+static enum statement statement_for(const struct store *s, const struct list *requests)
 {
 	bool bearer = false, secret = false, dpop = false, proof = s->config->fapi2;
 	LIST_EACH (it, requests) {
@@ -202,7 +202,7 @@ static const char *statement_for(const struct store *s, const struct list *reque
 	return bearer || secret || dpop ? STMT_ISSUE_PROOF : STMT_ISSUE_CREDENTIAL;
 }
 
-const char *issue_statement_put(struct store *s, const struct list *requests, struct str kid, struct pg_params *p)
+enum statement issue_statement_put(struct store *s, const struct list *requests, struct str kid, struct pg_params *p)
 {
 	const struct audit_writer *writer = s->issue.writer;
 	struct uuid batch_id = audit_writer_batch(writer);
@@ -212,18 +212,18 @@ const char *issue_statement_put(struct store *s, const struct list *requests, st
 	pg_put_uuid(p, &batch_id);
 	audit_writer_put(writer, p);
 	put_columns(s, p, method_columns, sizeof method_columns / sizeof *method_columns, requests);
-	const char *name = statement_for(s, requests);
-	if (str_eq(str_of(name), STR(STMT_ISSUE)))
-		return name;
-	if (str_eq(str_of(name), STR(STMT_ISSUE_CREDENTIAL)))
+	enum statement statement = statement_for(s, requests);
+	if (statement == STMT_ISSUE)
+		return statement;
+	if (statement == STMT_ISSUE_CREDENTIAL)
 		put_no_bearers(p);
 	else
 		put_columns(s, p, bearer_columns, sizeof bearer_columns / sizeof *bearer_columns, requests);
-	if (!str_eq(str_of(name), STR(STMT_ISSUE_BEARER))) {
+	if (statement != STMT_ISSUE_BEARER) {
 		put_columns(s, p, proof_columns, sizeof proof_columns / sizeof *proof_columns, requests);
 		pg_put_bool(p, s->config->fapi2);
 	}
-	return name;
+	return statement;
 }
 
 /* ---- what it answers ---- */

@@ -12,10 +12,11 @@
 #include "sql/audit_row.h"
 #include "sql/pg_value.h"
 #include "store/issue.h"
+#include "store/statements.h"
 
 /* All parameters, for at most batch_max requests that are to be signed with the key `kid`;
- * returns the name of the statement that takes them. */
-const char *issue_statement_put(struct store *s, const struct list *requests, struct str kid, struct pg_params *p);
+ * returns the statement that takes them. */
+enum statement issue_statement_put(struct store *s, const struct list *requests, struct str kid, struct pg_params *p);
 
 /* Reads the result into what issue.h says is out, but for the key. Strings are borrowed from it.
  * False, and nothing was read, unless it has exactly one row for each of the requests, which are

@@ -37,7 +37,7 @@ static void answered(void *arg, enum err err, const PGresult *r)
 	arena_free(a);
 }
 
-static enum err submit(struct store *s, const char *statement, bool writes, const struct pg_params *p, struct call call)
+static enum err submit(struct store *s, enum statement statement, bool writes, const struct pg_params *p, struct call call)
 {
 	call.store = s;
 	call.sent_us = clock_mono_us();

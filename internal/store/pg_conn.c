@@ -1,5 +1,5 @@
-/* The connection's state machine. Data: pg_conn_send -> PQsendQueryPrepared + PQpipelineSync ->
- * flush; readable -> PQgetResult -> the head unit's result -> (ran, if asked for) -> its sync ->
+/* The connection's state machine. Data: pg_conn_send -> (PQsendPrepare, the first time) ->
+ * PQsendQueryPrepared + PQpipelineSync -> flush; readable -> PQgetResult -> the head unit's result -> (ran, if asked for) -> its sync ->
  * done. One function (go_down) ends a connection, whatever the reason. */
 #include "store/pg_conn.h"
 
@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,11 +23,17 @@
 
 enum state { DOWN, DIALING, UP };
 enum stage { CONNECTING, TALKING, ABANDONED };
+/* of a statement on this connection; PREPARING: a unit in flight does it */
+enum readiness { UNPREPARED, PREPARING, PREPARED };
+
+#define QUERIES_MAX 2 /* of a unit: a guard and what it guards */
 
 struct unit {
 	int64_t sent_us, deadline_us;
-	unsigned unanswered; /* of its statements */
-	pg_unit_ran *ran;    /* NULL: nobody asks, or has been told */
+	unsigned unanswered; /* of what it prepares, then of its queries */
+	unsigned statements[QUERIES_MAX], preparing[QUERIES_MAX];
+	unsigned statements_n, preparing_n;
+	pg_unit_ran *ran; /* NULL: nobody asks, or has been told */
 	pg_unit_done *done;
 	void *arg;
 	PGresult *result;
@@ -39,6 +46,7 @@ struct pg_conn {
 	enum state state;
 
 	PGconn *pg;
+	uint8_t *readiness; /* enum readiness, of each of the spec's statements */
 	struct event *readable, *writable;
 	struct event *timer; /* UP: the head unit's deadline; DOWN: the next dialing */
 	struct unit *units;  /* a ring of unit_max: what was sent and isn't answered */
@@ -243,10 +251,29 @@ PGresult *pg_conn_take_result(struct pg_conn *c)
 static void tell_ran(struct unit *u)
 {
 	pg_unit_ran *ran = u->ran;
-	if (ran == NULL || u->result == NULL || pg_err(u->result) != ERR_OK)
+	if (ran == NULL || u->unanswered > 0 || u->result == NULL || pg_err(u->result) != ERR_OK)
 		return;
 	u->ran = NULL;
 	ran(u->arg, u->result);
+}
+
+/* The next of those that it prepares. One that couldn't be prepared, also because the one before it
+ * failed, is prepared by the next unit that wants it. */
+static void note_prepared(struct pg_conn *c, const struct unit *u, const PGresult *r)
+{
+	unsigned statement = u->preparing[u->preparing_n - (u->unanswered - u->statements_n)];
+	c->readiness[statement] = PQresultStatus(r) == PGRES_COMMAND_OK ? PREPARED : UNPREPARED;
+}
+
+/* What the unit in front of it couldn't prepare. Or the server has forgotten. */
+static void note_missing(struct pg_conn *c, const struct unit *u, const PGresult *r)
+{
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	if (state == NULL || strcmp(state, PG_NO_SUCH_STATEMENT) != 0)
+		return;
+	for (unsigned i = 0; i < u->statements_n; i++)
+		if (c->readiness[u->statements[i]] == PREPARED)
+			c->readiness[u->statements[i]] = UNPREPARED;
 }
 
 /* The last statement's; or the failure of the one before, which has kept it from running. */
@@ -275,6 +302,10 @@ static const char *take_result(struct pg_conn *c, PGresult *r)
 			finish_head(c);
 		return is_answer ? "a statement has no answer" : NULL;
 	}
+	if (is_answer && head->unanswered > head->statements_n)
+		note_prepared(c, head, r);
+	else
+		note_missing(c, head, r);
 	head->unanswered -= is_answer;
 	keep_result(head, r);
 	/* one more than there are statements: its commit has failed, unless another unit has */
@@ -358,6 +389,7 @@ static void on_dialed(evutil_socket_t fd, short what, void *arg)
 	}
 	c->state = UP;
 	c->retry_ms = RETRY_FIRST_MS;
+	memset(c->readiness, UNPREPARED, c->spec->statement_count);
 	log_message(LOG_INFO, "database_connected", "%s", c->spec->application_name);
 	c->events.up(c->events.arg);
 }
@@ -377,28 +409,53 @@ static void hurry(struct pg_conn *c, int64_t deadline_us)
 		rearm_deadline(c);
 }
 
+static bool prepare(struct pg_conn *c, struct unit *u, unsigned statement)
+{
+	const struct pg_statement *s = &c->spec->statements[statement];
+	assert(statement < c->spec->statement_count);
+	if (c->readiness[statement] != UNPREPARED)
+		return true;
+	c->readiness[statement] = PREPARING;
+	u->preparing[u->preparing_n++] = statement;
+	return PQsendPrepare(c->pg, s->name, s->sql, 0, NULL) == 1;
+}
+
 static bool send_query(struct pg_conn *c, const struct pg_query *q)
 {
 	const struct pg_params *p = q->params;
-	return PQsendQueryPrepared(c->pg, q->statement, p->n, p->values, p->lengths, p->formats, 1) == 1;
+	return PQsendQueryPrepared(c->pg, c->spec->statements[q->statement].name, p->n, p->values, p->lengths, p->formats, 1) == 1;
 }
 
-static enum err send_unit(struct pg_conn *c, const struct pg_query *guard, const struct pg_query *q, int timeout_ms, struct unit u)
+/* Prepared before any of them runs: then that doesn't depend on how the others end. */
+static bool send_queries(struct pg_conn *c, struct unit *u, const struct pg_query *const queries[], unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		u->statements[u->statements_n++] = queries[i]->statement;
+		if (!prepare(c, u, queries[i]->statement))
+			return false;
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (!send_query(c, queries[i]))
+			return false;
+	u->unanswered = u->preparing_n + n;
+	return true;
+}
+
+static enum err send_unit(struct pg_conn *c, const struct pg_query *const queries[], unsigned n, int timeout_ms, struct unit u)
 {
 	if (c->state != UP)
 		return ERR_STORE_UNAVAILABLE;
 	if (c->unit_count >= c->unit_max)
 		return ERR_OVERLOADED;
-	if (!pg_params_ok(q->params) || (guard != NULL && !pg_params_ok(guard->params)))
-		return ERR_TOO_LARGE;
-	if ((guard != NULL && !send_query(c, guard)) || !send_query(c, q) || (u.ran != NULL && PQsendFlushRequest(c->pg) != 1) ||
-	    PQpipelineSync(c->pg) != 1) {
+	for (unsigned i = 0; i < n; i++)
+		if (!pg_params_ok(queries[i]->params))
+			return ERR_TOO_LARGE;
+	if (!send_queries(c, &u, queries, n) || (u.ran != NULL && PQsendFlushRequest(c->pg) != 1) || PQpipelineSync(c->pg) != 1) {
 		/* libpq is out of memory or its socket is dead: what it holds may not match our
 		 * list any more, so begin anew from the loop */
 		event_active(c->timer, EV_TIMEOUT, 0);
 		return ERR_STORE_UNAVAILABLE;
 	}
-	u.unanswered = guard == NULL ? 1 : 2;
 	u.sent_us = clock_mono_us();
 	u.deadline_us = u.sent_us + (int64_t)timeout_ms * 1000;
 	hurry(c, u.deadline_us);
@@ -409,13 +466,14 @@ static enum err send_unit(struct pg_conn *c, const struct pg_query *guard, const
 	return ERR_OK;
 }
 
-enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *p, int timeout_ms, pg_unit_ran *ran,
+enum err pg_conn_send_and_watch(struct pg_conn *c, unsigned statement, const struct pg_params *p, int timeout_ms, pg_unit_ran *ran,
 				pg_unit_done *done, void *arg)
 {
-	return send_unit(c, NULL, &(struct pg_query){statement, p}, timeout_ms, (struct unit){.ran = ran, .done = done, .arg = arg});
+	const struct pg_query q = {statement, p}, *const queries[] = {&q};
+	return send_unit(c, queries, 1, timeout_ms, (struct unit){.ran = ran, .done = done, .arg = arg});
 }
 
-enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *p, int timeout_ms, pg_unit_done *done, void *arg)
+enum err pg_conn_send(struct pg_conn *c, unsigned statement, const struct pg_params *p, int timeout_ms, pg_unit_done *done, void *arg)
 {
 	return pg_conn_send_and_watch(c, statement, p, timeout_ms, NULL, done, arg);
 }
@@ -423,7 +481,8 @@ enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_
 enum err pg_conn_send_guarded(struct pg_conn *c, const struct pg_query *guard, const struct pg_query *q, int timeout_ms, pg_unit_done *done,
 			      void *arg)
 {
-	return send_unit(c, guard, q, timeout_ms, (struct unit){.done = done, .arg = arg});
+	const struct pg_query *const queries[] = {guard, q};
+	return send_unit(c, queries, 2, timeout_ms, (struct unit){.done = done, .arg = arg});
 }
 
 /* ---- life ---- */
@@ -441,10 +500,12 @@ struct pg_conn *pg_conn_new(struct event_base *base, const struct pg_open_spec *
 	c->retry_ms = RETRY_FIRST_MS;
 	c->down_reason = "database_unreachable";
 	c->units = calloc(units_max, sizeof *c->units);
+	c->readiness = calloc(spec->statement_count + 1, sizeof *c->readiness);
 	c->dialed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	c->timer = evtimer_new(base, on_timer, c);
 	c->dialed_event = c->dialed < 0 ? NULL : event_new(base, c->dialed, EV_READ | EV_PERSIST, on_dialed, c);
-	if (c->units == NULL || c->timer == NULL || c->dialed_event == NULL || event_add(c->dialed_event, NULL) != 0) {
+	if (c->units == NULL || c->readiness == NULL || c->timer == NULL || c->dialed_event == NULL ||
+	    event_add(c->dialed_event, NULL) != 0) {
 		pg_conn_free(c);
 		return NULL;
 	}
@@ -472,6 +533,7 @@ void pg_conn_free(struct pg_conn *c)
 	if (c->dialed >= 0)
 		close(c->dialed);
 	free(c->units);
+	free(c->readiness);
 	free(c);
 }
 

@@ -1,5 +1,7 @@
 /* One PostgreSQL connection on an event loop: statements go out in order, each with a sync of
- * its own, and come back in order.
+ * its own, and come back in order. PostgreSQL prepares a statement where the connection first
+ * sends it: few of a gateway's are asked for on each of its connections, and a server that has
+ * just taken over shall not read all of them for each.
  *
  *   DOWN -> DIALING (a thread opens it, bounded) -> UP -> DOWN (closing always says why; the
  *   next try waits a little longer each time)
@@ -57,15 +59,16 @@ bool pg_conn_is_up(const struct pg_conn *c);
 const char *pg_conn_down_reason(const struct pg_conn *c);
 unsigned pg_conn_in_flight(const struct pg_conn *c);
 
-/* Sends one prepared statement. ERR_STORE_UNAVAILABLE: not up. ERR_OVERLOADED: units_max in
- * flight. ERR_TOO_LARGE: the parameters overflowed. On an error `done` isn't called. */
-MUST_CHECK enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms,
-				 pg_unit_done *done, void *arg);
+/* Sends one of the spec's statements, by its place. ERR_STORE_UNAVAILABLE: not up.
+ * ERR_OVERLOADED: units_max in flight. ERR_TOO_LARGE: the parameters overflowed. On an error `done`
+ * isn't called. */
+MUST_CHECK enum err pg_conn_send(struct pg_conn *c, unsigned statement, const struct pg_params *params, int timeout_ms, pg_unit_done *done,
+				 void *arg);
 
-/* Two prepared statements in one transaction: what `guard` answers is of no interest, and if it
+/* Two statements in one transaction: what `guard` answers is of no interest, and if it
  * fails, nothing of `q` is done, and the unit fails as it did. */
 struct pg_query {
-	const char *statement;
+	unsigned statement;
 	const struct pg_params *params;
 };
 MUST_CHECK enum err pg_conn_send_guarded(struct pg_conn *c, const struct pg_query *guard, const struct pg_query *q, int timeout_ms,
@@ -74,7 +77,7 @@ MUST_CHECK enum err pg_conn_send_guarded(struct pg_conn *c, const struct pg_quer
 /* As pg_conn_send, and PostgreSQL is asked to send the rows before it commits (a Flush ahead of
  * the Sync), which costs it and us a message more. `ran` is called when they arrive, at most
  * once and before `done`; not at all if the commit is known by then, or the statement failed. */
-MUST_CHECK enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms,
+MUST_CHECK enum err pg_conn_send_and_watch(struct pg_conn *c, unsigned statement, const struct pg_params *params, int timeout_ms,
 					   pg_unit_ran *ran, pg_unit_done *done, void *arg);
 
 #endif

@@ -1,7 +1,8 @@
-/* Connect, look at whom we talk to, set the session, check schema and master keys, prepare the
- * statements, enter the pipeline. */
+/* Connect, look at whom we talk to, check schema and master keys, set the session, enter the
+ * pipeline. */
 #include "store/pg_open.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "sql/pg_value.h"
 #include "sql/promises.h"
 #include "sql/schema.h"
+
+#define SETTINGS_MAX 16
 
 /* PQgetResult would wait for ever for a server that was paused after it had let us in, so wait
  * for the bytes ourselves. NULL after the deadline. */
@@ -159,25 +162,21 @@ static enum pg_open_outcome check_ring(PGconn *pg, const struct pg_open_spec *sp
 	return PG_OPEN_OK;
 }
 
-static enum pg_open_outcome prepare_session(PGconn *pg, const struct pg_open_spec *spec, struct arena *a, struct sbuf *why)
+static enum pg_open_outcome set_session(PGconn *pg, const struct pg_open_spec *spec, struct arena *a, struct sbuf *why)
 {
-	for (const char *const *s = spec->settings; s != NULL && s[0] != NULL; s += 2) {
-		struct pg_params p;
-		pg_params_init(&p, a);
-		pg_put_text(&p, str_of(s[0]));
-		pg_put_text(&p, str_of(s[1]));
-		PG_RESULT r = query(pg, spec, "select set_config($1, $2, false)", &p);
-		if (pg_err(r) != ERR_OK)
-			return fault(pg, r, "a session setting was refused", why);
+	struct str names[SETTINGS_MAX], values[SETTINGS_MAX];
+	size_t n = 0;
+	for (const char *const *s = spec->settings; s != NULL && s[0] != NULL; s += 2, n++) {
+		assert(n < SETTINGS_MAX);
+		names[n] = str_of(s[0]);
+		values[n] = str_of(s[1]);
 	}
-	for (size_t i = 0; i < spec->statement_count; i++) {
-		if (PQsendPrepare(pg, spec->statements[i].name, spec->statements[i].sql, 0, NULL) != 1)
-			return fault(pg, NULL, "a statement can't be prepared", why);
-		PG_RESULT r = result_within(pg, spec->timeout_ms);
-		if (pg_err(r) != ERR_OK)
-			return fault(pg, r, "a statement can't be prepared", why);
-	}
-	return PG_OPEN_OK;
+	struct pg_params p;
+	pg_params_init(&p, a);
+	pg_put_array(&p, PG_TEXT, names, n);
+	pg_put_array(&p, PG_TEXT, values, n);
+	PG_RESULT r = query(pg, spec, "select set_config(name, value, false) from unnest($1, $2) as s (name, value)", &p);
+	return pg_err(r) == ERR_OK ? PG_OPEN_OK : fault(pg, r, "a session setting was refused", why);
 }
 
 /* libpq's own would write to stderr, and might wait there on a loop's thread. */
@@ -229,7 +228,7 @@ enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, stru
 	if (outcome == PG_OPEN_OK)
 		outcome = check_ring(pg, spec, a, why);
 	if (outcome == PG_OPEN_OK)
-		outcome = prepare_session(pg, spec, a, why);
+		outcome = set_session(pg, spec, a, why);
 	if (outcome == PG_OPEN_OK && (PQsetnonblocking(pg, 1) != 0 || PQenterPipelineMode(pg) != 1)) {
 		sbuf_putz(why, "the connection can't be pipelined");
 		outcome = PG_OPEN_UNREACHABLE;

@@ -20,7 +20,7 @@ struct pg_open_spec {
 	/* of the file that `url` was read from; NULL: of none. See database_url_now */
 	const char *url_path;
 	const char *application_name;
-	const struct pg_statement *statements; /* prepared at once, in this order */
+	const struct pg_statement *statements; /* that may be sent; see pg_conn.h */
 	size_t statement_count;
 	/* name, value, name, value, ..., NULL: set for the session */
 	const char *const *settings;

@@ -8,10 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sql/promises.h"
-#include "sql/sql_sql.h"
 #include "store/denied.h"
 #include "store/store_parts.h"
-#include "store/store_sql.h"
 
 #define DENIED_FLUSH_US 60000000
 #define PARTITIONS_US   3600000000
@@ -22,99 +20,6 @@
 #define UNUSED_VERSIONS 16
 #define UNUSED_TOKENS   100000
 #define SERVE_UNITS_MAX 512
-
-static const struct pg_statement issue_statements[] = {
-	{STMT_ISSUE, sql_issue},
-	{STMT_ISSUE_BEARER, sql_issue_bearer},
-	{STMT_ISSUE_CREDENTIAL, sql_issue_credential},
-	{STMT_ISSUE_PROOF, sql_issue_proof},
-	{STMT_SEAL, sql_seal},
-	/* With $1 it commits a record of no consequence to the WAL, to learn whether the server
-	 * takes writes again. */
-	{STMT_PROBE, "select current_setting('transaction_read_only') = 'on',"
-		     " case when $1::bool then pg_logical_emit_message(true, 'm2m-gateway', '') end"},
-};
-
-static const struct pg_statement serve_statements[] = {
-	{STMT_READ_CLIENT_ID, sql_read_client_id},
-	{STMT_READ_SECRET, sql_read_secret},
-	{STMT_ROTATE_BEGIN, sql_rotate_begin},
-	{STMT_ROTATE, sql_rotate},
-	{STMT_ROTATION_READ, sql_rotation_read},
-	{STMT_ROTATION_CHANGE, sql_rotation_change},
-	{STMT_END_UNUSED, "select count(*) from m2m.end_unused_secrets($1::int4, $2::int4, 'm2m-gateway', '-', null)"},
-	{STMT_CLIENT_JWKS, sql_client_keys},
-	{STMT_FOREIGN_HASHES, sql_foreign_hashes},
-	{STMT_ADOPT_SECRET, sql_adopt_secret},
-	{STMT_USED_FORGET, "select m2m.used_once_forget()"},
-	{STMT_USED_SPEND, sql_used_once_spend},
-	{STMT_KEYS, sql_signing_keys},
-	{STMT_TOKEN_LIST, sql_token_list},
-	{STMT_DENIED, sql_denied},
-	{STMT_PARTITIONS, "select m2m.audit_partitions_ahead($1::int4)"},
-	{STMT_AUDIT_KEY, SQL_AUDIT_KEY},
-	{STMT_AUDIT_HEALTH, "select default_used, partitions_until from m2m.audit_health()"},
-	{STMT_SECRET_LIST, sql_secret_list},
-	{STMT_SECRETS_ENDING, sql_secrets_ending},
-	{STMT_ORG_LIST, sql_org_list},
-	{STMT_ORG_FIND, sql_org_find},
-	{STMT_ORG_RESOLVE, sql_org_resolve},
-	{STMT_ORG_CREATE, sql_org_create},
-	{STMT_ORG_CHANGE, sql_org_change},
-	{STMT_ORG_DELETE, sql_org_delete},
-	{STMT_CLIENT_LIST, sql_client_list},
-	{STMT_CLIENT_SEARCH, sql_client_search},
-	{STMT_CLIENT_SEARCH_WITHIN, sql_client_search_within},
-	{STMT_CLIENT_FIND, sql_client_find},
-	{STMT_CLIENT_CREATE, sql_client_create},
-	{STMT_CLIENT_CHANGE, sql_client_change},
-	{STMT_CLIENT_DELETE, sql_client_delete},
-	{STMT_CLIENT_CREDENTIAL_LIST, sql_client_credential_list},
-	{STMT_CLIENT_CREDENTIAL_ADD, sql_client_credential_add},
-	{STMT_CLIENT_CREDENTIAL_REMOVE, sql_client_credential_remove},
-	{STMT_INTROSPECT_BY_SECRETS, sql_introspect_by_secrets},
-	{STMT_INTROSPECT_BY_CREDENTIALS, sql_introspect_by_credentials},
-	{STMT_INTROSPECT_BY_BEARER, sql_introspect_by_bearer},
-	{STMT_TOKEN_REVOKE, sql_token_revoke},
-	{STMT_REVOCATIONS_BY_CLIENT, sql_revocations_by_client},
-	{STMT_REVOCATIONS_BY_BEARER, sql_revocations_by_bearer},
-	{STMT_FORGET_REVOKED, "with tokens as (delete from m2m.revoked_token where expires_at < statement_timestamp())"
-			      " delete from m2m.tokens_ended where expires_at < statement_timestamp()"},
-	{STMT_ACT_LIST, sql_act_list},
-	{STMT_TOKEN_SUMS, sql_token_sums},
-	{STMT_PORTAL_LINK, sql_portal_link},
-	{STMT_PORTAL_OPEN, sql_portal_open},
-	{STMT_PORTAL_USE, sql_portal_use},
-	{STMT_PORTAL_LIST, sql_portal_list},
-	{STMT_PORTAL_LIST_ALL, sql_portal_list_all},
-	{STMT_PORTAL_END, sql_portal_end},
-	{STMT_PORTAL_FORGET, "with links as (delete from m2m.portal_link where expires_at < statement_timestamp() - interval '7 days')"
-			     " delete from m2m.portal_session where expires_at < statement_timestamp() - interval '7 days'"},
-	{STMT_CONSOLE_OPEN,
-	 "select * from m2m.console_open($1::bytea, $2::uuid, $3::bytea, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text)"},
-	{STMT_CONSOLE_USE, "select * from m2m.console_use($1::bytea, $2::uuid)"},
-	{STMT_CONSOLE_LIST, sql_console_list},
-	{STMT_CONSOLE_END,
-	 "select m2m.operator_ends_session($1::bytea, $2::uuid, $3::text, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text,"
-	 " $9::uuid)"},
-	{STMT_CONSOLE_FORGET, "select m2m.console_forget()"},
-	{STMT_SIGNING_KEY_LIST, sql_signing_key_list},
-	{STMT_SIGNING_KEY_ROTATE,
-	 "select m2m.operator_rotates_key($1::bytea, $2::uuid, $3::text, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text,"
-	 " $9::text, $10::text, $11::text, $12::bytea, $13::text, $14::int8)"},
-	{STMT_SIGNING_KEY_REVOKE,
-	 "select m2m.operator_revokes_key($1::bytea, $2::uuid, $3::text, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text,"
-	 " $9::text, $10::int8, $11::bool, $12::text, $13::text, $14::text, $15::bytea, $16::text)"},
-	{STMT_MASTER_KEYS, sql_master_keys},
-	{STMT_MASTER_KEYS_WANTED, sql_master_keys_wanted},
-	{STMT_OPERATOR_TOKEN_LIST, sql_operator_token_list},
-	{STMT_DENIED_LIST, sql_operator_denied_list},
-	{STMT_HEALTH, "select current_setting('server_version_num')::int4, pg_is_in_recovery(), h.default_used, h.partitions_until,"
-		      " (select max(version) from m2m.schema_migration), " SQL_CONNECTIONS ", " SQL_PROMISES " from m2m.audit_health() h"},
-	{STMT_ACT_REFUSED, sql_act_refused},
-	{STMT_OPERATOR_HOLDS, "select m2m.operator_holds($1::bytea, $2::uuid)"},
-	{STMT_FORGET, "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
-};
 
 /* Whatever a gateway asks is about a few rows of tables that have an index for it, so one plan
  * of index look-ups is right at every size; a plan that was made for empty tables must not stay.
@@ -132,9 +37,8 @@ static struct pg_open_spec open_spec(const struct config *config, bool issuing)
 		.url = config->database_url.p,
 		.url_path = config->database_url_path.p,
 		.application_name = issuing ? "m2m-gateway issue" : "m2m-gateway serve",
-		.statements = issuing ? issue_statements : serve_statements,
-		.statement_count =
-			issuing ? sizeof issue_statements / sizeof *issue_statements : sizeof serve_statements / sizeof *serve_statements,
+		.statements = store_statements,
+		.statement_count = STATEMENT_COUNT,
 		.settings = settings,
 		.ring = issuing ? NULL : &config->ring,
 		.timeout_ms = (int)config->request_timeout_ms,

@@ -10,87 +10,8 @@
 #include "store/issue.h"
 #include "store/key_loader.h"
 #include "store/pg_conn.h"
+#include "store/statements.h"
 #include "store/store.h"
-
-/* Statement names, as prepared on each connection. */
-#define STMT_ISSUE                    "issue"
-#define STMT_ISSUE_BEARER             "issue_bearer"
-#define STMT_ISSUE_CREDENTIAL         "issue_credential"
-#define STMT_ISSUE_PROOF              "issue_proof"
-#define STMT_CLIENT_JWKS              "client_jwks"
-#define STMT_USED_FORGET              "used_once_forget"
-#define STMT_USED_SPEND               "used_once_spend"
-#define STMT_SEAL                     "seal"
-#define STMT_AUDIT_KEY                "audit_key"
-#define STMT_PROBE                    "probe"
-#define STMT_KEYS                     "keys"
-#define STMT_FOREIGN_HASHES           "foreign_hashes"
-#define STMT_ADOPT_SECRET             "adopt_secret"
-#define STMT_READ_CLIENT_ID           "read_client_id"
-#define STMT_READ_SECRET              "read_secret"
-#define STMT_ROTATE_BEGIN             "rotate_begin"
-#define STMT_ROTATE                   "rotate"
-#define STMT_ROTATION_READ            "rotation_read"
-#define STMT_ROTATION_CHANGE          "rotation_change"
-#define STMT_END_UNUSED               "end_unused"
-#define STMT_DENIED                   "denied"
-#define STMT_PARTITIONS               "partitions"
-#define STMT_FORGET                   "forget"
-#define STMT_AUDIT_HEALTH             "audit_health"
-#define STMT_SECRET_LIST              "secret_list"
-#define STMT_SECRETS_ENDING           "secrets_ending"
-#define STMT_TOKEN_LIST               "token_list"
-#define STMT_ORG_LIST                 "org_list"
-#define STMT_ORG_FIND                 "org_find"
-#define STMT_ORG_RESOLVE              "org_resolve"
-#define STMT_ORG_CREATE               "org_create"
-#define STMT_ORG_CHANGE               "org_change"
-#define STMT_ORG_DELETE               "org_delete"
-#define STMT_CLIENT_LIST              "client_list"
-#define STMT_CLIENT_SEARCH            "client_search"
-#define STMT_CLIENT_SEARCH_WITHIN     "client_search_within"
-#define STMT_CLIENT_FIND              "client_find"
-#define STMT_CLIENT_CREATE            "client_create"
-#define STMT_CLIENT_CHANGE            "client_change"
-#define STMT_CLIENT_DELETE            "client_delete"
-#define STMT_CLIENT_CREDENTIAL_LIST   "key_list"
-#define STMT_CLIENT_CREDENTIAL_ADD    "key_add"
-#define STMT_CLIENT_CREDENTIAL_REMOVE "key_remove"
-
-#define STMT_INTROSPECT_BY_SECRETS     "introspect_by_secrets"
-#define STMT_INTROSPECT_BY_CREDENTIALS "introspect_by_credentials"
-#define STMT_INTROSPECT_BY_BEARER      "introspect_by_bearer"
-#define STMT_TOKEN_REVOKE              "token_revoke"
-#define STMT_REVOCATIONS_BY_CLIENT     "revocations_by_client"
-#define STMT_REVOCATIONS_BY_BEARER     "revocations_by_bearer"
-#define STMT_FORGET_REVOKED            "forget_revoked"
-
-#define STMT_ACT_LIST    "act_list"
-#define STMT_ACT_REFUSED "act_refused"
-#define STMT_TOKEN_SUMS  "token_sums"
-
-#define STMT_PORTAL_LINK     "portal_link"
-#define STMT_PORTAL_OPEN     "portal_open"
-#define STMT_PORTAL_USE      "portal_use"
-#define STMT_PORTAL_LIST     "portal_list"
-#define STMT_PORTAL_LIST_ALL "portal_list_all"
-#define STMT_PORTAL_END      "portal_end"
-#define STMT_PORTAL_FORGET   "portal_forget"
-
-#define STMT_CONSOLE_OPEN        "console_open"
-#define STMT_CONSOLE_USE         "console_use"
-#define STMT_CONSOLE_LIST        "console_list"
-#define STMT_CONSOLE_END         "console_end"
-#define STMT_CONSOLE_FORGET      "console_forget"
-#define STMT_SIGNING_KEY_LIST    "signing_key_list"
-#define STMT_SIGNING_KEY_ROTATE  "signing_key_rotate"
-#define STMT_SIGNING_KEY_REVOKE  "signing_key_revoke"
-#define STMT_MASTER_KEYS         "master_keys"
-#define STMT_MASTER_KEYS_WANTED  "master_keys_wanted"
-#define STMT_OPERATOR_TOKEN_LIST "operator_token_list"
-#define STMT_DENIED_LIST         "denied_list"
-#define STMT_HEALTH              "health"
-#define STMT_OPERATOR_HOLDS      "operator_holds"
 
 /* A key snapshot that is shared by the store (the present one) and the batch in flight (the one
  * whose kid it named). One thread, so a plain count. */
@@ -246,7 +167,7 @@ static inline void store_params(struct store *s, struct pg_params *p)
 /* Sends a statement over the serving connection. `writes`: what becomes of it tells of readiness
  * (store_note_write). `answered` gets a copy of the `n` bytes of `call`, which ends when it
  * returns; on failure it isn't called. Fails with ERR_OVERLOADED. */
-MUST_CHECK enum err store_submit(struct store *s, const char *statement, bool writes, const struct pg_params *p, pg_unit_done *answered,
+MUST_CHECK enum err store_submit(struct store *s, enum statement statement, bool writes, const struct pg_params *p, pg_unit_done *answered,
 				 const void *call, size_t n);
 
 /* What is told of a statement that failed: what passes by itself, what the organization's move

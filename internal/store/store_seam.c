@@ -6,7 +6,7 @@
 
 #define SCRATCH (1 << 16)
 
-const char store_seam_seal_statement[] = STMT_SEAL;
+const unsigned store_seam_seal_statement = STMT_SEAL;
 
 static void hand_out(struct store *s, struct store_seam *ret)
 {

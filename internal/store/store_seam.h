@@ -46,6 +46,6 @@ void store_seam_connection_changed(struct store *s);
 void store_seam_stop_tick(struct store *s);
 
 /* The statement that seals a batch which no other follows. */
-extern const char store_seam_seal_statement[];
+extern const unsigned store_seam_seal_statement;
 
 #endif

@@ -34,7 +34,7 @@ static void answered(void *arg, enum err err, const PGresult *r)
 	call->done(call->arg, err, &answer);
 }
 
-static enum err submit(struct store *s, const char *statement, const struct pg_params *p, struct call call)
+static enum err submit(struct store *s, enum statement statement, const struct pg_params *p, struct call call)
 {
 	call.s = s;
 	return store_submit(s, statement, call.writes, p, answered, &call, sizeof call);
@@ -305,7 +305,7 @@ static void put_by_credentials(struct store *s, struct pg_params *p, const struc
 }
 
 /* Answers the statement, the least that can check them all. */
-static const char *put_batch(struct store *s, struct pg_params *p)
+static enum statement put_batch(struct store *s, struct pg_params *p)
 {
 	struct batch b = {.n = 0};
 	bool credentials = s->config->fapi2;
@@ -402,7 +402,7 @@ static void send_batch(evutil_socket_t fd, short what, void *arg)
 	}
 	if (list_empty(&q->flying))
 		return;
-	const char *statement = put_batch(s, &p);
+	enum statement statement = put_batch(s, &p);
 	enum err err = pg_conn_send(s->serve_conn, statement, &p, (int)s->config->request_timeout_ms, batch_answered, s);
 	if (err != ERR_OK)
 		batch_answered(s, err, NULL);

@@ -1,5 +1,5 @@
-/* Private keys where it doesn't matter who made them. RSA's are always the same: to make one takes a
- * tenth of a second of 2048 bits, and two of 4096. */
+/* Private keys where it doesn't matter who made them. RSA's are always the same: to make one takes
+ * a tenth of a second. */
 #ifndef M2M_TESTS_FAKES_PRIVATE_KEY_H
 #define M2M_TESTS_FAKES_PRIVATE_KEY_H
 

@@ -20,6 +20,8 @@ SHARED_CLUSTER("");
 #define LOCK "4712"
 
 static struct world w;
+static struct arena *arena;
+static struct pg_params none;
 static struct event_base *base;
 static struct pg_conn *conn;
 static struct histogram trips;
@@ -27,10 +29,20 @@ static unsigned ran, done;
 static enum err how;
 static char url[PG_URL];
 
-static const struct pg_statement statements[] = {{"keep", "insert into public.kept select 7 returning n"}};
+enum { KEEP, NAMES, FORGET, GUARD, STATEMENTS };
+static const struct pg_statement statements[] = {
+	[KEEP] = {"keep", "insert into public.kept select 7 returning n"},
+	[NAMES] = {"names", "select string_agg(name, ' ' order by name) from pg_prepared_statements"},
+	[FORGET] = {"forget", "deallocate all"},
+	[GUARD] = {"guard", "select n from public.guarding"},
+};
 static const char *const settings[] = {NULL};
-static const struct pg_open_spec spec = {
-	.url = url, .application_name = "conn", .statements = statements, .statement_count = 1, .settings = settings, .timeout_ms = 10000};
+static const struct pg_open_spec spec = {.url = url,
+					 .application_name = "conn",
+					 .statements = statements,
+					 .statement_count = STATEMENTS,
+					 .settings = settings,
+					 .timeout_ms = 10000};
 
 static void nothing(void *arg)
 {
@@ -57,6 +69,10 @@ static bool is_up(void)
 {
 	return pg_conn_is_up(conn);
 }
+static bool is_down(void)
+{
+	return !pg_conn_is_up(conn);
+}
 static bool has_run(void)
 {
 	return ran > 0;
@@ -79,6 +95,8 @@ static bool turn_until(bool (*reached)(void), int64_t us)
 static void up(void)
 {
 	world_prepare(&w, false);
+	arena = arena_new(1024);
+	pg_params_init(&none, arena);
 	pg_url(&w.pg, "m2m_gateway", w.database, url);
 	sql_exec(world_db(&w), "create table public.kept (n int)");
 	sql_exec(world_db(&w), "grant select, insert on public.kept to m2m_gateway");
@@ -94,6 +112,7 @@ static void down(void)
 {
 	pg_conn_free(conn);
 	event_base_free(base);
+	arena_free(arena);
 	world_close(&w);
 }
 
@@ -109,13 +128,9 @@ static void at_commit(const char *what)
 
 static void send_keep_within(int timeout_ms, pg_unit_ran *told)
 {
-	struct pg_params p;
-	struct arena *a = arena_new(1024);
-	pg_params_init(&p, a);
-	cr_assert_eq(told == NULL ? pg_conn_send(conn, "keep", &p, timeout_ms, note_done, NULL)
-				  : pg_conn_send_and_watch(conn, "keep", &p, timeout_ms, told, note_done, NULL),
+	cr_assert_eq(told == NULL ? pg_conn_send(conn, KEEP, &none, timeout_ms, note_done, NULL)
+				  : pg_conn_send_and_watch(conn, KEEP, &none, timeout_ms, told, note_done, NULL),
 		     ERR_OK);
-	arena_free(a);
 }
 
 static void send_keep(pg_unit_ran *told)
@@ -157,6 +172,119 @@ Test(conn, a_commit_that_fails_is_the_end_of_it)
 	cr_assert_eq(ran, 1);
 	cr_assert_neq(how, ERR_OK);
 	cr_assert_eq(sql_int(world_db(&w), "select count(*) from public.kept"), 0);
+}
+
+/* ---- what is prepared ---- */
+
+static char names[64];
+
+static void note_names(void *arg, enum err err, const PGresult *r)
+{
+	(void)arg;
+	cr_assert_eq(err, ERR_OK);
+	snprintf(names, sizeof names, "%.*s", (int)pg_str(r, 0, 0).n, pg_str(r, 0, 0).p);
+	done++;
+}
+
+static void note_end(void *arg, enum err err, const PGresult *r)
+{
+	(void)r;
+	*(enum err *)arg = err;
+	done++;
+}
+
+/* Sends it, and turns the loop until it is answered, which is returned. */
+static enum err run(unsigned statement)
+{
+	enum err ended = ERR_OK;
+	done = 0;
+	cr_assert_eq(pg_conn_send(conn, statement, &none, 20000, statement == NAMES ? note_names : note_end, &ended), ERR_OK);
+	cr_assert(turn_until(is_done, 10000000));
+	return ended;
+}
+
+static void has_prepared(const char *expected)
+{
+	run(NAMES);
+	cr_assert_str_eq(names, expected);
+}
+
+Test(conn, a_statement_is_prepared_where_it_is_first_sent)
+{
+	has_prepared("names");
+	cr_assert_eq(run(KEEP), ERR_OK);
+	has_prepared("keep names");
+	cr_assert_eq(run(KEEP), ERR_OK);
+}
+
+static bool are_done(void)
+{
+	return done == 2;
+}
+
+/* What was sent behind it, before that was known, has no statement. */
+Test(conn, one_that_could_not_be_prepared_is_prepared_by_the_next_that_wants_it)
+{
+	enum err ends[2] = {ERR_OK, ERR_OK};
+	sql_exec(world_db(&w), "alter table public.kept rename to hidden");
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(pg_conn_send(conn, KEEP, &none, 20000, note_end, &ends[i]), ERR_OK);
+	cr_assert(turn_until(are_done, 10000000));
+	cr_expect_eq(ends[0], ERR_INTERNAL);
+	cr_expect_eq(ends[1], ERR_STORE_UNAVAILABLE);
+	has_prepared("names");
+	sql_exec(world_db(&w), "alter table public.hidden rename to kept");
+	cr_assert_eq(run(KEEP), ERR_OK);
+	has_prepared("keep names");
+}
+
+static enum err run_guarded(void)
+{
+	enum err ended = ERR_OK;
+	done = 0;
+	cr_assert_eq(pg_conn_send_guarded(conn, &(struct pg_query){GUARD, &none}, &(struct pg_query){KEEP, &none}, 20000, note_end, &ended),
+		     ERR_OK);
+	cr_assert(turn_until(is_done, 10000000));
+	return ended;
+}
+
+Test(conn, nor_is_one_behind_a_guard_that_could_not_be)
+{
+	cr_assert_eq(run_guarded(), ERR_INTERNAL, "there is no such table");
+	has_prepared("names");
+	sql_exec(world_db(&w), "create table public.guarding (n int)");
+	sql_exec(world_db(&w), "grant select on public.guarding to m2m_gateway");
+	cr_assert_eq(run_guarded(), ERR_OK);
+	has_prepared("guard keep names");
+	cr_assert_eq(run_guarded(), ERR_OK);
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from public.kept"), 2);
+}
+
+Test(conn, a_guard_that_fails_leaves_both_prepared)
+{
+	sql_exec(world_db(&w), "create table public.guarding (n int)");
+	cr_assert_eq(run_guarded(), ERR_INTERNAL, "it may not be read");
+	has_prepared("guard keep names");
+	cr_assert_eq(sql_int(world_db(&w), "select count(*) from public.kept"), 0);
+}
+
+Test(conn, what_the_server_has_forgotten_is_prepared_again)
+{
+	cr_assert_eq(run(KEEP), ERR_OK);
+	cr_assert_eq(run(FORGET), ERR_OK);
+	cr_assert_eq(run(KEEP), ERR_STORE_UNAVAILABLE);
+	cr_assert_eq(run(KEEP), ERR_OK);
+	cr_assert(pg_conn_is_up(conn));
+}
+
+Test(conn, a_new_connection_has_nothing_prepared)
+{
+	cr_assert_eq(run(KEEP), ERR_OK);
+	sql_exec(world_db(&w), "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'conn'");
+	cr_assert(turn_until(is_down, 10000000));
+	cr_assert(turn_until(is_up, 10000000));
+	has_prepared("names");
+	cr_assert_eq(run(KEEP), ERR_OK);
 }
 
 /* ---- a bearer's version ---- */

@@ -44,7 +44,7 @@ PGresult *pg_conn_take_result(struct pg_conn *c)
 	return r;
 }
 
-enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms, pg_unit_ran *ran,
+enum err pg_conn_send_and_watch(struct pg_conn *c, unsigned statement, const struct pg_params *params, int timeout_ms, pg_unit_ran *ran,
 				pg_unit_done *done, void *arg)
 {
 	cr_assert_eq(c->in_flight, 0);
@@ -62,8 +62,7 @@ enum err pg_conn_send_and_watch(struct pg_conn *c, const char *statement, const 
 	return ERR_OK;
 }
 
-enum err pg_conn_send(struct pg_conn *c, const char *statement, const struct pg_params *params, int timeout_ms, pg_unit_done *done,
-		      void *arg)
+enum err pg_conn_send(struct pg_conn *c, unsigned statement, const struct pg_params *params, int timeout_ms, pg_unit_done *done, void *arg)
 {
 	return pg_conn_send_and_watch(c, statement, params, timeout_ms, NULL, done, arg);
 }

@@ -11,7 +11,7 @@ struct pg_conn {
 	unsigned sent, in_flight;
 	bool down, refuses;
 	int timeout_ms;
-	const char *statement;
+	unsigned statement;
 	PGresult *result;
 	pg_unit_ran *ran;
 	pg_unit_done *done;
