@@ -244,7 +244,8 @@ enum err pg_err(const PGresult *r)
 					      "55P03" /* lock_timeout */,
 					      "40001" /* serialization */,
 					      "40P01" /* deadlock */,
-					      PG_NO_SUCH_STATEMENT /* the next time it is prepared */,
+					      PG_NO_SUCH_STATEMENT /* the next unit prepares it */,
+					      PG_STATEMENT_IS_THERE,
 					      "28" /* login refused for now */};
 	switch (PQresultStatus(r)) {
 	case PGRES_COMMAND_OK:

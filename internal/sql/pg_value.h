@@ -15,7 +15,8 @@
 #define PG_PARAMS_MAX       48
 #define UNIX_TO_PG_EPOCH_US 946684800000000LL
 
-#define PG_NO_SUCH_STATEMENT "26000" /* SQLSTATE invalid_sql_statement_name */
+#define PG_NO_SUCH_STATEMENT  "26000" /* SQLSTATE invalid_sql_statement_name */
+#define PG_STATEMENT_IS_THERE "42P05" /* duplicate_prepared_statement */
 
 /* OIDs of the types that statements declare for their parameters (server/catalog/pg_type.dat:
  * fixed since PostgreSQL 7). */
@@ -79,11 +80,10 @@ int64_t pg_time_us(const PGresult *r, int row, int col);
 struct str pg_text_array_joined(const PGresult *r, int row, int col, struct arena *a);
 
 /* What a failed result means to a caller: ERR_STORE_UNAVAILABLE for what may pass (connection,
- * shutdown, read-only, disk full, lock or statement timeout, a statement that isn't prepared),
- * ERR_EXISTS for a unique violation,
- * ERR_CONFLICT for an exclusion violation, ERR_INVALID_TOKEN and ERR_FORBIDDEN for an operator who
- * isn't live or may not (m2m.operator_holds), ERR_INTERNAL for the rest. ERR_OK for a successful
- * result. */
+ * shutdown, read-only, disk full, lock or statement timeout, a statement that isn't prepared, or
+ * twice), ERR_EXISTS for a unique violation, ERR_CONFLICT for an exclusion violation,
+ * ERR_INVALID_TOKEN and ERR_FORBIDDEN for an operator who isn't live or may not
+ * (m2m.operator_holds), ERR_INTERNAL for the rest. ERR_OK for a successful result. */
 enum err pg_err(const PGresult *r);
 
 static inline void pg_clear(PGresult **r)

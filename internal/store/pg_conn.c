@@ -1,6 +1,7 @@
 /* The connection's state machine. Data: pg_conn_send -> (PQsendPrepare, the first time) ->
- * PQsendQueryPrepared + PQpipelineSync -> flush; readable -> PQgetResult -> the head unit's result -> (ran, if asked for) -> its sync ->
- * done. One function (go_down) ends a connection, whatever the reason. */
+ * PQsendQueryPrepared + PQpipelineSync -> flush; readable -> PQgetResult -> the head unit's result
+ * -> (ran, if asked for) -> its sync -> done. One function (go_down) ends a connection, whatever
+ * the reason. */
 #include "store/pg_conn.h"
 
 #include <assert.h>
@@ -26,13 +27,18 @@ enum stage { CONNECTING, TALKING, ABANDONED };
 /* of a statement on this connection; PREPARING: a unit in flight does it */
 enum readiness { UNPREPARED, PREPARING, PREPARED };
 
-#define QUERIES_MAX 2 /* of a unit: a guard and what it guards */
+/* A message of a unit that has an answer: a statement is prepared, or runs. */
+struct step {
+	unsigned statement;
+	bool prepares;
+};
+
+#define STEPS_MAX 4 /* a guard and what it guards, each prepared */
 
 struct unit {
 	int64_t sent_us, deadline_us;
-	unsigned unanswered; /* of what it prepares, then of its queries */
-	unsigned statements[QUERIES_MAX], preparing[QUERIES_MAX];
-	unsigned statements_n, preparing_n;
+	struct step steps[STEPS_MAX];
+	unsigned steps_n, answered;
 	pg_unit_ran *ran; /* NULL: nobody asks, or has been told */
 	pg_unit_done *done;
 	void *arg;
@@ -44,6 +50,7 @@ struct pg_conn {
 	const struct pg_open_spec *spec;
 	struct pg_conn_events events;
 	enum state state;
+	bool broken; /* UP: what libpq was told isn't what our list has, so it goes down */
 
 	PGconn *pg;
 	uint8_t *readiness; /* enum readiness, of each of the spec's statements */
@@ -205,6 +212,8 @@ static void go_down(struct pg_conn *c, const char *why)
 
 static void rearm_deadline(struct pg_conn *c)
 {
+	if (c->broken) /* the timer is active, and libevent takes that back when it is set */
+		return;
 	if (c->unit_count == 0)
 		evtimer_del(c->timer);
 	else
@@ -251,29 +260,27 @@ PGresult *pg_conn_take_result(struct pg_conn *c)
 static void tell_ran(struct unit *u)
 {
 	pg_unit_ran *ran = u->ran;
-	if (ran == NULL || u->unanswered > 0 || u->result == NULL || pg_err(u->result) != ERR_OK)
+	if (ran == NULL || u->answered < u->steps_n || u->result == NULL || pg_err(u->result) != ERR_OK)
 		return;
 	u->ran = NULL;
 	ran(u->arg, u->result);
 }
 
-/* The next of those that it prepares. One that couldn't be prepared, also because the one before it
- * failed, is prepared by the next unit that wants it. */
-static void note_prepared(struct pg_conn *c, const struct unit *u, const PGresult *r)
-{
-	unsigned statement = u->preparing[u->preparing_n - (u->unanswered - u->statements_n)];
-	c->readiness[statement] = PQresultStatus(r) == PGRES_COMMAND_OK ? PREPARED : UNPREPARED;
-}
-
-/* What the unit in front of it couldn't prepare. Or the server has forgotten. */
-static void note_missing(struct pg_conn *c, const struct unit *u, const PGresult *r)
+static bool failed_with(const PGresult *r, const char *sqlstate)
 {
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-	if (state == NULL || strcmp(state, PG_NO_SUCH_STATEMENT) != 0)
-		return;
-	for (unsigned i = 0; i < u->statements_n; i++)
-		if (c->readiness[u->statements[i]] == PREPARED)
-			c->readiness[u->statements[i]] = UNPREPARED;
+	return state != NULL && strcmp(state, sqlstate) == 0;
+}
+
+/* One that couldn't be prepared, also because what stands before it failed, is prepared by the next
+ * unit that wants it. A unit in between finds it missing, as does one of a server that forgot. */
+static void note_readiness(struct pg_conn *c, const struct step *step, const PGresult *r)
+{
+	uint8_t *readiness = &c->readiness[step->statement];
+	if (step->prepares)
+		*readiness = PQresultStatus(r) == PGRES_COMMAND_OK || failed_with(r, PG_STATEMENT_IS_THERE) ? PREPARED : UNPREPARED;
+	else if (failed_with(r, PG_NO_SUCH_STATEMENT) && *readiness == PREPARED)
+		*readiness = UNPREPARED;
 }
 
 /* The last statement's; or the failure of the one before, which has kept it from running. */
@@ -295,18 +302,15 @@ static const char *take_result(struct pg_conn *c, PGresult *r)
 {
 	struct unit *head = head_unit(c);
 	bool is_sync = PQresultStatus(r) == PGRES_PIPELINE_SYNC, is_failure = is_libpqs(r);
-	bool is_answer = head->unanswered > 0;
+	bool is_answer = head->answered < head->steps_n;
 	if (is_sync) {
 		PQclear(r);
 		if (!is_answer)
 			finish_head(c);
 		return is_answer ? "a statement has no answer" : NULL;
 	}
-	if (is_answer && head->unanswered > head->statements_n)
-		note_prepared(c, head, r);
-	else
-		note_missing(c, head, r);
-	head->unanswered -= is_answer;
+	if (is_answer)
+		note_readiness(c, &head->steps[head->answered++], r);
 	keep_result(head, r);
 	/* one more than there are statements: its commit has failed, unless another unit has */
 	bool fits = is_answer || c->unit_count == 1;
@@ -355,7 +359,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	struct pg_conn *c = arg;
 	if (c->state == UP)
-		go_down(c, "a statement was not answered in time");
+		go_down(c, c->broken ? "a statement could not be sent" : "a statement was not answered in time");
 	else if (c->state == DOWN)
 		start_dialing(c);
 }
@@ -388,6 +392,7 @@ static void on_dialed(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	c->state = UP;
+	c->broken = false;
 	c->retry_ms = RETRY_FIRST_MS;
 	memset(c->readiness, UNPREPARED, c->spec->statement_count);
 	log_message(LOG_INFO, "database_connected", "%s", c->spec->application_name);
@@ -409,50 +414,43 @@ static void hurry(struct pg_conn *c, int64_t deadline_us)
 		rearm_deadline(c);
 }
 
+static void add_step(struct unit *u, unsigned statement, bool prepares)
+{
+	u->steps[u->steps_n++] = (struct step){statement, prepares};
+}
+
 static bool prepare(struct pg_conn *c, struct unit *u, unsigned statement)
 {
 	const struct pg_statement *s = &c->spec->statements[statement];
-	assert(statement < c->spec->statement_count);
-	if (c->readiness[statement] != UNPREPARED)
-		return true;
+	if (PQsendPrepare(c->pg, s->name, s->sql, 0, NULL) != 1)
+		return false;
 	c->readiness[statement] = PREPARING;
-	u->preparing[u->preparing_n++] = statement;
-	return PQsendPrepare(c->pg, s->name, s->sql, 0, NULL) == 1;
-}
-
-static bool send_query(struct pg_conn *c, const struct pg_query *q)
-{
-	const struct pg_params *p = q->params;
-	return PQsendQueryPrepared(c->pg, c->spec->statements[q->statement].name, p->n, p->values, p->lengths, p->formats, 1) == 1;
-}
-
-/* Prepared before any of them runs: then that doesn't depend on how the others end. */
-static bool send_queries(struct pg_conn *c, struct unit *u, const struct pg_query *const queries[], unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		u->statements[u->statements_n++] = queries[i]->statement;
-		if (!prepare(c, u, queries[i]->statement))
-			return false;
-	}
-	for (unsigned i = 0; i < n; i++)
-		if (!send_query(c, queries[i]))
-			return false;
-	u->unanswered = u->preparing_n + n;
+	add_step(u, statement, true);
 	return true;
 }
 
-static enum err send_unit(struct pg_conn *c, const struct pg_query *const queries[], unsigned n, int timeout_ms, struct unit u)
+static bool send_query(struct pg_conn *c, struct unit *u, const struct pg_query *q)
 {
-	if (c->state != UP)
+	const struct pg_params *p = q->params;
+	assert(q->statement < c->spec->statement_count);
+	if (c->readiness[q->statement] == UNPREPARED && !prepare(c, u, q->statement))
+		return false;
+	add_step(u, q->statement, false);
+	return PQsendQueryPrepared(c->pg, c->spec->statements[q->statement].name, p->n, p->values, p->lengths, p->formats, 1) == 1;
+}
+
+static enum err send_unit(struct pg_conn *c, const struct pg_query *guard, const struct pg_query *q, int timeout_ms, struct unit u)
+{
+	if (c->state != UP || c->broken)
 		return ERR_STORE_UNAVAILABLE;
 	if (c->unit_count >= c->unit_max)
 		return ERR_OVERLOADED;
-	for (unsigned i = 0; i < n; i++)
-		if (!pg_params_ok(queries[i]->params))
-			return ERR_TOO_LARGE;
-	if (!send_queries(c, &u, queries, n) || (u.ran != NULL && PQsendFlushRequest(c->pg) != 1) || PQpipelineSync(c->pg) != 1) {
-		/* libpq is out of memory or its socket is dead: what it holds may not match our
-		 * list any more, so begin anew from the loop */
+	if (!pg_params_ok(q->params) || (guard != NULL && !pg_params_ok(guard->params)))
+		return ERR_TOO_LARGE;
+	if ((guard != NULL && !send_query(c, &u, guard)) || !send_query(c, &u, q) || (u.ran != NULL && PQsendFlushRequest(c->pg) != 1) ||
+	    PQpipelineSync(c->pg) != 1) {
+		/* libpq is out of memory or its socket is dead: begin anew from the loop */
+		c->broken = true;
 		event_active(c->timer, EV_TIMEOUT, 0);
 		return ERR_STORE_UNAVAILABLE;
 	}
@@ -469,8 +467,7 @@ static enum err send_unit(struct pg_conn *c, const struct pg_query *const querie
 enum err pg_conn_send_and_watch(struct pg_conn *c, unsigned statement, const struct pg_params *p, int timeout_ms, pg_unit_ran *ran,
 				pg_unit_done *done, void *arg)
 {
-	const struct pg_query q = {statement, p}, *const queries[] = {&q};
-	return send_unit(c, queries, 1, timeout_ms, (struct unit){.ran = ran, .done = done, .arg = arg});
+	return send_unit(c, NULL, &(struct pg_query){statement, p}, timeout_ms, (struct unit){.ran = ran, .done = done, .arg = arg});
 }
 
 enum err pg_conn_send(struct pg_conn *c, unsigned statement, const struct pg_params *p, int timeout_ms, pg_unit_done *done, void *arg)
@@ -481,8 +478,7 @@ enum err pg_conn_send(struct pg_conn *c, unsigned statement, const struct pg_par
 enum err pg_conn_send_guarded(struct pg_conn *c, const struct pg_query *guard, const struct pg_query *q, int timeout_ms, pg_unit_done *done,
 			      void *arg)
 {
-	const struct pg_query *const queries[] = {guard, q};
-	return send_unit(c, queries, 2, timeout_ms, (struct unit){.done = done, .arg = arg});
+	return send_unit(c, guard, q, timeout_ms, (struct unit){.done = done, .arg = arg});
 }
 
 /* ---- life ---- */

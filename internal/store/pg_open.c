@@ -1,5 +1,5 @@
-/* Connect, look at whom we talk to, check schema and master keys, set the session, enter the
- * pipeline. */
+/* Connect, look at whom we talk to, check schema and master keys, set the session, try the
+ * statements if that is asked for, enter the pipeline. */
 #include "store/pg_open.h"
 
 #include <assert.h>
@@ -179,6 +179,18 @@ static enum pg_open_outcome set_session(PGconn *pg, const struct pg_open_spec *s
 	return pg_err(r) == ERR_OK ? PG_OPEN_OK : fault(pg, r, "a session setting was refused", why);
 }
 
+static enum pg_open_outcome try_statements(PGconn *pg, const struct pg_open_spec *spec, struct sbuf *why)
+{
+	for (size_t i = 0; i < spec->statement_count; i++) {
+		if (PQsendPrepare(pg, spec->statements[i].name, spec->statements[i].sql, 0, NULL) != 1)
+			return fault(pg, NULL, "a statement can't be prepared", why);
+		PG_RESULT r = result_within(pg, spec->timeout_ms);
+		if (pg_err(r) != ERR_OK)
+			return fault(pg, r, "a statement can't be prepared", why);
+	}
+	return PG_OPEN_OK;
+}
+
 /* libpq's own would write to stderr, and might wait there on a loop's thread. */
 static void log_notice(void *arg, const PGresult *r)
 {
@@ -229,6 +241,8 @@ enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, stru
 		outcome = check_ring(pg, spec, a, why);
 	if (outcome == PG_OPEN_OK)
 		outcome = set_session(pg, spec, a, why);
+	if (outcome == PG_OPEN_OK && spec->try_statements)
+		outcome = try_statements(pg, spec, why);
 	if (outcome == PG_OPEN_OK && (PQsetnonblocking(pg, 1) != 0 || PQenterPipelineMode(pg) != 1)) {
 		sbuf_putz(why, "the connection can't be pipelined");
 		outcome = PG_OPEN_UNREACHABLE;

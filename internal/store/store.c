@@ -47,17 +47,15 @@ static struct pg_open_spec open_spec(const struct config *config, bool issuing)
 
 bool store_check(const struct config *config, int *ret_connections, struct sbuf *why)
 {
+	struct pg_open_spec spec = open_spec(config, false);
 	const char *reason = NULL;
-	for (int issuing = 0; issuing < 2; issuing++) {
-		struct pg_open_spec spec = open_spec(config, issuing != 0);
-		PGconn *pg = NULL;
-		spec.connections = ret_connections;
-		enum pg_open_outcome outcome = pg_open(&spec, &pg, why, &reason);
-		if (outcome != PG_OPEN_OK)
-			return outcome == PG_OPEN_UNREACHABLE;
+	PGconn *pg = NULL;
+	spec.connections = ret_connections;
+	spec.try_statements = true;
+	enum pg_open_outcome outcome = pg_open(&spec, &pg, why, &reason);
+	if (outcome == PG_OPEN_OK)
 		PQfinish(pg);
-	}
-	return true;
+	return outcome != PG_OPEN_REFUSED;
 }
 
 /* ---- readiness ---- */

@@ -52,10 +52,10 @@ struct store_key {
 };
 #define STORE_KEYS_MAX 32
 
-/* Opens one connection as the gateway will, blocking and bounded, and closes it. True: go on
- * (also when the database can't be reached now, with a sentence in `why`). False: it must not
- * start; `why` says why. *ret_connections: how many connections the server leaves to the login,
- * if it was reached. */
+/* Opens one connection as the gateway will, tries every statement on it, blocking and bounded, and
+ * closes it. True: go on (also when the database can't be reached now, with a sentence in `why`).
+ * False: it must not start; `why` says why. *ret_connections: how many connections the server
+ * leaves to the login, if it was reached. */
 bool store_check(const struct config *config, int *ret_connections, struct sbuf *why);
 
 /* `config` is borrowed. NULL: out of memory. Nothing is connected before store_start. */

@@ -333,6 +333,13 @@ static void expect_start_error(const char *names)
 	cr_assert_eq(lines, 1, "%u lines: %s", lines, text);
 }
 
+/* Of a schema that somebody changed by hand, whose version says nothing of it. */
+Test(start, a_statement_that_the_database_does_not_take_is_one_clear_error)
+{
+	sql_exec(world_db(&w), "alter function m2m.audit_health() rename to health_of_the_audit");
+	expect_start_error("a statement can't be prepared: ERROR: function m2m.audit_health() does not exist");
+}
+
 Test(start, a_busy_port_is_one_clear_error)
 {
 	static const char *const names[] = {"M2M_HTTP_LISTEN", "M2M_OPS_LISTEN"};

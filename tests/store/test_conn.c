@@ -29,12 +29,15 @@ static unsigned ran, done;
 static enum err how;
 static char url[PG_URL];
 
-enum { KEEP, NAMES, FORGET, GUARD, STATEMENTS };
+enum { KEEP, NAMES, FORGET, GUARD, LARGE, STEAL, STATEMENTS };
 static const struct pg_statement statements[] = {
 	[KEEP] = {"keep", "insert into public.kept select 7 returning n"},
 	[NAMES] = {"names", "select string_agg(name, ' ' order by name) from pg_prepared_statements"},
 	[FORGET] = {"forget", "deallocate all"},
 	[GUARD] = {"guard", "select n from public.guarding"},
+	[STEAL] = {"steal", "prepare keep as insert into public.kept select 7 returning n"},
+	/* more than PostgreSQL keeps before it sends, and a pause */
+	[LARGE] = {"large", "select 7, repeat('x', 9000) from generate_series(1, 2) n where n = 1 or pg_sleep(0.3) is not null"},
 };
 static const char *const settings[] = {NULL};
 static const struct pg_open_spec spec = {.url = url,
@@ -260,12 +263,51 @@ Test(conn, nor_is_one_behind_a_guard_that_could_not_be)
 	cr_assert_eq(sql_int(world_db(&w), "select count(*) from public.kept"), 2);
 }
 
-Test(conn, a_guard_that_fails_leaves_both_prepared)
+Test(conn, a_guard_that_fails_is_prepared_all_the_same)
 {
 	sql_exec(world_db(&w), "create table public.guarding (n int)");
 	cr_assert_eq(run_guarded(), ERR_INTERNAL, "it may not be read");
-	has_prepared("guard keep names");
+	has_prepared("guard names");
 	cr_assert_eq(sql_int(world_db(&w), "select count(*) from public.kept"), 0);
+	sql_exec(world_db(&w), "grant select on public.guarding to m2m_gateway");
+	cr_assert_eq(run_guarded(), ERR_OK);
+	cr_assert_eq(run_guarded(), ERR_OK);
+}
+
+/* The unit in front couldn't prepare it, which says nothing of the guard. */
+Test(conn, a_guard_stays_prepared_whatever_is_missing_behind_it)
+{
+	enum err ends[2] = {ERR_OK, ERR_OK};
+	sql_exec(world_db(&w), "create table public.guarding (n int)");
+	sql_exec(world_db(&w), "grant select on public.guarding to m2m_gateway");
+	sql_exec(world_db(&w), "alter table public.kept rename to hidden");
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(pg_conn_send_guarded(conn, &(struct pg_query){GUARD, &none}, &(struct pg_query){KEEP, &none}, 20000, note_end,
+						  &ends[i]),
+			     ERR_OK);
+	cr_assert(turn_until(are_done, 10000000));
+	cr_expect_eq(ends[0], ERR_INTERNAL);
+	cr_expect_eq(ends[1], ERR_STORE_UNAVAILABLE);
+	sql_exec(world_db(&w), "alter table public.hidden rename to kept");
+	for (int i = 0; i < 3; i++)
+		cr_expect_eq(run_guarded(), ERR_OK);
+	has_prepared("guard keep names");
+}
+
+/* Else a token would be signed with what isn't there yet. */
+Test(conn, that_it_is_prepared_is_not_told_for_its_rows)
+{
+	cr_assert_eq(pg_conn_send_and_watch(conn, LARGE, &none, 20000, note_ran, note_done, NULL), ERR_OK);
+	cr_assert(turn_until(is_done, 10000000));
+	cr_assert_eq(how, ERR_OK);
+}
+
+/* Whoever has prepared it by the same name. */
+Test(conn, one_that_is_there_already_is_taken_for_prepared)
+{
+	cr_assert_eq(run(STEAL), ERR_OK);
+	cr_assert_eq(run(KEEP), ERR_STORE_UNAVAILABLE);
+	cr_assert_eq(run(KEEP), ERR_OK);
 }
 
 Test(conn, what_the_server_has_forgotten_is_prepared_again)
@@ -285,6 +327,30 @@ Test(conn, a_new_connection_has_nothing_prepared)
 	cr_assert(turn_until(is_up, 10000000));
 	has_prepared("names");
 	cr_assert_eq(run(KEEP), ERR_OK);
+}
+
+static bool no_memory;
+
+/* Found before libpq's. */
+int PQsendPrepare(PGconn *pg, const char *name, const char *sql, int n, const Oid *types)
+{
+	int (*real)(PGconn *, const char *, const char *, int, const Oid *) = dlsym(RTLD_NEXT, "PQsendPrepare");
+	return no_memory ? 0 : real(pg, name, sql, n, types);
+}
+
+/* What libpq has been told is in doubt then. */
+Test(conn, where_a_statement_could_not_be_sent_it_begins_anew)
+{
+	enum err ended = ERR_OK;
+	cr_assert_eq(run(NAMES), ERR_OK);
+	no_memory = true;
+	cr_assert_eq(pg_conn_send(conn, KEEP, &none, 20000, note_end, &ended), ERR_STORE_UNAVAILABLE);
+	no_memory = false;
+	cr_expect_eq(pg_conn_send(conn, NAMES, &none, 20000, note_names, &ended), ERR_STORE_UNAVAILABLE, "nor anything behind it");
+	cr_assert(turn_until(is_down, 10000000));
+	cr_assert(turn_until(is_up, 10000000));
+	cr_assert_eq(run(KEEP), ERR_OK);
+	has_prepared("keep names");
 }
 
 /* ---- a bearer's version ---- */
