@@ -2,21 +2,21 @@
 # contract that it was built with. Included, it adds the build steps; run with -P, it embeds the
 # texts.
 if(CMAKE_SCRIPT_MODE_FILE)
-  include("${CMAKE_CURRENT_LIST_DIR}/../base/hex_bytes.cmake")
-  file(READ "${YAML}" yaml_hex HEX)
-  file(READ "${JSON}" json_hex HEX)
-  hex_bytes(yaml_bytes "${yaml_hex}")
-  hex_bytes(json_bytes "${json_hex}")
+  include("${CMAKE_CURRENT_LIST_DIR}/../base/embed.cmake")
+  file(READ "${YAML}" yaml)
+  file(READ "${JSON}" json)
+  c_text(yaml "${yaml}")
+  c_text(json "${json}")
   file(WRITE "${OUTPUT}" "/* Made from internal/api/openapi.yaml by internal/api/embed_openapi.cmake. */
 #include \"op/openapi.h\"
 
-static const unsigned char yaml[] = {
-${yaml_bytes}};
-static const unsigned char json[] = {
-${json_bytes}};
+static const char yaml[] =
+${yaml};
+static const char json[] =
+${json};
 
-const struct str openapi_yaml = {(const char *)yaml, sizeof yaml};
-const struct str openapi_json = {(const char *)json, sizeof json};
+const struct str openapi_yaml = {yaml, sizeof yaml - 1};
+const struct str openapi_json = {json, sizeof json - 1};
 ")
   return()
 endif()
@@ -41,6 +41,6 @@ add_custom_command(
 add_custom_command(
   OUTPUT "${M2M_GENERATED_op}"
   COMMAND "${CMAKE_COMMAND}" "-DYAML=${openapi_source}" "-DJSON=${openapi_json}" "-DOUTPUT=${M2M_GENERATED_op}" -P "${CMAKE_CURRENT_LIST_FILE}"
-  DEPENDS "${openapi_source}" "${openapi_json}" "${CMAKE_CURRENT_LIST_FILE}" "${CMAKE_SOURCE_DIR}/internal/base/hex_bytes.cmake"
+  DEPENDS "${openapi_source}" "${openapi_json}" "${CMAKE_CURRENT_LIST_FILE}" "${CMAKE_SOURCE_DIR}/internal/base/embed.cmake"
   COMMENT "Embedding the API contract"
   VERBATIM)

@@ -2,7 +2,7 @@
 # which server reflection answers from. Included, it adds the build steps; run with -P, it embeds
 # the descriptor set.
 if(CMAKE_SCRIPT_MODE_FILE)
-  include("${CMAKE_CURRENT_LIST_DIR}/../base/hex_bytes.cmake")
+  include("${CMAKE_CURRENT_LIST_DIR}/../base/embed.cmake")
   file(READ "${INPUT}" hex HEX)
   hex_bytes(bytes "${hex}")
   file(WRITE "${OUTPUT}" "/* Made from the .proto files by internal/grpc/generate_protos.cmake. */
@@ -59,7 +59,7 @@ add_custom_command(
           grpc/reflection/v1/reflection.proto grpc/reflection/v1alpha/reflection.proto
           google/rpc/error_details.proto # so that clients can show what stands in grpc-status-details-bin
   COMMAND "${CMAKE_COMMAND}" "-DINPUT=${descriptor_set}" "-DOUTPUT=${descriptors}" -P "${CMAKE_CURRENT_LIST_FILE}"
-  DEPENDS ${proto_files} "${CMAKE_CURRENT_LIST_FILE}"
+  DEPENDS ${proto_files} "${CMAKE_CURRENT_LIST_FILE}" "${CMAKE_SOURCE_DIR}/internal/base/embed.cmake"
   COMMENT "Embedding the descriptors"
   VERBATIM)
 list(APPEND M2M_GENERATED_grpc "${descriptors}")

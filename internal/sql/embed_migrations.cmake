@@ -7,13 +7,13 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
   add_custom_command(
     OUTPUT "${M2M_GENERATED_sql}"
     COMMAND "${CMAKE_COMMAND}" "-DFOLDER=${CMAKE_SOURCE_DIR}/migrations" "-DOUTPUT=${M2M_GENERATED_sql}" -P "${CMAKE_CURRENT_LIST_FILE}"
-    DEPENDS ${migrations} "${CMAKE_CURRENT_LIST_FILE}"
+    DEPENDS ${migrations} "${CMAKE_CURRENT_LIST_FILE}" "${CMAKE_SOURCE_DIR}/internal/base/embed.cmake"
     COMMENT "Embedding the migrations"
     VERBATIM)
   return()
 endif()
 
-include("${CMAKE_CURRENT_LIST_DIR}/../base/hex_bytes.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/../base/embed.cmake")
 
 file(GLOB ups "${FOLDER}/*.up.sql")
 list(SORT ups)
@@ -27,13 +27,13 @@ foreach(up IN LISTS ups)
   endif()
   set(name "${CMAKE_MATCH_1}")
   string(REGEX REPLACE "up\\.sql$" "down.sql" down "${up}")
-  file(READ "${up}" up_hex HEX)
-  file(READ "${down}" down_hex HEX)
+  file(READ "${up}" up_text)
+  file(READ "${down}" down_text)
   file(SHA256 "${up}" checksum)
-  hex_bytes(up_bytes "${up_hex}")
-  hex_bytes(down_bytes "${down_hex}")
+  c_text(up_text "${up_text}")
+  c_text(down_text "${down_text}")
   hex_bytes(checksum_bytes "${checksum}")
-  string(APPEND texts "static const char up_${version}[] = {\n${up_bytes}0};\nstatic const char down_${version}[] = {\n${down_bytes}0};\n")
+  string(APPEND texts "static const char up_${version}[] =\n${up_text};\nstatic const char down_${version}[] =\n${down_text};\n")
   string(APPEND rows "\t{${version}, \"${name}\", up_${version}, down_${version}, {${checksum_bytes}}},\n")
 endforeach()
 if(version EQUAL 0)

@@ -23,7 +23,7 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
     add_custom_command(
       OUTPUT "${output}"
       COMMAND "${CMAKE_COMMAND}" "-DROOM=${room}" "-DFOLDER=${CMAKE_SOURCE_DIR}/internal/${room}" "-DOUTPUT=${output}" -P "${M2M_EMBED_STATEMENTS}"
-      DEPENDS ${statements} "${M2M_PARTS}" "${M2M_EMBED_STATEMENTS}"
+      DEPENDS ${statements} "${M2M_PARTS}" "${M2M_EMBED_STATEMENTS}" "${CMAKE_SOURCE_DIR}/internal/base/embed.cmake"
       COMMENT "Embedding the statements of ${room}"
       VERBATIM)
     set(M2M_GENERATED_${room} ${M2M_GENERATED_${room}} "${output}" PARENT_SCOPE)
@@ -32,7 +32,7 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
 endif()
 
 cmake_minimum_required(VERSION 3.25)
-include("${CMAKE_CURRENT_LIST_DIR}/../base/hex_bytes.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/../base/embed.cmake")
 
 # cut(<head> <tail> <mark> <text>): the text before the first mark and behind it. No mark: the tail
 # is NO_MARK.
@@ -220,9 +220,8 @@ foreach(path IN LISTS statements)
   texts("${path}")
   set(i 0)
   while(i LESS TEXTS_N)
-    string(HEX "${STATEMENT_${i}}" hex)
-    hex_bytes(bytes "${hex}")
-    string(APPEND c "const char sql_${NAME_${i}}[] = {\n${bytes}0};\n")
+    c_text(statement "${STATEMENT_${i}}")
+    string(APPEND c "const char sql_${NAME_${i}}[] =\n${statement};\n")
     math(EXPR i "${i} + 1")
   endwhile()
 endforeach()

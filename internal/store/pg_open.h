@@ -22,7 +22,8 @@ struct pg_open_spec {
 	const char *application_name;
 	const struct pg_statement *statements; /* that may be sent; see pg_conn.h */
 	size_t statement_count;
-	/* PostgreSQL has to take each now: what was changed by hand is noticed before anybody asks */
+	/* PostgreSQL has to take each now: what was changed by hand is noticed before anybody
+	 * asks */
 	bool try_statements;
 	/* name, value, name, value, ..., NULL: set for the session */
 	const char *const *settings;

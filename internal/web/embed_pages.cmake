@@ -11,7 +11,7 @@
 # paint off.
 if(CMAKE_SCRIPT_MODE_FILE)
   cmake_minimum_required(VERSION 3.25)
-  include("${CMAKE_CURRENT_LIST_DIR}/../base/hex_bytes.cmake")
+  include("${CMAKE_CURRENT_LIST_DIR}/../base/embed.cmake")
   set(own "${CMAKE_CURRENT_LIST_DIR}/pages")
 
   # zopfli makes gzip's form some percent smaller.
@@ -62,14 +62,13 @@ if(CMAKE_SCRIPT_MODE_FILE)
     set(scratch "${OUTPUT}.${name}")
     file(WRITE "${scratch}" "${text}")
     execute_process(COMMAND ${gzip} "${scratch}" OUTPUT_FILE "${scratch}.gz" COMMAND_ERROR_IS_FATAL ANY)
-    file(READ "${scratch}" plain_hex HEX)
     file(READ "${scratch}.gz" gzip_hex HEX)
     file(REMOVE "${scratch}" "${scratch}.gz")
-    hex_bytes(plain_bytes "${plain_hex}")
+    c_text(plain "${text}")
     hex_bytes(gzip_bytes "${gzip_hex}")
     list(LENGTH known i)
-    set(texts "${texts}static const unsigned char plain_${i}[] = {\n${plain_bytes}};\nstatic const unsigned char gzip_${i}[] = {\n${gzip_bytes}};\n" PARENT_SCOPE)
-    set(rows "${rows}\t{\"${name}\", \"${hashed}\", \"\\\"${hash}\\\"\", \"\\\"${hash}-gz\\\"\", {(const char *)plain_${i}, sizeof plain_${i}}, {(const char *)gzip_${i}, sizeof gzip_${i}}},\n" PARENT_SCOPE)
+    set(texts "${texts}static const char plain_${i}[] =\n${plain};\nstatic const unsigned char gzip_${i}[] = {\n${gzip_bytes}};\n" PARENT_SCOPE)
+    set(rows "${rows}\t{\"${name}\", \"${hashed}\", \"\\\"${hash}\\\"\", \"\\\"${hash}-gz\\\"\", {plain_${i}, sizeof plain_${i} - 1}, {(const char *)gzip_${i}, sizeof gzip_${i}}},\n" PARENT_SCOPE)
     set(name_of_${name} "${hashed}" PARENT_SCOPE)
     set(known ${known} "${name}" PARENT_SCOPE)
   endfunction()
@@ -122,6 +121,6 @@ file(GLOB pages_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/pages/*")
 add_custom_command(
   OUTPUT "${M2M_GENERATED_web}"
   COMMAND "${CMAKE_COMMAND}" "-DPACKAGES=${pages_from}" "-DNAMES=${pages_names}" "-DOUTPUT=${M2M_GENERATED_web}" -P "${CMAKE_CURRENT_LIST_FILE}"
-  DEPENDS ${pages_sources} "${CMAKE_CURRENT_LIST_DIR}/packages.lock" "${CMAKE_CURRENT_LIST_FILE}" "${CMAKE_SOURCE_DIR}/internal/base/hex_bytes.cmake"
+  DEPENDS ${pages_sources} "${CMAKE_CURRENT_LIST_DIR}/packages.lock" "${CMAKE_CURRENT_LIST_FILE}" "${CMAKE_SOURCE_DIR}/internal/base/embed.cmake"
   COMMENT "Embedding the pages"
   VERBATIM)
