@@ -57,16 +57,18 @@ void op_env_clear(struct op_env *env)
 
 /* As m2m.request_uuid does in SQL, so that an auditor finds the row by the id that the client
  * sent. */
-static struct uuid uuid_of_text(struct str text)
+static enum err uuid_of_text(struct str text, struct uuid *ret)
 {
-	struct uuid u = {{0}};
-	uint8_t digest[SHA256_LEN] = {0};
-	if (uuid_parse(text, &u) == ERR_OK || sha256(text.p, text.n, digest) != ERR_OK)
-		return u;
-	memcpy(u.b, digest, sizeof u.b);
-	u.b[6] = (uint8_t)((u.b[6] & 0x0f) | 0x80);
-	u.b[8] = (uint8_t)((u.b[8] & 0x3f) | 0x80);
-	return u;
+	uint8_t digest[SHA256_LEN];
+	if (uuid_parse(text, ret) == ERR_OK)
+		return ERR_OK;
+	enum err err = sha256(text.p, text.n, digest);
+	if (err != ERR_OK)
+		return err;
+	memcpy(ret->b, digest, sizeof ret->b);
+	ret->b[6] = (uint8_t)((ret->b[6] & 0x0f) | 0x80);
+	ret->b[8] = (uint8_t)((ret->b[8] & 0x3f) | 0x80);
+	return ERR_OK;
 }
 
 /* It is logged and sent back, so a secret that was put there by mistake must not become one. */
@@ -74,7 +76,9 @@ void op_set_request_id(struct op *op, struct str given)
 {
 	if (given.n >= 1 && given.n <= 64 && str_is_word(given, "._-") && !secret_well_formed(given)) {
 		op->request_id = arena_copy(op->arena, given);
-		op->origin.request_id = uuid_of_text(given);
+		/* without it its audit row wouldn't be found */
+		if (uuid_of_text(given, &op->origin.request_id) != ERR_OK && op->err == ERR_OK)
+			op_fail(op, ERR_NO_MEMORY, NULL);
 		return;
 	}
 	op->origin.request_id = uuid_v7(clock_wall_us());

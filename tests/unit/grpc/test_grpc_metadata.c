@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include "crypto/digest.h"
 #include "grpc/grpc_metadata.h"
 
 #define TRACEPARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -18,6 +19,7 @@ static void no_reply(struct op *ended, void *transport)
 
 static void up(void)
 {
+	cr_assert_eq(crypto_init(), ERR_OK);
 	arena = arena_new(64 * 1024);
 	cr_assert_not_null(arena);
 	grpc_metadata_init(&metadata, &proxies, &remote);
@@ -27,6 +29,7 @@ static void down(void)
 {
 	op_free(op);
 	arena_free(arena);
+	crypto_fini();
 }
 
 TestSuite(grpc_metadata, .init = up, .fini = down);

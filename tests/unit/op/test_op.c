@@ -134,6 +134,21 @@ Test(op, a_client_s_request_id_is_kept)
 	cr_assert_eq(op->request_id.n, 64);
 }
 
+/* As where there is no memory for its hash: a row of another id would be nobody's. */
+Test(op, without_the_audit_s_id_nothing_is_done)
+{
+	struct op *op = new_op(OP_JWKS);
+	crypto_fini();
+	op_set_request_id(op, STR("0190A0A0-0000-7000-8000-00000000000A"));
+	cr_expect_eq(op->err, ERR_OK);
+	op_set_request_id(op, STR("r-1"));
+	cr_expect_eq(op->err, ERR_NO_MEMORY);
+	op_run(op);
+	cr_assert_eq(replies, 1);
+	cr_assert_eq(op->err, ERR_OVERLOADED);
+	cr_assert_eq(crypto_init(), ERR_OK);
+}
+
 Test(op, an_unfit_request_id_is_replaced)
 {
 	static const struct str unfit[] = {

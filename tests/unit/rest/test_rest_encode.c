@@ -1,6 +1,7 @@
 /* What stands in an answer. */
 #include <criterion/criterion.h>
 
+#include "crypto/digest.h"
 #include "rest/rest_encode.h"
 #include "rest/rest_status.h"
 #include "json/json_read.h"
@@ -18,12 +19,18 @@ static void make(enum op_id id)
 	op_set_request_id(op, STR("r-1"));
 }
 
+static void up(void)
+{
+	cr_assert_eq(crypto_init(), ERR_OK);
+}
+
 static void down(void)
 {
 	op_free(op);
+	crypto_fini();
 }
 
-TestSuite(rest_encode, .fini = down);
+TestSuite(rest_encode, .init = up, .fini = down);
 
 static struct str encoded(const char *allowed)
 {
@@ -82,7 +89,7 @@ Test(rest_encode, a_token_of_either_route)
 	static const enum op_id routes[] = {OP_ISSUE_TOKEN, OP_OAUTH_TOKEN};
 	for (int i = 0; i < 2; i++) {
 		if (i > 0)
-			down();
+			op_free(op);
 		make(routes[i]);
 		op->out.access_token = STR("a.b.c");
 		op->out.expires_in = 86400;
@@ -212,7 +219,7 @@ Test(rest_encode, a_wrong_method_names_the_right_one)
 static bool speaks_oauth(enum op_id id, enum err err)
 {
 	if (op != NULL)
-		down();
+		op_free(op);
 	make(id);
 	op_fail(op, err, NULL);
 	struct str body = encoded(NULL);
@@ -409,7 +416,7 @@ Test(rest_encode, a_caller_is_challenged_as_it_came)
 {
 	challenge(OP_INTROSPECT_TOKEN, ERR_INVALID_CLIENT, "Basic realm=\"m2m-gateway\"");
 	challenge(OP_INTROSPECT_TOKEN, ERR_FORBIDDEN, NULL);
-	down();
+	op_free(op);
 	make(OP_INTROSPECT_TOKEN);
 	op->in.bearer = STR("x");
 	op->err = ERR_INVALID_TOKEN;
