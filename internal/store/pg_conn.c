@@ -272,7 +272,7 @@ static bool failed_with(const PGresult *r, const char *sqlstate)
 	return state != NULL && strcmp(state, sqlstate) == 0;
 }
 
-/* One that couldn't be prepared, also because what stands before it failed, is prepared by the next
+/* One that couldn't be prepared, also because the one before it couldn't, is prepared by the next
  * unit that wants it. A unit in between finds it missing, as does one of a server that forgot. */
 static void note_readiness(struct pg_conn *c, const struct step *step, const PGresult *r)
 {
@@ -419,24 +419,32 @@ static void add_step(struct unit *u, unsigned statement, bool prepares)
 	u->steps[u->steps_n++] = (struct step){statement, prepares};
 }
 
-static bool prepare(struct pg_conn *c, struct unit *u, unsigned statement)
+static bool prepare(struct pg_conn *c, struct unit *u, const struct pg_query *q)
 {
-	const struct pg_statement *s = &c->spec->statements[statement];
+	assert(q->statement < c->spec->statement_count);
+	const struct pg_statement *s = &c->spec->statements[q->statement];
+	if (c->readiness[q->statement] != UNPREPARED)
+		return true;
 	if (PQsendPrepare(c->pg, s->name, s->sql, 0, NULL) != 1)
 		return false;
-	c->readiness[statement] = PREPARING;
-	add_step(u, statement, true);
+	c->readiness[q->statement] = PREPARING;
+	add_step(u, q->statement, true);
 	return true;
 }
 
 static bool send_query(struct pg_conn *c, struct unit *u, const struct pg_query *q)
 {
 	const struct pg_params *p = q->params;
-	assert(q->statement < c->spec->statement_count);
-	if (c->readiness[q->statement] == UNPREPARED && !prepare(c, u, q->statement))
-		return false;
 	add_step(u, q->statement, false);
 	return PQsendQueryPrepared(c->pg, c->spec->statements[q->statement].name, p->n, p->values, p->lengths, p->formats, 1) == 1;
+}
+
+/* What a guard refuses has been prepared before: a unit behind this one counts on it. */
+static bool send_queries(struct pg_conn *c, struct unit *u, const struct pg_query *guard, const struct pg_query *q)
+{
+	if ((guard != NULL && !prepare(c, u, guard)) || !prepare(c, u, q))
+		return false;
+	return (guard == NULL || send_query(c, u, guard)) && send_query(c, u, q);
 }
 
 static enum err send_unit(struct pg_conn *c, const struct pg_query *guard, const struct pg_query *q, int timeout_ms, struct unit u)
@@ -447,8 +455,7 @@ static enum err send_unit(struct pg_conn *c, const struct pg_query *guard, const
 		return ERR_OVERLOADED;
 	if (!pg_params_ok(q->params) || (guard != NULL && !pg_params_ok(guard->params)))
 		return ERR_TOO_LARGE;
-	if ((guard != NULL && !send_query(c, &u, guard)) || !send_query(c, &u, q) || (u.ran != NULL && PQsendFlushRequest(c->pg) != 1) ||
-	    PQpipelineSync(c->pg) != 1) {
+	if (!send_queries(c, &u, guard, q) || (u.ran != NULL && PQsendFlushRequest(c->pg) != 1) || PQpipelineSync(c->pg) != 1) {
 		/* libpq is out of memory or its socket is dead: begin anew from the loop */
 		c->broken = true;
 		event_active(c->timer, EV_TIMEOUT, 0);

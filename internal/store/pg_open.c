@@ -1,5 +1,5 @@
 /* Connect, look at whom we talk to, check schema and master keys, set the session, try the
- * statements if that is asked for, enter the pipeline. */
+ * statements once, enter the pipeline. */
 #include "store/pg_open.h"
 
 #include <assert.h>
@@ -175,6 +175,10 @@ static enum pg_open_outcome set_session(PGconn *pg, const struct pg_open_spec *s
 	pg_params_init(&p, a);
 	pg_put_array(&p, PG_TEXT, names, n);
 	pg_put_array(&p, PG_TEXT, values, n);
+	if (!pg_params_ok(&p)) {
+		sbuf_putz(why, "out of memory");
+		return PG_OPEN_UNREACHABLE;
+	}
 	PG_RESULT r = query(pg, spec, "select set_config(name, value, false) from unnest($1, $2) as s (name, value)", &p);
 	return pg_err(r) == ERR_OK ? PG_OPEN_OK : fault(pg, r, "a session setting was refused", why);
 }
@@ -188,6 +192,7 @@ static enum pg_open_outcome try_statements(PGconn *pg, const struct pg_open_spec
 		if (pg_err(r) != ERR_OK)
 			return fault(pg, r, "a statement can't be prepared", why);
 	}
+	atomic_store(spec->tried, true);
 	return PG_OPEN_OK;
 }
 
@@ -241,7 +246,7 @@ enum pg_open_outcome pg_open(const struct pg_open_spec *spec, PGconn **ret, stru
 		outcome = check_ring(pg, spec, a, why);
 	if (outcome == PG_OPEN_OK)
 		outcome = set_session(pg, spec, a, why);
-	if (outcome == PG_OPEN_OK && spec->try_statements)
+	if (outcome == PG_OPEN_OK && spec->tried != NULL && !atomic_load(spec->tried))
 		outcome = try_statements(pg, spec, why);
 	if (outcome == PG_OPEN_OK && (PQsetnonblocking(pg, 1) != 0 || PQenterPipelineMode(pg) != 1)) {
 		sbuf_putz(why, "the connection can't be pipelined");

@@ -5,6 +5,8 @@
 #define M2M_STORE_PG_OPEN_H
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 #include "base/sbuf.h"
 #include "crypto/master_ring.h"
@@ -22,9 +24,9 @@ struct pg_open_spec {
 	const char *application_name;
 	const struct pg_statement *statements; /* that may be sent; see pg_conn.h */
 	size_t statement_count;
-	/* PostgreSQL has to take each now: what was changed by hand is noticed before anybody
-	 * asks */
-	bool try_statements;
+	/* Until it is true, PostgreSQL has to take each statement at once, which makes it true:
+	 * what was changed by hand is noticed before anybody asks. NULL: they aren't tried. */
+	_Atomic bool *tried;
 	/* name, value, name, value, ..., NULL: set for the session */
 	const char *const *settings;
 	const struct master_ring *ring; /* checked against m2m.key_check; NULL: not checked */

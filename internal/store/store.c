@@ -31,6 +31,10 @@
 #define LIMITS "client_connection_check_interval", "1s", "lock_timeout", "2s"
 static const char *const settings[] = {"timezone", "UTC", INDEX_LOOKUPS, LIMITS, NULL};
 
+/* By this process: by store_check, or where PostgreSQL wasn't there by then, by who opens the first
+ * connection. */
+static _Atomic bool statements_tried;
+
 static struct pg_open_spec open_spec(const struct config *config, bool issuing)
 {
 	return (struct pg_open_spec){
@@ -39,6 +43,7 @@ static struct pg_open_spec open_spec(const struct config *config, bool issuing)
 		.application_name = issuing ? "m2m-gateway issue" : "m2m-gateway serve",
 		.statements = store_statements,
 		.statement_count = STATEMENT_COUNT,
+		.tried = &statements_tried,
 		.settings = settings,
 		.ring = issuing ? NULL : &config->ring,
 		.timeout_ms = (int)config->request_timeout_ms,
@@ -51,7 +56,6 @@ bool store_check(const struct config *config, int *ret_connections, struct sbuf 
 	const char *reason = NULL;
 	PGconn *pg = NULL;
 	spec.connections = ret_connections;
-	spec.try_statements = true;
 	enum pg_open_outcome outcome = pg_open(&spec, &pg, why, &reason);
 	if (outcome == PG_OPEN_OK)
 		PQfinish(pg);

@@ -511,3 +511,16 @@ Test(faults, a_server_that_is_found_unsafe_later_is_no_server)
 	alter_system("fsync", "reset fsync");
 	expect_recovery();
 }
+
+/* Nobody has asked anything by then. */
+Test(start, a_statement_that_a_server_which_comes_later_does_not_take_is_no_readiness)
+{
+	sql_exec(world_db(&w), "alter function m2m.audit_health() rename to health_of_the_audit");
+	pg_stop(&w.pg);
+	gateway_launch(&w.gateway, &w.gateway_env);
+	cr_assert(gateway_wait_listening(&w.gateway, 20000));
+	pg_start(&w.pg);
+	cr_assert(readyz_says("database_refused"), "%s", r.body);
+	sql_exec(world_db(&w), "alter function m2m.health_of_the_audit() rename to audit_health");
+	cr_assert(gateway_wait_ops(&w.gateway, "/readyz", 200, 10000));
+}

@@ -267,7 +267,7 @@ Test(conn, a_guard_that_fails_is_prepared_all_the_same)
 {
 	sql_exec(world_db(&w), "create table public.guarding (n int)");
 	cr_assert_eq(run_guarded(), ERR_INTERNAL, "it may not be read");
-	has_prepared("guard names");
+	has_prepared("guard keep names");
 	cr_assert_eq(sql_int(world_db(&w), "select count(*) from public.kept"), 0);
 	sql_exec(world_db(&w), "grant select on public.guarding to m2m_gateway");
 	cr_assert_eq(run_guarded(), ERR_OK);
@@ -336,6 +336,45 @@ int PQsendPrepare(PGconn *pg, const char *name, const char *sql, int n, const Oi
 {
 	int (*real)(PGconn *, const char *, const char *, int, const Oid *) = dlsym(RTLD_NEXT, "PQsendPrepare");
 	return no_memory ? 0 : real(pg, name, sql, n, types);
+}
+
+/* Another's guard has refused what this one counts on. */
+Test(conn, what_a_guard_refuses_is_there_for_who_comes_behind)
+{
+	enum err ends[2] = {ERR_OK, ERR_OK};
+	sql_exec(world_db(&w), "create table public.guarding (n int)");
+	cr_assert_eq(
+		pg_conn_send_guarded(conn, &(struct pg_query){GUARD, &none}, &(struct pg_query){KEEP, &none}, 20000, note_end, &ends[0]),
+		ERR_OK);
+	cr_assert_eq(pg_conn_send(conn, KEEP, &none, 20000, note_end, &ends[1]), ERR_OK);
+	cr_assert(turn_until(are_done, 10000000));
+	cr_expect_eq(ends[0], ERR_INTERNAL, "it may not be read");
+	cr_expect_eq(ends[1], ERR_OK);
+}
+
+static void send_without_memory(void *arg, enum err err, const PGresult *r)
+{
+	static enum err ended;
+	(void)arg, (void)err, (void)r;
+	no_memory = true;
+	cr_assert_eq(pg_conn_send(conn, KEEP, &none, 20000, note_end, &ended), ERR_STORE_UNAVAILABLE);
+	no_memory = false;
+	done++;
+}
+
+/* Whose answer sets the deadline of who stands behind, in the same turn of the loop. */
+Test(conn, it_begins_anew_whatever_is_answered_meanwhile)
+{
+	enum err ended = ERR_OK;
+	cr_assert_eq(run(NAMES), ERR_OK);
+	done = 0;
+	cr_assert_eq(pg_conn_send(conn, NAMES, &none, 20000, send_without_memory, NULL), ERR_OK);
+	cr_assert_eq(pg_conn_send(conn, NAMES, &none, 20000, note_end, &ended), ERR_OK);
+	sleep_ms(100); /* both are answered by then */
+	cr_assert(turn_until(are_done, 10000000));
+	cr_assert(turn_until(is_down, 10000000));
+	cr_assert(turn_until(is_up, 10000000));
+	cr_assert_eq(run(KEEP), ERR_OK);
 }
 
 /* What libpq has been told is in doubt then. */
