@@ -192,6 +192,10 @@ static enum pg_open_outcome try_statements(PGconn *pg, const struct pg_open_spec
 		if (pg_err(r) != ERR_OK)
 			return fault(pg, r, "a statement can't be prepared", why);
 	}
+	/* the connection begins with none, as every other */
+	PG_RESULT forgotten = query(pg, spec, "deallocate all", NULL);
+	if (pg_err(forgotten) != ERR_OK)
+		return fault(pg, forgotten, "the tried statements can't be forgotten", why);
 	atomic_store(spec->tried, true);
 	return PG_OPEN_OK;
 }

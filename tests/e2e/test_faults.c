@@ -523,4 +523,10 @@ Test(start, a_statement_that_a_server_which_comes_later_does_not_take_is_no_read
 	cr_assert(readyz_says("database_refused"), "%s", r.body);
 	sql_exec(world_db(&w), "alter function m2m.health_of_the_audit() rename to audit_health");
 	cr_assert(gateway_wait_ops(&w.gateway, "/readyz", 200, 10000));
+	/* and who has tried them serves at once */
+	org_create(&w, "acme", &acme);
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	char *log = tmp_read(w.gateway.log, NULL);
+	cr_assert(log != NULL && strstr(log, "database_statement_failed") == NULL, "%s", log);
+	free(log);
 }

@@ -329,6 +329,26 @@ Test(conn, a_new_connection_has_nothing_prepared)
 	cr_assert_eq(run(KEEP), ERR_OK);
 }
 
+/* What it has tried is in nobody's way. */
+Test(conn, a_connection_that_has_tried_all_begins_with_none)
+{
+	static _Atomic bool tried;
+	const struct pg_conn_events events = {.up = nothing, .down = nothing, .round_trips = &trips};
+	struct pg_open_spec trying = spec;
+	trying.tried = &tried;
+	sql_exec(world_db(&w), "create table public.guarding (n int)");
+	pg_conn_free(conn);
+	conn = pg_conn_new(base, &trying, &events, 4);
+	cr_assert_not_null(conn);
+	pg_conn_start(conn);
+	cr_assert(turn_until(is_up, 10000000));
+	cr_assert(tried);
+	has_prepared("names");
+	cr_assert_eq(run(KEEP), ERR_OK);
+	pg_conn_free(conn); /* it borrows from this test */
+	conn = NULL;
+}
+
 static bool no_memory;
 
 /* Found before libpq's. */
