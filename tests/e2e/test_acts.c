@@ -518,7 +518,9 @@ Test(sums, the_span_is_the_last_thirty_days_unless_it_is_told)
 	cr_expect(says(want) && says("{\"client_id\":null,\"tokens\":1}"), "the operator's too: %s", r.body);
 	expect_status(ask(SUMS, "?by=day", admin), 200);
 	cr_expect_eq(occurrences(r.body, "\"at\":"), 31, "%s", r.body);
-	cr_expect(says("\"tokens\":2}],\"others\":0"), "%s", r.body);
+	bool today = says("\"tokens\":2}],\"others\":0");
+	bool midnight = sql_int(world_db(&w), "select extract(epoch from statement_timestamp())::int8 %% 86400") < 20;
+	cr_expect(today || midnight, "%s", r.body);
 	expect_status(ask(SUMS, "?by=hour&issued_after=2026-01-01T00:00:00Z&issued_before=2026-04-03T00:00:00Z", admin), 200);
 	cr_expect_eq(occurrences(r.body, "\"at\":"), 92 * 24);
 }

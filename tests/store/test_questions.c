@@ -187,11 +187,16 @@ static void make_busy_week(void)
 	struct ctl_result r;
 	PGconn *db = world_db(&w);
 	run("set timezone = 'UTC'");
-	snprintf(week, sizeof week, "%s",
-		 sql_text(db, "select 'token_audit_p' || to_char(date_trunc('week', now()) - interval '56 days', 'YYYYMMDD')"));
+	/* once for all: a week may end meanwhile */
+	run("select set_config('test.monday', date_trunc('week', now())::text, false)");
+	snprintf(
+		week, sizeof week, "%s",
+		sql_text(
+			db,
+			"select 'token_audit_p' || to_char(current_setting('test.monday')::timestamptz - interval '56 days', 'YYYYMMDD')"));
 	sql_exec(db, "set role m2m_owner; create table m2m.%s (like m2m.token_audit including all)", week);
 	sql_exec(db,
-		 "do $$ declare monday timestamptz := date_trunc('week', now()) - interval '56 days'; begin"
+		 "do $$ declare monday timestamptz := current_setting('test.monday')::timestamptz - interval '56 days'; begin"
 		 " execute format('alter table m2m.token_audit attach partition m2m.%s for values from (%%L) to (%%L)', monday, monday + "
 		 "interval '7 days');"
 		 " insert into m2m.token_audit (issued_at, expires_at, jti, organization_id, request_id, batch_id, secret_version, "
@@ -204,7 +209,7 @@ static void make_busy_week(void)
 		 "   '192.0.2.1' from generate_series(1, 200000) i, lateral (select monday + i * interval '3 seconds' as at) a,"
 		 "   lateral (select lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') as h) x; end $$; reset role",
 		 week);
-	run("update m2m.token_usage_until set until = date_trunc('week', now()) - interval '56 days'");
+	run("update m2m.token_usage_until set until = current_setting('test.monday')::timestamptz - interval '56 days'");
 	world_ctl(&w, &r, "audit", "count");
 	run("vacuum analyze m2m.token_audit");
 	run("vacuum analyze m2m.token_usage");
@@ -227,12 +232,13 @@ Test(questions, none_that_names_a_client_a_token_or_a_time_reads_a_whole_week)
 {
 	static const char *const questions[] = {
 		"explain select * from m2m.tokens_issued where client_id = 'm2m_0000000000000000000007' and issued_at >= "
-		"date_trunc('week', now()) - interval '54 days'"
-		" and issued_at < date_trunc('week', now()) - interval '53 days'",
+		"current_setting('test.monday')::timestamptz - interval '54 days'"
+		" and issued_at < current_setting('test.monday')::timestamptz - interval '53 days'",
 		"explain select secret_version, remote_addr, count(*) from m2m.tokens_issued where client_id = "
 		"'m2m_0000000000000000000007' group by 1, 2",
-		"explain select * from m2m.tokens_issued where issued_at >= date_trunc('week', now()) - interval '54 days'"
-		" and issued_at < date_trunc('week', now()) - interval '54 days' + interval '1 hour'",
+		"explain select * from m2m.tokens_issued where issued_at >= current_setting('test.monday')::timestamptz - interval '54 "
+		"days'"
+		" and issued_at < current_setting('test.monday')::timestamptz - interval '54 days' + interval '1 hour'",
 		"explain select * from m2m.token((select jti from m2m.token_audit where client_id = 'm2m_0000000000000000000007' limit 1))",
 		"explain select * from m2m.tokens_by_secret_version where client_id = 'm2m_0000000000000000000007'",
 		"explain select * from m2m.tokens_per_day where day >= now() - interval '60 days'",
