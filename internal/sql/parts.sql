@@ -80,28 +80,18 @@ left join lateral (select s.client_id, s.version, s.verifier, s.unused_for from 
   --: live_secret(:a, s)
   and s.verifier = substr(:a.verifiers, 32 * array_position(:ring::text[], s.key_id) - 31, 32) limit 1) s on true
 
---= other_keys_secret(a, ring)
--- True if the client has a live secret under a key that isn't of the ring, else null.
-(select true from m2m.client_secret v where
+--= why_no_secret(a, ring)
+-- The outcome where no live secret of the client is what was shown. There may be one that can't be
+-- compared: under a key that isn't of the ring, or brought along and never shown yet (it has no key:
+-- only its hash of the other product is known). The former is told first.
+coalesce((select case when v.key_id is null then 'secret_not_adopted' else 'key_missing' end from m2m.client_secret v where
   --: live_secret(:a, v)
-  and v.key_id <> all(:ring::text[]) limit 1)
-
---= secret_to_adopt(a)
--- True if it has one that was brought along and never shown yet: only its hash of the other product
--- is known. Else null.
-(select true from m2m.client_secret v where
-  --: live_secret(:a, v)
-  and v.foreign_hash is not null limit 1)
+  and (v.key_id = any (:ring::text[])) is not true order by v.key_id limit 1), 'invalid_client')
 
 --= secret_cases(a, ring)
 -- Of a statement in which all show secrets.
-when s.version is null and
-  --: other_keys_secret(:a, :ring)
-  then 'key_missing'
-when s.version is null and
-  --: secret_to_adopt(:a)
-  then 'secret_not_adopted'
-when s.version is null then 'invalid_client'
+when s.version is null then
+  --: why_no_secret(:a, :ring)
 when not (c.auth_methods is null or 'secret' = any (coalesce(c.auth_methods, '{secret}'))) then 'auth_method_not_allowed'
 
 --= secret_use_case
@@ -130,13 +120,9 @@ left join lateral (select k.client_id, k.credential_id, k.kind, k.tag from m2m.c
 --? alone
 when k.client_id is null then 'invalid_client'
 --? else
-when :a.credentials is null and s.version is null and
-  --: other_keys_secret(:a, :ring)
-  then 'key_missing'
-when :a.credentials is null and s.version is null and
-  --: secret_to_adopt(:a)
-  then 'secret_not_adopted'
-when case when :a.credentials is null then s.version is null else k.client_id is null end then 'invalid_client'
+when :a.credentials is null and s.version is null then
+  --: why_no_secret(:a, :ring)
+when :a.credentials is not null and k.client_id is null then 'invalid_client'
 --? end
 when :a.used_until <= extract(epoch from statement_timestamp()) then 'invalid_client'
 when not (coalesce(

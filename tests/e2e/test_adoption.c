@@ -432,6 +432,33 @@ Test(adoption, a_rotation_s_grace_holds_for_a_secret_that_was_never_shown)
 	cr_expect_eq(adoptions(&w, UUID), 0);
 }
 
+/* As if the version that was made last were under a key that this gateway lacks. */
+static void lose_key_of_newest(const char *client_id)
+{
+	sql_exec(world_db(&w), "set session_replication_role = replica");
+	sql_exec(world_db(&w),
+		 "update m2m.client_secret set key_id = 'elsewhere' where client_id = '%s'"
+		 " and version = (select max(version) from m2m.client_secret where client_id = '%s')",
+		 client_id, client_id);
+	sql_exec(world_db(&w), "reset session_replication_role");
+}
+
+Test(adoption, a_version_under_a_key_that_lacks_is_told_before_any_hash_is_tried)
+{
+	import(UUID, 4);
+	restart();
+	expect_status(rotate_by_platform(UUID, 600), 200);
+	lose_key_of_newest(UUID);
+	for (size_t i = 0; i < TRANSPORTS; i++)
+		cr_expect(transports[i](UUID, SECRET) == 503 || transports[i](UUID, SECRET) == -14, "transport %zu", i);
+	cr_expect_eq(unadopted(&w, UUID), 1);
+	cr_expect_eq(adoptions(&w, UUID), 0);
+	/* what lacks has ended: the other one may be tried */
+	sql_exec(world_db(&w), "update m2m.client_secret set expires_at = now() where client_id = '" UUID "' and key_id = 'elsewhere'");
+	expect_status(by_form(UUID, SECRET), 200);
+	cr_expect_eq(adoptions(&w, UUID), 1);
+}
+
 /* ---- at once, and in the middle ---- */
 
 struct login {
