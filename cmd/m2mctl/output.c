@@ -1,9 +1,11 @@
 #include "output.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/visible.h"
+#include "config/config.h"
 #include "k8s_secret.h"
 #include "json/json_write.h"
 
@@ -50,6 +52,7 @@ struct field field_uuid(struct ctl *ctl, const char *key, struct uuid id)
 
 struct field field_in_env(const char *env, struct field field)
 {
+	assert(config_is_printed(str_of(env))); /* else the next m2mctl in that shell would refuse it */
 	field.env = env;
 	return field;
 }

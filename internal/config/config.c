@@ -18,10 +18,19 @@
 #define FILE_SUFFIX "_FILE"
 #define FILE_MAX    (64 * 1024)
 
-/* Of demo.env and of m2mctl's users' shells: known, so that either program starts there, and not
- * used by any. */
-static const char *const ignored[] = {"M2M_URL",       "M2M_GRPC",          "M2M_OPS",          "M2M_ADMIN_TOKEN",
-				      "M2M_CLIENT_ID", "M2M_CLIENT_SECRET", "M2M_ORGANIZATION", "M2M_ORGANIZATION_ID"};
+/* What quickstart leaves in demo.env and what m2mctl prints with --output env: known, so that either
+ * program starts in a shell that has read it, and used by neither. */
+static const char *const printed[] = {"M2M_URL",           "M2M_GRPC",          "M2M_OPS",          "M2M_ADMIN_TOKEN",
+				      "M2M_CLIENT_ID",     "M2M_CLIENT_SECRET", "M2M_ORGANIZATION", "M2M_ORGANIZATION_ID",
+				      "M2M_CREDENTIAL_ID", "M2M_KEY_ID",        "M2M_PORTAL_URL",   "M2M_CONSOLE_URL"};
+
+bool config_is_printed(struct str name)
+{
+	for (size_t i = 0; i < sizeof printed / sizeof printed[0]; i++)
+		if (str_eq(name, str_of(printed[i])))
+			return true;
+	return false;
+}
 
 /* The value of `name` followed by `suffix`; absent when it is not set or empty. */
 static struct str lookup(char *const *env, const char *name, const char *suffix)
@@ -42,9 +51,8 @@ static bool is_known(struct str name)
 	const struct str suffix = STR(FILE_SUFFIX);
 	struct str base = name;
 
-	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
-		if (str_eq(name, str_of(ignored[i])))
-			return true;
+	if (config_is_printed(name))
+		return true;
 	if (name.n > suffix.n && memcmp(name.p + name.n - suffix.n, suffix.p, suffix.n) == 0)
 		base.n -= suffix.n;
 	for (size_t i = 0; i < settings_n; i++)

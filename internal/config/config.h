@@ -177,6 +177,10 @@ enum config_need {
 MUST_CHECK enum err config_read(struct arena *a, char *const *env, unsigned need, struct config *ret, struct sbuf *faults);
 void config_wipe(struct config *c);
 
+/* Whether this is a name that m2mctl prints with --output env, or quickstart leaves in demo.env:
+ * where it is set, neither program minds. */
+bool config_is_printed(struct str name);
+
 /* Whether a client can show REST a certificate: in its handshake, or by a proxy. */
 bool config_takes_certificates(const struct config *c);
 

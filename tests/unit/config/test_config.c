@@ -363,11 +363,14 @@ Test(config, a_secret_is_never_quoted_in_a_fault)
 	cr_assert_not(faults_say("c2VjcmV0"));
 }
 
-Test(config, the_names_of_demo_env_are_ignored_and_others_are_not)
+Test(config, what_is_printed_for_a_shell_is_ignored_and_other_names_are_not)
 {
 	cr_assert_eq(
 		READ(0, "M2M_URL=x", "M2M_GRPC=x", "M2M_OPS=x", "M2M_ADMIN_TOKEN=x", "M2M_CLIENT_ID=x", "M2M_CLIENT_SECRET=x", "M2M=1"),
 		ERR_OK, "%s", faults_text);
+	cr_assert_eq(READ(0, "M2M_ORGANIZATION=x", "M2M_ORGANIZATION_ID=x", "M2M_CREDENTIAL_ID=x", "M2M_KEY_ID=x", "M2M_PORTAL_URL=x",
+			  "M2M_CONSOLE_URL=x"),
+		     ERR_OK, "%s", faults_text);
 	cr_assert_eq(READ(0, "M2M_TEST_X=1"), ERR_MALFORMED);
 	cr_assert_eq(READ(0, "M2M_FILE=1"), ERR_MALFORMED);
 	cr_assert_eq(READ(0, "M2M_URL_FILE=1"), ERR_MALFORMED);
