@@ -375,6 +375,22 @@ enum err operator_audit_retain(struct operator_db *db, const struct audit_retent
 	" where a.client_id = s.client_id and a.outcome = 'granted' and (a.action = 'delete_client'"                                       \
 	"  or a.action = 'rotate_secret' and a.secret_version > s.version and a.detail->>'grace_seconds' = '0')) end"
 
+/* The act that made secret `s`; an import makes several versions of a client in one. */
+#define MADE_HERE                                                                                                                          \
+	"select from m2m.admin_audit a where a.client_id = s.client_id and a.outcome = 'granted'"                                          \
+	" and a.action in ('create_client', 'rotate_secret')"                                                                              \
+	" and (a.secret_version = s.version or a.detail ? 'import' and a.secret_version > s.version)"
+/* It came with its organization from another installation, whose audit has the act. */
+#define RECEIVED                                                                                                                           \
+	"select from m2m.client c join m2m.admin_audit a on a.organization_id = c.organization_id"                                         \
+	" where c.client_id = s.client_id and a.action = 'receive_organization' and a.outcome = 'granted' and a.at > s.created_at "        \
+	"- " SLACK
+
+/* A day's counts outlive its week, which an act dropped. */
+#define DROPPED                                                                                                                            \
+	"select from m2m.admin_audit a where a.action = 'drop_partition' and a.outcome = 'granted'"                                        \
+	" and a.detail->>'partition' = 'token_audit_p' || to_char(date_trunc('week', day), 'YYYYMMDD')"
+
 /* $1 days. */
 static const struct {
 	const char *what, *sql;
@@ -400,11 +416,8 @@ static const struct {
 	{"secrets that gave a token after their end",
 	 "select count(*) from m2m.client_secret s join (select t.client_id, t.secret_version, max(t.issued_at) as last " TOKENS
 	 " group by 1, 2) u on u.client_id = s.client_id and u.secret_version = s.version where u.last > " SECRET_END " + " SLACK},
-	{"secrets without the act that made them",
-	 "select count(*) from m2m.client_secret s where " RECENT(
-		 "s.created_at") " and not exists (select from m2m.admin_audit a"
-				 " where a.client_id = s.client_id and a.secret_version = s.version and a.outcome = 'granted'"
-				 " and a.action in ('create_client', 'rotate_secret'))"},
+	{"secrets without the act that made them", "select count(*) from m2m.client_secret s where " RECENT(
+							   "s.created_at") " and not exists (" MADE_HERE ") and not exists (" RECEIVED ")"},
 	{"tokens signed with a key that never was",
 	 "select count(*) " TOKENS " and not exists (select from m2m.signing_key k where k.kid = t.kid)"},
 	{"tokens signed with a key after its revocation",
@@ -416,7 +429,8 @@ static const struct {
 	 " full join (select (t.issued_at at time zone 'UTC')::date as day, count(*) as tokens " TOKENS
 	 "  and t.issued_at < (select until from m2m.token_usage_until) group by 1) recorded using (day)"
 	 " where counted.tokens is distinct from recorded.tokens"
-	 "  and day > ((statement_timestamp() - make_interval(days => $1::int4)) at time zone 'UTC')::date"},
+	 "  and day > ((statement_timestamp() - make_interval(days => $1::int4)) at time zone 'UTC')::date"
+	 "  and not (recorded.tokens is null and exists (" DROPPED "))"},
 	{"operators' tokens without the act that made them",
 	 "select count(*) " TOKENS " and t.client_id is null and not exists (select from m2m.admin_audit a"
 	 " where a.request_id = t.request_id and a.action = 'mint_token' and a.outcome = 'granted')"},
