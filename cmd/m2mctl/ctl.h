@@ -73,6 +73,9 @@ extern const struct command console_commands[];
 extern const struct command completion_commands[];
 extern const struct command man_commands[];
 
+/* Says each line, and answers EXIT_CONFIG. */
+int ctl_say_faults(const struct sbuf *faults);
+
 /* Reads the settings; `need` as in config_read. Prints every fault and answers EXIT_CONFIG when
  * there is any. */
 int ctl_read_config(struct ctl *ctl, unsigned need);

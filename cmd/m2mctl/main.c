@@ -49,15 +49,20 @@ int ctl_usage(const struct ctl *ctl, const char *format, ...)
 	return EXIT_USAGE;
 }
 
+int ctl_say_faults(const struct sbuf *faults)
+{
+	struct str rest = sbuf_str(faults);
+	for (struct str line = str_split(&rest, '\n'); line.n > 0; line = str_split(&rest, '\n'))
+		ctl_say("%.*s", STR_ARG(line));
+	return EXIT_CONFIG;
+}
+
 int ctl_read_config(struct ctl *ctl, unsigned need)
 {
 	struct sbuf faults = sbuf_in(ctl->a, 2048);
 	if (config_read(ctl->a, environ, need, &ctl->config, &faults) == ERR_OK && database_urls_check(&ctl->config, &faults) == ERR_OK)
 		return EXIT_DONE;
-	struct str rest = sbuf_str(&faults);
-	for (struct str line = str_split(&rest, '\n'); line.n > 0; line = str_split(&rest, '\n'))
-		ctl_say("%.*s", STR_ARG(line));
-	return EXIT_CONFIG;
+	return ctl_say_faults(&faults);
 }
 
 /* Only what a log line and a claim can take as it is; anyone else is "operator". */

@@ -3,6 +3,7 @@
 #include "base/uri.h"
 #include "operator/org_move.h"
 #include "operator/token_end.h"
+#include "sql/database_url.h"
 
 #include "client_options.h"
 #include "credential_options.h"
@@ -254,6 +255,12 @@ static int connect_target(struct ctl *ctl, struct str file, struct operator_db *
 	int status = input_file(ctl, file, TARGET_URL_MAX, &url);
 	if (status != EXIT_DONE)
 		return status;
+	if (url.n > 0 && url.p[url.n - 1] == '\n') /* as a setting's file may end */
+		url.n--;
+	url = arena_copy(ctl->a, url); /* for libpq: with a NUL behind it */
+	struct sbuf faults = sbuf_in(ctl->a, 1024);
+	if (database_url_check(url, "--to-database", &faults) != ERR_OK)
+		return ctl_say_faults(&faults);
 	enum err err = operator_open(ctl->a, url, ctl_actor(ctl), ret);
 	if (err == ERR_OK)
 		err = operator_require_schema(*ret);

@@ -177,6 +177,11 @@ enum config_need {
 MUST_CHECK enum err config_read(struct arena *a, char *const *env, unsigned need, struct config *ret, struct sbuf *faults);
 void config_wipe(struct config *c);
 
+/* Whether it is spelled as a setting that names a database is; what is said where it isn't. */
+bool config_is_database_url(struct str text);
+#define CONFIG_DATABASE_URL_EXPECTED                                                                                                       \
+	"expected a URL such as postgresql://user:password@host:5432/database (its value is not shown, it may hold a password)"
+
 /* Whether this is a name that m2mctl prints with --output env, or quickstart leaves in demo.env:
  * where it is set, neither program minds. */
 bool config_is_printed(struct str name);

@@ -232,14 +232,18 @@ bool parse_endpoint(const struct setting *s, struct arena *a, struct str text, s
 }
 
 /* libpq takes more forms than this; a URL is the one that a person can see to be whole. */
-bool parse_database_url(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+bool config_is_database_url(struct str text)
 {
 	bool good = str_starts(text, STR("postgresql://")) || str_starts(text, STR("postgres://"));
 	for (size_t i = 0; i < text.n; i++)
 		good = good && text.p[i] > ' ' && text.p[i] < 0x7f;
-	if (!good || text.n > 2048) {
-		sbuf_putz(why, "expected a URL such as postgresql://user:password@host:5432/database (its value is not shown, it may hold "
-			       "a password)");
+	return good && text.n <= 2048;
+}
+
+bool parse_database_url(const struct setting *s, struct arena *a, struct str text, struct config *c, struct sbuf *why)
+{
+	if (!config_is_database_url(text)) {
+		sbuf_putz(why, CONFIG_DATABASE_URL_EXPECTED);
 		return false;
 	}
 	return keep(s, a, text, c, why);

@@ -86,6 +86,16 @@ enum err database_urls_check(const struct config *config, struct sbuf *faults)
 	return faults->n == before ? ERR_OK : ERR_MALFORMED;
 }
 
+enum err database_url_check(struct str url, const char *what, struct sbuf *faults)
+{
+	size_t before = faults->n;
+	if (!config_is_database_url(url))
+		sbuf_printf(faults, "%s: " CONFIG_DATABASE_URL_EXPECTED "\n", what);
+	else
+		check(url, what, faults);
+	return faults->n == before ? ERR_OK : ERR_MALFORMED;
+}
+
 /* ---- a file that changes ---- */
 
 static bool may_change(const char *keyword)

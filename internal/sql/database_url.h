@@ -9,6 +9,8 @@
 /* Looks at each URL that is set, without connecting. ERR_MALFORMED: one line for each that can't
  * be used was appended to `faults`; it names the setting and what is wrong, not the value. */
 MUST_CHECK enum err database_urls_check(const struct config *config, struct sbuf *faults);
+/* The same of one URL from elsewhere, which is spelled as a setting's is; `what` names it. */
+MUST_CHECK enum err database_url_check(struct str url, const char *what, struct sbuf *faults);
 
 /* The URL to connect with now: what the file at `path` (NULL: there is none) holds by now, in
  * `fresh`, which the caller wipes, so that a password, or a user with it, is changed without a

@@ -38,7 +38,7 @@ static void open_worlds(void)
 	pg_url(&target.pg, "m2m_owner", target.database, url);
 	tmp_path(url_file, "target", ".url");
 	FILE *f = fopen(url_file, "w");
-	require(f != NULL && fputs(url, f) >= 0 && fclose(f) == 0, "%s can't be written", url_file);
+	require(f != NULL && fprintf(f, "%s\n", url) >= 0 && fclose(f) == 0, "%s can't be written", url_file);
 	org_create(&source, "acme", &acme);
 }
 
@@ -244,6 +244,11 @@ Test(org_move, an_organization_moves_with_what_it_has)
 			     "select count(*) from m2m.credential_last_use where last_used_at is not null and credential_id in ('1', '2')"),
 		     2);
 	cr_expect_str_eq(sql_text(world_db(&source), "select look_at from m2m.secret_unused_look"), "infinity");
+	expect_ctl(ctl(&source.ctl_env, &ran, "audit", "verify"), 0);
+	expect_ctl(ctl(&target.ctl_env, &ran, "audit", "verify"), 0);
+	/* made at the target, and by no act of either end */
+	sql_exec(world_db(&target), "update m2m.client_secret set created_at = now() + interval '2 minutes' where version = 2");
+	expect_ctl(ctl(&target.ctl_env, &ran, "audit", "verify", "--only", "contradictions"), 6);
 }
 
 Test(org_move, what_was_shown_once_is_not_taken_again_at_the_target)
@@ -321,7 +326,7 @@ Test(org_move, an_organization_comes_back)
 	sql_exec(world_db(&target), "update m2m.client set name = 'renamed there'");
 	pg_url(&source.pg, "m2m_owner", source.database, url);
 	FILE *f = fopen(url_file, "w");
-	require(f != NULL && fputs(url, f) >= 0 && fclose(f) == 0, "%s can't be written", url_file);
+	require(f != NULL && fprintf(f, "%s\n", url) >= 0 && fclose(f) == 0, "%s can't be written", url_file);
 	expect_ctl(ctl(&target.ctl_env, &ran, "org", "move", "acme", "--to-database", url_file, "--url", "https://m2m-1.test"), 0);
 	expect_status(token_at(&source, &acme), 200);
 	expect_status(token_at(&target, &acme), 421);
@@ -329,6 +334,23 @@ Test(org_move, an_organization_comes_back)
 }
 
 /* ---- refused before anything is frozen ---- */
+
+Test(org_move, nothing_of_a_target_that_is_no_url_is_repeated)
+{
+	static const char *const texts[] = {"postgresql://owner:50%off-hunter2@127.0.0.1:1/m2m",
+					    "postgresql://owner:hunter2@quux@127.0.0.1/m2m",
+					    "k1: hunter2AAAABBBBCCCCDDDDEEEEFFFFGGGGHHHHIIII=",
+					    "host=127.0.0.1 password=hunter2",
+					    "hunter2",
+					    ""};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		tmp_write(url_file, texts[i]);
+		expect_ctl(org_move("acme"), 3);
+		cr_expect(strstr(ran.err, "--to-database: ") != NULL && strstr(ran.err, "its value is not shown") != NULL, "%s", ran.err);
+		cr_expect(strstr(ran.err, "hunter2") == NULL && strstr(ran.err, "quux") == NULL, "%s", ran.err);
+	}
+	cr_expect_eq(sql_int(world_db(&source), "select count(*) from m2m.admin_audit where action = 'freeze_organization'"), 0);
+}
 
 Test(org_move, a_target_without_the_master_key_is_refused_and_nothing_is_frozen)
 {
