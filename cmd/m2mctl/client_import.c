@@ -222,7 +222,7 @@ static const char *settle_kept(struct importing *im, const struct import_client 
 
 static const char *settle_secrets(struct importing *im, struct brought *b)
 {
-	struct import_secret *kept = arena_alloc(im->a, IMPORT_SECRETS_MAX * sizeof *kept);
+	struct import_secret *kept = arena_alloc(im->a, FOREIGN_SECRETS_MAX * sizeof *kept);
 	struct import_client *c = &b->client;
 	struct str hash = import_hashes_find(im->hashes, c->client_id), plain;
 	const char *fault = NULL;

@@ -69,7 +69,7 @@ bool words_have(const struct words *words, const char *word)
 
 bool record_add_secret(struct brought *b, struct str plain, struct str hash, int64_t expires_at)
 {
-	if (b->n == IMPORT_SECRETS_MAX)
+	if (b->n == FOREIGN_SECRETS_MAX)
 		return false;
 	b->secrets[b->n] =
 		(struct brought_secret){.plain = plain, .hash = hash, .kept = {.version = (int32_t)b->n + 1, .expires_at = expires_at}};

@@ -14,7 +14,7 @@ struct brought_secret {
 
 struct brought {
 	struct import_client client; /* its secrets aren't set */
-	struct brought_secret secrets[IMPORT_SECRETS_MAX];
+	struct brought_secret secrets[FOREIGN_SECRETS_MAX];
 	size_t n;
 	const char *left_out; /* why it is no client for us; NULL: it is one */
 };

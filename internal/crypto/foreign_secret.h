@@ -30,9 +30,10 @@
 #include "base/str.h"
 
 /* Ids and secrets that were brought along: visible ASCII characters, so many. */
-#define FOREIGN_MIN      8
-#define FOREIGN_MAX      128
-#define FOREIGN_HASH_MAX 512
+#define FOREIGN_MIN         8
+#define FOREIGN_MAX         128
+#define FOREIGN_HASH_MAX    512
+#define FOREIGN_SECRETS_MAX 8 /* of one client: so many are imported, and tried at a login */
 
 /* What one verification may cost: about a second of one core, and so much memory. The default of
  * Django's Argon2 takes 100 MiB. */

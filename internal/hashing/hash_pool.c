@@ -25,8 +25,8 @@ struct job {
 	_Atomic int64_t until_us; /* the latest of its waiters' */
 	size_t client_n, secret_n, n;
 	char client_id[FOREIGN_MAX], secret[FOREIGN_MAX];
-	size_t hash_n[HASHES_MAX];
-	char hashes[HASHES_MAX][FOREIGN_HASH_MAX];
+	size_t hash_n[FOREIGN_SECRETS_MAX];
+	char hashes[FOREIGN_SECRETS_MAX][FOREIGN_HASH_MAX];
 	enum err err;
 	size_t which;
 };
@@ -290,10 +290,10 @@ static enum err join(struct hash_pool *p, const struct hash_question *q, struct 
 
 static bool fits(const struct hash_question *q)
 {
-	for (size_t i = 0; i < q->n && i < HASHES_MAX; i++)
+	for (size_t i = 0; i < q->n && i < FOREIGN_SECRETS_MAX; i++)
 		if (q->hashes[i].n == 0 || q->hashes[i].n > FOREIGN_HASH_MAX)
 			return false;
-	return q->n >= 1 && q->n <= HASHES_MAX && q->client_id.n <= FOREIGN_MAX && q->secret.n <= FOREIGN_MAX;
+	return q->n >= 1 && q->n <= FOREIGN_SECRETS_MAX && q->client_id.n <= FOREIGN_MAX && q->secret.n <= FOREIGN_MAX;
 }
 
 enum err hash_ask(struct hash_view *v, const struct hash_question *q, hash_done *done, void *arg)

@@ -27,7 +27,6 @@
 #define HASH_QUEUE_MAX  128  /* jobs that wait for a thread */
 #define HASH_CLIENT_MAX 4    /* of one client */
 #define HASH_ASKING_MAX 1024 /* who waits for answers */
-#define HASHES_MAX      4    /* of one job */
 
 struct hash_pool;
 struct hash_view; /* one worker's */
@@ -46,7 +45,7 @@ void hash_view_free(struct hash_view *v);
 struct hash_question {
 	struct str client_id, secret; /* well formed, as brought along */
 	const struct str *hashes;     /* of foreign_hash_canonical */
-	size_t n;                     /* 1 to HASHES_MAX */
+	size_t n;                     /* 1 to FOREIGN_SECRETS_MAX */
 	int64_t until_us;             /* monotonic: when the answer is due */
 };
 

@@ -7,10 +7,8 @@
 #include "op/op_steps.h"
 #include "store/secret_adoption.h"
 
-_Static_assert(FOREIGN_HASHES_MAX <= HASHES_MAX, "a job takes what the statement answers");
-
 struct adoption {
-	struct foreign_hash hashes[FOREIGN_HASHES_MAX];
+	struct foreign_hash hashes[FOREIGN_SECRETS_MAX];
 	size_t n;
 	size_t which; /* the secret is of this one */
 };
@@ -81,7 +79,7 @@ static void verified(void *arg, enum err err, size_t which)
 enum op_verdict op_verify_hashes(struct op *op)
 {
 	struct adoption *a = op->adoption;
-	struct str hashes[FOREIGN_HASHES_MAX];
+	struct str hashes[FOREIGN_SECRETS_MAX];
 	for (size_t i = 0; i < a->n; i++)
 		hashes[i] = a->hashes[i].hash;
 	if (a->n == 0)

@@ -9,13 +9,13 @@
 #include <stdint.h>
 
 #include "base/uuid.h"
+#include "crypto/foreign_secret.h"
 #include "crypto/master_ring.h"
 #include "operator/db.h"
 #include "sql/client_credential.h"
 #include "sql/org.h"
 #include "json/json_write.h"
 
-#define IMPORT_SECRETS_MAX     8
 #define IMPORT_CREDENTIALS_MAX 8 /* of a kind, as SQL_CLIENT_CREDENTIALS_MAX */
 
 /* One version, by our verifier or by another product's hash. All bytes are borrowed. */

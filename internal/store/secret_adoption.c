@@ -1,5 +1,7 @@
 #include "store/secret_adoption.h"
 
+#include "crypto/foreign_secret.h"
+
 #include "store/store_parts.h"
 
 struct find_call {
@@ -10,10 +12,10 @@ struct find_call {
 static void found(void *arg, enum err err, const PGresult *r)
 {
 	const struct find_call *call = arg;
-	struct foreign_hash hashes[FOREIGN_HASHES_MAX];
+	struct foreign_hash hashes[FOREIGN_SECRETS_MAX];
 	int n = err == ERR_OK ? PQntuples(r) : 0;
-	if (n > FOREIGN_HASHES_MAX)
-		n = FOREIGN_HASHES_MAX;
+	if (n > FOREIGN_SECRETS_MAX)
+		n = FOREIGN_SECRETS_MAX;
 	for (int i = 0; i < n; i++)
 		hashes[i] = (struct foreign_hash){.version = pg_int4(r, i, 0), .hash = pg_str(r, i, 1)};
 	call->done(call->arg, err == ERR_OK || err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL, hashes, (size_t)n);

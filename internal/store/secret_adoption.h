@@ -7,8 +7,6 @@
 
 #include "store/store.h"
 
-#define FOREIGN_HASHES_MAX 4 /* of one client */
-
 struct foreign_hash {
 	int32_t version;
 	struct str hash;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "crypto/foreign_secret.h"
 #include "harness/expect.h"
 #include "harness/imported.h"
 #include "harness/proc.h"
@@ -430,6 +431,22 @@ Test(adoption, a_rotation_s_grace_holds_for_a_secret_that_was_never_shown)
 	expect_status(rotate_by_platform(UUID, 0), 200);
 	expect_status(by_form(UUID, SECRET), 401);
 	cr_expect_eq(adoptions(&w, UUID), 0);
+}
+
+Test(adoption, the_oldest_of_all_that_an_import_brings_is_found)
+{
+	char hash[BCRYPT_MAX];
+	import(UUID, 4);
+	for (int version = 2; version <= FOREIGN_SECRETS_MAX; version++)
+		sql_exec(world_db(&w),
+			 "insert into m2m.client_secret (client_id, version, foreign_hash, expires_at)"
+			 " values ('" UUID "', %d, '%s', now() + interval '1 day')",
+			 version, bcrypt_of(WRONG, 4, hash));
+	restart();
+	expect_status(by_form(UUID, "one-that-nobody-has"), 401);
+	expect_status(by_form(UUID, SECRET), 200);
+	cr_expect_eq(adoptions(&w, UUID), 1);
+	cr_expect_eq(unadopted(&w, UUID), FOREIGN_SECRETS_MAX - 1);
 }
 
 /* As if the version that was made last were under a key that this gateway lacks. */

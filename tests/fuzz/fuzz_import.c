@@ -42,7 +42,7 @@ static void read_record(struct arena *a, const struct record_form *form, struct 
 	    v->type != JSON_OBJECT)
 		return;
 	const char *fault = form->read(a, v, &b);
-	must(b.n <= IMPORT_SECRETS_MAX && b.client.credentials_n <= (size_t)3 * IMPORT_CREDENTIALS_MAX);
+	must(b.n <= FOREIGN_SECRETS_MAX && b.client.credentials_n <= (size_t)3 * IMPORT_CREDENTIALS_MAX);
 	for (size_t i = 0; fault == NULL && i < b.client.credentials_n; i++)
 		must(b.client.credentials[i].spec.credential_id.n > 0);
 }
