@@ -694,6 +694,22 @@ Test(audit, days_are_counted_before_their_weeks_leave_and_their_counts_stay)
 	cr_expect(says(r.err, "counts tokens whose rows were dropped"), "%s", r.err);
 }
 
+Test(audit, counts_that_outlive_a_week_that_was_dropped_are_no_contradiction)
+{
+	char old[64];
+	make_old_week(56, old);
+	sql_exec(world_db(&w), "update m2m.token_usage_until set until = '%.4s-%.2s-%.2s 00:00+00'", old + 13, old + 17, old + 19);
+	expect_exit(0, "audit", "count");
+	cr_expect_eq(counted(), 1);
+	expect_exit(0, "audit", "partitions", "--keep", "1year");
+	cr_expect_not(is_there(old));
+	expect_exit(0, "audit", "verify", "--only", "contradictions", "--days", "400");
+	/* a week that nobody dropped, as the audit tells it */
+	sql_exec(world_db(&w), "update m2m.token_usage set day = day + 7");
+	expect_exit(6, "audit", "verify", "--only", "contradictions", "--days", "400");
+	cr_expect(found("days whose count differs from their tokens", "FAULT", ""), "%s", r.out);
+}
+
 Test(audit, a_day_waits_for_what_may_still_belong_to_it)
 {
 	char url[PG_URL];

@@ -252,6 +252,12 @@ Test(import, several_versions_live_until_their_ends)
 			 " expires_at at time zone 'UTC')::text, '-') || ' ' || extract(year from created_at at time zone 'UTC'),"
 			 " ', ' order by version) from m2m.client_secret where version < 5 or created_at < '2021-01-01'"),
 		sql_text(world_db(&w), "select '2 false 2099 ' || extract(year from now() at time zone 'UTC') || ', 5 true - 2020'"));
+	expect_exit(0, "audit", "verify", "--only", "contradictions");
+	/* one that no act made, beside those that the import did */
+	sql_exec(world_db(&w),
+		 "insert into m2m.client_secret select client_id, 6, key_id, salt, verifier, hint, now() from m2m.client_secret"
+		 " where client_id = 'acme-export' and version = 2");
+	expect_exit(6, "audit", "verify", "--only", "contradictions");
 }
 
 /* One that is too old already has a week left. */
