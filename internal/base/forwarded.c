@@ -28,7 +28,12 @@ void forwarded_begin(struct forwarded *f, const struct proxies *proxies, const s
 	bool by_field = proxies->form == FORWARDED_X_FORWARDED_FOR || proxies->form == FORWARDED_RFC7239;
 	f->proxies = remote->is_proxy && by_field ? proxies : NULL;
 	f->remote = remote;
-	f->address = remote->ip;
+	forwarded_forget(f);
+}
+
+void forwarded_forget(struct forwarded *f)
+{
+	f->address = f->remote->ip;
 	f->told = false;
 	f->certificate = STR_NONE;
 	f->certificates = 0;

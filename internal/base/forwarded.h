@@ -65,6 +65,9 @@ bool forwarded_by_field(const struct forwarded *f);
 
 void forwarded_begin(struct forwarded *f, const struct proxies *proxies, const struct remote *remote);
 
+/* Of a request that isn't read whole nothing is believed: the line that counts may be missing. */
+void forwarded_forget(struct forwarded *f);
+
 /* A header field, whatever it is; its name in any case. Several lines are one list (RFC 9110
  * section
  * 5.3). What can't be read (RFC 7239 section 6: `unknown`, obfuscated; malformed) is nobody's

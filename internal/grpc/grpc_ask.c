@@ -41,7 +41,7 @@ void grpc_conn_more(struct grpc_conn *c, int32_t stream_id)
 
 void grpc_conn_consumed(struct grpc_conn *c, int32_t stream_id, size_t n)
 {
-	if (nghttp2_session_consume(c->session, stream_id, n) != 0)
+	if (nghttp2_session_consume_stream(c->session, stream_id, n) != 0)
 		grpc_conn_give_up(c);
 }
 

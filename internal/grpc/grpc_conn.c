@@ -11,7 +11,7 @@
 #include "grpc/grpc_stream.h"
 #include "grpc/h2_memory.h"
 
-#define WINDOW        (1024 * 1024) /* bytes of unfinished requests on one connection */
+#define WINDOW        (1024 * 1024) /* bytes on their way on one connection */
 #define HEADERS_ABUSE (16 * GRPC_HEADER_LIST_MAX)
 #define CONTINUATIONS 8       /* CVE-2024-28182 */
 #define RESETS_FREE   1000000 /* as far as nghttp2 is concerned: grpc_guard.c counts them */
@@ -154,10 +154,12 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
 {
 	(void)flags, (void)arg;
 	struct grpc_call *call = call_of(session, stream_id);
+	/* the connection's window at once, whatever the call waits for: calls that don't end take
+	 * nothing from others on the same connection */
+	if (nghttp2_session_consume_connection(session, n) != 0)
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	if (call != NULL)
 		grpc_call_bytes(call, str_from(data, n));
-	else
-		return nghttp2_session_consume_connection(session, n) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 	return 0;
 }
 

@@ -5,8 +5,8 @@
  *
  * grpc_phase.h has the phases; grpc_conn_parts.h tells which file does what.
  *
- * A client's bounds: streams at once, header list, bytes of unfinished requests (the connection's
- * receive window, given back only when a message is whole), frames that are no work (a budget that
+ * A client's bounds: streams at once, header list, bytes of an unfinished request (a message's, and the
+ * stream's receive window, given back only when a message is whole), frames that are no work (a budget that
  * answered calls refill), resets (a budget that time refills), cancelled calls that the store
  * works on (nothing is read while there are many), time for a request to arrive, time without a
  * call, time to read what it asked for.
@@ -70,7 +70,7 @@ struct list *grpc_conn_calls(struct grpc_conn *c);
 bool grpc_conn_respond(struct grpc_conn *c, int32_t stream_id, const nghttp2_nv *fields, size_t n, bool body);
 /* There is more to send, or the end. */
 void grpc_conn_more(struct grpc_conn *c, int32_t stream_id);
-/* Gives back `n` bytes of the receive window. */
+/* Gives back `n` bytes of the stream's receive window. */
 void grpc_conn_consumed(struct grpc_conn *c, int32_t stream_id, size_t n);
 /* The client got an answer. */
 void grpc_conn_credit(struct grpc_conn *c);

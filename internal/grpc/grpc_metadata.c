@@ -67,10 +67,12 @@ void grpc_metadata_add(struct grpc_metadata *m, struct arena *a, struct str name
 	m->size += name.n + value.n + FIELD_OVERHEAD;
 	if (m->whole)
 		return;
-	/* the refusal too is to be found by the client's request id, wherever that stood */
-	if (grpc_metadata_too_large(m) && !(str_eq(name, STR("x-request-id")) && value.n <= REQUEST_ID_MAX))
-		return;
-
+	if (grpc_metadata_too_large(m)) {
+		forwarded_forget(&m->caller);
+		/* the refusal too is to be found by the client's request id, wherever that stood */
+		if (!str_eq(name, STR("x-request-id")) || value.n > REQUEST_ID_MAX)
+			return;
+	}
 	if (forwarded_by_field(&m->caller))
 		note_caller(m, a, name, value);
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {

@@ -1074,6 +1074,34 @@ Test(grpc, a_client_that_minds_the_limit_of_256_streams_loses_no_call)
 
 /* ---- ends ---- */
 
+/* As behind a proxy, which has many clients' calls on one connection: some of them hold more than
+ * half of its window, each with a message that lacks its last bytes. */
+Test(grpc, calls_that_do_not_end_leave_the_window_to_others)
+{
+	static uint8_t piece[H2_FRAME_MAX] = {0, 0, 0, 0x40, 0}; /* of a message as long as the frame */
+	const struct grpc_request begun = {.path = "/m2m.v1.M2MClients/GetClientId", .bearer = admin, .no_message = true, .no_end = true};
+	const struct grpc_request whole = {.path = begun.path, .bearer = admin};
+	struct h2 c;
+	struct h2_frame f;
+	int64_t given_back = 0;
+	int64_t since_us = clock_mono_us();
+	cr_assert(h2_open(&c, w.gateway.grpc));
+	cr_assert_eq(grpc_call_on(&c, &whole, &g), OK); /* the window has its size then */
+	for (unsigned i = 0; i < 40; i++, c.stream += 2) {
+		out.n = 0;
+		grpc_put(&out, c.stream, &begun);
+		h2_put_frame(&out, NGHTTP2_DATA, 0, c.stream, piece, sizeof piece);
+		cr_assert(h2_send(&c, &out));
+	}
+	while (given_back < 1024 * 1024 / 2) {
+		cr_assert(h2_wait_frame(&c, NGHTTP2_WINDOW_UPDATE, &f, 15000), "%lld bytes", (long long)given_back);
+		given_back += f.stream == 0 ? (uint8_t)f.payload.p[1] << 16 | (uint8_t)f.payload.p[2] << 8 | (uint8_t)f.payload.p[3] : 0;
+	}
+	cr_assert_lt(clock_mono_us() - since_us, 9000000, "only when the calls were given up");
+	cr_assert_eq(grpc_call_on(&c, &whole, &g), OK);
+	h2_close(&c);
+}
+
 Test(grpc, sigterm_says_goodbye_and_answers_what_is_in_flight)
 {
 	static struct h2 c, idle;

@@ -267,6 +267,15 @@ Test(grpc_metadata, who_a_proxy_speaks_for_is_the_origin)
 	is(applied_to(&op_specs[OP_GET_CLIENT_ID])->origin.remote_addr, STR("2001:db8::7"));
 }
 
+/* The line of the proxy itself, which is the last one, may be among what is left out. */
+Test(grpc_metadata, nobody_is_named_by_fields_that_are_too_large)
+{
+	add(STR("forwarded"), STR("for=203.0.113.1"));
+	add_sized(GRPC_HEADER_LIST_MAX);
+	add(STR("forwarded"), STR("for=203.0.113.9"));
+	is(applied_to(&op_specs[OP_GET_CLIENT_ID])->origin.remote_addr, STR("192.0.2.7"));
+}
+
 Test(grpc_metadata, trailers_count_and_say_nothing)
 {
 	add(STR("x-request-id"), STR("r-1"));
