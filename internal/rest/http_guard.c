@@ -42,6 +42,7 @@ static enum err start_header(struct http_guard *g)
 	g->header_start = g->seen - 1;
 	g->line = 0;
 	g->value_n = 0;
+	g->tabbed = false;
 	g->state = GUARD_HEADER_NAME;
 	return ERR_OK;
 }
@@ -55,8 +56,10 @@ static void add_name(struct http_guard *g, unsigned char c)
 
 static void add_value(struct http_guard *g, unsigned char c)
 {
-	if (g->value_n == 0 && (c == ' ' || c == '\t'))
+	if (g->value_n == 0 && (c == ' ' || c == '\t')) {
+		g->tabbed |= c == '\t';
 		return;
+	}
 	if (g->value_n < sizeof g->value - 1)
 		g->value[g->value_n] = (char)c;
 	g->value_n++;
@@ -104,7 +107,8 @@ static enum err end_header(struct http_guard *g)
 	if (name_is(g, STR("content-length")))
 		return take_length(g);
 	if (name_is(g, STR("transfer-encoding"))) {
-		if (g->has_chunked || strcasecmp(g->value, "chunked") != 0)
+		/* evhttp skips spaces alone before a value, and would see no body behind a tab */
+		if (g->has_chunked || g->tabbed || strcasecmp(g->value, "chunked") != 0)
 			return ERR_INVALID_REQUEST;
 		g->has_chunked = true;
 	} else if (name_is(g, STR("host"))) {
@@ -241,6 +245,10 @@ static enum err target_char(struct http_guard *g, unsigned char c)
 	}
 	if (!is_target_char(c) || (g->line == 0 && c != '/'))
 		return ERR_INVALID_REQUEST;
+	/* RFC 9112 section 3.2.1: an empty segment, where nothing is. evhttp would take what
+	 * follows for an authority, and route by the rest. */
+	if (g->line == 1 && c == '/')
+		return ERR_NOT_FOUND;
 	return ++g->line <= HTTP_TARGET_MAX ? ERR_OK : ERR_URI_TOO_LONG;
 }
 
@@ -357,7 +365,7 @@ static size_t take_head_run(struct http_guard *g, const char *p, size_t n)
 	} else if (g->state == GUARD_HEADER_NAME) {
 		while (run < n && is_token_char((unsigned char)p[run]))
 			add_name(g, (unsigned char)p[run++]);
-	} else if (g->state == GUARD_TARGET && g->line > 0) {
+	} else if (g->state == GUARD_TARGET && g->line > 1) {
 		if (n > HTTP_TARGET_MAX - g->line)
 			n = HTTP_TARGET_MAX - g->line;
 		while (run < n && is_target_char((unsigned char)p[run]))

@@ -52,6 +52,7 @@ struct http_guard {
 	unsigned headers;
 	char method[8];     /* as far as it fits, zeros behind */
 	char name[20];      /* lower case; enough for the headers that matter here */
+	bool tabbed;        /* before the value */
 	bool value_matters; /* what it is decides how long the request is, or how it goes on */
 	char value[24];
 	size_t value_n; /* may exceed the array: such a value is none of those that matter */

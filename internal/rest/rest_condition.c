@@ -71,7 +71,13 @@ void rest_take_if_match(const struct rest_message *m, struct op *op)
 {
 	struct str if_match = m->headers[REST_IF_MATCH].value;
 	unsigned given = m->headers[REST_IF_MATCH].count;
-	if (given == 0 || str_eq(str_of(op->spec->method), STR("GET")))
+	if (str_eq(str_of(op->spec->method), STR("GET")))
+		return;
+	if (m->headers[REST_IF_NONE_MATCH].count > 0) {
+		op_fail(op, ERR_INVALID_REQUEST, "The operation takes no If-None-Match.");
+		return;
+	}
+	if (given == 0)
 		return;
 	if (!takes_if_match(op->spec)) {
 		op_fail(op, ERR_INVALID_REQUEST, "The operation takes no If-Match.");

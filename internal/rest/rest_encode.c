@@ -211,7 +211,7 @@ static void add_caching(struct rest_answer *a, const struct op *op)
 {
 	/* RFC 9449 section 8.2: nobody gets a stale nonce out of a cache */
 	if (has_document(op) && op->out.etag.p != NULL && op->dpop_nonce.p == NULL) {
-		rest_answer_add(a, STR("Cache-Control"), arena_printf(op->arena, "max-age=%d", op->out.max_age));
+		rest_answer_add(a, STR("Cache-Control"), arena_printf(op->arena, "private, max-age=%d", op->out.max_age));
 		rest_answer_add(a, STR("ETag"), op->out.etag);
 		return;
 	}

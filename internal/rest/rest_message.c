@@ -96,10 +96,10 @@ bool rest_message_of_evhttp(struct evhttp_request *req, struct forwarded *caller
 }
 
 /* No '%', and nothing else that a reader of URIs could take for more than a path (RFC 3986
- * section 3.3). */
+ * section 3.3); the guard has refused one that begins with two slashes. */
 static bool is_plain_path(struct str target)
 {
-	return str_is_word(target, "/-._~") && !str_starts(target, STR("//"));
+	return str_is_word(target, "/-._~");
 }
 
 /* What stands before the next CR LF. */

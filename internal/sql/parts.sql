@@ -82,8 +82,8 @@ left join lateral (select s.client_id, s.version, s.verifier, s.unused_for from 
 
 --= why_no_secret(a, ring)
 -- The outcome where no live secret of the client is what was shown. There may be one that can't be
--- compared: under a key that isn't of the ring, or brought along and never shown yet (it has no key:
--- only its hash of the other product is known). The former is told first.
+-- compared: under a key that isn't of the ring, or brought along and never shown yet (it has no
+-- key: only its hash of the other product is known). The former is told first.
 coalesce((select case when v.key_id is null then 'secret_not_adopted' else 'key_missing' end from m2m.client_secret v where
   --: live_secret(:a, v)
   and (v.key_id = any (:ring::text[])) is not true order by v.key_id limit 1), 'invalid_client')

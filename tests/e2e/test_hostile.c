@@ -396,9 +396,15 @@ Test(hostile, close_is_heard_among_other_options_and_in_any_line)
 	}
 }
 
-Test(hostile, the_shortest_request_lines_are_answered_in_our_words)
+Test(hostile, the_shortest_request_lines_and_empty_segments_are_answered_in_our_words)
 {
-	static const char *const lines[] = {"G / HTTP/1.1", "G /a HTTP/1.1", "GE / HTTP/1.1", "G / HTTP/1.0"};
+	static const char *const lines[] = {"G / HTTP/1.1",
+					    "G /a HTTP/1.1",
+					    "GE / HTTP/1.1",
+					    "G / HTTP/1.0",
+					    "GET //x/.well-known/jwks.json HTTP/1.1",
+					    "GET http://a//x/.well-known/jwks.json HTTP/1.1",
+					    "GET //a:b/ HTTP/1.1"};
 	for (unsigned i = 0; i < sizeof lines / sizeof lines[0]; i++) {
 		char text[64];
 		snprintf(text, sizeof text, "%s\r\nHost: a\r\n\r\n", lines[i]);

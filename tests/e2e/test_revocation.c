@@ -458,7 +458,7 @@ Test(revocation, the_list_has_what_ended_and_leaves_what_expired)
 	char jti[64], entry[256], tag[128], headers[256], text[64], stranger[TOKEN_MAX], member[TOKEN_MAX];
 	expect_status(list(api, NULL, NULL), 200);
 	cr_expect_str_eq(r.body, "{\"revocations\":[],\"not_before\":[]}\n");
-	cr_expect_str_eq(http_header(&r, "Cache-Control", text, sizeof text), "max-age=5");
+	cr_expect_str_eq(http_header(&r, "Cache-Control", text, sizeof text), "private, max-age=5");
 	http_header(&r, "ETag", tag, sizeof tag);
 	snprintf(headers, sizeof headers, "If-None-Match: \"x\", W/%s\r\n", tag);
 	expect_status(list(api, NULL, headers), 304);

@@ -104,6 +104,16 @@ Test(http_guard, takes_what_stock_clients_send)
 	complete(STR("FROB /m2m/rotate HTTP/1.1\r\n" HOST "X: \x80\xff caf\xc3\xa9\r\n\r\n"));
 }
 
+/* evhttp would take the segment behind the slashes for an authority. */
+Test(http_guard, finds_nothing_behind_an_empty_first_segment)
+{
+	refused(STR("GET // HTTP/1.1\r\n" HOST "\r\n"), ERR_NOT_FOUND);
+	refused(STR("GET //x/admin/organizations HTTP/1.1\r\n" HOST "\r\n"), ERR_NOT_FOUND);
+	refused(STR("GET http://h//x/admin/organizations HTTP/1.1\r\n" HOST "\r\n"), ERR_NOT_FOUND);
+	complete(STR("GET /x//admin HTTP/1.1\r\n" HOST "\r\n"));
+	complete(STR("GET /?//x HTTP/1.1\r\n" HOST "\r\n"));
+}
+
 Test(http_guard, takes_chunks)
 {
 #define CHUNKED "POST /t HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
@@ -330,6 +340,10 @@ Test(http_guard, knows_no_coding_but_chunked_once)
 	malformed(STR("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: \x0b"
 		      "chunked\r\n\r\n0\r\n\r\n"));
 	malformed(STR("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding:\r\n\r\n"));
+	complete(STR("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding:  chunked \t \r\n\r\n0\r\n\r\n"));
+	/* evhttp would see no body */
+	malformed(STR("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding:\tchunked\r\n\r\n0\r\n\r\n"));
+	malformed(STR("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: \t chunked\r\n\r\n0\r\n\r\n"));
 	malformed(STR("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"));
 	malformed(STR("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n"));
 }

@@ -403,7 +403,7 @@ Test(rest_encode, what_the_caller_has_is_not_sent_again)
 	op->out.max_age = 5;
 	body_is("{}\n");
 	header_is("ETag", "\"t\"");
-	header_is("Cache-Control", "max-age=5");
+	header_is("Cache-Control", "private, max-age=5");
 	op->out.not_modified = true;
 	rest_encode(op, allow, &answer);
 	cr_assert_eq(answer.status, 304);
