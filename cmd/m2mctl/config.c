@@ -1,6 +1,7 @@
 /* m2mctl config check: everything that would stop the gateway or m2mctl, before it does. */
 #include "base/clock.h"
 #include "config/issuer_list.h"
+#include "config/pages_logo.h"
 #include "config_database.h"
 #include "ctl.h"
 #include "findings.h"
@@ -37,14 +38,21 @@ static void check_issuers(struct ctl *ctl, struct findings *f)
 	issuer_list_free(list);
 }
 
+/* Of several lines: the others follow from it. */
+static void tell_first(struct findings *f, const char *what, const struct sbuf *faults)
+{
+	struct str rest = sbuf_str(faults);
+	struct str line = str_split(&rest, '\n');
+	finding_fault(f, what, EXIT_CONFIG, "%.*s", STR_ARG(line));
+}
+
 static void check_certificate(struct ctl *ctl, struct findings *f)
 {
 	struct tls *tls = NULL;
 	struct tls_state state;
 	struct sbuf faults = sbuf_in(ctl->a, 512);
 	if (tls_open(&ctl->config, &tls, &faults) != ERR_OK) {
-		struct str rest = sbuf_str(&faults);
-		finding_fault(f, "TLS", EXIT_CONFIG, "%.*s", STR_ARG(str_split(&rest, '\n')));
+		tell_first(f, "TLS", &faults);
 	} else if (tls_state(tls, &state)) {
 		char until[CLOCK_RFC3339_LEN];
 		int64_t left_s = state.expires - clock_wall_us() / 1000000;
@@ -64,12 +72,27 @@ static void check_client_authorities(struct ctl *ctl, struct findings *f)
 	struct client_authorities *authorities = NULL;
 	struct sbuf faults = sbuf_in(ctl->a, 512);
 	if (client_authorities_open(&ctl->config, &authorities, &faults) != ERR_OK) {
-		struct str rest = sbuf_str(&faults);
-		finding_fault(f, "client CAs", EXIT_CONFIG, "%.*s", STR_ARG(str_split(&rest, '\n')));
+		tell_first(f, "client CAs", &faults);
 	} else if (authorities != NULL) {
 		finding_ok(f, "client CAs", "understood");
 	}
 	client_authorities_close(authorities);
+}
+
+static void check_logo(struct ctl *ctl, struct findings *f)
+{
+	struct str picture = STR_NONE;
+	const char *extension = NULL;
+	struct sbuf faults = sbuf_in(ctl->a, 1024);
+	if (ctl->config.pages_logo.p == NULL)
+		return;
+	struct arena *a = arena_new(2 * PAGES_LOGO_MAX);
+	if (a != NULL && pages_logo_read(ctl->config.pages_logo, a, &picture, &extension, &faults) == ERR_OK) {
+		finding_ok(f, "logo", "understood");
+	} else {
+		tell_first(f, "logo", &faults);
+	}
+	arena_free(a);
 }
 
 static int check(struct ctl *ctl, char **args)
@@ -85,6 +108,7 @@ static int check(struct ctl *ctl, char **args)
 	check_has_master_keys(ctl, &f);
 	check_certificate(ctl, &f);
 	check_client_authorities(ctl, &f);
+	check_logo(ctl, &f);
 	check_issuer(ctl, &f);
 	check_issuers(ctl, &f);
 	check_databases(ctl, &f);

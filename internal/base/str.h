@@ -18,7 +18,7 @@ struct str {
 #define STR(literal) ((struct str){("" literal), sizeof(literal) - 1})
 #define STR_NONE     ((struct str){NULL, 0})
 
-/* For printf's "%.*s". */
+/* For printf's "%.*s". Evaluates `s` twice: no call that changes anything. */
 #define STR_ARG(s) (int)(s).n, (s).p == NULL ? "" : (s).p
 
 static inline struct str str_of(const char *z)

@@ -18,8 +18,8 @@
 #define FILE_SUFFIX "_FILE"
 #define FILE_MAX    (64 * 1024)
 
-/* What quickstart leaves in demo.env and what m2mctl prints with --output env: known, so that either
- * program starts in a shell that has read it, and used by neither. */
+/* What quickstart leaves in demo.env and what m2mctl prints with --output env: known, so that
+ * either program starts in a shell that has read it, and used by neither. */
 static const char *const printed[] = {"M2M_URL",           "M2M_GRPC",          "M2M_OPS",          "M2M_ADMIN_TOKEN",
 				      "M2M_CLIENT_ID",     "M2M_CLIENT_SECRET", "M2M_ORGANIZATION", "M2M_ORGANIZATION_ID",
 				      "M2M_CREDENTIAL_ID", "M2M_KEY_ID",        "M2M_PORTAL_URL",   "M2M_CONSOLE_URL"};

@@ -5,11 +5,11 @@
  *
  * grpc_phase.h has the phases; grpc_conn_parts.h tells which file does what.
  *
- * A client's bounds: streams at once, header list, bytes of an unfinished request (a message's, and the
- * stream's receive window, given back only when a message is whole), frames that are no work (a budget that
- * answered calls refill), resets (a budget that time refills), cancelled calls that the store
- * works on (nothing is read while there are many), time for a request to arrive, time without a
- * call, time to read what it asked for.
+ * A client's bounds: streams at once, header list, bytes of an unfinished request (a message's, and
+ * the stream's receive window, given back only when a message is whole), frames that are no work (a
+ * budget that answered calls refill), resets (a budget that time refills), cancelled calls that the
+ * store works on (nothing is read while there are many), time for a request to arrive, time without
+ * a call, time to read what it asked for.
  *
  * Resets. What the client resets, or makes the gateway reset, costs it units of one budget:
  *

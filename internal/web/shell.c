@@ -1,15 +1,13 @@
 #include "web/shell.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "config/pages_logo.h"
 #include "crypto/digest.h"
 #include "web/assets.h"
 
 #define ROOM     (512 * 1024)
-#define LOGO_MAX (256 * 1024)
 #define HASH_LEN 16
 
 /* ---- names by content ---- */
@@ -73,27 +71,14 @@ static enum err make_theme(struct shell *s, const struct config *config)
 
 /* ---- the logo ---- */
 
-static const char *extension_of(struct str picture)
-{
-	if (str_starts(picture, STR("\x89PNG\r\n\x1a\n")))
-		return ".png";
-	return memmem(picture.p, picture.n < 1024 ? picture.n : 1024, "<svg", 4) != NULL ? ".svg" : NULL;
-}
-
 static enum err make_logo(struct shell *s, const struct config *config, struct sbuf *faults)
 {
 	if (config->pages_logo.p == NULL)
 		return ERR_OK;
-	struct str file = file_read(config->pages_logo, LOGO_MAX);
-	const char *why = file.p == NULL ? strerror(errno) : "it is neither PNG nor SVG";
-	const char *extension = file.p == NULL ? NULL : extension_of(file);
-	struct str picture = extension == NULL ? STR_NONE : arena_copy(s->arena, file);
-	free((char *)file.p);
-	if (extension == NULL) {
-		sbuf_printf(faults, "M2M_PAGES_LOGO: %.*s can't be used: %s\n", STR_ARG(config->pages_logo), why);
-		return ERR_MALFORMED;
-	}
-	return picture.p == NULL ? ERR_NO_MEMORY : make_asset(s->arena, "logo", extension, picture, &s->assets[SHELL_LOGO]);
+	struct str picture = STR_NONE;
+	const char *extension = NULL;
+	enum err err = pages_logo_read(config->pages_logo, s->arena, &picture, &extension, faults);
+	return err != ERR_OK ? err : make_asset(s->arena, "logo", extension, picture, &s->assets[SHELL_LOGO]);
 }
 
 /* ---- the pages ---- */

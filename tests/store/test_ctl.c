@@ -249,6 +249,30 @@ Test(config_check, finds_each_fault_in_the_list_of_issuers)
 	cr_expect(found("trusted issuers", "FAULT", "colour: there is no such member"), "%s", r.out);
 }
 
+Test(config_check, finds_certificates_that_can_not_be_read)
+{
+	env_set(&w.ctl_env, "M2M_TLS_CERT=none");
+	env_set(&w.ctl_env, "M2M_TLS_KEY=none");
+	expect_fault(3, "TLS", "M2M_TLS_CERT");
+	env_set(&w.ctl_env, "M2M_TLS_CERT");
+	env_set(&w.ctl_env, "M2M_TLS_KEY");
+	env_set(&w.ctl_env, "M2M_TLS_CLIENT_CA=none");
+	expect_exit(3, "config", "check");
+	cr_expect(found("client CAs", "FAULT", "M2M_TLS_CLIENT_CA") || says(r.err, "M2M_TLS_CLIENT_CA"), "%s%s", r.out, r.err);
+}
+
+Test(config_check, finds_a_logo_that_would_stop_the_gateway)
+{
+	char path[TMP_PATH];
+	tmp_path(path, "logo", ".svg");
+	env_set(&w.ctl_env, "M2M_PAGES_LOGO=%s", path);
+	expect_fault(3, "logo", "No such file");
+	tmp_write(path, "<p>none</p>");
+	expect_fault(3, "logo", "neither PNG nor SVG");
+	tmp_write(path, "<svg xmlns='http://www.w3.org/2000/svg'/>");
+	expect_finding(0, "logo", "OK", "understood");
+}
+
 Test(config_check, finds_a_database_that_is_not_there)
 {
 	env_set(&w.ctl_env, "M2M_ADMIN_DATABASE_URL=postgresql://m2m_owner@127.0.0.1:%u/m2m", free_port());
