@@ -1,5 +1,6 @@
 #include "web/shell.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,17 +47,21 @@ static enum err make_asset(struct arena *a, const char *stem, const char *extens
 
 /* ---- the accent colour ---- */
 
-static unsigned part(struct str color, unsigned i)
+/* One of the three parts as linear light, 0 to 1. */
+static double part(struct str color, unsigned i)
 {
 	const char hex[] = {color.p[1 + 2 * i], color.p[2 + 2 * i], '\0'};
-	return (unsigned)strtoul(hex, NULL, 16);
+	double given = (double)strtoul(hex, NULL, 16) / 255;
+	return given <= 0.04045 ? given / 12.92 : pow((given + 0.055) / 1.055, 2.4);
 }
 
-/* Text on it is black where black contrasts more than white; the threshold is that of the
- * luminance in sRGB's weights. */
-static bool is_light(struct str color)
+/* Contrast as WCAG 2.x has it (1.4.3, with its definitions of relative luminance and contrast
+ * ratio). Of black and white, the better one has at least 4.58:1 on any colour. */
+static bool wants_black(struct str color)
 {
-	return part(color, 0) * 299 + part(color, 1) * 587 + part(color, 2) * 114 > 150 * 1000;
+	double luminance = 0.2126 * part(color, 0) + 0.7152 * part(color, 1) + 0.0722 * part(color, 2);
+	double with_white = 1.05 / (luminance + 0.05), with_black = (luminance + 0.05) / 0.05;
+	return with_black > with_white;
 }
 
 static enum err make_theme(struct shell *s, const struct config *config)
@@ -64,8 +69,10 @@ static enum err make_theme(struct shell *s, const struct config *config)
 	struct str color = config->pages_color;
 	if (color.p == NULL)
 		return ERR_OK;
+	const char *const text[] = {"#fff", "#000"};
+	bool black = wants_black(color);
 	struct str css =
-		arena_printf(s->arena, ":root{--accent:%.*s;--on-accent:%s}\n", STR_ARG(color), is_light(color) ? "#111318" : "#fff");
+		arena_printf(s->arena, ":root{--accent:%.*s;--on-accent:%s;--off-accent:%s}\n", STR_ARG(color), text[black], text[!black]);
 	return css.p == NULL ? ERR_NO_MEMORY : make_asset(s->arena, "theme", ".css", css, &s->assets[SHELL_THEME]);
 }
 

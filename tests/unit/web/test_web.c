@@ -150,19 +150,47 @@ Test(web, the_policy_names_the_allowed_ancestors)
 	cr_assert_null(strstr(policy, "unsafe"));
 }
 
-Test(web, the_accent_colour_is_a_style_sheet_and_its_text_can_be_read)
+static struct web_answer get_theme(void)
 {
-	config.pages_color = STR("#ffd43b");
-	if (!built() || open_web() != ERR_OK)
-		return;
 	struct str html = get("/portal", NULL, NULL).body;
 	const char *name = memmem(html.p, html.n, "assets/theme-", 13);
 	char path[64] = "/";
 	cr_assert_not_null(name);
 	strncat(path, name, 13 + 16 + 4);
-	struct web_answer theme = get(path, NULL, NULL);
-	cr_assert(str_eq(theme.body, STR(":root{--accent:#ffd43b;--on-accent:#111318}\n")));
+	return get(path, NULL, NULL);
+}
+
+Test(web, the_accent_colour_is_a_style_sheet_and_its_text_can_be_read)
+{
+	config.pages_color = STR("#ffd43b");
+	if (!built() || open_web() != ERR_OK)
+		return;
+	struct web_answer theme = get_theme();
+	cr_assert(str_eq(theme.body, STR(":root{--accent:#ffd43b;--on-accent:#000;--off-accent:#fff}\n")));
 	cr_assert_str_eq(theme.type, "text/css; charset=utf-8");
+}
+
+/* Those in the middle say most: by sRGB's weights alone the first three would have white. The two
+ * greys stand beside the luminance, 0.179, at which black and white contrast alike. */
+Test(web, text_on_the_accent_colour_is_what_contrasts_more)
+{
+	static const struct {
+		const char *accent, *text;
+	} colors[] = {
+		{"#2ecc71", "--on-accent:#000;"}, {"#1da1f2", "--on-accent:#000;"}, {"#ff6600", "--on-accent:#000;"},
+		{"#FF6600", "--on-accent:#000;"}, {"#ffffff", "--on-accent:#000;"}, {"#767676", "--on-accent:#000;"},
+		{"#757575", "--on-accent:#fff;"}, {"#000000", "--on-accent:#fff;"}, {"#4353d9", "--on-accent:#fff;"},
+		{"#0000ff", "--on-accent:#fff;"},
+	};
+	for (size_t i = 0; i < sizeof colors / sizeof *colors; i++) {
+		config.pages_color = str_of(colors[i].accent);
+		if (!built() || open_web() != ERR_OK)
+			return;
+		struct str css = get_theme().body;
+		cr_assert(has(css, colors[i].text), "%s: %.*s", colors[i].accent, STR_ARG(css));
+		web_close(web);
+		web = NULL;
+	}
 }
 
 static void write_logo(const char *path, const char *text)
