@@ -1,4 +1,4 @@
-// The build takes comments and indentation out of the pages' modules with expressions that know no
+// The build takes comments and needless spaces out of the pages' modules with expressions that know no
 // JavaScript. Here each module that is served is read as JavaScript, and is what its source says: the
 // same but for spaces around the line ends of HTML, the names of what it imports, and what a page's
 // script imports at its end.
