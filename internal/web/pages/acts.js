@@ -18,7 +18,7 @@ const rowsOf = (act, name) => [
   [t.address, act.remote_addr],
   [t.program, act.user_agent],
   [t.transport, act.transport],
-  [t.request, act.request_id, true],
+  [t.request, act.request_id, act.request_id],
 ];
 
 const columnsOf = (nameOf) => [

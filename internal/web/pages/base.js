@@ -26,6 +26,8 @@ export class ApiError extends Error {
   }
 }
 
+export const asError = (e) => (e instanceof ApiError ? e : new ApiError(0));
+
 let onEnded = () => {};
 export const whenSessionEnds = (f) => (onEnded = f);
 

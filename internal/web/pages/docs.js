@@ -1,7 +1,7 @@
 // The API's reference, from the contract that the service itself serves.
 import { useEffect, useState } from "./hooks.js";
 import { api, html, meta, useLoad } from "./base.js";
-import { Brand, Chip, Copy, Footer, Notice, Problem, Skeleton, start } from "./parts.js";
+import { Brand, Chip, Copy, Footer, Notice, Part, start } from "./parts.js";
 import { exampleOf, members, operationsOf, parametersOf, resolve, snippets } from "./snippets.js";
 import { t } from "./texts.js";
 import { Try } from "./try.js";
@@ -168,8 +168,15 @@ async function whoReads() {
 
 const idInUrl = () => decodeURIComponent(location.hash.slice(1));
 
+function Reference({ doc, reader, id }) {
+  const operations = operationsOf(doc);
+  const op = operations.find((o) => o.operationId === id) ?? operations.find((o) => o.operationId === "oauth_token") ?? operations[0];
+  return html`${reader?.clientId && html`<${Notice} tone="info">${t.yourClient(reader.clientId)}<//>`}
+    <div class="docs"><${Side} doc=${doc} operations=${operations} current=${op} /><${Operation} doc=${doc} op=${op} reader=${reader} /></div>`;
+}
+
 function Docs() {
-  const { value, error, slow, reload } = useLoad(async () => ({ doc: await api("GET", "openapi.json"), reader: await whoReads() }), []);
+  const load = useLoad(async () => ({ doc: await api("GET", "openapi.json"), reader: await whoReads() }), []);
   const [id, set] = useState(idInUrl);
   useEffect(() => {
     const follow = () => {
@@ -180,8 +187,6 @@ function Docs() {
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);
-  const operations = value ? operationsOf(value.doc) : [];
-  const op = operations.find((o) => o.operationId === id) ?? operations.find((o) => o.operationId === "oauth_token") ?? operations[0];
   return html`<header class="top">
       <div class="top-in"><${Brand} /><span class="slash" aria-hidden="true">/</span><span class="org">${t.docsTitle}</span></div>
       <div class="top-in">
@@ -192,9 +197,7 @@ function Docs() {
     </header>
     <div class="docs-wrap">
       <main id="main" tabindex="-1">
-        ${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${6} />`}
-        ${value?.reader?.clientId && html`<${Notice} tone="info">${t.yourClient(value.reader.clientId)}<//>`}
-        ${op && html`<div class="docs"><${Side} doc=${value.doc} operations=${operations} current=${op} /><${Operation} doc=${value.doc} op=${op} reader=${value.reader} /></div>`}
+        <${Part} of=${load} rows=${6}>${(value) => html`<${Reference} ...${value} id=${id} />`}<//>
       </main>
     </div>
     <${Footer} />`;

@@ -1,9 +1,9 @@
 // What the views are put together from. Lists that the server pages, searches and filters; the address
 // has the view and its filters. Dialogs that say before what they will do.
 import { useEffect, useLayoutEffect, useRef, useState } from "./hooks.js";
-import { absolute, api, ApiError, html, query, save, span, useAct, useLoad } from "./base.js";
-import { Copy, Dialog, Empty, Icon, More, Part, Problem, say, Skeleton, Table } from "./parts.js";
-import { cell } from "./tokens.js";
+import { absolute, api, asError, html, query, save, span, useAct, useLoad } from "./base.js";
+import { Dialog, Empty, Icon, More, Part, Problem, say, Skeleton, Table } from "./parts.js";
+import { cell, Story } from "./tokens.js";
 import { t } from "./texts.js";
 import { c } from "./operators.js";
 
@@ -98,7 +98,7 @@ function useList(path, field, filters) {
       if (latest.current === mine) say(c.shown(all.length, !page.next_page_token));
       live({ rows: all, next: page.next_page_token });
     } catch (e) {
-      live((s) => ({ rows: s.rows, next: s.next, error: e instanceof ApiError ? e : new ApiError(0), retry: () => load(rows, next) }));
+      live((s) => ({ rows: s.rows, next: s.next, error: asError(e), retry: () => load(rows, next) }));
     }
     clearTimeout(timer);
   };
@@ -127,20 +127,8 @@ function said(name, value, row) {
   return typeof value === "object" ? html`<code class="mono">${JSON.stringify(value)}</code>` : String(value);
 }
 
-const Story = ({ title, row, onClose }) =>
-  html`<${Dialog} title=${title} onClose=${onClose}>
-    <dl class="story" onClick=${(e) => e.target.href && onClose()}>
-      ${Object.keys(row).map(
-        (name) => html`<div class="field" key=${name}>
-          <dt>${c.fields[name] ?? name}</dt>
-          <dd>
-            <span class="wrap">${said(name, row[name], row)}</span>
-            ${/^jti$|_id$/.test(name) && row[name] && html`<${Copy} text=${row[name]} what=${c.fields[name] ?? name} />`}
-          </dd>
-        </div>`,
-      )}
-    </dl>
-  <//>`;
+const storyOf = (row) =>
+  Object.keys(row).map((name) => [c.fields[name] ?? name, said(name, row[name], row), /^jti$|_id$/.test(name) && row[name]]);
 
 const plain = (v) => (v && typeof v === "object" ? (v.slug ?? JSON.stringify(v)) : v);
 
@@ -168,7 +156,7 @@ export function List({ path, field, filters = {}, size = 50, label, columns, sto
     ${rows?.length > 0 && html`<${Table} label=${label} columns=${columns} rows=${rows} busy=${busy} open=${story && open} />`}
     ${error && html`<${Problem} error=${error} retry=${retry} />`}
     ${next && !error && html`<${More} more=${more} busy=${busy} />`}
-    ${row && html`<${Story} title=${story} row=${row} onClose=${() => open(null)} />`}`;
+    ${row && html`<${Story} title=${story} rows=${storyOf(row)} onClose=${() => open(null)} />`}`;
 }
 
 export const Tiles = ({ rows }) =>

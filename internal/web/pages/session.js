@@ -1,7 +1,7 @@
 // A link's code becomes a session; what stands in its place before, after and without one.
 import { firstCode, takeCode } from "./code.js";
 import { useEffect, useState, useRef } from "./hooks.js";
-import { api, ApiError, html, whenSessionEnds } from "./base.js";
+import { api, asError, html, whenSessionEnds } from "./base.js";
 import { Whole } from "./parts.js";
 import { t } from "./texts.js";
 
@@ -21,7 +21,7 @@ export function Gate({ path, words, View, Back = () => null }) {
   useEffect(() => {
     (code ? ask("POST", { code }) : ask("GET"))
       .then((session) => set({ session }))
-      .catch((error) => set({ error: error instanceof ApiError ? error : new ApiError(0) }));
+      .catch((error) => set({ error: asError(error) }));
   }, [code, turn]);
   useEffect(() => {
     whenSessionEnds(() => set((s) => ({ over: [t.endedTitle, words.endedText], last: s.session ?? s.last })));

@@ -58,14 +58,15 @@ const columnsOf = (nameOf) => [
   [t.scope, (token) => token.scope, "clip"],
 ];
 
+// `rows`: [label, what stands there, what is copied]. A link leads away from it.
 export const Story = ({ title, rows, onClose }) =>
   html`<${Dialog} title=${title} onClose=${onClose}>
-    <dl class="story">
+    <dl class="story" onClick=${(e) => e.target.href && onClose()}>
       ${rows.map(
-        ([label, text, copies]) =>
+        ([label, text, copied]) =>
           html`<div class="field" key=${label}>
             <dt>${label}</dt>
-            <dd><span class="wrap">${text ?? "–"}</span>${copies && html`<${Copy} text=${text} what=${label} />`}</dd>
+            <dd><span class="wrap">${text ?? "–"}</span>${copied && html`<${Copy} text=${copied} what=${label} />`}</dd>
           </div>`,
       )}
     </dl>
@@ -98,7 +99,7 @@ function stateOf(token, end) {
 function Token({ token, name, onClose }) {
   const end = useLoad(async () => (await endOf(token)) ?? null, [token]);
   const rows = [
-    [t.jti, token.jti, true],
+    [t.jti, token.jti, token.jti],
     [t.state, html`<span aria-live="polite">${stateOf(token, end)}</span>`],
     [t.issued, absolute(token.issued_at)],
     [t.expires, absolute(token.expires_at)],
@@ -113,7 +114,7 @@ function Token({ token, name, onClose }) {
     [t.bound, token.bound_to ?? t.bearer],
     [t.key, token.kid],
     [t.transport, token.transport],
-    [t.request, token.request_id, true],
+    [t.request, token.request_id, token.request_id],
   ];
   return html`<${Story} title=${t.story} rows=${rows} onClose=${onClose} />`;
 }
