@@ -11,18 +11,25 @@ export const meta = (name) => document.querySelector(`meta[name="m2m-${name}"]`)
 
 // ---- the API ----
 
+// `kind`: {changes, once}. The request was to change something; a repeat of it changes nothing more.
 export class ApiError extends Error {
-  constructor(status, problem) {
+  constructor(status, problem, kind) {
     super(problem?.detail || problem?.error_description || problem?.title || "");
     this.status = status;
     this.code = problem?.code || problem?.error;
     this.requestId = problem?.request_id;
+    Object.assign(this, kind);
+    this.failed = status === 0 || status >= 500;
+    // Whether it was done isn't known: the database may have committed, and what follows an act may be
+    // refused. Only organization_moving says that the database has taken the act back.
+    this.inDoubt = this.changes && this.failed && this.code !== "organization_moving";
   }
   get words() {
+    if (this.inDoubt) return this.once ? t.errorOnce : t.errorDoubt;
     if (this.status === 0) return t.errorNetwork;
     if (this.status === 403) return (inConsole && this.message) || t.errorForbidden;
-    if (this.status === 429 || this.status >= 500) return t.errorBusy;
-    return this.message || t.errorBusy;
+    const busy = this.changes ? t.errorUndone : t.errorBusy;
+    return this.status === 429 || this.failed ? busy : this.message || busy;
   }
 }
 
@@ -33,13 +40,16 @@ export const whenSessionEnds = (f) => (onEnded = f);
 
 // `path` is relative to the page, which may lie below a prefix. The header tells the service that a
 // page of its own asks: no form and no other site can send it. What has an ETag has it as `etag`; `match`
-// is the one that it must have still.
+// is the one that it must have still. `quiet`: whoever asks tells of the
+// end of the session itself.
 export async function api(method, path, body, { key, match, quiet } = {}) {
   const headers = { Accept: "application/json", [inConsole ? "X-M2M-Console" : "X-M2M-Portal"]: "1" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   if (match) headers["If-Match"] = match;
+  const kind = { changes: method !== "GET" && !quiet, once: Boolean(key) };
   let answer;
+  let text;
   try {
     answer = await fetch(path, {
       method,
@@ -49,10 +59,10 @@ export async function api(method, path, body, { key, match, quiet } = {}) {
       cache: "no-store",
       redirect: "error",
     });
+    text = await answer.text();
   } catch {
-    throw new ApiError(0);
+    throw new ApiError(0, null, kind);
   }
-  const text = await answer.text();
   let value = null;
   try {
     value = text ? JSON.parse(text) : null;
@@ -64,7 +74,7 @@ export async function api(method, path, body, { key, match, quiet } = {}) {
   if (etag && value) value.etag = etag.replace("W/", "");
   if (answer.ok) return value;
   if (answer.status === 401 && !quiet) onEnded();
-  throw new ApiError(answer.status, value);
+  throw new ApiError(answer.status, value, kind);
 }
 
 export const query = (fields) => {
@@ -94,7 +104,7 @@ export function useLoad(load, keys) {
     const timer = setTimeout(() => live && set((s) => ({ ...s, slow: true })), 3000);
     load()
       .then((value) => live && set({ value }))
-      .catch((error) => live && set({ error: error instanceof ApiError ? error : new ApiError(0) }))
+      .catch((error) => live && set({ error: asError(error) }))
       .finally(() => clearTimeout(timer));
     return () => {
       live = false;

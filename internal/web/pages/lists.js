@@ -215,7 +215,7 @@ const Asked = ({ field: { name, label, options, many, fixed, list, none, empty, 
 };
 
 // A refusal's sentence begins with the field that it is about, or its code does.
-const isAbout = (error, name) => error.words.split(/\W/)[0] === name || error.code?.startsWith(name);
+const isAbout = (error, name) => !error.failed && (error.words.split(/\W/)[0] === name || error.code?.startsWith(name));
 
 const allTyped = (fields) => Object.fromEntries(fields.map((f) => [f.name, typedOf(f)]));
 

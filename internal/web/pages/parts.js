@@ -70,11 +70,14 @@ export const Notice = ({ tone, title, children }) =>
     <div>${title && html`<strong>${title}</strong>`} ${children}</div>
   </div>`;
 
+// After a change that may have been done, the page is read anew; only a repeat with a key of its own
+// needs no look before.
 export const Problem = ({ error, retry }) =>
-  html`<${Notice} tone="danger" title=${t.errorTitle}>
+  html`<${Notice} tone="danger" title=${error.inDoubt ? t.errorDoubtTitle : t.errorTitle}>
     <p>${error.words}</p>
     ${error.requestId && html`<p class="small mono">${t.errorRequest(error.requestId)}</p>`}
     ${retry && html`<button type="button" onClick=${retry}>${t.retry}</button>`}
+    ${error.inDoubt && !error.once && html`<button type="button" onClick=${() => location.reload()}>${t.lookAgain}</button>`}
   <//>`;
 
 export const Skeleton = ({ slow, rows = 3 }) =>

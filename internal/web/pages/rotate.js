@@ -1,7 +1,7 @@
 // A rotation: chosen in a person's words, its consequence said before, its progress shown after.
 import { useState } from "./hooks.js";
 import { absolute, ago, api, html, span, useAct, useLoad } from "./base.js";
-import { Chip, Dialog, Icon, Part, Problem, Table, Time } from "./parts.js";
+import { Chip, Dialog, Icon, Problem, Table, Time } from "./parts.js";
 import { Secret } from "./secret.js";
 import { t } from "./texts.js";
 
@@ -30,15 +30,22 @@ const Choice = ({ name, chosen, choose }) =>
     <span><strong>${t.overlaps[name][0]}</strong><span class="muted small">${t.overlaps[name][1]}</span></span>
   </label>`;
 
-function Ask({ client, path, onDone, onClose }) {
+function Ask({ client, path, onDone, onDoubt, onClose }) {
   const [overlap, choose] = useState("day");
   const [revoke, setRevoke] = useState(false);
   // A repeat after a lost answer rotates nothing, and gets the same answer.
   const [key] = useState(() => crypto.randomUUID());
+  // The one that is replaced, whatever is read while the dialog is open.
+  const [version] = useState(client.secret_version);
   const now = overlap === "now";
-  const { busy, error, run } = useAct(async () =>
-    onDone(await api("POST", path, { ...bodies[overlap], ...(now && revoke ? { revoke_tokens: true } : {}) }, { key: `${key}-${overlap}-${revoke}` })),
-  );
+  const { busy, error, run } = useAct(async () => {
+    try {
+      onDone(await api("POST", path, { ...bodies[overlap], ...(now && revoke ? { revoke_tokens: true } : {}) }, { key: `${key}-${overlap}-${revoke}` }));
+    } catch (e) {
+      if (e.inDoubt) onDoubt();
+      throw e;
+    }
+  });
   return html`<form onSubmit=${(e) => (e.preventDefault(), run())}>
     <fieldset>
       <legend>${t.rotateText}</legend>
@@ -48,7 +55,7 @@ function Ask({ client, path, onDone, onClose }) {
     html`<label class="check"><input type="checkbox" checked=${revoke} onChange=${(e) => setRevoke(e.target.checked)} /> ${t.alsoRevoke}</label>`}
     <div class="happens" aria-live="polite">
       <strong>${t.willHappen}</strong>
-      <p>${consequence(overlap, client.secret_version)} ${now && revoke ? t.happensRevoke : t.happensTokens}</p>
+      <p>${consequence(overlap, version)} ${now && revoke ? t.happensRevoke : t.happensTokens}</p>
     </div>
     ${error && html`<${Problem} error=${error} />`}
     <div class="dialog-foot">
@@ -72,7 +79,7 @@ export function Rotate({ client, paths, may, onClose, onRotated }) {
   return html`<${Dialog} title=${made ? t.rotatedTitle : t.rotateTitle(client.name || client.client_id)} onClose=${onClose}>
     ${made
       ? html`<${Done} made=${made} may=${may} paths=${paths} onClose=${onClose} />`
-      : html`<${Ask} client=${client} path=${paths.rotate} onDone=${done} onClose=${onClose} />`}
+      : html`<${Ask} client=${client} path=${paths.rotate} onDone=${done} onDoubt=${onRotated} onClose=${onClose} />`}
   <//>`;
 }
 

@@ -44,7 +44,12 @@ export const t = {
   errorTitle: "That didn’t work",
   errorNetwork: "The service can’t be reached. Check your connection, then try again.",
   errorForbidden: "Your link doesn’t allow this.",
-  errorBusy: "The service is busy. Nothing was changed. Try again in a moment.",
+  errorBusy: "The service is busy. Try again in a moment.",
+  errorUndone: "The service is busy. Nothing was changed. Try again in a moment.",
+  errorDoubtTitle: "It isn’t known whether this was done",
+  errorDoubt: "The service is busy or can’t be reached. Look again before you repeat it.",
+  errorOnce: "The service is busy or can’t be reached. Try again with the same choice: it is done once at most.",
+  lookAgain: "Look again",
   errorRequest: (id) => `Request ${id}`,
 
   // clients

@@ -153,7 +153,7 @@ export const problem = (status, code) => ({
 });
 
 // One answer: {status, body}. `world` is the test's: what the session may, what has been done.
-export function answer(world, method, path, url, body) {
+export function answer(world, method, path, url, body, given) {
   world.asked.push(`${method} ${path}`);
   const special = world.special?.(method, path);
   if (special) return special;
@@ -187,6 +187,8 @@ export function answer(world, method, path, url, body) {
       return { status: 200, body: { client_id: id, previous_secrets: method === "DELETE" || world.ended ? [] : rotation[id] } };
     case "rotate":
       world.rotated = body;
+      world.keys = [...(world.keys ?? []), given["idempotency-key"]];
+      if (world.lost) return problem(503, "store_unavailable");
       return {
         status: 200,
         body: { client_id: id, client_secret: NEW_SECRET, version: 4, rotated_at: at(0), expires_at: null, previous_secret_expires_at: at(1), previous_secret_unused_for: null },

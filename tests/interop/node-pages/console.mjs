@@ -416,7 +416,7 @@ async function another_changes_it(page, world) {
     return tries === 2 ? problem(503, "overloaded") : null;
   };
   await submit(page);
-  await dialog(page).getByText("The service is busy").waitFor();
+  await dialog(page).getByText("It isn’t known whether this was done").waitFor();
   world.special = null;
   check(tries === 2 && world.changed === null, "it isn't tried again");
   check((await dialog(page).getByLabel("Token lifetime").inputValue()) === "88", "what the other has changed isn't shown");
@@ -465,9 +465,9 @@ async function refuses_a_field(page, world) {
     check((await page.locator("[aria-invalid=true]").count()) === (name === "roles" ? 3 : 1), `${name} alone is`);
     await look(page, `console-refused-${name}`);
   }
-  world.special = (method) => (method === "PATCH" ? { status: 503, body: { code: "overloaded", detail: "scopes are many" } } : null);
+  world.special = (method) => (method === "PATCH" ? { status: 503, body: { code: "organization_moving", detail: "scopes are many" } } : null);
   await submit(page);
-  await dialog(page).getByText("The service is busy").waitFor();
+  await dialog(page).getByText("The service is busy. Nothing was changed.").waitFor();
   check((await page.locator("[aria-invalid=true]").count()) === 0, "a moment's fault is no field's");
   world.special = null;
   await page.keyboard.press("Escape");
@@ -610,6 +610,36 @@ async function errors(page, world) {
   await look(page, "console-error-dialog");
 }
 
+// What may have been done isn't said to be undone: the page is read anew first.
+const DOUBTFUL = [["store_unavailable", 503], ["overloaded", 503], ["internal", 500], [undefined, 502], [undefined, 504]];
+async function in_doubt(page, world) {
+  await open(page, "organizations/acme");
+  for (const [code, status] of DOUBTFUL) {
+    await button(page, "Disable").click();
+    world.special = (method) => (method === "PATCH" ? { status, body: code && { code } } : null);
+    await submit(page);
+    await dialog(page).getByText("Look again before you repeat it.").waitFor();
+    check((await page.getByText("Nothing was changed").count()) + (await page.getByText("That didn’t work").count()) === 0, `${status} ${code} says what it can't know`);
+    world.special = null;
+    if (status !== 504) {
+      await page.keyboard.press("Escape");
+      await gone(page);
+    }
+  }
+  await lookInBoth(page, "console-in-doubt");
+  world.organization = { disabled: true }; // it was done
+  await dialog(page).getByRole("button", { name: "Look again" }).click();
+  await button(page, "Enable").waitFor();
+  await gone(page);
+  await button(page, "Enable").click();
+  for (const [code, status] of [["organization_moving", 503], ["rate_limited", 429]]) {
+    world.special = (method) => (method === "PATCH" ? problem(status, code) : null);
+    await submit(page);
+    await dialog(page).getByText("The service is busy. Nothing was changed. Try again in a moment.").waitFor();
+    check((await button(page, "Look again").count()) === 0, `${code} is in doubt`);
+  }
+}
+
 async function empty(page) {
   await open(page, "organizations");
   await page.getByText("There is nothing to show yet.").waitFor();
@@ -663,6 +693,7 @@ export async function consoleTests(given) {
   await run("the audit is searched and taken along", audit);
   await run("sessions are ended", sessions);
   await run("an error is told and tried again", errors);
+  await run("what may have been done", in_doubt);
   await run("nothing there yet", empty, { empty: true });
   await run("slow", slow);
   await run("offline", offline, {}, { fresh: true });

@@ -84,7 +84,7 @@ async function newPage(browser) {
   page.setDefaultTimeout(20000);
   page.on("pageerror", (error) => failures.push(`${name}: ${error.message}`));
   page.on("console", (m) => {
-    const expected = /Failed to load resource.*(400|401|403|404|409|412|500|503|ERR_INTERNET_DISCONNECTED)/.test(m.text());
+    const expected = /Failed to load resource.*(400|401|403|404|409|412|429|500|502|503|504|ERR_INTERNET_DISCONNECTED)/.test(m.text());
     if (m.type() === "error" && !expected) failures.push(`${name}: console: ${m.text()}`);
   });
   await page.addInitScript(() => {
@@ -244,6 +244,29 @@ async function rotate(page, world) {
   await look(page, "portal-rotated");
   await page.keyboard.press("Escape");
   await page.locator("dialog").waitFor({ state: "detached" });
+}
+
+// Whether the database has committed isn't known; the same request once more is safe.
+async function rotation_in_doubt(page, world) {
+  await signedIn(page);
+  await page.getByRole("button", { name: "Rotate secret" }).first().click();
+  world.special = (method, path) => (path.endsWith("/rotate") ? problem(429, "rate_limited") : null);
+  await page.getByRole("button", { name: "Rotate now" }).click();
+  await page.getByText("Nothing was changed.").waitFor();
+  world.special = null;
+  world.lost = true;
+  const reads = () => world.asked.filter((a) => /^GET .*\/clients$/.test(a)).length;
+  const before = reads();
+  await page.getByRole("button", { name: "Rotate now" }).click();
+  await page.getByText("Try again with the same choice: it is done once at most.").waitFor();
+  check((await page.getByText("Nothing was changed").count()) + (await page.getByText("That didn’t work").count()) === 0, "it says what it can't know");
+  await page.waitForFunction(() => !document.querySelector("dialog button[type=submit]").disabled);
+  check(reads() > before, "the list isn't read again");
+  await lookInBoth(page, "portal-rotation-in-doubt");
+  world.lost = false;
+  await page.getByRole("button", { name: "Rotate now" }).click();
+  await page.locator("[data-secret]").waitFor();
+  check(world.keys.length === 2 && world.keys[0] === world.keys[1], `the repeat has another key: ${world.keys}`);
 }
 
 async function keyboard(page) {
@@ -496,6 +519,7 @@ for (const size of Object.keys(SIZES)) {
 await withPage(browser, "a secret is shown and hidden", {}, reveal);
 await withPage(browser, "a secret is hidden after a minute", { fresh: true }, hides_after_a_minute);
 await withPage(browser, "a rotation says what happens", {}, rotate);
+await withPage(browser, "a rotation that may have been done", {}, rotation_in_doubt);
 await withPage(browser, "all by keyboard", {}, keyboard);
 await withPage(browser, "tokens are filtered and taken along", {}, tokens);
 await withPage(browser, "acts are told", {}, acts);
