@@ -98,7 +98,8 @@ function useList(path, field, filters) {
       if (latest.current === mine) say(c.shown(all.length, !page.next_page_token));
       live({ rows: all, next: page.next_page_token });
     } catch (e) {
-      live((s) => ({ rows: s.rows, next: s.next, error: asError(e), retry: () => load(rows, next) }));
+      // rows stay only where more of the same was asked for; they'd answer a question that isn't theirs
+      live({ ...(next && { rows, next }), error: asError(e), retry: () => load(rows, next) });
     }
     clearTimeout(timer);
   };
@@ -148,7 +149,7 @@ export function List({ path, field, filters = {}, size = 50, label, columns, sto
   return html`${rows?.length > 0 &&
     html`<div class="row between">
       <p class="muted small">${c.shown(rows.length, !next)}</p>
-      ${story && html`<button type="button" onClick=${() => save(`${field}.csv`, "text/csv", csv(rows))}><${Icon} name="down" /> ${t.csv}</button>`}
+      ${story && html`<button type="button" disabled=${busy} onClick=${() => save(`${field}.csv`, "text/csv", csv(rows))}><${Icon} name="down" /> ${t.csv}</button>`}
     </div>`}
     ${!rows && !error && html`<${Skeleton} slow=${slow} rows=${6} />`}
     ${rows?.length === 0 && next && html`<p class="muted">${c.nothingSoFar}</p>`}

@@ -610,6 +610,38 @@ async function errors(page, world) {
   await look(page, "console-error-dialog");
 }
 
+// A question that fails has no rows, and what failed to go on keeps those that it goes on from.
+async function rows_of_the_question(page, world) {
+  const fail = () => (world.special = (method, path) => (path === "/admin/audit/tokens" ? problem(503, "store_unavailable") : null));
+  await open(page, "tokens");
+  await shown(page, "The first 50");
+  fail();
+  await button(page, "Load more").click();
+  await page.getByText("The service is busy. Try again in a moment.").waitFor();
+  check((await rows(page, "Tokens").count()) === 50, "a further page that fails takes the others along");
+  check(await button(page, "Download CSV").isEnabled(), "they can't be taken along");
+  world.special = null;
+  await button(page, "Try again").click();
+  await shown(page, "The first 100");
+  fail();
+  await page.getByLabel("Organization", { exact: true }).fill("acme");
+  await button(page, "Apply").click();
+  await page.getByText("The service is busy. Try again in a moment.").waitFor();
+  check((await page.locator("main table").count()) === 0, "another question's rows stand there");
+  check((await button(page, "Download CSV").count()) === 0, "and can be taken along");
+  check((await button(page, "Load more").count()) === 0 && (await page.getByRole("main").getByText("The first 100").count()) === 0, "and are counted");
+  await lookInBoth(page, "console-filter-error");
+  world.special = null;
+  await button(page, "Try again").click();
+  await shown(page, /\d+ in all/);
+  check(new URLSearchParams(world.asked.at(-1).split("?")[1]).get("organization") === "acme", `it asks something else again: ${world.asked.at(-1)}`);
+  // while the answer is on its way
+  world.slow = 1500;
+  await button(page, "Clear").click();
+  await page.waitForFunction(() => document.querySelector("main [aria-busy=true]"));
+  check(await button(page, "Download CSV").isDisabled(), "the old rows can be taken along under another filter");
+}
+
 // What may have been done isn't said to be undone: the page is read anew first.
 const DOUBTFUL = [["store_unavailable", 503], ["overloaded", 503], ["internal", 500], [undefined, 502], [undefined, 504]];
 async function in_doubt(page, world) {
@@ -693,6 +725,7 @@ export async function consoleTests(given) {
   await run("the audit is searched and taken along", audit);
   await run("sessions are ended", sessions);
   await run("an error is told and tried again", errors);
+  await run("rows are those of the question", rows_of_the_question);
   await run("what may have been done", in_doubt);
   await run("nothing there yet", empty, { empty: true });
   await run("slow", slow);
