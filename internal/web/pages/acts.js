@@ -38,7 +38,7 @@ export function Acts({ session }) {
   const [open, setOpen] = useState(null);
   const known = useLoad(() => listClients(session.organization.id, 5), []);
   const fields = { client_id: filters.client, action: filters.action, actor: filters.actor, outcome: filters.outcome, done_after: daysAgo(filters.days) };
-  const load = useLoad(() => listPages("m2m/audit/acts", "acts", fields, pages), [filters, pages]);
+  const load = useLoad(() => listPages("m2m/audit/acts", "acts", fields, pages), [filters], [pages]);
   const clients = known.value?.items ?? [];
   const acts = load.value?.items ?? [];
   const nameOf = (act) => clients.find((c) => c.client_id === act.client_id)?.name || act.client_id || "–";

@@ -38,6 +38,24 @@ export const asError = (e) => (e instanceof ApiError ? e : new ApiError(0));
 let onEnded = () => {};
 export const whenSessionEnds = (f) => (onEnded = f);
 
+// The end of the session waits while something is `shown` that can't be shown again.
+let lasting = 0;
+let over = false;
+const end = () => {
+  over = lasting > 0;
+  if (!over) onEnded();
+};
+export function useLasting(shown) {
+  useEffect(() => {
+    if (!shown) return undefined;
+    lasting++;
+    return () => {
+      lasting--;
+      if (over) end();
+    };
+  }, [shown]);
+}
+
 // `path` is relative to the page, which may lie below a prefix. The header tells the service that a
 // page of its own asks: no form and no other site can send it. What has an ETag has it as `etag`; `match`
 // is the one that it must have still. `quiet`: whoever asks tells of the
@@ -73,7 +91,7 @@ export async function api(method, path, body, { key, match, quiet } = {}) {
   // a proxy that compresses answers makes it weak
   if (etag && value) value.etag = etag.replace("W/", "");
   if (answer.ok) return value;
-  if (answer.status === 401 && !quiet) onEnded();
+  if (answer.status === 401 && !quiet) end();
   throw new ApiError(answer.status, value, kind);
 }
 
@@ -94,23 +112,24 @@ export async function listPages(path, key, fields, pages) {
   return { items, more: next !== null };
 }
 
-// {value, error, slow, reload}: what `load` gives, anew whenever one of `keys` changes.
-export function useLoad(load, keys) {
+// {value, error, slow, reload}: what `load` gives, anew whenever one of `keys` or of `turns` changes.
+// `keys` are what is asked: a value stays beside the error of the same question, and of no other.
+export function useLoad(load, keys, turns = []) {
   const [state, set] = useState({});
   const [turn, again] = useState(0);
   useEffect(() => {
     let live = true;
-    set((s) => ({ value: s.value }));
+    set(({ value, of }) => ({ value, of }));
     const timer = setTimeout(() => live && set((s) => ({ ...s, slow: true })), 3000);
     load()
-      .then((value) => live && set({ value }))
-      .catch((error) => live && set({ error: asError(error) }))
+      .then((value) => live && set({ value, of: keys }))
+      .catch((e) => live && set(({ value, of }) => ({ ...(of?.every((key, i) => key === keys[i]) && { value, of }), error: asError(e) })))
       .finally(() => clearTimeout(timer));
     return () => {
       live = false;
       clearTimeout(timer);
     };
-  }, [...keys, turn]);
+  }, [...keys, ...turns, turn]);
   return { ...state, reload: () => again((n) => n + 1) };
 }
 

@@ -81,7 +81,7 @@ const Facts = ({ client, paths, may, turn }) =>
 export function Client({ client, organization, may, changed, turn }) {
   const paths = pathsOf(organization, client.client_id);
   const [rotating, setRotating] = useState(false);
-  const load = useLoad(() => api("GET", paths.credentials), [client.client_id, turn]);
+  const load = useLoad(() => api("GET", paths.credentials), [client.client_id], [turn]);
   const held = load.value;
   const current = held?.secrets.find((s) => s.version === client.secret_version);
   return html`<article class="card client" aria-labelledby=${`name-${client.client_id}`}>
@@ -120,7 +120,7 @@ export function Overview({ session }) {
   const may = new Set(session.may);
   const [pages, setPages] = useState(1);
   const [turn, again] = useState(0);
-  const load = useLoad(() => listClients(organization, pages), [organization, pages, turn]);
+  const load = useLoad(() => listClients(organization, pages), [organization], [pages, turn]);
   return html`<${Title} title=${t.overviewTitle} text=${t.overviewText(session.organization.name)} />
     <${Part} of=${load} rows=${5}>
       ${({ items, more }) => html`${items.length === 0 && html`<${Empty} title=${t.noClients} text=${t.noClientsText} />`}

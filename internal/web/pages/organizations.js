@@ -180,7 +180,7 @@ export function Organization({ id, filters, may }) {
   const [turn, again] = useState(0);
   const changed = () => again((n) => n + 1);
   const path = pathOf(id);
-  const load = useLoad(() => api("GET", path), [path, turn]);
+  const load = useLoad(() => api("GET", path), [path], [turn]);
   const of = load.value;
   return html`<p class="small above"><a href="#organizations">${c.organizations}</a></p>
     <${Title} title=${of?.name ?? id} text=${of ? html`<${State} of=${of} />` : ""}>
@@ -214,7 +214,7 @@ export function OneClient({ organization, id, may }) {
   const [turn, again] = useState(0);
   const changed = () => again((n) => n + 1);
   const path = clientPathOf(organization, id);
-  const load = useLoad(() => api("GET", path), [path, turn]);
+  const load = useLoad(() => api("GET", path), [path], [turn]);
   const of = load.value;
   return html`<p class="small above">
       <a href="#organizations">${c.organizations}</a> / <a href=${link(["organizations", organization])}>${organization}</a>

@@ -86,7 +86,7 @@ export const Skeleton = ({ slow, rows = 3 }) =>
     ${slow && html`<p class="muted small">${t.slow}</p>`}
   </div>`;
 
-// What useLoad gave, and what stands there until it has.
+// What useLoad gave, beside the error of a later look; and what stands there until it has.
 export const Part = ({ of: { value, error, slow, reload }, rows, children }) =>
   html`${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${rows} />`} ${value && children(value)}`;
 

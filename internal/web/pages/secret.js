@@ -1,6 +1,6 @@
 // One secret: asked for, shown for a minute, hidden again, copied, taken away in a file.
 import { useEffect, useState } from "./hooks.js";
-import { api, html, meta, save, useAct } from "./base.js";
+import { api, html, meta, save, useAct, useLasting } from "./base.js";
 import { Copy, Icon, Menu, Problem, say } from "./parts.js";
 import { t } from "./texts.js";
 
@@ -87,6 +87,7 @@ export function Secret({ id, hint, path, may, first }) {
     say(t.hidden);
   };
   const left = useHiding(secret !== null, hide);
+  useLasting(Boolean(first) && secret !== null);
   const { busy, error, run } = useAct(async () => set((await api("GET", path)).client_secret));
   if (secret !== null) return html`<${Shown} id=${id} secret=${secret} left=${left} hide=${hide} />`;
   if (error?.code === "secret_not_readable") return html`<p class="muted small">${t.notReadable}</p>`;

@@ -68,8 +68,8 @@ const masterColumns = [
 export function Keys({ may }) {
   const [turn, again] = useState(0);
   const changed = () => again((n) => n + 1);
-  const signing = useLoad(() => api("GET", "admin/signing-keys"), [turn]);
-  const master = useLoad(() => api("GET", "admin/master-keys"), [turn]);
+  const signing = useLoad(() => api("GET", "admin/signing-keys"), [], [turn]);
+  const master = useLoad(() => api("GET", "admin/master-keys"), [], [turn]);
   const keys = signing.value?.keys;
   return html`<${Title} title=${c.signingKeys} text=${c.signingKeysText}>
       ${keys && may.has("keys") && html`<${Rotate} keys=${keys} changed=${changed} />`}

@@ -58,7 +58,7 @@ const columnsOf = (nameOf) => [
   [t.scope, (token) => token.scope, "clip"],
 ];
 
-// `rows`: [label, what stands there, what is copied]. A link leads away from it.
+// `rows`: [label, what stands there, what is copied]. A link in it closes it.
 export const Story = ({ title, rows, onClose }) =>
   html`<${Dialog} title=${title} onClose=${onClose}>
     <dl class="story" onClick=${(e) => e.target.href && onClose()}>
@@ -136,7 +136,8 @@ export function Tokens({ session }) {
   const known = useLoad(() => listClients(session.organization.id, 5), []);
   const load = useLoad(
     () => listPages("m2m/audit/tokens", "tokens", { client_id: filters.client, remote_addr: filters.address, issued_after: daysAgo(filters.days), page_size: 100 }, pages),
-    [filters, pages],
+    [filters],
+    [pages],
   );
   const clients = known.value?.items ?? [];
   const nameOf = (token) => clients.find((c) => c.client_id === token.client_id)?.name || token.client_id || "–";

@@ -642,6 +642,26 @@ async function rows_of_the_question(page, world) {
   check(await button(page, "Download CSV").isDisabled(), "the old rows can be taken along under another filter");
 }
 
+// The first secret of a client can't be shown again by who may not reveal it.
+async function made_stays(page, world) {
+  await open(page, "organizations/acme");
+  for (const status of [429, 503]) {
+    await button(page, "New client").click();
+    await dialog(page).getByLabel("Name").fill("Reports");
+    world.special = (method, path) => (method === "GET" && /^\/admin\/organizations\/acme(\/clients)?$/.test(path) ? problem(status, "rate_limited") : null);
+    await submit(page);
+    await page.locator("main > .notice").first().waitFor();
+    check((await page.locator("[data-secret]").textContent({ timeout: 1000 }).catch(() => null)) === SECRET, `the secret is gone after ${status}`);
+    await look(page, `console-made-unread-${status}`);
+    await page.keyboard.press("Escape");
+    await gone(page);
+    world.special = null;
+    await open(page);
+    await heading(page, "Overview");
+    await open(page, "organizations/acme");
+  }
+}
+
 // What may have been done isn't said to be undone: the page is read anew first.
 const DOUBTFUL = [["store_unavailable", 503], ["overloaded", 503], ["internal", 500], [undefined, 502], [undefined, 504]];
 async function in_doubt(page, world) {
@@ -726,6 +746,7 @@ export async function consoleTests(given) {
   await run("sessions are ended", sessions);
   await run("an error is told and tried again", errors);
   await run("rows are those of the question", rows_of_the_question);
+  await run("a first secret stays whatever is read behind it", made_stays);
   await run("what may have been done", in_doubt);
   await run("nothing there yet", empty, { empty: true });
   await run("slow", slow);

@@ -246,6 +246,32 @@ async function rotate(page, world) {
   await page.locator("dialog").waitFor({ state: "detached" });
 }
 
+// Whatever reads the list again: the secret that was made can't be had from this link once more.
+async function rotated_stays(page, world) {
+  for (const status of [429, 503, 404, 401]) {
+    world.special = null;
+    await signedIn(page);
+    await page.getByRole("button", { name: "Rotate secret" }).first().click();
+    await page.getByText("What will happen").waitFor();
+    const asked = page.waitForResponse((r) => r.request().method() === "GET" && r.url().endsWith("/clients?page_size=20") && r.status() === status);
+    world.special = (method, path) => (path.endsWith("/clients") ? problem(status, "overloaded") : null);
+    await page.getByRole("button", { name: "Rotate now" }).click();
+    await asked;
+    await page.locator(status === 401 ? "[data-secret]" : "main > .notice").waitFor();
+    check((await page.locator("[data-secret]").textContent({ timeout: 1000 }).catch(() => null)) === NEW_SECRET, `the new secret is gone after ${status}`);
+    if (status === 503) await lookInBoth(page, "portal-rotated-unread");
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
+    if (status === 401) await page.getByRole("heading", { name: "Your session has ended" }).waitFor();
+    else check((await page.locator("article").count()) === 2, `the clients are gone after ${status}`);
+    if (status === 503) await lookInBoth(page, "portal-unread");
+    if (status !== 503) continue;
+    world.special = null;
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.locator("main > .notice").waitFor({ state: "detached" });
+  }
+}
+
 // Whether the database has committed isn't known; the same request once more is safe.
 async function rotation_in_doubt(page, world) {
   await signedIn(page);
@@ -267,6 +293,19 @@ async function rotation_in_doubt(page, world) {
   await page.getByRole("button", { name: "Rotate now" }).click();
   await page.locator("[data-secret]").waitFor();
   check(world.keys.length === 2 && world.keys[0] === world.keys[1], `the repeat has another key: ${world.keys}`);
+}
+
+// A filter's failure leaves no answer to another filter behind, and no old one is taken along.
+async function no_rows_of_another_question(page, world) {
+  await signedIn(page);
+  await page.getByRole("button", { name: "Tokens" }).click();
+  await page.getByRole("button", { name: "Download CSV" }).waitFor();
+  world.special = (method, path) => (path === "/m2m/audit/tokens" ? problem(503, "store_unavailable") : null);
+  await page.getByLabel("Address").fill("192.0.2.9");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByText("The service is busy. Try again in a moment.").waitFor();
+  check((await page.getByRole("region", { name: "Tokens", exact: true }).count()) === 0, "the old rows stand there");
+  check((await page.getByRole("button", { name: "Download CSV" }).count()) === 0, "and can be taken along");
 }
 
 async function keyboard(page) {
@@ -519,7 +558,9 @@ for (const size of Object.keys(SIZES)) {
 await withPage(browser, "a secret is shown and hidden", {}, reveal);
 await withPage(browser, "a secret is hidden after a minute", { fresh: true }, hides_after_a_minute);
 await withPage(browser, "a rotation says what happens", {}, rotate);
+await withPage(browser, "a new secret stays whatever is read behind it", { world: { may: ["read", "rotate"] } }, rotated_stays);
 await withPage(browser, "a rotation that may have been done", {}, rotation_in_doubt);
+await withPage(browser, "a filter that fails has no rows", {}, no_rows_of_another_question);
 await withPage(browser, "all by keyboard", {}, keyboard);
 await withPage(browser, "tokens are filtered and taken along", {}, tokens);
 await withPage(browser, "acts are told", {}, acts);
