@@ -308,6 +308,26 @@ async function no_rows_of_another_question(page, world) {
   check((await page.getByRole("button", { name: "Download CSV" }).count()) === 0, "and can be taken along");
 }
 
+// What a setting may give, each with the text that the gateway gives it then.
+const ACCENTS = { "#2ecc71": "#000", "#1da1f2": "#000", "#ff6600": "#000", "#ffd43b": "#000", "#ffffff": "#000", "#000000": "#fff", "#0000ff": "#fff", "#757575": "#fff" };
+async function any_accent(page) {
+  await signedIn(page);
+  for (const [accent, text] of Object.entries(ACCENTS)) {
+    await page.evaluate((css) => {
+      window.theme ??= document.adoptedStyleSheets[document.adoptedStyleSheets.push(new CSSStyleSheet()) - 1];
+      window.theme.replaceSync(css);
+    }, `:root { --accent: ${accent}; --on-accent: ${text}; --off-accent: ${text === "#000" ? "#fff" : "#000"} }`);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await accessible(page, `${accent} ${colorScheme}`, COLOURS);
+      await page.getByRole("button", { name: "Rotate secret" }).first().hover();
+      await accessible(page, `${accent} ${colorScheme}, pointed at`, COLOURS);
+      await page.mouse.move(0, 0);
+      if (accent === "#2ecc71") await page.screenshot({ path: `${folder}/accent-${colorScheme}.jpeg`, type: "jpeg", quality: 40 });
+    }
+  }
+}
+
 async function keyboard(page) {
   await signedIn(page);
   await page.keyboard.press("Tab");
@@ -561,6 +581,7 @@ await withPage(browser, "a rotation says what happens", {}, rotate);
 await withPage(browser, "a new secret stays whatever is read behind it", { world: { may: ["read", "rotate"] } }, rotated_stays);
 await withPage(browser, "a rotation that may have been done", {}, rotation_in_doubt);
 await withPage(browser, "a filter that fails has no rows", {}, no_rows_of_another_question);
+await withPage(browser, "any accent colour can be read", {}, any_accent);
 await withPage(browser, "all by keyboard", {}, keyboard);
 await withPage(browser, "tokens are filtered and taken along", {}, tokens);
 await withPage(browser, "acts are told", {}, acts);
