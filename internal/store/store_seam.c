@@ -37,7 +37,8 @@ struct store *store_seam_new(struct event_base *base, const struct config *confi
 	s->issue_conn = issuing;
 	s->serve_conn = serving;
 	s->scratch = arena_new(SCRATCH);
-	if (s->scratch == NULL || key_snapshot_init(s) != ERR_OK || store_seam_renew_queue(s, ret) != ERR_OK) {
+	if (s->scratch == NULL || key_snapshot_init(s) != ERR_OK || introspection_queue_init(s) != ERR_OK ||
+	    store_seam_renew_queue(s, ret) != ERR_OK) {
 		store_seam_free(s);
 		return NULL;
 	}
@@ -58,6 +59,7 @@ void store_seam_end_queue(struct store *s)
 void store_seam_free(struct store *s)
 {
 	store_seam_end_queue(s);
+	introspection_queue_free(s);
 	key_snapshot_free(s);
 	arena_free(s->scratch);
 	free(s);

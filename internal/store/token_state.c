@@ -382,7 +382,7 @@ static void batch_answered(void *arg, enum err err, const PGresult *r)
 	if (err == ERR_OK)
 		answer_batch(s, r);
 	else
-		fail_all(&s->introspections.flying, err == ERR_STORE_UNAVAILABLE ? err : ERR_INTERNAL);
+		fail_all(&s->introspections.flying, store_fault(err));
 	if (s->introspections.waiting_count > 0)
 		event_active(s->introspections.send, EV_TIMEOUT, 1);
 }

@@ -53,6 +53,8 @@ enum err pg_conn_send_and_watch(struct pg_conn *c, unsigned statement, const str
 	cr_assert(pg_params_ok(params));
 	if (c->down || c->refuses)
 		return ERR_STORE_UNAVAILABLE;
+	if (c->full)
+		return ERR_OVERLOADED;
 	c->statement = statement;
 	c->sent++;
 	c->in_flight = 1;

@@ -9,7 +9,7 @@
 
 struct pg_conn {
 	unsigned sent, in_flight;
-	bool down, refuses;
+	bool down, refuses, full;
 	int timeout_ms;
 	unsigned statement;
 	PGresult *result;
