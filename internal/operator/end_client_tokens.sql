@@ -14,6 +14,7 @@ with target as materialized (
     --: tokens_not_before(m.at)
     ,
     --: last_token_expires(m, m.at)
+    , m.at
   from moment m
   --: end_tokens_end
   returning e.organization_id, e.not_before, e.expires_at

@@ -12,7 +12,7 @@ with target as materialized (
     --: tokens_not_before(m.at)
     , greatest(m.at + interval '1 day 10 seconds', (select max(
       --: last_token_expires(c, m.at)
-      ) from m2m.client c where c.organization_id = m.organization_id))
+      ) from m2m.client c where c.organization_id = m.organization_id)), m.at
   from target m
   --: end_tokens_end
   returning e.organization_id, e.not_before, e.expires_at

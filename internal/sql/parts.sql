@@ -273,16 +273,19 @@ coalesce(t.verified and to_timestamp(t.exp) > statement_timestamp() and
 -- nothing of the secret.
 substr(:s.verifier, 1, 6)
 
---= bearer_secret_is_live(s, client, ver, bearers_tag, issued)
--- The condition for row `s` of m2m.client_secret. A version's number alone doesn't do: after a
--- restore, or a failover that lost rotations, the same number is given again, to another secret. A
--- token without a tag was made by a gateway that gave none; it must not be older than its version,
--- whose first second is in doubt, since `iat` is in whole seconds.
-:s.client_id = :client and :s.version = :ver and
---: secret_is_live(:s)
- and case when :bearers_tag is null then date_trunc('second', :s.created_at) <= to_timestamp(:issued) else
+--= bearer_secret(s, client, ver, bearers_tag, issued)
+-- The condition for row `s` of m2m.client_secret, live or not. A version's number alone doesn't do:
+-- after a restore, or a failover that lost rotations, the same number is given again, to another
+-- secret. A token without a tag was made by a gateway that gave none; it must not be older than its
+-- version, whose first second is in doubt, since `iat` is in whole seconds.
+:s.client_id = :client and :s.version = :ver and case when :bearers_tag is null then date_trunc('second', :s.created_at) <= to_timestamp(:issued) else
 --: bearer_tag(:s)
  = :bearers_tag end
+
+--= bearer_secret_is_live(s, client, ver, bearers_tag, issued)
+--: bearer_secret(:s, :client, :ver, :bearers_tag, :issued)
+ and
+--: secret_is_live(:s)
 
 --= bearer_credential_is_live(k, client, ver, bearers_tag)
 -- The condition for row `k` of m2m.client_credential. `version` is 0: no secret has that. A key
@@ -299,11 +302,20 @@ substr(:s.verifier, 1, 6)
 -- True or false, never null. Each argument may be null: jti uuid, organization uuid, client text
 -- (an operator's token has none), version int4 (likewise), iat int8 (an outside issuer's token
 -- isn't ours, and has neither jti nor iat here).
-((select true from m2m.revoked_token rt where rt.jti = :token limit 1) is true
- or (select true from m2m.tokens_ended te
-     where te.organization_id = :organization and te.client_id = any (array['', :client])
-       and te.secret_version = any (array[0, :ver]) and te.credential = ''
-       and to_timestamp(:issued) < te.not_before limit 1) is true)
+(
+ --: token_was_revoked(:token)
+ or (select true from m2m.tokens_ended te where
+  --: ends_token(te, :organization, :client, :ver, :issued)
+  limit 1) is true)
+
+--= token_was_revoked(token)
+-- By itself.
+(select true from m2m.revoked_token rt where rt.jti = :token limit 1) is true
+
+--= ends_token(te, organization, client, ver, issued)
+-- The condition for row `te` of m2m.tokens_ended.
+:te.organization_id = :organization and :te.client_id = any (array['', :client]) and :te.secret_version = any (array[0, :ver])
+  and :te.credential = '' and to_timestamp(:issued) < :te.not_before
 
 --= tokens_not_before(time)
 -- The first whole second after `time`: iat is in whole seconds, so that a token issued in the same
@@ -527,13 +539,15 @@ target as (
 
 --= end_tokens_begin
 -- Between this and end_tokens_end stands a select of (organization_id, client_id, secret_version,
--- not_before, expires_at), each key once. What ended earlier stays ended.
-insert into m2m.tokens_ended as e (organization_id, client_id, secret_version, not_before, expires_at)
+-- not_before, expires_at, ended_at), each key once. What ended earlier stays ended. Each
+-- end of the same has an ended_at of its own, and the latest one's stands. Whatever the clock does,
+-- none passes for an earlier one.
+insert into m2m.tokens_ended as e (organization_id, client_id, secret_version, not_before, expires_at, ended_at)
 
 --= end_tokens_end
 on conflict (organization_id, client_id, secret_version, credential) do update set
   not_before = greatest(e.not_before, excluded.not_before), expires_at = greatest(e.expires_at, excluded.expires_at),
-  ended_at = greatest(e.ended_at, excluded.ended_at)
+  ended_at = greatest(e.ended_at + interval '1 microsecond', excluded.ended_at)
 
 -- ---- the audit ----
 

@@ -49,6 +49,7 @@
 --: tokens_not_before(m.at)
     end,
 --: last_token_expires(m, m.at)
+    , m.at
   from moment m, ended e where $21::bool
 --: end_tokens_end
 )

@@ -6,14 +6,26 @@
 -- Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, rotated_at,
 -- previous_secret_expires_at, expires_at). Outcome `granted`: version is the one to be replaced;
 -- `replay`: version, key and times are the earlier answer's. A replay is also given, for ten
--- minutes, to the bearer that the rotation itself ended. Refusals of live callers and replays are
--- recorded here, the rotation itself by rotate.sql.
+-- minutes, to the bearer that the rotation itself ended: its secret's version was replaced, and
+-- perhaps that version's tokens ended (rotate.sql writes the same time for both). Whatever else has
+-- ended it counts. Refusals of live callers and replays are recorded here, the rotation itself by
+-- rotate.sql.
 --: caller($16, $17, $18, $19, $20, $21, $22, limit 1 for share)
 , target as (
   select case
       when caller.organization_id is null then 'invalid_token'
       when not caller.live and not coalesce(i.bearer_hash = $15::bytea and i.request_hash = $14::bytea
-        and i.rotated_at > statement_timestamp() - interval '10 minutes', false) then 'invalid_token'
+        and i.rotated_at > statement_timestamp() - interval '10 minutes'
+        and i.client_id = $1::text and i.secret_version > $2::int4
+        and exists (select from m2m.client_secret own where
+          --: bearer_secret(own, $1::text, $2::int4, $16::bytea, nullif($17::int8, 0))
+          )
+        and not (
+          --: token_was_revoked($20::uuid)
+          )
+        and not exists (select from m2m.tokens_ended te where
+          --: ends_token(te, caller.organization_id, $1::text, $2::int4, nullif($17::int8, 0))
+          and (te.secret_version = 0 or te.ended_at <> i.rotated_at)), false) then 'invalid_token'
       when not caller.near then 'network_not_allowed'
       --: move_cases(caller)
       when not caller.admin then 'forbidden'

@@ -221,6 +221,117 @@ Test(rotation, another_ended_bearer_gets_no_repeat)
 	cr_assert_eq(body_int(&r, "version"), 2);
 }
 
+/* ---- repeats, and what else ends a bearer ---- */
+
+static struct ctl_result acted;
+
+static void revoke_it(const char *bearer, const char *version)
+{
+	(void)version;
+	char basic[128], form[TOKEN_MAX + 16];
+	snprintf(basic, sizeof basic, "%s:%s", acme.client_id, acme.secret);
+	snprintf(form, sizeof form, "token=%s", bearer);
+	const struct http_request q = {.path = "/oauth2/revoke", .basic = basic, .type = "application/x-www-form-urlencoded", .body = form};
+	expect_status(http_call(w.gateway.http, &q, &r), 200);
+}
+
+static void end_version(const char *bearer, const char *version)
+{
+	(void)bearer;
+	world_ctl(&w, &acted, "client", "revoke-tokens", "--org", "acme", "--version", version);
+}
+
+static void end_client(const char *bearer, const char *version)
+{
+	(void)bearer, (void)version;
+	world_ctl(&w, &acted, "client", "revoke-tokens", "--org", "acme", "--all");
+}
+
+static void end_organization(const char *bearer, const char *version)
+{
+	(void)bearer, (void)version;
+	world_ctl(&w, &acted, "org", "revoke-tokens", "acme");
+}
+
+static void end_by_another_rotation(const char *bearer, const char *version)
+{
+	(void)bearer, (void)version;
+	expect_status(post_json(&w, "/m2m/rotate", admin, "{\"grace_seconds\":60,\"revoke_tokens\":true}", &r), 200);
+	body_text(&r, "client_secret", acme.secret, sizeof acme.secret);
+}
+
+static void disable_client(const char *bearer, const char *version)
+{
+	(void)bearer, (void)version;
+	world_ctl(&w, &acted, "client", "disable", acme.client_id);
+}
+
+/* A token of the present secret rotates, and is answered the same again. */
+static void rotate_and_repeat(const char *bearer, const char *key, const char *body)
+{
+	static struct http_reply first;
+	expect_status(rotate_with(bearer, key, body, &first), 200);
+	expect_status(rotate_with(bearer, key, body, &r), 200);
+	cr_assert_str_eq(r.body, first.body);
+	body_text(&r, "client_secret", acme.secret, sizeof acme.secret);
+}
+
+static void a_repeat_is_refused_after(void (*end)(const char *bearer, const char *version), const char *body)
+{
+	static int n;
+	char token[TOKEN_MAX], key[32], version[16];
+	snprintf(key, sizeof key, "lost-%d", ++n);
+	snprintf(version, sizeof version, "%lld",
+		 (long long)sql_int(world_db(&w), "select secret_version from m2m.client where client_id = '%s'", acme.client_id));
+	sleep_ms(1200); /* the tokens of the second in which others were ended have ended too */
+	client_token(&w, &acme, token);
+	rotate_and_repeat(token, key, body);
+	end(token, version);
+	cr_assert_eq(rotate_with(token, key, body, &r), 401, "a bearer that was revoked got the secret of %s: %s", body, r.head);
+	cr_assert(is_problem(&r, "invalid_token"), "%s", r.body);
+}
+
+static const char *const rotations[] = {"{\"grace_seconds\":0}", "{\"grace_seconds\":60}", "{\"grace_seconds\":0,\"revoke_tokens\":true}",
+					"{\"grace_seconds\":60,\"revoke_tokens\":true}"};
+#define ROTATIONS (sizeof rotations / sizeof *rotations)
+
+Test(rotation, a_repeat_is_refused_to_a_bearer_that_was_revoked)
+{
+	for (size_t i = 0; i < ROTATIONS; i++) {
+		a_repeat_is_refused_after(revoke_it, rotations[i]);
+		a_repeat_is_refused_after(end_version, rotations[i]);
+	}
+}
+
+Test(rotation, a_repeat_is_refused_to_a_bearer_whose_client_s_or_organization_s_tokens_were_ended)
+{
+	for (size_t i = 0; i < ROTATIONS; i++) {
+		a_repeat_is_refused_after(end_client, rotations[i]);
+		a_repeat_is_refused_after(end_organization, rotations[i]);
+		mint(&w, "acme", "admin", admin);
+	}
+	a_repeat_is_refused_after(disable_client, rotations[0]);
+}
+
+/* It ends the tokens of every version in its grace, the bearer's among them. */
+Test(rotation, a_repeat_is_refused_to_a_bearer_that_another_rotation_ended_too)
+{
+	a_repeat_is_refused_after(end_by_another_rotation, "{\"grace_seconds\":60}");
+	a_repeat_is_refused_after(end_by_another_rotation, "{\"grace_seconds\":60,\"revoke_tokens\":true}");
+}
+
+/* No client's tokens are an operator's: the organization's alone. */
+Test(rotation, a_repeat_is_refused_to_an_operator_s_bearer_that_was_ended)
+{
+	sleep_ms(1200);
+	mint(&w, "acme", "admin", admin);
+	rotate_and_repeat(admin, "operator", "{\"revoke_tokens\":true}");
+	world_ctl(&w, &acted, "client", "revoke-tokens", "--org", "acme", "--all");
+	expect_status(rotate_with(admin, "operator", "{\"revoke_tokens\":true}", &r), 200);
+	world_ctl(&w, &acted, "org", "revoke-tokens", "acme");
+	expect_status(rotate_with(admin, "operator", "{\"revoke_tokens\":true}", &r), 401);
+}
+
 Test(rotation, an_idempotency_key_with_other_parameters_is_422)
 {
 	expect_status(rotate_with(admin, "once", "{\"grace_seconds\":0}", &r), 200);
