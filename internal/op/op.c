@@ -11,8 +11,8 @@
 
 /* What a token request takes. */
 #define OP_ARENA_FIRST 10752
-/* A cap, not a size: most requests stay within the arena's first block. The largest answer is a
- * page of the platform's clients (ADMIN_PAGE_MAX). */
+/* A cap, not a size: most requests stay within the arena's first block. The largest answers are
+ * pages: of the platform's clients (ADMIN_PAGE_MAX) and of revocations (REVOCATIONS_MAX). */
 #define OP_ARENA_MAX (4 * 1024 * 1024)
 
 struct op *op_new(struct op_env *env, const struct op_spec *spec, void (*reply)(struct op *, void *), void *transport)

@@ -13,6 +13,7 @@
 #include "op/op_steps.h"
 #include "op/own_token.h"
 #include "op/private_key_jwt.h"
+#include "op/revocation_page.h"
 
 #define LIST_MAX_AGE_S 5
 
@@ -165,11 +166,25 @@ static enum err tag_of(struct arena *a, struct str text, struct str *ret)
 	return ret->p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-static enum err show_list(struct op *op, struct str list)
+/* Only where a page follows: what fits one page looks as if there were none. */
+static struct str next_page(struct op *op, const struct token_answer *page)
 {
-	struct sbuf text = sbuf_in(op->arena, list.n + 2);
-	sbuf_put(&text, list);
-	sbuf_putc(&text, '\n');
+	if (!page->more)
+		return STR("");
+	struct str token = op_revocation_page_token(op->arena, &page->last);
+	return token.p == NULL ? token : arena_printf(op->arena, ",\"next_page_token\":\"%.*s\"", STR_ARG(token));
+}
+
+static enum err show_list(struct op *op, const struct token_answer *page)
+{
+	struct str next = next_page(op, page);
+	if (next.p == NULL)
+		return ERR_NO_MEMORY;
+	struct sbuf text = sbuf_in(op->arena, page->list.n + next.n + 3);
+	sbuf_putc(&text, '{');
+	sbuf_put(&text, page->list);
+	sbuf_put(&text, next);
+	sbuf_put(&text, STR("}\n"));
 	op->out.document = sbuf_str(&text);
 	op->out.max_age = LIST_MAX_AGE_S;
 	if (op->out.document.p == NULL)
@@ -184,17 +199,22 @@ static void listed(void *arg, enum err err, const struct token_answer *answer)
 	struct op *op = arg;
 	note_caller(op, err, answer);
 	if (err == ERR_OK)
-		err = show_list(op, answer->list);
+		err = show_list(op, answer);
 	go_on(op, err, list_again);
 }
 
 static enum op_verdict list(struct op *op)
 {
 	struct token_caller caller;
+	struct revocation_place after;
+	int32_t limit;
+	enum op_verdict verdict = op_read_revocation_page(op, &after, &limit);
+	if (verdict != OP_MORE)
+		return verdict;
 	enum err err = caller_of(op, &caller);
 	if (err != ERR_OK)
 		return op_fail(op, err, NULL);
-	return wait_for(op, token_revocations(op->env->store, &caller, listed, op));
+	return wait_for(op, token_revocations(op->env->store, &caller, &after, limit, listed, op));
 }
 
 op_step *const op_introspect_token_steps[] = {require_token, client_or_bearer, op_limit_guesses, op_verify_assertion, introspect, NULL};

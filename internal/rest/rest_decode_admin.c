@@ -290,7 +290,7 @@ void rest_decode_admin(struct op *op, struct str body)
 void rest_take_page_size(struct op *op, struct str text)
 {
 	int64_t size = 0;
-	if (text.p != NULL && str_to_i64(text, 1, ADMIN_PAGE_MAX, &size) != ERR_OK)
+	if (text.p != NULL && str_to_i64(text, 1, INT32_MAX, &size) != ERR_OK)
 		op->in.page_size = -1; /* op says what it may be */
 	else
 		op->in.page_size = (int32_t)size;
@@ -424,10 +424,12 @@ void rest_decode_page(struct op *op, const char *query)
  * section 2.3.1), and a GET has no body of meaning (RFC 9110 section 9.3.1). */
 void rest_decode_asking_client(struct op *op, const char *query)
 {
-	static const char *const known[] = {"client_id", NULL};
+	static const char *const known[] = {"client_id", "page_size", "page_token", NULL};
 	struct form form;
 	if (query == NULL || !rest_take_query(op, query, known, &form))
 		return;
+	op->in.page_token = form_get(&form, "page_token");
+	rest_take_page_size(op, form_get(&form, "page_size"));
 	struct str client_id = form_get(&form, "client_id");
 	if (op->in.client_id.p == NULL)
 		op->in.client_id = client_id;

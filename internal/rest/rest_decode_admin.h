@@ -31,7 +31,7 @@ void rest_decode_denied_list(struct op *op, const char *query);
 void rest_decode_version(struct op *op, const char *query);
 /* The same for the list of tokens. */
 void rest_decode_token_list(struct op *op, const char *query);
-/* ?client_id= of who asks with a certificate (RFC 8705 section 2). */
+/* ?client_id= of who asks with a certificate (RFC 8705 section 2), and ?page_size=&page_token=. */
 void rest_decode_asking_client(struct op *op, const char *query);
 
 #endif

@@ -14,6 +14,23 @@ struct call {
 	void *arg;
 };
 
+static void take_list(const PGresult *r, struct token_answer *ret)
+{
+	enum { LIST = 2, PART, ID, CLIENT_ID, SECRET_VERSION, EXPIRES_AT };
+	ret->list = pg_str(r, 0, LIST);
+	ret->more = !pg_is_null(r, 0, PART);
+	if (ret->more)
+		ret->last = (struct revocation_place){
+			.part = pg_str(r, 0, PART).p[0],
+			.id = pg_uuid(r, 0, ID),
+			.client_id = pg_str(r, 0, CLIENT_ID),
+			.secret_version = pg_int4(r, 0, SECRET_VERSION),
+			.expires_us = pg_time_us(r, 0, EXPIRES_AT),
+		};
+	if (ret->last.part == 'e')
+		ret->last.expires_us = 0;
+}
+
 static void answered(void *arg, enum err err, const PGresult *r)
 {
 	const struct call *call = arg;
@@ -25,7 +42,7 @@ static void answered(void *arg, enum err err, const PGresult *r)
 	}
 	struct token_answer answer = {.organization_id = pg_uuid(r, 0, 1)};
 	if (call->lists)
-		answer.list = pg_str(r, 0, 2);
+		take_list(r, &answer);
 	else if (!call->writes)
 		answer.active = pg_bool(r, 0, 2);
 	err = outcome_err(pg_str(r, 0, 0));
@@ -119,10 +136,22 @@ enum err token_revoke(struct store *s, const struct token_caller *caller, const 
 	return submit(s, STMT_TOKEN_REVOKE, &p, (struct call){.writes = true, .done = done, .arg = arg});
 }
 
-enum err token_revocations(struct store *s, const struct token_caller *caller, token_state_done *done, void *arg)
+static void put_place(struct pg_params *p, const struct revocation_place *at)
+{
+	pg_put_char(p, at->part);
+	pg_put_uuid(p, &at->id);
+	pg_put_text(p, at->client_id);
+	pg_put_int4(p, at->secret_version);
+	pg_put_time(p, at->expires_us);
+}
+
+enum err token_revocations(struct store *s, const struct token_caller *caller, const struct revocation_place *after, int32_t limit,
+			   token_state_done *done, void *arg)
 {
 	struct pg_params p;
 	put_caller(s, &p, caller);
+	put_place(&p, after);
+	pg_put_int4(&p, limit);
 	if (is_client(caller))
 		put_credential(s, &p, caller);
 	else

@@ -30,10 +30,29 @@ struct presented_token {
 	int64_t issued_at, expires_at;      /* seconds since 1970 */
 };
 
+/* How many entries a page of the list has at most. With the longest client ids they still fit an
+ * op's arena. */
+#define REVOCATIONS_MAX 10000
+
+/* An entry of the list, an end of many tokens or a single token (revocations.sql). */
+struct revocation_place {
+	char part;            /* 'e' or 'r' */
+	struct uuid id;       /* the organization's, or the jti */
+	struct str client_id; /* of part 'e'; empty: the organization's */
+	int32_t secret_version;
+	int64_t expires_us; /* of part 'r', else 0 */
+};
+
+/* Before all others. */
+#define REVOCATIONS_BEGIN ((struct revocation_place){.part = 'e', .client_id = {"", 0}})
+
 struct token_answer {
 	struct uuid organization_id; /* the caller's; zero: none, or nobody's */
 	bool active;                 /* of an introspection */
-	struct str list;             /* of the list: JSON; ends when the callback returns */
+	/* of a page of the list; these end when the callback returns */
+	struct str list; /* JSON: an object's members */
+	bool more;
+	struct revocation_place last; /* behind it the next page begins, if there is more */
 };
 
 /* err: ERR_OK, INVALID_CLIENT, ASSERTION_REPLAYED, AUTH_METHOD_NOT_ALLOWED, PROFILE_VIOLATED,
@@ -51,6 +70,8 @@ MUST_CHECK enum err token_introspect(struct store *s, const struct token_caller 
  * to end. */
 MUST_CHECK enum err token_revoke(struct store *s, const struct token_caller *caller, const struct presented_token *token,
 				 token_state_done *done, void *arg);
-MUST_CHECK enum err token_revocations(struct store *s, const struct token_caller *caller, token_state_done *done, void *arg);
+/* limit: 1 to REVOCATIONS_MAX entries behind `after`, which is borrowed until this returns. */
+MUST_CHECK enum err token_revocations(struct store *s, const struct token_caller *caller, const struct revocation_place *after,
+				      int32_t limit, token_state_done *done, void *arg);
 
 #endif

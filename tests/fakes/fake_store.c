@@ -311,8 +311,11 @@ enum err token_revoke(struct store *s, const struct token_caller *caller, const 
 	return take_on_token(s, FAKE_REVOKE, caller, token, done, arg);
 }
 
-enum err token_revocations(struct store *s, const struct token_caller *caller, token_state_done *done, void *arg)
+enum err token_revocations(struct store *s, const struct token_caller *caller, const struct revocation_place *after, int32_t limit,
+			   token_state_done *done, void *arg)
 {
+	s->place = *after;
+	s->limit = limit;
 	return take_on_token(s, FAKE_REVOCATIONS, caller, NULL, done, arg);
 }
 

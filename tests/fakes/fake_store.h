@@ -119,6 +119,7 @@ struct store {
 	/* of token_introspect and its like; borrowed until they return, but for the numbers */
 	struct token_caller asker;
 	struct presented_token token;
+	struct revocation_place place; /* of token_revocations, with `limit` */
 	token_state_done *state_done;
 	struct org_spec new_org;
 	const struct org_change *org_change;

@@ -227,6 +227,45 @@ Test(plans, so_is_a_token_that_is_asked_about_or_revoked)
 	nothing_is_read_whole("with (dec|shown|verdicts) as");
 }
 
+static void read_two_pages(const char *basic, const char *bearer)
+{
+	char path[256] = "/oauth2/revocations?page_size=100", token[256];
+	const struct http_request q = {.path = path, .basic = basic, .bearer = bearer};
+	expect_status(http_call(w.gateway.http, &q, &r), 200);
+	body_text(&r, "next_page_token", token, sizeof token);
+	snprintf(path, sizeof path, "/oauth2/revocations?page_size=100&page_token=%s", token);
+	expect_status(http_call(w.gateway.http, &q, &r), 200);
+}
+
+/* However many there are, a page reads its own. */
+Test(plans, so_is_a_page_of_the_list_of_revocations)
+{
+	char basic[128], admin[TOKEN_MAX];
+	static const char *const statements[] = {"with dec as", "with caller as"};
+	mint(&w, "acme", "admin", admin);
+	world_ctl(&w, &(struct ctl_result){0}, "client", "set", "--org", "acme", "--role", "resource_server");
+	snprintf(basic, sizeof basic, "%s:%s", acme.client_id, acme.secret);
+	sql_exec(world_db(&w),
+		 "insert into m2m.revoked_token select gen_random_uuid(), now() + n * interval '1 s', 'c', '%s', now(), 'it'"
+		 " from generate_series(1, 20000) n",
+		 acme.id);
+	sql_exec(world_db(&w),
+		 "insert into m2m.tokens_ended select '%s', 'client-' || n, 1, '', 'infinity', now() + interval '1 hour'"
+		 " from generate_series(1, 20000) n",
+		 acme.id);
+	sql_exec(world_db(&w), "analyze m2m.revoked_token, m2m.tokens_ended");
+	read_two_pages(basic, NULL);
+	read_two_pages(NULL, admin);
+	for (int tries = 0; tries < 100 && plans_of("with caller as", "CTE revoked") < 2; tries++)
+		usleep(100000);
+	for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+		cr_expect_eq(plans_of(statements[i], "CTE revoked"), 2);
+		cr_expect_eq(plans_of(statements[i], "tokens_ended_pkey on [^\n]*\n\\s*Index Cond: \\(\\(ROW\\(organization_id, "), 2);
+		cr_expect_eq(plans_of(statements[i], "revoked_token_expiry on [^\n]*\n\\s*Index Cond: \\(\\(expires_at >= COALESCE"), 2);
+		nothing_is_read_whole(statements[i]);
+	}
+}
+
 static void operate(const char *method, const char *path, const char *bearer, const char *body, int status)
 {
 	const struct http_request q = {

@@ -140,6 +140,8 @@ const answers = [
 	['POST', '/oauth2/revoke', 400, form({ client_id: id, client_secret: secret })],
 	['POST', '/oauth2/revoke', 401, form({ token: 'x', client_id: id, client_secret: ENDED_SECRET })],
 	['GET', '/oauth2/revocations', 200, admin],
+	['GET', '/oauth2/revocations', 200, { ...admin, query: '?page_size=1' }],
+	['GET', '/oauth2/revocations', 400, { ...admin, query: '?page_size=10001' }],
 	['GET', '/oauth2/revocations', 401, {}],
 	['GET', '/oauth2/revocations', 403, bearer(MEMBER_TOKEN)],
 	['POST', '/m2m/rotate', 400, json({ grace_seconds: -1 })],

@@ -352,7 +352,7 @@ Test(token_state, a_refused_client_is_recorded_under_its_id)
 static struct op *list(struct str if_none_match)
 {
 	struct op *op = new_op(OP_LIST_REVOCATIONS);
-	const struct token_answer a = {.list = STR("{\"revocations\":[]}")};
+	const struct token_answer a = {.list = STR("\"revocations\":[]")};
 	op->in.client_id = STR(CLIENT);
 	op->in.client_secret = secret_of("k1", 3);
 	op->in.if_none_match = if_none_match;
@@ -375,4 +375,69 @@ Test(token_state, the_same_list_has_the_same_tag)
 	cr_assert(list(str_of(several))->out.not_modified);
 	cr_assert(list(STR("*"))->out.not_modified);
 	cr_assert_not(list(STR("\"a\""))->out.not_modified);
+}
+
+/* ---- its pages ---- */
+
+static struct op *ask_page(struct str token, int32_t size)
+{
+	struct op *op = new_op(OP_LIST_REVOCATIONS);
+	op->in.client_id = STR(CLIENT);
+	op->in.client_secret = secret_of("k1", 3);
+	op->in.page_token = token;
+	op->in.page_size = size;
+	op_run(op);
+	return op;
+}
+
+/* What the page says after the token of the next one. */
+static struct str token_behind(struct revocation_place last)
+{
+	static const char before[] = "{\"revocations\":[],\"next_page_token\":\"";
+	const struct token_answer a = {.list = STR("\"revocations\":[]"), .more = true, .last = last};
+	struct op *op = ask_page(STR_NONE, 1);
+	cr_assert_eq(store.place.part, 'e');
+	cr_assert_eq(store.place.client_id.n, 0);
+	cr_assert_eq(store.limit, 1);
+	fake_token_state(&store, ERR_OK, &a);
+	answered(op, ERR_OK);
+	struct str text = arena_copy(arena, op->out.document);
+	cr_assert(str_starts(text, str_of(before)), "%.*s", STR_ARG(text));
+	cr_assert(str_eq(str_from(text.p + text.n - 3, 3), STR("\"}\n")));
+	return str_from(text.p + sizeof before - 1, text.n - (sizeof before - 1) - 3);
+}
+
+static void a_page_begins_behind(struct revocation_place last)
+{
+	struct str token = token_behind(last);
+	struct op *op = ask_page(token, 0);
+	cr_assert_eq(store.waiting, FAKE_REVOCATIONS, "%.*s", STR_ARG(token));
+	cr_assert_eq(store.limit, REVOCATIONS_MAX);
+	cr_assert_eq(store.place.part, last.part);
+	cr_assert_arr_eq(store.place.id.b, last.id.b, sizeof last.id.b);
+	cr_assert(str_eq(store.place.client_id, last.client_id));
+	cr_assert_eq(store.place.secret_version, last.secret_version);
+	cr_assert_eq(store.place.expires_us, last.expires_us);
+	say(ERR_FORBIDDEN, false);
+	answered(op, ERR_FORBIDDEN);
+}
+
+Test(token_state, a_page_begins_where_the_one_before_ended)
+{
+	const struct uuid id = {{1, 2, 3, 255}};
+	char longest[FOREIGN_MAX];
+	memset(longest, '~', sizeof longest);
+	a_page_begins_behind((struct revocation_place){.part = 'e', .id = id, .client_id = STR("")});
+	a_page_begins_behind((struct revocation_place){.part = 'e', .id = id, .client_id = STR(CLIENT), .secret_version = INT32_MAX});
+	a_page_begins_behind((struct revocation_place){.part = 'e', .id = id, .client_id = str_from(longest, sizeof longest)});
+	a_page_begins_behind((struct revocation_place){.part = 'r', .id = id, .client_id = STR(""), .expires_us = 1767225599123456});
+}
+
+Test(token_state, what_is_no_page_is_refused_unasked)
+{
+	refused_unasked(ask_page(STR_NONE, -1), ERR_INVALID_REQUEST);
+	refused_unasked(ask_page(STR_NONE, REVOCATIONS_MAX + 1), ERR_INVALID_REQUEST);
+	refused_unasked(ask_page(STR("!"), 1), ERR_INVALID_REQUEST);
+	refused_unasked(ask_page(STR("ZQ"), 1), ERR_INVALID_REQUEST);
+	cr_assert_eq(ask_page(STR_NONE, REVOCATIONS_MAX)->err, ERR_OK);
 }
