@@ -57,8 +57,7 @@ const struct pg_statement store_statements[STATEMENT_COUNT] = {
 	[STMT_TOKEN_REVOKE] = {"token_revoke", sql_token_revoke},
 	[STMT_REVOCATIONS_BY_CLIENT] = {"revocations_by_client", sql_revocations_by_client},
 	[STMT_REVOCATIONS_BY_BEARER] = {"revocations_by_bearer", sql_revocations_by_bearer},
-	[STMT_FORGET_REVOKED] = {"forget_revoked", "with tokens as (delete from m2m.revoked_token where expires_at < statement_timestamp())"
-						   " delete from m2m.tokens_ended where expires_at < statement_timestamp()"},
+	[STMT_FORGET_REVOKED] = {"forget_revoked", sql_forget_revoked},
 	[STMT_ACT_LIST] = {"act_list", sql_act_list},
 	[STMT_TOKEN_SUMS] = {"token_sums", sql_token_sums},
 	[STMT_PORTAL_LINK] = {"portal_link", sql_portal_link},

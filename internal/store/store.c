@@ -18,6 +18,9 @@
  * and how many of a client's tokens a look may cost (m2m.end_unused_secrets). */
 #define UNUSED_US       5000000
 #define UNUSED_VERSIONS 16
+#define FORGET_US       3600000000
+#define FORGET_AGAIN_US 60000000
+#define FORGET_ROWS     10000
 #define UNUSED_TOKENS   100000
 #define SERVE_UNITS_MAX 512
 
@@ -129,14 +132,31 @@ static void housekeeping(struct store *s)
 	if (err == ERR_OK)
 		err = pg_conn_send(s->serve_conn, STMT_USED_FORGET, &p, timeout_ms, housekeeping_answered, s);
 	if (err == ERR_OK)
-		err = pg_conn_send(s->serve_conn, STMT_FORGET_REVOKED, &p, timeout_ms, housekeeping_answered, s);
-	if (err == ERR_OK)
 		err = pg_conn_send(s->serve_conn, STMT_PORTAL_FORGET, &p, timeout_ms, housekeeping_answered, s);
 	if (err == ERR_OK)
 		err = pg_conn_send(s->serve_conn, STMT_CONSOLE_FORGET, &p, timeout_ms, housekeeping_answered, s);
 	audit_writer_put_key(s->issue.writer, s->scratch, &p);
 	if (err != ERR_OK || pg_conn_send(s->serve_conn, STMT_AUDIT_KEY, &p, timeout_ms, housekeeping_answered, s) != ERR_OK)
 		s->next_partitions_us = 0;
+}
+
+static void revoked_forgotten(void *arg, enum err err, const PGresult *r)
+{
+	struct store *s = arg;
+	if (err != ERR_OK || PQntuples(r) != 1)
+		s->next_forget_us = clock_mono_us() + FORGET_AGAIN_US;
+	else if (pg_int8(r, 0, 0) >= FORGET_ROWS) /* the rest by ticks, so that others come between */
+		s->next_forget_us = 0;
+}
+
+static void forget_revoked(struct store *s)
+{
+	struct pg_params p;
+	s->next_forget_us = clock_mono_us() + FORGET_US;
+	store_params(s, &p);
+	pg_put_int4(&p, FORGET_ROWS);
+	if (pg_conn_send(s->serve_conn, STMT_FORGET_REVOKED, &p, (int)s->config->request_timeout_ms, revoked_forgotten, s) != ERR_OK)
+		s->next_forget_us = 0;
 }
 
 static void health_answered(void *arg, enum err err, const PGresult *r)
@@ -206,6 +226,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			store_reload_keys(s);
 		if (now >= s->next_partitions_us)
 			housekeeping(s);
+		if (now >= s->next_forget_us)
+			forget_revoked(s);
 		if (now >= s->next_health_us)
 			ask_health(s);
 		if (now >= s->next_unused_us && !s->write_refused)

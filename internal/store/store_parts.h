@@ -124,7 +124,7 @@ struct store {
 	bool write_refused;
 	bool probing;
 	int64_t last_issue_answer_us;
-	int64_t next_keys_us, next_flush_us, next_partitions_us, next_health_us, next_unused_us;
+	int64_t next_keys_us, next_flush_us, next_partitions_us, next_health_us, next_unused_us, next_forget_us;
 	struct arena *scratch; /* parameters of one statement; reset before each use */
 	struct store_counters counters;
 };

@@ -385,3 +385,47 @@ Test(revocations, a_page_of_the_longest_entries_is_answered)
 	cr_expect_eq(read_large(&pages), 10001);
 	cr_expect_eq(pages, 2);
 }
+
+/* ---- forgetting ---- */
+
+/* What each run deletes, of the first gateway too. */
+static void watch_runs(void)
+{
+	PGconn *db = world_db(&w);
+	sql_exec(db, "create table public.runs (n int8)");
+	sql_exec(db, "create function public.note_run() returns trigger language plpgsql security definer as"
+		     " 'begin insert into public.runs select count(*) from gone; return null; end'");
+	sql_exec(db, "create trigger watched after delete on m2m.revoked_token referencing old table as gone for each statement"
+		     " execute function public.note_run()");
+	sql_exec(db, "create trigger watched after delete on m2m.tokens_ended referencing old table as gone for each statement"
+		     " execute function public.note_run()");
+}
+
+static int64_t expired(void)
+{
+	return sql_int(world_db(&w), "select (select count(*) from m2m.revoked_token where expires_at < now())"
+				     " + (select count(*) from m2m.tokens_ended where expires_at < now())");
+}
+
+/* Of a run that must delete all, PostgreSQL's time for a statement may be up each time. */
+Test(revocations, much_that_expired_is_forgotten_run_by_run)
+{
+	watch_runs();
+	revoke_some();
+	end_many();
+	sql_exec(world_db(&w),
+		 "insert into m2m.revoked_token select gen_random_uuid(), now() - interval '1 s', 'c', '%s', now(), 'it'"
+		 " from generate_series(1, 25000)",
+		 acme.id);
+	sql_exec(world_db(&w),
+		 "insert into m2m.tokens_ended select '%s', 'client-z', n + 9, '', 'infinity', now() - interval '1 s'"
+		 " from generate_series(1, 35000) n",
+		 acme.id);
+	gateway_start(&second, &w.gateway_env);
+	for (int tries = 0; expired() > 0 && tries < 300; tries++)
+		sleep_ms(50);
+	cr_expect_eq(expired(), 0);
+	cr_expect_eq(sql_int(world_db(&w), "select sum(n) from public.runs"), 60002);
+	cr_expect_leq(sql_int(world_db(&w), "select max(n) from public.runs"), 10000);
+	pages_are_the_whole(api, NULL, 12, 7);
+}
