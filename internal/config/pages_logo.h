@@ -9,8 +9,8 @@
 
 #define PAGES_LOGO_MAX (256 * 1024)
 
-/* *ret: the file's bytes, in `a`; *ret_extension: ".png" or ".svg", by what they are. ERR_MALFORMED:
- * it can't be used, and `faults` has a line that says why. ERR_NO_MEMORY. */
+/* *ret: the file's bytes, in `a`; *ret_extension: ".png" or ".svg", by what they are.
+ * ERR_MALFORMED: it can't be used, and `faults` has a line that says why. ERR_NO_MEMORY. */
 MUST_CHECK enum err pages_logo_read(struct str path, struct arena *a, struct str *ret, const char **ret_extension, struct sbuf *faults);
 
 #endif
