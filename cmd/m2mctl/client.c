@@ -447,7 +447,7 @@ const struct command client_commands[] = {
 	 "Replaces the client's secret and prints the new one",
 	 "  --org SLUG          the organization, by slug or id: its default client\n"
 	 "  --grace SECONDS     how long the old secret still works, 0 to 604800 (default 0: it ends at once, and with it what its tokens "
-	 "open here)\n"
+	 "open here);\n                      of more than eight that still work so the oldest end now\n"
 	 "  --until-unused TIME the old secret ends once it has given no token for so long: 3600, 90m, 48h, up to 30d\n"
 	 "  --at-most TIME      and so long after the rotation at the latest, up to 90d (default 30d)\n"
 	 "  --revoke-tokens     also ends the tokens that the secrets which this ends have given so far, for every API that asks or reads\n"

@@ -373,7 +373,8 @@ enum err operator_audit_retain(struct operator_db *db, const struct audit_retent
 #define SECRET_END                                                                                                                         \
 	"case when s.expires_at > '-infinity' then s.expires_at else (select min(a.at) from m2m.admin_audit a"                             \
 	" where a.client_id = s.client_id and a.outcome = 'granted' and (a.action = 'delete_client'"                                       \
-	"  or a.action = 'rotate_secret' and a.secret_version > s.version and a.detail->>'grace_seconds' = '0')) end"
+	"  or a.action = 'rotate_secret' and a.secret_version > s.version"                                                                 \
+	"   and (a.detail->>'grace_seconds' = '0' or a.detail->'ended_versions' @> to_jsonb(s.version)))) end"
 
 /* The act that made secret `s`; an import makes several versions of a client in one. */
 #define MADE_HERE                                                                                                                          \

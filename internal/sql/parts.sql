@@ -17,10 +17,11 @@
 (:s.expires_at is null or :s.expires_at > statement_timestamp())
 
 --= secret_may_be_live(s)
--- It wasn't ended without grace: what the index of versions that may be live holds. Its planner
+-- Nobody has found it over: what the index of versions that may be live holds. Its planner
 -- recognises these words alone, so a look-up for a live version has both conditions where it may
--- meet many ended ones.
-(:s.expires_at is null or :s.expires_at > '-infinity')
+-- meet many ended ones. Whoever ends a version marks it as over; one whose end comes by itself is
+-- marked by the client's next rotation.
+not :s.over
 
 --= secret_is_current(s, c)
 -- It is the version of client `c` that a rotation would replace; it may have ended.

@@ -11,6 +11,10 @@
 -- own end where that comes first. Versions that an earlier rotation left a grace never gain by this
 -- one.
 --
+-- What has ended by itself keeps its end and is marked as over, so that no look-up for a live
+-- version meets it again. At most eight versions stay in a grace: of more the oldest end now, as
+-- without grace, and the record names them.
+--
 -- A compare-and-set: of two rotations that read the same version, the second waits for the first
 -- one's row lock and then finds no row. The time is taken after that lock was got
 -- (clock_timestamp), so a grace is never shortened by the wait and never ends a version before it
@@ -30,13 +34,25 @@
   returning c.client_id, c.organization_id, c.secret_version as version, c.token_lifetime, c.tokens_until, organization.secret_max_age
 )
 , moment as materialized (select *, clock_timestamp() as at from advanced)
-, ended as (
-  update m2m.client_secret s set ended_at = coalesce(s.ended_at, m.at),
-    expires_at = case when $17::int4 = 0 then '-infinity' else least(s.expires_at, m.at + make_interval(secs => $17::int4)) end
-    , unused_for = case when s.version = $12::int4 then $31::int4 else s.unused_for end
-  from moment m where s.client_id = m.client_id and
+, present as materialized (
+  -- as they are once nobody else changes them: an end may just have been put off, or have come
+  select s.version, m.at, coalesce(s.expires_at <= m.at, false) as gone
+  from moment m join m2m.client_secret s on s.client_id = m.client_id and
 --: secret_may_be_live(s)
-  returning s.version, s.expires_at
+  for no key update of s
+)
+, judged as (
+  select p.*, $17::int4 > 0 and not gone and row_number() over (partition by gone order by version desc) <= 8 as stays from present p
+)
+, ended as (
+  update m2m.client_secret s set ended_at = coalesce(s.ended_at, j.at),
+    expires_at = case when j.gone then s.expires_at
+      when j.stays then least(s.expires_at, j.at + make_interval(secs => $17::int4)) else '-infinity' end,
+    over = not j.stays, unused_for = case when s.version = $12::int4 then $31::int4 else s.unused_for end
+  -- by the parameter: of a join PostgreSQL may read the whole index
+  from judged j where s.client_id = $11::text and s.version = j.version and
+--: secret_may_be_live(s)
+  returning s.version, s.expires_at, s.over, j.gone
 )
 , looked_at as (
   insert into m2m.secret_unused_look (client_id, version, look_at)
@@ -45,12 +61,17 @@
 )
 , tokens_ended as (
 --: end_tokens_begin
-  select m.organization_id, m.client_id, e.version, case when $17::int4 = 0 then 'infinity' else
+  select m.organization_id, m.client_id, s.version, case when e.over is not false then 'infinity' else
 --: tokens_not_before(m.at)
     end,
 --: last_token_expires(m, m.at)
     , m.at
-  from moment m, ended e where $21::bool
+  -- besides what ends now: what has ended, as long as a token of it may be good
+  from moment m join m2m.client_secret s on s.client_id = $11::text and (s.expires_at > m.at - interval '31 days' or
+--: secret_may_be_live(s)
+    )
+  left join ended e on e.version = s.version
+  where $21::bool
 --: end_tokens_end
 )
 , made as (
@@ -82,7 +103,9 @@
   select at, 'rotate_secret', 'granted', organization_id, client_id, version,
     jsonb_build_object('grace_seconds', $17::int4) || case when $21::bool then jsonb_build_object('revoke_tokens', true) else '{}' end
       || case when expires_at is null then '{}' else jsonb_build_object('expires_at', expires_at) end
-      || case when $31::int4 is null then '{}' else jsonb_build_object('unused_for', $31::int4) end,
+      || case when $31::int4 is null then '{}' else jsonb_build_object('unused_for', $31::int4) end
+      || case when $17::int4 = 0 then '{}' else (select jsonb_strip_nulls(jsonb_build_object('ended_versions',
+        jsonb_agg(e.version order by e.version))) from ended e where e.over and not e.gone) end,
 --: origin_values
   from answer
 )

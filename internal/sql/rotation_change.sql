@@ -26,8 +26,9 @@
   select s.client_id, s.version, s.expires_at,
     least(s.ended_at + interval '90 days', s.created_at + make_interval(secs => c.secret_max_age)) as latest
   from client c join m2m.client_secret s on s.client_id = c.client_id
-  where s.version <> c.secret_version and s.ended_at is not null
-    and s.expires_at > '-infinity' and s.expires_at > clock_timestamp() and ($12::int4 is null or s.version = $12::int4)
+  where s.version <> c.secret_version and s.ended_at is not null and s.expires_at > clock_timestamp() and
+    --: secret_may_be_live(s)
+    and ($12::int4 is null or s.version = $12::int4)
   order by s.version desc limit case when $13::int4 is null then null else 1 end for no key update of s
 )
 , moment as materialized (
@@ -43,7 +44,7 @@
   from target t
 )
 , changed as (
-  update m2m.client_secret s set expires_at = m.until from moment m, verdict v
+  update m2m.client_secret s set expires_at = m.until, over = $13::int4 is null from moment m, verdict v
   where v.outcome = 'granted' and s.client_id = m.client_id and s.version = m.version
   returning s.version, m.at, m.expires_at as before, m.until
 )

@@ -108,7 +108,7 @@ growth_counts() {
 growth_read() {
 	bulk_psql "$superuser" -c 'set client_min_messages = warning' -c 'create extension if not exists pg_prewarm' \
 		-c "select sum(pg_prewarm(oid, 'read')) from pg_class where relnamespace = 'm2m'::regnamespace and relkind = 'i' and relname like 'token_audit%'" \
-		-c "select sum(pg_prewarm(oid)) from pg_class where relnamespace = 'm2m'::regnamespace and relname in ('client', 'client_by_id', 'client_secret', 'client_secret_live_by_id')" >/dev/null
+		-c "select sum(pg_prewarm(oid)) from pg_class where relnamespace = 'm2m'::regnamespace and relname in ('client', 'client_by_id', 'client_secret', 'client_secret_by_id')" >/dev/null
 }
 
 # growth_round NAME CLIENTS ROWS ROUND

@@ -375,6 +375,20 @@ Test(revocation, a_rotation_alone_leaves_its_tokens_to_the_public_api_and_one_th
 	expect_status(post_json(&w, "/m2m/rotate", admin, "{\"revoke_tokens\":1}", &r), 400);
 }
 
+Test(revocation, a_rotation_that_says_so_ends_the_tokens_of_a_grace_that_is_over_too)
+{
+	char first[TOKEN_MAX];
+	memcpy(first, token, sizeof first);
+	expect_status(rotate(&w, admin, 1, &r), 200);
+	sleep_ms(1200);
+	expect_status(rotate(&w, admin, 600, &r), 200);
+	body_text(&r, "client_secret", acme.secret, sizeof acme.secret);
+	cr_expect(is_active(first));
+	expect_status(rotate_revoking(admin, 0), 200);
+	body_text(&r, "client_secret", acme.secret, sizeof acme.secret);
+	cr_expect_not(is_active(first));
+}
+
 Test(revocation, with_a_grace_the_old_secret_s_later_tokens_stay)
 {
 	char later[TOKEN_MAX];

@@ -150,6 +150,80 @@ Test(rotation, a_longer_grace_does_not_prolong_an_earlier_one)
 	expect_status(token_with(third), 200);
 }
 
+/* What there is of a version, as text. */
+static const char *version_has(int version, const char *what)
+{
+	return sql_text(world_db(&w), "select (%s)::text from m2m.client_secret where client_id = '%s' and version = %d", what,
+			acme.client_id, version);
+}
+
+static int64_t may_be_live(void)
+{
+	return sql_int(world_db(&w), "select count(*) from m2m.client_secret where client_id = '%s' and not over", acme.client_id);
+}
+
+Test(rotation, a_version_that_ended_by_itself_is_over_with_the_next_rotation_and_keeps_its_end)
+{
+	static struct ctl_result ran;
+	char secret[SECRET_MAX], first_end[64], expires[64];
+	rotate_to(1, secret);
+	snprintf(first_end, sizeof first_end, "%s", version_has(1, "expires_at"));
+	sleep_ms(1200);
+	rotate_to(600, secret);
+	cr_expect_str_eq(version_has(1, "over"), "true");
+	cr_expect_str_eq(version_has(2, "over"), "false");
+	cr_expect_eq(may_be_live(), 2);
+	rotate_to(0, secret);
+	cr_expect_str_eq(version_has(1, "expires_at"), first_end);
+	cr_expect_str_eq(version_has(2, "over and expires_at = '-infinity'"), "true");
+	cr_expect_eq(may_be_live(), 1);
+	/* as m2mctl does it, and of a current version */
+	sql_exec(world_db(&w), "update m2m.client_secret set expires_at = clock_timestamp() where version = 4");
+	snprintf(first_end, sizeof first_end, "%s", version_has(4, "expires_at"));
+	world_ctl(&w, &ran, "client", "rotate", "--org", "acme", "--output", "env");
+	cr_expect_str_eq(version_has(4, "expires_at"), first_end);
+	cr_expect_str_eq(version_has(4, "over and ended_at > expires_at"), "true");
+	cr_expect_eq(may_be_live(), 1);
+	/* which is what the answer says of it */
+	sql_exec(world_db(&w), "update m2m.client_secret set expires_at = clock_timestamp() where version = 5");
+	expect_status(rotate(&w, admin, 0, &r), 200);
+	body_text(&r, "previous_secret_expires_at", expires, sizeof expires);
+	cr_expect_str_eq(version_has(5, "expires_at"), sql_text(world_db(&w), "select timestamptz '%s'", expires));
+}
+
+#define GRACES 8
+
+Test(rotation, at_most_eight_old_secrets_stay_in_their_grace_and_of_more_the_oldest_end)
+{
+	enum { ROTATIONS = GRACES + 2 };
+	char secrets[ROTATIONS + 1][SECRET_MAX], first_token[TOKEN_MAX], third_token[TOKEN_MAX];
+	struct org third = acme;
+	snprintf(secrets[0], SECRET_MAX, "%s", acme.secret);
+	client_token(&w, &acme, first_token);
+	for (int i = 1; i <= ROTATIONS; i++) {
+		rotate_to(600, secrets[i]);
+		cr_expect_eq(may_be_live(), i < GRACES ? i + 1 : GRACES + 1);
+	}
+	for (int i = 0; i <= ROTATIONS; i++)
+		expect_status(token_with(secrets[i]), i < 2 ? 401 : 200);
+	snprintf(third.secret, sizeof third.secret, "%s", secrets[2]);
+	client_token(&w, &third, third_token);
+	expect_status(get(&w, "/m2m/client-id", first_token, &r), 401);
+	expect_status(get(&w, "/m2m/client-id", third_token, &r), 200);
+	cr_expect_str_eq(version_has(2, "over and expires_at = '-infinity'"), "true");
+	cr_expect_str_eq(sql_text(world_db(&w), "select string_agg(secret_version || ': ' || (detail->>'ended_versions'), ' ' order by at)"
+						" from m2m.admin_audit where action = 'rotate_secret' and detail ? 'ended_versions'"),
+			 "10: [1] 11: [2]");
+	/* one that was taken back makes room */
+	expect_status(http_call(w.gateway.http,
+				&(struct http_request){.method = "DELETE", .path = "/m2m/rotation?secret_version=5", .bearer = admin}, &r),
+		      200);
+	cr_expect_str_eq(version_has(5, "over and expires_at > '-infinity'"), "true");
+	rotate_to(600, secrets[0]);
+	cr_expect_str_eq(version_has(3, "over"), "false");
+	cr_expect_eq(may_be_live(), GRACES + 1);
+}
+
 Test(rotation, a_grace_out_of_its_limits_is_an_invalid_request_and_rotates_nothing)
 {
 	static const char *const bad[] = {"{\"grace_seconds\":-1}",

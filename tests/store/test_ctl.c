@@ -310,7 +310,7 @@ Test(config_check, finds_a_schema_that_is_missing)
 Test(config_check, finds_a_schema_that_is_older)
 {
 	expect_exit(0, "migrate", "down", "--yes");
-	expect_fault(6, "schema", "lacks migration 23");
+	expect_fault(6, "schema", "lacks migration 26");
 }
 
 Test(config_check, finds_a_schema_that_is_newer)
@@ -712,7 +712,7 @@ Test(audit, days_are_counted_before_their_weeks_leave_and_their_counts_stay)
 	cr_expect(says(r.out, "\"days\":0"), "%s", r.out);
 	expect_exit(0, "config", "check");
 	cr_expect_not(says(r.out, "counted"), "%s", r.out);
-	for (int later = 23; later > 4; later--) /* they ask nothing of the counts */
+	for (int later = 26; later > 4; later--) /* they ask nothing of the counts */
 		expect_exit(0, "migrate", "down", "--yes");
 	expect_exit(1, "migrate", "down", "--yes");
 	cr_expect(says(r.err, "counts tokens whose rows were dropped"), "%s", r.err);
@@ -849,6 +849,18 @@ Test(audit, a_token_of_a_secret_that_had_ended_is_found)
 	expect_exit(0, "client", "rotate", "--org", "acme");
 	tamper("update m2m.admin_audit set at = at - interval '1 hour' where action = 'rotate_secret'");
 	record_token("gen_random_uuid()");
+	expect_contradiction("secrets that gave a token after their end");
+}
+
+/* The ninth rotation left it no grace any more. */
+Test(audit, so_is_one_of_a_secret_that_a_rotation_had_ended_with_a_grace)
+{
+	for (int i = 0; i < 9; i++)
+		expect_exit(0, "client", "rotate", "--org", "acme", "--grace", "3600");
+	record_token("gen_random_uuid()");
+	expect_exit(0, "audit", "verify", "--only", "contradictions");
+	cr_expect_not(says(r.out, "FAULT"), "%s", r.out);
+	tamper("update m2m.admin_audit set at = at - interval '1 hour' where action = 'rotate_secret' and secret_version = 10");
 	expect_contradiction("secrets that gave a token after their end");
 }
 

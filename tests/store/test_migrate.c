@@ -10,7 +10,7 @@
 #include "harness/world.h"
 #include "json/json_read.h"
 
-#define SCHEMA 23 /* migrations there are */
+#define SCHEMA 26 /* migrations there are */
 
 SHARED_CLUSTER("");
 
@@ -287,19 +287,79 @@ Test(migrate, a_rotation_under_way_holds_nobody_up_and_leaves_an_index)
 {
 	char url[PG_URL];
 	const char *old = "select count(*) from pg_indexes where indexname = 'client_secret_by_key'";
+	static struct ctl_job job;
 	go_down_to(21);
 	pg_url(&w.pg, "m2m_owner", w.database, url);
 	PGconn *rotation = sql_open(url);
 	sql_exec(rotation, "begin; select count(*) from m2m.client_secret");
-	expect_exit(0, "migrate", "up");
-	cr_expect(says(r.err, "client_secret_by_key stays"), "%s", r.err);
+	ctl_start(&w.ctl_env, &job, &r, (const char *const[]){"migrate", "up", NULL});
+	for (int tries = 0; tries < 500 && sql_int(world_db(&w), "select count(*) from m2m.schema_migration") < 23; tries++)
+		sleep_ms(10);
 	cr_expect_eq(sql_int(world_db(&w), "%s", old), 1);
 	cr_expect_str_eq(sql_state(rotation, "update m2m.client_secret set hint = 'x'"), "00000");
-	sql_exec(rotation, "commit");
+	sql_exec(rotation, "commit"); /* what comes after it waits for that */
 	PQfinish(rotation);
+	cr_expect_eq(ctl_finish(&job, &r), 0, "%s", r.err);
+	cr_expect(says(r.err, "client_secret_by_key stays"), "%s", r.err);
 	go_down_to(22);
 	expect_exit(0, "migrate", "up");
 	cr_expect_eq(sql_int(world_db(&w), "%s", old), 0);
+}
+
+/* A column of secrets wants a moment alone with them. */
+Test(migrate, a_reader_of_the_secrets_delays_the_migration_and_no_token)
+{
+	static struct ctl_job job;
+	char url[PG_URL];
+	go_down_to(23);
+	pg_url(&w.pg, "m2m_owner", w.database, url);
+	PGconn *reader = sql_open(url), *token = sql_open(url);
+	sql_exec(reader, "begin; select count(*) from m2m.client_secret");
+	ctl_start(&w.ctl_env, &job, &r, (const char *const[]){"migrate", "up", NULL});
+	sql_exec(token, "set statement_timeout = '1s'");
+	for (int i = 0; i < 10; i++) {
+		sleep_ms(150);
+		cr_expect_str_eq(sql_state(token, "select from m2m.client_secret for key share"), "00000");
+	}
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.schema_migration"), 23);
+	sql_exec(reader, "commit");
+	cr_expect_eq(ctl_finish(&job, &r), 0, "%s", r.err);
+	PQfinish(reader);
+	PQfinish(token);
+}
+
+static const char *versions(const struct org *o)
+{
+	return sql_text(world_db(&w),
+			"select string_agg(s.version || case when s.over then ' over' else '' end, ', ' order by s.version)"
+			" from m2m.client_secret s where s.client_id = '%s'",
+			o->client_id);
+}
+
+Test(migrate, versions_that_have_ended_are_over_but_for_an_organization_that_moves)
+{
+	struct org acme, moving;
+	org_create(&w, "acme", &acme);
+	org_create(&w, "moving", &moving);
+	go_down_to(23);
+	sql_exec(world_db(&w), "insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, ended_at, expires_at)"
+			       " select c.client_id, v, 'k1', sha256('s'), sha256('v'), 'abcd', now(), (array['-infinity', 'now()',"
+			       "  'infinity'])[v - 1]::timestamptz from m2m.client c, generate_series(2, 4) v");
+	sql_exec(world_db(&w), "update m2m.client_secret set expires_at = now() where version = 1");
+	sql_exec(world_db(&w), "set session_replication_role = replica");
+	sql_exec(world_db(&w), "update m2m.organization set moving = 'frozen' where slug = 'moving'");
+	expect_exit(0, "migrate", "up");
+	cr_expect_str_eq(versions(&acme), "1, 2 over, 3 over, 4");
+	cr_expect_str_eq(versions(&moving), "1, 2, 3, 4");
+	cr_expect_str_eq(sql_text(world_db(&w),
+				  "select string_agg(expires_at::text, ' ' order by version) from m2m.client_secret"
+				  " where client_id = '%s' and version in (2, 4)",
+				  acme.client_id),
+			 "-infinity infinity");
+	sql_exec(world_db(&w), "update m2m.organization set moving = null where slug = 'moving'");
+	go_down_to(23);
+	expect_exit(0, "migrate", "up");
+	cr_expect_str_eq(versions(&moving), "1, 2 over, 3 over, 4");
 }
 
 /* What has ended would come back to life. */

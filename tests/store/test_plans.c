@@ -83,7 +83,7 @@ static void a_token_is_looked_up(int64_t nth)
 	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
 	wait_for_plans(nth);
 	cr_expect_eq(issuing_plans(BY("client_by_id", "client_id = " ELEMENT(2))), nth);
-	cr_expect_eq(issuing_plans(BY("client_secret_live_by_id", "client_id = " ELEMENT(2))), nth);
+	cr_expect_eq(issuing_plans(BY("client_secret_by_id", "client_id = " ELEMENT(2))), nth);
 	cr_expect_eq(issuing_plans(BY("organization_marked", "organization_id = c[_0-9]*.organization_id")), nth);
 	nothing_is_read_whole("with req as");
 }
@@ -323,6 +323,34 @@ Test(plans, so_is_everything_that_an_operator_asks)
 		usleep(100000);
 	cr_assert_geq(plans_of(own, "."), 15);
 	nothing_is_read_whole(own);
+}
+
+/* Of a secret that was rotated very often with a grace: a token and a rotation look at what may be
+ * live. */
+Test(plans, versions_that_ended_by_themselves_are_met_once)
+{
+	char token[TOKEN_MAX];
+	mint(&w, "acme", "admin", token);
+	sql_exec(world_db(&w), "update m2m.client set secret_version = 3001");
+	sql_exec(world_db(&w), "update m2m.client_secret set version = 3001");
+	sql_exec(world_db(&w),
+		 "insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, ended_at, expires_at)"
+		 " select '%s', v, 'k1', sha256('s'), sha256('v'), 'abcd', now() - interval '2 days', now() - interval '1 day'"
+		 " from generate_series(1, 3000) v",
+		 acme.client_id);
+	expect_status(rotate(&w, token, 60, &r), 200);
+	body_text(&r, "client_secret", acme.secret, sizeof acme.secret);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret where not over"), 2);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret where expires_at = now() - interval '1 day'") +
+			     sql_int(world_db(&w), "select count(*) from m2m.client_secret where expires_at < now() - interval '23 hours'"),
+		     3000, "each keeps its end");
+	expect_status(rotate(&w, token, 60, &r), 200);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret where xmin::text::int8 ="
+					   " (select max(s.xmin::text::int8) from m2m.client_secret s)"),
+		     3, "a rotation writes those that it ends, and the new one");
+	expect_status(oauth_token(w.gateway.http, acme.client_id, acme.secret, &r), 200);
+	wait_for_plans(1);
+	cr_expect_eq(issuing_plans("client_secret_by_id [^\n]*\n\\s*Index Cond: \\(client_id = " ELEMENT(2)), 1);
 }
 
 /* Of m2m.client_secret, as the statistics have it; they come a moment later. */

@@ -362,7 +362,9 @@ Test(roles, the_gateway_cannot_bring_an_ended_secret_back)
 		    each("update m2m.client_secret set expires_at = null", "update m2m.client_secret set expires_at = 'infinity'",
 			 "update m2m.client_secret set expires_at = now() + interval '2 minutes'"),
 		    REFUSED);
-	expect_each(gateway, each("update m2m.client_secret set expires_at = '-infinity'"), DONE);
+	expect_each(gateway, each("update m2m.client_secret set expires_at = '-infinity'", "update m2m.client_secret set over = true"),
+		    DONE);
+	expect_each(gateway, each("update m2m.client_secret set over = false"), REFUSED);
 	PQfinish(gateway);
 }
 

@@ -94,7 +94,7 @@ static const char *next_look(void)
 
 static bool has_ended(void)
 {
-	return strcmp(version_1("expires_at <= clock_timestamp()"), "t") == 0;
+	return strcmp(version_1("over and expires_at <= clock_timestamp()"), "t") == 0;
 }
 
 /* ---- what is a use ---- */
