@@ -6,7 +6,15 @@
 -- Answers (outcome, client_id, organization_id). Outcome `conflict`: no such version is in its
 -- grace; `invalid_request`: the end wouldn't be a later one, or past what a secret may have, which
 -- is 90 days after it was replaced, and its organization's longest age.
+--
+-- The organization's row is locked first, as a rotation locks it: a longest age that is set at the
+-- same time bounds the secret afterwards (m2m.bound_secrets), or is what holds here.
 --: caller($14, $15, $16, $17, $18, $19, $20, limit 1 for share)
+, organization as materialized (
+  select o.organization_id, o.secret_max_age from m2m.organization o
+  where o.organization_id = (select caller.organization_id from caller where caller.live and caller.near and caller.admin)
+  for share
+)
 , target as (
   select case
 --: caller_refused
@@ -15,7 +23,7 @@
     t.client_id, caller.organization_id, o.secret_max_age
   from (select) one left join caller on true
 --: target_client
-  left join lateral (select * from m2m.organization o where o.organization_id = caller.organization_id limit 1) o on true
+  left join organization o on true
 )
 , client as materialized (
   -- before its secrets, as a rotation locks it: else the two could wait for each other

@@ -488,6 +488,20 @@ Test(orgs, what_is_deleted_in_this_moment_is_not_changed)
 	cr_expect_eq(acts("set_client", "granted") + acts("set_organization", "granted"), 0);
 }
 
+Test(orgs, an_end_is_not_put_off_past_the_longest_age_that_is_set_in_this_moment)
+{
+	char statement[256];
+	const char *ends = "select expires_at < now() + interval '2 hours' from m2m.client_secret where version = 1";
+	expect_exit(0, "client", "rotate", "--org", "acme", "--grace", "3600");
+	snprintf(statement, sizeof statement,
+		 "update m2m.organization set secret_max_age = 7200; select from m2m.bound_secrets('%s', 7200)", acme.id);
+	cr_expect_neq(run_across(statement, (const char *const[]){"client", "rotation", "--org", "acme", "--prolong", "7d", NULL}), 0);
+	cr_expect_eq(acts("prolong_grace", "invalid_request"), 1);
+	cr_expect_str_eq(sql_text(world_db(&w), "%s", ends), "t");
+	expect_exit(0, "client", "rotation", "--org", "acme", "--prolong", "90m");
+	cr_expect_str_eq(sql_text(world_db(&w), "%s", ends), "t");
+}
+
 Test(orgs, a_profile_holds_against_what_another_one_changes_in_this_moment)
 {
 	char second[32], statement[256];
