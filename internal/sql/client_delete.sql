@@ -18,11 +18,8 @@ with
   from target where c.client_id = target.client_id and target.outcome = 'granted'
   returning c.*
 )
-, ended as (
-  --: end_secrets(deleted)
-)
-, keys_ended as (
-  --: end_keys(deleted)
+, ended as materialized (
+  select m2m.end_credentials(array[deleted.client_id]) from deleted
 )
 , recorded as (
   insert into m2m.admin_audit (
@@ -30,7 +27,7 @@ with
     )
   select 'delete_client', outcome, organization_id, client_id, null, null,
     --: act_origin
-  from target
+  from target left join ended on true
 )
 select target.outcome,
   --: client_columns(target, c, s)

@@ -20,16 +20,8 @@ with present as materialized (
   from target where o.organization_id = target.organization_id and target.outcome = 'granted'
   returning o.*
 )
-, clients as (
-  update m2m.client c set disabled_at = coalesce(c.disabled_at, statement_timestamp()), deleted_at = statement_timestamp()
-  from deleted where c.organization_id = deleted.organization_id and c.deleted_at is null
-  returning c.client_id, c.is_default
-)
-, ended as (
-  --: end_secrets(clients)
-)
-, keys_ended as (
-  --: end_keys(clients)
+, clients as materialized (
+  select d.client_id, d.is_default from deleted cross join lateral m2m.delete_clients(deleted.organization_id) d
 )
 , recorded as (
   insert into m2m.admin_audit (

@@ -506,16 +506,6 @@ case when :given::text is null then :before else
   --: word(:given)
   end
 
---= end_secrets(clients)
--- What ends with a client, at once and for good: its secrets, and its keys. `clients` is the name
--- of what was deleted.
-update m2m.client_secret s set ended_at = coalesce(s.ended_at, statement_timestamp()), expires_at = '-infinity'
-from :clients d where s.client_id = d.client_id and
-  --: secret_may_be_live(s)
-
---= end_keys(clients)
-update m2m.client_credential k set ended_at = clock_timestamp() from :clients d where k.client_id = d.client_id and k.ended_at is null
-
 -- ---- a client's credentials besides its secrets, as an operator or an admin sees them ----
 
 --= client_credential_columns(k, o)

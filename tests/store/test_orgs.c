@@ -488,6 +488,66 @@ Test(orgs, what_is_deleted_in_this_moment_is_not_changed)
 	cr_expect_eq(acts("set_client", "granted") + acts("set_organization", "granted"), 0);
 }
 
+/* What a rotation leaves, when it has gone so far. */
+static const char *rotation_of(const char *client_id)
+{
+	static char statement[1024];
+	snprintf(statement, sizeof statement,
+		 "update m2m.client set secret_version = 2 where client_id = '%s';"
+		 " update m2m.client_secret set ended_at = now(), expires_at = now() + interval '1 hour' where client_id = '%s';"
+		 " insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint) select client_id, 2, key_id, salt,"
+		 " verifier, hint from m2m.client_secret where client_id = '%s'",
+		 client_id, client_id, client_id);
+	return statement;
+}
+
+Test(orgs, a_deletion_ends_the_version_and_the_key_that_another_one_makes_in_this_moment)
+{
+	char second[32], statement[2048];
+	make_client("acme", second, NULL);
+	snprintf(statement, sizeof statement,
+		 "%s; insert into m2m.client_credential (client_id, credential_id, kind, public_jwk) values ('%s', 'k', 'key', '{}')",
+		 rotation_of(second), second);
+	cr_expect_eq(run_across(statement, (const char *const[]){"client", "delete", second, "--yes", NULL}), 0, "%s", r.err);
+	cr_expect_eq(live_secrets(second), 0);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_secret where client_id = '%s' and over", second), 2);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_credential where ended_at is null"), 0);
+
+	snprintf(statement, sizeof statement,
+		 "select from m2m.organization for share; %s;"
+		 " insert into m2m.client_credential (client_id, credential_id, kind, public_jwk) values ('%s', 'k', 'key', '{}')",
+		 rotation_of(acme.client_id), acme.client_id);
+	cr_expect_eq(run_across(statement, (const char *const[]){"org", "delete", "acme", "--yes", NULL}), 0, "%s", r.err);
+	cr_expect_eq(live_secrets(acme.client_id), 0);
+	cr_expect_eq(sql_int(world_db(&w), "select count(*) from m2m.client_credential where ended_at is null"), 0);
+}
+
+Test(orgs, a_client_that_is_made_in_this_moment_is_deleted_with_its_organization)
+{
+	char statement[1024];
+	snprintf(statement, sizeof statement,
+		 "select from m2m.organization for no key update;"
+		 " insert into m2m.client (client_id, organization_id, audiences, secret_version) values ('m2m_meanwhile', '%s', '{a}', 1);"
+		 " insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint)"
+		 " select 'm2m_meanwhile', 1, key_id, salt, verifier, hint from m2m.client_secret",
+		 acme.id);
+	cr_expect_eq(run_across(statement, (const char *const[]){"org", "delete", "acme", "--yes", NULL}), 0, "%s", r.err);
+	cr_expect_str_neq(client_has("m2m_meanwhile", "deleted_at"), "");
+	cr_expect_eq(live_secrets("m2m_meanwhile"), 0);
+	cr_expect_eq(acts("delete_client", "granted"), 2);
+}
+
+Test(orgs, a_deletion_leaves_the_ends_that_have_come)
+{
+	char second[32];
+	make_client("acme", second, NULL);
+	sql_exec(world_db(&w), "update m2m.client_secret set expires_at = now() where client_id = '%s'", second);
+	expect_exit(0, "client", "delete", second, "--yes");
+	cr_expect_str_eq(
+		sql_text(world_db(&w), "select over and expires_at > '-infinity' from m2m.client_secret where client_id = '%s'", second),
+		"t");
+}
+
 Test(orgs, an_end_is_not_put_off_past_the_longest_age_that_is_set_in_this_moment)
 {
 	char statement[256];
