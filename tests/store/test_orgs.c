@@ -548,6 +548,32 @@ Test(orgs, a_deletion_leaves_the_ends_that_have_come)
 		"t");
 }
 
+/* The rotation's statement began when the end had come, as it saw it. */
+Test(orgs, an_end_that_is_put_off_in_this_moment_is_not_over_with_a_rotation)
+{
+	char statement[512];
+	const char *first = "select not over and expires_at > now() + interval '50 minutes' from m2m.client_secret where version = 1";
+	expect_exit(0, "client", "rotate", "--org", "acme", "--grace", "1");
+	snprintf(statement, sizeof statement,
+		 "select from m2m.client for no key update;"
+		 " update m2m.client_secret set expires_at = now() + interval '1 hour' where version = 1; select pg_sleep(1.2)");
+	cr_expect_eq(run_across(statement, (const char *const[]){"client", "rotate", "--org", "acme", "--grace", "7200", NULL}), 0, "%s",
+		     r.err);
+	cr_expect_str_eq(sql_text(world_db(&w), "%s", first), "t");
+}
+
+/* It ended with that act, and not with the rotation. */
+Test(orgs, a_grace_that_is_taken_back_in_this_moment_keeps_that_end)
+{
+	const char *first = "select over and expires_at > '-infinity' from m2m.client_secret where version = 1";
+	expect_exit(0, "client", "rotate", "--org", "acme", "--grace", "3600");
+	cr_expect_eq(run_across("select from m2m.client for no key update;"
+				" update m2m.client_secret set expires_at = clock_timestamp() where version = 1",
+				(const char *const[]){"client", "rotate", "--org", "acme", NULL}),
+		     0, "%s", r.err);
+	cr_expect_str_eq(sql_text(world_db(&w), "%s", first), "t");
+}
+
 Test(orgs, an_end_is_not_put_off_past_the_longest_age_that_is_set_in_this_moment)
 {
 	char statement[256];
