@@ -380,7 +380,7 @@ enum err operator_audit_retain(struct operator_db *db, const struct audit_retent
 #define MADE_HERE                                                                                                                          \
 	"select from m2m.admin_audit a where a.client_id = s.client_id and a.outcome = 'granted'"                                          \
 	" and a.action in ('create_client', 'rotate_secret')"                                                                              \
-	" and (a.secret_version = s.version or a.detail ? 'import' and a.secret_version > s.version)"
+	" and (a.secret_version = s.version or a.detail ? 'import' and a.secret_version > s.version and s.created_at < a.at + " SLACK ")"
 /* It came with its organization from another installation, whose audit has the act. */
 #define RECEIVED                                                                                                                           \
 	"select from m2m.client c join m2m.admin_audit a on a.organization_id = c.organization_id"                                         \

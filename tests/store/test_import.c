@@ -254,10 +254,16 @@ Test(import, several_versions_live_until_their_ends)
 		sql_text(world_db(&w), "select '2 false 2099 ' || extract(year from now() at time zone 'UTC') || ', 5 true - 2020'"));
 	expect_exit(0, "audit", "verify", "--only", "contradictions");
 	/* one that no act made, beside those that the import did */
-	sql_exec(world_db(&w),
-		 "insert into m2m.client_secret select client_id, 6, key_id, salt, verifier, hint, now() from m2m.client_secret"
-		 " where client_id = 'acme-export' and version = 2");
-	expect_exit(6, "audit", "verify", "--only", "contradictions");
+	for (int version = 3; version <= 6; version += 3) {
+		sql_exec(world_db(&w),
+			 "insert into m2m.client_secret (client_id, version, key_id, salt, verifier, hint, created_at, expires_at)"
+			 " select client_id, %d, key_id, salt, verifier, hint, now() + interval '2 minutes', 'infinity' from "
+			 "m2m.client_secret"
+			 " where client_id = 'acme-export' and version = 2",
+			 version);
+		expect_exit(6, "audit", "verify", "--only", "contradictions");
+		sql_exec(world_db(&w), "delete from m2m.client_secret where client_id = 'acme-export' and version = %d", version);
+	}
 }
 
 /* One that is too old already has a week left. */
