@@ -6,10 +6,10 @@
 -- Answers (outcome, client_id, organization_id, version, key_id, salt, verifier, rotated_at,
 -- previous_secret_expires_at, expires_at). Outcome `granted`: version is the one to be replaced;
 -- `replay`: version, key and times are the earlier answer's. A replay is also given, for ten
--- minutes, to the bearer that the rotation itself ended: its secret's version was replaced, and
--- perhaps that version's tokens ended (rotate.sql writes the same time for both). Whatever else has
--- ended it counts. Refusals of live callers and replays are recorded here, the rotation itself by
--- rotate.sql.
+-- minutes, to the bearer that the rotation itself ended: its secret's version was replaced, and has
+-- the end that the rotation gave it; perhaps that version's tokens ended too (rotate.sql writes the
+-- same time for both). Whatever else has ended it counts. Refusals of live callers and replays are
+-- recorded here, the rotation itself by rotate.sql.
 --: caller($16, $17, $18, $19, $20, $21, $22, limit 1 for share)
 , target as (
   select case
@@ -19,7 +19,7 @@
         and i.client_id = $1::text and i.secret_version > $2::int4
         and exists (select from m2m.client_secret own where
           --: bearer_secret(own, $1::text, $2::int4, $16::bytea, nullif($17::int8, 0))
-          )
+          and own.expires_at in ('-infinity', i.previous_secret_expires_at))
         and not (
           --: token_was_revoked($20::uuid)
           )

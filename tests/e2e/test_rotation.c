@@ -387,6 +387,18 @@ Test(rotation, a_repeat_is_refused_to_a_bearer_whose_client_s_or_organization_s_
 	a_repeat_is_refused_after(disable_client, rotations[0]);
 }
 
+static void cancel_grace(const char *bearer, const char *version)
+{
+	(void)bearer, (void)version;
+	world_ctl(&w, &acted, "client", "rotation", "--org", "acme", "--cancel");
+}
+
+/* The rotation had left it one. */
+Test(rotation, a_repeat_is_refused_to_a_bearer_whose_grace_was_taken_back)
+{
+	a_repeat_is_refused_after(cancel_grace, "{\"grace_seconds\":60}");
+}
+
 /* It ends the tokens of every version in its grace, the bearer's among them. */
 Test(rotation, a_repeat_is_refused_to_a_bearer_that_another_rotation_ended_too)
 {
