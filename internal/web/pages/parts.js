@@ -86,9 +86,10 @@ export const Skeleton = ({ slow, rows = 3 }) =>
     ${slow && html`<p class="muted small">${t.slow}</p>`}
   </div>`;
 
-// What useLoad gave, beside the error of a later look; and what stands there until it has.
+// What useLoad gave, and below it, where "Load more" stands, the error of a later look; and what
+// stands there until it has.
 export const Part = ({ of: { value, error, slow, reload }, rows, children }) =>
-  html`${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${rows} />`} ${value && children(value)}`;
+  html`${value && children(value)} ${error && html`<${Problem} error=${error} retry=${reload} />`} ${!value && !error && html`<${Skeleton} slow=${slow} rows=${rows} />`}`;
 
 export const Outcome = ({ of }) => html`<${Chip} tone=${of === "granted" ? "good" : "danger"}>${of === "granted" ? t.granted : of}<//>`;
 

@@ -33,7 +33,8 @@ const Choice = ({ name, chosen, choose }) =>
 function Ask({ client, path, onDone, onDoubt, onClose }) {
   const [overlap, choose] = useState("day");
   const [revoke, setRevoke] = useState(false);
-  // A repeat after a lost answer rotates nothing, and gets the same answer.
+  // A repeat after a lost answer rotates nothing, and gets the same answer. Another choice would be a
+  // second rotation: there is none then.
   const [key] = useState(() => crypto.randomUUID());
   // The one that is replaced, whatever is read while the dialog is open.
   const [version] = useState(client.secret_version);
@@ -47,12 +48,12 @@ function Ask({ client, path, onDone, onDoubt, onClose }) {
     }
   });
   return html`<form onSubmit=${(e) => (e.preventDefault(), run())}>
-    <fieldset>
+    <fieldset disabled=${error?.inDoubt}>
       <legend>${t.rotateText}</legend>
       ${Object.keys(t.overlaps).map((name) => html`<${Choice} key=${name} name=${name} chosen=${overlap === name} choose=${choose} />`)}
     </fieldset>
     ${now &&
-    html`<label class="check"><input type="checkbox" checked=${revoke} onChange=${(e) => setRevoke(e.target.checked)} /> ${t.alsoRevoke}</label>`}
+    html`<label class="check"><input type="checkbox" checked=${revoke} disabled=${error?.inDoubt} onChange=${(e) => setRevoke(e.target.checked)} /> ${t.alsoRevoke}</label>`}
     <div class="happens" aria-live="polite">
       <strong>${t.willHappen}</strong>
       <p>${consequence(overlap, version)} ${now && revoke ? t.happensRevoke : t.happensTokens}</p>
