@@ -198,7 +198,7 @@ static void listed(void *arg, enum err err, const struct token_answer *answer)
 {
 	struct op *op = arg;
 	note_caller(op, err, answer);
-	/* Who doesn't ask for pages wouldn't ask for the next one: a part would be taken for all. */
+	/* Who doesn't ask for pages wouldn't ask for the next one, and take a part for all. */
 	if (err == ERR_OK && answer->more && op->in.page_size == 0 && op->in.page_token.p == NULL) {
 		err = ERR_INVALID_REQUEST;
 		op_fail(op, err, "The list has more than 10000 entries. Ask for it in pages, with page_size.");
