@@ -51,9 +51,9 @@ function Ask({ client, path, onDone, onDoubt, onClose }) {
     <fieldset disabled=${error?.inDoubt}>
       <legend>${t.rotateText}</legend>
       ${Object.keys(t.overlaps).map((name) => html`<${Choice} key=${name} name=${name} chosen=${overlap === name} choose=${choose} />`)}
+      ${now &&
+      html`<label class="check"><input type="checkbox" checked=${revoke} onChange=${(e) => setRevoke(e.target.checked)} /> ${t.alsoRevoke}</label>`}
     </fieldset>
-    ${now &&
-    html`<label class="check"><input type="checkbox" checked=${revoke} disabled=${error?.inDoubt} onChange=${(e) => setRevoke(e.target.checked)} /> ${t.alsoRevoke}</label>`}
     <div class="happens" aria-live="polite">
       <strong>${t.willHappen}</strong>
       <p>${consequence(overlap, version)} ${now && revoke ? t.happensRevoke : t.happensTokens}</p>

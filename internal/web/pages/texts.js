@@ -48,7 +48,7 @@ export const t = {
   errorUndone: "The service is busy. Nothing was changed. Try again in a moment.",
   errorDoubtTitle: "It isn’t known whether this was done",
   errorDoubt: "The service is busy or can’t be reached. Look again before you repeat it.",
-  errorOnce: "The service is busy or can’t be reached. Try again with the same choice: it is done once at most.",
+  errorOnce: "The service is busy or can’t be reached. Try again: it is done once at most.",
   lookAgain: "Look again",
   errorRequest: (id) => `Request ${id}`,
 

@@ -73,7 +73,7 @@ function Form({ doc, op, reader }) {
       setAnswer(got);
       say(`${got.status} ${got.phrase}`);
     } catch {
-      setAnswer({ error: new ApiError(0, null, { changes: op.method !== "GET", once: Boolean(values["Idempotency-Key"]) }) });
+      setAnswer({ error: new ApiError(0, null, { changes: op.method !== "GET", once: values["Idempotency-Key"] }) });
     }
     setBusy(false);
   };

@@ -284,7 +284,9 @@ async function rotation_in_doubt(page, world) {
   const reads = () => world.asked.filter((a) => /^GET .*\/clients$/.test(a)).length;
   const before = reads();
   await page.getByRole("button", { name: "Rotate now" }).click();
-  await page.getByText("Try again with the same choice: it is done once at most.").waitFor();
+  await page.getByText("Try again: it is done once at most.").waitFor();
+  // another choice would be a second rotation
+  check(await page.getByRole("radio").first().isDisabled(), "another choice may be made");
   check((await page.getByText("Nothing was changed").count()) + (await page.getByText("That didn’t work").count()) === 0, "it says what it can't know");
   await page.waitForFunction(() => !document.querySelector("dialog button[type=submit]").disabled);
   check(reads() > before, "the list isn't read again");
