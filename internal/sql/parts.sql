@@ -310,7 +310,7 @@ substr(:s.verifier, 1, 6)
   limit 1) is true)
 
 --= token_was_revoked(token)
--- By itself.
+-- By itself, and not with others.
 (select true from m2m.revoked_token rt where rt.jti = :token limit 1) is true
 
 --= ends_token(te, organization, client, ver, issued)
@@ -530,8 +530,8 @@ target as (
 
 --= end_tokens_begin
 -- Between this and end_tokens_end stands a select of (organization_id, client_id, secret_version,
--- not_before, expires_at, ended_at), each key once. What ended earlier stays ended. Each
--- end of the same has an ended_at of its own, and the latest one's stands. Whatever the clock does,
+-- not_before, expires_at, ended_at), each key once. What ended earlier stays ended. Each end of
+-- the same tokens has an ended_at of its own, and the latest one's stands: whatever the clock does,
 -- none passes for an earlier one.
 insert into m2m.tokens_ended as e (organization_id, client_id, secret_version, not_before, expires_at, ended_at)
 

@@ -18,10 +18,12 @@
  * and how many of a client's tokens a look may cost (m2m.end_unused_secrets). */
 #define UNUSED_US       5000000
 #define UNUSED_VERSIONS 16
+#define UNUSED_TOKENS   100000
+/* What expired of the list of revocations: how often it is forgotten, how long after a failure, and
+ * how much at once (forget_revoked.sql). */
 #define FORGET_US       3600000000
 #define FORGET_AGAIN_US 60000000
 #define FORGET_ROWS     10000
-#define UNUSED_TOKENS   100000
 #define SERVE_UNITS_MAX 512
 
 /* Whatever a gateway asks is about a few rows of tables that have an index for it, so one plan
