@@ -424,7 +424,7 @@ Test(revocations, much_that_expired_is_forgotten_run_by_run)
 		 " from generate_series(1, 35000) n",
 		 acme.id);
 	gateway_start(&second, &w.gateway_env);
-	for (int tries = 0; expired() > 0 && tries < 300; tries++)
+	for (int tries = 0; expired() > 0 && tries < 600; tries++)
 		sleep_ms(50);
 	cr_expect_eq(expired(), 0);
 	cr_expect_eq(sql_int(world_db(&w), "select sum(n) from public.runs"), 60002);
