@@ -322,7 +322,8 @@ Test(conn, what_the_server_has_forgotten_is_prepared_again)
 Test(conn, a_new_connection_has_nothing_prepared)
 {
 	cr_assert_eq(run(KEEP), ERR_OK);
-	sql_exec(world_db(&w), "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'conn'");
+	sql_exec(world_db(&w),
+		 "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'conn' and datname = current_database()");
 	cr_assert(turn_until(is_down, 10000000));
 	cr_assert(turn_until(is_up, 10000000));
 	has_prepared("names");
