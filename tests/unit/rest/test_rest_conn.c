@@ -5,6 +5,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -225,6 +226,17 @@ static struct rest_conn *taken[4]; /* those that asked for /later */
 static size_t taken_n;
 static unsigned released;
 
+enum { LONG = 8 * 1024 * 1024, GOT_MAX = LONG + 4096 }; /* bytes of an answer, and to read it and more */
+
+/* So many bytes for one test, which nobody gives back. A static array would cost every test. */
+static char *bytes(size_t n)
+{
+	static char *all[2];
+	static size_t all_n;
+	cr_assert_lt(all_n, sizeof all / sizeof *all);
+	return all[all_n++] = calloc(1, n);
+}
+
 static void release(const void *data, size_t n, void *owner)
 {
 	cr_assert(data == NULL || n > 0);
@@ -249,8 +261,7 @@ static bool take(void *arg, struct rest_conn *c, struct str request)
 	} else if (str_starts(request, STR("POST /last "))) {
 		rest_conn_answer(c, STR(LATE_HEAD), STR("late"), CONN_END_DRAINED, release, &released);
 	} else if (str_starts(request, STR("POST /long "))) {
-		static char body[8 * 1024 * 1024];
-		rest_conn_answer(c, STR("HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n"), str_from(body, sizeof body), CONN_END_NONE,
+		rest_conn_answer(c, STR("HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n"), str_from(bytes(LONG), LONG), CONN_END_NONE,
 				 release, &released);
 	} else {
 		return false;
@@ -447,25 +458,23 @@ Test(rest_conn_taken, a_client_that_sends_no_more_reads_its_answer)
  * the rest from the output. */
 static void answer_at_length(bool last, bool with_release)
 {
-	enum { LENGTH = 8 * 1024 * 1024 };
-	static char body[LENGTH];
+	char *body = bytes(LONG), *got = bytes(GOT_MAX);
 	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n";
-	for (size_t i = 0; i < LENGTH; i++)
+	for (size_t i = 0; i < LONG; i++)
 		body[i] = (char)('a' + i % 23);
 	say(STR("POST /later HTTP/1.1\r\n" HOST "\r\nPOST /token HTTP/1.1\r\n" HOST "\r\n"));
-	rest_conn_answer(taken[0], str_from(head, sizeof head - 1), str_from(body, LENGTH), last ? CONN_END_DRAINED : CONN_END_NONE,
+	rest_conn_answer(taken[0], str_from(head, sizeof head - 1), str_from(body, LONG), last ? CONN_END_DRAINED : CONN_END_NONE,
 			 with_release ? release : NULL, &released);
 	cr_assert_eq(released, 0, "the socket can't have taken all");
 	size_t heard = 0;
-	static char got[LENGTH + 4096];
 	for (int quiet = 0; quiet < 20; quiet++) {
-		for (ssize_t n; (n = recv(client, got + heard, sizeof got - heard, MSG_DONTWAIT)) > 0; quiet = 0)
+		for (ssize_t n; (n = recv(client, got + heard, GOT_MAX - heard, MSG_DONTWAIT)) > 0; quiet = 0)
 			heard += (size_t)n;
 		turn(5);
 	}
-	size_t whole = sizeof head - 1 + LENGTH;
+	size_t whole = sizeof head - 1 + LONG;
 	cr_assert_eq(heard, whole + (last ? 0 : sizeof BUSY - 1));
-	cr_assert(memcmp(got, head, sizeof head - 1) == 0 && memcmp(got + sizeof head - 1, body, LENGTH) == 0);
+	cr_assert(memcmp(got, head, sizeof head - 1) == 0 && memcmp(got + sizeof head - 1, body, LONG) == 0);
 	cr_assert_eq(released, with_release ? 1 : 0);
 	cr_assert_eq(conns.count, last ? 0 : 1);
 }
@@ -760,12 +769,12 @@ Test(rest_conn_idle, a_request_that_has_begun_ends_idle_time)
 
 Test(rest_conn_idle, an_answer_that_nobody_reads_is_given_up)
 {
-	static char body[16 * 1024 * 1024];
+	enum { LENGTH = 16 * 1024 * 1024 };
 	say(STR("GET /held HTTP/1.1\r\n" HOST "\r\n"));
 	turn(250);
 	cr_assert_eq(conns.count, 1, "the service takes the time it takes");
 	struct evbuffer *out = evbuffer_new();
-	evbuffer_add_reference(out, body, sizeof body, NULL, NULL);
+	evbuffer_add_reference(out, bytes(LENGTH), LENGTH, NULL, NULL);
 	evhttp_send_reply(held, 200, "OK", out);
 	evbuffer_free(out);
 	rest_conn_flush(holder, CONN_END_NONE);
