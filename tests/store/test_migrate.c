@@ -567,7 +567,7 @@ static int help_of_line(const struct env *plain, const char *line, char ret_titl
 /* Also those commands that were added since the table was written: the overview names them all. */
 Test(m2mctl, help_of_each_command_works_without_settings_and_names_its_options)
 {
-	char usage[160], title[128], group[32], name[32];
+	char usage[160], title[128], group[32], known[32] = "", name[32];
 	struct env plain;
 	unsigned listed = 0;
 	env_init(&plain);
@@ -583,8 +583,9 @@ Test(m2mctl, help_of_each_command_works_without_settings_and_names_its_options)
 		/* A command's line has two spaces, its group and its name; a setting's or an
 		 * example's looks alike and has no such group. */
 		if (strncmp(line, "  ", 2) != 0 || sscanf(line + 2, "%31[a-z] %31[a-z-] ", group, name) != 2 ||
-		    ctl(&plain, &r, group, "--help") != 0)
+		    (strcmp(group, known) != 0 && ctl(&plain, &r, group, "--help") != 0))
 			continue;
+		snprintf(known, sizeof known, "%s", group);
 		listed++;
 		cr_expect_eq(help_of_line(&plain, line, title), 0, "%s: %s", title, r.err);
 		snprintf(usage, sizeof usage, "usage: m2mctl %s", title);
