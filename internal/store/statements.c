@@ -57,7 +57,7 @@ const struct pg_statement store_statements[STATEMENT_COUNT] = {
 	[STMT_TOKEN_REVOKE] = {"token_revoke", sql_token_revoke},
 	[STMT_REVOCATIONS_BY_CLIENT] = {"revocations_by_client", sql_revocations_by_client},
 	[STMT_REVOCATIONS_BY_BEARER] = {"revocations_by_bearer", sql_revocations_by_bearer},
-	[STMT_FORGET_REVOKED] = {"forget_revoked", sql_forget_revoked},
+	[STMT_FORGET] = {"forget", sql_forget},
 	[STMT_ACT_LIST] = {"act_list", sql_act_list},
 	[STMT_TOKEN_SUMS] = {"token_sums", sql_token_sums},
 	[STMT_PORTAL_LINK] = {"portal_link", sql_portal_link},
@@ -66,9 +66,6 @@ const struct pg_statement store_statements[STATEMENT_COUNT] = {
 	[STMT_PORTAL_LIST] = {"portal_list", sql_portal_list},
 	[STMT_PORTAL_LIST_ALL] = {"portal_list_all", sql_portal_list_all},
 	[STMT_PORTAL_END] = {"portal_end", sql_portal_end},
-	[STMT_PORTAL_FORGET] = {"portal_forget",
-				"with links as (delete from m2m.portal_link where expires_at < statement_timestamp() - interval '7 days')"
-				" delete from m2m.portal_session where expires_at < statement_timestamp() - interval '7 days'"},
 	[STMT_CONSOLE_OPEN] =
 		{"console_open",
 		 "select * from m2m.console_open($1::bytea, $2::uuid, $3::bytea, $4::uuid, $5::\"char\", $6::text, $7::text, $8::text)"},
@@ -98,5 +95,4 @@ const struct pg_statement store_statements[STATEMENT_COUNT] = {
 			 " from m2m.audit_health() h"},
 	[STMT_ACT_REFUSED] = {"act_refused", sql_act_refused},
 	[STMT_OPERATOR_HOLDS] = {"operator_holds", "select m2m.operator_holds($1::bytea, $2::uuid)"},
-	[STMT_FORGET] = {"forget", "delete from m2m.idempotency where rotated_at < statement_timestamp() - interval '24 hours'"},
 };

@@ -19,8 +19,8 @@
 #define UNUSED_US       5000000
 #define UNUSED_VERSIONS 16
 #define UNUSED_TOKENS   100000
-/* What expired of the list of revocations: how often it is forgotten, how long after a failure, and
- * how much at once (forget_revoked.sql). */
+/* What has had its time: how often it is forgotten, how long after a failure, and how much at once
+ * (forget.sql). */
 #define FORGET_US       3600000000
 #define FORGET_AGAIN_US 60000000
 #define FORGET_ROWS     10000
@@ -129,12 +129,7 @@ static void housekeeping(struct store *s)
 	enum err err = pg_conn_send(s->serve_conn, STMT_PARTITIONS, &p, timeout_ms, housekeeping_answered, s);
 	store_params(s, &p);
 	if (err == ERR_OK)
-		err = pg_conn_send(s->serve_conn, STMT_FORGET, &p, timeout_ms, housekeeping_answered, s);
-	store_params(s, &p);
-	if (err == ERR_OK)
 		err = pg_conn_send(s->serve_conn, STMT_USED_FORGET, &p, timeout_ms, housekeeping_answered, s);
-	if (err == ERR_OK)
-		err = pg_conn_send(s->serve_conn, STMT_PORTAL_FORGET, &p, timeout_ms, housekeeping_answered, s);
 	if (err == ERR_OK)
 		err = pg_conn_send(s->serve_conn, STMT_CONSOLE_FORGET, &p, timeout_ms, housekeeping_answered, s);
 	audit_writer_put_key(s->issue.writer, s->scratch, &p);
@@ -142,7 +137,7 @@ static void housekeeping(struct store *s)
 		s->next_partitions_us = 0;
 }
 
-static void revoked_forgotten(void *arg, enum err err, const PGresult *r)
+static void forgotten(void *arg, enum err err, const PGresult *r)
 {
 	struct store *s = arg;
 	if (err != ERR_OK || PQntuples(r) != 1)
@@ -151,13 +146,13 @@ static void revoked_forgotten(void *arg, enum err err, const PGresult *r)
 		s->next_forget_us = 0;
 }
 
-static void forget_revoked(struct store *s)
+static void forget(struct store *s)
 {
 	struct pg_params p;
 	s->next_forget_us = clock_mono_us() + FORGET_US;
 	store_params(s, &p);
 	pg_put_int4(&p, FORGET_ROWS);
-	if (pg_conn_send(s->serve_conn, STMT_FORGET_REVOKED, &p, (int)s->config->request_timeout_ms, revoked_forgotten, s) != ERR_OK)
+	if (pg_conn_send(s->serve_conn, STMT_FORGET, &p, (int)s->config->request_timeout_ms, forgotten, s) != ERR_OK)
 		s->next_forget_us = 0;
 }
 
@@ -229,7 +224,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		if (now >= s->next_partitions_us)
 			housekeeping(s);
 		if (now >= s->next_forget_us)
-			forget_revoked(s);
+			forget(s);
 		if (now >= s->next_health_us)
 			ask_health(s);
 		if (now >= s->next_unused_us && !s->write_refused)

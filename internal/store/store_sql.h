@@ -10,7 +10,7 @@ extern const char sql_client_find[];
 extern const char sql_client_keys[];
 extern const char sql_denied[];
 extern const char sql_foreign_hashes[];
-extern const char sql_forget_revoked[];
+extern const char sql_forget[];
 extern const char sql_introspect_by_bearer[];
 extern const char sql_introspect_by_secrets[], sql_introspect_by_credentials[];
 extern const char sql_issue[], sql_issue_bearer[], sql_issue_credential[], sql_issue_proof[];

@@ -390,17 +390,24 @@ Test(revocations, a_page_of_the_longest_entries_is_answered)
 
 /* ---- forgetting ---- */
 
-/* What each run deletes, of the first gateway too. */
+/* What each run deletes of each table, of the first gateway too. */
 static void watch_runs(void)
 {
+	static const char *const tables[] = {"revoked_token", "tokens_ended", "idempotency", "portal_link", "portal_session"};
 	PGconn *db = world_db(&w);
-	sql_exec(db, "create table public.runs (n int8)");
+	sql_exec(db, "create table public.runs (name text, n int8)");
 	sql_exec(db, "create function public.note_run() returns trigger language plpgsql security definer as"
-		     " 'begin insert into public.runs select count(*) from gone; return null; end'");
-	sql_exec(db, "create trigger watched after delete on m2m.revoked_token referencing old table as gone for each statement"
-		     " execute function public.note_run()");
-	sql_exec(db, "create trigger watched after delete on m2m.tokens_ended referencing old table as gone for each statement"
-		     " execute function public.note_run()");
+		     " 'begin insert into public.runs select tg_table_name, count(*) from gone; return null; end'");
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+		sql_exec(db,
+			 "create trigger watched after delete on m2m.%s referencing old table as gone for each statement"
+			 " execute function public.note_run()",
+			 tables[i]);
+}
+
+static void cr_expect_runs(const char *table, int64_t sum)
+{
+	cr_expect_eq(sql_int(world_db(&w), "select sum(n) from public.runs where name = '%s'", table), sum, "%s", table);
 }
 
 static int64_t expired(void)
@@ -427,7 +434,46 @@ Test(revocations, much_that_expired_is_forgotten_run_by_run)
 	for (int tries = 0; expired() > 0 && tries < 600; tries++)
 		sleep_ms(50);
 	cr_expect_eq(expired(), 0);
-	cr_expect_eq(sql_int(world_db(&w), "select sum(n) from public.runs"), 60002);
+	cr_expect_runs("revoked_token", 25001);
+	cr_expect_runs("tokens_ended", 35001);
 	cr_expect_leq(sql_int(world_db(&w), "select max(n) from public.runs"), 10000);
 	pages_are_the_whole(api, NULL, 12, 7);
+}
+
+static int64_t useless(void)
+{
+	return sql_int(world_db(&w), "select (select count(*) from m2m.idempotency where rotated_at < now() - interval '24 hours')"
+				     " + (select count(*) from m2m.portal_link where expires_at < now() - interval '7 days')"
+				     " + (select count(*) from m2m.portal_session where expires_at < now() - interval '7 days')");
+}
+
+/* What still has its time stays. */
+Test(revocations, what_nobody_may_use_any_longer_is_forgotten_run_by_run)
+{
+	watch_runs();
+	for (int young = 0; young < 2; young++) {
+		const char *when = young ? "now() + interval '10 minutes'" : "now() - interval '1 s'";
+		sql_exec(world_db(&w),
+			 "insert into m2m.idempotency select '%s', 'k' || n || '-%d', '', '', 'c', 1, %s - interval '24 hours'"
+			 " from generate_series(1, %d) n",
+			 acme.id, young, when, young ? 3 : 25000);
+		sql_exec(world_db(&w),
+			 "insert into m2m.portal_link (link_id, code_hash, organization_id, actor, may, made_by, expires_at)"
+			 " select gen_random_uuid(), sha256(('%d-' || n)::bytea), '%s', 'a', '{read}', 'it', %s - interval '7 days'"
+			 " from generate_series(1, %d) n",
+			 young, acme.id, when, young ? 3 : 12000);
+		sql_exec(world_db(&w),
+			 "insert into m2m.portal_session (session_id, token_hash, link_id, organization_id, actor, may, expires_at)"
+			 " select gen_random_uuid(), sha256(('%d-' || n)::bytea), gen_random_uuid(), '%s', 'a', '{read}', %s - interval '7 days'"
+			 " from generate_series(1, %d) n",
+			 young, acme.id, when, young ? 3 : 12000);
+	}
+	gateway_start(&second, &w.gateway_env);
+	for (int tries = 0; useless() > 0 && tries < 600; tries++)
+		sleep_ms(50);
+	cr_expect_eq(useless(), 0);
+	cr_expect_runs("idempotency", 25000);
+	cr_expect_runs("portal_link", 12000);
+	cr_expect_runs("portal_session", 12000);
+	cr_expect_leq(sql_int(world_db(&w), "select max(n) from public.runs"), 10000);
 }
