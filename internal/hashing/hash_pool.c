@@ -15,8 +15,11 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/siphash.h"
 #include "crypto/digest.h"
 #include "crypto/foreign_secret.h"
+
+#define FIRSTS 256 /* clients share them, by a hash of their ids: an order may be another's */
 
 struct job {
 	struct list node;  /* in queued, while it waits for a thread */
@@ -56,6 +59,7 @@ struct hash_pool {
 	unsigned queued_n, waiters_n;
 	struct slot slots[HASH_THREADS];
 	_Atomic(struct job *) done;
+	_Atomic uint8_t first[FIRSTS];                       /* of a client's hashes, where the next job begins; relaxed */
 	_Atomic uint64_t made[FOREIGN_FORMS][HASH_OUTCOMES]; /* relaxed */
 	int fd;                                              /* readable: some are done */
 	atomic_bool stopping;
@@ -101,13 +105,23 @@ static void step_back(void)
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
 }
 
-/* A hash that can't be told hides no other one that fits. */
+static _Atomic uint8_t *first_of(struct hash_pool *p, const struct job *j)
+{
+	return &p->first[siphash((struct siphash_key){0, 0}, j->client_id, j->client_n) % FIRSTS];
+}
+
+/* A hash that can't be told hides no other one that fits. Where a client's hashes cost more than
+ * there is time, its next job goes on with the one that this one didn't come to. */
 static void make(struct hash_pool *p, struct job *j)
 {
+	_Atomic uint8_t *first = first_of(p, j);
+	size_t from = atomic_exchange_explicit(first, 0, memory_order_relaxed);
 	j->err = ERR_MISMATCH;
-	for (size_t i = 0; i < j->n; i++) {
+	for (size_t n = 0; n < j->n; n++) {
+		size_t i = (from + n) % j->n;
 		struct str hash = str_from(j->hashes[i], j->hash_n[i]);
 		if (clock_mono_us() >= atomic_load(&j->until_us) || atomic_load(&p->stopping)) {
+			atomic_store_explicit(first, (uint8_t)i, memory_order_relaxed);
 			count(p, hash, HASH_OVERLOADED);
 			j->err = ERR_OVERLOADED;
 			return;

@@ -168,6 +168,26 @@ Test(hash_pool, what_is_overdue_is_not_begun)
 	cr_assert_eq(counted(FOREIGN_FORM_SHA2, HASH_WRONG), 0);
 }
 
+/* Or else a client whose first hashes take all the time would never be let in. */
+Test(hash_pool, after_a_job_that_is_cut_off_the_next_one_goes_on)
+{
+	const struct str hashes[] = {STR(COSTLY), STR("zhgH6RPJcEfa/vaClaiWjIlMyNHYzCw4+oTgbn1cDwY=")};
+	struct hash_question q = {.client_id = STR("client-1"), .secret = STR("another-secret"), .hashes = hashes, .n = 2};
+	last = ERR_OVERLOADED;
+	for (unsigned tries = 1; last == ERR_OVERLOADED; tries++) {
+		q.until_us = clock_mono_us() + 10000; /* the first takes longer */
+		cr_assert_eq(hash_ask(view, &q, count, NULL), ERR_OK);
+		wait_for(tries);
+	}
+	cr_assert_eq(last, ERR_OK);
+	cr_assert_eq(last_which, 1);
+	cr_assert_geq(counted(FOREIGN_FORM_BCRYPT, HASH_WRONG), 1);
+	q.until_us = clock_mono_us() + 60000000;
+	cr_assert_eq(hash_ask(view, &q, count, NULL), ERR_OK);
+	wait_for(answers + 1);
+	cr_assert_eq(counted(FOREIGN_FORM_BCRYPT, HASH_WRONG), 2, "with time enough the first comes first");
+}
+
 Test(hash_pool, each_view_has_its_own_answers)
 {
 	struct event_base *other_base = event_base_new();
