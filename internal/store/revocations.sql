@@ -44,21 +44,49 @@ with dec as (
 )
 --? end
 -- Each has one row more than the page, from which it is known that another page follows. What is of
--- `verdict` is found once and not joined, so that the rows come from the index in their order.
+-- `verdict` is found once and not joined, so that the rows come from an index in their order: for
+-- everybody from the one of the places, for one organization from that of its own rows. (Asked for
+-- by equality its tokens would have the same order in both, and PostgreSQL a choice.) One of the two
+-- halves is read.
 , ended as materialized (
-  select e.organization_id, e.client_id, e.secret_version, e.not_before, e.expires_at from m2m.tokens_ended e
-  where $5::"char" = 'e' and (select outcome from verdict) = 'granted'
-    and (e.organization_id, e.client_id, e.secret_version) > ($6::uuid, $7::text, $8::int4)
-    and e.expires_at > statement_timestamp() and e.credential = ''
-    and ((select everywhere from verdict) or e.organization_id = (select organization_id from verdict))
-  order by e.organization_id, e.client_id, e.secret_version limit $10::int4 + 1
+  (
+    select e.organization_id, e.client_id, e.secret_version, e.not_before, e.expires_at from m2m.tokens_ended e
+    where $5::"char" = 'e' and (select outcome from verdict) = 'granted' and e.expires_at > statement_timestamp() and e.credential = ''
+      and (e.organization_id, e.client_id, e.secret_version) > ($6::uuid, $7::text, $8::int4)
+      and (select everywhere from verdict)
+    order by e.organization_id, e.client_id, e.secret_version limit $10::int4 + 1
+  )
+--? not client
+  union all
+  (
+    select e.organization_id, e.client_id, e.secret_version, e.not_before, e.expires_at from m2m.tokens_ended e
+    where $5::"char" = 'e' and (select outcome from verdict) = 'granted' and e.expires_at > statement_timestamp() and e.credential = ''
+      and (e.organization_id, e.client_id, e.secret_version) > ($6::uuid, $7::text, $8::int4)
+      and not (select everywhere from verdict) and e.organization_id = (select organization_id from verdict)
+    order by e.organization_id, e.client_id, e.secret_version limit $10::int4 + 1
+  )
+--? end
 )
 , revoked as materialized (
-  select r.jti, r.expires_at from m2m.revoked_token r
-  where (select outcome from verdict) = 'granted' and (r.expires_at, r.jti) > (coalesce($9::timestamptz, '-infinity'), $6::uuid)
-    and r.expires_at > statement_timestamp()
-    and ((select everywhere from verdict) or r.organization_id = (select organization_id from verdict))
-  order by r.expires_at, r.jti limit $10::int4 + 1 - (select count(*) from ended)
+  (
+    select r.jti, r.expires_at from m2m.revoked_token r
+    where (select outcome from verdict) = 'granted'
+      and (r.expires_at, r.jti) > (coalesce($9::timestamptz, '-infinity'), $6::uuid) and r.expires_at > statement_timestamp()
+      and (select everywhere from verdict)
+    order by r.expires_at, r.jti limit $10::int4 + 1 - (select count(*) from ended)
+  )
+--? not client
+  union all
+  (
+    select r.jti, r.expires_at from m2m.revoked_token r
+    where (select outcome from verdict) = 'granted'
+      and (r.expires_at, r.jti) > (coalesce($9::timestamptz, '-infinity'), $6::uuid) and r.expires_at > statement_timestamp()
+      and not (select everywhere from verdict)
+      and (r.organization_id, r.expires_at) >= ((select organization_id from verdict), coalesce($9::timestamptz, '-infinity'))
+      and r.organization_id <= (select organization_id from verdict)
+    order by r.organization_id, r.expires_at, r.jti limit $10::int4 + 1 - (select count(*) from ended)
+  )
+--? end
 )
 , entry as materialized (
   select row_number() over (order by organization_id, client_id, secret_version) as n, 'e'::"char" as part, organization_id as id,

@@ -10,7 +10,7 @@
 #include "harness/world.h"
 #include "json/json_read.h"
 
-#define SCHEMA 26 /* migrations there are */
+#define SCHEMA 27 /* migrations there are */
 
 SHARED_CLUSTER("");
 

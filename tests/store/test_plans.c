@@ -237,7 +237,7 @@ static void read_two_pages(const char *basic, const char *bearer)
 	expect_status(http_call(w.gateway.http, &q, &r), 200);
 }
 
-/* However many there are, a page reads its own. */
+/* However many there are, of this organization and of others, a page reads its own. */
 Test(plans, so_is_a_page_of_the_list_of_revocations)
 {
 	char basic[128], admin[TOKEN_MAX];
@@ -264,6 +264,8 @@ Test(plans, so_is_a_page_of_the_list_of_revocations)
 		cr_expect_eq(plans_of(statements[i], "revoked_token_expiry on [^\n]*\n\\s*Index Cond: \\(\\(expires_at >= COALESCE"), 2);
 		nothing_is_read_whole(statements[i]);
 	}
+	cr_expect_eq(plans_of("with caller as", "tokens_ended_pkey on [^\n]*\n\\s*Index Cond: \\(\\(organization_id = "), 2);
+	cr_expect_eq(plans_of("with caller as", "revoked_token_of_organization on [^\n]*\n\\s*Index Cond: [^\n]*organization_id <= "), 2);
 }
 
 static void operate(const char *method, const char *path, const char *bearer, const char *body, int status)
