@@ -464,7 +464,8 @@ Test(revocations, what_nobody_may_use_any_longer_is_forgotten_run_by_run)
 			 young, acme.id, when, young ? 3 : 12000);
 		sql_exec(world_db(&w),
 			 "insert into m2m.portal_session (session_id, token_hash, link_id, organization_id, actor, may, expires_at)"
-			 " select gen_random_uuid(), sha256(('%d-' || n)::bytea), gen_random_uuid(), '%s', 'a', '{read}', %s - interval '7 days'"
+			 " select gen_random_uuid(), sha256(('%d-' || n)::bytea), gen_random_uuid(), '%s', 'a', '{read}', %s - interval '7 "
+			 "days'"
 			 " from generate_series(1, %d) n",
 			 young, acme.id, when, young ? 3 : 12000);
 	}
