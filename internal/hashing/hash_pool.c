@@ -19,7 +19,7 @@
 #include "crypto/digest.h"
 #include "crypto/foreign_secret.h"
 
-#define FIRSTS 256 /* clients share them, by a hash of their ids: an order may be another's */
+#define FIRSTS 256 /* by a hash of client and secret; some share one, and perhaps an order */
 
 struct job {
 	struct list node;  /* in queued, while it waits for a thread */
@@ -59,7 +59,7 @@ struct hash_pool {
 	unsigned queued_n, waiters_n;
 	struct slot slots[HASH_THREADS];
 	_Atomic(struct job *) done;
-	_Atomic uint8_t first[FIRSTS];                       /* of a client's hashes, where the next job begins; relaxed */
+	_Atomic uint8_t first[FIRSTS];                       /* the hash that such a job begins with; relaxed */
 	_Atomic uint64_t made[FOREIGN_FORMS][HASH_OUTCOMES]; /* relaxed */
 	int fd;                                              /* readable: some are done */
 	atomic_bool stopping;
@@ -107,11 +107,13 @@ static void step_back(void)
 
 static _Atomic uint8_t *first_of(struct hash_pool *p, const struct job *j)
 {
-	return &p->first[siphash((struct siphash_key){0, 0}, j->client_id, j->client_n) % FIRSTS];
+	const struct siphash_key key = {siphash((struct siphash_key){0, 0}, j->client_id, j->client_n), 0};
+	return &p->first[siphash(key, j->secret, j->secret_n) % FIRSTS];
 }
 
 /* A hash that can't be told hides no other one that fits. Where a client's hashes cost more than
- * there is time, its next job goes on with the one that this one didn't come to. */
+ * there is time, the next job with the same secret goes on where this one was cut off. Another
+ * secret begins with the first hash, the newest, so strangers can't put that off. */
 static void make(struct hash_pool *p, struct job *j)
 {
 	_Atomic uint8_t *first = first_of(p, j);

@@ -11,7 +11,8 @@
  *
  * One client occupies one thread at a time, whoever asks for it, and HASH_CLIENT_MAX places of the
  * queue. Who asks with the secret that a job verifies already shares its answer. A job whose
- * answers are overdue isn't begun, nor goes on with the next hash; the client's next job does. */
+ * answers are overdue isn't begun, nor goes on with the next hash. Who asks the same again begins
+ * there. */
 #ifndef M2M_HASHING_HASH_POOL_H
 #define M2M_HASHING_HASH_POOL_H
 

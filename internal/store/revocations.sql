@@ -44,10 +44,10 @@ with dec as (
 )
 --? end
 -- Each has one row more than the page, from which it is known that another page follows. What is of
--- `verdict` is found once and not joined, so that the rows come from an index in their order: for
--- everybody from the one of the places, for one organization from that of its own rows. (Asked for
--- by equality its tokens would have the same order in both, and PostgreSQL a choice.) One of the two
--- halves is read.
+-- `verdict` is found once and not joined, so that the rows come from an index in their order. For
+-- everybody that is the index of the places, for one organization the one of its own rows. (Asked
+-- for by equality its tokens would have the same order in both, and PostgreSQL a choice.) Only one
+-- of the two halves is read.
 , ended as materialized (
   (
     select e.organization_id, e.client_id, e.secret_version, e.not_before, e.expires_at from m2m.tokens_ended e

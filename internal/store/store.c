@@ -19,11 +19,12 @@
 #define UNUSED_US       5000000
 #define UNUSED_VERSIONS 16
 #define UNUSED_TOKENS   100000
-/* What has had its time: how often it is forgotten, how long after a failure, and how much at once
- * (forget.sql). */
+/* What has had its time: how often it is forgotten, how long after a failure, how much at once, and
+ * how little after failures (forget.sql). */
 #define FORGET_US       3600000000
 #define FORGET_AGAIN_US 60000000
 #define FORGET_ROWS     10000
+#define FORGET_ROWS_MIN 100
 #define SERVE_UNITS_MAX 512
 
 /* Whatever a gateway asks is about a few rows of tables that have an index for it, so one plan
@@ -137,13 +138,19 @@ static void housekeeping(struct store *s)
 		s->next_partitions_us = 0;
 }
 
+/* A run that was too much for the time there is would be it again. */
 static void forgotten(void *arg, enum err err, const PGresult *r)
 {
 	struct store *s = arg;
-	if (err != ERR_OK || PQntuples(r) != 1)
+	if (err != ERR_OK || PQntuples(r) != 1) {
+		s->forget_rows = s->forget_rows / 10 > FORGET_ROWS_MIN ? s->forget_rows / 10 : FORGET_ROWS_MIN;
 		s->next_forget_us = clock_mono_us() + FORGET_AGAIN_US;
-	else if (pg_int8(r, 0, 0) >= FORGET_ROWS) /* the rest by ticks, so that others come between */
-		s->next_forget_us = 0;
+		return;
+	}
+	if (pg_int8(r, 0, 0) >= s->forget_rows)
+		s->next_forget_us = 0; /* the rest by ticks, so that others come between */
+	else
+		s->forget_rows = FORGET_ROWS;
 }
 
 static void forget(struct store *s)
@@ -151,7 +158,7 @@ static void forget(struct store *s)
 	struct pg_params p;
 	s->next_forget_us = clock_mono_us() + FORGET_US;
 	store_params(s, &p);
-	pg_put_int4(&p, FORGET_ROWS);
+	pg_put_int4(&p, s->forget_rows);
 	if (pg_conn_send(s->serve_conn, STMT_FORGET, &p, (int)s->config->request_timeout_ms, forgotten, s) != ERR_OK)
 		s->next_forget_us = 0;
 }
@@ -281,6 +288,7 @@ struct store *store_new(struct event_base *base, const struct config *config)
 		return NULL;
 	s->issue_spec = open_spec(config, true);
 	s->serve_spec = open_spec(config, false);
+	s->forget_rows = FORGET_ROWS;
 	s->scratch = arena_new(1 << 20);
 	s->issue_conn = pg_conn_new(base, &s->issue_spec, &(struct pg_conn_events){issue_up, issue_down, &s->counters.issue_us, s}, 4);
 	s->serve_conn = pg_conn_new(base, &s->serve_spec, &(struct pg_conn_events){serve_up, serve_down, &s->counters.serve_us, s},

@@ -125,6 +125,7 @@ struct store {
 	bool probing;
 	int64_t last_issue_answer_us;
 	int64_t next_keys_us, next_flush_us, next_partitions_us, next_health_us, next_unused_us, next_forget_us;
+	int32_t forget_rows;   /* how many a run forgets at most */
 	struct arena *scratch; /* parameters of one statement; reset before each use */
 	struct store_counters counters;
 };

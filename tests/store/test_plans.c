@@ -253,6 +253,12 @@ Test(plans, so_is_a_page_of_the_list_of_revocations)
 		 "insert into m2m.tokens_ended select '%s', 'client-' || n, 1, '', 'infinity', now() + interval '1 hour'"
 		 " from generate_series(1, 20000) n",
 		 acme.id);
+	sql_exec(world_db(&w), "insert into m2m.revoked_token"
+			       " select gen_random_uuid(), now() + n * interval '1 s', 'c', md5('o' || n %% 100)::uuid, now(), 'it'"
+			       " from generate_series(1, 20000) n");
+	sql_exec(world_db(&w), "insert into m2m.tokens_ended"
+			       " select md5('o' || n %% 100)::uuid, 'client-' || n, 1, '', 'infinity', now() + interval '1 hour'"
+			       " from generate_series(1, 20000) n");
 	sql_exec(world_db(&w), "analyze m2m.revoked_token, m2m.tokens_ended");
 	read_two_pages(basic, NULL);
 	read_two_pages(NULL, admin);
@@ -265,6 +271,8 @@ Test(plans, so_is_a_page_of_the_list_of_revocations)
 		nothing_is_read_whole(statements[i]);
 	}
 	cr_expect_eq(plans_of("with caller as", "tokens_ended_pkey on [^\n]*\n\\s*Index Cond: \\(\\(organization_id = "), 2);
+	cr_expect_eq(plans_of("with caller as", "Presorted Key: [^\n]*organization_id, [^\n]*expires_at\n"), 2);
+	cr_expect_eq(plans_of("with caller as", "Bitmap"), 0);
 	cr_expect_eq(plans_of("with caller as", "revoked_token_of_organization on [^\n]*\n\\s*Index Cond: [^\n]*organization_id <= "), 2);
 }
 

@@ -119,13 +119,13 @@ function Token({ token, name, onClose }) {
   return html`<${Story} title=${t.story} rows=${rows} onClose=${onClose} />`;
 }
 
-function List({ value, nameOf, more }) {
+function List({ value, nameOf, busy, more }) {
   const [open, set] = useState(null);
   return html`<div class="row between">
       <p class="muted">${t.shown(value.items.length, !value.more)}</p>
-      <button type="button" onClick=${() => save("tokens.csv", "text/csv", csv(value.items))}><${Icon} name="down" /> ${t.csv}</button>
+      <button type="button" disabled=${busy} onClick=${() => save("tokens.csv", "text/csv", csv(value.items))}><${Icon} name="down" /> ${t.csv}</button>
     </div>
-    <${Table} label=${t.tokens} columns=${columnsOf(nameOf)} rows=${value.items} open=${set} />
+    <${Table} label=${t.tokens} columns=${columnsOf(nameOf)} rows=${value.items} busy=${busy} open=${set} />
     ${value.more && html`<${More} more=${more} />`}
     ${open && html`<${Token} token=${open} name=${nameOf(open)} onClose=${() => set(null)} />`}`;
 }
@@ -152,6 +152,6 @@ export function Tokens({ session }) {
       ${(value) =>
         value.items.length === 0
           ? html`<${Empty} icon="clock" title=${t.noTokens} text=${t.noTokensText} />`
-          : html`<${List} value=${value} nameOf=${nameOf} more=${() => setPages(pages + 5)} />`}
+          : html`<${List} value=${value} nameOf=${nameOf} busy=${load.of[0] !== filters} more=${() => setPages(pages + 5)} />`}
     <//>`;
 }

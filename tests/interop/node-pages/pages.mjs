@@ -308,6 +308,15 @@ async function no_rows_of_another_question(page, world) {
   await page.getByText("The service is busy. Try again in a moment.").waitFor();
   check((await page.getByRole("region", { name: "Tokens", exact: true }).count()) === 0, "the old rows stand there");
   check((await page.getByRole("button", { name: "Download CSV" }).count()) === 0, "and can be taken along");
+  world.special = null;
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("button", { name: "Download CSV" }).waitFor();
+  // while the answer is on its way
+  world.slow = 1500;
+  await page.getByLabel("Address").fill("");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.waitForFunction(() => document.querySelector("main [aria-busy=true]"));
+  check(await page.getByRole("button", { name: "Download CSV" }).isDisabled(), "the old rows can be taken along under another filter");
 }
 
 // What a setting may give, each with the text that the gateway gives it then.

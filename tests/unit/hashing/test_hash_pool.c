@@ -188,6 +188,24 @@ Test(hash_pool, after_a_job_that_is_cut_off_the_next_one_goes_on)
 	cr_assert_eq(counted(FOREIGN_FORM_BCRYPT, HASH_WRONG), 2, "with time enough the first comes first");
 }
 
+Test(hash_pool, a_stranger_who_is_cut_off_does_not_change_who_comes_first)
+{
+	const struct str hashes[] = {STR(COSTLY), STR(OTHER)};
+	struct hash_question q = {.client_id = STR("client-1"), .secret = STR("a-guess"), .hashes = hashes, .n = 2};
+	for (unsigned tries = 1; counted(FOREIGN_FORM_BCRYPT, HASH_WRONG) == 0; tries++) {
+		q.until_us = clock_mono_us() + 10000;
+		cr_assert_eq(hash_ask(view, &q, count, NULL), ERR_OK);
+		wait_for(tries);
+	}
+	cr_assert_eq(last, ERR_OVERLOADED);
+	q.secret = STR(SECRET);
+	q.until_us = clock_mono_us() + 60000000;
+	cr_assert_eq(hash_ask(view, &q, count, NULL), ERR_OK);
+	wait_for(answers + 1);
+	cr_assert_eq(last, ERR_OK);
+	cr_assert_eq(counted(FOREIGN_FORM_SHA2, HASH_WRONG), 0);
+}
+
 Test(hash_pool, each_view_has_its_own_answers)
 {
 	struct event_base *other_base = event_base_new();
