@@ -19,7 +19,7 @@
 #include "crypto/digest.h"
 #include "crypto/foreign_secret.h"
 
-#define FIRSTS 256 /* by a hash of client and secret; some share one, and perhaps an order */
+#define FIRSTS 256
 
 struct job {
 	struct list node;  /* in queued, while it waits for a thread */
@@ -59,7 +59,7 @@ struct hash_pool {
 	unsigned queued_n, waiters_n;
 	struct slot slots[HASH_THREADS];
 	_Atomic(struct job *) done;
-	_Atomic uint8_t first[FIRSTS];                       /* the hash that such a job begins with; relaxed */
+	_Atomic uint64_t cut_off[FIRSTS];                    /* jobs, by their marks; relaxed */
 	_Atomic uint64_t made[FOREIGN_FORMS][HASH_OUTCOMES]; /* relaxed */
 	int fd;                                              /* readable: some are done */
 	atomic_bool stopping;
@@ -105,25 +105,38 @@ static void step_back(void)
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
 }
 
-static _Atomic uint8_t *first_of(struct hash_pool *p, const struct job *j)
+/* A job's mark: of client and secret, but for the last byte, which is for one of its hashes. Where
+ * a client's hashes cost more than there is time, the next job with the same secret goes on with
+ * the hash that this one didn't come to. Any other begins with the first hash, the newest. */
+static uint64_t mark_of(const struct job *j)
 {
 	const struct siphash_key key = {siphash((struct siphash_key){0, 0}, j->client_id, j->client_n), 0};
-	return &p->first[siphash(key, j->secret, j->secret_n) % FIRSTS];
+	return siphash(key, j->secret, j->secret_n) & ~(uint64_t)0xff;
 }
 
-/* A hash that can't be told hides no other one that fits. Where a client's hashes cost more than
- * there is time, the next job with the same secret goes on where this one was cut off. Another
- * secret begins with the first hash, the newest, so strangers can't put that off. */
+static size_t take_first(_Atomic uint64_t *cut_off, uint64_t mark, size_t n)
+{
+	uint64_t seen = atomic_load_explicit(cut_off, memory_order_relaxed);
+	size_t first = (seen & 0xff) % n;
+	if ((seen & ~(uint64_t)0xff) != mark)
+		return 0;
+	/* another one may have been cut off meanwhile */
+	atomic_compare_exchange_strong_explicit(cut_off, &seen, 0, memory_order_relaxed, memory_order_relaxed);
+	return first;
+}
+
+/* A hash that can't be told hides no other one that fits. */
 static void make(struct hash_pool *p, struct job *j)
 {
-	_Atomic uint8_t *first = first_of(p, j);
-	size_t from = atomic_exchange_explicit(first, 0, memory_order_relaxed);
+	uint64_t mark = mark_of(j);
+	_Atomic uint64_t *cut_off = &p->cut_off[(mark >> 8) % FIRSTS];
+	size_t from = take_first(cut_off, mark, j->n);
 	j->err = ERR_MISMATCH;
 	for (size_t n = 0; n < j->n; n++) {
 		size_t i = (from + n) % j->n;
 		struct str hash = str_from(j->hashes[i], j->hash_n[i]);
 		if (clock_mono_us() >= atomic_load(&j->until_us) || atomic_load(&p->stopping)) {
-			atomic_store_explicit(first, (uint8_t)i, memory_order_relaxed);
+			atomic_store_explicit(cut_off, mark | i, memory_order_relaxed);
 			count(p, hash, HASH_OVERLOADED);
 			j->err = ERR_OVERLOADED;
 			return;

@@ -149,8 +149,7 @@ static void forgotten(void *arg, enum err err, const PGresult *r)
 	}
 	if (pg_int8(r, 0, 0) >= s->forget_rows)
 		s->next_forget_us = 0; /* the rest by ticks, so that others come between */
-	else
-		s->forget_rows = FORGET_ROWS;
+	s->forget_rows = s->forget_rows < FORGET_ROWS / 2 ? 2 * s->forget_rows : FORGET_ROWS;
 }
 
 static void forget(struct store *s)
