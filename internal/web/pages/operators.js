@@ -17,7 +17,7 @@ export const c = {
   endedText: "Sessions end after an hour without use. For a new one, run m2mctl console.",
   noCodeTitle: "Open the console with a link",
   noCodeText: "This page has no session. On the gateway’s host, m2mctl console prints a link that opens one.",
-  badCodeText: "A link opens one session, and is good for a few minutes. For a new one, run m2mctl console.",
+  badCodeText: "A link opens one session, within a few minutes. For a new one, run m2mctl console.",
 
   // lists
   clear: "Clear",

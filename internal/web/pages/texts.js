@@ -36,7 +36,7 @@ export const t = {
   noCodeTitle: "Open the portal from your product",
   noCodeText: "This page has no session. The product that you use has a link which opens one.",
   badCodeTitle: "This link has been used, or is too old",
-  badCodeText: "A link opens one session, and is good for a few minutes. Ask for a new one in the product that you came from.",
+  badCodeText: "A link opens one session, within a few minutes. Ask for a new one in the product that you came from.",
   signedOutTitle: "You are signed out",
   signedOutText: "You can close this page.",
 
@@ -129,7 +129,7 @@ export const t = {
   happensNow: (v) => `Version ${v} stops working at once. Programs that still have it get no more tokens.`,
   happensAt: (v, when) => `Version ${v} works until ${when}. Both secrets give tokens until then.`,
   happensUnused: (v, when) =>
-    `Version ${v} works until it has given no token for two days, and until ${when} at the latest. You can see who still uses it.`,
+    `Version ${v} works until it has given no token for two days, and until ${when} at the latest. See who still uses it.`,
   happensTokens: "Tokens that were given stay good until they expire.",
   happensRevoke: "Tokens that it has given end with it.",
   doRotate: "Rotate now",
@@ -251,7 +251,7 @@ export const t = {
   tryHeaders: (n) => `${n} headers`,
   tryAsk: "Send this request?",
   tryChanges: "It is a real one, and may change something:",
-  tryNoSession: "Open the portal from your product in this browser, then load this page again. Requests can then be sent from here.",
+  tryNoSession: "Open the portal from your product in this browser, then load this page again to send requests.",
   tryNotHere: "This operation takes a client’s credentials or a bearer token, which this page never has. Run the example.",
   yourClient: (id) => `The examples have your client ID, ${id}.`,
 };
