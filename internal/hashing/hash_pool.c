@@ -19,7 +19,7 @@
 #include "crypto/digest.h"
 #include "crypto/foreign_secret.h"
 
-#define FIRSTS 256
+#define CUT_OFF_MAX 256
 
 struct job {
 	struct list node;  /* in queued, while it waits for a thread */
@@ -59,7 +59,8 @@ struct hash_pool {
 	unsigned queued_n, waiters_n;
 	struct slot slots[HASH_THREADS];
 	_Atomic(struct job *) done;
-	_Atomic uint64_t cut_off[FIRSTS];                    /* jobs, by their marks; relaxed */
+	struct siphash_key key;                              /* of the marks */
+	_Atomic uint64_t cut_off[CUT_OFF_MAX];               /* jobs, by their marks; relaxed */
 	_Atomic uint64_t made[FOREIGN_FORMS][HASH_OUTCOMES]; /* relaxed */
 	int fd;                                              /* readable: some are done */
 	atomic_bool stopping;
@@ -108,9 +109,9 @@ static void step_back(void)
 /* A job's mark: of client and secret, but for the last byte, which is for one of its hashes. Where
  * a client's hashes cost more than there is time, the next job with the same secret goes on with
  * the hash that this one didn't come to. Any other begins with the first hash, the newest. */
-static uint64_t mark_of(const struct job *j)
+static uint64_t mark_of(const struct hash_pool *p, const struct job *j)
 {
-	const struct siphash_key key = {siphash((struct siphash_key){0, 0}, j->client_id, j->client_n), 0};
+	const struct siphash_key key = {p->key.k0 ^ siphash(p->key, j->client_id, j->client_n), p->key.k1};
 	return siphash(key, j->secret, j->secret_n) & ~(uint64_t)0xff;
 }
 
@@ -128,8 +129,8 @@ static size_t take_first(_Atomic uint64_t *cut_off, uint64_t mark, size_t n)
 /* A hash that can't be told hides no other one that fits. */
 static void make(struct hash_pool *p, struct job *j)
 {
-	uint64_t mark = mark_of(j);
-	_Atomic uint64_t *cut_off = &p->cut_off[(mark >> 8) % FIRSTS];
+	uint64_t mark = mark_of(p, j);
+	_Atomic uint64_t *cut_off = &p->cut_off[(mark >> 8) % CUT_OFF_MAX];
 	size_t from = take_first(cut_off, mark, j->n);
 	j->err = ERR_MISMATCH;
 	for (size_t n = 0; n < j->n; n++) {
@@ -479,9 +480,12 @@ enum err hash_pool_open(struct hash_pool **ret)
 	if (p == NULL)
 		return ERR_NO_MEMORY;
 	p->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (p->fd < 0) {
+	enum err err = p->fd < 0 ? ERR_IO : crypto_random(&p->key, sizeof p->key);
+	if (err != ERR_OK) {
+		if (p->fd >= 0)
+			close(p->fd);
 		free(p);
-		return ERR_IO;
+		return err;
 	}
 	pthread_mutex_init(&p->lock, NULL);
 	list_init(&p->queued);

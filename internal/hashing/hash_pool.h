@@ -32,7 +32,7 @@
 struct hash_pool;
 struct hash_view; /* one worker's */
 
-/* ERR_NO_MEMORY; ERR_IO: no eventfd. */
+/* ERR_NO_MEMORY; ERR_IO: no eventfd; as crypto_random says. */
 MUST_CHECK enum err hash_pool_open(struct hash_pool **ret);
 /* When the loops have ended and their views are freed. Waits for hashes that are being made. NULL
  * is allowed. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "sql/promises.h"
 #include "store/denied.h"
+#include "store/forget_pace.h"
 #include "store/store_parts.h"
 
 #define DENIED_FLUSH_US 60000000
@@ -19,12 +20,9 @@
 #define UNUSED_US       5000000
 #define UNUSED_VERSIONS 16
 #define UNUSED_TOKENS   100000
-/* What has had its time: how often it is forgotten, how long after a failure, how much at once, and
- * how little after failures (forget.sql). */
+/* What has had its time: how often it is forgotten, and how long after a failure. */
 #define FORGET_US       3600000000
 #define FORGET_AGAIN_US 60000000
-#define FORGET_ROWS     10000
-#define FORGET_ROWS_MIN 100
 #define SERVE_UNITS_MAX 512
 
 /* Whatever a gateway asks is about a few rows of tables that have an index for it, so one plan
@@ -138,18 +136,15 @@ static void housekeeping(struct store *s)
 		s->next_partitions_us = 0;
 }
 
-/* A run that was too much for the time there is would be it again. */
 static void forgotten(void *arg, enum err err, const PGresult *r)
 {
 	struct store *s = arg;
-	if (err != ERR_OK || PQntuples(r) != 1) {
-		s->forget_rows = s->forget_rows / 10 > FORGET_ROWS_MIN ? s->forget_rows / 10 : FORGET_ROWS_MIN;
+	bool failed = err != ERR_OK || PQntuples(r) != 1;
+	if (failed)
 		s->next_forget_us = clock_mono_us() + FORGET_AGAIN_US;
-		return;
-	}
-	if (pg_int8(r, 0, 0) >= s->forget_rows)
+	else if (pg_int8(r, 0, 0) >= s->forget_rows)
 		s->next_forget_us = 0; /* the rest by ticks, so that others come between */
-	s->forget_rows = s->forget_rows < FORGET_ROWS / 2 ? 2 * s->forget_rows : FORGET_ROWS;
+	s->forget_rows = forget_rows_after(s->forget_rows, failed);
 }
 
 static void forget(struct store *s)
@@ -229,7 +224,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			store_reload_keys(s);
 		if (now >= s->next_partitions_us)
 			housekeeping(s);
-		if (now >= s->next_forget_us)
+		if (now >= s->next_forget_us && !s->write_refused)
 			forget(s);
 		if (now >= s->next_health_us)
 			ask_health(s);

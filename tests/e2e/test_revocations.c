@@ -413,6 +413,13 @@ static void cr_expect_runs(const char *table, int64_t sum)
 	cr_expect_eq(sql_int(world_db(&w), "select sum(n) from public.runs where name = '%s'", table), sum, "%s", table);
 }
 
+static void wait_for_none(int64_t (*rows)(void))
+{
+	for (int tries = 0; rows() > 0 && tries < 1800; tries++)
+		sleep_ms(50);
+	cr_expect_eq(rows(), 0);
+}
+
 static int64_t expired(void)
 {
 	return sql_int(world_db(&w), "select (select count(*) from m2m.revoked_token where expires_at < now())"
@@ -434,9 +441,7 @@ Test(revocations, much_that_expired_is_forgotten_run_by_run)
 		 " from generate_series(1, 35000) n",
 		 acme.id);
 	gateway_start(&second, &w.gateway_env);
-	for (int tries = 0; expired() > 0 && tries < 1800; tries++)
-		sleep_ms(50);
-	cr_expect_eq(expired(), 0);
+	wait_for_none(expired);
 	cr_expect_runs("revoked_token", 25001);
 	cr_expect_runs("tokens_ended", 35001);
 	cr_expect_leq(sql_int(world_db(&w), MOST), 10000);
@@ -473,9 +478,7 @@ Test(revocations, what_nobody_may_use_any_longer_is_forgotten_run_by_run)
 			 young, acme.id, when, young ? 3 : 12000);
 	}
 	gateway_start(&second, &w.gateway_env);
-	for (int tries = 0; useless() > 0 && tries < 1800; tries++)
-		sleep_ms(50);
-	cr_expect_eq(useless(), 0);
+	wait_for_none(useless);
 	cr_expect_runs("idempotency", 25000);
 	cr_expect_runs("portal_link", 12000);
 	cr_expect_runs("portal_session", 12000);
