@@ -452,7 +452,7 @@ Test(console, the_person_another_operator_and_m2mctl_end_a_session)
 	expect_status(ask(&another, "GET", "/console/session", NULL), 200);
 
 	world_ctl(&w, &ran, "console", "sessions");
-	cr_expect(strstr(ran.out, "grace") != NULL && strstr(ran.out, "ada") == NULL, "%s", ran.out);
+	cr_expect(strstr(ran.out, "  grace  ") != NULL && strstr(ran.out, "  ada  ") == NULL, "%s", ran.out);
 	world_ctl(&w, &ran, "console", "end", "--session",
 		  sql_text(world_db(&w), "select session_id from m2m.console_session where actor = 'grace'"));
 	expect_status(ask(&another, "GET", "/console/session", NULL), 401);
