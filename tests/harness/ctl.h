@@ -1,4 +1,5 @@
-/* m2mctl, run to its end. */
+/* m2mctl, run to its end: that of M2M_TEST_BIN, or in a program whose tests are about something
+ * else M2M_TEST_CTL, where that is set. */
 #ifndef M2M_TESTS_HARNESS_CTL_H
 #define M2M_TESTS_HARNESS_CTL_H
 

@@ -44,16 +44,6 @@ const char *shared_master_keys(void)
 	return getenv("HARNESS_MASTER_KEYS");
 }
 
-/* Where m2mctl is what is tried its leaks are looked for too, which costs each start of it 7 ms. */
-static bool is_about_m2mctl(void)
-{
-	static const char *const others[] = {"e2e_console", "e2e_ends_of_secrets", "e2e_keys", "e2e_org_move", "e2e_portal", "e2e_seals"};
-	bool found = strncmp(program_invocation_short_name, "e2e_", 4) != 0;
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		found = found || strcmp(program_invocation_short_name, others[i]) == 0;
-	return found;
-}
-
 void shared_ctl_env(const struct pg *pg, const char *database, struct env *ret)
 {
 	char url[PG_URL];
@@ -62,8 +52,6 @@ void shared_ctl_env(const struct pg *pg, const char *database, struct env *ret)
 	env_set(ret, "M2M_ADMIN_DATABASE_URL=%s", url);
 	env_set(ret, "M2M_MASTER_KEYS_FILE=%s", shared_master_keys());
 	env_set(ret, "M2M_ISSUER=https://issuer.test");
-	if (!is_about_m2mctl())
-		env_set(ret, "ASAN_OPTIONS=detect_leaks=0:exitcode=99:verify_asan_link_order=0");
 }
 
 static void make_template(const struct pg *pg)
