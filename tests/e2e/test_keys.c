@@ -127,7 +127,7 @@ static void run_load(struct verifier v[2], int ms, bool (*go_on)(const char *), 
 		cr_assert(token_from(ports[i % 2], token), "a token was refused: %d %s", r.status, r.body);
 		verifier_check(&v[0], token);
 		verifier_check(&v[1], token);
-		sleep_ms(5);
+		sleep_ms(15);
 	}
 }
 
