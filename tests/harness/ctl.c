@@ -1,6 +1,5 @@
 #include "harness/ctl.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,22 +19,10 @@ static void take_text(const char *path, char *out, size_t cap)
 	free(text);
 }
 
-/* Whether m2mctl is what this program's tests are about. */
-static bool is_tried(void)
-{
-	static const char *const among_e2e[] = {"e2e_console",  "e2e_ends_of_secrets", "e2e_foreign_ids", "e2e_keys",
-						"e2e_org_move", "e2e_portal",          "e2e_seals"};
-	bool found = strncmp(program_invocation_short_name, "e2e_", 4) != 0;
-	for (size_t i = 0; i < sizeof among_e2e / sizeof *among_e2e; i++)
-		found = found || strcmp(program_invocation_short_name, among_e2e[i]) == 0;
-	return found;
-}
-
-/* A sanitizer makes each start of it take 20 ms more, of 50 with PostgreSQL's part. */
 static const char *ctl_path(char out[TMP_PATH])
 {
 	const char *plain = getenv("M2M_TEST_CTL");
-	return plain == NULL || is_tried() ? program_path("m2mctl", out) : plain;
+	return plain == NULL ? program_path("m2mctl", out) : plain;
 }
 
 void ctl_start(const struct env *env, struct ctl_job *job, struct ctl_result *ret, const char *const *args)

@@ -1,5 +1,4 @@
-/* m2mctl, run to its end: that of M2M_TEST_BIN, or in a program whose tests are about something
- * else M2M_TEST_CTL, where that is set. */
+/* m2mctl, run to its end: M2M_TEST_CTL where that is set (shared.c), else that of M2M_TEST_BIN. */
 #ifndef M2M_TESTS_HARNESS_CTL_H
 #define M2M_TESTS_HARNESS_CTL_H
 

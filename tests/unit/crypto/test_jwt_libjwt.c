@@ -15,8 +15,8 @@ static struct str minted(struct signing_key *key, const char *claims)
 
 Test(jwt_libjwt, each_verifies_what_the_other_signs)
 {
-	/* often, so that ECDSA numbers with leading zero bytes come by (one signature in 128);
-	 * test_ecdsa_form.c has them always */
+	/* so often that in two runs of three ECDSA numbers with leading zero bytes come by (one
+	 * signature in 128); test_ecdsa_form.c has them always */
 	static const int rounds[JWT_ALG_COUNT] = {[JWT_RS256] = 5, [JWT_ES256] = 150};
 
 	for (enum jwt_alg alg = 0; alg < JWT_ALG_COUNT; alg++) {
